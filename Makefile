@@ -1,0 +1,82 @@
+### storagesim: simulated storage vendors' APIs. Two commands matter: `make run` and `make test`.
+
+GO      ?= go
+# The load generator lives beside the project, not in it.
+PERF    ?= ../shared/perf
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+ARGS    ?=
+
+BUILD := build
+TOOL  := $(GO) tool -modfile=tools/go.mod
+
+.DEFAULT_GOAL := help
+# A pipe fails with its first command, not its last.
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+# One thing at a time: the targets below use every core by themselves, and their output is read by people.
+.NOTPARALLEL:
+
+### Everyday
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^### /{printf "\n%s\n", substr($$0, 5); next} /^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## a static binary, build/simulator, that knows its version
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BUILD)/simulator ./cmd/simulator
+
+.PHONY: run
+run: ## the simulator in the foreground; flags by ARGS='--seed 7'
+	$(GO) run ./cmd/simulator $(ARGS)
+
+.PHONY: test
+test: ## every Go test with the race detector
+	$(GO) test -race ./...
+
+.PHONY: scenarios
+scenarios: ## the scenario scripts only, in all vendors
+	$(GO) test -run Scenario ./...
+
+### Quality
+
+.PHONY: lint
+lint: ## golangci-lint as .golangci.yml says, and shellcheck on the scripts
+	$(TOOL) golangci-lint run ./...
+	shellcheck -x .ci/run $$(git ls-files '*.sh')
+
+.PHONY: fmt
+fmt: ## format every Go file
+	$(TOOL) golangci-lint fmt ./...
+
+.PHONY: bench
+bench: ## the Go benchmarks, summarised by benchstat
+	@mkdir -p $(BUILD)
+	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./... | tee $(BUILD)/bench.txt
+	$(TOOL) benchstat $(BUILD)/bench.txt
+
+# Measuring wants a quiet machine: do not run it beside anything else.
+.PHONY: perf
+perf: build ## the load generator of $(PERF) against build/simulator
+	@test -d '$(PERF)' || { echo 'no load generator at $(PERF); say PERF=<its directory>'; exit 1; }
+	@mkdir -p $(BUILD)/perf/bin $(BUILD)/perf/run
+	cd '$(PERF)' && $(GO) build -mod=readonly -o '$(abspath $(BUILD)/perf/bin/perf)' ./cmd/perf
+	cd '$(PERF)' && $(GO) build -mod=readonly -o '$(abspath $(BUILD)/perf/bin/perf-baseline)' ./cmd/baseline
+	cp $(BUILD)/simulator $(BUILD)/perf/bin/simulator
+	rm -f $(BUILD)/perf/result.jsonl
+	cd $(BUILD)/perf && bin/perf bench -spec '$(abspath $(PERF))/product.example.json' -only storagesim -out result.jsonl -runs 3 -d 1500ms -bd 500ms
+	cd $(BUILD)/perf && bin/perf report result.jsonl
+
+### The world outside
+
+.PHONY: cinder
+cinder: build ## OpenStack Cinder's own driver through its whole cycle
+	SIMULATOR=$(BUILD)/simulator test/clients/cinder/run.sh
+
+.PHONY: image
+image: ## builds the Dockerfile without an engine or a registry, and tries the image
+	VERSION='$(VERSION)' test/image/run.sh
+
+# Cheap and telling first. `test` has no switch that drops the race detector: what CI calls green was raced.
+.PHONY: ci
+ci: build test lint cinder image ## all of the above that can fail
