@@ -1,0 +1,168 @@
+// Package wire is the JSON mapping of protobuf gateways for plain Go structs.
+//
+// Two of the simulated vendors put a protobuf gateway in front of their service, and its JSON is not that of encoding/json:
+// member names match by exact case (a message here may have both "Name" and "name"), 64-bit integers travel as strings and
+// 32-bit ones as numbers, enums by name, bytes as base64, durations as "3600s"; null means "not given" and unknown members
+// are ignored (facts/lightbits.md 2.1). Rows of the database are kept in the same form, so types are compiled once into
+// encoders and decoders and remembered.
+//
+// A message is a struct. The tag `json:"name"` gives a member's wire name, `json:"-"` hides it; an embedded struct without a
+// tag lends its members. Options after the name:
+//
+//	oneof         with EmitZero the member is left out, rather than null, while it is unset
+//	group=<word>  of the members in one group a request can set only one: the one declared last wins
+//
+// Member types:
+//
+//	bool, string, float64                JSON's own; a number is no string and a string no bool
+//	int32, uint32                        number out; number or decimal string in
+//	int, int64, uint64                   string out; number or decimal string in
+//	[]byte                               base64
+//	time.Time                            RFC 3339 in UTC; the zero time is unset
+//	Duration                             seconds, "3600s"
+//	string types implementing Enum       name out; name or number in
+//	structs, *T, []T, map[string]T       nested; a nil pointer is an unset message, oneof member or wrapper
+//	json.RawMessage                      any JSON, kept byte for byte
+//
+// Anything else is an error of Append, Unmarshal and SetField, never a panic.
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+)
+
+// Zero says what becomes of members that hold their zero value. It also picks the gateway generation whose string escapes are
+// written: OmitZero escapes <, >, &, U+2028 and U+2029, EmitZero does not.
+type Zero int
+
+const (
+	// OmitZero leaves out "", 0, false, empty lists and maps, the first enum value, unset times and messages: the default of
+	// grpc-gateway v1. A struct held by value is left out when it would be written as {}.
+	OmitZero Zero = iota
+	// EmitZero writes every member; nil pointers, zero times and nil raw members are null, or absent if tagged oneof: the
+	// default of grpc-gateway v2.
+	EmitZero
+)
+
+// MaxDepth is how deep objects and arrays may nest in a request; one level more is an error.
+const MaxDepth = 100
+
+// Duration is a protobuf duration: written in seconds with 0, 3, 6 or 9 fraction digits ("3600s", "0.500s"), read from any Go
+// duration string ("1h"). A number, with or without quotes, has no unit and is an error; only "0" needs none.
+type Duration time.Duration
+
+// Enum is implemented by string types that stand for a protobuf enum.
+type Enum interface {
+	// EnumNumbers gives the number of every name, the same for all values of the type. Of several names of one number the
+	// first in alphabetical order is the one written and stored; the others are only understood. The name of number 0 and the
+	// empty string both are the zero value.
+	EnumNumbers() map[string]int32
+}
+
+// ErrUnknownField is answered by SetField when the message has no such member. Gateways ignore such query parameters.
+var ErrUnknownField = errors.New("no such member")
+
+// Error is a request that does not fit its message.
+type Error struct {
+	// Path is the member, as in "acl.values[2]"; empty for the message itself.
+	Path string
+	// Problem says what was wrong and what would be right.
+	Problem string
+}
+
+// Error gives "path: problem".
+func (e *Error) Error() string {
+	if e.Path == "" {
+		return e.Problem
+	}
+	return e.Path + ": " + e.Problem
+}
+
+// Append appends the JSON of v, which is a struct, pointer, slice or map of what the package comment lists. It fails, leaving
+// dst as it was, on an unsupported type, a nil v, an enum name that its type does not know, and a raw member that is not JSON.
+func Append(dst []byte, v any, z Zero) ([]byte, error) {
+	rv := reflect.ValueOf(v)
+	for rv.Kind() == reflect.Pointer && !rv.IsNil() {
+		rv = rv.Elem()
+	}
+	if !rv.IsValid() || rv.Kind() == reflect.Pointer {
+		return dst, fmt.Errorf("wire: cannot write a nil %T", v)
+	}
+	c, err := codecOf(rv.Type())
+	if err != nil {
+		return dst, err
+	}
+	if !rv.CanAddr() {
+		held := reflect.New(rv.Type()).Elem()
+		held.Set(rv)
+		rv = held
+	}
+	out, err := c.encode(dst, rv, z)
+	if err != nil {
+		return dst, fmt.Errorf("wire: %T: %w", v, err)
+	}
+	return out, nil
+}
+
+// Unmarshal reads one JSON object into the struct that v points to. Members that are absent or null keep what they hold, so v
+// is usually fresh; given ones are replaced, lists and nested messages too. Data that is empty or only white space, and null,
+// are the empty message. Bad input is an *Error, after which v is partly filled.
+func Unmarshal(data []byte, v any) error {
+	rv, c, err := target(v)
+	if err != nil {
+		return err
+	}
+	d := &decoder{data: data}
+	d.space()
+	if d.pos == len(data) {
+		return nil
+	}
+	if !d.null() {
+		if err := c.decode(d, rv); err != nil {
+			return err
+		}
+	}
+	d.space()
+	if d.pos < len(data) {
+		return d.syntax("the end after the message")
+	}
+	return nil
+}
+
+// target gives the struct behind v and its codec.
+func target(v any) (reflect.Value, *codec, error) {
+	rv := reflect.ValueOf(v)
+	if rv.Kind() != reflect.Pointer || rv.IsNil() || rv.Elem().Kind() != reflect.Struct {
+		return rv, nil, fmt.Errorf("wire: cannot read into %T, only into a pointer to a struct", v)
+	}
+	c, err := codecOf(rv.Type().Elem())
+	if err == nil && c.message == nil {
+		err = fmt.Errorf("wire: cannot read into %T, which is not a message", v)
+	}
+	return rv.Elem(), c, err
+}
+
+// wrong is a value of the wrong kind or range.
+func wrong(want, got string) *Error {
+	return &Error{Problem: "expected " + want + ", got " + got}
+}
+
+// within puts the member, list index or map key before the path of an *Error; other errors stay as they are.
+func within(name string, err error) error {
+	e, ok := err.(*Error)
+	if !ok {
+		return err
+	}
+	switch {
+	case e.Path == "":
+		e.Path = name
+	case e.Path[0] == '[':
+		e.Path = name + e.Path
+	default:
+		e.Path = name + "." + e.Path
+	}
+	return e
+}
