@@ -1,0 +1,154 @@
+package store
+
+import (
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Base makes a frozen layer with that name and what fn writes; it does nothing if there is one. Worlds are created on
+// bases, in a time that does not depend on their size. fn runs beside all other transactions, on an empty store of its
+// own, and what it wrote reaches the file in small commits. It must not call Base.
+func (db *DB) Base(name string, fn func(*Tx) error) error {
+	if err := goodRecordName("base", name); err != nil {
+		return err
+	}
+	db.baseMu.Lock()
+	defer db.baseMu.Unlock()
+	if exists, err := db.hasBase(name); exists || err != nil {
+		return err
+	}
+	s := &session{writable: true, building: true, opened: true}
+	defer s.end()
+	if err := call1(fn, &Tx{session: s}); err != nil {
+		return err
+	}
+	id, err := db.pinLayer()
+	if err != nil {
+		return err
+	}
+	defer db.unpin(id)
+	if err := db.fill(id, s); err != nil {
+		return err
+	}
+	err = db.write(func(b *batch, c *call) error {
+		b.dirty = true
+		c.hooks = s.hooks
+		return b.btx.Bucket(bucketBases).Put([]byte(name), appendChain(nil, []uint64{id}))
+	})
+	return err
+}
+
+func (db *DB) hasBase(name string) (bool, error) {
+	btx, err := db.begin(false)
+	if err != nil {
+		return false, err
+	}
+	defer btx.Rollback()
+	return btx.Bucket(bucketBases).Get([]byte(name)) != nil, nil
+}
+
+// pinLayer takes the number of a new layer and keeps the layer from being collected.
+func (db *DB) pinLayer() (id uint64, err error) {
+	err = db.change(func(btx *bolt.Tx) error {
+		if id, err = newLayer(btx); err == nil {
+			db.mu.Lock()
+			db.pinned[id] = true
+			db.mu.Unlock()
+		}
+		return err
+	})
+	return id, err
+}
+
+func (db *DB) unpin(id uint64) {
+	db.mu.Lock()
+	delete(db.pinned, id)
+	db.mu.Unlock()
+	db.worker.wake()
+}
+
+// fill writes the rows of a session into a layer, in steps.
+func (db *DB) fill(id uint64, s *session) error {
+	for _, sp := range s.spaces {
+		if sp.over == nil {
+			continue
+		}
+		for n := sp.over.head.next[0]; n != nil; {
+			err := db.change(func(btx *bolt.Tx) (err error) {
+				n, err = db.fillStep(btx, id, sp.key, n)
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("store: base: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// fillStep writes a bounded number of rows beginning with n and answers the first one left.
+func (db *DB) fillStep(btx *bolt.Tx, id uint64, key spaceKey, n *node) (*node, error) {
+	w := layerWriter{btx: btx, id: id}
+	for ; n != nil && w.entries < db.limits.step && w.bytes < db.limits.stepSize; n = n.next[0] {
+		if n.value[0] == tagGone {
+			continue
+		}
+		if err := w.put(key.appendTo(nil), n.key, n.value); err != nil {
+			return nil, err
+		}
+	}
+	return n, w.finish()
+}
+
+// layerWriter appends entries, in ascending order within each space, to a layer that no chain names yet.
+type layerWriter struct {
+	btx     *bolt.Tx
+	id      uint64
+	layer   *bolt.Bucket
+	bucket  *bolt.Bucket
+	name    string
+	entries int
+	bytes   int
+}
+
+func (w *layerWriter) put(space, key, value []byte) (err error) {
+	if w.layer == nil {
+		if w.layer, err = w.btx.CreateBucketIfNotExists(layerKey(w.id)); err != nil {
+			return err
+		}
+	}
+	if w.bucket == nil || w.name != string(space) {
+		if w.bucket, err = w.layer.CreateBucketIfNotExists(space); err != nil {
+			return err
+		}
+		w.bucket.FillPercent = 0.95
+		w.name = string(space)
+	}
+	w.entries++
+	w.bytes += len(key) + len(value)
+	return w.bucket.Put(key, value)
+}
+
+// finish notes the number of entries.
+func (w *layerWriter) finish() error {
+	if w.layer == nil {
+		return nil
+	}
+	return w.layer.SetSequence(w.layer.Sequence() + uint64(w.entries))
+}
+
+// Bases lists the bases in the order of their names.
+func (db *DB) Bases() ([]string, error) {
+	btx, err := db.begin(false)
+	if err != nil {
+		return nil, err
+	}
+	defer btx.Rollback()
+	var list []string
+	err = btx.Bucket(bucketBases).ForEach(func(k, _ []byte) error {
+		list = append(list, string(k))
+		return nil
+	})
+	return list, err
+}

@@ -1,0 +1,185 @@
+package store
+
+import (
+	"bytes"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// A chain of more than limits.chain frozen layers is folded: a run of neighbouring layers is copied into one new layer,
+// which then takes the run's place in every chain that has it. Chains that share only a part of the run keep the
+// originals. A run takes in the next older layer only if that is at most twice as large as the run so far. So each entry
+// that is copied ends in a layer at least half as large again, is copied a number of times that grows with the logarithm
+// of the entries above it, and a large layer at the bottom is copied only after half as much was written. A chain that
+// offers no run has layers that double in size: it is short.
+
+// fold folds one run and tells whether there was one.
+func (db *DB) fold() (bool, error) {
+	run, err := db.findRun()
+	if err != nil || run == nil {
+		return false, err
+	}
+	id, err := db.pinLayer()
+	if err != nil {
+		return false, err
+	}
+	defer db.unpin(id)
+	f := folding{db: db, run: run, id: id}
+	for !f.complete {
+		if err := db.quitting(); err != nil {
+			return false, err
+		}
+		if err := db.change(f.step); err != nil {
+			return false, err
+		}
+	}
+	if err := db.change(f.swap); err != nil {
+		return false, err
+	}
+	db.log.Debug().Int("layers", len(run.ids)).Int("entries", f.total).Msg("chain folded")
+	return true, nil
+}
+
+// run is a part of one or more chains, newest first.
+type run struct {
+	ids    []uint64
+	bottom bool // nothing is below it: tombstones have done their work
+}
+
+// findRun looks for a world whose present chain is too long.
+func (db *DB) findRun() (*run, error) {
+	btx, err := db.begin(false)
+	if err != nil {
+		return nil, err
+	}
+	defer btx.Rollback()
+	var found *run
+	err = eachChain(btx, func(chain []uint64, present bool) []uint64 {
+		if present && found == nil && len(chain)-1 > db.limits.chain {
+			found = db.chooseRun(btx, chain[1:])
+		}
+		return nil
+	})
+	return found, err
+}
+
+// chooseRun applies the rule above: the newest run of two or more layers, nil if there is none.
+func (db *DB) chooseRun(btx *bolt.Tx, frozen []uint64) *run {
+	sizes := make([]int, len(frozen))
+	for i, id := range frozen {
+		if b := btx.Bucket(layerKey(id)); b != nil {
+			sizes[i] = int(b.Sequence())
+		}
+		sizes[i] = max(sizes[i], db.limits.small)
+	}
+	for i := range sizes {
+		sum, j := sizes[i], i+1
+		for ; j < len(sizes) && sizes[j] <= 2*sum; j++ {
+			sum += sizes[j]
+		}
+		if j-i > 1 {
+			return &run{ids: slices.Clone(frozen[i:j]), bottom: j == len(frozen)}
+		}
+	}
+	return nil
+}
+
+// folding copies a run into a new layer, step by step.
+type folding struct {
+	db       *DB
+	run      *run
+	id       uint64
+	space    []byte // where the next step goes on
+	after    []byte
+	total    int
+	complete bool
+}
+
+func (f *folding) step(btx *bolt.Tx) error {
+	var layers []*bolt.Bucket
+	for _, id := range f.run.ids {
+		if b := btx.Bucket(layerKey(id)); b != nil {
+			layers = append(layers, b)
+		}
+	}
+	w := layerWriter{btx: btx, id: f.id}
+	budget := f.db.limits.step
+	for budget > 0 && w.bytes < f.db.limits.stepSize {
+		if f.space == nil {
+			if f.complete = true; !f.nextSpace(layers, []byte{}) {
+				break
+			}
+			f.complete = false
+		}
+		sp := &space{}
+		for _, layer := range layers {
+			if b := layer.Bucket(f.space); b != nil {
+				sp.buckets = append(sp.buckets, b)
+			}
+		}
+		it := newIterator(sp, nil, f.after)
+		key, value := it.step()
+		for ; key != nil && budget > 0 && w.bytes < f.db.limits.stepSize; key, value = it.step() {
+			budget--
+			f.after = bytes.Clone(key)
+			if value[0] == tagGone && f.run.bottom {
+				continue
+			}
+			if err := w.put(f.space, key, value); err != nil {
+				return err
+			}
+		}
+		if key == nil {
+			f.after = nil
+			if !f.nextSpace(layers, f.space) {
+				f.complete = true
+				break
+			}
+		}
+	}
+	f.total += w.entries
+	return w.finish()
+}
+
+// nextSpace goes to the first space of any layer whose name is greater than after.
+func (f *folding) nextSpace(layers []*bolt.Bucket, after []byte) bool {
+	var least []byte
+	for _, layer := range layers {
+		c := layer.Cursor()
+		name, _ := c.Seek(after)
+		if len(after) > 0 && bytes.Equal(name, after) {
+			name, _ = c.Next()
+		}
+		if name != nil && (least == nil || bytes.Compare(name, least) < 0) {
+			least = name
+		}
+	}
+	f.space = bytes.Clone(least)
+	return least != nil
+}
+
+// swap puts the new layer in the place of the run wherever the run occurs.
+func (f *folding) swap(btx *bolt.Tx) error {
+	var with []uint64
+	if !layerEmpty(btx, f.id) {
+		with = []uint64{f.id}
+	}
+	return eachChain(btx, func(chain []uint64, present bool) []uint64 {
+		at := find(chain, f.run.ids)
+		if at < 0 || f.run.bottom && at+len(f.run.ids) != len(chain) {
+			return nil
+		}
+		return slices.Concat(chain[:at], with, chain[at+len(f.run.ids):])
+	})
+}
+
+// find answers where part begins in chain, -1 if nowhere.
+func find(chain, part []uint64) int {
+	for i := 0; i+len(part) <= len(chain); i++ {
+		if slices.Equal(chain[i:i+len(part)], part) {
+			return i
+		}
+	}
+	return -1
+}

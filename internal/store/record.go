@@ -1,0 +1,160 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+var (
+	bucketMeta        = []byte("meta")
+	bucketWorlds      = []byte("worlds")
+	bucketCheckpoints = []byte("checkpoints")
+	bucketBases       = []byte("bases")
+	keySchema         = []byte("schema")
+)
+
+// record is what the file says about a world.
+type record struct {
+	chain []uint64 // newest first; chain[0] is the top layer, the rest is frozen
+	start []uint64 // frozen: where Reset goes
+	meta  []byte
+}
+
+var errRecord = errors.New("damaged record")
+
+// appendChain writes a chain, readChain takes it from the front of src and appends its layers to dst.
+func appendChain(dst []byte, chain []uint64) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(chain)))
+	for _, id := range chain {
+		dst = binary.AppendUvarint(dst, id)
+	}
+	return dst
+}
+
+func readChain(src []byte, dst []uint64) (chain []uint64, rest []byte, err error) {
+	n, w := binary.Uvarint(src)
+	if w <= 0 || n > uint64(len(src)) {
+		return nil, nil, errRecord
+	}
+	for range n {
+		src = src[w:]
+		var id uint64
+		if id, w = binary.Uvarint(src); w <= 0 {
+			return nil, nil, errRecord
+		}
+		dst = append(dst, id)
+	}
+	return dst, src[w:], nil
+}
+
+func (r record) encode() []byte {
+	return append(appendChain(appendChain(nil, r.chain), r.start), r.meta...)
+}
+
+// decodeRecord appends the chain to space, to save an allocation. The meta is part of src.
+func decodeRecord(src []byte, space []uint64) (r record, err error) {
+	if r.chain, src, err = readChain(src, space); err != nil {
+		return r, err
+	}
+	if len(r.chain) == 0 {
+		return r, errRecord
+	}
+	r.start, r.meta, err = readChain(src, nil)
+	return r, err
+}
+
+// readRecord answers ErrNoWorld if there is no such world.
+func readRecord(btx *bolt.Tx, world string, space []uint64) (record, error) {
+	v := btx.Bucket(bucketWorlds).Get([]byte(world))
+	if v == nil {
+		return record{}, refusal{fmt.Errorf("world %q: %w", world, ErrNoWorld)}
+	}
+	r, err := decodeRecord(v, space)
+	if err != nil {
+		return r, refusal{fmt.Errorf("world %q: %w", world, err)}
+	}
+	return r, nil
+}
+
+func writeRecord(btx *bolt.Tx, world string, r record) error {
+	return btx.Bucket(bucketWorlds).Put([]byte(world), r.encode())
+}
+
+func checkpointKey(world, checkpoint string) []byte {
+	return append(append([]byte(world), 0), checkpoint...)
+}
+
+func readCheckpoint(btx *bolt.Tx, world, checkpoint string) ([]uint64, error) {
+	v := btx.Bucket(bucketCheckpoints).Get(checkpointKey(world, checkpoint))
+	if v == nil {
+		return nil, refusal{fmt.Errorf("world %q: checkpoint %q: %w", world, checkpoint, ErrNoCheckpoint)}
+	}
+	chain, _, err := readChain(v, nil)
+	if err != nil {
+		return nil, refusal{fmt.Errorf("world %q: checkpoint %q: %w", world, checkpoint, err)}
+	}
+	return chain, nil
+}
+
+// checkpointNames lists a world's checkpoints in the order of their names.
+func checkpointNames(btx *bolt.Tx, world string) []string {
+	var list []string
+	prefix := checkpointKey(world, "")
+	c := btx.Bucket(bucketCheckpoints).Cursor()
+	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		list = append(list, string(k[len(prefix):]))
+	}
+	return list
+}
+
+func readBase(btx *bolt.Tx, base string) ([]uint64, error) {
+	v := btx.Bucket(bucketBases).Get([]byte(base))
+	if v == nil {
+		return nil, refusal{fmt.Errorf("base %q: %w", base, ErrNoBase)}
+	}
+	chain, _, err := readChain(v, nil)
+	if err != nil {
+		return nil, refusal{fmt.Errorf("base %q: %w", base, err)}
+	}
+	return chain, nil
+}
+
+// freeze makes the world's present a frozen chain and answers it. If nothing was written since the last freezing, the
+// top layer stays what it is.
+func (r *record) freeze(btx *bolt.Tx) ([]uint64, error) {
+	if !layerEmpty(btx, r.chain[0]) {
+		top, err := newLayer(btx)
+		if err != nil {
+			return nil, err
+		}
+		r.chain = append([]uint64{top}, r.chain...)
+	}
+	return r.chain[1:], nil
+}
+
+// replace puts the world on a frozen chain, with an empty top layer.
+func (r *record) replace(btx *bolt.Tx, frozen []uint64) error {
+	top := uint64(0)
+	if len(r.chain) > 0 && layerEmpty(btx, r.chain[0]) {
+		top = r.chain[0]
+	} else {
+		var err error
+		if top, err = newLayer(btx); err != nil {
+			return err
+		}
+	}
+	r.chain = append([]uint64{top}, frozen...)
+	return nil
+}
+
+// goodRecordName accepts names of worlds, checkpoints and bases: 1 to 256 bytes without a zero byte.
+func goodRecordName(kind, name string) error {
+	if name == "" || len(name) > 256 || bytes.IndexByte([]byte(name), 0) >= 0 {
+		return fmt.Errorf("%s %q: %w: 1 to 256 bytes, none of them zero", kind, name, ErrBadName)
+	}
+	return nil
+}

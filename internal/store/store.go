@@ -1,0 +1,258 @@
+// Package store keeps everything that the simulator knows in one bbolt file: isolated worlds, each a chain of layers.
+//
+// It exists so that a checkpoint, a restore, a fork and a reset cost the same few microseconds in a world of ten rows
+// and of a million. Reads go through a world's chain from the newest layer to the oldest, the first layer that knows a
+// key decides, and a tombstone says that the key is gone. Writes go to the top layer only. All other layers are frozen
+// for ever and may belong to many chains. A checkpoint freezes the top and puts an empty layer on it; restore and reset
+// leave the top behind and put an empty layer on an older chain. Layers that no chain names are deleted, and long
+// chains are folded, by one goroutine in small steps (see fold.go, collect.go).
+//
+// The file:
+//
+//	meta                          bucket; its sequence is the number of the last layer made
+//	  schema                      decimal version of this drawing, now 1
+//	worlds
+//	  <world>                     top layer, frozen chain, start chain, opaque meta (see record)
+//	checkpoints
+//	  <world> 00 <checkpoint>     chain
+//	bases
+//	  <base>                      chain of one layer
+//	L<8 bytes, big endian>        one bucket for each layer that was ever written to; its sequence counts the entries
+//	  <table> 00 <index> 00 <partition>
+//	                              one bucket for each table and index in each partition, made by the first write
+//	    <key>                     table (index name empty): 01, uvarint n, n bytes of index entries, the row
+//	    <value, escaped> 00 01 <key>
+//	                              index: 01
+//	    <any of these keys>       00: tombstone, older layers are not asked
+//
+// A chain is written as uvarint count and uvarint layer numbers, newest first. The tables whose names begin with an
+// underscore are the store's own (_random: seed and draws, in partition "").
+//
+// Concurrent writers share commits (see commit.go); readers never wait for writers. Rows are applied to bbolt only after
+// the function that wrote them has succeeded, so that one failing function leaves no trace in a commit that it shares.
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	bolt "go.etcd.io/bbolt"
+)
+
+const schemaVersion = 1
+
+// What went wrong. Functions of this package wrap these with the name that they are about; ask with errors.Is.
+var (
+	ErrNoWorld      = errors.New("no such world")
+	ErrWorldExists  = errors.New("world exists")
+	ErrNoCheckpoint = errors.New("no such checkpoint")
+	ErrNoBase       = errors.New("no such base")
+	ErrNotFound     = errors.New("not found")
+	ErrExists       = errors.New("exists already")
+	ErrBadName      = errors.New("not a usable name")
+	ErrLocked       = errors.New("another process has the file open")
+	ErrNewer        = errors.New("the file was written by a newer version of this program")
+	ErrNotStore     = errors.New("not a database of this program, or a damaged one")
+	ErrClosed       = errors.New("store is closed")
+)
+
+// Options for Open; the zero value is the default.
+type Options struct {
+	// SyncDisk makes every (shared) commit wait for the disk, so that it survives a power loss. Without it a commit is
+	// handed to the operating system before Update returns: it survives the end of the process, however sudden.
+	SyncDisk bool
+	// Log receives background work at debug level, and its failures.
+	Log zerolog.Logger
+}
+
+// DB is an open file. All methods may be called from any goroutine.
+type DB struct {
+	bolt   *bolt.DB
+	log    zerolog.Logger
+	limits limits
+
+	mu      sync.Mutex // guards the five fields below
+	idle    sync.Cond  // writing became false
+	queue   []*call
+	writing bool // some call has the turn
+	closed  bool
+	pinned  map[uint64]bool // layers being built, which no chain names yet
+
+	batch *batch // belongs to the call that has the turn
+
+	baseMu sync.Mutex // one Base is being built at a time
+	worker worker
+}
+
+// limits are the sizes that tests change.
+type limits struct {
+	turns    int // calls in a commit
+	rows     int // entries after which a commit takes no further call
+	step     int // entries of one step of background work
+	stepSize int // bytes of one step of background work
+	chain    int // frozen layers that a chain may have without being folded
+	small    int // layers of fewer entries count as having this many
+}
+
+func defaultLimits() limits {
+	return limits{turns: 64, rows: 4096, step: 1000, stepSize: 1 << 20, chain: 6, small: 64}
+}
+
+// Open opens the file, and makes it if it does not exist or is empty. It does not wait for a lock: ErrLocked.
+// ErrNewer and ErrNotStore leave the file as it is.
+func Open(path string, o Options) (*DB, error) {
+	return open(path, o, defaultLimits())
+}
+
+func open(path string, o Options, l limits) (*DB, error) {
+	if err := inspect(path); err != nil {
+		return nil, fmt.Errorf("store: %s: %w", path, err)
+	}
+	b, err := bolt.Open(path, 0o644, boltOptions(o))
+	if err != nil {
+		return nil, fmt.Errorf("store: %s: %w", path, openError(path, err))
+	}
+	db := &DB{bolt: b, log: o.Log, limits: l, pinned: map[uint64]bool{}}
+	db.idle.L = &db.mu
+	if err := db.prepare(); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("store: %s: %w", path, err)
+	}
+	db.worker.start(db)
+	return db, nil
+}
+
+func boltOptions(o Options) *bolt.Options {
+	opts := &bolt.Options{
+		Timeout:        time.Nanosecond, // one attempt
+		NoSync:         !o.SyncDisk,
+		NoGrowSync:     !o.SyncDisk,
+		NoFreelistSync: true,
+		FreelistType:   bolt.FreelistMapType,
+		NoStatistics:   true,
+	}
+	// A mapping larger than the file costs only addresses, and growing it would stop readers. Windows would make the
+	// file that large.
+	if math.MaxInt > math.MaxInt32 && runtime.GOOS != "windows" {
+		opts.InitialMmapSize = 1 << 30
+	}
+	return opts
+}
+
+// inspect looks at an existing file without changing it.
+func inspect(path string) (err error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return openError(path, err)
+	case !info.Mode().IsRegular():
+		return ErrNotStore
+	case info.Size() == 0:
+		return nil
+	}
+	b, err := bolt.Open(path, 0, &bolt.Options{ReadOnly: true, Timeout: time.Nanosecond, NoStatistics: true})
+	if err != nil {
+		return openError(path, err)
+	}
+	defer b.Close()
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", ErrNotStore, r)
+		}
+	}()
+	return b.View(func(tx *bolt.Tx) error {
+		// Pages beyond the end of the file would be fatal to the process, not errors.
+		if info, err = os.Stat(path); err != nil {
+			return err
+		}
+		if info.Size() < tx.Size() {
+			return fmt.Errorf("%w: %d bytes of %d are there", ErrNotStore, info.Size(), tx.Size())
+		}
+		return checkSchema(tx)
+	})
+}
+
+// checkSchema accepts a file of this version, and a file that holds nothing at all.
+func checkSchema(tx *bolt.Tx) error {
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil {
+		if k, _ := tx.Cursor().First(); k != nil {
+			return ErrNotStore
+		}
+		return nil
+	}
+	v := meta.Get(keySchema)
+	var version int
+	if _, err := fmt.Sscanf(string(v), "%d", &version); err != nil || version < 1 {
+		return fmt.Errorf("%w: schema version %q", ErrNotStore, v)
+	}
+	if version > schemaVersion {
+		return fmt.Errorf("%w: schema version %d, this program knows %d", ErrNewer, version, schemaVersion)
+	}
+	return nil
+}
+
+func openError(path string, err error) error {
+	switch {
+	case errors.Is(err, bolt.ErrTimeout):
+		return ErrLocked
+	case errors.Is(err, bolt.ErrInvalid), errors.Is(err, bolt.ErrChecksum), errors.Is(err, bolt.ErrVersionMismatch):
+		return fmt.Errorf("%w: %w", ErrNotStore, err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("directory %s must exist and be writable: %w", filepath.Dir(path), err)
+	}
+	return err
+}
+
+// prepare makes the fixed buckets of a new file.
+func (db *DB) prepare() error {
+	fresh := false
+	err := db.bolt.View(func(tx *bolt.Tx) error {
+		fresh = tx.Bucket(bucketMeta) == nil
+		return nil
+	})
+	if err != nil || !fresh {
+		return err
+	}
+	return db.bolt.Update(func(tx *bolt.Tx) error {
+		for _, name := range [][]byte{bucketMeta, bucketWorlds, bucketCheckpoints, bucketBases} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket(bucketMeta).Put(keySchema, fmt.Append(nil, schemaVersion))
+	})
+}
+
+// Close waits for running transactions and for the current step of background work, and closes the file. Later calls
+// of any method answer ErrClosed.
+func (db *DB) Close() error {
+	db.mu.Lock()
+	if db.closed {
+		db.mu.Unlock()
+		return ErrClosed
+	}
+	db.closed = true
+	db.mu.Unlock()
+
+	db.worker.stop()
+	db.mu.Lock()
+	for db.writing {
+		db.idle.Wait()
+	}
+	db.mu.Unlock()
+	if err := db.bolt.Close(); err != nil {
+		return fmt.Errorf("store: close: %w", err)
+	}
+	return nil
+}

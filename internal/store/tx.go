@@ -1,0 +1,156 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Tx is one transaction on one world, seen through one partition. It belongs to the goroutine that runs the function it
+// was given to, and ends when that function returns.
+type Tx struct {
+	*session
+	partition string
+}
+
+// session is what all views of a transaction share.
+type session struct {
+	Now time.Time // the instant of this transaction, set by whoever begins it
+	By  string    // on whose behalf, set by whoever begins it
+
+	// Owner is what whoever began the transaction keeps beside it.
+	Owner any
+
+	world    string
+	meta     []byte
+	btx      *bolt.Tx
+	writable bool
+	building bool // a base is being filled: there are no layers below, and no bolt transaction
+
+	chain  []uint64 // newest first; of a writable session, chain[0] is the top layer
+	layers []*bolt.Bucket
+	hasTop bool // layers[0] is the bucket of chain[0]
+	opened bool
+
+	spaces []*space
+	byKey  map[spaceKey]*space
+	hooks  []func()
+	buf    []byte
+}
+
+// World is the name of the world, empty while a base is being filled.
+func (tx *Tx) World() string { return tx.world }
+
+// Meta is the world's meta as CreateWorld, Fork or SetMeta stored it.
+func (tx *Tx) Meta() json.RawMessage { return append(json.RawMessage(nil), tx.meta...) }
+
+// Writable tells Update from View.
+func (tx *Tx) Writable() bool { return tx.writable }
+
+// Partition is the partition that tables are read from and written to, empty for the world's own.
+func (tx *Tx) Partition() string { return tx.partition }
+
+// In is the same transaction seen through another partition: every table has its own rows in each. Any name will do.
+func (tx *Tx) In(partition string) *Tx {
+	if partition == tx.partition {
+		return tx
+	}
+	return &Tx{session: tx.session, partition: partition}
+}
+
+// OnCommit runs fn after the commit, in the order of commits, before Update returns; never if the transaction fails.
+// Others wait for fn: it must be short and must not call Update. In a read transaction it never runs.
+func (tx *Tx) OnCommit(fn func()) {
+	tx.hooks = append(tx.hooks, fn)
+}
+
+// View runs fn on the world as it is. It does not wait for writers, and fn sees one state however long it takes.
+// It returns fn's error, ErrNoWorld, or a *CorruptError.
+func (db *DB) View(world string, fn func(*Tx) error) error {
+	return db.view(world, false, fn)
+}
+
+// ViewStart is View of the world as it was where it started: its base, or the state that it was forked from.
+func (db *DB) ViewStart(world string, fn func(*Tx) error) error {
+	return db.view(world, true, fn)
+}
+
+func (db *DB) view(world string, start bool, fn func(*Tx) error) error {
+	btx, err := db.begin(false)
+	if err != nil {
+		return err
+	}
+	defer btx.Rollback()
+	var v struct { // one allocation
+		s     session
+		tx    Tx
+		chain [8]uint64
+	}
+	v.s.chain = v.chain[:0]
+	v.tx.session = &v.s
+	if err := v.s.open(btx, world, start); err != nil {
+		return err
+	}
+	defer v.s.end()
+	return call1(fn, &v.tx)
+}
+
+func (db *DB) begin(writable bool) (*bolt.Tx, error) {
+	btx, err := db.bolt.Begin(writable)
+	if errors.Is(err, bolt.ErrDatabaseNotOpen) {
+		return nil, ErrClosed
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: begin: %w", err)
+	}
+	return btx, nil
+}
+
+// open puts the session on a world.
+func (s *session) open(btx *bolt.Tx, world string, start bool) error {
+	r, err := readRecord(btx, world, s.chain)
+	if err != nil {
+		return err
+	}
+	s.btx, s.world, s.meta, s.chain = btx, world, r.meta, r.chain
+	if start {
+		s.chain = r.start
+	}
+	return nil
+}
+
+// end makes a transaction that somebody kept useless instead of dangerous.
+func (s *session) end() {
+	s.btx, s.writable, s.building, s.spaces, s.byKey, s.layers = nil, false, false, nil, nil, nil
+}
+
+// CorruptError says that a stored row cannot be what was written. Reading one panics with it inside a transaction; View
+// and Update return it.
+type CorruptError struct {
+	Table, Key string
+	Err        error
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("store: row %s %q is damaged: %v", e.Table, e.Key, e.Err)
+}
+
+// Unwrap is the reason.
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// call1 runs fn and returns a *CorruptError that it panics with. Other panics go on.
+func call1(fn func(*Tx) error, tx *Tx) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			corrupt, ok := r.(*CorruptError)
+			if !ok {
+				panic(r)
+			}
+			err = corrupt
+		}
+	}()
+	return fn(tx)
+}

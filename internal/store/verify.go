@@ -1,0 +1,219 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Verifier is what Verify asks of a table; every *Table is one.
+type Verifier interface {
+	Name() string
+	Verify(tx *Tx) []string
+}
+
+// Verify checks the file's pages, every chain, and every given table in every partition where it occurs, in the present,
+// the start and the checkpoints of every world. It answers all differences in one error. Writers wait while pages are
+// checked: it is meant for tests and for repair.
+func (db *DB) Verify(tables ...Verifier) error {
+	if err := db.verifyPages(); err != nil {
+		return err
+	}
+	btx, err := db.begin(false)
+	if err != nil {
+		return err
+	}
+	defer btx.Rollback()
+	v := verification{btx: btx, tables: tables, seen: map[string]bool{}, tops: map[uint64]string{}, frozen: map[uint64]string{}}
+	err = btx.Bucket(bucketWorlds).ForEach(func(k, _ []byte) error {
+		v.world(string(k))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for id, owner := range v.tops {
+		if other := v.frozen[id]; other != "" {
+			v.problem("layer %d is the top of %s and frozen in %s", id, owner, other)
+		}
+	}
+	if err := errors.Join(v.problems...); err != nil {
+		return fmt.Errorf("store: verify: %w", err)
+	}
+	return nil
+}
+
+func (db *DB) verifyPages() error {
+	btx, err := db.begin(true)
+	if err != nil {
+		return err
+	}
+	defer btx.Rollback()
+	var problems []error
+	for err := range btx.Check() {
+		problems = append(problems, err)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("store: verify: pages: %w", err)
+	}
+	return nil
+}
+
+type verification struct {
+	btx      *bolt.Tx
+	tables   []Verifier
+	seen     map[string]bool // encoded chains
+	tops     map[uint64]string
+	frozen   map[uint64]string
+	problems []error
+}
+
+func (v *verification) problem(format string, args ...any) {
+	v.problems = append(v.problems, fmt.Errorf(format, args...))
+}
+
+func (v *verification) world(name string) {
+	r, err := readRecord(v.btx, name, nil)
+	if err != nil {
+		v.problem("%w", err)
+		return
+	}
+	if other := v.tops[r.chain[0]]; other != "" {
+		v.problem("layer %d is the top of %s and of %s", r.chain[0], other, name)
+	}
+	v.tops[r.chain[0]] = name
+	v.chain(name, "present", r.chain, r.chain[1:])
+	v.chain(name, "start", r.start, r.start)
+	for _, c := range checkpointNames(v.btx, name) {
+		chain, err := readCheckpoint(v.btx, name, c)
+		if err != nil {
+			v.problem("%w", err)
+			continue
+		}
+		v.chain(name, "checkpoint "+c, chain, chain)
+	}
+}
+
+// chain checks one chain of a world, of which a part is frozen.
+func (v *verification) chain(world, what string, chain, frozen []uint64) {
+	last := v.btx.Bucket(bucketMeta).Sequence()
+	used := map[uint64]bool{}
+	for _, id := range chain {
+		if id == 0 || id > last || used[id] {
+			v.problem("world %s, %s: layer %d of %d occurs twice or was never made", world, what, id, last)
+		}
+		used[id] = true
+	}
+	for _, id := range frozen {
+		v.frozen[id] = fmt.Sprintf("world %s, %s", world, what)
+	}
+	key := string(appendChain(nil, chain))
+	if v.seen[key] {
+		return
+	}
+	v.seen[key] = true
+	for _, id := range chain {
+		v.layer(id)
+	}
+	s := &session{btx: v.btx, world: world, chain: chain}
+	defer s.end()
+	for _, t := range v.tables {
+		for _, partition := range s.partitions(t.Name()) {
+			tx := &Tx{session: s, partition: partition}
+			err := call1(func(tx *Tx) error {
+				for _, p := range t.Verify(tx) {
+					v.problem("world %s, %s, partition %q: %s", world, what, partition, p)
+				}
+				return nil
+			}, tx)
+			if err != nil {
+				v.problem("world %s, %s, partition %q: %w", world, what, partition, err)
+			}
+		}
+	}
+}
+
+// layer checks that the number of entries is what the layer says, and that each is tagged.
+func (v *verification) layer(id uint64) {
+	key := string(layerKey(id))
+	layer := v.btx.Bucket([]byte(key))
+	if layer == nil || v.seen[key] {
+		return
+	}
+	v.seen[key] = true
+	n := uint64(0)
+	layer.ForEachBucket(func(name []byte) error {
+		return layer.Bucket(name).ForEach(func(k, value []byte) error {
+			if n++; len(value) == 0 || value[0] > tagRow {
+				v.problem("layer %d, %q: entry %q has no tag", id, name, k)
+			}
+			return nil
+		})
+	})
+	if n != layer.Sequence() {
+		v.problem("layer %d has %d entries and says %d", id, n, layer.Sequence())
+	}
+}
+
+// partitions lists the partitions in which a table has a bucket.
+func (s *session) partitions(table string) []string {
+	s.openLayers()
+	prefix := append([]byte(table), 0)
+	var list []string
+	for _, layer := range s.layers {
+		c := layer.Cursor()
+		for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+			_, partition, _ := bytes.Cut(k[len(prefix):], []byte{0})
+			list = append(list, string(partition))
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// Verify compares the index entries of one partition with what the rows say, and answers the differences in words.
+func (t *Table[T]) Verify(tx *Tx) []string {
+	var problems []string
+	want := map[string]map[string]bool{}
+	for i := range t.indexes {
+		want[t.indexes[i].Name] = map[string]bool{}
+	}
+	rows := newIterator(t.rows(tx), nil, nil)
+	for k, v := rows.next(); k != nil; k, v = rows.next() {
+		key := string(k)
+		stored, body := t.split(key, v)
+		var row T
+		t.decode(key, body, &row)
+		if own := t.key(&row); own != key {
+			problems = append(problems, fmt.Sprintf("%s %q says that its key is %q", t.name, key, own))
+		}
+		entries, err := t.entries(key, &row)
+		if err != nil || !bytes.Equal(stored, entries) {
+			problems = append(problems, fmt.Sprintf("%s %q: stored index entries are not those of the row", t.name, key))
+		}
+		t.eachEntry(key, entries, func(index string, escaped []byte) error {
+			if t.unique(index) && t.taken(tx, index, escaped, key) {
+				problems = append(problems, fmt.Sprintf("%s %q: index %s: value not unique", t.name, key, index))
+			}
+			want[index][string(escaped)+key] = true
+			return nil
+		})
+	}
+	for i := range t.indexes {
+		name := t.indexes[i].Name
+		it := newIterator(t.index(tx, name), nil, nil)
+		for k, _ := it.next(); k != nil; k, _ = it.next() {
+			if !want[name][string(k)] {
+				problems = append(problems, fmt.Sprintf("%s: index %s: entry %q has no row", t.name, name, k))
+			}
+			delete(want[name], string(k))
+		}
+		for k := range want[name] {
+			problems = append(problems, fmt.Sprintf("%s: index %s: no entry %q", t.name, name, k))
+		}
+	}
+	return problems
+}
