@@ -47,11 +47,12 @@ func appendFraction(dst []byte, ns int) []byte {
 		ns /= 1000
 		digits -= 3
 	}
-	dst = append(dst, '.')
-	for pad := digits - len(strconv.Itoa(ns)); pad > 0; pad-- {
-		dst = append(dst, '0')
+	dst = append(dst, ".000000000"[:1+digits]...)
+	for i := len(dst) - 1; ns > 0; i-- {
+		dst[i] = byte('0' + ns%10)
+		ns /= 10
 	}
-	return strconv.AppendInt(dst, int64(ns), 10)
+	return dst
 }
 
 const wantDuration = `a duration with its unit, such as "3600s" or "1h"`

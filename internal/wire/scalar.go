@@ -39,8 +39,10 @@ func scalarCodec(t reflect.Type) *codec {
 		if t.Elem().Kind() == reflect.Uint8 {
 			return &codec{encode: encodeBytes, decode: decodeBytes, parse: parseBytes, empty: isEmpty}
 		}
+		return nil
+	default:
+		return nil
 	}
-	return nil
 }
 
 func isEmpty(v reflect.Value) bool { return v.Len() == 0 }

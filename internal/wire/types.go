@@ -67,7 +67,7 @@ func (m *member) of(v reflect.Value) reflect.Value {
 }
 
 // codecs remembers what was compiled: reflect.Type to *codec. Only whole, valid ones are in it.
-var codecs sync.Map
+var codecs sync.Map //nolint:gochecknoglobals // a cache of what follows from the types alone
 
 // codecOf compiles t with all that it reaches, or takes it from the cache.
 func codecOf(t reflect.Type) (*codec, error) {
@@ -107,8 +107,9 @@ func (b builder) build(t reflect.Type) (*codec, error) {
 		return c, b.buildList(c, t)
 	case reflect.Map:
 		return c, b.buildMap(c, t)
+	default:
+		return nil, fmt.Errorf("%s has no protobuf counterpart", t)
 	}
-	return nil, fmt.Errorf("%s has no protobuf counterpart", t)
 }
 
 func (b builder) buildPointer(c *codec, t reflect.Type) error {

@@ -82,7 +82,8 @@ func (e *Error) Error() string {
 }
 
 // Append appends the JSON of v, which is a struct, pointer, slice or map of what the package comment lists. It fails, leaving
-// dst as it was, on an unsupported type, a nil v, an enum name that its type does not know, and a raw member that is not JSON.
+// dst as it was, on an unsupported type, a nil v, an enum name that its type does not know, a time outside the years 1 to 9999,
+// and a raw member that is not JSON; as none of these is the client's doing, the error is no *Error.
 func Append(dst []byte, v any, z Zero) ([]byte, error) {
 	rv := reflect.ValueOf(v)
 	for rv.Kind() == reflect.Pointer && !rv.IsNil() {
@@ -102,14 +103,14 @@ func Append(dst []byte, v any, z Zero) ([]byte, error) {
 	}
 	out, err := c.encode(dst, rv, z)
 	if err != nil {
-		return dst, fmt.Errorf("wire: %T: %w", v, err)
+		return dst, fmt.Errorf("wire: %T: %s", v, err.Error())
 	}
 	return out, nil
 }
 
 // Unmarshal reads one JSON object into the struct that v points to. Members that are absent or null keep what they hold, so v
 // is usually fresh; given ones are replaced, lists and nested messages too. Data that is empty or only white space, and null,
-// are the empty message. Bad input is an *Error, after which v is partly filled.
+// are the empty message. Of members given twice the last one counts. Bad input is an *Error, after which v is partly filled.
 func Unmarshal(data []byte, v any) error {
 	rv, c, err := target(v)
 	if err != nil {
@@ -152,8 +153,8 @@ func wrong(want, got string) *Error {
 
 // within puts the member, list index or map key before the path of an *Error; other errors stay as they are.
 func within(name string, err error) error {
-	e, ok := err.(*Error)
-	if !ok {
+	var e *Error
+	if !errors.As(err, &e) {
 		return err
 	}
 	switch {

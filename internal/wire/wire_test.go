@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -110,11 +111,15 @@ func TestAppend_Errors(t *testing.T) {
 			B string `json:"max"`
 		}{}, `B: the name "max" is taken by another member`},
 		{volume{Next: &volume{State: "nope"}}, `next.state: expected one of Unknown, Active, EncryptingDEKs, EncryptyingDEKs, sectorSize_4K or its number, got "nope"`},
+		{volume{Times: []time.Time{time.Unix(1<<40, 0)}}, "times[0]: expected an RFC 3339 time"},
+		{volume{States: map[string]state{"k": "x"}}, "states.k: expected one of"},
 		{volume{Raw: json.RawMessage(`{`)}, "raw: invalid JSON at byte 1"},
 		{volume{Raw: json.RawMessage(`1 2`)}, "raw: invalid JSON at byte 2"},
 	} {
 		out, err := wire.Append([]byte("kept"), c.v, wire.OmitZero)
 		assert.ErrorContains(t, err, c.want)
+		var refused *wire.Error
+		assert.NotErrorAs(t, err, &refused)
 		assert.Equal(t, "kept", string(out))
 	}
 }
@@ -166,6 +171,12 @@ func TestUnmarshal_Errors(t *testing.T) {
 		{`{"next":{"states":{"k":"x"}}}`, `next.states.k: expected one of Unknown, Active, EncryptingDEKs, EncryptyingDEKs, sectorSize_4K or its number, got string "x"`},
 		{`{"times":"` + strings.Repeat("é", 99) + `"}`, `times: expected a JSON array, got string "ééééééééééééééééééé…`},
 		{`[]`, `expected a JSON object, got an array`},
+		{`{"state":true}`, `state: expected one of Unknown, Active, EncryptingDEKs, EncryptyingDEKs, sectorSize_4K or its number, got true`},
+		{`{"states":[1]}`, `states: expected a JSON object, got an array`},
+		{`{"name":"a`, `name: invalid JSON at byte 10: expected a closing double quote, got the end of the text`},
+		{`{"name":"\u12`, `name: invalid JSON at byte 10: expected four hexadecimal digits`},
+		{`{"name" 5}`, `invalid JSON at byte 8: expected ':', got '5'`},
+		{`{"raw":{]}`, `raw: invalid JSON at byte 8: expected a member name in double quotes`},
 		{`{"name":"a" "b"}`, `invalid JSON at byte 12: expected ',' or '}', got '"'`},
 		{`{"name":"a"`, `invalid JSON at byte 11: expected ',' or '}', got the end of the text`},
 		{`{"name":tru}`, `name: invalid JSON at byte 8: expected a value, got 't'`},
@@ -233,4 +244,25 @@ func TestSetField_Group(t *testing.T) {
 	require.NoError(t, wire.SetField(&v, "plain", []string{"y"}))
 	assert.EqualError(t, wire.SetField(&v, "other", []string{"z"}), "other: expected one member of g, got plain too")
 	assert.Equal(t, volume{Plain: "y"}, v)
+}
+
+// TestCodec_Concurrent compiles a type that contains itself from many sides at once.
+func TestCodec_Concurrent(t *testing.T) {
+	type node struct {
+		Kids []node           `json:"kids"`
+		Next *node            `json:"next"`
+		Map  map[string]*node `json:"map"`
+		Size int              `json:"size"`
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			var n node
+			assert.NoError(t, wire.Unmarshal([]byte(`{"kids":[{"size":1}],"next":{"map":{"a":{}}}}`), &n))
+			out, err := wire.Append(nil, n, wire.OmitZero)
+			assert.NoError(t, err)
+			assert.Equal(t, `{"kids":[{"size":"1"}],"next":{"map":{"a":{}}}}`, string(out))
+		})
+	}
+	wg.Wait()
 }
