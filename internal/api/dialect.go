@@ -1,0 +1,61 @@
+package api
+
+import (
+	"net/http"
+
+	"storagesim/internal/refusal"
+)
+
+// Dialect is what a vendor's wire decides. Handlers speak refusal kinds; the dialect speaks HTTP.
+type Dialect interface {
+	// Bind fills the question from the body, then the query, then the path, so that the path wins. Its error is a
+	// refusal in the vendor's words.
+	Bind(r *Request, question any) error
+	// Answer renders what a handler answered, appending the body to dst.
+	Answer(r *Request, answer any, dst []byte) (Response, error)
+	// Refuse renders a refusal.
+	Refuse(e *refusal.Error) Response
+	// NoRoute answers a path that no row matches, NoMethod a path that has no such method.
+	NoRoute() Response
+	NoMethod(allowed []string) Response
+	// Kind is the kind that an HTTP status of an injected fault stands for.
+	Kind(status int) refusal.Kind
+}
+
+// Response is a whole answer.
+type Response struct {
+	Status      int
+	ContentType string
+	Header      map[string]string
+	Body        []byte
+}
+
+// KindOf is the usual reading of an HTTP status as a refusal kind.
+func KindOf(status int) refusal.Kind {
+	switch status {
+	case http.StatusBadRequest:
+		return refusal.InvalidArgument
+	case http.StatusUnauthorized:
+		return refusal.Unauthenticated
+	case http.StatusForbidden:
+		return refusal.PermissionDenied
+	case http.StatusNotFound:
+		return refusal.NotFound
+	case http.StatusConflict:
+		return refusal.AlreadyExists
+	case http.StatusPreconditionFailed:
+		return refusal.FailedPrecondition
+	case http.StatusTooManyRequests:
+		return refusal.ResourceExhausted
+	case http.StatusNotImplemented:
+		return refusal.Unimplemented
+	case http.StatusServiceUnavailable:
+		return refusal.Unavailable
+	case http.StatusGatewayTimeout:
+		return refusal.DeadlineExceeded
+	}
+	if status >= 500 {
+		return refusal.Internal
+	}
+	return refusal.Unknown
+}

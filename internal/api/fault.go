@@ -1,0 +1,54 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// InvalidFaultError says that a request asks for a fault that cannot be.
+type InvalidFaultError struct {
+	Detail string
+	Valid  []string
+}
+
+func (e *InvalidFaultError) Error() string { return e.Detail }
+
+// OneRequestFault reads the fault that a request asks for itself: X-Sim-Fault: 503, or Prefer: code=503 (the
+// convention of Prism). 0 means none; a documented success is none either. A status that the vendor does not document
+// for the operation is an error, so that a typo does not look like a client that survived.
+func OneRequestFault(op *Operation, h http.Header) (status int, err error) {
+	text := h.Get(HeaderFault)
+	if text == "" {
+		text = preferredCode(h)
+	}
+	if text == "" {
+		return 0, nil
+	}
+	status, convErr := strconv.Atoi(strings.TrimSpace(text))
+	if convErr != nil || !op.Documents(status) {
+		e := &InvalidFaultError{Detail: fmt.Sprintf("%s does not document the status %q", op.ID(), text)}
+		for _, s := range op.Statuses {
+			e.Valid = append(e.Valid, strconv.Itoa(s))
+		}
+		return 0, e
+	}
+	if status < 400 {
+		return 0, nil
+	}
+	return status, nil
+}
+
+// preferredCode finds code=N among the preferences; others are not ours.
+func preferredCode(h http.Header) string {
+	for _, line := range h.Values("Prefer") {
+		for _, part := range strings.FieldsFunc(line, func(c rune) bool { return c == ',' || c == ';' }) {
+			name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+			if strings.EqualFold(name, "code") {
+				return strings.Trim(value, `"`)
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Exchange is one request and its answer as the journal keeps it.
+type Exchange struct {
+	ID        string        `json:"id"`
+	World     string        `json:"world"`
+	Cluster   string        `json:"cluster,omitempty"`
+	Vendor    string        `json:"vendor"`
+	Operation string        `json:"operation,omitempty"` // "" for a path or method that no row has
+	Method    string        `json:"method"`
+	URL       string        `json:"url"`
+	Header    http.Header   `json:"header"`
+	Body      string        `json:"body,omitempty"`
+	Status    int           `json:"status"`
+	Answer    string        `json:"answer,omitempty"`
+	At        time.Time     `json:"at"`      // the world's clock
+	Started   time.Time     `json:"started"` // the wall clock
+	Took      time.Duration `json:"tookNs"`
+	Fault     string        `json:"fault,omitempty"`
+	Cause     any           `json:"cause,omitempty"`
+}
+
+// size is about how many bytes an exchange holds in memory.
+func (x *Exchange) size() int64 {
+	n := 512 + len(x.Body) + len(x.Answer) + len(x.URL)
+	for name, values := range x.Header {
+		n += len(name)
+		for _, v := range values {
+			n += len(v)
+		}
+	}
+	return int64(n)
+}
+
+// Journal keeps the latest exchanges, bounded by count and bytes. It is memory of the process, not of a world.
+type Journal struct {
+	mu       sync.Mutex
+	ring     []Exchange
+	first, n int
+	bytes    int64
+	maxBytes int64
+	dropped  uint64
+}
+
+// NewJournal keeps at most count exchanges of together at most bytes bytes.
+func NewJournal(count int, bytes int64) *Journal {
+	return &Journal{ring: make([]Exchange, max(count, 1)), maxBytes: bytes}
+}
+
+// Add appends an exchange and drops the oldest ones that no longer fit.
+func (j *Journal) Add(x Exchange) {
+	size := x.size()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.n > 0 && (j.n == len(j.ring) || j.bytes+size > j.maxBytes) {
+		old := &j.ring[j.first]
+		j.bytes -= old.size()
+		*old = Exchange{}
+		j.first = (j.first + 1) % len(j.ring)
+		j.n--
+		j.dropped++
+	}
+	if size > j.maxBytes {
+		j.dropped++
+		return
+	}
+	j.ring[(j.first+j.n)%len(j.ring)] = x
+	j.n++
+	j.bytes += size
+}
+
+// List answers the exchanges that keep accepts, oldest first, at most the last limit of them, and how many were ever
+// dropped.
+func (j *Journal) List(limit int, keep func(*Exchange) bool) (list []Exchange, dropped uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i := j.n - 1; i >= 0 && len(list) < limit; i-- {
+		x := &j.ring[(j.first+i)%len(j.ring)]
+		if keep(x) {
+			list = append(list, *x)
+		}
+	}
+	for a, b := 0, len(list)-1; a < b; a, b = a+1, b-1 {
+		list[a], list[b] = list[b], list[a]
+	}
+	return list, j.dropped
+}
+
+// Clear empties the journal.
+func (j *Journal) Clear() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	clear(j.ring)
+	j.first, j.n, j.bytes, j.dropped = 0, 0, 0, 0
+}

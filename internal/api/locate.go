@@ -1,0 +1,115 @@
+package api
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+
+	"storagesim/internal/refusal"
+)
+
+// Names of the headers that choose and mark.
+const (
+	HeaderWorld     = "X-Sim-World"
+	HeaderCluster   = "X-Sim-Cluster"
+	HeaderFault     = "X-Sim-Fault"
+	HeaderRequestID = "X-Sim-Request-Id"
+)
+
+// DefaultWorld is where a request goes that names no world.
+const DefaultWorld = "default"
+
+// Place is a world and, for clustered vendors, a cluster in it; "" leaves the choice open.
+type Place struct{ World, Cluster string }
+
+type placeKey struct{}
+
+// Locate answers where a request goes: header, else a token that was minted for a world, else a Host under
+// .localhost, else the listener it came in on, else the default world. A name that is wrong is found out when the
+// world is opened.
+func Locate(req *http.Request, listener Place) Place {
+	place := Place{World: req.Header.Get(HeaderWorld), Cluster: req.Header.Get(HeaderCluster)}
+	host := hostPlace(req.Host)
+	if place.World == "" {
+		place.World = tokenWorld(req.Header.Get("Authorization"))
+	}
+	if place.World == "" {
+		place.World = host.World
+	}
+	if place.World == "" {
+		place.World = listener.World
+	}
+	if place.World == "" {
+		place.World = DefaultWorld
+	}
+	if place.Cluster == "" {
+		place.Cluster = host.Cluster
+	}
+	if place.Cluster == "" {
+		place.Cluster = listener.Cluster
+	}
+	return place
+}
+
+// hostPlace reads t1.localhost as the world t1 and west.t1.localhost as the cluster west in it. Any other Host says
+// nothing: clients send placeholders there (facts/dms-lucidlink-lucidity.md part 4).
+func hostPlace(host string) Place {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	labels := strings.Split(strings.TrimSuffix(strings.ToLower(host), "."), ".")
+	if labels[len(labels)-1] != "localhost" {
+		return Place{}
+	}
+	switch len(labels) {
+	case 2:
+		return Place{World: labels[0]}
+	case 3:
+		return Place{World: labels[1], Cluster: labels[0]}
+	}
+	return Place{}
+}
+
+// WorldClaim is the claim by which a minted JWT says what world it was minted for.
+const WorldClaim = "sim_world"
+
+// OpaquePrefix begins minted tokens that are not JWTs: sim.<world>.<secret>.
+const OpaquePrefix = "sim."
+
+// tokenWorld reads the world from a token the simulator minted, without checking it: that is for the vendor's
+// authentication, inside the world.
+func tokenWorld(authorization string) string {
+	token := authorization
+	if scheme, rest, ok := strings.Cut(authorization, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		token = strings.TrimSpace(rest)
+	}
+	if rest, ok := strings.CutPrefix(token, OpaquePrefix); ok {
+		world, _, ok := strings.Cut(rest, ".")
+		if ok {
+			return world
+		}
+		return ""
+	}
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 || len(parts[1]) > 8192 {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return ""
+	}
+	var claims map[string]json.RawMessage
+	var world string
+	if json.Unmarshal(payload, &claims) != nil || json.Unmarshal(claims[WorldClaim], &world) != nil {
+		return ""
+	}
+	return world
+}
+
+// noWorld is the refusal of a request that names a world that does not exist.
+func noWorld(world string) *refusal.Error {
+	return refusal.New(refusal.NotFound,
+		"world %q does not exist in this simulator; POST /_sim/worlds makes one, GET /_sim/worlds lists them", world)
+}

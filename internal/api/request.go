@@ -1,0 +1,71 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"storagesim/internal/refusal"
+)
+
+// Request is one request on its way.
+type Request struct {
+	ID        string // of this exchange, unique in the process
+	World     string
+	Cluster   string // the partition of a clustered vendor; "" until it is resolved
+	Operation *Operation
+	HTTP      *http.Request
+	// Principal is who asks, in the vendor's own type; set by Service.Authorize.
+	Principal any
+	// Observed counts the answers' things, see statemachine.
+	body []byte
+}
+
+// Param answers a path parameter, unescaped; "" when the path has none of that name.
+func (r *Request) Param(name string) string {
+	raw := chi.URLParam(r.HTTP, name)
+	if !strings.Contains(raw, "%") {
+		return raw
+	}
+	if text, err := url.PathUnescape(raw); err == nil {
+		return text
+	}
+	return raw
+}
+
+// EachParam calls fn with every path parameter of the matched row.
+func (r *Request) EachParam(fn func(name, value string)) {
+	params := chi.RouteContext(r.HTTP.Context()).URLParams
+	for i, name := range params.Keys {
+		if name != "*" && params.Values[i] != "" {
+			fn(name, r.Param(name))
+		}
+	}
+}
+
+// Body is the request's body, already read and bounded.
+func (r *Request) Body() []byte { return r.body }
+
+// StaleETag is the cause of a refusal by If-Match.
+type StaleETag struct {
+	Expected string `json:"expected"`
+	Current  string `json:"current"`
+	By       string `json:"changedBy,omitempty"`
+}
+
+// IfMatch refuses the request when it carries an If-Match that is not the thing's current ETag. The header is optional
+// and unquoted; quotes, a weak mark and * are forgiven (facts/lightbits.md 5). By names who changed the thing last.
+func (r *Request) IfMatch(current, by string) error {
+	expected := strings.TrimSpace(r.HTTP.Header.Get("If-Match"))
+	if expected == "" || expected == "*" {
+		return nil
+	}
+	expected = strings.Trim(strings.TrimPrefix(expected, "W/"), `"`)
+	if expected == current {
+		return nil
+	}
+	return refusal.New(refusal.FailedPrecondition, "ETag mismatch: If-Match is %q but the resource has %q", expected, current).
+		Because(StaleETag{Expected: expected, Current: current, By: by})
+}

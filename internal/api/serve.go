@@ -1,0 +1,362 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// Server answers the vendors' operations.
+type Server struct {
+	engine   *statemachine.Engine
+	services []Service
+	journal  *Journal
+	log      zerolog.Logger
+	wall     func() time.Time
+	ids      atomic.Uint64
+}
+
+// NewServer checks the rows and makes the server. Wall is the clock of durations in the journal and the log; nothing
+// that a client sees comes from it.
+func NewServer(e *statemachine.Engine, j *Journal, log zerolog.Logger, wall func() time.Time, services ...Service) (*Server, error) {
+	if err := CheckRows(services...); err != nil {
+		return nil, err
+	}
+	return &Server{engine: e, services: services, journal: j, log: log, wall: wall}, nil
+}
+
+// Services lists the vendors with their rows.
+func (s *Server) Services() []Service { return s.services }
+
+// NextID numbers the exchanges of the process.
+func (s *Server) NextID() string { return "req-" + strconv.FormatUint(s.ids.Add(1), 10) }
+
+// WithListener marks the requests of a listener that has a world or a cluster of its own.
+func WithListener(ctx context.Context, p Place) context.Context {
+	return context.WithValue(ctx, placeKey{}, p)
+}
+
+// ListenerPlace answers what WithListener marked.
+func ListenerPlace(ctx context.Context) Place {
+	p, _ := ctx.Value(placeKey{}).(Place)
+	return p
+}
+
+// Mount registers every row, and what is answered where no row matches.
+func (s *Server) Mount(router chi.Router) {
+	for i := range s.services {
+		svc := &s.services[i]
+		for k := range svc.Operations {
+			op := &svc.Operations[k]
+			handler := s.serve(svc, op)
+			for _, path := range op.Paths() {
+				router.Method(op.Method, path, handler)
+				if op.EmptyLast {
+					router.Method(op.Method, path[:lastSlash(path)+1], handler)
+				}
+			}
+		}
+	}
+	router.NotFound(s.refuseRoute(func(svc *Service, _ *http.Request) Response { return svc.Dialect.NoRoute() }))
+	router.MethodNotAllowed(s.refuseRoute(func(svc *Service, req *http.Request) Response {
+		return svc.Dialect.NoMethod(allowedMethods(router, req.URL.Path))
+	}))
+}
+
+func lastSlash(path string) int {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '/' {
+			return i
+		}
+	}
+	return -1
+}
+
+func allowedMethods(routes chi.Routes, path string) []string {
+	var allowed []string
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if routes.Match(chi.NewRouteContext(), m, path) {
+			allowed = append(allowed, m)
+		}
+	}
+	return allowed
+}
+
+// buffers are reused for answers; large ones are left to the collector.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
+
+const maxKeptBuffer = 1 << 20
+
+// outcome is what is known of a request when it has been answered.
+type outcome struct {
+	resp Response
+	// pooled says that the body was appended to the buffer that the server lent.
+	pooled bool
+	at     time.Time
+	fault  string
+	cause  any
+}
+
+// serve is one request's whole life.
+func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		started := s.wall()
+		place := Locate(req, ListenerPlace(req.Context()))
+		r := &Request{ID: s.NextID(), World: place.World, Cluster: place.Cluster, Operation: op, HTTP: req}
+		buf := buffers.Get().(*[]byte)
+		out := s.answer(svc, r, (*buf)[:0])
+		write(w, r, out)
+		s.record(svc.Vendor, r, out, started)
+		if out.pooled && cap(out.resp.Body) <= maxKeptBuffer {
+			*buf = out.resp.Body[:0]
+		}
+		buffers.Put(buf)
+	}
+}
+
+func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			s.log.Error().Str("op", r.Operation.ID()).Str("request_id", r.ID).Interface("panic", p).
+				Bytes("stack", debug.Stack()).Msg("handler panicked")
+			out.resp = svc.Dialect.Refuse(internalError(r.ID))
+		}
+	}()
+	if err := s.readBody(r); err != nil {
+		return s.refused(svc, r, out, err)
+	}
+	status, err := OneRequestFault(r.Operation, r.HTTP.Header)
+	if err != nil {
+		out.resp = Problem(http.StatusBadRequest, err)
+		return out
+	}
+	var question any
+	var bindErr error
+	if r.Operation.Implemented() {
+		question = r.Operation.Endpoint.question()
+		bindErr = svc.Dialect.Bind(r, question)
+	}
+	run := func(tx *store.Tx) error {
+		out.at = tx.Now
+		tx, err := s.enter(svc, r, tx)
+		if err != nil {
+			return err
+		}
+		switch {
+		case status != 0:
+			out.fault = "header"
+			return refusal.New(svc.Dialect.Kind(status), "%s", injectedText(status))
+		case !r.Operation.Implemented():
+			return refusal.New(refusal.Unimplemented, "%s is not emulated", r.Operation.Name)
+		case bindErr != nil:
+			return bindErr
+		}
+		answer, err := r.Operation.Endpoint.call(tx, r, question)
+		if err != nil {
+			return err
+		}
+		out.resp, err = svc.Dialect.Answer(r, answer, buf[:0])
+		out.pooled = err == nil
+		return err
+	}
+	if r.Operation.Reads() || status != 0 || !r.Operation.Implemented() {
+		err = s.engine.View(r.World, r.ID, run)
+	} else {
+		err = s.engine.Update(r.World, r.ID, run)
+	}
+	if err != nil {
+		out = s.refused(svc, r, out, err)
+	}
+	if out.fault != "" {
+		out.resp.Status = status
+	}
+	return out
+}
+
+func injectedText(status int) string {
+	return fmt.Sprintf("%s (injected by the request)", http.StatusText(status))
+}
+
+// enter resolves the cluster and authorizes, in the operation's own transaction.
+func (s *Server) enter(svc *Service, r *Request, tx *store.Tx) (*store.Tx, error) {
+	if svc.Clustered {
+		if r.Cluster == "" {
+			r.Cluster = statemachine.DefaultPartition(tx)
+		} else if !statemachine.HasPartition(tx, r.Cluster) {
+			return nil, refusal.New(refusal.NotFound, "cluster %q does not exist in world %q; it has: %v",
+				r.Cluster, r.World, statemachine.Partitions(tx)[1:])
+		}
+		tx = tx.In(r.Cluster)
+	}
+	if svc.Authorize == nil {
+		return tx, nil
+	}
+	return tx, svc.Authorize(tx, r)
+}
+
+func (s *Server) readBody(r *Request) error {
+	limit := r.Operation.MaxBody
+	if limit == 0 {
+		limit = DefaultMaxBody
+	}
+	if r.HTTP.Body == nil || r.HTTP.ContentLength == 0 {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.HTTP.Body, limit+1))
+	if err != nil {
+		return refusal.New(refusal.InvalidArgument, "the request body could not be read to its end: %v", err)
+	}
+	if int64(len(body)) > limit {
+		return &TooLargeError{Limit: limit}
+	}
+	r.body = body
+	return nil
+}
+
+// TooLargeError says that a body is larger than its operation takes.
+type TooLargeError struct{ Limit int64 }
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the request body is larger than the %d bytes that this operation takes", e.Limit)
+}
+
+func internalError(id string) *refusal.Error {
+	return refusal.New(refusal.Internal, "internal error; the simulator's log says more under %s", id)
+}
+
+// refused renders an error. What is not a refusal is the simulator's own fault: logged in full, shown in one sentence.
+func (s *Server) refused(svc *Service, r *Request, out outcome, err error) outcome {
+	var large *TooLargeError
+	e := refusal.Of(err)
+	out.pooled = false
+	switch {
+	case errors.Is(err, store.ErrNoWorld):
+		e = noWorld(r.World)
+	case errors.As(err, &large):
+		out.resp = svc.Dialect.Refuse(refusal.New(refusal.ResourceExhausted, "%s", large.Error()))
+		out.resp.Status = http.StatusRequestEntityTooLarge
+		return out
+	case e == nil:
+		s.log.Error().Err(err).Str("op", r.Operation.ID()).Str("request_id", r.ID).Msg("operation failed")
+		e = internalError(r.ID)
+	}
+	out.resp, out.cause = svc.Dialect.Refuse(e), e.Cause
+	if e.RetryAfter > 0 {
+		out.resp.Header = with(out.resp.Header, "Retry-After", strconv.Itoa(e.RetryAfter))
+	}
+	for name, value := range e.Header {
+		out.resp.Header = with(out.resp.Header, name, value)
+	}
+	return out
+}
+
+func with(h map[string]string, name, value string) map[string]string {
+	if h == nil {
+		h = make(map[string]string, 1)
+	}
+	h[name] = value
+	return h
+}
+
+func write(w http.ResponseWriter, r *Request, out outcome) {
+	h := w.Header()
+	h[HeaderRequestID] = []string{r.ID}
+	h[HeaderWorld] = []string{r.World}
+	if out.fault != "" {
+		h[HeaderFault] = []string{out.fault}
+	}
+	Write(w, out.resp)
+}
+
+// Write sends a whole answer.
+func Write(w http.ResponseWriter, resp Response) {
+	h := w.Header()
+	for name, value := range resp.Header {
+		h.Set(name, value)
+	}
+	if resp.ContentType != "" {
+		h["Content-Type"] = []string{resp.ContentType}
+	}
+	if resp.Status != http.StatusNoContent {
+		h["Content-Length"] = []string{strconv.Itoa(len(resp.Body))}
+	}
+	w.WriteHeader(resp.Status)
+	_, _ = w.Write(resp.Body) // a client that went away is no news
+}
+
+// record writes the exchange to the journal and the log.
+func (s *Server) record(vendor string, r *Request, out outcome, started time.Time) {
+	took := s.wall().Sub(started)
+	x := Exchange{
+		ID: r.ID, World: r.World, Cluster: r.Cluster, Vendor: vendor, Method: r.HTTP.Method,
+		URL: r.HTTP.URL.RequestURI(), Header: r.HTTP.Header, Body: string(r.body), Status: out.resp.Status,
+		Answer: string(out.resp.Body), At: out.at, Started: started, Took: took, Fault: out.fault, Cause: out.cause,
+	}
+	if r.Operation != nil {
+		x.Operation = r.Operation.ID()
+	}
+	s.journal.Add(x)
+	event := s.log.Debug()
+	if out.resp.Status >= http.StatusInternalServerError && out.fault == "" && out.cause == nil {
+		event = s.log.Warn()
+	}
+	event.Str("op", x.Operation).Str("request_id", r.ID).Str("world", r.World).Int("status", x.Status).
+		Dur("dur", took).Str("fault", out.fault).Msg(r.HTTP.Method + " " + r.HTTP.URL.Path)
+}
+
+// refuseRoute answers a path or a method that no row has, in the words of the vendor whose path it looks like.
+func (s *Server) refuseRoute(refuse func(*Service, *http.Request) Response) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		started := s.wall()
+		place := Locate(req, ListenerPlace(req.Context()))
+		r := &Request{ID: s.NextID(), World: place.World, HTTP: req}
+		svc := s.owner(req.URL.Path)
+		out := outcome{resp: refuse(svc, req)}
+		write(w, r, out)
+		s.record(svc.Vendor, r, out, started)
+	}
+}
+
+// owner is the vendor whose path this looks like; the first one where it looks like nobody's.
+func (s *Server) owner(path string) *Service {
+	for i := range s.services {
+		if s.services[i].Owns != nil && s.services[i].Owns(path) {
+			return &s.services[i]
+		}
+	}
+	return &s.services[0]
+}
+
+// Problem is an application/problem+json answer of the simulator itself.
+func Problem(status int, err error) Response {
+	body := struct {
+		Title  string   `json:"title"`
+		Status int      `json:"status"`
+		Detail string   `json:"detail"`
+		Valid  []string `json:"valid,omitempty"`
+	}{Title: http.StatusText(status), Status: status, Detail: err.Error()}
+	var fault *InvalidFaultError
+	if errors.As(err, &fault) {
+		body.Valid = fault.Valid
+	}
+	text, _ := json.Marshal(body) // strings and numbers always marshal
+	return Response{Status: status, ContentType: "application/problem+json", Body: text}
+}

@@ -1,0 +1,63 @@
+// Package lightbits stands in for the Lightbits management REST API v2: not canned answers, but clusters of servers,
+// nodes and NVMe devices with volumes, snapshots and policies on them, from whose state the refusals follow.
+//
+// One file per resource: its rows (operations), struct, machine, handlers, in that order. What places replicas, decides
+// protection and counts capacity is in the package physics below this one. Every cluster is a partition of its world, so
+// handlers never name a cluster: the transaction they get sees only the one that the request is for.
+//
+// Sources: seeds/002, facts/lightbits.md, spec/lightbits-schema.json. Choices where these are silent are numbered in
+// docs/assumptions.md.
+package lightbits
+
+import (
+	"storagesim/internal/api"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/wire"
+)
+
+// vendor is the first word of every operation id and machine kind here.
+const vendor = "lightbits"
+
+// zero: this gateway leaves zero values out (facts/lightbits.md 2.1, assumption 1).
+const zero = wire.OmitZero
+
+// Options are what a user may choose about the emulation.
+type Options struct {
+	Auth AuthMode
+}
+
+// Service is the emulated product: stateless but for its options, all state lies in the worlds.
+type Service struct {
+	auth AuthMode
+
+	volumes     *statemachine.Machine[Volume]
+	snapshots   *statemachine.Machine[Snapshot]
+	nodes       *statemachine.Machine[Node]
+	servers     *statemachine.Machine[Server]
+	nvmeDevices *statemachine.Machine[NvmeDevice]
+	policies    *statemachine.Machine[Policy]
+}
+
+// New makes the service; its parts are handed to the assembly by the methods below.
+func New(o Options) *Service {
+	s := &Service{auth: o.Auth}
+	s.volumes = s.volumeMachine()
+	s.snapshots = s.snapshotMachine()
+	s.nodes = s.nodeMachine()
+	s.servers = s.serverMachine()
+	s.nvmeDevices = s.nvmeDeviceMachine()
+	s.policies = s.policyMachine()
+	return s
+}
+
+// API answers the vendor as the server serves it.
+func (s *Service) API() api.Service {
+	return api.Service{
+		Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, Clustered: true, Owns: owns,
+	}
+}
+
+// Machines lists the lifecycles of the vendor's things.
+func (s *Service) Machines() []statemachine.Lifecycle {
+	return []statemachine.Lifecycle{s.volumes, s.snapshots, s.nodes, s.servers, s.nvmeDevices, s.policies}
+}

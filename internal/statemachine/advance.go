@@ -1,0 +1,310 @@
+package statemachine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"storagesim/internal/store"
+)
+
+// Advance says how far to move a clock: exactly one of its members.
+type Advance struct {
+	By    time.Duration // > 0
+	To    time.Time
+	Next  bool
+	Until *Until
+	Limit time.Duration // of Until, in the world's time; 0 means an hour
+}
+
+// Until is a state to wait for.
+type Until struct {
+	Kind  string `json:"kind"`
+	ID    string `json:"id"`
+	State State  `json:"state"`
+}
+
+// NotReachedError says that an advance until a state came to its limit, or to a world in which nothing is pending.
+type NotReachedError struct {
+	Until Until
+	State State
+	Now   time.Time
+	Why   string
+}
+
+func (err *NotReachedError) Error() string {
+	return fmt.Sprintf("%s %s did not reach %s: it is %s at %s, and %s", err.Until.Kind, err.Until.ID, err.Until.State,
+		shown(err.State), err.Now.Format(time.RFC3339Nano), err.Why)
+}
+
+func shown(s State) string {
+	if s == Gone {
+		return "gone"
+	}
+	return string(s)
+}
+
+// step fires the first timer of a world if it is due by limit, in a transaction of its own at its own instant, and
+// moves the clock there if move is set. It answers false when nothing was due.
+func (e *Engine) step(world string, limit func(Clock) time.Time, move bool) (fired []Transition, ok bool, err error) {
+	var failed error
+	var broken Timer
+	err = e.db.Update(world, func(tx *store.Tx) error {
+		fired, ok = nil, false
+		clock := clockOf(tx)
+		t, any := firstTimer(tx)
+		if !any || t.Due.After(limit(clock)) {
+			return nil
+		}
+		ok = true
+		tx.Now, tx.By, tx.Owner = t.Due, fmt.Sprintf("timer %s.%s", t.Kind, t.Event), &txState{engine: e}
+		if move {
+			clock = clock.at(t.Due, e.wall())
+			if err := clocks.Put(tx.In(""), &clock); err != nil {
+				return err
+			}
+		}
+		e.publish(tx, clock)
+		if err := timers.Delete(tx.In(""), timerKey(&t)); err != nil {
+			return err
+		}
+		m := e.kinds[t.Kind]
+		if m == nil {
+			return nil
+		}
+		if err := m.fireTimer(tx.In(t.Partition), t); err != nil {
+			failed, broken = err, t
+			return err
+		}
+		fired = stateOf(tx).moves
+		return nil
+	})
+	if failed != nil {
+		return nil, true, e.dropTimer(world, broken, failed)
+	}
+	return fired, ok, err
+}
+
+// dropTimer removes a timer whose transition cannot be made, so that it does not stop all others behind it.
+func (e *Engine) dropTimer(world string, t Timer, why error) error {
+	e.log.Error().Err(why).Str("world", world).Str("machine", t.Kind).Str("id", t.ID).Str("event", string(t.Event)).
+		Time("sim_time", t.Due).Msg("timer could not be fired and was dropped")
+	return e.db.Update(world, func(tx *store.Tx) error {
+		err := timers.Delete(tx.In(""), timerKey(&t))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+}
+
+// catchUp fires what is due by the world's present, in due order.
+func (e *Engine) catchUp(world string) error {
+	wall := e.wall()
+	for {
+		_, ok, err := e.step(world, func(c Clock) time.Time { return c.show(wall) }, false)
+		if err != nil || !ok {
+			return err
+		}
+	}
+}
+
+// Advance moves a world's clock and answers the instant it then shows and what fired on the way, in order. A clock
+// that runs goes on running from there.
+func (e *Engine) Advance(world string, a Advance) (now time.Time, fired []Transition, err error) {
+	if err := e.catchUp(world); err != nil {
+		return now, nil, err
+	}
+	now, err = e.Now(world)
+	if err != nil {
+		return now, nil, err
+	}
+	fired = []Transition{}
+	switch {
+	case a.Until != nil:
+		return e.advanceUntil(world, now, a)
+	case a.Next:
+		moves, _, err := e.step(world, func(Clock) time.Time { return farFuture }, true)
+		fired = append(fired, moves...)
+		if err != nil {
+			return now, fired, err
+		}
+		now, err = e.Now(world)
+		return now, fired, err
+	case a.To.IsZero():
+		a.To = now.Add(a.By)
+	}
+	for {
+		moves, ok, err := e.step(world, func(Clock) time.Time { return a.To }, true)
+		if err != nil {
+			return now, fired, err
+		}
+		if fired = append(fired, moves...); !ok {
+			break
+		}
+	}
+	now, err = e.setClock(world, ClockSetting{Now: &a.To})
+	return now, fired, err
+}
+
+// farFuture is after every timer that can be pending.
+var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (e *Engine) advanceUntil(world string, start time.Time, a Advance) (now time.Time, fired []Transition, err error) {
+	if a.Limit == 0 {
+		a.Limit = time.Hour
+	}
+	limit := start.Add(a.Limit)
+	now, fired = start, []Transition{}
+	for {
+		state, err := e.stateNow(world, a.Until)
+		if err != nil {
+			return now, fired, err
+		}
+		if state == a.Until.State {
+			return now, fired, nil
+		}
+		moves, ok, err := e.step(world, func(Clock) time.Time { return limit }, true)
+		if err != nil {
+			return now, fired, err
+		}
+		if !ok {
+			return now, fired, &NotReachedError{Until: *a.Until, State: state, Now: now,
+				Why: fmt.Sprintf("nothing more is due before %s", limit.Format(time.RFC3339Nano))}
+		}
+		fired = append(fired, moves...)
+		if now, err = e.Now(world); err != nil {
+			return now, fired, err
+		}
+	}
+}
+
+// stateNow answers a thing's state; one that is not there is Gone.
+func (e *Engine) stateNow(world string, u *Until) (State, error) {
+	var r Resource
+	err := e.db.View(world, func(tx *store.Tx) error {
+		var err error
+		r, err = e.Find(tx, u.Kind, Partitions(tx), u.ID)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return Gone, nil
+	}
+	return r.State, err
+}
+
+// Now answers what a world's clock shows.
+func (e *Engine) Now(world string) (now time.Time, err error) {
+	err = e.db.View(world, func(tx *store.Tx) error {
+		now = clockOf(tx).show(e.wall())
+		return nil
+	})
+	return now, err
+}
+
+// Clock answers how a world's clock stands.
+func (e *Engine) Clock(world string) (r ClockReading, err error) {
+	err = e.View(world, "", func(tx *store.Tx) error {
+		c := clockOf(tx)
+		r = ClockReading{Mode: c.Mode, Rate: c.Rate, Now: tx.Now, Timers: countTimers(tx)}
+		if due, ok := firstDue(tx); ok {
+			r.Next = &due
+		}
+		return nil
+	})
+	return r, err
+}
+
+// SetClock changes a world's clock. What becomes due by a later instant fires first, in due order.
+func (e *Engine) SetClock(world string, s ClockSetting) error {
+	if err := e.catchUp(world); err != nil {
+		return err
+	}
+	if s.Now != nil {
+		if err := e.checkClock(world, s); err != nil {
+			return err
+		}
+		if _, _, err := e.Advance(world, Advance{To: *s.Now}); err != nil {
+			return err
+		}
+	}
+	_, err := e.setClock(world, ClockSetting{Mode: s.Mode, Rate: s.Rate, Now: s.Now})
+	return err
+}
+
+func (e *Engine) checkClock(world string, s ClockSetting) error {
+	return e.db.View(world, func(tx *store.Tx) error {
+		_, err := s.apply(clockOf(tx), e.wall())
+		return err
+	})
+}
+
+// setClock stores the clock. An instant that a running clock has passed meanwhile is no error here.
+func (e *Engine) setClock(world string, s ClockSetting) (now time.Time, err error) {
+	err = e.db.Update(world, func(tx *store.Tx) error {
+		wall := e.wall()
+		clock := clockOf(tx)
+		if s.Now != nil && s.Now.Before(clock.show(wall)) {
+			s.Now = nil
+		}
+		clock, err := s.apply(clock, wall)
+		if err != nil {
+			return err
+		}
+		now = clock.show(wall)
+		if due, ok := firstDue(tx); ok {
+			if at, runs := clock.wallAt(due); runs {
+				tx.OnCommit(func() { e.agenda.add(world, at) })
+			}
+		}
+		return clocks.Put(tx.In(""), &clock)
+	})
+	return now, err
+}
+
+// observe counts what a client was shown. It answers true when the world has moved and the read must be made again,
+// because the clock mode auto jumps before the second answer.
+func (e *Engine) observe(world string, seen []observation, auto bool) (again bool, err error) {
+	var jump time.Time
+	err = e.Update(world, "observation", func(tx *store.Tx) error {
+		jump = time.Time{}
+		for _, o := range seen {
+			for _, t := range pending(tx.In(o.partition), o.kind, o.key) {
+				at, err := e.count(tx, t, auto)
+				if err != nil {
+					return err
+				}
+				if !at.IsZero() && (jump.IsZero() || at.Before(jump)) {
+					jump = at
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || jump.IsZero() {
+		return false, err
+	}
+	_, _, err = e.Advance(world, Advance{To: jump})
+	return true, err
+}
+
+// count notes one observation on a timer. Under auto it answers the instant to jump to at the second one.
+func (e *Engine) count(tx *store.Tx, t Timer, auto bool) (jump time.Time, err error) {
+	root := tx.In("")
+	switch {
+	case t.Reads > 1:
+		t.Reads--
+		return jump, timers.Put(root, &t)
+	case t.Reads == 1:
+		if err := timers.Delete(root, timerKey(&t)); err != nil {
+			return jump, err
+		}
+		return jump, e.kinds[t.Kind].fireTimer(tx.In(t.Partition), t)
+	case !auto || t.Held || t.Due.IsZero():
+		return jump, nil
+	case t.Seen > 0:
+		return t.Due, nil
+	}
+	t.Seen++
+	return jump, timers.Put(root, &t)
+}

@@ -1,0 +1,117 @@
+package statemachine
+
+import (
+	"fmt"
+	"time"
+
+	"storagesim/internal/store"
+)
+
+// Mode is how a world's clock moves.
+type Mode string
+
+// The modes. Auto runs like real; in it, the second read of a thing that is in a transient state first jumps to that
+// thing's next timer, so that waiters finish at once.
+const (
+	Real   Mode = "real"
+	Frozen Mode = "frozen"
+	Auto   Mode = "auto"
+)
+
+// maxRate bounds how much faster than the wall a clock may run.
+const maxRate = 1e6
+
+// Clock is a world's clock as it lies in the world's layers: at the wall instant Wall it showed Base.
+type Clock struct {
+	Mode Mode      `json:"mode"`
+	Rate float64   `json:"rate"`
+	Base time.Time `json:"base"`
+	Wall time.Time `json:"wall"`
+}
+
+var clocks = store.NewTable("clock", func(*Clock) string { return "clock" }, store.JSON[Clock]())
+
+// clockOf reads the clock of the transaction's world; one that was never set shows the wall's time.
+func clockOf(tx *store.Tx) Clock {
+	c, err := clocks.Get(tx.In(""), "clock")
+	if err != nil {
+		return Clock{Mode: Real, Rate: 1}
+	}
+	return c
+}
+
+// show is what the clock shows at a wall instant: whole milliseconds, in UTC.
+func (c Clock) show(wall time.Time) time.Time {
+	switch {
+	case c.Mode == Frozen:
+		return c.Base
+	case c.Base.IsZero():
+		return wall.UTC().Truncate(time.Millisecond)
+	}
+	passed := time.Duration(float64(wall.Sub(c.Wall)) * c.Rate)
+	return c.Base.Add(passed).UTC().Truncate(time.Millisecond)
+}
+
+// wallAt is the wall instant at which the clock will show t; false for a clock that will not by itself.
+func (c Clock) wallAt(t time.Time) (time.Time, bool) {
+	switch {
+	case c.Mode == Frozen:
+		return time.Time{}, false
+	case c.Base.IsZero():
+		return t, true
+	}
+	return c.Wall.Add(time.Duration(float64(t.Sub(c.Base)) / c.Rate)), true
+}
+
+// at is the same clock moved to show t at the wall instant.
+func (c Clock) at(t, wall time.Time) Clock {
+	c.Base, c.Wall = t.UTC().Truncate(time.Millisecond), wall
+	return c
+}
+
+// ClockSetting is what PUT /_sim/clock takes: any of its members, nil ones stay as they are.
+type ClockSetting struct {
+	Mode *Mode      `json:"mode"`
+	Rate *float64   `json:"rate"`
+	Now  *time.Time `json:"now"`
+}
+
+// apply answers the clock as the setting makes it. A clock may only be set forward: timers, tokens and events already
+// carry what it has shown.
+func (s ClockSetting) apply(c Clock, wall time.Time) (Clock, error) {
+	now := c.show(wall)
+	if s.Now != nil {
+		if s.Now.Before(now) {
+			return c, fmt.Errorf("now %s: the clock already shows %s and does not go back; reset or restore the world for that",
+				s.Now.UTC().Format(time.RFC3339Nano), now.Format(time.RFC3339Nano))
+		}
+		if s.Now.Sub(now) > maxDelay {
+			return c, fmt.Errorf("now %s: more than %s ahead of the clock", s.Now.UTC().Format(time.RFC3339), maxDelay)
+		}
+		now = *s.Now
+	}
+	if s.Mode != nil {
+		switch *s.Mode {
+		case Real, Frozen, Auto:
+			c.Mode = *s.Mode
+		default:
+			return c, fmt.Errorf("mode %q: must be real, frozen or auto", *s.Mode)
+		}
+	}
+	if s.Rate != nil {
+		if !(*s.Rate > 0 && *s.Rate <= maxRate) {
+			return c, fmt.Errorf("rate %v: must be above 0 and at most %v", *s.Rate, maxRate)
+		}
+		c.Rate = *s.Rate
+	}
+	return c.at(now, wall), nil
+}
+
+// ClockReading is what GET /_sim/clock answers.
+type ClockReading struct {
+	Mode   Mode       `json:"mode"`
+	Rate   float64    `json:"rate"`
+	Now    time.Time  `json:"now"`
+	Timers int        `json:"timers"`
+	Next   *time.Time `json:"next,omitempty"`
+}

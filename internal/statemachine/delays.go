@@ -1,0 +1,52 @@
+package statemachine
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"storagesim/internal/store"
+)
+
+// UnknownDelayError names the delays that would be right.
+type UnknownDelayError struct {
+	Name  string
+	Valid []string
+}
+
+func (err *UnknownDelayError) Error() string {
+	return fmt.Sprintf("there is no delay called %q", err.Name)
+}
+
+// Delays answers all named delays as they are in force in the transaction's world.
+func (e *Engine) Delays(tx *store.Tx) (map[string]Delay, error) {
+	all := maps.Clone(e.defaults)
+	for name := range all {
+		d, err := e.delayOf(tx, name)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = d
+	}
+	return all, nil
+}
+
+// SetDelays merges: a delay of nil goes back to its default. Nothing changes when one name is unknown. Transitions
+// that are already pending keep what was drawn for them.
+func (e *Engine) SetDelays(tx *store.Tx, set map[string]*Delay) error {
+	root := tx.In("")
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		if _, ok := e.defaults[name]; !ok {
+			return &UnknownDelayError{Name: name, Valid: slices.Sorted(maps.Keys(e.defaults))}
+		}
+		if d := set[name]; d != nil {
+			if err := delayOverrides.Put(root, &delayOverride{Name: name, Delay: *d}); err != nil {
+				return err
+			}
+		} else if err := delayOverrides.Delete(root, name); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}

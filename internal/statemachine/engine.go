@@ -1,0 +1,293 @@
+package statemachine
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"storagesim/internal/store"
+)
+
+// Engine begins every transaction: it sets its instant from the world's clock, fires first what is due by then, and
+// counts afterwards what was observed.
+type Engine struct {
+	db       *store.DB
+	log      zerolog.Logger
+	kinds    map[string]Lifecycle
+	defaults map[string]Delay
+	wall     func() time.Time
+	agenda   agenda
+
+	mu        sync.Mutex
+	listeners []func(world string, moved []Transition)
+}
+
+// New makes an engine for the machines of all vendors. The profile chooses the defaults of their delays.
+func New(db *store.DB, profile Profile, log zerolog.Logger, machines ...Lifecycle) (*Engine, error) {
+	e := &Engine{
+		db: db, log: log, wall: wallNow,
+		kinds: make(map[string]Lifecycle, len(machines)), defaults: make(map[string]Delay),
+	}
+	e.agenda.init()
+	for _, m := range machines {
+		if e.kinds[m.kind()] != nil {
+			return nil, fmt.Errorf("two machines are called %s", m.kind())
+		}
+		e.kinds[m.kind()] = m
+		for name, d := range m.describe().Delays {
+			delay, err := ParseDelay([]byte(map[Profile]string{Instant: "0s", Fast: d.Fast, Realistic: d.Realistic}[profile]))
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			e.defaults[name] = delay
+		}
+	}
+	return e, nil
+}
+
+// Transition is one move of one thing.
+type Transition struct {
+	At      time.Time `json:"at"`
+	Cluster string    `json:"cluster,omitempty"`
+	Kind    string    `json:"kind"`
+	ID      string    `json:"id"`
+	Event   Event     `json:"event"`
+	From    State     `json:"from"`
+	To      State     `json:"to"`
+}
+
+// Listen calls fn after every commit that moved something, in commit order. fn must not block.
+func (e *Engine) Listen(fn func(world string, moved []Transition)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.listeners = append(e.listeners, fn)
+}
+
+// observation is a row that a client was shown while a timer was pending for it.
+type observation struct{ partition, kind, key string }
+
+// txState is what the engine keeps beside a transaction.
+type txState struct {
+	engine   *Engine
+	moves    []Transition
+	seen     []observation
+	earliest time.Time // the earliest due time scheduled in it
+}
+
+func stateOf(tx *store.Tx) *txState {
+	s, ok := tx.Owner.(*txState)
+	if !ok {
+		panic("statemachine: transaction was not begun by an Engine")
+	}
+	return s
+}
+
+func (s *txState) moved(tx *store.Tx, kind, id string, on Event, from, to State) {
+	s.moves = append(s.moves, Transition{
+		At: tx.Now, Cluster: tx.Partition(), Kind: kind, ID: id, Event: on, From: from, To: to,
+	})
+}
+
+func (s *txState) observed(tx *store.Tx, kind, key string) {
+	o := observation{tx.Partition(), kind, key}
+	if !slices.Contains(s.seen, o) {
+		s.seen = append(s.seen, o)
+	}
+}
+
+func (s *txState) touch(due time.Time) {
+	if !due.IsZero() && (s.earliest.IsZero() || due.Before(s.earliest)) {
+		s.earliest = due
+	}
+}
+
+// errDue stops a transaction before it does anything, because timers are due before it.
+var errDue = errors.New("timers are due")
+
+// View runs fn in a read transaction of the world at the present instant of its clock. What was due by then has
+// happened before. fn may run twice in the clock mode auto.
+func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
+	for {
+		var state *txState
+		var auto bool
+		err := e.db.View(world, func(tx *store.Tx) error {
+			clock := clockOf(tx)
+			if err := begin(e, tx, clock, by); err != nil {
+				return err
+			}
+			state, auto = stateOf(tx), clock.Mode == Auto
+			return fn(tx)
+		})
+		if errors.Is(err, errDue) {
+			if err := e.catchUp(world); err != nil {
+				return err
+			}
+			continue
+		}
+		if state == nil || len(state.seen) == 0 {
+			return err
+		}
+		again, oerr := e.observe(world, state.seen, auto)
+		if oerr != nil {
+			return oerr
+		}
+		if !again {
+			return err
+		}
+	}
+}
+
+// Update runs fn in a write transaction of the world. An error rolls all of it back. By names who does it.
+func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
+	for {
+		err := e.db.Update(world, func(tx *store.Tx) error {
+			clock := clockOf(tx)
+			if err := begin(e, tx, clock, by); err != nil {
+				return err
+			}
+			e.publish(tx, clock)
+			return fn(tx)
+		})
+		if !errors.Is(err, errDue) {
+			return err
+		}
+		if err := e.catchUp(world); err != nil {
+			return err
+		}
+	}
+}
+
+// begin sets a transaction's instant, or answers errDue.
+func begin(e *Engine, tx *store.Tx, clock Clock, by string) error {
+	now := clock.show(e.wall())
+	if due, ok := firstDue(tx); ok && !due.After(now) {
+		return errDue
+	}
+	tx.Now, tx.By, tx.Owner = now, by, &txState{engine: e}
+	return nil
+}
+
+// publish hands the transaction's moves to the listeners and its timers to the agenda once it is committed.
+func (e *Engine) publish(tx *store.Tx, clock Clock) {
+	state := stateOf(tx)
+	world := tx.World()
+	tx.OnCommit(func() {
+		if !state.earliest.IsZero() {
+			if at, runs := clock.wallAt(state.earliest); runs {
+				e.agenda.add(world, at)
+			}
+		}
+		if len(state.moves) == 0 {
+			return
+		}
+		e.mu.Lock()
+		listeners := e.listeners
+		e.mu.Unlock()
+		for _, fn := range listeners {
+			fn(world, state.moves)
+		}
+	})
+}
+
+// Base makes, if it is not there yet, a frozen state of that name on which worlds start, as fill makes it at one
+// instant. Seed is where its ids and those of its worlds come from.
+func (e *Engine) Base(name string, seed uint64, at time.Time, fill func(tx *store.Tx) error) error {
+	return e.db.Base(name, func(tx *store.Tx) error {
+		tx.Now, tx.By, tx.Owner = at, "fixture", &txState{engine: e}
+		tx.SetSeed(seed)
+		return fill(tx)
+	})
+}
+
+// Verifiers lists the tables of all machines and of the engine itself, for store.Verify.
+func (e *Engine) Verifiers() []store.Verifier {
+	list := []store.Verifier{timers, clocks, sequences, delayOverrides, partitions}
+	for _, kind := range slices.Sorted(maps.Keys(e.kinds)) {
+		list = append(list, e.kinds[kind].verifier())
+	}
+	return list
+}
+
+// Kinds lists the kinds there are, in order.
+func (e *Engine) Kinds() []string { return slices.Sorted(maps.Keys(e.kinds)) }
+
+// UnknownKindError names the kinds that would be right.
+type UnknownKindError struct {
+	Kind  string
+	Valid []string
+}
+
+func (err *UnknownKindError) Error() string {
+	return fmt.Sprintf("there is no kind of thing called %q", err.Kind)
+}
+
+func (e *Engine) lifecycle(kind string) (Lifecycle, error) {
+	m := e.kinds[kind]
+	if m == nil {
+		return nil, &UnknownKindError{Kind: kind, Valid: e.Kinds()}
+	}
+	return m, nil
+}
+
+// Resources calls each for every row of a kind in the given partitions, until it answers false.
+func (e *Engine) Resources(tx *store.Tx, kind string, partitions []string, each func(Resource) bool) error {
+	m, err := e.lifecycle(kind)
+	if err != nil {
+		return err
+	}
+	more := true
+	for _, p := range partitions {
+		m.resources(tx.In(p), func(r Resource) bool {
+			more = each(r)
+			return more
+		})
+		if !more {
+			return nil
+		}
+	}
+	return nil
+}
+
+// inPartitions tries do in each partition until the thing is found there.
+func inPartitions(tx *store.Tx, partitions []string, do func(tx *store.Tx) (Resource, error)) (Resource, error) {
+	err := error(fmt.Errorf("no cluster: %w", store.ErrNotFound))
+	for _, p := range partitions {
+		var r Resource
+		if r, err = do(tx.In(p)); err == nil || !errors.Is(err, store.ErrNotFound) {
+			return r, err
+		}
+	}
+	return Resource{}, err
+}
+
+// Find answers the thing with that id or, where only one has it, that name.
+func (e *Engine) Find(tx *store.Tx, kind string, partitions []string, id string) (Resource, error) {
+	m, err := e.lifecycle(kind)
+	if err != nil {
+		return Resource{}, err
+	}
+	return inPartitions(tx, partitions, func(tx *store.Tx) (Resource, error) { return m.find(tx, id) })
+}
+
+// Fire moves a thing by one of its machine's events. *IllegalError where the event is not taken.
+func (e *Engine) Fire(tx *store.Tx, kind string, partitions []string, id string, on Event) (Resource, error) {
+	m, err := e.lifecycle(kind)
+	if err != nil {
+		return Resource{}, err
+	}
+	return inPartitions(tx, partitions, func(tx *store.Tx) (Resource, error) { return m.fireByID(tx, id, on) })
+}
+
+// Release fires a thing's pending timed transition now. *NothingPendingError where there is none.
+func (e *Engine) Release(tx *store.Tx, kind string, partitions []string, id string) (Resource, error) {
+	m, err := e.lifecycle(kind)
+	if err != nil {
+		return Resource{}, err
+	}
+	return inPartitions(tx, partitions, func(tx *store.Tx) (Resource, error) { return m.releaseByID(tx, id) })
+}

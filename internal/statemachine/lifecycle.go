@@ -1,0 +1,333 @@
+package statemachine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"storagesim/internal/store"
+)
+
+// maxChain bounds how many transitions without delay may follow each other in one transaction.
+const maxChain = 32
+
+// Create puts a new row into the world in one of the machine's initial states and schedules what follows from it.
+// With delays that are zero the row is answered in the state where it comes to rest. ErrExists when the key or a
+// unique index value is taken.
+func (m *Machine[B]) Create(tx *store.Tx, body B, in State) (Row[B], error) {
+	row := Row[B]{Body: body, Life: Life{State: in, Version: 1, Stamp: 1, Since: tx.Now, By: tx.By}}
+	m.mirror(&row)
+	if err := m.table.Insert(tx, &row); err != nil {
+		return row, err
+	}
+	stateOf(tx).moved(tx, m.Kind, m.id(&row.Body), "create", Gone, in)
+	return row, m.settle(tx, &row)
+}
+
+// Get answers the row with that key, or store.ErrNotFound.
+func (m *Machine[B]) Get(tx *store.Tx, key string) (Row[B], error) { return m.table.Get(tx, key) }
+
+// Find answers the row with that ID, or store.ErrNotFound.
+func (m *Machine[B]) Find(tx *store.Tx, id string) (Row[B], error) {
+	if m.ID == nil {
+		if id == "" {
+			return Row[B]{}, fmt.Errorf("%s with an empty id: %w", m.Kind, store.ErrNotFound)
+		}
+		return m.table.Get(tx, id)
+	}
+	for _, row := range m.table.By(tx, idIndex, id) {
+		return row, nil
+	}
+	return Row[B]{}, fmt.Errorf("%s %q: %w", m.Kind, id, store.ErrNotFound)
+}
+
+// Save stores a changed body; the row's state stays as it is, its version moves on.
+func (m *Machine[B]) Save(tx *store.Tx, row *Row[B]) error {
+	row.Life.Version++
+	m.mirror(row)
+	return m.table.Put(tx, row)
+}
+
+// Rekey stores a row whose key has changed: it leaves under the old one and comes back under the new one, with its
+// life and its pending timers.
+func (m *Machine[B]) Rekey(tx *store.Tx, old string, row *Row[B]) error {
+	moving := pending(tx, m.Kind, old)
+	if err := unschedule(tx, m.Kind, old); err != nil {
+		return err
+	}
+	if err := m.table.Delete(tx, old); err != nil {
+		return err
+	}
+	row.Life.Version++
+	m.mirror(row)
+	if err := m.table.Insert(tx, row); err != nil {
+		return err
+	}
+	for _, t := range moving {
+		t.Key = m.Key(&row.Body)
+		if err := schedule(tx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove deletes a row and what is pending for it, outside any rule: for resources without a lifecycle of deletion.
+func (m *Machine[B]) Remove(tx *store.Tx, row *Row[B]) error {
+	key := m.Key(&row.Body)
+	if err := unschedule(tx, m.Kind, key); err != nil {
+		return err
+	}
+	stateOf(tx).moved(tx, m.Kind, m.id(&row.Body), "delete", row.Life.State, Gone)
+	return m.table.Delete(tx, key)
+}
+
+// Fire moves the row by an event: the rule's effect, the new state, the timers that follow, all in the transaction.
+// *IllegalError when the row's state has no rule for it. A row that is gone afterwards has the state Gone.
+func (m *Machine[B]) Fire(tx *store.Tx, row *Row[B], on Event) error {
+	if err := m.step(tx, row, on); err != nil || row.Life.State == Gone {
+		return err
+	}
+	return m.settle(tx, row)
+}
+
+// step makes one transition.
+func (m *Machine[B]) step(tx *store.Tx, row *Row[B], on Event) error {
+	rule := m.rule(row.Life.State, on)
+	if rule == nil {
+		c := m.cause(row)
+		c.Event = on
+		return &IllegalError{Cause: c}
+	}
+	if rule.Unless != nil {
+		if other := rule.Unless(tx, row); other == Stay {
+			return nil
+		} else if other != "" {
+			return m.step(tx, row, other)
+		}
+	}
+	from, key := row.Life.State, m.Key(&row.Body)
+	if err := unschedule(tx, m.Kind, key); err != nil {
+		return err
+	}
+	row.Life.State, row.Life.Since, row.Life.By = rule.To, tx.Now, tx.By
+	row.Life.Stamp++
+	if rule.Do != nil {
+		if err := rule.Do(tx, row); err != nil {
+			return err
+		}
+	}
+	stateOf(tx).moved(tx, m.Kind, m.id(&row.Body), on, from, rule.To)
+	if rule.To == Gone {
+		return m.table.Delete(tx, key)
+	}
+	return m.Save(tx, row)
+}
+
+// settle schedules the timed rules of the row's state, and follows those whose delay is zero at once.
+func (m *Machine[B]) settle(tx *store.Tx, row *Row[B]) error {
+	for range maxChain {
+		stamp := row.Life.Stamp
+		at, err := m.scheduleRules(tx, row)
+		if err != nil || at == "" {
+			return err
+		}
+		if err := m.step(tx, row, at); err != nil {
+			return err
+		}
+		if row.Life.State == Gone || row.Life.Stamp == stamp {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s %s: more than %d transitions without delay", m.Kind, m.id(&row.Body), maxChain)
+}
+
+// scheduleRules inserts the timers of the row's state; it answers the first event that is due at once instead.
+func (m *Machine[B]) scheduleRules(tx *store.Tx, row *Row[B]) (Event, error) {
+	for i := range m.Rules {
+		rule := &m.Rules[i]
+		if rule.After == "" || m.rule(row.Life.State, rule.On) != rule {
+			continue
+		}
+		delay, err := stateOf(tx).engine.delayOf(tx, m.Kind+"."+rule.After)
+		if err != nil {
+			return "", err
+		}
+		if delay.immediate() {
+			return rule.On, nil
+		}
+		t := Timer{
+			Partition: tx.Partition(), Kind: m.Kind, Key: m.Key(&row.Body), ID: m.id(&row.Body),
+			Event: rule.On, Stamp: row.Life.Stamp, Held: delay.how == held,
+		}
+		if delay.how == reads {
+			t.Reads = delay.n
+		} else if !t.Held {
+			t.Due = tx.Now.Add(delay.draw(tx.Rand))
+		}
+		if err := schedule(tx, t); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// After schedules an event of the row at a time of the caller's choosing, beside the machine's timed rules: for
+// retention times and schedules that are data of the row.
+func (m *Machine[B]) After(tx *store.Tx, row *Row[B], on Event, at time.Time) error {
+	return schedule(tx, Timer{
+		Due: at, Partition: tx.Partition(), Kind: m.Kind, Key: m.Key(&row.Body),
+		ID: m.id(&row.Body), Event: on, Stamp: row.Life.Stamp,
+	})
+}
+
+// Observed notes that a client was shown the row. It matters only while a timer is pending for it: delays of the form
+// reads:N and the clock mode auto count it, after the answer has been made.
+func (m *Machine[B]) Observed(tx *store.Tx, row *Row[B]) {
+	if m.Transient(row.Life.State) {
+		stateOf(tx).observed(tx, m.Kind, m.Key(&row.Body))
+	}
+}
+
+// ObservedStored is Observed for a row that was not decoded.
+func (m *Machine[B]) ObservedStored(tx *store.Tx, key string, state []byte) {
+	if m.Transient(State(state)) {
+		stateOf(tx).observed(tx, m.Kind, key)
+	}
+}
+
+func (m *Machine[B]) mirror(row *Row[B]) {
+	if m.Mirror != nil {
+		m.Mirror(&row.Body, row.Life)
+	}
+}
+
+// Resource is a row as the control surface lists it.
+type Resource struct {
+	Kind    string  `json:"kind"`
+	ID      string  `json:"id"`
+	Name    string  `json:"name,omitempty"`
+	Cluster string  `json:"cluster,omitempty"`
+	State   State   `json:"state"`
+	Since   string  `json:"since"`
+	By      string  `json:"by,omitempty"`
+	Events  []Event `json:"events"`
+	Timers  []Timer `json:"timers,omitempty"`
+}
+
+func (m *Machine[B]) resource(tx *store.Tx, row *Row[B]) Resource {
+	events := m.takes(row.Life.State)
+	if events == nil {
+		events = []Event{}
+	}
+	return Resource{
+		Kind: m.Kind, ID: m.id(&row.Body), Name: m.name(&row.Body), Cluster: tx.Partition(), State: row.Life.State,
+		Since: row.Life.Since.Format("2006-01-02T15:04:05.999Z07:00"), By: row.Life.By, Events: events,
+		Timers: pending(tx, m.Kind, m.Key(&row.Body)),
+	}
+}
+
+// Lifecycle is a machine seen without the type of its bodies. Only *Machine implements it, once per kind of body.
+type Lifecycle interface {
+	kind() string
+	describe() Description
+	verifier() store.Verifier
+	resources(tx *store.Tx, each func(Resource) bool)
+	find(tx *store.Tx, id string) (Resource, error)
+	fireTimer(tx *store.Tx, t Timer) error
+	fireByID(tx *store.Tx, id string, on Event) (Resource, error)
+	releaseByID(tx *store.Tx, id string) (Resource, error)
+}
+
+func (m *Machine[B]) kind() string { return m.Kind }
+
+func (m *Machine[B]) verifier() store.Verifier { return m.table }
+
+func (m *Machine[B]) resources(tx *store.Tx, each func(Resource) bool) {
+	for _, row := range m.table.All(tx, "", "") {
+		if !each(m.resource(tx, &row)) {
+			return
+		}
+	}
+}
+
+// find looks a row up by ID, else by a name that only one row has.
+func (m *Machine[B]) find(tx *store.Tx, id string) (Resource, error) {
+	row, err := m.findRow(tx, id)
+	if err != nil {
+		return Resource{}, err
+	}
+	return m.resource(tx, &row), nil
+}
+
+func (m *Machine[B]) findRow(tx *store.Tx, id string) (Row[B], error) {
+	row, err := m.Find(tx, id)
+	if err == nil || m.Name == nil || !errors.Is(err, store.ErrNotFound) {
+		return row, err
+	}
+	var found []Row[B]
+	for _, row := range m.table.All(tx, "", "") {
+		if m.Name(&row.Body) == id {
+			found = append(found, row)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return row, err
+	}
+	ids := make([]string, len(found))
+	for i := range found {
+		ids[i] = m.id(&found[i].Body)
+	}
+	return row, fmt.Errorf("%s: %d have the name %q; say which by id: %s", m.Kind, len(found), id, strings.Join(ids, ", "))
+}
+
+// fireTimer fires a timer that is due or was released. One whose row is gone or has moved on is dropped.
+func (m *Machine[B]) fireTimer(tx *store.Tx, t Timer) error {
+	row, err := m.table.Get(tx, t.Key)
+	if errors.Is(err, store.ErrNotFound) || err == nil && row.Life.Stamp != t.Stamp {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return m.Fire(tx, &row, t.Event)
+}
+
+func (m *Machine[B]) fireByID(tx *store.Tx, id string, on Event) (Resource, error) {
+	row, err := m.findRow(tx, id)
+	if err != nil {
+		return Resource{}, err
+	}
+	if err := m.Fire(tx, &row, on); err != nil {
+		return Resource{}, err
+	}
+	return m.resource(tx, &row), nil
+}
+
+// releaseByID fires the row's pending transition now, whatever it waits for.
+func (m *Machine[B]) releaseByID(tx *store.Tx, id string) (Resource, error) {
+	row, err := m.findRow(tx, id)
+	if err != nil {
+		return Resource{}, err
+	}
+	waiting := pending(tx, m.Kind, m.Key(&row.Body))
+	if len(waiting) == 0 {
+		c := m.cause(&row)
+		return Resource{}, &NothingPendingError{Cause: c}
+	}
+	if err := m.Fire(tx, &row, waiting[0].Event); err != nil {
+		return Resource{}, err
+	}
+	return m.resource(tx, &row), nil
+}
+
+// NothingPendingError says that a row waits for nothing that could be released.
+type NothingPendingError struct{ Cause Cause }
+
+func (e *NothingPendingError) Error() string {
+	return fmt.Sprintf("%s %s is %s; no timed transition is pending for it", e.Cause.Machine, e.Cause.ID, e.Cause.State)
+}

@@ -1,0 +1,62 @@
+package statemachine
+
+import "storagesim/internal/store"
+
+// partition is a part of a world whose tables are kept apart: a cluster.
+type partition struct {
+	Name    string
+	Default bool
+}
+
+var partitions = store.NewTable("partitions", func(p *partition) string { return p.Name }, store.JSON[partition](),
+	store.Index[partition]{Name: defaultIndex, Keys: func(p *partition) []string {
+		if p.Default {
+			return []string{"yes"}
+		}
+		return nil
+	}})
+
+// defaultIndex finds the partition that a request means when it names none.
+const defaultIndex = "default"
+
+// AddPartition makes a partition known to the world, so that its things are found by the control surface.
+func AddPartition(tx *store.Tx, name string) error {
+	return partitions.Put(tx.In(""), &partition{Name: name, Default: DefaultPartition(tx) == ""})
+}
+
+// DefaultPartition is the one a request means when it names none: the first that was added, until SetDefaultPartition
+// says otherwise. "" where there is none.
+func DefaultPartition(tx *store.Tx) string {
+	for name := range partitions.KeysBy(tx.In(""), defaultIndex, "yes") {
+		return name
+	}
+	return ""
+}
+
+// SetDefaultPartition chooses it. store.ErrNotFound for a name that was never added.
+func SetDefaultPartition(tx *store.Tx, name string) error {
+	chosen, err := partitions.Get(tx.In(""), name)
+	if err != nil {
+		return err
+	}
+	if old, err := partitions.Get(tx.In(""), DefaultPartition(tx)); err == nil {
+		old.Default = false
+		if err := partitions.Put(tx.In(""), &old); err != nil {
+			return err
+		}
+	}
+	chosen.Default = true
+	return partitions.Put(tx.In(""), &chosen)
+}
+
+// HasPartition says whether the world has a partition of that name.
+func HasPartition(tx *store.Tx, name string) bool { return partitions.Has(tx.In(""), name) }
+
+// Partitions lists the world's own partition "" and then the others by name.
+func Partitions(tx *store.Tx) []string {
+	list := []string{""}
+	for name := range partitions.Scan(tx.In(""), "", "") {
+		list = append(list, name)
+	}
+	return list
+}

@@ -1,0 +1,164 @@
+package statemachine
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"strings"
+	"time"
+
+	"storagesim/internal/store"
+)
+
+// Timer is a timed transition that is pending: at Due, the event On happens to the row, if the row still carries the
+// stamp. A timer that waits for observations or for a release has no Due.
+type Timer struct {
+	Seq       uint64    `json:"seq"`
+	Due       time.Time `json:"due,omitzero"`
+	Partition string    `json:"partition,omitempty"`
+	Kind      string    `json:"kind"`
+	Key       string    `json:"key"`
+	ID        string    `json:"id"`
+	Event     Event     `json:"event"`
+	Stamp     uint64    `json:"stamp"`
+	Reads     int       `json:"reads,omitempty"` // observations still to come
+	Held      bool      `json:"held,omitempty"`
+	Seen      int       `json:"seen,omitempty"` // observations so far, for the clock mode auto
+}
+
+const timersOf = "of"
+
+// The due-time queue: keys sort by due time, then by order of creation. Timers without a due time sort last.
+var timers = store.NewTable("timers", timerKey, store.JSON[Timer](), store.Index[Timer]{
+	Name: timersOf,
+	Keys: func(t *Timer) []string { return []string{timerOwner(t.Partition, t.Kind, t.Key)} },
+})
+
+// sequence numbers the timers of a world.
+type sequence struct{ Next uint64 }
+
+var sequences = store.NewTable("timerseq", func(*sequence) string { return "seq" }, store.Codec[sequence]{
+	Append: func(dst []byte, s *sequence) ([]byte, error) { return binary.BigEndian.AppendUint64(dst, s.Next), nil },
+	Decode: func(src []byte, s *sequence) error {
+		if len(src) != 8 {
+			return errors.New("timer sequence is not eight bytes")
+		}
+		s.Next = binary.BigEndian.Uint64(src)
+		return nil
+	},
+})
+
+func timerKey(t *Timer) string {
+	due := uint64(math.MaxUint64)
+	if !t.Due.IsZero() {
+		due = dueBits(t.Due)
+	}
+	key := binary.BigEndian.AppendUint64(make([]byte, 0, 16), due)
+	return string(binary.BigEndian.AppendUint64(key, t.Seq))
+}
+
+// dueBits orders instants as unsigned integers do.
+func dueBits(t time.Time) uint64 { return uint64(t.UnixMilli()) ^ 1<<63 }
+
+func timerOwner(partition, kind, key string) string {
+	return partition + "\x00" + kind + "\x00" + key
+}
+
+// firstDue answers the instant of the earliest timer with a due time, from its key alone.
+func firstDue(tx *store.Tx) (time.Time, bool) {
+	for key := range timers.Scan(tx.In(""), "", "") {
+		due := binary.BigEndian.Uint64([]byte(key[:8]))
+		if due == math.MaxUint64 {
+			break
+		}
+		return time.UnixMilli(int64(due ^ 1<<63)).UTC(), true
+	}
+	return time.Time{}, false
+}
+
+func firstTimer(tx *store.Tx) (Timer, bool) {
+	for _, t := range timers.All(tx.In(""), "", "") {
+		return t, !t.Due.IsZero()
+	}
+	return Timer{}, false
+}
+
+// schedule puts a timer into the queue of the transaction's world.
+func schedule(tx *store.Tx, t Timer) error {
+	root := tx.In("")
+	seq, err := sequences.Get(root, "seq")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	seq.Next++
+	if err := sequences.Put(root, &seq); err != nil {
+		return err
+	}
+	t.Seq = seq.Next
+	stateOf(tx).touch(t.Due)
+	return timers.Insert(root, &t)
+}
+
+// unschedule removes what is pending for a row.
+func unschedule(tx *store.Tx, kind, key string) error {
+	for _, t := range pending(tx, kind, key) {
+		if err := timers.Delete(tx.In(""), timerKey(&t)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pending lists a row's timers in order of creation.
+func pending(tx *store.Tx, kind, key string) []Timer {
+	var list []Timer
+	for _, t := range timers.By(tx.In(""), timersOf, timerOwner(tx.Partition(), kind, key)) {
+		list = append(list, t)
+	}
+	return list
+}
+
+// Pending lists the timers of the transaction's world in the order in which they will fire; those that wait for
+// observations or a release come last.
+func Pending(tx *store.Tx, limit int) []Timer {
+	var list []Timer
+	for _, t := range timers.All(tx.In(""), "", "") {
+		if len(list) == limit {
+			break
+		}
+		list = append(list, t)
+	}
+	return list
+}
+
+func countTimers(tx *store.Tx) int {
+	n := 0
+	for range timers.Scan(tx.In(""), "", "") {
+		n++
+	}
+	return n
+}
+
+// delayOverride is a named delay that the world sets for itself.
+type delayOverride struct {
+	Name  string
+	Delay Delay
+}
+
+var delayOverrides = store.NewTable("delays", func(d *delayOverride) string { return d.Name }, store.JSON[delayOverride]())
+
+// delayOf answers the delay in force for a name: the world's own, else the profile's default.
+func (e *Engine) delayOf(tx *store.Tx, name string) (Delay, error) {
+	if o, err := delayOverrides.Get(tx.In(""), name); err == nil {
+		return o.Delay, nil
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return Delay{}, err
+	}
+	return e.defaults[name], nil
+}
+
+// vendorOf is the first word of a kind or delay name.
+func vendorOf(name string) string {
+	vendor, _, _ := strings.Cut(name, ".")
+	return vendor
+}
