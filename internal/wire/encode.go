@@ -113,7 +113,10 @@ const hexDigits = "0123456789abcdef"
 
 // plain tells whether the ASCII byte c stands for itself inside a JSON string.
 func plain(c byte, html bool) bool {
-	return c >= ' ' && c != '"' && c != '\\' && !(html && (c == '<' || c == '>' || c == '&'))
+	if c == '<' || c == '>' || c == '&' {
+		return !html
+	}
+	return c >= ' ' && c != '"' && c != '\\'
 }
 
 // appendString writes s in quotes. Invalid UTF-8 becomes U+FFFD. With html, what is dangerous inside a script element is

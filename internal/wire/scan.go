@@ -208,12 +208,10 @@ func (d *decoder) hex4() (rune, error) {
 	if end > len(d.data) {
 		return 0, d.syntax("four hexadecimal digits after \\u")
 	}
-	for _, c := range d.data[d.pos+1 : end] {
-		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F') {
-			return 0, d.syntax("four hexadecimal digits after \\u")
-		}
+	n, err := strconv.ParseUint(string(d.data[d.pos+1:end]), 16, 16)
+	if err != nil {
+		return 0, d.syntax("four hexadecimal digits after \\u")
 	}
-	n, _ := strconv.ParseUint(string(d.data[d.pos+1:end]), 16, 16)
 	d.pos = end
 	return rune(n), nil
 }

@@ -2,7 +2,6 @@ package wire_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -52,11 +51,18 @@ func appended(t *testing.T, v any, z wire.Zero) string {
 	return string(out)
 }
 
+// writes compares byte for byte, unlike assert.JSONEq.
+func writes(t *testing.T, want string, v any, z wire.Zero) {
+	t.Helper()
+	got := appended(t, v, z)
+	assert.Equal(t, want, got)
+}
+
 func TestAppend_Zero(t *testing.T) {
 	v := volume{page: page{Hidden: "x", inner: "x"}}
-	assert.Equal(t, `{}`, appended(t, v, wire.OmitZero))
-	assert.Equal(t, `{"limit":0,"name":"","limits":{"max":"0","soft":null},"held":"0s","state":"Unknown","raw":null,"Raws":[],`+
-		`"times":[],"next":null,"plain":"","other":"","states":{},"limiters":{}}`, appended(t, &v, wire.EmitZero))
+	writes(t, `{}`, v, wire.OmitZero)
+	writes(t, `{"limit":0,"name":"","limits":{"max":"0","soft":null},"held":"0s","state":"Unknown","raw":null,"Raws":[],`+
+		`"times":[],"next":null,"plain":"","other":"","states":{},"limiters":{}}`, &v, wire.EmitZero)
 }
 
 func TestAppend_Values(t *testing.T) {
@@ -76,14 +82,14 @@ func TestAppend_Values(t *testing.T) {
 		States:   map[string]state{"b": "", "a": "Active"},
 		Limiters: map[string]limits{"<": {}},
 	}
-	assert.Equal(t, `{"limit":3,"limits":{"max":"5"},"held":"-0.001500s","until":"2026-01-02T02:04:05.120Z","maybe":"EncryptingDEKs",`+
+	writes(t, `{"limit":3,"limits":{"max":"5"},"held":"-0.001500s","until":"2026-01-02T02:04:05.120Z","maybe":"EncryptingDEKs",`+
 		`"raw":{"a" : 1},"Raws":[null,2],"times":["0001-01-01T00:00:00Z"],"next":{},"states":{"a":"Active","b":"Unknown"},`+
-		`"limiters":{"\u003c":{}}}`, appended(t, v, wire.OmitZero))
+		`"limiters":{"\u003c":{}}}`, v, wire.OmitZero)
 }
 
 func TestAppend_TopLevel(t *testing.T) {
-	assert.Equal(t, `[{"max":"1"},{}]`, appended(t, []limits{{Max: 1}, {}}, wire.OmitZero))
-	assert.Equal(t, `{"a":{"max":"1"}}`, appended(t, map[string]limits{"a": {Max: 1}}, wire.OmitZero))
+	writes(t, `[{"max":"1"},{}]`, []limits{{Max: 1}, {}}, wire.OmitZero)
+	writes(t, `{"a":{"max":"1"}}`, map[string]limits{"a": {Max: 1}}, wire.OmitZero)
 	out, err := wire.Append([]byte("x="), limits{Max: 1}, wire.OmitZero)
 	require.NoError(t, err)
 	assert.Equal(t, `x={"max":"1"}`, string(out))
@@ -117,7 +123,7 @@ func TestAppend_Errors(t *testing.T) {
 		{volume{Raw: json.RawMessage(`1 2`)}, "raw: invalid JSON at byte 2"},
 	} {
 		out, err := wire.Append([]byte("kept"), c.v, wire.OmitZero)
-		assert.ErrorContains(t, err, c.want)
+		require.ErrorContains(t, err, c.want)
 		var refused *wire.Error
 		assert.NotErrorAs(t, err, &refused)
 		assert.Equal(t, "kept", string(out))
@@ -141,6 +147,24 @@ func TestUnmarshal_Values(t *testing.T) {
 		Next:   &volume{Next: &volume{}},
 		States: map[string]state{"a": "Active", "b": ""},
 	}, v)
+}
+
+func TestUnmarshal_Text(t *testing.T) {
+	for in, want := range map[string]string{
+		"a\xffb":         "a\ufffdb",
+		`\n` + "\xff":    "\n\ufffd",
+		`\ud800\u0041`:   "\ufffdA",
+		`\ud800\ud800`:   "\ufffd\ufffd",
+		`\ud83d\ude00é`:  "😀é",
+		`\"\\\/\b\f\r\t`: "\"\\/\b\f\r\t",
+	} {
+		var v volume
+		require.NoError(t, wire.Unmarshal([]byte(`{"name":"`+in+`"}`), &v))
+		assert.Equal(t, want, v.Name)
+		var again volume
+		require.NoError(t, wire.Unmarshal([]byte(appended(t, v, wire.EmitZero)), &again))
+		assert.Equal(t, want, again.Name)
+	}
 }
 
 // TestUnmarshal_Replaces reads into a message that holds something already, of which a copy shares the list.
@@ -175,6 +199,8 @@ func TestUnmarshal_Errors(t *testing.T) {
 		{`{"states":[1]}`, `states: expected a JSON object, got an array`},
 		{`{"name":"a`, `name: invalid JSON at byte 10: expected a closing double quote, got the end of the text`},
 		{`{"name":"\u12`, `name: invalid JSON at byte 10: expected four hexadecimal digits`},
+		{`{"name":"\u+123"}`, `name: invalid JSON at byte 10: expected four hexadecimal digits after \u, got 'u'`},
+		{`{"name":"\u1_23"}`, `name: invalid JSON at byte 10: expected four hexadecimal digits after \u, got 'u'`},
 		{`{"name" 5}`, `invalid JSON at byte 8: expected ':', got '5'`},
 		{`{"raw":{]}`, `raw: invalid JSON at byte 8: expected a member name in double quotes`},
 		{`{"name":"a" "b"}`, `invalid JSON at byte 12: expected ',' or '}', got '"'`},
@@ -197,8 +223,8 @@ func TestUnmarshal_Errors(t *testing.T) {
 func TestUnmarshal_Target(t *testing.T) {
 	var at time.Time
 	for _, v := range []any{nil, volume{}, (*volume)(nil), new(string), new([]volume), &at} {
-		assert.ErrorContains(t, wire.Unmarshal([]byte(`{}`), v), "wire: cannot read into", fmt.Sprintf("%T", v))
-		assert.ErrorContains(t, wire.SetField(v, "name", []string{"x"}), "wire: cannot read into", fmt.Sprintf("%T", v))
+		require.ErrorContains(t, wire.Unmarshal([]byte(`{}`), v), "wire: cannot read into", "%T", v)
+		require.ErrorContains(t, wire.SetField(v, "name", []string{"x"}), "wire: cannot read into", "%T", v)
 	}
 }
 
@@ -242,7 +268,7 @@ func TestSetField(t *testing.T) {
 func TestSetField_Group(t *testing.T) {
 	v := volume{Plain: "x"}
 	require.NoError(t, wire.SetField(&v, "plain", []string{"y"}))
-	assert.EqualError(t, wire.SetField(&v, "other", []string{"z"}), "other: expected one member of g, got plain too")
+	require.EqualError(t, wire.SetField(&v, "other", []string{"z"}), "other: expected one member of g, got plain too")
 	assert.Equal(t, volume{Plain: "y"}, v)
 }
 
@@ -254,14 +280,14 @@ func TestCodec_Concurrent(t *testing.T) {
 		Map  map[string]*node `json:"map"`
 		Size int              `json:"size"`
 	}
+	const in, want = `{"kids":[{"size":1}],"next":{"map":{"a":{}}}}`, `{"kids":[{"size":"1"}],"next":{"map":{"a":{}}}}`
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			var n node
-			assert.NoError(t, wire.Unmarshal([]byte(`{"kids":[{"size":1}],"next":{"map":{"a":{}}}}`), &n))
-			out, err := wire.Append(nil, n, wire.OmitZero)
-			assert.NoError(t, err)
-			assert.Equal(t, `{"kids":[{"size":"1"}],"next":{"map":{"a":{}}}}`, string(out))
+			err := wire.Unmarshal([]byte(in), &n)
+			out, appendErr := wire.Append(nil, n, wire.OmitZero)
+			assert.True(t, err == nil && appendErr == nil && string(out) == want, "%v, %v, %s", err, appendErr, out)
 		})
 	}
 	wg.Wait()
