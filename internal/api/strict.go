@@ -1,0 +1,214 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// InputError says what is wrong in a document that a person wrote, and where: a control call, a fixture.
+type InputError struct {
+	Path   string // "clusters[0].servers"; "" for the whole document
+	Detail string
+	Valid  []string // what would be right there, where that is a closed list
+}
+
+func (e *InputError) Error() string {
+	if e.Path == "" {
+		return e.Detail
+	}
+	return e.Path + ": " + e.Detail
+}
+
+// DecodeStrict fills v from one JSON document as encoding/json does, and refuses what that forgives: members that v
+// does not have or that differ in case, members given twice, and anything behind the document. Nothing at all is an
+// empty object. The error is an *InputError.
+func DecodeStrict(data []byte, v any) error {
+	if len(bytes.TrimSpace(data)) == 0 {
+		data = []byte("{}")
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := checkValue(dec, "", reflect.TypeOf(v)); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return &InputError{Detail: fmt.Sprintf("there is something behind the end of the JSON document, at byte %d", dec.InputOffset())}
+	}
+	return inputError(json.Unmarshal(data, v))
+}
+
+// inputError says a decoding error of encoding/json in its own words.
+func inputError(err error) error {
+	var wrongType *json.UnmarshalTypeError
+	var own *InputError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &wrongType):
+		return &InputError{Path: wrongType.Field, Detail: fmt.Sprintf("must be %s, not %s", typeWords(wrongType.Type), wrongType.Value)}
+	}
+	return &InputError{Detail: err.Error()}
+}
+
+// typeWords calls a Go type what it is in JSON.
+func typeWords(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Pointer:
+		return typeWords(t.Elem())
+	default:
+		return "a whole number in its range"
+	}
+}
+
+func checkValue(dec *json.Decoder, path string, t reflect.Type) error {
+	token, err := dec.Token()
+	if err != nil {
+		return &InputError{Path: path, Detail: "is not JSON: " + err.Error()}
+	}
+	switch token {
+	case json.Delim('{'):
+		err = checkObject(dec, path, t)
+	case json.Delim('['):
+		err = checkArray(dec, path, t)
+	default:
+		return nil
+	}
+	if err == nil {
+		_, err = dec.Token() // the closing bracket
+	}
+	return inputError(err)
+}
+
+func checkObject(dec *json.Decoder, path string, t reflect.Type) error {
+	members, rest := membersOf(t)
+	seen := map[string]bool{}
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			return &InputError{Path: path, Detail: "is not JSON: " + err.Error()}
+		}
+		name := token.(string)
+		at := joinPath(path, name)
+		if seen[name] {
+			return &InputError{Path: at, Detail: "is given twice"}
+		}
+		seen[name] = true
+		member, known := members[name]
+		if !known && members != nil {
+			return &InputError{Path: at, Detail: "is not known", Valid: sortedNames(members)}
+		}
+		if !known {
+			member = rest
+		}
+		if err := checkValue(dec, at, member); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkArray(dec *json.Decoder, path string, t reflect.Type) error {
+	t = pointed(t)
+	var element reflect.Type
+	if t != nil && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && !decodesItself(t) {
+		element = t.Elem()
+	}
+	for i := 0; dec.More(); i++ {
+		if err := checkValue(dec, path+"["+strconv.Itoa(i)+"]", element); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func joinPath(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func pointed(t reflect.Type) reflect.Type {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+// decodesItself says that a type has its own idea of its JSON, which is then not looked into.
+func decodesItself(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
+// membersOf answers the members of a struct, or nil and the type that all members have.
+func membersOf(t reflect.Type) (members map[string]reflect.Type, rest reflect.Type) {
+	t = pointed(t)
+	switch {
+	case t == nil || decodesItself(t):
+		return nil, nil
+	case t.Kind() == reflect.Map:
+		return nil, t.Elem()
+	case t.Kind() != reflect.Struct:
+		return nil, nil
+	}
+	members = make(map[string]reflect.Type, t.NumField())
+	for _, f := range Members(t) {
+		members[f.Name] = f.Type
+	}
+	return members, nil
+}
+
+func sortedNames(members map[string]reflect.Type) []string {
+	names := make([]string, 0, len(members))
+	for name := range members {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Member is a member of a JSON object as a Go struct describes it.
+type Member struct {
+	Name string
+	Doc  string // the tag doc
+	Type reflect.Type
+}
+
+// Members lists the JSON members of a struct type in the order of its fields, embedded structs' among them.
+func Members(t reflect.Type) []Member {
+	var list []Member
+	t = pointed(t)
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && name == "":
+			list = append(list, Members(f.Type)...)
+		case !f.IsExported() || name == "-":
+		case name == "":
+			list = append(list, Member{Name: f.Name, Doc: f.Tag.Get("doc"), Type: f.Type})
+		default:
+			list = append(list, Member{Name: name, Doc: f.Tag.Get("doc"), Type: f.Type})
+		}
+	}
+	return list
+}
