@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# Builds the project's Dockerfile, unmodified, on a machine with neither a container engine nor an image registry, and tries the
+# image: it starts as its own user, answers its own health check, writes into /data, and stops when asked.
+# Needs root, Go, and Debian's buildah, busybox-static, iproute2 and jq.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+version=${VERSION:-unknown}
+image=localhost/storagesim
+uid=65532
+
+scratch=$(mktemp -d)
+server=
+finish() {
+    if [ -n "$server" ]; then kill -KILL "$server" 2>/dev/null || true; fi
+    # With it go the containers and images of this run, which lie in a storage of their own.
+    rm -rf "$scratch"
+}
+trap finish EXIT
+
+# chroot: no namespaces or cgroups are needed. vfs: no overlay mounts either, at the price of copies.
+export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
+cat >"$scratch/storage.conf" <<CONF
+[storage]
+driver = "vfs"
+graphroot = "$scratch/storage"
+runroot = "$scratch/run"
+CONF
+export CONTAINERS_STORAGE_CONF=$scratch/storage.conf
+
+say() { printf 'image: %s\n' "$*"; }
+
+# The image that FROM names: a shell, and the variables of the official one. The toolchain and the caches are mounted from this
+# machine while building, so that nothing is copied, downloaded or compiled twice.
+base=$(awk 'toupper($1) == "FROM" { print $2; exit }' Dockerfile)
+say "making a base named $base from $(go version)"
+root=$(buildah from scratch)
+mount=$(buildah mount "$root")
+mkdir -p "$mount/bin" "$mount/etc/ssl/certs" "$mount/root" "$mount/tmp" "$mount/go" "$mount/usr/local/go"
+chmod 1777 "$mount/tmp"
+cp /bin/busybox "$mount/bin/busybox"
+for applet in sh mkdir cp ls cat rm; do ln -s busybox "$mount/bin/$applet"; done
+cp /etc/ssl/certs/ca-certificates.crt "$mount/etc/ssl/certs/"
+echo 'root:x:0:0:root:/root:/bin/sh' >"$mount/etc/passwd"
+buildah unmount "$root" >/dev/null
+buildah config --workingdir /go \
+    --env GOPATH=/go --env GOTOOLCHAIN=local --env GOPROXY="$(go env GOPROXY)" --env GOSUMDB="$(go env GOSUMDB)" \
+    --env PATH=/go/bin:/usr/local/go/bin:/usr/bin:/bin "$root"
+buildah commit --quiet --rm "$root" "localhost/$base" >/dev/null
+
+say "building version $version from the Dockerfile"
+mkdir -p "$(go env GOMODCACHE)" "$(go env GOCACHE)"
+# The docker format, since the other has no place for a health check.
+buildah bud --quiet --pull-never --format docker --build-arg "VERSION=$version" --tag "$image" \
+    --volume "$(go env GOROOT):/usr/local/go:ro" \
+    --volume "$(go env GOMODCACHE):/go/pkg/mod" \
+    --volume "$(go env GOCACHE):/root/.cache/go-build" \
+    . >/dev/null
+
+config() { buildah inspect --type image "$image" | jq --raw-output --compact-output ".Docker.config$1"; }
+expect() {
+    if [ "$2" != "$3" ]; then
+        say "$1 is '$2', want '$3'" >&2
+        exit 1
+    fi
+}
+expect User "$(config .User)" "$uid:$uid"
+expect Entrypoint "$(config .Entrypoint)" '["/simulator"]'
+expect Volumes "$(config .Volumes)" '{"/data":{}}'
+expect ExposedPorts "$(config .ExposedPorts)" '{"8080/tcp":{},"8443/tcp":{}}'
+expect Healthcheck "$(config .Healthcheck.Test)" '["CMD","/simulator","healthcheck"]'
+mapfile -t environment < <(config '.Env[]')
+
+container=$(buildah from --pull-never "$image")
+root=$(buildah mount "$container")
+expect 'the owner of /data' "$(stat -c %u:%g "$root/data")" "$uid:$uid"
+expect 'the content of the image' "$(find "$root" -type f | sed "s#^$root##" | grep -vE '^/(etc/(hosts|resolv.conf)|run/.*)$')" /simulator
+if ldd "$root/simulator" >/dev/null 2>&1; then
+    say 'the binary is not static' >&2
+    exit 1
+fi
+
+# A network of its own, so that the image's ports are free whatever else runs here; the image's user and environment, and a file
+# system that holds nothing but the image.
+# Every step of the way replaces itself by the next: the process that is started is the simulator in the end.
+inside=(unshare --net -- "$scratch/enter")
+cat >"$scratch/enter" <<ENTER
+#!/bin/sh
+set -eu
+ip link set lo up
+exec env -i ${environment[@]@Q} chroot --userspec=$uid:$uid "$root" "\$@"
+ENTER
+chmod +x "$scratch/enter"
+
+start() {
+    mkfifo "$scratch/ready"
+    "${inside[@]}" /simulator >"$scratch/ready" 2>"$scratch/server.log" &
+    server=$!
+    exec 3<"$scratch/ready"
+    rm "$scratch/ready"
+    if ! read -r -t 30 ready <&3; then
+        say 'no ready line within 30 s; the log:' >&2
+        cat "$scratch/server.log" >&2
+        exit 1
+    fi
+    say "ready: $ready"
+}
+stop() {
+    kill -TERM "$server"
+    local status=0
+    wait "$server" || status=$?
+    server=
+    if [ "$status" -ne 0 ]; then
+        say "SIGTERM was answered with exit $status; the log:" >&2
+        cat "$scratch/server.log" >&2
+        exit 1
+    fi
+}
+
+start
+expect 'the process runs as' "$(stat -c %u "/proc/$server")" "$uid"
+if ! nsenter --target "$server" --net env -i "${environment[@]}" chroot --userspec="$uid:$uid" "$root" /simulator healthcheck; then
+    say 'the health check failed; the log:' >&2
+    cat "$scratch/server.log" >&2
+    exit 1
+fi
+say 'the health check is satisfied'
+stop
+say 'SIGTERM: exit 0'
+if [ -z "$(find "$root/data" -type f -user "$uid")" ]; then
+    say 'nothing was written into /data' >&2
+    exit 1
+fi
+
+# Again, on the data of the first time.
+start
+stop
+if "${inside[@]}" /simulator healthcheck 2>/dev/null; then
+    say 'the health check is satisfied although nothing runs' >&2
+    exit 1
+fi
+say "started again on the same /data; the health check refuses when nothing runs"
+
+say "$(stat -c %s "$root/simulator") bytes of binary, $(du -sb --exclude=data "$root" | cut -f 1) bytes of image"
