@@ -103,7 +103,7 @@ type limits struct {
 }
 
 func defaultLimits() limits {
-	return limits{turns: 64, rows: 4096, step: 1000, stepSize: 1 << 20, chain: 6, small: 64}
+	return limits{turns: 64, rows: 4096, step: 1000, stepSize: 1 << 20, chain: 6, small: 16}
 }
 
 // Open opens the file, and makes it if it does not exist or is empty. It does not wait for a lock: ErrLocked.
@@ -162,7 +162,10 @@ func inspect(path string) (err error) {
 	}
 	b, err := bolt.Open(path, 0, &bolt.Options{ReadOnly: true, Timeout: time.Nanosecond, NoStatistics: true})
 	if err != nil {
-		return openError(path, err)
+		if err = openError(path, err); errors.Is(err, ErrLocked) || errors.As(err, new(*fs.PathError)) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", ErrNotStore, err)
 	}
 	defer b.Close()
 	defer func() {
@@ -206,8 +209,6 @@ func openError(path string, err error) error {
 	switch {
 	case errors.Is(err, bolt.ErrTimeout):
 		return ErrLocked
-	case errors.Is(err, bolt.ErrInvalid), errors.Is(err, bolt.ErrChecksum), errors.Is(err, bolt.ErrVersionMismatch):
-		return fmt.Errorf("%w: %w", ErrNotStore, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("directory %s must exist and be writable: %w", filepath.Dir(path), err)
 	}
