@@ -24,7 +24,7 @@ help: ## this list
 
 .PHONY: build
 build: ## a static binary, build/simulator, that knows its version
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BUILD)/simulator ./cmd/simulator
+	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BUILD)/simulator ./cmd/simulator
 
 .PHONY: run
 run: ## the simulator in the foreground; flags by ARGS='--seed 7'
