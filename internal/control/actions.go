@@ -1,0 +1,143 @@
+package control
+
+import (
+	"fmt"
+	"net/http"
+
+	"storagesim/internal/api"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+type actionList struct {
+	Actions []api.Action `json:"actions"`
+}
+
+func listActions(c *Control, _ *call) (any, error) {
+	list := actionList{Actions: []api.Action{}}
+	for i := range c.Vendors {
+		list.Actions = append(list.Actions, c.Vendors[i].Actions...)
+	}
+	return list, nil
+}
+
+func doAction(c *Control, r *call) (any, error) {
+	v, action, err := c.action(r.param("vendor"), r.param("action"))
+	if err != nil {
+		return nil, err
+	}
+	params, err := r.body()
+	if err != nil {
+		return nil, err
+	}
+	var changed any
+	err = c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) error {
+		tx, err := r.enter(tx, v)
+		if err != nil {
+			return err
+		}
+		changed, err = action.Run(tx, params)
+		return err
+	})
+	if changed == nil {
+		changed = api.Empty{}
+	}
+	return changed, err
+}
+
+func (c *Control) action(vendor, name string) (*api.Vendor, *api.Action, error) {
+	var valid []string
+	for i := range c.Vendors {
+		v := &c.Vendors[i]
+		for k := range v.Actions {
+			a := &v.Actions[k]
+			if v.Service.Vendor == vendor && a.Name == name {
+				return v, a, nil
+			}
+			valid = append(valid, v.Service.Vendor+"/"+a.Name)
+		}
+	}
+	return nil, nil, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no action %s/%s", vendor, name), Valid: valid}
+}
+
+// enter is the transaction as a vendor's operation would get it: in the request's cluster, else in the default one.
+func (r *call) enter(tx *store.Tx, v *api.Vendor) (*store.Tx, error) {
+	if !v.Service.Clustered {
+		return tx, nil
+	}
+	name := r.place.Cluster
+	if name == "" {
+		name = statemachine.DefaultPartition(tx)
+	}
+	if !statemachine.HasPartition(tx, name) {
+		return nil, noCluster(tx, name)
+	}
+	return tx.In(name), nil
+}
+
+type tokenBody struct {
+	Vendor string `json:"vendor"`
+	Role   string `json:"role"`
+	TTL    string `json:"ttl"`
+}
+
+func createToken(c *Control, r *call, body *tokenBody) (any, error) {
+	v, err := c.vendor(body.Vendor)
+	if err != nil {
+		return nil, err
+	}
+	if v.Minter == nil {
+		return nil, &Problem{Status: http.StatusBadRequest, Detail: body.Vendor + " has no tokens yet", Valid: c.minters()}
+	}
+	q := api.TokenRequest{Vendor: body.Vendor, Role: body.Role}
+	if body.TTL != "" {
+		if q.TTL, err = duration("ttl", body.TTL); err != nil {
+			return nil, err
+		}
+	}
+	var minted map[string]string
+	err = c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) error {
+		tx, err := r.enter(tx, v)
+		if err != nil {
+			return err
+		}
+		minted, err = v.Minter(tx, q)
+		return err
+	})
+	return minted, err
+}
+
+func (c *Control) minters() []string {
+	var names []string
+	for i := range c.Vendors {
+		if c.Vendors[i].Minter != nil {
+			names = append(names, c.Vendors[i].Service.Vendor)
+		}
+	}
+	return names
+}
+
+// mintAll makes one token of each vendor for a world, with the vendor's most powerful role.
+func (c *Control) mintAll(world, by string) (map[string]string, error) {
+	tokens := map[string]string{}
+	inWorld := &call{place: api.Place{World: world}}
+	err := c.Engine.Update(world, by, func(tx *store.Tx) error {
+		for i := range c.Vendors {
+			v := &c.Vendors[i]
+			if v.Minter == nil {
+				continue
+			}
+			tx, err := inWorld.enter(tx, v)
+			if err != nil {
+				return err
+			}
+			minted, err := v.Minter(tx, api.TokenRequest{Vendor: v.Service.Vendor})
+			if err != nil {
+				return fmt.Errorf("token of %s: %w", v.Service.Vendor, err)
+			}
+			tokens[v.Service.Vendor] = minted["token"]
+		}
+		return nil
+	})
+	return tokens, err
+}

@@ -1,0 +1,125 @@
+package control
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+
+	"storagesim/internal/store"
+)
+
+// anyPort is the same host with a port of the system's choice.
+func anyPort(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, "0")
+}
+
+type checkpointList struct {
+	World       string   `json:"world"`
+	Checkpoints []string `json:"checkpoints"`
+}
+
+func listCheckpoints(c *Control, r *call) (any, error) {
+	w, err := c.DB.World(r.world())
+	return checkpointList{World: r.world(), Checkpoints: append([]string{}, w.Checkpoints...)}, err
+}
+
+type checkpointEntry struct {
+	World string `json:"world"`
+	Name  string `json:"name"`
+	Now   string `json:"now"` // what the world's clock shows
+}
+
+func (c *Control) checkpointEntry(r *call) (any, error) {
+	now, err := c.Engine.Now(r.world())
+	return checkpointEntry{World: r.world(), Name: r.param("name"), Now: instant(now)}, err
+}
+
+func putCheckpoint(c *Control, r *call) (any, error) {
+	if err := c.DB.Checkpoint(r.world(), r.param("name")); err != nil {
+		return nil, err
+	}
+	return c.checkpointEntry(r)
+}
+
+func deleteCheckpoint(c *Control, r *call) (any, error) {
+	if err := c.DB.DeleteCheckpoint(r.world(), r.param("name")); err != nil {
+		return nil, c.noCheckpoint(r, err)
+	}
+	return listCheckpoints(c, r)
+}
+
+func restoreCheckpoint(c *Control, r *call) (any, error) {
+	if err := c.DB.Restore(r.world(), r.param("name")); err != nil {
+		return nil, c.noCheckpoint(r, err)
+	}
+	c.Engine.Rescan(r.world())
+	return c.checkpointEntry(r)
+}
+
+// noCheckpoint adds the names that there are to a refusal.
+func (c *Control) noCheckpoint(r *call, err error) error {
+	if !errors.Is(err, store.ErrNoCheckpoint) {
+		return err
+	}
+	w, _ := c.DB.World(r.world()) // a world that went away meanwhile has no checkpoints
+	return &Problem{Status: http.StatusNotFound, Detail: err.Error(), Valid: w.Checkpoints}
+}
+
+type reset struct {
+	To string `json:"to"`
+}
+
+type resetAnswer struct {
+	World string `json:"world"`
+	Now   string `json:"now"`
+}
+
+func resetWorld(c *Control, r *call, body *reset) (any, error) {
+	w, err := c.DB.World(r.world())
+	if err != nil {
+		return nil, err
+	}
+	meta, err := metaOf(w.Meta)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.resetTo(r, w, &meta, body.To); err != nil {
+		return nil, err
+	}
+	if err := c.settle(w.Name, meta, r.by()); err != nil {
+		return nil, err
+	}
+	now, err := c.Engine.Now(w.Name)
+	return resetAnswer{World: w.Name, Now: instant(now)}, err
+}
+
+func (c *Control) resetTo(r *call, w store.World, meta *worldMeta, to string) error {
+	switch {
+	case to == "":
+		return c.DB.Reset(w.Name)
+	case slices.Contains(w.Checkpoints, to):
+		return c.DB.Restore(w.Name, to)
+	}
+	_, checkpoint, err := c.start(r, to)
+	if err != nil {
+		return err
+	}
+	if checkpoint != "" {
+		return &Problem{Status: http.StatusBadRequest, Valid: w.Checkpoints,
+			Detail: "a world is reset to a checkpoint of its own; POST /_sim/worlds forks one of another world"}
+	}
+	base, err := c.Base(to, meta.Seed)
+	if err != nil {
+		return err
+	}
+	meta.From, meta.Reseed, meta.Cluster = to, false, ""
+	if err := c.DB.SetMeta(w.Name, mustJSON(meta)); err != nil {
+		return err
+	}
+	return c.DB.ResetTo(w.Name, base)
+}

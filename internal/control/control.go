@@ -1,0 +1,123 @@
+// Package control is the surface under /_sim: worlds, time, things, tokens and the journal, for the people and suites
+// that drive the simulator. It exists beside the vendors' APIs on every port; its calls are in no vendor's journal,
+// trigger no faults and move no clock but on request.
+//
+// Each call is a Row, so that the listing and the documents are read from what is served. It is strict to write to:
+// what it does not know is refused, and the refusal names what would be right.
+package control
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+
+	"storagesim/internal/api"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// Prefix is where the control surface lies on every port.
+const Prefix = "/_sim"
+
+// maxBody bounds the bodies of control calls, in bytes.
+const maxBody = 1 << 20
+
+// Config is what the control surface works on.
+type Config struct {
+	DB      *store.DB
+	Engine  *statemachine.Engine
+	Journal *api.Journal
+	Vendors []api.Vendor
+	Log     zerolog.Logger
+	Version string
+	// AdminToken, if not empty, is the bearer token that every call other than GET must carry.
+	AdminToken string
+	// MaxWorlds bounds the number of worlds, the default one among them.
+	MaxWorlds int
+	// Seed and Fixture are those of worlds that name none.
+	Seed    uint64
+	Fixture string
+	// Fixtures are the names that Base takes, in order.
+	Fixtures []string
+	// Base makes, where it is not there yet, the state that a fixture describes, and answers its name in the store.
+	Base func(fixture string, seed uint64) (base string, err error)
+	// Listen opens a port that leads to a world, and answers its address; Unlisten closes it after the requests in it.
+	Listen   func(world, address string) (actual string, err error)
+	Unlisten func(world string)
+	// Expiring is told the wall instant at which a world's time will have come.
+	Expiring func(at time.Time)
+	// Pending says why the program is not ready; nothing when it is.
+	Pending func() []string
+	// CA is the certificate authority of the TLS listener in PEM; nil where there is none.
+	CA []byte
+	// Wall is the wall clock: uptime and the life of worlds are measured on it.
+	Wall func() time.Time
+}
+
+// Control answers the calls. Make one with New.
+type Control struct {
+	Config
+	started time.Time
+	ids     atomic.Uint64
+	making  sync.Mutex // one world is made at a time, so that the limit and the free names hold
+	secret  *regexp.Regexp
+	rows    []Row
+	paths   []string
+}
+
+// New makes the control surface.
+func New(c Config) *Control {
+	ctl := &Control{Config: c, started: c.Wall(), rows: operations, secret: regexp.MustCompile(secretMember)}
+	for i := range ctl.rows {
+		ctl.paths = append(ctl.paths, ctl.rows[i].Path)
+	}
+	return ctl
+}
+
+// Handler serves everything under Prefix.
+func (c *Control) Handler() http.Handler {
+	router := chi.NewRouter()
+	for i := range c.rows {
+		router.Method(c.rows[i].Method, c.rows[i].Path, c.serve(&c.rows[i]))
+	}
+	router.NotFound(c.serve(&Row{Name: "Unknown", handle: unknownPath}))
+	router.MethodNotAllowed(c.serve(&Row{Name: "WrongMethod", handle: func(_ *Control, r *call) (any, error) {
+		return nil, wrongMethod(router, r.http)
+	}}))
+	return router
+}
+
+func unknownPath(c *Control, r *call) (any, error) {
+	return nil, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is nothing at %s", r.http.URL.Path),
+		Valid: closest(r.http.URL.Path, c.paths)}
+}
+
+func wrongMethod(routes chi.Routes, req *http.Request) error {
+	var allowed []string
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		if routes.Match(chi.NewRouteContext(), m, req.URL.Path) {
+			allowed = append(allowed, m)
+		}
+	}
+	return &Problem{Status: http.StatusMethodNotAllowed, Detail: fmt.Sprintf("%s does not take %s", req.URL.Path, req.Method), Valid: allowed}
+}
+
+// vendor finds a vendor by its name.
+func (c *Control) vendor(name string) (*api.Vendor, error) {
+	for i := range c.Vendors {
+		if c.Vendors[i].Service.Vendor == name {
+			return &c.Vendors[i], nil
+		}
+	}
+	valid := make([]string, len(c.Vendors))
+	for i := range c.Vendors {
+		valid[i] = c.Vendors[i].Service.Vendor
+	}
+	return nil, &api.InputError{Path: "vendor", Detail: fmt.Sprintf("%q is none of the vendors", name), Valid: valid}
+}

@@ -1,0 +1,141 @@
+package control
+
+import (
+	"net/http"
+
+	"storagesim/internal/api"
+)
+
+// Row is one call of the control surface.
+type Row struct {
+	Name     string // "CreateWorld"; control.CreateWorld in listings
+	Method   string
+	Path     string // chi's form
+	Statuses []int  // what it answers, success first
+	Query    []string
+	Doc      string
+
+	handle func(c *Control, r *call) (any, error)
+}
+
+// ID is how the call is named in listings and logs.
+func (row *Row) ID() string { return "control." + row.Name }
+
+// Implemented says whether the call does what it is for; until then it answers 501.
+func (row *Row) Implemented() bool { return row.handle != nil }
+
+// Operations lists the calls.
+func Operations() []Row { return operations }
+
+// with makes a handler of a function that wants a body, which is decoded strictly.
+func with[B any](fn func(c *Control, r *call, body *B) (any, error)) func(*Control, *call) (any, error) {
+	return func(c *Control, r *call) (any, error) {
+		text, err := r.body()
+		if err != nil {
+			return nil, err
+		}
+		body := new(B)
+		if err := api.DecodeStrict(text, body); err != nil {
+			return nil, err
+		}
+		return fn(c, r, body)
+	}
+}
+
+// bare makes a handler of a function that wants none.
+func bare(fn func(c *Control, r *call) (any, error)) func(*Control, *call) (any, error) {
+	return with(func(c *Control, r *call, _ *api.Empty) (any, error) { return fn(c, r) })
+}
+
+const (
+	get  = http.MethodGet
+	post = http.MethodPost
+	put  = http.MethodPut
+	del  = http.MethodDelete
+)
+
+var operations = []Row{
+	{Name: "GetHealth", Method: get, Path: "/_sim/health", Statuses: []int{200}, handle: getHealth,
+		Doc: "Answers as long as the program serves."},
+	{Name: "GetReadiness", Method: get, Path: "/_sim/ready", Statuses: []int{200, 503}, handle: getReadiness,
+		Doc: "Says whether the program is ready, or what is pending."},
+	{Name: "ListOperations", Method: get, Path: "/_sim/operations", Statuses: []int{200, 400}, Query: []string{"vendor"}, handle: listOperations,
+		Doc: "The vendors' operations; vendor=control lists the calls of this surface."},
+	{Name: "ListMachines", Method: get, Path: "/_sim/machines", Statuses: []int{200, 400}, Query: []string{"format", "kind"}, handle: listMachines,
+		Doc: "The lifecycles as data; format=mermaid draws them."},
+	{Name: "GetOpenAPI", Method: get, Path: "/_sim/openapi/{vendor}.json", Statuses: []int{200, 404}},
+	{Name: "GetCA", Method: get, Path: "/_sim/ca.pem", Statuses: []int{200, 404}, handle: getCA,
+		Doc: "The certificate authority of the TLS listener."},
+
+	{Name: "CreateWorld", Method: post, Path: "/_sim/worlds", Statuses: []int{201, 400, 404, 409, 429}, handle: with(createWorld),
+		Doc: "Makes a world on a fixture or a checkpoint."},
+	{Name: "ListWorlds", Method: get, Path: "/_sim/worlds", Statuses: []int{200}, handle: listWorlds,
+		Doc: "All worlds by name."},
+	{Name: "GetWorld", Method: get, Path: "/_sim/worlds/{name}", Statuses: []int{200, 404}, handle: getWorld,
+		Doc: "One world."},
+	{Name: "DeleteWorld", Method: del, Path: "/_sim/worlds/{name}", Statuses: []int{200, 404, 409}, handle: bare(deleteWorld),
+		Doc: "Removes a world and tells what was left in it."},
+	{Name: "ResetWorld", Method: post, Path: "/_sim/reset", Statuses: []int{200, 400, 404}, handle: with(resetWorld),
+		Doc: "Takes the world back to where it started, to a checkpoint or to a fixture."},
+	{Name: "ListCheckpoints", Method: get, Path: "/_sim/checkpoints", Statuses: []int{200, 404}, handle: listCheckpoints,
+		Doc: "The world's checkpoints by name."},
+	{Name: "PutCheckpoint", Method: put, Path: "/_sim/checkpoints/{name}", Statuses: []int{200, 400, 404}, handle: bare(putCheckpoint),
+		Doc: "Keeps the world's present under a name."},
+	{Name: "DeleteCheckpoint", Method: del, Path: "/_sim/checkpoints/{name}", Statuses: []int{200, 404}, handle: bare(deleteCheckpoint),
+		Doc: "Forgets a checkpoint."},
+	{Name: "RestoreCheckpoint", Method: post, Path: "/_sim/checkpoints/{name}/restore", Statuses: []int{200, 404}, handle: bare(restoreCheckpoint),
+		Doc: "Takes the world back to a checkpoint, any number of times."},
+	{Name: "GetState", Method: get, Path: "/_sim/state", Statuses: []int{200, 404}},
+	{Name: "PutState", Method: put, Path: "/_sim/state", Statuses: []int{200, 400, 404}},
+
+	{Name: "GetClock", Method: get, Path: "/_sim/clock", Statuses: []int{200, 404}, handle: getClock,
+		Doc: "How the world's clock stands."},
+	{Name: "SetClock", Method: put, Path: "/_sim/clock", Statuses: []int{200, 400, 404}, handle: with(setClock),
+		Doc: "Changes mode, rate or instant of the world's clock."},
+	{Name: "AdvanceClock", Method: post, Path: "/_sim/clock/advance", Statuses: []int{200, 400, 404, 409}, handle: with(advanceClock),
+		Doc: "Moves the world's clock and tells what fired on the way."},
+	{Name: "ListTimers", Method: get, Path: "/_sim/timers", Statuses: []int{200, 404}, handle: listTimers,
+		Doc: "What is pending in the world, in due order."},
+	{Name: "GetDelays", Method: get, Path: "/_sim/delays", Statuses: []int{200, 404}, handle: getDelays,
+		Doc: "The named delays in force in the world."},
+	{Name: "SetDelays", Method: put, Path: "/_sim/delays", Statuses: []int{200, 400, 404}, handle: with(setDelays),
+		Doc: "Merges named delays; null goes back to the default."},
+
+	{Name: "ListResources", Method: get, Path: "/_sim/resources", Statuses: []int{200, 400, 404}, Query: []string{"kind", "cluster", "state", "limit"}, handle: listResources,
+		Doc: "The things in the world with their states and the events they would take."},
+	{Name: "GetResource", Method: get, Path: "/_sim/resources/{kind}/{id}", Statuses: []int{200, 404}, Query: []string{"cluster"}, handle: getResource,
+		Doc: "One thing, by id or by a name that only one has."},
+	{Name: "FireEvent", Method: post, Path: "/_sim/resources/{kind}/{id}/events", Statuses: []int{200, 400, 404, 409}, Query: []string{"cluster"}, handle: with(fireEvent),
+		Doc: "Fires an event of the thing's machine."},
+	{Name: "ReleaseTransition", Method: post, Path: "/_sim/resources/{kind}/{id}/release", Statuses: []int{200, 404, 409}, Query: []string{"cluster"}, handle: bare(releaseTransition),
+		Doc: "Fires the thing's pending or held transition now."},
+	{Name: "ListActions", Method: get, Path: "/_sim/actions", Statuses: []int{200}, handle: listActions,
+		Doc: "The physical actions there are, with their parameters."},
+	{Name: "DoAction", Method: post, Path: "/_sim/actions/{vendor}/{action}", Statuses: []int{200, 400, 404, 409}, handle: doAction,
+		Doc: "Does what a person or nature would do."},
+	{Name: "CreateToken", Method: post, Path: "/_sim/tokens", Statuses: []int{200, 400, 404}, handle: with(createToken),
+		Doc: "Mints a token of a vendor for the world."},
+
+	{Name: "CreateFault", Method: post, Path: "/_sim/faults", Statuses: []int{201, 400, 404}},
+	{Name: "ReplaceFaults", Method: put, Path: "/_sim/faults", Statuses: []int{200, 400, 404}},
+	{Name: "ListFaults", Method: get, Path: "/_sim/faults", Statuses: []int{200, 404}},
+	{Name: "DeleteFaults", Method: del, Path: "/_sim/faults", Statuses: []int{200, 404}},
+	{Name: "ListFaultCatalog", Method: get, Path: "/_sim/faults/catalog", Statuses: []int{200}},
+	{Name: "GetFault", Method: get, Path: "/_sim/faults/{id}", Statuses: []int{200, 404}},
+	{Name: "PutFault", Method: put, Path: "/_sim/faults/{id}", Statuses: []int{200, 400, 404}},
+	{Name: "DeleteFault", Method: del, Path: "/_sim/faults/{id}", Statuses: []int{200, 404}},
+	{Name: "CreateFaultPlan", Method: post, Path: "/_sim/fault-plans", Statuses: []int{201, 400, 404}},
+	{Name: "GetFaultPlan", Method: get, Path: "/_sim/fault-plans/{id}", Statuses: []int{200, 404}},
+
+	{Name: "ListRequests", Method: get, Path: "/_sim/requests", Statuses: []int{200, 400}, Query: requestFilters, handle: listRequests,
+		Doc: "The journal of the vendors' calls, secrets redacted."},
+	{Name: "GetRequest", Method: get, Path: "/_sim/requests/{id}", Statuses: []int{200, 404}, handle: getRequest,
+		Doc: "One exchange of the journal."},
+	{Name: "ExplainRequest", Method: get, Path: "/_sim/requests/{id}/explain", Statuses: []int{200, 404}},
+	{Name: "DeleteRequests", Method: del, Path: "/_sim/requests", Statuses: []int{200}, handle: bare(deleteRequests),
+		Doc: "Empties the journal."},
+	{Name: "Verify", Method: post, Path: "/_sim/verify", Statuses: []int{200, 400, 406}},
+	{Name: "StreamEvents", Method: get, Path: "/_sim/events", Statuses: []int{200}},
+	{Name: "StartScenario", Method: post, Path: "/_sim/scenarios", Statuses: []int{201, 400, 404}},
+	{Name: "GetScenario", Method: get, Path: "/_sim/scenarios/{id}", Statuses: []int{200, 404}},
+}

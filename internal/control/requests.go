@@ -1,0 +1,175 @@
+package control
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"storagesim/internal/api"
+)
+
+var requestFilters = []string{"operation", "status", "world", "since", "limit"}
+
+// defaultRequests is how many exchanges a listing without limit holds at most: the latest.
+const defaultRequests = 1000
+
+type requestList struct {
+	Requests []api.Exchange `json:"requests"`
+	Dropped  uint64         `json:"dropped"` // forgotten for want of room since the journal was last emptied
+}
+
+func listRequests(c *Control, r *call) (any, error) {
+	keep, err := c.requestFilter(r)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := r.limit(defaultRequests)
+	if err != nil {
+		return nil, err
+	}
+	found, dropped := c.Journal.List(limit, keep)
+	list := requestList{Requests: []api.Exchange{}, Dropped: dropped}
+	for _, x := range found {
+		list.Requests = append(list.Requests, c.redact(x))
+	}
+	return list, nil
+}
+
+func getRequest(c *Control, r *call) (any, error) {
+	id := r.param("id")
+	found, _ := c.Journal.List(1, func(x *api.Exchange) bool { return x.ID == id })
+	if len(found) == 0 {
+		return nil, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("the journal has no request %q", id)}
+	}
+	return c.redact(found[0]), nil
+}
+
+func deleteRequests(c *Control, _ *call) (any, error) {
+	c.Journal.Clear()
+	return api.Empty{}, nil
+}
+
+// requestFilter reads the query: operation is an id or a glob of it, status a number or a class like 4xx, since a
+// request's id or an instant of its world's clock. Without world the journal of all worlds is meant.
+func (c *Control) requestFilter(r *call) (func(*api.Exchange) bool, error) {
+	operation, world := r.query.Get("operation"), r.query.Get("world")
+	if err := c.checkOperation(operation); err != nil {
+		return nil, err
+	}
+	low, high, err := statusRange(r.query.Get("status"))
+	if err != nil {
+		return nil, err
+	}
+	since, err := readSince(r.query.Get("since"))
+	if err != nil {
+		return nil, err
+	}
+	return func(x *api.Exchange) bool {
+		if operation != "" {
+			if ok, _ := path.Match(operation, x.Operation); !ok { // the pattern was checked
+				return false
+			}
+		}
+		return (world == "" || world == x.World) && x.Status >= low && x.Status <= high && since(x)
+	}, nil
+}
+
+// checkOperation refuses an id, or a glob, that no operation has.
+func (c *Control) checkOperation(pattern string) error {
+	if pattern == "" {
+		return nil
+	}
+	if _, err := path.Match(pattern, ""); err != nil {
+		return &api.InputError{Path: "operation", Detail: fmt.Sprintf("%q is no pattern: %v", pattern, err)}
+	}
+	var ids []string
+	for i := range c.Vendors {
+		rows := c.Vendors[i].Service.Operations
+		for k := range rows {
+			ids = append(ids, rows[k].ID())
+			if ok, _ := path.Match(pattern, rows[k].ID()); ok {
+				return nil
+			}
+		}
+	}
+	return &api.InputError{Path: "operation", Detail: fmt.Sprintf("%q is no operation", pattern), Valid: closest(pattern, ids)}
+}
+
+func statusRange(text string) (low, high int, err error) {
+	if text == "" {
+		return 0, 999, nil
+	}
+	if len(text) == 3 && strings.HasSuffix(text, "xx") && text[0] >= '1' && text[0] <= '5' {
+		low = int(text[0]-'0') * 100
+		return low, low + 99, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 100 || n > 599 {
+		return 0, 0, &api.InputError{Path: "status", Detail: fmt.Sprintf("%q is neither a status from 100 to 599 nor a class like 4xx", text)}
+	}
+	return n, n, nil
+}
+
+func readSince(text string) (func(*api.Exchange) bool, error) {
+	if text == "" {
+		return func(*api.Exchange) bool { return true }, nil
+	}
+	if n, ok := requestNumber(text); ok {
+		return func(x *api.Exchange) bool {
+			m, _ := requestNumber(x.ID)
+			return m > n
+		}, nil
+	}
+	from, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return nil, &api.InputError{Path: "since", Detail: fmt.Sprintf("%q is neither a request's id nor an RFC 3339 time", text)}
+	}
+	return func(x *api.Exchange) bool { return !x.At.Before(from) }, nil
+}
+
+func requestNumber(id string) (uint64, bool) {
+	digits, ok := strings.CutPrefix(id, "req-")
+	n, err := strconv.ParseUint(digits, 10, 64)
+	return n, ok && err == nil
+}
+
+// secretMember matches a member of a JSON object that holds a secret as text. payload is the key of a credential.
+const secretMember = `(?i)("(?:[^"\\]*(?:password|secret|token|private_?key|api_?key)[^"\\]*|payload|jwt|credential)"\s*:\s*)"(?:[^"\\]|\\.)*"?`
+
+const redacted = "[redacted]"
+
+// redact takes the secrets out of an exchange.
+func (c *Control) redact(x api.Exchange) api.Exchange {
+	x.Header = x.Header.Clone()
+	for _, name := range []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key"} {
+		for i, value := range x.Header[name] {
+			scheme, _, ok := strings.Cut(value, " ")
+			if x.Header[name][i] = redacted; ok {
+				x.Header[name][i] = scheme + " " + redacted
+			}
+		}
+	}
+	x.Body = c.redactText(x.Body, x.Header.Get("Content-Type"))
+	x.Answer = c.redactText(x.Answer, "")
+	return x
+}
+
+func (c *Control) redactText(text, contentType string) string {
+	if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
+		form, err := url.ParseQuery(text)
+		if err != nil {
+			return redacted
+		}
+		for name := range form {
+			if c.secret.MatchString(`"` + name + `":""`) {
+				form.Set(name, redacted)
+			}
+		}
+		return form.Encode()
+	}
+	return c.secret.ReplaceAllString(text, `${1}"`+redacted+`"`)
+}

@@ -1,0 +1,154 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"storagesim/internal/api"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+type resourceList struct {
+	Resources []statemachine.Resource `json:"resources"`
+}
+
+func listResources(c *Control, r *call) (any, error) {
+	kinds := c.Engine.Kinds()
+	if kind := r.query.Get("kind"); kind != "" {
+		if _, err := c.machine(kind); err != nil {
+			return nil, err
+		}
+		kinds = []string{kind}
+	}
+	state := statemachine.State(r.query.Get("state"))
+	if err := c.checkState(kinds, state); err != nil {
+		return nil, err
+	}
+	limit, err := r.limit(-1)
+	if err != nil {
+		return nil, err
+	}
+	var list resourceList
+	err = c.Engine.View(r.world(), r.by(), func(tx *store.Tx) error {
+		list.Resources = []statemachine.Resource{}
+		clusters, err := r.clusters(tx)
+		if err != nil {
+			return err
+		}
+		for _, kind := range kinds {
+			err := c.Engine.Resources(tx, kind, clusters, func(thing statemachine.Resource) bool {
+				if state == "" || thing.State == state {
+					list.Resources = append(list.Resources, thing)
+				}
+				return len(list.Resources) != limit
+			})
+			if err != nil || len(list.Resources) == limit {
+				return err
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+// checkState refuses a state that none of the kinds has.
+func (c *Control) checkState(kinds []string, state statemachine.State) error {
+	if state == "" {
+		return nil
+	}
+	var valid []string
+	for _, kind := range kinds {
+		d, err := c.machine(kind)
+		if err != nil {
+			return err
+		}
+		valid = append(valid, texts(d.States)...)
+	}
+	if slices.Contains(valid, string(state)) {
+		return nil
+	}
+	slices.Sort(valid)
+	return &api.InputError{Path: "state", Detail: fmt.Sprintf("%q is no state there", state), Valid: slices.Compact(valid)}
+}
+
+// clusters are the partitions that the call is about: the one it names, else all.
+func (r *call) clusters(tx *store.Tx) ([]string, error) {
+	name := r.query.Get("cluster")
+	if name == "" {
+		name = r.place.Cluster
+	}
+	switch {
+	case name == "":
+		return statemachine.Partitions(tx), nil
+	case !statemachine.HasPartition(tx, name):
+		return nil, noCluster(tx, name)
+	}
+	return []string{name}, nil
+}
+
+// noThing makes a refusal about a path out of what is known about kinds.
+func noThing(err error) error {
+	var kind *statemachine.UnknownKindError
+	if errors.As(err, &kind) {
+		return &Problem{Status: http.StatusNotFound, Detail: kind.Error(), Valid: kind.Valid}
+	}
+	return err
+}
+
+func getResource(c *Control, r *call) (any, error) {
+	var thing statemachine.Resource
+	err := c.Engine.View(r.world(), r.by(), func(tx *store.Tx) error {
+		clusters, err := r.clusters(tx)
+		if err != nil {
+			return err
+		}
+		thing, err = c.Engine.Find(tx, r.param("kind"), clusters, r.param("id"))
+		return noThing(err)
+	})
+	return thing, err
+}
+
+type firing struct {
+	Event statemachine.Event `json:"event"`
+}
+
+func fireEvent(c *Control, r *call, body *firing) (any, error) {
+	d, err := c.machine(r.param("kind"))
+	if err != nil {
+		return nil, noThing(err)
+	}
+	var events []string
+	for _, t := range d.Transitions {
+		events = append(events, string(t.Event))
+	}
+	if !slices.Contains(events, string(body.Event)) {
+		slices.Sort(events)
+		return nil, &api.InputError{Path: "event", Detail: fmt.Sprintf("%q is no event of %s", body.Event, d.Kind), Valid: slices.Compact(events)}
+	}
+	return c.change(r, func(tx *store.Tx, clusters []string) (statemachine.Resource, error) {
+		return c.Engine.Fire(tx, d.Kind, clusters, r.param("id"), body.Event)
+	})
+}
+
+func releaseTransition(c *Control, r *call) (any, error) {
+	return c.change(r, func(tx *store.Tx, clusters []string) (statemachine.Resource, error) {
+		return c.Engine.Release(tx, r.param("kind"), clusters, r.param("id"))
+	})
+}
+
+// change does something to a thing in a transaction and answers the thing as it is then.
+func (c *Control) change(r *call, do func(*store.Tx, []string) (statemachine.Resource, error)) (any, error) {
+	var thing statemachine.Resource
+	err := c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) error {
+		clusters, err := r.clusters(tx)
+		if err != nil {
+			return err
+		}
+		thing, err = do(tx, clusters)
+		return noThing(err)
+	})
+	return thing, err
+}

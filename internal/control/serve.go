@@ -1,0 +1,144 @@
+package control
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"storagesim/internal/api"
+)
+
+// call is one control call on its way.
+type call struct {
+	id    string
+	row   *Row
+	place api.Place
+	http  *http.Request
+	query url.Values
+}
+
+// world is the world that the call is about.
+func (r *call) world() string { return r.place.World }
+
+// by is what the rows that the call changes say about who changed them.
+func (r *call) by() string { return r.row.ID() + " " + r.id }
+
+// param answers a path parameter, unescaped.
+func (r *call) param(name string) string {
+	raw := chi.URLParam(r.http, name)
+	if r.http.URL.RawPath == "" {
+		return raw // chi matched the path that net/http had unescaped
+	}
+	if text, err := url.PathUnescape(raw); err == nil {
+		return text
+	}
+	return raw
+}
+
+// limit reads the query's limit; without one it is preset.
+func (r *call) limit(preset int) (int, error) {
+	text := r.query.Get("limit")
+	if text == "" {
+		return preset, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, &api.InputError{Path: "limit", Detail: fmt.Sprintf("%q is not a whole number above zero", text)}
+	}
+	return n, nil
+}
+
+func (r *call) body() ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r.http.Body, maxBody+1))
+	if err != nil {
+		return nil, &Problem{Status: http.StatusBadRequest, Detail: "the request body could not be read to its end: " + err.Error()}
+	}
+	if len(text) > maxBody {
+		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the request body is larger than %d bytes", maxBody)}
+	}
+	return text, nil
+}
+
+// plain is an answer that is not JSON.
+type plain struct {
+	contentType string
+	text        []byte
+}
+
+// serve is a control call's whole life.
+func (c *Control) serve(row *Row) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		began := c.Wall()
+		r := &call{id: "sim-" + strconv.FormatUint(c.ids.Add(1), 10), row: row, http: req}
+		r.place = api.Locate(req, api.ListenerPlace(req.Context()))
+		resp := c.answer(r)
+		w.Header().Set(api.HeaderRequestID, r.id)
+		w.Header().Set(api.HeaderWorld, r.world())
+		api.Write(w, resp)
+		c.Log.Debug().Str("op", row.ID()).Str("request_id", r.id).Str("world", r.world()).Int("status", resp.Status).
+			Dur("dur", c.Wall().Sub(began)).Msg(req.Method + " " + req.URL.Path)
+	}
+}
+
+func (c *Control) answer(r *call) (resp api.Response) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.Log.Error().Str("op", r.row.ID()).Str("request_id", r.id).Interface("panic", p).
+				Bytes("stack", debug.Stack()).Msg("control call panicked")
+			resp = c.refuse(r, errPanicked)
+		}
+	}()
+	if err := c.admit(r); err != nil {
+		return c.refuse(r, err)
+	}
+	answer, err := r.row.handle(c, r)
+	if err != nil {
+		return c.refuse(r, err)
+	}
+	if p, ok := answer.(plain); ok {
+		return api.Response{Status: r.row.Statuses[0], ContentType: p.contentType, Body: p.text}
+	}
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return c.refuse(r, err)
+	}
+	return api.Response{Status: r.row.Statuses[0], ContentType: "application/json", Body: append(body, '\n')}
+}
+
+// admit checks what is the same for every call: who may change something, and the names of the query.
+func (c *Control) admit(r *call) error {
+	if c.AdminToken != "" && r.http.Method != http.MethodGet {
+		scheme, token, _ := strings.Cut(r.http.Header.Get("Authorization"), " ")
+		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(token), []byte(c.AdminToken)) != 1 {
+			return &Problem{Status: http.StatusUnauthorized, Detail: "this simulator was started with an admin token: send it as a bearer token"}
+		}
+	}
+	if r.row.Method != "" && !r.row.Implemented() {
+		return &Problem{Status: http.StatusNotImplemented, Detail: r.row.ID() + " is not there yet"}
+	}
+	query, err := url.ParseQuery(r.http.URL.RawQuery)
+	if err != nil {
+		return &Problem{Status: http.StatusBadRequest, Detail: "the query cannot be read: " + err.Error()}
+	}
+	if r.query = query; r.row.Method == "" {
+		return nil
+	}
+	for name, values := range query {
+		if !slices.Contains(r.row.Query, name) {
+			return &api.InputError{Path: name, Detail: "is not a parameter of this call", Valid: r.row.Query}
+		}
+		if len(values) > 1 {
+			return &api.InputError{Path: name, Detail: "is given twice"}
+		}
+	}
+	return nil
+}
