@@ -36,6 +36,14 @@ func (m *Machine[B]) Find(tx *store.Tx, id string) (Row[B], error) {
 		}
 		return m.table.Get(tx, id)
 	}
+	if m.Locate != nil {
+		for _, key := range m.Locate(tx, id) {
+			if row, err := m.table.Get(tx, key); !errors.Is(err, store.ErrNotFound) {
+				return row, err
+			}
+		}
+		return Row[B]{}, fmt.Errorf("%s %q: %w", m.Kind, id, store.ErrNotFound)
+	}
 	for _, row := range m.table.By(tx, idIndex, id) {
 		return row, nil
 	}
@@ -45,6 +53,13 @@ func (m *Machine[B]) Find(tx *store.Tx, id string) (Row[B], error) {
 // Save stores a changed body; the row's state stays as it is, its version moves on.
 func (m *Machine[B]) Save(tx *store.Tx, row *Row[B]) error {
 	row.Life.Version++
+	m.mirror(row)
+	return m.table.Put(tx, row)
+}
+
+// Touch stores a body in which only what is measured has changed, not what somebody asked for: state and version stay
+// as they are, so that a client's ETag stays good.
+func (m *Machine[B]) Touch(tx *store.Tx, row *Row[B]) error {
 	m.mirror(row)
 	return m.table.Put(tx, row)
 }
@@ -180,6 +195,27 @@ func (m *Machine[B]) After(tx *store.Tx, row *Row[B], on Event, at time.Time) er
 		Due: at, Partition: tx.Partition(), Kind: m.Kind, Key: m.Key(&row.Body),
 		ID: m.id(&row.Body), Event: on, Stamp: row.Life.Stamp,
 	})
+}
+
+// Divert makes the row's pending transition end in another event than its rule says: what is under way will fail. A row
+// that waits for nothing is moved at once.
+func (m *Machine[B]) Divert(tx *store.Tx, row *Row[B], on Event) error {
+	waiting := pending(tx, m.Kind, m.Key(&row.Body))
+	if len(waiting) == 0 {
+		return m.Fire(tx, row, on)
+	}
+	for _, t := range waiting {
+		t.Event = on
+		if err := timers.Put(tx.In(""), &t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Waits says whether a timed transition is pending for the row.
+func (m *Machine[B]) Waits(tx *store.Tx, row *Row[B]) bool {
+	return len(pending(tx, m.Kind, m.Key(&row.Body))) > 0
 }
 
 // Observed notes that a client was shown the row. It matters only while a timer is pending for it: delays of the form

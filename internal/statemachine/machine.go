@@ -66,10 +66,11 @@ type Machine[B any] struct {
 	Guards  []Guard
 	Delays  map[string]DelayDefault
 
-	Key     func(*B) string // the primary key inside a partition
-	ID      func(*B) string // what people call it by; nil: the key
-	Name    func(*B) string // its name, for listings; may be nil
-	Mirror  func(*B, Life)  // writes into the body what it repeats of its life: state, ETag
+	Key     func(*B) string                        // the primary key inside a partition
+	ID      func(*B) string                        // what people call it by; nil: the key
+	Locate  func(tx *store.Tx, id string) []string // the keys that a row with that ID may have; nil: an index is kept
+	Name    func(*B) string                        // its name, for listings; may be nil
+	Mirror  func(*B, Life)                         // writes into the body what it repeats of its life: state, ETag
 	Indexes []store.Index[Row[B]]
 	Zero    wire.Zero // how the vendor's wire shows zero values; rows are stored in that form
 
@@ -82,7 +83,7 @@ const idIndex = "id"
 // Define completes a machine: it makes the table, named by the kind's last word.
 func Define[B any](m Machine[B]) *Machine[B] {
 	indexes := m.Indexes
-	if m.ID != nil {
+	if m.ID != nil && m.Locate == nil {
 		indexes = append(slices.Clip(indexes), store.Index[Row[B]]{
 			Name: idIndex, Unique: true,
 			Keys: func(r *Row[B]) []string { return []string{m.ID(&r.Body)} },

@@ -1,0 +1,196 @@
+package lightbits
+
+import (
+	"slices"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+	"storagesim/internal/wire"
+)
+
+type createSnapshotRequest struct {
+	Name             string         `json:"name"`
+	SourceVolumeUUID string         `json:"sourceVolumeUUID"`
+	SourceVolumeName string         `json:"sourceVolumeName"`
+	RetentionTime    *wire.Duration `json:"retentionTime"`
+	Description      string         `json:"description"`
+	ProjectName      string         `json:"projectName"`
+}
+
+// maxDescription is how many bytes a description may have.
+const maxDescription = 256
+
+// createSnapshot: seeds/002 "Create snapshot". The answer is the snapshot in Creating. A name that a Deleting snapshot
+// still has is taken, and the new one ends Failed (facts/lightbits.md 4.2).
+func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *createSnapshotRequest) (Snapshot, error) {
+	var none Snapshot
+	if err := s.inProject(tx, r, q.ProjectName, "snapshots", "create"); err != nil {
+		return none, err
+	}
+	if err := checkSnapshotRequest(q); err != nil {
+		return none, err
+	}
+	doomed, err := s.checkSnapshotNameFree(tx, q.ProjectName, q.Name)
+	if err != nil {
+		return none, err
+	}
+	source, err := s.findVolume(tx, q.ProjectName, volumeRef{UUID: q.SourceVolumeUUID, Name: q.SourceVolumeName})
+	if err != nil {
+		return none, err
+	}
+	if err := s.volumes.Refuse("CreateSnapshot", &source); err != nil {
+		return none, err
+	}
+	row, err := s.insertSnapshot(tx, q, &source.Body)
+	if err != nil || !doomed {
+		return row.Body, err
+	}
+	err = s.snapshots.Divert(tx, &row, "fail")
+	return row.Body, err
+}
+
+func checkSnapshotRequest(q *createSnapshotRequest) error {
+	if err := checkName("snapshot", q.Name); err != nil {
+		return err
+	}
+	if len(q.Description) > maxDescription {
+		return refusal.New(refusal.InvalidArgument, "description has %d bytes, at most %d are allowed", len(q.Description), maxDescription)
+	}
+	if q.RetentionTime != nil && *q.RetentionTime < 0 {
+		return refusal.New(refusal.InvalidArgument, "retentionTime must not be negative")
+	}
+	return nil
+}
+
+// checkSnapshotNameFree refuses the name of a live snapshot; doomed says that a Deleting one has it.
+func (s *Service) checkSnapshotNameFree(tx *store.Tx, project, name string) (doomed bool, err error) {
+	table := s.snapshots.Table()
+	for key := range table.KeysBy(tx, snapshotsByName, scopedKey(project, name)) {
+		raw, _ := table.Raw(tx, key)
+		state := statemachine.State(statemachine.Peek(raw).State)
+		if holdsName(state) {
+			return false, refusal.New(refusal.AlreadyExists, "a snapshot with the name %q already exists in project %s", name, project).
+				Because(map[string]any{"name": name, "project": project, "state": state})
+		}
+		doomed = doomed || state == statemachine.State(SnapshotDeleting)
+	}
+	return doomed, nil
+}
+
+func (s *Service) insertSnapshot(tx *store.Tx, q *createSnapshotRequest, v *Volume) (statemachine.Row[Snapshot], error) {
+	nsid, err := s.nextNsid(tx)
+	if err != nil {
+		return statemachine.Row[Snapshot]{}, err
+	}
+	sn := Snapshot{
+		UUID: tx.NewUUID().String(), Name: q.Name, Description: q.Description, RetentionTime: q.RetentionTime,
+		SourceVolumeUUID: v.UUID, SourceVolumeName: v.Name, ReplicaCount: v.ReplicaCount, NodeList: v.NodeList,
+		Nsid: nsid, ACL: v.ACL, Compression: v.Compression == compressionText(true), Size: v.Size, IPAcl: v.IPAcl,
+		SectorSize: v.SectorSize, Statistics: &SnapshotStatistics{}, ProjectName: v.ProjectName,
+		PrimaryNodeUUID: v.PrimaryNodeUUID, Labels: v.Labels, ClusterID: v.ClusterID, PgUUID: v.PgUUID,
+	}
+	if err := s.logSnapshot(tx, eventSnapshotCreated, &sn); err != nil {
+		return statemachine.Row[Snapshot]{}, err
+	}
+	return s.snapshots.Create(tx, sn, statemachine.State(SnapshotCreating))
+}
+
+type getSnapshotRequest struct {
+	UUID        string `json:"UUID"`
+	Name        string `json:"Name"`
+	ProjectName string `json:"projectName"`
+}
+
+// getSnapshot: seeds/002 "Get snapshot".
+func (s *Service) getSnapshot(tx *store.Tx, r *api.Request, q *getSnapshotRequest) (api.JSON, error) {
+	if err := s.inProject(tx, r, q.ProjectName, "snapshots", "get"); err != nil {
+		return nil, err
+	}
+	row, err := s.findSnapshot(tx, q.ProjectName, snapshotRef{UUID: q.UUID, Name: q.Name})
+	if err != nil {
+		return nil, err
+	}
+	s.snapshots.Observed(tx, &row)
+	raw, _ := s.snapshots.Table().Raw(tx, snapshotKey(&row.Body))
+	return statemachine.Peek(raw).Body, nil
+}
+
+type listSnapshotsRequest struct {
+	UUID        string `json:"UUID"`
+	Name        string `json:"Name"`
+	OffsetUUID  string `json:"offsetUUID"`
+	Limit       int64  `json:"limit"`
+	ShowAll     bool   `json:"showAll"`
+	ProjectName string `json:"projectName"`
+}
+
+// listSnapshots: seeds/002 "List snapshots", ordered by UUID (assumption 8).
+func (s *Service) listSnapshots(tx *store.Tx, r *api.Request, q *listSnapshotsRequest) (api.JSON, error) {
+	if err := s.inProject(tx, r, q.ProjectName, "snapshots", "list"); err != nil {
+		return nil, err
+	}
+	table := s.snapshots.Table()
+	page := listPage{key: "snapshots", limit: pageSize(q.Limit), showAll: q.ShowAll, observe: func(key string, state []byte) {
+		s.snapshots.ObservedStored(tx, key, state)
+	}}
+	prefix, after, err := s.listRange(tx, q.ProjectName, q.OffsetUUID)
+	if err != nil {
+		return nil, err
+	}
+	if q.UUID == "" && q.Name == "" {
+		page.scan(table.Scan(tx, prefix, after))
+		return page.answer(), nil
+	}
+	var keys []string
+	if q.Name != "" {
+		keys = slices.Sorted(table.KeysBy(tx, snapshotsByName, scopedKey(q.ProjectName, q.Name)))
+	} else {
+		keys = []string{scopedKey(q.ProjectName, q.UUID)}
+	}
+	for _, key := range keys {
+		raw, there := table.Raw(tx, key)
+		if !there || key <= after || q.UUID != "" && key != scopedKey(q.ProjectName, q.UUID) {
+			continue
+		}
+		if !page.add(key, raw) {
+			break
+		}
+	}
+	return page.answer(), nil
+}
+
+type deleteSnapshotRequest struct {
+	UUID        string `json:"UUID"`
+	Name        string `json:"name"`
+	ProjectName string `json:"projectName"`
+}
+
+// deleteSnapshot: seeds/002 "Delete snapshot". A snapshot with clones is taken for deletion too, and stays Deleting until
+// the last of them is gone (facts/lightbits.md 4.2). While its volume is being rolled back it is in use: 409
+// (assumption 13).
+func (s *Service) deleteSnapshot(tx *store.Tx, r *api.Request, q *deleteSnapshotRequest) (api.Empty, error) {
+	var none api.Empty
+	if err := s.inProject(tx, r, q.ProjectName, "snapshots", "delete"); err != nil {
+		return none, err
+	}
+	row, err := s.findSnapshot(tx, q.ProjectName, snapshotRef{UUID: q.UUID, Name: q.Name})
+	if err != nil {
+		return none, err
+	}
+	if err := s.snapshots.Refuse("DeleteSnapshot", &row); err != nil {
+		return none, err
+	}
+	volume, err := s.volumes.Get(tx, scopedKey(q.ProjectName, row.Body.SourceVolumeUUID))
+	if ignoreNotFound(err) != nil {
+		return none, err
+	}
+	if err := s.volumes.Refuse("DeleteSnapshot", &volume); err != nil {
+		return none, err
+	}
+	if err := r.IfMatch(row.Body.ETag, row.Life.By); err != nil {
+		return none, err
+	}
+	return none, s.snapshots.Fire(tx, &row, "delete")
+}

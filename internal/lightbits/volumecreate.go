@@ -1,0 +1,192 @@
+package lightbits
+
+import (
+	"errors"
+
+	"storagesim/internal/api"
+	"storagesim/internal/lightbits/physics"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+type createVolumeRequest struct {
+	Name                  string                  `json:"name"`
+	Size                  string                  `json:"size"`
+	ACL                   *StringList             `json:"acl"`
+	Compression           string                  `json:"compression"`
+	ReplicaCount          uint32                  `json:"replicaCount"`
+	IPAcl                 *StringList             `json:"IPAcl"`
+	MinReplicas           uint32                  `json:"minReplicas"` // ignored by the product
+	SectorSize            SectorSize              `json:"sectorSize"`
+	ProjectName           string                  `json:"projectName"`
+	SourceSnapshotUUID    string                  `json:"sourceSnapshotUUID"`
+	SourceSnapshotName    string                  `json:"sourceSnapshotName"`
+	PlacementRestrictions []*LabelMatchExpression `json:"placementRestrictions"`
+	QosPolicyUUID         string                  `json:"qosPolicyUUID,group=qosPolicyID"`
+	QosPolicyName         string                  `json:"qosPolicyName,group=qosPolicyID"`
+	Labels                []*Label                `json:"labels"`
+}
+
+// createVolume: seeds/002 "Create volume". The answer is the volume in Creating; it becomes Available, or Failed where
+// the cluster has too few nodes for its replicas.
+func (s *Service) createVolume(tx *store.Tx, r *api.Request, q *createVolumeRequest) (Volume, error) {
+	if err := s.inProject(tx, r, q.ProjectName, "volumes", "create"); err != nil {
+		return Volume{}, err
+	}
+	if err := checkName("volume", q.Name); err != nil {
+		return Volume{}, err
+	}
+	if err := s.checkVolumeNameFree(tx, q.ProjectName, q.Name, ""); err != nil {
+		return Volume{}, err
+	}
+	v, err := s.newVolume(tx, q)
+	if err != nil {
+		return Volume{}, err
+	}
+	if q.SourceSnapshotUUID != "" || q.SourceSnapshotName != "" {
+		err = s.fromSnapshot(tx, q, &v)
+	} else {
+		err = s.placeVolume(tx, q, &v)
+	}
+	if err != nil {
+		return Volume{}, err
+	}
+	return s.insertVolume(tx, v)
+}
+
+// checkVolumeNameFree refuses a name that another live volume of the project has; except is the UUID of the one that
+// asks. Names of Deleting and Failed volumes are free.
+func (s *Service) checkVolumeNameFree(tx *store.Tx, project, name, except string) error {
+	for key := range s.volumes.Table().KeysBy(tx, volumesByName, scopedKey(project, name)) {
+		raw, _ := s.volumes.Table().Raw(tx, key)
+		state := statemachine.State(statemachine.Peek(raw).State)
+		if holdsName(state) && key != scopedKey(project, except) {
+			return refusal.New(refusal.AlreadyExists, "a volume with the name %q already exists in project %s", name, project).
+				Because(map[string]any{"name": name, "project": project, "state": state})
+		}
+	}
+	return nil
+}
+
+// newVolume checks what a request says of a volume by itself.
+func (s *Service) newVolume(tx *store.Tx, q *createVolumeRequest) (Volume, error) {
+	v := Volume{
+		Name: q.Name, ProjectName: q.ProjectName, ACL: q.ACL, IPAcl: q.IPAcl, ReplicaCount: q.ReplicaCount,
+		SectorSize: q.SectorSize.bytes(), Statistics: &VolumeStatistics{}, PlacementRestrictions: q.PlacementRestrictions,
+		RebuildProgress: rebuildNone, CreationTime: tx.Now,
+	}
+	if !v.ACL.given() {
+		return v, refusal.New(refusal.InvalidArgument, "the mandatory argument acl is missing; %s lets nobody in", allowNone)
+	}
+	if err := checkACL(v.ACL); err != nil {
+		return v, err
+	}
+	if !v.IPAcl.given() {
+		v.IPAcl = &StringList{Values: []string{allowAny}}
+	}
+	if err := checkIPAcl(v.IPAcl); err != nil {
+		return v, err
+	}
+	compression, err := parseCompression(q.Compression)
+	if err != nil {
+		return v, err
+	}
+	v.Compression = compressionText(compression)
+	if v.Labels, err = parseLabels(q.Labels); err != nil {
+		return v, err
+	}
+	policy, err := s.effectivePolicy(tx, q.ProjectName, q.QosPolicyUUID, q.QosPolicyName)
+	if err != nil {
+		return v, err
+	}
+	v.QosPolicyUUID, v.QosPolicyName = policy.UUID, policy.Name
+	return v, nil
+}
+
+// placeVolume gives a volume that is no clone its size, replicas and nodes. With too few nodes the volume is made
+// without any and ends Failed (facts/lightbits.md 4.1); restrictions that no node meets are refused.
+func (s *Service) placeVolume(tx *store.Tx, q *createVolumeRequest, v *Volume) error {
+	var err error
+	if v.Size, err = parseSize(q.Size); err != nil {
+		return err
+	}
+	if most := s.maxReplicas(tx); q.ReplicaCount < 1 || q.ReplicaCount > most {
+		return refusal.New(refusal.InvalidArgument, "replica count %d is outside of the valid range 1 to %d", q.ReplicaCount, most)
+	}
+	v.NodeList, err = s.place(tx, v.Size, v.ReplicaCount, v.PlacementRestrictions)
+	var few *physics.TooFewError
+	if errors.As(err, &few) && len(v.PlacementRestrictions) == 0 {
+		v.NodeList = nil
+		return nil
+	}
+	if errors.As(err, &few) {
+		return refusal.New(refusal.InvalidArgument, "%s", few.Error())
+	}
+	return err
+}
+
+// fromSnapshot makes the volume a clone: on the nodes of its source, with the source's replicas and compression, and
+// not smaller (facts/lightbits.md 4.1 "clone").
+func (s *Service) fromSnapshot(tx *store.Tx, q *createVolumeRequest, v *Volume) error {
+	snap, err := s.findSnapshot(tx, q.ProjectName, snapshotRef{UUID: q.SourceSnapshotUUID, Name: q.SourceSnapshotName})
+	if err != nil {
+		return err
+	}
+	if err := s.snapshots.Refuse("CreateVolume", &snap); err != nil {
+		return err
+	}
+	source := &snap.Body
+	if len(q.PlacementRestrictions) > 0 {
+		return refusal.New(refusal.InvalidArgument, "placement restrictions are not allowed for a clone: it lies where its snapshot does")
+	}
+	v.Size = source.Size
+	if q.Size != "" {
+		if v.Size, err = parseSize(q.Size); err != nil {
+			return err
+		}
+	}
+	if v.Size < source.Size {
+		return refusal.New(refusal.InvalidArgument, "size %d is smaller than the %d bytes of snapshot %s", v.Size, source.Size, source.Name)
+	}
+	if q.ReplicaCount != 0 && q.ReplicaCount != source.ReplicaCount {
+		return refusal.New(refusal.InvalidArgument, "replica count %d is not that of snapshot %s, which is %d",
+			q.ReplicaCount, source.Name, source.ReplicaCount)
+	}
+	v.ReplicaCount, v.NodeList, v.SectorSize = source.ReplicaCount, source.NodeList, source.SectorSize
+	v.Compression = compressionText(source.Compression)
+	v.SourceSnapshotUUID, v.SourceSnapshotName = source.UUID, source.Name
+	if len(q.Labels) == 0 {
+		v.Labels = source.Labels
+	}
+	return nil
+}
+
+// insertVolume gives a volume its identity and puts it into the cluster.
+func (s *Service) insertVolume(tx *store.Tx, v Volume) (Volume, error) {
+	nsid, err := s.nextNsid(tx)
+	if err != nil {
+		return v, err
+	}
+	v.UUID, v.Nsid, v.ClusterID = tx.NewUUID().String(), nsid, s.clusterUUID(tx)
+	if len(v.NodeList) > 0 {
+		v.PrimaryNodeUUID, v.PgUUID = v.NodeList[0], s.protectionGroup(tx, v.NodeList)
+	}
+	if err := s.charge(tx, v.NodeList, volumeUsage(&v, 1)); err != nil {
+		return v, err
+	}
+	if v.SourceSnapshotUUID != "" {
+		snap, err := s.snapshots.Get(tx, scopedKey(v.ProjectName, v.SourceSnapshotUUID))
+		if err != nil {
+			return v, err
+		}
+		if err := s.cloneBlocks(tx, &snap.Body, &v); err != nil {
+			return v, err
+		}
+	}
+	if err := s.logVolume(tx, eventVolumeCreated, &v); err != nil {
+		return v, err
+	}
+	row, err := s.volumes.Create(tx, v, statemachine.State(VolumeCreating))
+	return row.Body, err
+}

@@ -1,0 +1,195 @@
+package lightbits
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+type getVolumeRequest struct {
+	volumeRef
+	ProjectName string `json:"projectName"`
+}
+
+// getVolume: seeds/002 "Get volume information".
+func (s *Service) getVolume(tx *store.Tx, r *api.Request, q *getVolumeRequest) (api.JSON, error) {
+	if err := s.inProject(tx, r, q.ProjectName, "volumes", "get"); err != nil {
+		return nil, err
+	}
+	row, err := s.findVolume(tx, q.ProjectName, q.volumeRef)
+	if err != nil {
+		return nil, err
+	}
+	s.volumes.Observed(tx, &row)
+	raw, _ := s.volumes.Table().Raw(tx, volumeKey(&row.Body))
+	return statemachine.Peek(raw).Body, nil
+}
+
+type listVolumesRequest struct {
+	UUID          string `json:"UUID"`
+	Name          string `json:"name"`
+	FailureDomain string `json:"failureDomain"`
+	OffsetUUID    string `json:"offsetUUID"`
+	Limit         int64  `json:"limit"`
+	ProjectName   string `json:"projectName"`
+	SnapshotUUID  string `json:"snapshotUUID"`
+	ShowAll       bool   `json:"showAll"`
+}
+
+// maxPage is the default and the greatest number of things in one list answer (facts/lightbits.md 6).
+const maxPage = 1000
+
+// pageSize clamps a limit; below 1 it is the default (assumption 7).
+func pageSize(limit int64) int {
+	if limit < 1 || limit > maxPage {
+		return maxPage
+	}
+	return int(limit)
+}
+
+// listVolumes: seeds/002 "List volumes". In the order of projects and, in each, of UUIDs (assumption 8). An offset names
+// the last volume already seen; it need not exist any more.
+func (s *Service) listVolumes(tx *store.Tx, r *api.Request, q *listVolumesRequest) (api.JSON, error) {
+	if err := s.inProject(tx, r, q.ProjectName, "volumes", "list"); err != nil {
+		return nil, err
+	}
+	page := listPage{key: "volumes", limit: pageSize(q.Limit), showAll: q.ShowAll, observe: func(key string, state []byte) {
+		s.volumes.ObservedStored(tx, key, state)
+	}}
+	prefix, after, err := s.listRange(tx, q.ProjectName, q.OffsetUUID)
+	if err != nil {
+		return nil, err
+	}
+	keys, filtered := s.filteredVolumes(tx, q)
+	if !filtered {
+		page.scan(s.volumes.Table().Scan(tx, prefix, after))
+		return page.answer(), nil
+	}
+	for _, key := range keys {
+		if !strings.HasPrefix(key, prefix) || key <= after {
+			continue
+		}
+		raw, there := s.volumes.Table().Raw(tx, key)
+		if there && !page.add(key, raw) {
+			break
+		}
+	}
+	return page.answer(), nil
+}
+
+// filteredVolumes answers, in order, the keys of the volumes that all given filters let through, read from indexes.
+// False where there is no filter.
+func (s *Service) filteredVolumes(tx *store.Tx, q *listVolumesRequest) (keys []string, filtered bool) {
+	table := s.volumes.Table()
+	var sets []map[string]bool
+	if q.UUID != "" {
+		sets = append(sets, keySet(slices.Values(s.inEveryProject(tx, q.UUID))))
+	}
+	if q.Name != "" {
+		set := map[string]bool{}
+		for _, p := range s.projectNames(tx) {
+			maps.Copy(set, keySet(table.KeysBy(tx, volumesByName, scopedKey(p, q.Name))))
+		}
+		sets = append(sets, set)
+	}
+	if q.SnapshotUUID != "" {
+		sets = append(sets, keySet(table.KeysBy(tx, volumesBySnapshot, q.SnapshotUUID)))
+	}
+	if q.FailureDomain != "" {
+		set := map[string]bool{}
+		for _, node := range s.nodesInDomain(tx, q.FailureDomain) {
+			maps.Copy(set, keySet(table.KeysBy(tx, volumesByNode, node)))
+		}
+		sets = append(sets, set)
+	}
+	if len(sets) == 0 {
+		return nil, false
+	}
+	for key := range sets[0] {
+		if !slices.ContainsFunc(sets, func(set map[string]bool) bool { return !set[key] }) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys, true
+}
+
+func keySet(keys iter.Seq[string]) map[string]bool {
+	set := map[string]bool{}
+	for key := range keys {
+		set[key] = true
+	}
+	return set
+}
+
+// listRange answers where a list over one project, or over all, begins.
+func (s *Service) listRange(tx *store.Tx, project, offset string) (prefix, after string, err error) {
+	if project != "" {
+		prefix = scopedKey(project, "")
+		if offset != "" {
+			after = prefix + offset
+		}
+		return prefix, after, nil
+	}
+	if offset == "" {
+		return "", "", nil
+	}
+	for _, key := range s.inEveryProject(tx, offset) {
+		if s.volumes.Table().Has(tx, key) || s.snapshots.Table().Has(tx, key) {
+			return "", key, nil
+		}
+	}
+	return "", "", refusal.New(refusal.InvalidArgument,
+		"offsetUUID %q is not there any more; a list over all projects can only go on after one that is", offset)
+}
+
+// listPage joins stored bodies into an answer without decoding them.
+type listPage struct {
+	key     string
+	limit   int
+	showAll bool // Deleting ones too
+	observe func(key string, state []byte)
+
+	n    int
+	body []byte
+}
+
+// add appends a row and answers whether there is room for another.
+func (p *listPage) add(key string, raw []byte) bool {
+	row := statemachine.Peek(raw)
+	if !p.showAll && string(row.State) == string(VolumeDeleting) {
+		return true
+	}
+	p.observe(key, row.State)
+	if p.n == 0 {
+		p.body = append(append(append(p.body, `{"`...), p.key...), `":[`...)
+	} else {
+		p.body = append(p.body, ',')
+	}
+	p.body = append(p.body, row.Body...)
+	p.n++
+	return p.n < p.limit
+}
+
+// scan adds rows until there is no room.
+func (p *listPage) scan(rows iter.Seq2[string, []byte]) {
+	for key, raw := range rows {
+		if !p.add(key, raw) {
+			return
+		}
+	}
+}
+
+// answer is {} when nothing was added (assumption 1).
+func (p *listPage) answer() api.JSON {
+	if p.n == 0 {
+		return api.JSON(`{}`)
+	}
+	return append(p.body, ']', '}')
+}
