@@ -65,7 +65,7 @@ func (db *DB) unpin(id uint64) {
 	db.mu.Lock()
 	delete(db.pinned, id)
 	db.mu.Unlock()
-	db.worker.wake()
+	db.worker.wake(todo{dropped: true})
 }
 
 // fill writes the rows of a session into a layer, in steps.
@@ -90,7 +90,7 @@ func (db *DB) fill(id uint64, s *session) error {
 // fillStep writes a bounded number of rows beginning with n and answers the first one left.
 func (db *DB) fillStep(btx *bolt.Tx, id uint64, key spaceKey, n *node) (*node, error) {
 	w := layerWriter{btx: btx, id: id}
-	for ; n != nil && w.entries < db.limits.step && w.bytes < db.limits.stepSize; n = n.next[0] {
+	for ; n != nil && w.entries < 4*db.limits.step && w.bytes < 4*db.limits.stepSize; n = n.next[0] {
 		if n.value[0] == tagGone {
 			continue
 		}

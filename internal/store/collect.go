@@ -2,20 +2,32 @@ package store
 
 import (
 	"errors"
+	"maps"
+	"sync"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// worker runs background work when it is woken: first it folds long chains, then it deletes layers that no chain names.
+// worker runs background work when it is woken: it folds long chains, and deletes layers that no chain names.
 type worker struct {
 	signal chan struct{} // capacity 1
 	quit   chan struct{}
 	done   chan struct{}
+
+	mu   sync.Mutex
+	todo todo
+}
+
+// todo is what has changed since the worker last looked.
+type todo struct {
+	all     bool            // everything is to be looked at
+	worlds  map[string]bool // their chains have become longer
+	dropped bool            // some chain is gone
 }
 
 func (w *worker) start(db *DB) {
 	w.signal, w.quit, w.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
-	w.wake()
+	w.wake(todo{all: true})
 	go func() {
 		defer close(w.done)
 		for {
@@ -24,19 +36,35 @@ func (w *worker) start(db *DB) {
 				return
 			case <-w.signal:
 			}
-			if err := db.tidy(); err != nil && !errors.Is(err, ErrClosed) {
+			if err := db.tidy(w.take()); err != nil && !errors.Is(err, ErrClosed) {
 				db.log.Error().Err(err).Msg("store: background work")
 			}
 		}
 	}()
 }
 
-// wake makes the worker look for work once more.
-func (w *worker) wake() {
+// wake makes the worker look at what has changed.
+func (w *worker) wake(t todo) {
+	w.mu.Lock()
+	w.todo.all = w.todo.all || t.all
+	w.todo.dropped = w.todo.dropped || t.dropped
+	if w.todo.worlds == nil {
+		w.todo.worlds = map[string]bool{}
+	}
+	maps.Copy(w.todo.worlds, t.worlds)
+	w.mu.Unlock()
 	select {
 	case w.signal <- struct{}{}:
 	default:
 	}
+}
+
+func (w *worker) take() todo {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.todo
+	w.todo = todo{}
+	return t
 }
 
 // stop returns after the current step.
@@ -45,94 +73,100 @@ func (w *worker) stop() {
 	<-w.done
 }
 
-// tidy folds and collects until there is nothing left to do.
-func (db *DB) tidy() error {
-	for {
-		folded, err := db.fold()
+// tidy folds the chains that may have become too long, and then collects what that and others left behind.
+func (db *DB) tidy(t todo) error {
+	if t.all {
+		list, err := db.Worlds()
 		if err != nil {
 			return err
 		}
-		collected, err := db.collect()
-		if err != nil || !folded && !collected {
+		t.worlds = map[string]bool{}
+		for _, w := range list {
+			t.worlds[w.Name] = true
+		}
+	}
+	for world := range t.worlds {
+		for again := true; again; {
+			var err error
+			if again, err = db.fold(world); err != nil {
+				return err
+			}
+			t.dropped = t.dropped || again
+		}
+	}
+	if t.all || t.dropped {
+		return db.collect()
+	}
+	return nil
+}
+
+// place is a record that holds chains.
+type place struct {
+	bucket, key string
+}
+
+// eachChain calls fn with every chain of the file.
+func eachChain(btx *bolt.Tx, fn func(p place, chain []uint64)) error {
+	for _, bucket := range [][]byte{bucketWorlds, bucketCheckpoints, bucketBases} {
+		err := btx.Bucket(bucket).ForEach(func(k, _ []byte) error {
+			p := place{string(bucket), string(k)}
+			_, err := p.chains(btx, func(chain []uint64) []uint64 {
+				fn(p, chain)
+				return chain
+			})
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-// eachChain calls fn with every chain of the file. After a change fn answers the new chain, else nil.
-func eachChain(btx *bolt.Tx, fn func(chain []uint64, present bool) []uint64) error {
-	put := map[string]map[string][]byte{}
-	visit := func(name []byte, fn func(k, v []byte) ([]byte, error)) error {
-		changes := map[string][]byte{}
-		put[string(name)] = changes
-		return btx.Bucket(name).ForEach(func(k, v []byte) error {
-			now, err := fn(k, v)
-			if now != nil {
-				changes[string(k)] = now
-			}
-			return err
-		})
+// chains calls fn with each chain of the record and answers the record with the chains that fn answered.
+// The record may be gone: nil.
+func (p place) chains(btx *bolt.Tx, fn func(chain []uint64) []uint64) ([]byte, error) {
+	v := btx.Bucket([]byte(p.bucket)).Get([]byte(p.key))
+	if v == nil {
+		return nil, nil
 	}
-	err := visit(bucketWorlds, func(_, v []byte) ([]byte, error) {
+	if p.bucket == string(bucketWorlds) {
 		r, err := decodeRecord(v, nil)
 		if err != nil {
 			return nil, err
 		}
-		chain, start := fn(r.chain, true), fn(r.start, false)
-		if chain == nil && start == nil {
-			return nil, nil
-		}
-		if chain != nil {
-			r.chain = chain
-		}
-		if start != nil {
-			r.start = start
-		}
+		r.chain, r.start = fn(r.chain), fn(r.start)
 		return r.encode(), nil
-	})
-	for _, name := range [][]byte{bucketCheckpoints, bucketBases} {
-		if err != nil {
-			return err
-		}
-		err = visit(name, func(_, v []byte) ([]byte, error) {
-			chain, _, err := readChain(v, nil)
-			if err != nil {
-				return nil, err
-			}
-			if chain = fn(chain, false); chain == nil {
-				return nil, nil
-			}
-			return appendChain(nil, chain), nil
-		})
 	}
-	for name, changes := range put {
-		for k, v := range changes {
-			if err == nil {
-				err = btx.Bucket([]byte(name)).Put([]byte(k), v)
-			}
-		}
+	chain, _, err := readChain(v, nil)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	return appendChain(nil, fn(chain)), nil
 }
 
-// collect deletes the layers that no chain names and nobody is building. It tells whether there were any.
-func (db *DB) collect() (bool, error) {
+// collect deletes the layers that no chain names and nobody is building.
+func (db *DB) collect() error {
 	garbage, err := db.garbage()
+	if err != nil {
+		return err
+	}
 	for _, id := range garbage {
-		for done := false; !done && err == nil; {
-			if err = db.quitting(); err == nil {
-				err = db.change(func(btx *bolt.Tx) (err error) {
-					done, err = db.deleteStep(btx, id)
-					return err
-				})
+		for done := false; !done; {
+			if err := db.quitting(); err != nil {
+				return err
 			}
-		}
-		if err != nil {
-			break
+			err := db.change(func(btx *bolt.Tx) (err error) {
+				done, err = db.deleteStep(btx, id)
+				return err
+			})
+			if err != nil {
+				return err
+			}
 		}
 		db.log.Debug().Uint64("layer", id).Msg("layer deleted")
 	}
-	return len(garbage) > 0, err
+	return nil
 }
 
 func (db *DB) quitting() error {
@@ -158,11 +192,10 @@ func (db *DB) garbage() ([]uint64, error) {
 		return nil, err
 	}
 	defer btx.Rollback()
-	err = eachChain(btx, func(chain []uint64, _ bool) []uint64 {
+	err = eachChain(btx, func(_ place, chain []uint64) {
 		for _, id := range chain {
 			keep[id] = true
 		}
-		return nil
 	})
 	if err != nil {
 		return nil, err

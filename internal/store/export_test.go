@@ -6,7 +6,7 @@ func OpenSmall(path string) (*DB, error) {
 }
 
 // Tidy folds and collects until nothing is left to do.
-func (db *DB) Tidy() error { return db.tidy() }
+func (db *DB) Tidy() error { return db.tidy(todo{all: true}) }
 
 // Layers counts the layers in the file, and the frozen ones of a world's present chain.
 func (db *DB) Layers(world string) (all, chain int, err error) {

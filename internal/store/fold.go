@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -14,9 +15,9 @@ import (
 // of the entries above it, and a large layer at the bottom is copied only after half as much was written. A chain that
 // offers no run has layers that double in size: it is short.
 
-// fold folds one run and tells whether there was one.
-func (db *DB) fold() (bool, error) {
-	run, err := db.findRun()
+// fold folds one run of the world's present chain and tells whether there was one.
+func (db *DB) fold(world string) (bool, error) {
+	run, err := db.findRun(world)
 	if err != nil || run == nil {
 		return false, err
 	}
@@ -34,7 +35,7 @@ func (db *DB) fold() (bool, error) {
 			return false, err
 		}
 	}
-	if err := db.change(f.swap); err != nil {
+	if err := f.swapAll(world); err != nil {
 		return false, err
 	}
 	db.log.Debug().Int("layers", len(run.ids)).Int("entries", f.total).Msg("chain folded")
@@ -47,21 +48,23 @@ type run struct {
 	bottom bool // nothing is below it: tombstones have done their work
 }
 
-// findRun looks for a world whose present chain is too long.
-func (db *DB) findRun() (*run, error) {
+// findRun answers nil if the chain is short enough, or the world is gone.
+func (db *DB) findRun(world string) (*run, error) {
 	btx, err := db.begin(false)
 	if err != nil {
 		return nil, err
 	}
 	defer btx.Rollback()
-	var found *run
-	err = eachChain(btx, func(chain []uint64, present bool) []uint64 {
-		if present && found == nil && len(chain)-1 > db.limits.chain {
-			found = db.chooseRun(btx, chain[1:])
-		}
-		return nil
-	})
-	return found, err
+	r, err := readRecord(btx, world, nil)
+	switch {
+	case errors.Is(err, ErrNoWorld):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case len(r.chain)-1 <= db.limits.chain:
+		return nil, nil
+	}
+	return db.chooseRun(btx, r.chain[1:]), nil
 }
 
 // chooseRun applies the rule above: the newest run of two or more layers, nil if there is none.
@@ -159,19 +162,69 @@ func (f *folding) nextSpace(layers []*bolt.Bucket, after []byte) bool {
 	return least != nil
 }
 
-// swap puts the new layer in the place of the run wherever the run occurs.
-func (f *folding) swap(btx *bolt.Tx) error {
+// swapAll puts the new layer in the place of the run: first in the world itself, and then, a few at a time, in all other
+// chains that have the run. Both kinds of chain say the same, so it does not matter when each of them changes.
+func (f *folding) swapAll(world string) error {
+	places := []place{{string(bucketWorlds), world}}
+	if err := f.db.change(func(btx *bolt.Tx) error { return f.swap(btx, places) }); err != nil {
+		return err
+	}
+	places, err := f.places()
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(places, max(f.db.limits.step/4, 1)) {
+		if err := f.db.quitting(); err != nil {
+			return err
+		}
+		if err := f.db.change(func(btx *bolt.Tx) error { return f.swap(btx, part) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// places lists the records that have the run.
+func (f *folding) places() ([]place, error) {
+	btx, err := f.db.begin(false)
+	if err != nil {
+		return nil, err
+	}
+	defer btx.Rollback()
+	var list []place
+	err = eachChain(btx, func(p place, chain []uint64) {
+		if find(chain, f.run.ids) >= 0 && (len(list) == 0 || list[len(list)-1] != p) {
+			list = append(list, p)
+		}
+	})
+	return list, err
+}
+
+// swap changes the chains of some records.
+func (f *folding) swap(btx *bolt.Tx, places []place) error {
 	var with []uint64
 	if !layerEmpty(btx, f.id) {
 		with = []uint64{f.id}
 	}
-	return eachChain(btx, func(chain []uint64, present bool) []uint64 {
-		at := find(chain, f.run.ids)
-		if at < 0 || f.run.bottom && at+len(f.run.ids) != len(chain) {
-			return nil
+	for _, p := range places {
+		v, err := p.chains(btx, func(chain []uint64) []uint64 {
+			at := find(chain, f.run.ids)
+			if at < 0 || f.run.bottom && at+len(f.run.ids) != len(chain) {
+				return chain
+			}
+			return slices.Concat(chain[:at], with, chain[at+len(f.run.ids):])
+		})
+		if err != nil {
+			return err
 		}
-		return slices.Concat(chain[:at], with, chain[at+len(f.run.ids):])
-	})
+		if v == nil {
+			continue
+		}
+		if err := btx.Bucket([]byte(p.bucket)).Put([]byte(p.key), v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // find answers where part begins in chain, -1 if nowhere.

@@ -103,7 +103,7 @@ type limits struct {
 }
 
 func defaultLimits() limits {
-	return limits{turns: 64, rows: 4096, step: 1000, stepSize: 1 << 20, chain: 6, small: 16}
+	return limits{turns: 64, rows: 4096, step: 250, stepSize: 1 << 18, chain: 6, small: 16}
 }
 
 // Open opens the file, and makes it if it does not exist or is empty. It does not wait for a lock: ErrLocked.

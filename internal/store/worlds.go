@@ -28,15 +28,23 @@ func (db *DB) changeWorld(world string, fn func(*bolt.Tx, *record) error) error 
 		}
 		return writeRecord(btx, world, r)
 	})
-	return db.changed(err)
+	return db.changed(err, world)
 }
 
 // changed wakes the background work after a success, and takes the mark off a refusal.
-func (db *DB) changed(err error) error {
+func (db *DB) changed(err error, world string) error {
 	if err == nil {
-		db.worker.wake()
+		db.worker.wake(todo{worlds: map[string]bool{world: true}})
 	}
 	return plain(err)
+}
+
+// dropped is changed after something that leaves layers behind.
+func (db *DB) dropped(err error) error {
+	if err == nil {
+		db.worker.wake(todo{dropped: true})
+	}
+	return err
 }
 
 func plain(err error) error {
@@ -114,7 +122,7 @@ func (db *DB) SetMeta(world string, meta json.RawMessage) error {
 
 // DeleteWorld removes a world and its checkpoints: ErrNoWorld. Its forks stay.
 func (db *DB) DeleteWorld(name string) error {
-	return db.changed(db.change(func(btx *bolt.Tx) error {
+	return db.dropped(plain(db.change(func(btx *bolt.Tx) error {
 		if _, err := readRecord(btx, name, nil); err != nil {
 			return err
 		}
@@ -125,7 +133,7 @@ func (db *DB) DeleteWorld(name string) error {
 			}
 		}
 		return btx.Bucket(bucketWorlds).Delete([]byte(name))
-	}))
+	})))
 }
 
 // Worlds lists all worlds in the order of their names.
@@ -168,52 +176,52 @@ func (db *DB) Checkpoint(world, name string) error {
 	if err := goodRecordName("checkpoint", name); err != nil {
 		return err
 	}
-	return db.changeWorld(world, func(btx *bolt.Tx, r *record) error {
+	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, r *record) error {
 		chain, err := r.freeze(btx)
 		if err != nil {
 			return err
 		}
 		return btx.Bucket(bucketCheckpoints).Put(checkpointKey(world, name), appendChain(nil, chain))
-	})
+	}))
 }
 
 // Restore takes the world back to a checkpoint, which stays: ErrNoWorld, ErrNoCheckpoint.
 func (db *DB) Restore(world, name string) error {
-	return db.changeWorld(world, func(btx *bolt.Tx, r *record) error {
+	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, r *record) error {
 		chain, err := readCheckpoint(btx, world, name)
 		if err != nil {
 			return err
 		}
 		return r.replace(btx, chain)
-	})
+	}))
 }
 
 // DeleteCheckpoint forgets a checkpoint: ErrNoWorld, ErrNoCheckpoint.
 func (db *DB) DeleteCheckpoint(world, name string) error {
-	return db.changeWorld(world, func(btx *bolt.Tx, _ *record) error {
+	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, _ *record) error {
 		if _, err := readCheckpoint(btx, world, name); err != nil {
 			return err
 		}
 		return btx.Bucket(bucketCheckpoints).Delete(checkpointKey(world, name))
-	})
+	}))
 }
 
 // Reset takes the world back to where it started: its base, or the state that it was forked from. Checkpoints stay.
 // ErrNoWorld.
 func (db *DB) Reset(world string) error {
-	return db.changeWorld(world, func(btx *bolt.Tx, r *record) error {
+	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, r *record) error {
 		return r.replace(btx, r.start)
-	})
+	}))
 }
 
 // ResetTo puts the world on another base, which becomes its start: ErrNoWorld, ErrNoBase. Checkpoints stay.
 func (db *DB) ResetTo(world, base string) error {
-	return db.changeWorld(world, func(btx *bolt.Tx, r *record) error {
+	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, r *record) error {
 		chain, err := readBase(btx, base)
 		if err != nil {
 			return err
 		}
 		r.start = chain
 		return r.replace(btx, chain)
-	})
+	}))
 }
