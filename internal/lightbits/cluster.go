@@ -1,9 +1,13 @@
 package lightbits
 
 import (
+	"encoding/binary"
+	"errors"
 	"net/http"
 
 	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
 )
 
 func (s *Service) clusterOperations() []api.Operation {
@@ -15,4 +19,93 @@ func (s *Service) clusterOperations() []api.Operation {
 		{Name: "GetVersion", Method: http.MethodGet, Path: "/api/v2/version",
 			Statuses: []int{200}, Needs: can("versions", "get")},
 	}
+}
+
+// clusterRow is what a cluster is by itself; everything else that is told of it is computed from its things.
+type clusterRow struct {
+	UUID, Name             string
+	MinAllowed, MaxAllowed string // versions
+	MaxReplicas, Supported uint32
+	Changes                uint64 // counts what was changed of it, from 1: the ETag
+	InBandAuth, Federated  bool
+}
+
+const clusterKey = "cluster"
+
+// clusterTable has one row.
+var clusterTable = store.NewTable("lightbits.cluster", func(*clusterRow) string { return clusterKey }, store.Codec[clusterRow]{
+	Append: func(dst []byte, c *clusterRow) ([]byte, error) {
+		dst = appendTexts(dst, c.UUID, c.Name, c.MinAllowed, c.MaxAllowed)
+		dst = binary.AppendUvarint(binary.AppendUvarint(dst, uint64(c.MaxReplicas)), uint64(c.Supported))
+		return append(binary.AppendUvarint(dst, c.Changes), flagBits(c.InBandAuth, c.Federated)), nil
+	},
+	Decode: func(src []byte, c *clusterRow) error {
+		r := compactReader{src: src}
+		c.UUID, c.Name, c.MinAllowed, c.MaxAllowed = r.text(), r.text(), r.text(), r.text()
+		c.MaxReplicas, c.Supported, c.Changes = uint32(r.number()), uint32(r.number()), r.number()
+		bits := r.byte()
+		c.InBandAuth, c.Federated = bits&1 != 0, bits&2 != 0
+		return r.end()
+	},
+})
+
+// cluster answers the transaction's cluster. Unavailable in a world that has none.
+func (s *Service) cluster(tx *store.Tx) (clusterRow, error) {
+	c, err := clusterTable.Get(tx, clusterKey)
+	if errors.Is(err, store.ErrNotFound) {
+		return c, refusal.New(refusal.Unavailable, "world %q has no Lightbits cluster; its fixture has no section lightbits", tx.World())
+	}
+	return c, err
+}
+
+// clusterUUID is the UUID of the transaction's cluster, "" where there is none.
+func (s *Service) clusterUUID(tx *store.Tx) string {
+	c, _ := s.cluster(tx)
+	return c.UUID
+}
+
+// maxReplicas is how many replicas a volume can have now: the cluster's limit, or fewer where it has fewer failure
+// domains with an attached node (facts/lightbits.md 4.1 "replicaCount").
+func (s *Service) maxReplicas(tx *store.Tx) uint32 {
+	c, _ := s.cluster(tx)
+	domains := map[string]bool{}
+	nodes := uint32(0)
+	for _, u := range usageTable.All(tx, "", "") {
+		if u.Attached {
+			nodes++
+			for _, d := range u.Domains {
+				domains[d] = true
+			}
+		}
+	}
+	return min(c.MaxReplicas, nodes, uint32(len(domains)))
+}
+
+// lastNsid is the namespace id that was given away last.
+type lastNsid struct{ N uint32 }
+
+var nsidTable = store.NewTable("lightbits.nsid", func(*lastNsid) string { return clusterKey }, store.Codec[lastNsid]{
+	Append: func(dst []byte, l *lastNsid) ([]byte, error) { return binary.AppendUvarint(dst, uint64(l.N)), nil },
+	Decode: func(src []byte, l *lastNsid) error {
+		r := compactReader{src: src}
+		l.N = uint32(r.number())
+		return r.end()
+	},
+})
+
+// maxNsid is NVMe's: the number above is reserved.
+const maxNsid = 1<<32 - 2
+
+// nextNsid gives away the next namespace id of the cluster's one subsystem, from 1; none is given twice.
+// ResourceExhausted at the end of NVMe's numbers.
+func (s *Service) nextNsid(tx *store.Tx) (uint32, error) {
+	last, err := nsidTable.Get(tx, clusterKey)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return 0, err
+	}
+	if last.N >= maxNsid {
+		return 0, refusal.New(refusal.ResourceExhausted, "all NVMe namespace ids of the cluster are used up")
+	}
+	last.N++
+	return last.N, nsidTable.Put(tx, &last)
 }

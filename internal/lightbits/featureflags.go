@@ -1,20 +1,97 @@
 package lightbits
 
 import (
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
 )
 
 func (s *Service) featureFlagOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListFeatureFlags", Method: http.MethodGet, Path: "/api/v2/featureFlags",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "list")},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "list"), Endpoint: api.Handle(s.listFeatureFlags)},
 		{Name: "GetFeatureFlag", Method: http.MethodGet, Path: "/api/v2/featureFlags/{name}",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "get")},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "get"), Endpoint: api.Handle(s.getFeatureFlag)},
 		{Name: "DisableFeatureFlag", Method: http.MethodPost, Path: "/api/v2/featureFlags/{name}/disable",
 			Statuses: []int{200, 400, 401, 403, 500, 501}, Needs: can("featureFlags", "disable")},
 		{Name: "EnableFeatureFlag", Method: http.MethodPost, Path: "/api/v2/featureFlags/{name}/enable",
 			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "enable")},
 	}
+}
+
+// FeatureFlag is a flag as the API answers it (spec message FeatureFlagStatus).
+type FeatureFlag struct {
+	Name    string `json:"name"`
+	Enabled bool   `json:"enabled"`
+}
+
+// The flags there are (facts/lightbits.md 4.13).
+const (
+	flagEventLog           = "event-log"
+	flagEvictData          = "evict-data"
+	flagFailInPlace        = "fail-in-place"
+	flagInBandAuth         = "in-band-authentication"
+	flagProactiveRebalance = "proactive-rebalance"
+	flagClusterEncryption  = "cluster-encryption"
+)
+
+// flagDefaultValues is what a flag is until somebody sets it: only the event log is on (assumption 42).
+var flagDefaultValues = map[string]bool{
+	flagEventLog: true, flagEvictData: false, flagFailInPlace: false, flagInBandAuth: false,
+	flagProactiveRebalance: false, flagClusterEncryption: false,
+}
+
+// flagTable has a row for each flag that was set.
+var flagTable = store.NewTable("lightbits.flag", func(f *FeatureFlag) string { return f.Name }, store.JSON[FeatureFlag]())
+
+// flagEnabled says whether a flag is on in the transaction's cluster.
+func (s *Service) flagEnabled(tx *store.Tx, name string) bool {
+	if f, err := flagTable.Get(tx, name); err == nil {
+		return f.Enabled
+	}
+	return flagDefaultValues[name]
+}
+
+// setFlag switches a flag. InvalidArgument for a name that is none.
+func (s *Service) setFlag(tx *store.Tx, name string, enabled bool) error {
+	if err := checkFlag(name); err != nil {
+		return err
+	}
+	return flagTable.Put(tx, &FeatureFlag{Name: name, Enabled: enabled})
+}
+
+func checkFlag(name string) error {
+	if _, ok := flagDefaultValues[name]; !ok {
+		return refusal.New(refusal.InvalidArgument, "there is no feature flag %q; there are: %s", name,
+			strings.Join(slices.Sorted(maps.Keys(flagDefaultValues)), ", "))
+	}
+	return nil
+}
+
+type listFeatureFlagsAnswer struct {
+	FeatureFlags map[string]*FeatureFlag `json:"featureFlags"`
+}
+
+// listFeatureFlags answers all flags by name (seeds/002 "List feature flags").
+func (s *Service) listFeatureFlags(tx *store.Tx, _ *api.Request, _ *api.Empty) (listFeatureFlagsAnswer, error) {
+	answer := listFeatureFlagsAnswer{FeatureFlags: map[string]*FeatureFlag{}}
+	for name := range flagDefaultValues {
+		answer.FeatureFlags[name] = &FeatureFlag{Name: name, Enabled: s.flagEnabled(tx, name)}
+	}
+	return answer, nil
+}
+
+type getFeatureFlagRequest struct {
+	Name string `json:"name"`
+}
+
+// getFeatureFlag answers one flag; an unknown name is InvalidArgument, not NotFound (seeds/002 "Get feature flag
+// status" documents no 404).
+func (s *Service) getFeatureFlag(tx *store.Tx, _ *api.Request, q *getFeatureFlagRequest) (FeatureFlag, error) {
+	return FeatureFlag{Name: q.Name, Enabled: s.flagEnabled(tx, q.Name)}, checkFlag(q.Name)
 }

@@ -1,0 +1,215 @@
+package lightbits
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"storagesim/internal/lightbits/physics"
+	"storagesim/internal/store"
+)
+
+// Usage is what volumes and snapshots take of each of their nodes, or a change of it.
+type Usage = physics.Usage
+
+// nodeUsage is what has to be known of a node at each create: what it is doing and what it holds. The machine of nodes
+// writes the first part when a node moves, charge the second.
+type nodeUsage struct {
+	UUID, Name, Server string
+	Domains            []string
+	Serving            bool // Active
+	Synced             bool // its replicas are up to date; false from a failure until the rebuild is done
+	Attached           bool // part of the cluster; false for nodes that wait to replace another
+	Disks              physics.Disks
+	Usage
+}
+
+// up says whether replicas on the node count for protection.
+func (u *nodeUsage) up() bool { return u.Serving && u.Synced }
+
+func (u *nodeUsage) full() bool { return u.Disks.Full(u.Usage) }
+
+// usageTable has one row a node.
+var usageTable = store.NewTable("lightbits.usage", func(u *nodeUsage) string { return u.UUID }, store.Codec[nodeUsage]{
+	Append: func(dst []byte, u *nodeUsage) ([]byte, error) {
+		dst = appendTexts(dst, u.UUID, u.Name, u.Server)
+		dst = appendTexts(binary.AppendUvarint(dst, uint64(len(u.Domains))), u.Domains...)
+		dst = append(dst, flagBits(u.Serving, u.Synced, u.Attached, u.Disks.Coded))
+		dst = binary.AppendUvarint(binary.AppendUvarint(dst, u.Disks.Count), u.Disks.Bytes)
+		for _, n := range [...]int64{u.Volumes, u.Primaries, u.Provisioned, u.LogicalUsed, u.PhysicalUsed} {
+			dst = binary.AppendUvarint(dst, uint64(n))
+		}
+		return dst, nil
+	},
+	Decode: func(src []byte, u *nodeUsage) error {
+		c := compactReader{src: src}
+		u.UUID, u.Name, u.Server = c.text(), c.text(), c.text()
+		u.Domains = make([]string, min(c.number(), uint64(len(src))))
+		for i := range u.Domains {
+			u.Domains[i] = c.text()
+		}
+		bits := c.byte()
+		u.Serving, u.Synced, u.Attached, u.Disks.Coded = bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0
+		u.Disks.Count, u.Disks.Bytes = c.number(), c.number()
+		for _, n := range [...]*int64{&u.Volumes, &u.Primaries, &u.Provisioned, &u.LogicalUsed, &u.PhysicalUsed} {
+			*n = int64(c.number())
+		}
+		return c.end()
+	},
+})
+
+// replicaGroup counts the volumes of one set of nodes, so that the health of a cluster follows from few rows.
+type replicaGroup struct {
+	UUID    string
+	Nodes   []string // sorted
+	Volumes int64
+}
+
+var groupTable = store.NewTable("lightbits.group", func(g *replicaGroup) string { return g.UUID }, store.Codec[replicaGroup]{
+	Append: func(dst []byte, g *replicaGroup) ([]byte, error) {
+		dst = binary.AppendUvarint(appendTexts(dst, g.UUID), uint64(g.Volumes))
+		return appendTexts(binary.AppendUvarint(dst, uint64(len(g.Nodes))), g.Nodes...), nil
+	},
+	Decode: func(src []byte, g *replicaGroup) error {
+		c := compactReader{src: src}
+		g.UUID, g.Volumes = c.text(), int64(c.number())
+		g.Nodes = make([]string, min(c.number(), uint64(len(src))))
+		for i := range g.Nodes {
+			g.Nodes[i] = c.text()
+		}
+		return c.end()
+	},
+})
+
+// charge changes what each of the nodes holds by delta, and how many volumes their group has. The first node is the
+// primary one: it counts delta.Volumes among its primaries too, whatever delta.Primaries says. Crossing the read-only
+// threshold is an event. No nodes, no charge. It is an error of the caller to name a node that does not exist, or to
+// give back more than was taken.
+func (s *Service) charge(tx *store.Tx, nodeUUIDs []string, delta Usage) error {
+	for i, id := range nodeUUIDs {
+		u, err := usageTable.Get(tx, id)
+		if err != nil {
+			return err
+		}
+		delta.Primaries = 0
+		if i == 0 {
+			delta.Primaries = delta.Volumes
+		}
+		wasFull := u.full()
+		u.Usage = u.Add(delta)
+		if u.Negative() {
+			return fmt.Errorf("node %s would hold less than nothing: %+v", u.Name, u.Usage)
+		}
+		if err := usageTable.Put(tx, &u); err != nil {
+			return err
+		}
+		if err := s.noteFullness(tx, &u, wasFull); err != nil {
+			return err
+		}
+	}
+	if delta.Volumes == 0 || len(nodeUUIDs) == 0 {
+		return nil
+	}
+	return s.countGroup(tx, nodeUUIDs, delta.Volumes)
+}
+
+func (s *Service) countGroup(tx *store.Tx, nodeUUIDs []string, volumes int64) error {
+	id := s.protectionGroup(tx, nodeUUIDs)
+	g, err := groupTable.Get(tx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		g = replicaGroup{UUID: id, Nodes: slices.Sorted(slices.Values(nodeUUIDs))}
+	}
+	g.Volumes += volumes
+	switch {
+	case g.Volumes < 0:
+		return fmt.Errorf("protection group %s would have %d volumes", id, g.Volumes)
+	case g.Volumes == 0:
+		return groupTable.Delete(tx, id)
+	}
+	return groupTable.Put(tx, &g)
+}
+
+// noteFullness records that a node became or ceased to be read-only.
+func (s *Service) noteFullness(tx *store.Tx, u *nodeUsage, wasFull bool) error {
+	switch full := u.full(); {
+	case full && !wasFull:
+		return s.logEvent(tx, eventNodeReadOnly, nodeSubject(u.UUID, u.Name))
+	case !full && wasFull:
+		return s.logEvent(tx, eventNodeWritable, nodeSubject(u.UUID, u.Name))
+	}
+	return nil
+}
+
+// usages answers the rows of all nodes by UUID.
+func (s *Service) usages(tx *store.Tx) map[string]nodeUsage {
+	all := map[string]nodeUsage{}
+	for id, u := range usageTable.All(tx, "", "") {
+		all[id] = u
+	}
+	return all
+}
+
+func appendTexts(dst []byte, texts ...string) []byte {
+	for _, t := range texts {
+		dst = append(binary.AppendUvarint(dst, uint64(len(t))), t...)
+	}
+	return dst
+}
+
+func flagBits(on ...bool) byte {
+	var b byte
+	for i, f := range on {
+		if f {
+			b |= 1 << i
+		}
+	}
+	return b
+}
+
+// compactReader reads what appendTexts and binary.AppendUvarint wrote. After the first thing that is not there everything is
+// empty, and end tells.
+type compactReader struct {
+	src   []byte
+	short bool
+}
+
+var errShort = errors.New("row is shorter or longer than what it holds")
+
+func (c *compactReader) number() uint64 {
+	n, w := binary.Uvarint(c.src)
+	if w <= 0 {
+		c.src, c.short = nil, true
+		return 0
+	}
+	c.src = c.src[w:]
+	return n
+}
+
+func (c *compactReader) text() string {
+	n := c.number()
+	if n > uint64(len(c.src)) {
+		c.src, c.short = nil, true
+		return ""
+	}
+	t := string(c.src[:n])
+	c.src = c.src[n:]
+	return t
+}
+
+func (c *compactReader) byte() byte {
+	if len(c.src) == 0 {
+		c.short = true
+		return 0
+	}
+	b := c.src[0]
+	c.src = c.src[1:]
+	return b
+}
+
+func (c *compactReader) end() error {
+	if c.short || len(c.src) > 0 {
+		return errShort
+	}
+	return nil
+}

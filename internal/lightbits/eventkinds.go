@@ -1,0 +1,127 @@
+package lightbits
+
+// eventName is the name of an event as the log shows it.
+type eventName string
+
+// eventKind is what all events of a name have in common. {name} and {id} in Text are the subject's.
+type eventKind struct {
+	Name     string
+	Code     uint32
+	Type     EventType
+	Severity EventSeverity
+	Service  EventService
+	Text     string
+}
+
+// The events. The product's own catalogue is not public, so names and codes are ours (assumption 44): a thousand codes
+// for each type, in the order of the type's number.
+const (
+	eventClusterReady eventName = "ClusterReady"
+
+	eventNodeInactive   eventName = "NodeInactive"
+	eventNodeActivating eventName = "NodeActivating"
+	eventNodeActive     eventName = "NodeActive"
+	eventNodeRebuilding eventName = "NodeRebuilding"
+	eventNodeRebuilt    eventName = "NodeRebuilt"
+	eventNodeReadOnly   eventName = "NodeReadOnly"
+	eventNodeWritable   eventName = "NodeWritable"
+	eventNodeAttaching  eventName = "NodeAttaching"
+	eventNodeDetaching  eventName = "NodeDetaching"
+	eventNodeUnattached eventName = "NodeUnattached"
+	eventNodeLocalStart eventName = "NodeLocalRebuildStarted"
+	eventNodeLocalEnd   eventName = "NodeLocalRebuildCompleted"
+
+	eventVolumeCreated        eventName = "VolumeCreated"
+	eventVolumeAvailable      eventName = "VolumeAvailable"
+	eventVolumeFailed         eventName = "VolumeFailed"
+	eventVolumeUpdated        eventName = "VolumeUpdated"
+	eventVolumeResized        eventName = "VolumeResized"
+	eventVolumeRolledBack     eventName = "VolumeRolledBack"
+	eventVolumeDeleting       eventName = "VolumeDeleting"
+	eventVolumeDeleted        eventName = "VolumeDeleted"
+	eventVolumeMigrating      eventName = "VolumeMigrating"
+	eventVolumeFullyProtected eventName = "VolumeFullyProtected"
+	eventVolumeDegraded       eventName = "VolumeDegraded"
+	eventVolumeReadOnly       eventName = "VolumeReadOnly"
+	eventVolumeNotAvailable   eventName = "VolumeNotAvailable"
+	eventVolumeConnected      eventName = "VolumeConnected"
+	eventVolumeDisconnected   eventName = "VolumeDisconnected"
+
+	eventSnapshotCreated   eventName = "SnapshotCreated"
+	eventSnapshotAvailable eventName = "SnapshotAvailable"
+	eventSnapshotFailed    eventName = "SnapshotFailed"
+	eventSnapshotUpdated   eventName = "SnapshotUpdated"
+	eventSnapshotDeleting  eventName = "SnapshotDeleting"
+	eventSnapshotDeleted   eventName = "SnapshotDeleted"
+
+	eventDeviceAdding    eventName = "NVMeDeviceAdding"
+	eventDeviceHealthy   eventName = "NVMeDeviceHealthy"
+	eventDeviceFailed    eventName = "NVMeDeviceFailed"
+	eventDeviceRebuilt   eventName = "NVMeDeviceRebuilt"
+	eventDeviceUnmanaged eventName = "NVMeDeviceUnmanaged"
+
+	eventServerCreated   eventName = "ServerCreated"
+	eventServerEnabling  eventName = "ServerEnabling"
+	eventServerEnabled   eventName = "ServerEnabled"
+	eventServerDisabling eventName = "ServerDisabling"
+	eventServerDisabled  eventName = "ServerDisabled"
+	eventServerFailed    eventName = "ServerFailed"
+	eventServerDeleting  eventName = "ServerDeleting"
+	eventServerDeleted   eventName = "ServerDeleted"
+)
+
+// eventKindTable is the catalogue.
+var eventKindTable = map[eventName]eventKind{
+	eventClusterReady: {Code: 1001, Type: EventCluster, Severity: SeverityInfo, Service: ServiceCM, Text: "Cluster {name} is ready"},
+
+	eventNodeInactive:   {Code: 2001, Type: EventNode, Severity: SeverityHigh, Service: ServiceCM, Text: "Node {name} is inactive"},
+	eventNodeActivating: {Code: 2002, Type: EventNode, Severity: SeverityInfo, Service: ServiceNM, Text: "Node {name} is powering up"},
+	eventNodeActive:     {Code: 2003, Type: EventNode, Severity: SeverityInfo, Service: ServiceNM, Text: "Node {name} is active"},
+	eventNodeRebuilding: {Code: 2004, Type: EventNode, Severity: SeverityLow, Service: ServiceNM, Text: "Volumes on node {name} are being rebuilt"},
+	eventNodeRebuilt:    {Code: 2005, Type: EventNode, Severity: SeverityInfo, Service: ServiceNM, Text: "Volumes on node {name} are rebuilt"},
+	eventNodeReadOnly:   {Code: 2006, Type: EventNode, Severity: SeverityCritical, Service: ServiceNM, Text: "Node {name} is read-only, its storage is nearly full"},
+	eventNodeWritable:   {Code: 2007, Type: EventNode, Severity: SeverityInfo, Service: ServiceNM, Text: "Node {name} has room again and takes writes"},
+	eventNodeAttaching:  {Code: 2008, Type: EventNode, Severity: SeverityInfo, Service: ServiceCM, Text: "Node {name} is being attached"},
+	eventNodeDetaching:  {Code: 2009, Type: EventNode, Severity: SeverityInfo, Service: ServiceCM, Text: "Node {name} is being detached"},
+	eventNodeUnattached: {Code: 2010, Type: EventNode, Severity: SeverityInfo, Service: ServiceCM, Text: "Node {name} is unattached"},
+	eventNodeLocalStart: {Code: 2011, Type: EventNode, Severity: SeverityMedium, Service: ServiceNM, Text: "Node {name} rebuilds the data of a failed device"},
+	eventNodeLocalEnd:   {Code: 2012, Type: EventNode, Severity: SeverityInfo, Service: ServiceNM, Text: "Node {name} has rebuilt the data of a failed device"},
+
+	eventVolumeCreated:        {Code: 3001, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "Volume {name} was created"},
+	eventVolumeAvailable:      {Code: 3002, Type: EventVolume, Severity: SeverityInfo, Service: ServiceCM, Text: "Volume {name} is available"},
+	eventVolumeFailed:         {Code: 3003, Type: EventVolume, Severity: SeverityHigh, Service: ServiceCM, Text: "Volume {name} has failed"},
+	eventVolumeUpdated:        {Code: 3004, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "Volume {name} was updated"},
+	eventVolumeResized:        {Code: 3005, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "Volume {name} was resized"},
+	eventVolumeRolledBack:     {Code: 3006, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "Volume {name} was rolled back to a snapshot"},
+	eventVolumeDeleting:       {Code: 3007, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "Volume {name} is being deleted"},
+	eventVolumeDeleted:        {Code: 3008, Type: EventVolume, Severity: SeverityInfo, Service: ServiceCM, Text: "Volume {name} was deleted"},
+	eventVolumeMigrating:      {Code: 3009, Type: EventVolume, Severity: SeverityInfo, Service: ServiceCM, Text: "Volume {name} is being moved to other nodes"},
+	eventVolumeFullyProtected: {Code: 3010, Type: EventVolume, Severity: SeverityInfo, Service: ServiceCM, Text: "Volume {name} is fully protected"},
+	eventVolumeDegraded:       {Code: 3011, Type: EventVolume, Severity: SeverityMedium, Service: ServiceCM, Text: "Volume {name} is degraded"},
+	eventVolumeReadOnly:       {Code: 3012, Type: EventVolume, Severity: SeverityHigh, Service: ServiceCM, Text: "Volume {name} is read-only"},
+	eventVolumeNotAvailable:   {Code: 3013, Type: EventVolume, Severity: SeverityCritical, Service: ServiceCM, Text: "Volume {name} is not available"},
+	eventVolumeConnected:      {Code: 3014, Type: EventVolume, Severity: SeverityInfo, Service: ServiceNM, Text: "A host connected to volume {name}"},
+	eventVolumeDisconnected:   {Code: 3015, Type: EventVolume, Severity: SeverityInfo, Service: ServiceNM, Text: "A host disconnected from volume {name}"},
+
+	eventSnapshotCreated:   {Code: 3101, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "A snapshot of volume {name} was created"},
+	eventSnapshotAvailable: {Code: 3102, Type: EventVolume, Severity: SeverityInfo, Service: ServiceCM, Text: "A snapshot of volume {name} is available"},
+	eventSnapshotFailed:    {Code: 3103, Type: EventVolume, Severity: SeverityHigh, Service: ServiceCM, Text: "A snapshot of volume {name} has failed"},
+	eventSnapshotUpdated:   {Code: 3104, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "A snapshot of volume {name} was updated"},
+	eventSnapshotDeleting:  {Code: 3105, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "A snapshot of volume {name} is being deleted"},
+	eventSnapshotDeleted:   {Code: 3106, Type: EventVolume, Severity: SeverityInfo, Service: ServiceCM, Text: "A snapshot of volume {name} was deleted"},
+
+	eventDeviceAdding:    {Code: 4001, Type: EventNVMeSSD, Severity: SeverityInfo, Service: ServiceNM, Text: "NVMe device {id} is being added"},
+	eventDeviceHealthy:   {Code: 4002, Type: EventNVMeSSD, Severity: SeverityInfo, Service: ServiceNM, Text: "NVMe device {id} is healthy"},
+	eventDeviceFailed:    {Code: 4003, Type: EventNVMeSSD, Severity: SeverityHigh, Service: ServiceNM, Text: "NVMe device {id} has failed"},
+	eventDeviceRebuilt:   {Code: 4004, Type: EventNVMeSSD, Severity: SeverityInfo, Service: ServiceNM, Text: "The data of the failed NVMe device {id} is rebuilt"},
+	eventDeviceUnmanaged: {Code: 4005, Type: EventNVMeSSD, Severity: SeverityInfo, Service: ServiceNM, Text: "NVMe device {id} is not managed any more"},
+
+	eventServerCreated:   {Code: 5001, Type: EventServer, Severity: SeverityInfo, Service: ServiceAPI, Text: "Server {name} was created"},
+	eventServerEnabling:  {Code: 5002, Type: EventServer, Severity: SeverityInfo, Service: ServiceAPI, Text: "Server {name} is being enabled"},
+	eventServerEnabled:   {Code: 5003, Type: EventServer, Severity: SeverityInfo, Service: ServiceCM, Text: "Server {name} is enabled"},
+	eventServerDisabling: {Code: 5004, Type: EventServer, Severity: SeverityInfo, Service: ServiceAPI, Text: "Server {name} is being disabled"},
+	eventServerDisabled:  {Code: 5005, Type: EventServer, Severity: SeverityMedium, Service: ServiceCM, Text: "Server {name} is disabled"},
+	eventServerFailed:    {Code: 5006, Type: EventServer, Severity: SeverityCritical, Service: ServiceCM, Text: "Server {name} has failed"},
+	eventServerDeleting:  {Code: 5007, Type: EventServer, Severity: SeverityInfo, Service: ServiceAPI, Text: "Server {name} is being deleted"},
+	eventServerDeleted:   {Code: 5008, Type: EventServer, Severity: SeverityInfo, Service: ServiceCM, Text: "Server {name} was deleted"},
+}
