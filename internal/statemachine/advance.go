@@ -98,53 +98,63 @@ func (e *Engine) dropTimer(world string, t Timer, why error) error {
 	})
 }
 
-// catchUp fires what is due by the world's present, in due order.
-func (e *Engine) catchUp(world string) error {
+// catchUp fires what is due by the world's present, in due order, and answers what moved.
+func (e *Engine) catchUp(world string) ([]Transition, error) {
 	wall := e.wall()
+	return e.fireBy(world, func(c Clock) time.Time { return c.show(wall) }, false)
+}
+
+// fireBy fires all timers that are due by limit.
+func (e *Engine) fireBy(world string, limit func(Clock) time.Time, move bool) ([]Transition, error) {
+	fired := []Transition{}
 	for {
-		_, ok, err := e.step(world, func(c Clock) time.Time { return c.show(wall) }, false)
+		moves, ok, err := e.step(world, limit, move)
+		fired = append(fired, moves...)
 		if err != nil || !ok {
-			return err
+			return fired, err
 		}
 	}
 }
 
-// Advance moves a world's clock and answers the instant it then shows and what fired on the way, in order. A clock
-// that runs goes on running from there.
+// Advance moves a world's clock and answers the instant it then shows and what fired on the way, in order. Next goes
+// to the earliest timer and fires all that are due at its instant. A clock that runs goes on running from there.
 func (e *Engine) Advance(world string, a Advance) (now time.Time, fired []Transition, err error) {
-	if err := e.catchUp(world); err != nil {
-		return now, nil, err
-	}
-	now, err = e.Now(world)
+	fired, err = e.catchUp(world)
 	if err != nil {
-		return now, nil, err
+		return now, fired, err
 	}
-	fired = []Transition{}
+	if now, err = e.Now(world); err != nil {
+		return now, fired, err
+	}
+	var moves []Transition
 	switch {
 	case a.Until != nil:
-		return e.advanceUntil(world, now, a)
+		now, moves, err = e.advanceUntil(world, now, a)
+		return now, append(fired, moves...), err
 	case a.Next:
-		moves, _, err := e.step(world, func(Clock) time.Time { return farFuture }, true)
-		fired = append(fired, moves...)
-		if err != nil {
+		next, ok, err := e.nextDue(world)
+		if err != nil || !ok {
 			return now, fired, err
 		}
-		now, err = e.Now(world)
-		return now, fired, err
+		a.To = next
 	case a.To.IsZero():
 		a.To = now.Add(a.By)
 	}
-	for {
-		moves, ok, err := e.step(world, func(Clock) time.Time { return a.To }, true)
-		if err != nil {
-			return now, fired, err
-		}
-		if fired = append(fired, moves...); !ok {
-			break
-		}
+	moves, err = e.fireBy(world, func(Clock) time.Time { return a.To }, true)
+	if fired = append(fired, moves...); err != nil {
+		return now, fired, err
 	}
 	now, err = e.setClock(world, ClockSetting{Now: &a.To})
 	return now, fired, err
+}
+
+// nextDue answers the instant of a world's earliest timer.
+func (e *Engine) nextDue(world string) (due time.Time, ok bool, err error) {
+	err = e.db.View(world, func(tx *store.Tx) error {
+		due, ok = firstDue(tx)
+		return nil
+	})
+	return due, ok, err
 }
 
 // farFuture is after every timer that can be pending.
@@ -217,7 +227,7 @@ func (e *Engine) Clock(world string) (r ClockReading, err error) {
 
 // SetClock changes a world's clock. What becomes due by a later instant fires first, in due order.
 func (e *Engine) SetClock(world string, s ClockSetting) error {
-	if err := e.catchUp(world); err != nil {
+	if _, err := e.catchUp(world); err != nil {
 		return err
 	}
 	if s.Now != nil {

@@ -124,7 +124,7 @@ func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
 			return fn(tx)
 		})
 		if errors.Is(err, errDue) {
-			if err := e.catchUp(world); err != nil {
+			if _, err := e.catchUp(world); err != nil {
 				return err
 			}
 			continue
@@ -156,7 +156,7 @@ func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
 		if !errors.Is(err, errDue) {
 			return err
 		}
-		if err := e.catchUp(world); err != nil {
+		if _, err := e.catchUp(world); err != nil {
 			return err
 		}
 	}

@@ -92,7 +92,7 @@ func (e *Engine) Run(ctx context.Context) {
 		}
 		due, next := e.agenda.due(e.wall())
 		for _, world := range due {
-			if err := e.catchUp(world); err != nil && !errors.Is(err, store.ErrNoWorld) {
+			if _, err := e.catchUp(world); err != nil && !errors.Is(err, store.ErrNoWorld) {
 				e.log.Error().Err(err).Str("world", world).Msg("timers could not be fired")
 			}
 			e.Rescan(world)

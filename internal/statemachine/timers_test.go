@@ -1,0 +1,261 @@
+package statemachine_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+func TestAdvance_FiresInDueOrderEachAtItsOwnInstant(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.create("a")
+	require.Empty(t, b.advance(time.Second))
+	b.create("b", "c")
+	require.Equal(t, "Warming", b.state("a"))
+	require.Equal(t, []string{"2s a shine Warming>Shining", "3s b shine Warming>Shining", "3s c shine Warming>Shining"}, b.advance(10*time.Second))
+	now, err := b.engine.Now("w")
+	require.NoError(t, err)
+	require.Equal(t, start.Add(11*time.Second), now)
+}
+
+func TestAdvance_FollowsChains(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.create("a")
+	b.advance(2 * time.Second)
+	b.update(func(tx *store.Tx) error {
+		row, err := b.lamps.Get(tx, "a")
+		require.NoError(t, err)
+		return b.lamps.Fire(tx, &row, "dim")
+	})
+	require.Equal(t, []string{"3s a brighten Dimmed>Shining"}, b.advance(time.Hour))
+}
+
+func TestAdvance_Next(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.create("a", "b")
+	now, fired, err := b.engine.Advance("w", statemachine.Advance{Next: true})
+	require.NoError(t, err)
+	require.Equal(t, []string{"2s a shine Warming>Shining", "2s b shine Warming>Shining"}, lines(fired))
+	require.Equal(t, start.Add(2*time.Second), now)
+	now, fired, err = b.engine.Advance("w", statemachine.Advance{Next: true})
+	require.NoError(t, err)
+	require.Empty(t, fired)
+	require.Equal(t, start.Add(2*time.Second), now)
+}
+
+func TestAdvance_Until(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.create("a")
+	now, _, err := b.engine.Advance("w", statemachine.Advance{Until: &statemachine.Until{Kind: "test.lamp", ID: "a", State: shining}})
+	require.NoError(t, err)
+	require.Equal(t, start.Add(2*time.Second), now)
+
+	_, _, err = b.engine.Advance("w", statemachine.Advance{Until: &statemachine.Until{Kind: "test.lamp", ID: "a", State: dimmed}})
+	var not *statemachine.NotReachedError
+	require.ErrorAs(t, err, &not)
+	require.Equal(t, shining, not.State)
+
+	_, _, err = b.engine.Advance("w", statemachine.Advance{Until: &statemachine.Until{Kind: "test.lmap", ID: "a", State: dimmed}})
+	var unknown *statemachine.UnknownKindError
+	require.ErrorAs(t, err, &unknown)
+	require.Equal(t, []string{"test.lamp"}, unknown.Valid)
+}
+
+func TestTimer_OfARowThatMovedOnIsDropped(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.create("a")
+	b.update(func(tx *store.Tx) error {
+		row, err := b.lamps.Get(tx, "a")
+		require.NoError(t, err)
+		return b.lamps.Fire(tx, &row, "die")
+	})
+	require.Empty(t, b.advance(time.Hour))
+	require.Equal(t, "Dead", b.state("a"))
+}
+
+func TestTimer_ContinuesAfterARestart(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.create("a")
+	b.delay("test.lamp.warm", "held")
+	b.create("h")
+	b.reopen(statemachine.Fast)
+	require.Equal(t, []string{"2s a shine Warming>Shining"}, b.advance(time.Hour))
+	require.Equal(t, "Warming", b.state("h"))
+	b.reopen(statemachine.Fast)
+	b.update(func(tx *store.Tx) error {
+		r, err := b.engine.Release(tx, "test.lamp", []string{""}, "h")
+		require.Equal(t, shining, r.State)
+		return err
+	})
+	require.NoError(t, b.db.Verify(b.engine.Verifiers()...))
+}
+
+func TestClock_Real(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.create("a")
+	b.pass(1999 * time.Millisecond)
+	require.Equal(t, "Warming", b.state("a"))
+	b.pass(time.Millisecond)
+	require.Equal(t, "Shining", b.state("a"), "what is due by the instant of a read has happened before it")
+}
+
+func TestClock_Rate(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	rate := 10.0
+	require.NoError(t, b.engine.SetClock("w", statemachine.ClockSetting{Rate: &rate}))
+	b.create("a")
+	b.pass(199 * time.Millisecond)
+	require.Equal(t, "Warming", b.state("a"))
+	b.pass(time.Millisecond)
+	require.Equal(t, "Shining", b.state("a"))
+}
+
+func TestClock_FrozenDoesNotMove(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.create("a")
+	b.pass(time.Hour)
+	require.Equal(t, "Warming", b.state("a"))
+}
+
+func TestClock_AutoJumpsBeforeTheSecondRead(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Auto)
+	b.create("a")
+	require.Equal(t, "Warming", b.state("a"))
+	require.Equal(t, "Shining", b.state("a"))
+	now, err := b.engine.Now("w")
+	require.NoError(t, err)
+	require.Equal(t, start.Add(2*time.Second), now)
+}
+
+func TestClock_DoesNotGoBack(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	earlier := start.Add(-time.Second)
+	require.ErrorContains(t, b.engine.SetClock("w", statemachine.ClockSetting{Now: &earlier}), "does not go back")
+	bad, rate := statemachine.Mode("fast"), -1.0
+	require.ErrorContains(t, b.engine.SetClock("w", statemachine.ClockSetting{Mode: &bad}), "real, frozen or auto")
+	require.ErrorContains(t, b.engine.SetClock("w", statemachine.ClockSetting{Rate: &rate}), "above 0")
+}
+
+func TestClock_SettingItForwardFiresWhatIsDue(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.create("a")
+	later := start.Add(time.Minute)
+	require.NoError(t, b.engine.SetClock("w", statemachine.ClockSetting{Now: &later}))
+	require.Equal(t, "Shining", b.state("a"))
+}
+
+func TestDelay_Reads(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.delay("test.lamp.warm", "reads:3")
+	b.create("a")
+	for range 3 {
+		require.Equal(t, "Warming", b.state("a"))
+	}
+	require.Equal(t, "Shining", b.state("a"))
+}
+
+func TestDelay_InstantAnswersTheFinalState(t *testing.T) {
+	b := newBench(t, statemachine.Instant)
+	b.update(func(tx *store.Tx) error {
+		row, err := b.lamps.Create(tx, lamp{ID: "a"}, warming)
+		require.Equal(t, "Shining", row.Body.State)
+		require.Equal(t, "2", row.Body.Version)
+		return err
+	})
+}
+
+func TestDelay_OfARefusedTransactionIsNotPending(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	err := b.engine.Update("w", "test", func(tx *store.Tx) error {
+		if _, err := b.lamps.Create(tx, lamp{ID: "a"}, warming); err != nil {
+			return err
+		}
+		return fmt.Errorf("no")
+	})
+	require.EqualError(t, err, "no")
+	reading, err := b.engine.Clock("w")
+	require.NoError(t, err)
+	require.Zero(t, reading.Timers)
+}
+
+func TestMachine_UnlessAndDivert(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.update(func(tx *store.Tx) error {
+		_, err := b.lamps.Create(tx, lamp{ID: "broken", Broken: true}, warming)
+		require.NoError(t, err)
+		row, err := b.lamps.Create(tx, lamp{ID: "doomed"}, warming)
+		require.NoError(t, err)
+		return b.lamps.Divert(tx, &row, "die")
+	})
+	require.Equal(t, []string{"2s broken die Warming>Dead", "2s doomed die Warming>Dead"}, b.advance(time.Minute))
+}
+
+func TestMachine_IllegalEventSaysWhatWouldBeTaken(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.create("a")
+	err := b.engine.Update("w", "test", func(tx *store.Tx) error {
+		_, err := b.engine.Fire(tx, "test.lamp", []string{""}, "lamp a", "dim")
+		return err
+	})
+	require.EqualError(t, err, `test.lamp a is Warming and does not take "dim" there; it takes: shine, die`)
+	err = b.engine.Update("w", "test", func(tx *store.Tx) error {
+		_, err := b.engine.Fire(tx, "test.lamp", []string{""}, "nobody", "dim")
+		return err
+	})
+	require.ErrorIs(t, err, store.ErrNotFound)
+}
+
+// The loop is what makes a world move when nobody looks: it fires when its wall clock reaches the timer.
+func TestRun_FiresWithoutARequest(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.engine.SetWall(time.Now)
+	b.delay("test.lamp.warm", "20ms")
+	moved := make(chan statemachine.Transition, 8)
+	b.engine.Listen(func(_ string, moves []statemachine.Transition) {
+		for _, m := range moves {
+			moved <- m
+		}
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); b.engine.Run(ctx) }()
+	b.create("a")
+	require.Equal(t, statemachine.Event("create"), (<-moved).Event)
+	require.Equal(t, statemachine.Event("shine"), (<-moved).Event)
+	stop()
+	<-done
+}
+
+// A checkpoint holds the clock and what is pending: a restored world goes through the same again.
+func TestCheckpoint_HoldsClockAndTimers(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.create("a")
+	require.NoError(t, b.db.Checkpoint("w", "before"))
+	for range 3 {
+		require.Equal(t, []string{"2s a shine Warming>Shining"}, b.advance(time.Minute))
+		require.NoError(t, b.db.Restore("w", "before"))
+		b.engine.Rescan("w")
+		now, err := b.engine.Now("w")
+		require.NoError(t, err)
+		require.Equal(t, start, now)
+		require.Equal(t, "Warming", b.state("a"))
+	}
+}
