@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,11 +81,11 @@ func New(c Config) *Control {
 	return ctl
 }
 
-// Handler serves everything under Prefix.
+// Handler serves everything under Prefix; mount it there.
 func (c *Control) Handler() http.Handler {
 	router := chi.NewRouter()
 	for i := range c.rows {
-		router.Method(c.rows[i].Method, c.rows[i].Path, c.serve(&c.rows[i]))
+		router.Method(c.rows[i].Method, strings.TrimPrefix(c.rows[i].Path, Prefix), c.serve(&c.rows[i]))
 	}
 	router.NotFound(c.serve(&Row{Name: "Unknown", handle: unknownPath}))
 	router.MethodNotAllowed(c.serve(&Row{Name: "WrongMethod", handle: func(_ *Control, r *call) (any, error) {
@@ -101,7 +102,7 @@ func unknownPath(c *Control, r *call) (any, error) {
 func wrongMethod(routes chi.Routes, req *http.Request) error {
 	var allowed []string
 	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
-		if routes.Match(chi.NewRouteContext(), m, req.URL.Path) {
+		if routes.Match(chi.NewRouteContext(), m, strings.TrimPrefix(req.URL.Path, Prefix)) {
 			allowed = append(allowed, m)
 		}
 	}

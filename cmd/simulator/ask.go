@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"storagesim/internal/control"
+)
+
+// healthcheck asks once whether a simulator is ready.
+func healthcheck(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) int {
+	s := defaults()
+	s.timeout = 2 * time.Second
+	if err := parse(s, askOptions[:], args, getenv); err != nil {
+		return complain(stderr, exitUsage, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	if err := ask(ctx, s.readyURL()); err != nil {
+		return complain(stderr, exitError, err)
+	}
+	return exitGood
+}
+
+// askAgain is how long wait waits between two questions.
+const askAgain = 20 * time.Millisecond
+
+// wait asks until a simulator is ready.
+func wait(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) int {
+	s := defaults()
+	if err := parse(s, askOptions[:], args, getenv); err != nil {
+		return complain(stderr, exitUsage, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	for {
+		err := ask(ctx, s.readyURL())
+		if err == nil {
+			return exitGood
+		}
+		select {
+		case <-ctx.Done():
+			return complain(stderr, exitError, fmt.Errorf("not ready after %s: %w", s.timeout, err))
+		case <-time.After(askAgain):
+		}
+	}
+}
+
+// readyURL is where to ask: the URL given, else where a simulator with the same settings would listen.
+func (s *settings) readyURL() string {
+	base := strings.TrimSuffix(s.url, "/")
+	if base == "" {
+		host, port, _ := net.SplitHostPort(s.config.Listen) // was checked
+		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+			host = "127.0.0.1"
+		}
+		base = "http://" + net.JoinHostPort(host, port)
+	}
+	return base + control.Prefix + "/ready"
+}
+
+func ask(ctx context.Context, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
+	return errors.Join(fmt.Errorf("%s answers %s %s", url, resp.Status, strings.TrimSpace(string(body))), err)
+}

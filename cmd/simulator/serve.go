@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"storagesim/internal/simulator"
+)
+
+// grace is how long requests may go on after the signal to stop.
+const grace = 1500 * time.Millisecond
+
+// ready is the line on stdout that says where the simulator is.
+type ready struct {
+	HTTP  string `json:"http"`
+	HTTPS string `json:"https,omitempty"`
+	PID   int    `json:"pid"`
+}
+
+func serve(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	s := defaults()
+	if err := parse(s, serveOptions[:], args, getenv); errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, help())
+		return exitGood
+	} else if err != nil {
+		return complain(stderr, exitUsage, err)
+	}
+	s.config.Log = logger(s, stderr)
+	sim, err := simulator.New(s.config)
+	if err != nil {
+		return complain(stderr, exitError, err)
+	}
+	if err := sim.Open(); err != nil {
+		return complain(stderr, exitError, errors.Join(err, sim.Close(ctx)))
+	}
+	line, _ := json.Marshal(ready{HTTP: sim.URL(), HTTPS: sim.TLSURL(), PID: os.Getpid()}) // strings always marshal
+	fmt.Fprintf(stdout, "%s\n", line)
+	s.config.Log.Info().Str("http", sim.URL()).Str("https", sim.TLSURL()).Uint64("seed", s.config.Seed).
+		Str("fixture", s.config.Fixture).Str("data", s.config.Data).Msg("serving")
+	select {
+	case <-ctx.Done():
+	case <-sim.Stopped():
+	}
+	end, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if err := errors.Join(sim.Err(), sim.Close(end)); err != nil {
+		return complain(stderr, exitError, err)
+	}
+	return exitGood
+}
+
+// complain says one line.
+func complain(stderr io.Writer, code int, err error) int {
+	fmt.Fprintf(stderr, "simulator: %v\n", err)
+	return code
+}
+
+func logger(s *settings, stderr io.Writer) zerolog.Logger {
+	if s.logFormat == "console" {
+		stderr = zerolog.ConsoleWriter{Out: stderr, TimeFormat: time.RFC3339, NoColor: true}
+	}
+	return zerolog.New(stderr).Level(s.logLevel).With().Timestamp().Logger()
+}

@@ -1,0 +1,293 @@
+// Package simulator is the assembled program: the only package that knows all others.
+package simulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"storagesim/internal/api"
+	"storagesim/internal/control"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// fileName is the database in the data directory.
+const fileName = "simulator.db"
+
+// Simulator is one program on one data directory. Make one with New, then Open it; Close it in any case.
+type Simulator struct {
+	config    Config
+	dir       string
+	temporary bool
+	fresh     bool // the database was made by this program
+	db        *store.DB
+	engine    *statemachine.Engine
+	control   *control.Control
+	handler   http.Handler
+	identity  *identity
+	expiring  chan time.Time
+
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	mu      sync.Mutex // guards the fields below
+	plain   *port
+	secure  *port
+	own     map[string]*port
+	ready   bool
+	closing bool
+	failure error
+	stopped chan struct{} // closed at the first failure of a listener
+}
+
+// New opens the data and makes what a new directory lacks: the world default on the fixture, the certificates.
+// Nothing is bound yet. Errors are one line for the user.
+func New(config Config) (*Simulator, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	catalog, err := openCatalog(config.Fixture)
+	if err != nil {
+		return nil, err
+	}
+	s := &Simulator{config: config, own: map[string]*port{}, expiring: make(chan time.Time, 1), stopped: make(chan struct{}),
+		cancel: func() {}}
+	if err := s.openData(); err != nil {
+		return nil, errors.Join(err, s.removeTemporary())
+	}
+	if err := s.assemble(catalog); err != nil {
+		return nil, errors.Join(err, s.abandon())
+	}
+	return s, nil
+}
+
+// abandon closes the data, and takes away what was not there before.
+func (s *Simulator) abandon() error {
+	err := s.closeData()
+	if s.fresh && !s.temporary {
+		err = errors.Join(err, os.Remove(filepath.Join(s.dir, fileName)))
+		_ = os.Remove(s.dir) // works only if nothing else is in it
+	}
+	return err
+}
+
+// openData takes the data directory.
+func (s *Simulator) openData() (err error) {
+	if s.dir = s.config.Data; s.dir == "" {
+		s.temporary = true
+		if s.dir, err = os.MkdirTemp("", "storagesim-"); err != nil {
+			return err
+		}
+	} else if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return fmt.Errorf("data: %w", err)
+	}
+	file := filepath.Join(s.dir, fileName)
+	_, err = os.Stat(file)
+	s.fresh = errors.Is(err, fs.ErrNotExist)
+	s.db, err = store.Open(file, store.Options{SyncDisk: s.config.SyncDisk, Log: s.config.Log})
+	return err
+}
+
+// assemble puts the parts together. The fixture comes before everything that is made beside it.
+func (s *Simulator) assemble(catalog *catalog) error {
+	parts := s.config.Vendors
+	if parts == nil {
+		parts = vendors(s.config)
+	}
+	var machines []statemachine.Lifecycle
+	services := make([]api.Service, len(parts))
+	for i := range parts {
+		machines = append(machines, parts[i].Machines...)
+		services[i] = parts[i].Service
+	}
+	var err error
+	if s.engine, err = statemachine.New(s.db, s.config.Delays, s.config.Log, machines...); err != nil {
+		return err
+	}
+	catalog.engine, catalog.vendors = s.engine, parts
+	journal := api.NewJournal(s.config.Limits.JournalCount, s.config.Limits.JournalBytes)
+	server, err := api.NewServer(s.engine, journal, s.config.Log, time.Now, services...)
+	if err != nil {
+		return err
+	}
+	if _, err := catalog.base(catalog.own, s.config.Seed); err != nil {
+		return err
+	}
+	if s.config.TLSListen != "" {
+		if s.identity, err = loadIdentity(s.dir, time.Now()); err != nil {
+			return err
+		}
+	}
+	s.control = control.New(s.controlConfig(catalog, journal, parts))
+	if err := s.control.EnsureWorld(); err != nil {
+		return err
+	}
+	router := chi.NewRouter()
+	server.Mount(router)
+	router.Mount(control.Prefix, s.control.Handler())
+	s.handler = router
+	return nil
+}
+
+func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, parts []api.Vendor) control.Config {
+	c := control.Config{
+		DB: s.db, Engine: s.engine, Journal: journal, Vendors: parts, Log: s.config.Log, Version: s.config.Version,
+		AdminToken: s.config.AdminToken, MaxWorlds: s.config.MaxWorlds, Seed: s.config.Seed, Fixture: catalog.own,
+		Fixtures: catalog.names(), Base: catalog.base, Listen: s.listenWorld, Unlisten: s.unlistenWorld,
+		Expiring: s.expire, Pending: s.pending, Wall: time.Now,
+	}
+	if s.identity != nil {
+		c.CA = s.identity.ca
+	}
+	return c
+}
+
+// Open binds all listeners, and then serves. A bind error comes back at once; then Close is all that is left to do.
+func (s *Simulator) Open() (err error) {
+	if s.plain, err = s.bind(s.config.Listen, api.Place{}, nil); err != nil {
+		return err
+	}
+	if s.config.TLSListen != "" {
+		if s.secure, err = s.bind(s.config.TLSListen, api.Place{}, s.identity); err != nil {
+			return err
+		}
+	}
+	if err := s.control.Reopen(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.work.Go(func() { s.engine.Run(ctx) })
+	s.work.Go(func() { s.reap(ctx) })
+	s.serve(s.plain)
+	if s.secure != nil {
+		s.serve(s.secure)
+	}
+	s.mu.Lock()
+	s.ready = true
+	s.mu.Unlock()
+	return nil
+}
+
+// URL is where the HTTP listener is, as a client on this machine can use it; after Open.
+func (s *Simulator) URL() string { return "http://" + shownAddress(s.plain.address()) }
+
+// TLSURL is where the TLS listener is; empty where there is none.
+func (s *Simulator) TLSURL() string {
+	if s.secure == nil {
+		return ""
+	}
+	return "https://" + shownAddress(s.secure.address())
+}
+
+// Stopped is closed when a listener fails while it should serve; Err says why.
+func (s *Simulator) Stopped() <-chan struct{} { return s.stopped }
+
+// Err is the first failure of a listener.
+func (s *Simulator) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure
+}
+
+func (s *Simulator) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing || s.failure != nil {
+		return
+	}
+	s.failure = err
+	close(s.stopped)
+}
+
+func (s *Simulator) pending() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing:
+		return []string{"the program is stopping"}
+	case !s.ready:
+		return []string{"the program is starting"}
+	}
+	return nil
+}
+
+// Close lets requests finish until the context ends, stops the timers and closes the data.
+func (s *Simulator) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closing = true
+	ports := []*port{s.plain, s.secure}
+	for _, p := range s.own {
+		ports = append(ports, p)
+	}
+	s.mu.Unlock()
+	var closing sync.WaitGroup
+	for _, p := range ports {
+		if p != nil {
+			closing.Go(func() { p.close(ctx) })
+		}
+	}
+	closing.Wait()
+	s.cancel()
+	s.work.Wait()
+	return s.closeData()
+}
+
+func (s *Simulator) closeData() error {
+	return errors.Join(s.db.Close(), s.removeTemporary())
+}
+
+func (s *Simulator) removeTemporary() error {
+	if !s.temporary || s.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(s.dir)
+}
+
+// expire hands the loop an end that may be earlier than the one it waits for.
+func (s *Simulator) expire(at time.Time) {
+	for {
+		select {
+		case s.expiring <- at:
+			return
+		case other := <-s.expiring: // nobody has taken it yet: the earlier of both matters
+			if other.Before(at) {
+				at = other
+			}
+		}
+	}
+}
+
+// reap removes worlds whose time has come, until the context ends.
+func (s *Simulator) reap(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.expiring:
+		case <-timer.C:
+		}
+		next, err := s.control.Expire(time.Now())
+		if err != nil {
+			s.config.Log.Error().Err(err).Msg("worlds could not be looked through")
+		}
+		if timer.Stop(); !next.IsZero() {
+			timer.Reset(max(time.Until(next), time.Millisecond))
+		}
+	}
+}
