@@ -179,15 +179,15 @@ func (db *DB) quitting() error {
 }
 
 func (db *DB) garbage() ([]uint64, error) {
-	// Pinned layers are looked up first: one that is unpinned after that is named by a chain in what is read next, and
-	// one that is pinned after that is not in it.
+	// A layer is pinned before it is in the file and unpinned after a chain names it. With the lock held, what is in the
+	// snapshot without a chain is either pinned or garbage.
 	keep := map[uint64]bool{}
 	db.mu.Lock()
+	btx, err := db.begin(false)
 	for id := range db.pinned {
 		keep[id] = true
 	}
 	db.mu.Unlock()
-	btx, err := db.begin(false)
 	if err != nil {
 		return nil, err
 	}
