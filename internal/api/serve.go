@@ -132,7 +132,7 @@ func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
 func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 	defer func() {
 		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler {
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
 			s.log.Error().Str("op", r.Operation.ID()).Str("request_id", r.ID).Interface("panic", p).
@@ -314,11 +314,11 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 		x.Operation = r.Operation.ID()
 	}
 	s.journal.Add(x)
-	event := s.log.Debug()
+	level := zerolog.DebugLevel
 	if out.resp.Status >= http.StatusInternalServerError && out.fault == "" && out.cause == nil {
-		event = s.log.Warn()
+		level = zerolog.WarnLevel
 	}
-	event.Str("op", x.Operation).Str("request_id", r.ID).Str("world", r.World).Int("status", x.Status).
+	s.log.WithLevel(level).Str("op", x.Operation).Str("request_id", r.ID).Str("world", r.World).Int("status", x.Status).
 		Dur("dur", took).Str("fault", out.fault).Msg(r.HTTP.Method + " " + r.HTTP.URL.Path)
 }
 

@@ -19,9 +19,6 @@ type createSnapshotRequest struct {
 	ProjectName      string         `json:"projectName"`
 }
 
-// maxDescription is how many bytes a description may have.
-const maxDescription = 256
-
 // createSnapshot: seeds/002 "Create snapshot". The answer is the snapshot in Creating. A name that a Deleting snapshot
 // still has is taken, and the new one ends Failed (facts/lightbits.md 4.2).
 func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *createSnapshotRequest) (Snapshot, error) {
@@ -55,8 +52,8 @@ func checkSnapshotRequest(q *createSnapshotRequest) error {
 	if err := checkName("snapshot", q.Name); err != nil {
 		return err
 	}
-	if len(q.Description) > maxDescription {
-		return refusal.New(refusal.InvalidArgument, "description has %d bytes, at most %d are allowed", len(q.Description), maxDescription)
+	if err := checkDescription(q.Description); err != nil {
+		return err
 	}
 	if q.RetentionTime != nil && *q.RetentionTime < 0 {
 		return refusal.New(refusal.InvalidArgument, "retentionTime must not be negative")

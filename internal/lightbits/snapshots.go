@@ -213,3 +213,7 @@ func (s *Service) findSnapshot(tx *store.Tx, project string, ref snapshotRef) (s
 	}
 	return best, nil
 }
+
+func (s *Service) logSnapshot(tx *store.Tx, name eventName, sn *Snapshot) error {
+	return s.logEvent(tx, name, snapshotSubject(sn.ProjectName, sn.SourceVolumeUUID, sn.SourceVolumeName, sn.UUID, sn.Name))
+}

@@ -95,6 +95,9 @@ var volumeStates = map[string]int32{
 	"Migrating": 10,
 }
 
+// rebuildNone is the rebuildProgress of a volume that is not being rebuilt (facts/lightbits.md 4.1).
+const rebuildNone = "None"
+
 // Indexes of volumes.
 const (
 	volumesByName     = "name"     // project, name: several rows may share one, since Deleting and Failed ones do not block it
@@ -272,4 +275,8 @@ func (s *Service) volumeGone(tx *store.Tx, row *statemachine.Row[Volume]) error 
 		return err
 	}
 	return s.cloneGone(tx, v)
+}
+
+func (s *Service) logVolume(tx *store.Tx, name eventName, v *Volume) error {
+	return s.logEvent(tx, name, volumeSubject(v.ProjectName, v.UUID, v.Name))
 }

@@ -26,7 +26,7 @@ const Gone State = ""
 // Event is what moves a row: a lower-case verb.
 type Event string
 
-// Stay, answered by a rule's Unless, drops the event: the row stays as it is until something else moves it.
+// Stay is answered by a rule's Unless to drop the event: the row stays as it is until something else moves it.
 const Stay Event = "stay"
 
 // Rule says that in one of the states From the event On leads to To.

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"strings"
 	"time"
 
 	"storagesim/internal/store"
@@ -155,10 +154,4 @@ func (e *Engine) delayOf(tx *store.Tx, name string) (Delay, error) {
 		return Delay{}, err
 	}
 	return e.defaults[name], nil
-}
-
-// vendorOf is the first word of a kind or delay name.
-func vendorOf(name string) string {
-	vendor, _, _ := strings.Cut(name, ".")
-	return vendor
 }
