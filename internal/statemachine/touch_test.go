@@ -1,66 +1,43 @@
 package statemachine_test
 
 import (
-	"path/filepath"
-	"strconv"
 	"testing"
 
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
 
-// gauge is a thing with a member that is measured, not made.
-type gauge struct {
-	ID      string `json:"id"`
-	ETag    string `json:"etag"`
-	Reading int64  `json:"reading"`
-}
-
+// What is measured of a thing changes without a client's ETag going stale; what is asked for does not.
 func TestMachine_TouchKeepsVersionAndState(t *testing.T) {
 	t.Parallel()
-	m := statemachine.Define(statemachine.Machine[gauge]{
-		Kind: "test.gauge", Initial: []statemachine.State{"On"}, Ends: []statemachine.State{"On"},
-		Key: func(g *gauge) string { return g.ID },
-		Mirror: func(g *gauge, l statemachine.Life) {
-			g.ETag = strconv.FormatUint(l.Version, 10)
-		},
-	})
-	db, err := store.Open(filepath.Join(t.TempDir(), "db"), store.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	require.NoError(t, db.CreateWorld("w", "", nil))
-	engine, err := statemachine.New(db, statemachine.Fast, zerolog.Nop(), m)
-	require.NoError(t, err)
-
-	change := func(by string, keep func(tx *store.Tx, row *statemachine.Row[gauge]) error, reading int64) (after statemachine.Row[gauge]) {
+	b := newBench(t, statemachine.Fast)
+	require.NoError(t, b.engine.Update("w", "maker", func(tx *store.Tx) error {
+		_, err := b.lamps.Create(tx, lamp{ID: "l"}, shining)
+		return err
+	}))
+	change := func(keep func(*store.Tx, *statemachine.Row[lamp]) error) (after statemachine.Row[lamp]) {
 		t.Helper()
-		require.NoError(t, engine.Update("w", by, func(tx *store.Tx) error {
-			row, err := m.Get(tx, "g")
+		require.NoError(t, b.engine.Update("w", "meter", func(tx *store.Tx) error {
+			row, err := b.lamps.Get(tx, "l")
 			if err != nil {
 				return err
 			}
-			row.Body.Reading, row.Body.ETag = reading, "not mine to choose"
+			row.Body.Broken, row.Body.Version = !row.Body.Broken, "not the body's to choose"
 			return keep(tx, &row)
 		}))
-		require.NoError(t, engine.View("w", by, func(tx *store.Tx) (err error) {
-			after, err = m.Get(tx, "g")
+		require.NoError(t, b.engine.View("w", "reader", func(tx *store.Tx) (err error) {
+			after, err = b.lamps.Get(tx, "l")
 			return err
 		}))
 		return after
 	}
-	require.NoError(t, engine.Update("w", "maker", func(tx *store.Tx) error {
-		_, err := m.Create(tx, gauge{ID: "g"}, "On")
-		return err
-	}))
 
-	touched := change("meter", m.Touch, 7)
-	require.Equal(t, gauge{ID: "g", ETag: "1", Reading: 7}, touched.Body)
-	require.Equal(t, uint64(1), touched.Life.Version)
-	require.Equal(t, "maker", touched.Life.By)
+	touched := change(b.lamps.Touch)
+	require.Equal(t, lamp{ID: "l", State: "Shining", Version: "1", Broken: true}, touched.Body)
+	require.Equal(t, statemachine.Life{State: shining, Version: 1, Stamp: 1, Since: start, By: "maker"}, touched.Life)
 
-	saved := change("editor", m.Save, 8)
-	require.Equal(t, gauge{ID: "g", ETag: "2", Reading: 8}, saved.Body, "Save is what moves the version")
+	saved := change(b.lamps.Save)
+	require.Equal(t, "2", saved.Body.Version, "Save is what moves the version")
 }
