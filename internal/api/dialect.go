@@ -13,11 +13,11 @@ type Dialect interface {
 	Bind(r *Request, question any) error
 	// Answer renders what a handler answered, appending the body to dst.
 	Answer(r *Request, answer any, dst []byte) (Response, error)
-	// Refuse renders a refusal.
-	Refuse(e *refusal.Error) Response
-	// NoRoute answers a path that no row matches, NoMethod a path that has no such method.
-	NoRoute() Response
-	NoMethod(allowed []string) Response
+	// Refuse renders a refusal, with its own HTTP status where it has one.
+	Refuse(r *Request, e *refusal.Error) Response
+	// NoRoute answers a path that no row matches, NoMethod a path that has no such method. The request has no Operation.
+	NoRoute(r *Request) Response
+	NoMethod(r *Request, allowed []string) Response
 	// Kind is the kind that an HTTP status of an injected fault stands for.
 	Kind(status int) refusal.Kind
 }

@@ -72,9 +72,9 @@ func (s *Server) Mount(router chi.Router) {
 			}
 		}
 	}
-	router.NotFound(s.refuseRoute(func(svc *Service, _ *http.Request) Response { return svc.Dialect.NoRoute() }))
-	router.MethodNotAllowed(s.refuseRoute(func(svc *Service, req *http.Request) Response {
-		return svc.Dialect.NoMethod(allowedMethods(router, req.URL.Path))
+	router.NotFound(s.refuseRoute(func(svc *Service, r *Request) Response { return svc.Dialect.NoRoute(r) }))
+	router.MethodNotAllowed(s.refuseRoute(func(svc *Service, r *Request) Response {
+		return svc.Dialect.NoMethod(r, allowedMethods(router, r.HTTP.URL.Path))
 	}))
 }
 
@@ -137,7 +137,7 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 			}
 			s.log.Error().Str("op", r.Operation.ID()).Str("request_id", r.ID).Interface("panic", p).
 				Bytes("stack", debug.Stack()).Msg("handler panicked")
-			out.resp = svc.Dialect.Refuse(internalError(r.ID))
+			out.resp = svc.Dialect.Refuse(r, internalError(r.ID))
 		}
 	}()
 	if err := s.readBody(r); err != nil {
@@ -163,7 +163,9 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 		switch {
 		case status != 0:
 			out.fault = "header"
-			return refusal.New(svc.Dialect.Kind(status), "%s", injectedText(status))
+			e := refusal.New(svc.Dialect.Kind(status), "%s", injectedText(status))
+			e.Status = status
+			return e
 		case !r.Operation.Implemented():
 			return refusal.New(refusal.Unimplemented, "%s is not emulated", r.Operation.Name)
 		case bindErr != nil:
@@ -184,9 +186,6 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 	}
 	if err != nil {
 		out = s.refused(svc, r, out, err)
-	}
-	if out.fault != "" {
-		out.resp.Status = status
 	}
 	return out
 }
@@ -251,14 +250,13 @@ func (s *Server) refused(svc *Service, r *Request, out outcome, err error) outco
 	case errors.Is(err, store.ErrNoWorld):
 		e = noWorld(r.World)
 	case errors.As(err, &large):
-		out.resp = svc.Dialect.Refuse(refusal.New(refusal.ResourceExhausted, "%s", large.Error()))
-		out.resp.Status = http.StatusRequestEntityTooLarge
-		return out
+		e = refusal.New(refusal.ResourceExhausted, "%s", large.Error())
+		e.Status = http.StatusRequestEntityTooLarge
 	case e == nil:
 		s.log.Error().Err(err).Str("op", r.Operation.ID()).Str("request_id", r.ID).Msg("operation failed")
 		e = internalError(r.ID)
 	}
-	out.resp, out.cause = svc.Dialect.Refuse(e), e.Cause
+	out.resp, out.cause = svc.Dialect.Refuse(r, e), e.Cause
 	if e.RetryAfter > 0 {
 		out.resp.Header = with(out.resp.Header, "Retry-After", strconv.Itoa(e.RetryAfter))
 	}
@@ -323,13 +321,13 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 }
 
 // refuseRoute answers a path or a method that no row has, in the words of the vendor whose path it looks like.
-func (s *Server) refuseRoute(refuse func(*Service, *http.Request) Response) http.HandlerFunc {
+func (s *Server) refuseRoute(refuse func(*Service, *Request) Response) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		started := s.wall()
 		place := Locate(req, ListenerPlace(req.Context()))
 		r := &Request{ID: s.NextID(), World: place.World, HTTP: req}
 		svc := s.owner(req.URL.Path)
-		out := outcome{resp: refuse(svc, req)}
+		out := outcome{resp: refuse(svc, r)}
 		write(w, r, out)
 		s.record(svc.Vendor, r, out, started)
 	}

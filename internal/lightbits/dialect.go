@@ -77,11 +77,14 @@ var statuses = map[refusal.Kind]int{
 }
 
 // Refuse renders {"error","code","message"}; code is the gRPC number (facts/lightbits.md 2.3).
-func (dialect) Refuse(e *refusal.Error) api.Response {
+func (dialect) Refuse(_ *api.Request, e *refusal.Error) api.Response {
 	text, _ := json.Marshal(e.Message) // a string always marshals
 	status, ok := statuses[e.Kind]
 	if !ok {
 		status = http.StatusInternalServerError
+	}
+	if e.Status != 0 {
+		status = e.Status
 	}
 	return api.Response{
 		Status: status, ContentType: contentJSON,
@@ -90,12 +93,12 @@ func (dialect) Refuse(e *refusal.Error) api.Response {
 }
 
 // NoRoute is text, not JSON (facts/lightbits.md 2.2).
-func (dialect) NoRoute() api.Response {
+func (dialect) NoRoute(*api.Request) api.Response {
 	return api.Response{Status: http.StatusNotFound, ContentType: contentText, Body: []byte("Not Found\n")}
 }
 
 // NoMethod is text too.
-func (dialect) NoMethod([]string) api.Response {
+func (dialect) NoMethod(*api.Request, []string) api.Response {
 	return api.Response{Status: http.StatusMethodNotAllowed, ContentType: contentText, Body: []byte("Method Not Allowed\n")}
 }
 

@@ -56,6 +56,9 @@ type Error struct {
 	// Cause is what the journal keeps and explain shows: the guard and the state behind the refusal, the ETag
 	// that was expected, the permission that was missing. It never reaches the vendor's wire. It may be nil.
 	Cause any
+	// Status is the HTTP status where the kind alone does not say it: a body that is too large, an injected fault. 0
+	// leaves it to the dialect.
+	Status int
 	// RetryAfter is in seconds of the world's clock; 0 sends no header.
 	RetryAfter int
 	// Header holds further answer headers, for the few refusals that have one (WWW-Authenticate).
