@@ -1,0 +1,116 @@
+package lightbits
+
+import (
+	"encoding/binary"
+
+	"storagesim/internal/api"
+	"storagesim/internal/lightbits/physics"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+type listChangedBlocksRequest struct {
+	SnapshotUUID     string `json:"snapshotUUID"`
+	BaseSnapshotUUID string `json:"baseSnapshotUUID"`
+	ProjectName      string `json:"projectName"`
+	OffsetLBA        uint64 `json:"offsetLBA"`
+	SnapshotName     string `json:"snapshotName"`
+	BaseSnapshotName string `json:"baseSnapshotName"`
+}
+
+// ChangedBlocks is a part of what differs between two snapshots (spec message ListChangedBlocksResponse).
+type ChangedBlocks struct {
+	NextOffsetLBA uint64      `json:"nextOffsetLBA"` // where to go on; 0 at the end
+	LBARanges     []*LBARange `json:"lbaRanges"`
+}
+
+// LBARange is 64 LBAs of 4096 bytes, the last one included, of which some changed (assumption 76).
+type LBARange struct {
+	LBAStart   uint64 `json:"lbaStart"`
+	LBAEnd     uint64 `json:"lbaEnd"`
+	DataBitMap []byte `json:"dataBitMap"` // eight bytes; the lowest bit of the first stands for lbaStart (assumption 77)
+}
+
+// maxLBARanges is how many ranges one answer has at most (facts/lightbits.md 4.3).
+const maxLBARanges = 10_000
+
+// listChangedBlocks: seeds/002 "List changed LBAs between a volume's snapshots". Without a base, what the target holds
+// at all. Of a base that was larger, only the LBAs that the target still has.
+func (s *Service) listChangedBlocks(tx *store.Tx, r *api.Request, q *listChangedBlocksRequest) (ChangedBlocks, error) {
+	var none ChangedBlocks
+	if err := s.inProject(tx, r, q.ProjectName, "snapshots", "get"); err != nil {
+		return none, err
+	}
+	target, err := s.comparableSnapshot(tx, q.ProjectName, snapshotRef{UUID: q.SnapshotUUID, Name: q.SnapshotName})
+	if err != nil {
+		return none, err
+	}
+	var base blockRow
+	if q.BaseSnapshotUUID != "" || q.BaseSnapshotName != "" {
+		older, err := s.comparableSnapshot(tx, q.ProjectName, snapshotRef{UUID: q.BaseSnapshotUUID, Name: q.BaseSnapshotName})
+		if err != nil {
+			return none, err
+		}
+		if base, err = s.baseOf(tx, older, target); err != nil {
+			return none, err
+		}
+	}
+	size := target.Size / physics.BlockSize
+	if q.OffsetLBA >= size {
+		return none, refusal.New(refusal.InvalidArgument, "offsetLBA %d exceeds snapshot %s, which has %d LBAs", q.OffsetLBA, target.Name, size)
+	}
+	changed := physics.Diff(base.extents.Truncate(size), s.snapshotRow(tx, target).extents)
+	chunks, next := physics.Chunks(changed, q.OffsetLBA, maxLBARanges)
+	answer := ChangedBlocks{NextOffsetLBA: next, LBARanges: make([]*LBARange, len(chunks))}
+	for i, c := range chunks {
+		answer.LBARanges[i] = &LBARange{
+			LBAStart: c.Start, LBAEnd: c.Start + physics.ChunkLBAs - 1, DataBitMap: binary.LittleEndian.AppendUint64(nil, c.Bits),
+		}
+	}
+	return answer, nil
+}
+
+// comparableSnapshot answers a snapshot that can take part in a comparison: one that is Available. NotFound, or
+// InvalidArgument for another state (assumption 78).
+func (s *Service) comparableSnapshot(tx *store.Tx, project string, ref snapshotRef) (*Snapshot, error) {
+	row, err := s.findSnapshot(tx, project, ref)
+	if err != nil {
+		return nil, err
+	}
+	s.snapshots.Observed(tx, &row)
+	sn := &row.Body
+	if sn.State != SnapshotAvailable {
+		return nil, refusal.New(refusal.InvalidArgument, "snapshot %s is %s; only one that is %s can be compared",
+			sn.Name, sn.State, SnapshotAvailable).Because(statemachine.Cause{
+			Machine: s.snapshots.Kind, ID: sn.UUID, Name: sn.Name, Operation: "ListChangedBlocks",
+			State: row.Life.State, Since: row.Life.Since, By: row.Life.By,
+		})
+	}
+	return sn, nil
+}
+
+// baseOf answers what the older snapshot holds, or refuses the two of them: they must be different ones of one chain,
+// the base the older one (facts/lightbits.md 4.3, assumption 75).
+func (s *Service) baseOf(tx *store.Tx, base, target *Snapshot) (blockRow, error) {
+	b, t := s.snapshotRow(tx, base), s.snapshotRow(tx, target)
+	switch {
+	case base.UUID == target.UUID:
+		return b, refusal.New(refusal.InvalidArgument, "snapshot UUIDs are identical: %s", target.UUID)
+	case b.chain != t.chain:
+		return b, refusal.New(refusal.InvalidArgument, "snapshots %s and %s are not on the same chain: they descend from the volumes %s and %s",
+			base.Name, target.Name, b.chain, t.chain)
+	case b.seq > t.seq:
+		return b, refusal.New(refusal.InvalidArgument, "base snapshot %s is newer than snapshot %s; exchange them", base.Name, target.Name)
+	}
+	return b, nil
+}
+
+// snapshotRow answers what a snapshot holds; one whose volume went before it was cut holds nothing.
+func (s *Service) snapshotRow(tx *store.Tx, sn *Snapshot) blockRow {
+	row, err := blockTable.Get(tx, blockKey(holderSnapshot, sn.ProjectName, sn.UUID))
+	if err != nil {
+		return blockRow{chain: sn.SourceVolumeUUID}
+	}
+	return row
+}

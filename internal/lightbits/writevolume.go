@@ -1,0 +1,179 @@
+package lightbits
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"storagesim/internal/api"
+	"storagesim/internal/lightbits/physics"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+type writeVolumeParams struct {
+	Volume  string    `json:"volume" doc:"UUID or name"`
+	Project string    `json:"project" doc:"may be left out where only one project has a volume of that name"`
+	Offset  byteCount `json:"offset" doc:"bytes from the volume's beginning, as a number or with a unit, such as \"64KiB\""`
+	Bytes   byteCount `json:"bytes" doc:"how many are written, in the same form; the range is widened to whole blocks of 4096"`
+}
+
+// writtenVolume is what a write has made of the volume.
+type writtenVolume struct {
+	Volume     string            `json:"volume"`
+	Project    string            `json:"project"`
+	StartLBA   uint64            `json:"startLBA"`
+	LBAs       uint64            `json:"lbas"`
+	Statistics *VolumeStatistics `json:"statistics"`
+}
+
+// writeVolumeAction is a host that writes: which blocks, not what is in them. It changes statistics, usage and what
+// later snapshots differ in.
+func (s *Service) writeVolumeAction() api.Action {
+	return api.Do(vendor, "write-volume", "a host writes a range of a volume", s.writeVolume)
+}
+
+func (s *Service) writeVolume(tx *store.Tx, p *writeVolumeParams) (any, error) {
+	row, err := s.volumeAnywhere(tx, p.Project, p.Volume)
+	if err != nil {
+		return nil, err
+	}
+	v := &row.Body
+	if err := s.checkWritable(tx, &row); err != nil {
+		return nil, err
+	}
+	offset, length := uint64(p.Offset), uint64(p.Bytes)
+	switch {
+	case length == 0:
+		return nil, &api.InputError{Path: "bytes", Detail: "must be above 0"}
+	case offset >= v.Size || length > v.Size-offset:
+		return nil, refusal.New(refusal.OutOfRange, "%d bytes from offset %d on reach beyond the %d bytes of volume %s",
+			length, offset, v.Size, v.Name)
+	}
+	start := offset / physics.BlockSize
+	count := (offset+length+physics.BlockSize-1)/physics.BlockSize - start
+	err = s.writeBlocks(tx, v, start, count)
+	var many *physics.TooManyRunsError
+	if errors.As(err, &many) {
+		return nil, refusal.New(refusal.ResourceExhausted, "volume %s: %s", v.Name, many.Error())
+	}
+	if err == nil {
+		err = s.checkRoom(tx, v)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return writtenVolume{Volume: v.UUID, Project: v.ProjectName, StartLBA: start, LBAs: count, Statistics: v.Statistics}, nil
+}
+
+// volumeAnywhere answers the volume of that UUID or name, in the project or, where that is "", in the only one that
+// has it.
+func (s *Service) volumeAnywhere(tx *store.Tx, project, id string) (statemachine.Row[Volume], error) {
+	var none statemachine.Row[Volume]
+	if id == "" {
+		return none, &api.InputError{Path: "volume", Detail: "must be the UUID or the name of a volume"}
+	}
+	projects, where := []string{project}, "project "+project
+	if project == "" {
+		projects, where = s.projectNames(tx), "any project"
+	}
+	var found []statemachine.Row[Volume]
+	var in []string
+	for _, name := range projects {
+		row, err := s.volumes.Get(tx, scopedKey(name, id))
+		if err == nil {
+			return row, nil
+		}
+		if ignoreNotFound(err) != nil {
+			return none, err
+		}
+		if row, ok := s.volumeByName(tx, name, id); ok {
+			found, in = append(found, row), append(in, name)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return none, refusal.New(refusal.NotFound, "volume %q was not found in %s", id, where)
+	case 1:
+		return found[0], nil
+	}
+	return none, &api.InputError{Path: "project", Detail: fmt.Sprintf("several projects have a volume called %q", id), Valid: in}
+}
+
+// checkWritable refuses a write that no host could make: the volume's state and protection, and its nodes that have
+// become read-only, forbid it (facts/lightbits.md 4.1, 4.6).
+func (s *Service) checkWritable(tx *store.Tx, row *statemachine.Row[Volume]) error {
+	v := &row.Body
+	cause := statemachine.Cause{
+		Machine: s.volumes.Kind, ID: v.UUID, Name: v.Name, Operation: "write-volume",
+		State: row.Life.State, Since: row.Life.Since, By: row.Life.By,
+	}
+	if v.State != VolumeAvailable && v.State != VolumeMigrating {
+		return refusal.New(refusal.FailedPrecondition, "volume %s is %s; it can be written while it is %s or %s",
+			v.Name, v.State, VolumeAvailable, VolumeMigrating).Because(cause)
+	}
+	if v.ProtectionState == ProtectionReadOnly || v.ProtectionState == ProtectionNotAvailable {
+		return refusal.New(refusal.FailedPrecondition, "volume %s has the protection state %s; it can be written while it is %s or %s",
+			v.Name, v.ProtectionState, ProtectionFullyProtected, ProtectionDegraded).Because(cause)
+	}
+	for _, id := range v.NodeList {
+		node, err := usageTable.Get(tx, id)
+		if err != nil {
+			return err
+		}
+		if node.full() {
+			return refusal.New(refusal.ResourceExhausted,
+				"volume %s cannot be written: node %s is read-only, since %d bytes of it are used and it takes %d",
+				v.Name, node.Name, node.PhysicalUsed, node.Disks.ReadOnlyAt()).Because(cause)
+		}
+	}
+	return nil
+}
+
+// checkRoom refuses a write, which has been charged, that does not fit on one of the nodes. One that fits may well make
+// a node read-only (assumption 74).
+func (s *Service) checkRoom(tx *store.Tx, v *Volume) error {
+	for _, id := range v.NodeList {
+		node, err := usageTable.Get(tx, id)
+		if err != nil {
+			return err
+		}
+		if uint64(node.PhysicalUsed) > node.Disks.Effective() {
+			return refusal.New(refusal.ResourceExhausted,
+				"volume %s cannot be written: node %s would hold %d bytes and has room for %d",
+				v.Name, node.Name, node.PhysicalUsed, node.Disks.Effective())
+		}
+	}
+	return nil
+}
+
+// byteCount is a number of bytes, as a JSON number or as text with a unit (the units of volume sizes), whole and not
+// negative.
+type byteCount uint64
+
+// UnmarshalJSON refuses anything else with an *api.InputError.
+func (n *byteCount) UnmarshalJSON(data []byte) error {
+	text := string(data)
+	if unquoted, err := strconv.Unquote(text); err == nil {
+		text = unquoted
+	}
+	wrong := &api.InputError{Detail: fmt.Sprintf("%q is not a number of bytes, such as 4096, \"64KiB\" or \"1.5 GiB\"", text)}
+	m := sizeForm.FindStringSubmatch(strings.TrimSpace(text))
+	if m == nil {
+		return wrong
+	}
+	unit, known := sizeUnits[strings.ToLower(m[2])]
+	if !known {
+		return wrong
+	}
+	bytes, _ := new(big.Rat).SetString(m[1]) // the form has seen to it that this is a number
+	bytes.Mul(bytes, new(big.Rat).SetInt64(unit))
+	if !bytes.IsInt() || !bytes.Num().IsUint64() {
+		return wrong
+	}
+	*n = byteCount(bytes.Num().Uint64())
+	return nil
+}
