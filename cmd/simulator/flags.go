@@ -49,9 +49,10 @@ func (o *option) variable() string {
 var serveOptions = [...]option{
 	{"listen", "HOST:PORT", "HTTP listener; port 0 takes a free one (default 127.0.0.1:8080)",
 		func(s *settings, v string) error { s.config.Listen = v; return goodAddress(v) }},
-	{"tls-listen", "HOST:PORT", "TLS listener; empty: none (default 127.0.0.1:8443)",
+	{"tls-listen", "HOST:PORT", "TLS listener; empty or none: none (default 127.0.0.1:8443)",
 		func(s *settings, v string) error {
-			if s.config.TLSListen = v; v == "" {
+			if s.config.TLSListen = v; v == "" || v == "none" { // an empty variable is one that is not set
+				s.config.TLSListen = ""
 				return nil
 			}
 			return goodAddress(v)

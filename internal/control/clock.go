@@ -19,6 +19,17 @@ func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 func getClock(c *Control, r *call) (any, error) { return c.Engine.Clock(r.world()) }
 
 func setClock(c *Control, r *call, body *statemachine.ClockSetting) (any, error) {
+	now, err := c.Engine.Now(r.world())
+	if err != nil {
+		return nil, err
+	}
+	if body.Now != nil && body.Now.Before(now) {
+		if started, err := c.Engine.StartClock(r.world(), *body); err != nil {
+			return nil, clockRefusal(r, err)
+		} else if started {
+			return getClock(c, r)
+		}
+	}
 	if err := c.Engine.SetClock(r.world(), *body); err != nil {
 		return nil, clockRefusal(r, err)
 	}

@@ -1,0 +1,213 @@
+package simtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the answers of scenario scripts into the scripts") //nolint:gochecknoglobals // a flag of go test
+
+// ScriptClock is what the frozen clock of the default world shows when a script begins.
+const ScriptClock = "2026-06-01T00:00:00Z"
+
+// RunScripts runs every scenario script of a directory twice: straight, and with the simulator closed and reopened on
+// its data before every step. A script is blocks between empty lines:
+//
+//	# words, which the file keeps
+//	POST /api/v2/projects/default/volumes
+//	header If-Match: 3
+//	? .state .name
+//	{"name":"vol1"}
+//	----
+//	200
+//	.state: "Creating"
+//	.name: "vol1"
+//
+//	$vol = .UUID
+//
+//	advance 3s
+//	----
+//	fired lightbits.volume 01234567-… ready Creating -> Available
+//
+// The first line is a request, `control METHOD path` (the same, under /_sim), `advance D`, `advance next` or `restart`.
+// `? paths` shows only these parts of the answer. `$name = .path` keeps a part of the last answer, and ${name} stands
+// for it from then on. Below ---- is what must be answered: the status and the body, indented. With -update the answers
+// of the straight run are written there.
+func RunScripts(t *testing.T, dir string, opts ...Option) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.txt"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files, "no scripts in %s", dir)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		name := strings.TrimSuffix(filepath.Base(file), ".txt")
+		t.Run(name+"/straight", func(t *testing.T) {
+			got := runScript(t, string(text), false, opts)
+			if *update {
+				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+				text = []byte(got)
+				return
+			}
+			require.Equal(t, string(text), got, "%s: run it with -update if this is meant", file)
+		})
+		t.Run(name+"/interrupted", func(t *testing.T) {
+			require.Equal(t, string(text), runScript(t, string(text), true, opts), "%s: restarts must change nothing", file)
+		})
+	}
+}
+
+// script is one run.
+type script struct {
+	*Server
+	vars map[string]string
+	last Answer
+}
+
+// runScript answers the script as it would have to be for this run to be right.
+func runScript(t *testing.T, text string, interrupted bool, opts []Option) string {
+	s := &script{Server: New(t, opts...), vars: map[string]string{}}
+	s.Must(http.StatusOK, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"`+ScriptClock+`"}`)
+	var out strings.Builder
+	for i, block := range strings.Split(strings.TrimRight(text, "\n"), "\n\n") {
+		if i > 0 {
+			out.WriteString("\n")
+		}
+		said, _, _ := strings.Cut(block, "\n----")
+		out.WriteString(said + "\n")
+		lines := strings.Split(said, "\n")
+		for len(lines) > 0 && (strings.HasPrefix(lines[0], "#") || lines[0] == "") {
+			lines = lines[1:]
+		}
+		if len(lines) == 0 {
+			continue
+		}
+		if interrupted {
+			s.Restart()
+		}
+		if answer := s.step(lines); answer != "" {
+			out.WriteString("----\n" + answer + "\n")
+		}
+	}
+	return out.String()
+}
+
+// step does one block and answers what belongs below its line.
+func (s *script) step(lines []string) string {
+	for i := range lines {
+		lines[i] = s.expand(lines[i])
+	}
+	words := strings.Fields(lines[0])
+	switch {
+	case lines[0] == "restart":
+		s.Restart()
+		return ""
+	case words[0][0] == '$':
+		s.capture(lines)
+		return ""
+	case words[0] == "advance" && len(words) == 2:
+		return s.advance(words[1])
+	case words[0] == "control" && len(words) == 3:
+		return s.request(words[1], "/_sim"+strings.TrimPrefix(words[2], "/_sim"), lines[1:])
+	case len(words) == 2 && strings.ToUpper(words[0]) == words[0]:
+		return s.request(words[0], words[1], lines[1:])
+	}
+	require.Fail(s.tb, "unknown step", lines[0])
+	return ""
+}
+
+func (s *script) expand(line string) string {
+	for name, value := range s.vars {
+		line = strings.ReplaceAll(line, "${"+name+"}", value)
+	}
+	return line
+}
+
+// captured is a line like $vol = .UUID.
+const captured = `^\$(\w+) = (\S+)$`
+
+func (s *script) capture(lines []string) {
+	for _, line := range lines {
+		m := regexp.MustCompile(captured).FindStringSubmatch(line)
+		require.NotNil(s.tb, m, "%q is not $name = .path", line)
+		v := s.last.Get(m[2])
+		require.NotNil(s.tb, v, "the last answer has no %s: %s", m[2], s.last.Body)
+		s.vars[m[1]] = textOf(v)
+	}
+}
+
+func (s *script) advance(by string) string {
+	body := `{"by":"` + by + `"}`
+	if by == "next" {
+		body = `{"next":true}`
+	}
+	s.last = s.Do(http.MethodPost, "/_sim/clock/advance", body)
+	if s.last.Status != http.StatusOK {
+		return show(s.last, nil)
+	}
+	var moved struct {
+		Fired []struct{ Kind, ID, Event, From, To string }
+	}
+	require.NoError(s.tb, json.Unmarshal([]byte(s.last.Body), &moved))
+	var fired []string
+	for _, f := range moved.Fired {
+		fired = append(fired, fmt.Sprintf("fired %s %s %s %s -> %s", f.Kind, f.ID, f.Event, state(f.From), state(f.To)))
+	}
+	if fired == nil {
+		return "nothing fired"
+	}
+	return strings.Join(fired, "\n")
+}
+
+func state(name string) string {
+	if name == "" {
+		return "gone"
+	}
+	return name
+}
+
+func (s *script) request(method, path string, lines []string) string {
+	var header, parts []string
+	for len(lines) > 0 {
+		if rest, ok := strings.CutPrefix(lines[0], "header "); ok {
+			name, value, ok := strings.Cut(rest, ":")
+			require.True(s.tb, ok, "%q is not header Name: value", lines[0])
+			header = append(header, name, strings.TrimSpace(value))
+		} else if rest, ok := strings.CutPrefix(lines[0], "? "); ok {
+			parts = strings.Fields(rest)
+		} else {
+			break
+		}
+		lines = lines[1:]
+	}
+	s.last = s.Do(method, path, strings.Join(lines, "\n"), header...)
+	return show(s.last, parts)
+}
+
+// show is an answer as a script has it: the status, and the body indented or the parts of it.
+func show(a Answer, parts []string) string {
+	lines := []string{fmt.Sprint(a.Status)}
+	for _, path := range parts {
+		text, err := json.Marshal(a.Get(path))
+		require.NoError(a.tb, err)
+		lines = append(lines, path+": "+string(text))
+	}
+	if parts != nil || a.Body == "" {
+		return strings.Join(lines, "\n")
+	}
+	var indented bytes.Buffer
+	if json.Indent(&indented, []byte(a.Body), "", "  ") != nil {
+		return lines[0] + "\n" + strings.TrimSpace(a.Body) // not JSON
+	}
+	return lines[0] + "\n" + strings.TrimSpace(indented.String())
+}

@@ -1,0 +1,184 @@
+// Package simtest starts simulators for tests and talks to them: steps that fit a line, restarts on the same data, and
+// scenario scripts (RunScripts).
+package simtest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/simulator"
+)
+
+// Option changes how a simulator is started.
+type Option func(*simulator.Config)
+
+// Server is a running simulator and a client for it. Its methods end the test when they do not succeed.
+type Server struct {
+	URL    string
+	TLSURL string
+	Client *http.Client
+	Header http.Header // sent with every request
+
+	tb     testing.TB
+	config simulator.Config
+	sim    *simulator.Simulator
+}
+
+// New starts a simulator on free ports, without TLS, on a data directory of its own; the test's end closes it.
+func New(tb testing.TB, opts ...Option) *Server {
+	tb.Helper()
+	s := &Server{tb: tb, config: simulator.Default(), Client: &http.Client{Transport: &http.Transport{}}, Header: http.Header{}}
+	s.config.Listen, s.config.TLSListen = "127.0.0.1:0", ""
+	for _, opt := range opts {
+		opt(&s.config)
+	}
+	if s.config.Data == "" {
+		s.config.Data = tb.TempDir()
+	}
+	s.Open()
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// Open starts the simulator on its data directory.
+func (s *Server) Open() {
+	s.tb.Helper()
+	sim, err := simulator.New(s.config)
+	require.NoError(s.tb, err)
+	require.NoError(s.tb, sim.Open())
+	s.sim, s.URL, s.TLSURL = sim, sim.URL(), sim.TLSURL()
+}
+
+// closing bounds how long requests may go on when a test closes its simulator.
+const closing = 5 * time.Second
+
+// Close stops the simulator; it may be closed already.
+func (s *Server) Close() {
+	s.tb.Helper()
+	s.Client.CloseIdleConnections()
+	if s.sim == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closing)
+	defer cancel()
+	require.NoError(s.tb, s.sim.Close(ctx))
+	s.sim = nil
+}
+
+// Restart closes the simulator and opens it again on the same data.
+func (s *Server) Restart(opts ...Option) {
+	s.tb.Helper()
+	s.Close()
+	for _, opt := range opts {
+		opt(&s.config)
+	}
+	s.Open()
+}
+
+// In is the same server for a client that works in a world.
+func (s *Server) In(world string) *Server {
+	other := *s
+	other.Header = s.Header.Clone()
+	other.Header.Set("X-Sim-World", world)
+	return &other
+}
+
+// Answer is what a request was answered.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   string
+
+	tb testing.TB
+}
+
+// Do sends a request. Path may be a whole URL; header holds names and values in turn.
+func (s *Server) Do(method, path, body string, header ...string) Answer {
+	s.tb.Helper()
+	url := path
+	if strings.HasPrefix(path, "/") {
+		url = s.URL + path
+	}
+	req, err := http.NewRequestWithContext(s.tb.Context(), method, url, strings.NewReader(body))
+	require.NoError(s.tb, err)
+	req.Header = s.Header.Clone()
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+		if header[i] == "Host" {
+			req.Host = header[i+1]
+		}
+	}
+	resp, err := s.Client.Do(req)
+	require.NoError(s.tb, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(s.tb, err)
+	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: string(text), tb: s.tb}
+}
+
+// Must is Do with the status that the answer must have.
+func (s *Server) Must(status int, method, path, body string, header ...string) Answer {
+	s.tb.Helper()
+	a := s.Do(method, path, body, header...)
+	require.Equal(s.tb, status, a.Status, "%s %s answered %s", method, path, a.Body)
+	return a
+}
+
+// Get is the value at a path of the answer's JSON, such as .volumes[0].name; nil where there is none.
+func (a Answer) Get(path string) any {
+	a.tb.Helper()
+	v, err := lookup(a.Body, path)
+	require.NoError(a.tb, err)
+	return v
+}
+
+// Text is Get of a string, or of anything else as JSON.
+func (a Answer) Text(path string) string {
+	a.tb.Helper()
+	return textOf(a.Get(path))
+}
+
+func textOf(v any) string {
+	if text, ok := v.(string); ok {
+		return text
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// lookup follows a path like .a.b[0].c through a JSON document.
+func lookup(text, path string) (any, error) {
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, fmt.Errorf("%s of %q: %w", path, text, err)
+	}
+	for _, step := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
+		switch in := v.(type) {
+		case map[string]any:
+			v = in[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i >= len(in) {
+				return nil, nil
+			}
+			v = in[i]
+		default:
+			return nil, nil
+		}
+	}
+	return v, nil
+}
