@@ -1,20 +1,249 @@
 package lightbits
 
 import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
 	"net/http"
+	"regexp"
+	"strconv"
 
 	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
 )
 
 func (s *Service) credentialOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListCredentials", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/credentials",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("credentials", "list")},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("credentials", "list"), Endpoint: api.Handle(s.listCredentials)},
 		{Name: "CreateCredential", Method: http.MethodPost, Path: "/api/v2/projects/{projectName}/credentials",
-			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("credentials", "create")},
+			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("credentials", "create"), Endpoint: api.Handle(s.createCredential)},
 		{Name: "GetCredential", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/credentials/{ID}",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("credentials", "get")},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("credentials", "get"), Endpoint: api.Handle(s.getCredential)},
 		{Name: "DeleteCredential", Method: http.MethodDelete, Path: "/api/v2/projects/{projectName}/credentials/{ID}",
-			Statuses: []int{200, 400, 401, 403, 404, 412, 500}, Needs: can("credentials", "delete")},
+			Statuses: []int{200, 400, 401, 403, 404, 412, 500}, Needs: can("credentials", "delete"), Endpoint: api.Handle(s.deleteCredential)},
 	}
+}
+
+// Credential is a credential as the API answers it.
+type Credential struct {
+	ProjectName string    `json:"projectName"`
+	ID          string    `json:"ID"`
+	Type        CredsType `json:"type"`
+	Payload     []byte    `json:"payload"`
+	Kind        CredsKind `json:"kind"`
+}
+
+// CredsType says what a credential's payload is.
+type CredsType string
+
+// The types.
+const (
+	CredsUnknownType     CredsType = "UnknownType"
+	CredsRS256PubKey     CredsType = "RS256PubKey"
+	CredsTLSCertChainPem CredsType = "TlsCertChainPem"
+	CredsTLSPrivKeyPem   CredsType = "TlsPrivKeyPem"
+)
+
+// EnumNumbers implements wire.Enum.
+func (CredsType) EnumNumbers() map[string]int32 {
+	return map[string]int32{"UnknownType": 0, "RS256PubKey": 1, "TlsCertChainPem": 2, "TlsPrivKeyPem": 3}
+}
+
+// CredsKind says where a credential comes from.
+type CredsKind string
+
+// The kinds. Those of kind BeaconCreds belong to the cluster's own working and cannot be deleted directly.
+const (
+	CredsUserCreds   CredsKind = "UserCreds"
+	CredsBeaconCreds CredsKind = "BeaconCreds"
+	CredsUnknownKind CredsKind = "UnknownKind"
+)
+
+// EnumNumbers implements wire.Enum.
+func (CredsKind) EnumNumbers() map[string]int32 {
+	return map[string]int32{"UserCreds": 0, "BeaconCreds": 2, "UnknownKind": 127}
+}
+
+// credentialRow is a credential with its ETag, which no message shows (assumption 24).
+type credentialRow struct {
+	Credential
+	ETag uint64 `json:"etag"`
+}
+
+func credentialKey(project, id string) string { return project + "/" + id }
+
+var credentials = store.NewTable("lightbits.credential",
+	func(c *credentialRow) string { return credentialKey(c.ProjectName, c.ID) }, store.JSON[credentialRow]())
+
+// seedCredential stores a credential of any kind; store.ErrExists where there is one of that ID.
+func (s *Service) seedCredential(tx *store.Tx, c Credential) error {
+	return credentials.Insert(tx, &credentialRow{Credential: c, ETag: 1})
+}
+
+// deleteCredentialsOf deletes all credentials of a project.
+func deleteCredentialsOf(tx *store.Tx, project string) error {
+	for key := range credentials.Scan(tx, credentialKey(project, ""), "") {
+		if err := credentials.Delete(tx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type listCredentialsRequest struct {
+	ProjectName string `json:"projectName"`
+}
+
+type listCredentialsResponse struct {
+	Credentials []*Credential `json:"credentials"`
+}
+
+// listCredentials: seeds/002 "List credentials", in the order of their IDs. A project that is not there is 400: the
+// page has no 404.
+func (s *Service) listCredentials(tx *store.Tx, r *api.Request, q *listCredentialsRequest) (listCredentialsResponse, error) {
+	var answer listCredentialsResponse
+	if err := s.namedProject(tx, r, q.ProjectName, "credentials", "list"); err != nil {
+		return answer, err
+	}
+	for _, row := range credentials.All(tx, credentialKey(q.ProjectName, ""), "") {
+		answer.Credentials = append(answer.Credentials, &row.Credential)
+	}
+	return answer, nil
+}
+
+// credentialID is the rule that names of volumes follow too (assumption 27).
+var credentialID = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,253}$`)
+
+type createCredentialRequest struct {
+	ProjectName string    `json:"projectName"`
+	ID          string    `json:"ID"`
+	Type        CredsType `json:"type"`
+	Payload     []byte    `json:"payload"`
+}
+
+// createCredential: seeds/002 "Create credential". The payload must be what its type says.
+func (s *Service) createCredential(tx *store.Tx, r *api.Request, q *createCredentialRequest) (Credential, error) {
+	if err := s.namedProject(tx, r, q.ProjectName, "credentials", "create"); err != nil {
+		return Credential{}, err
+	}
+	switch {
+	case q.ID == "":
+		return Credential{}, refusal.New(refusal.InvalidArgument, "the credential ID is missing")
+	case !credentialID.MatchString(q.ID):
+		return Credential{}, refusal.New(refusal.InvalidArgument,
+			"credential ID %q contains illegal characters: 1 to 253 letters, digits, '-', '_' and '.' are allowed", q.ID)
+	case len(q.Payload) == 0:
+		return Credential{}, refusal.New(refusal.InvalidArgument, "the credential payload is missing")
+	}
+	if err := checkPayload(q.Type, q.Payload); err != nil {
+		return Credential{}, err
+	}
+	row := credentialRow{ETag: 1, Credential: Credential{
+		ProjectName: q.ProjectName, ID: q.ID, Type: q.Type, Payload: q.Payload, Kind: CredsUserCreds}}
+	err := credentials.Insert(tx, &row)
+	if errors.Is(err, store.ErrExists) {
+		return Credential{}, refusal.New(refusal.AlreadyExists, "credential %q already exists in project %q", q.ID, q.ProjectName)
+	}
+	return row.Credential, err
+}
+
+// checkPayload refuses a payload that is not what the type says.
+func checkPayload(t CredsType, payload []byte) error {
+	var err error
+	switch t {
+	case CredsRS256PubKey:
+		_, err = parsePublicKey(payload)
+	case CredsTLSCertChainPem:
+		err = checkCertChain(payload)
+	case CredsTLSPrivKeyPem:
+		err = checkPrivateKey(payload)
+	default:
+		return refusal.New(refusal.InvalidArgument, "the credential type is missing: %s, %s or %s is expected",
+			CredsRS256PubKey, CredsTLSCertChainPem, CredsTLSPrivKeyPem)
+	}
+	if err != nil {
+		return refusal.New(refusal.InvalidArgument, "the payload is no %s: %s", t, err.Error())
+	}
+	return nil
+}
+
+func checkCertChain(payload []byte) error {
+	block, rest := pem.Decode(payload)
+	if block == nil {
+		return errors.New("it is not PEM")
+	}
+	for ; block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			return fmt.Errorf("its PEM block is a %s; CERTIFICATE is expected", block.Type)
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return fmt.Errorf("its certificate cannot be read: %w", err)
+		}
+	}
+	return nil
+}
+
+func checkPrivateKey(payload []byte) error {
+	block, _ := pem.Decode(payload)
+	if block == nil {
+		return errors.New("it is not PEM")
+	}
+	var err error
+	switch block.Type {
+	case "PRIVATE KEY":
+		_, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case "RSA PRIVATE KEY":
+		_, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case "EC PRIVATE KEY":
+		_, err = x509.ParseECPrivateKey(block.Bytes)
+	default:
+		err = fmt.Errorf("its PEM block is a %s; PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY is expected", block.Type)
+	}
+	return err
+}
+
+type credentialRequest struct {
+	ID          string `json:"ID"`
+	ProjectName string `json:"projectName"`
+}
+
+// findCredential answers the credential that a request names, with 404 for the project and the ID.
+func (s *Service) findCredential(tx *store.Tx, r *api.Request, q *credentialRequest, action string) (credentialRow, error) {
+	if err := s.namedProject(tx, r, q.ProjectName, "credentials", action); err != nil {
+		return credentialRow{}, err
+	}
+	if q.ID == "" {
+		return credentialRow{}, refusal.New(refusal.InvalidArgument, "the credential ID is missing")
+	}
+	row, err := credentials.Get(tx, credentialKey(q.ProjectName, q.ID))
+	if errors.Is(err, store.ErrNotFound) {
+		err = refusal.New(refusal.NotFound, "project %q has no credential %q", q.ProjectName, q.ID)
+	}
+	return row, err
+}
+
+// getCredential: seeds/002 "Get credential".
+func (s *Service) getCredential(tx *store.Tx, r *api.Request, q *credentialRequest) (Credential, error) {
+	row, err := s.findCredential(tx, r, q, "get")
+	return row.Credential, err
+}
+
+// deleteCredential: seeds/002 "Delete credential". Tokens signed with it are refused from then on.
+func (s *Service) deleteCredential(tx *store.Tx, r *api.Request, q *credentialRequest) (api.Empty, error) {
+	var none api.Empty
+	row, err := s.findCredential(tx, r, q, "delete")
+	if err != nil {
+		return none, err
+	}
+	if err := r.IfMatch(strconv.FormatUint(row.ETag, 10), ""); err != nil {
+		return none, err
+	}
+	if row.Kind == CredsBeaconCreds {
+		return none, refusal.New(refusal.InvalidArgument,
+			"credential %q is not allowed to be deleted: it is of kind %s, which the cluster manages itself", q.ID, row.Kind)
+	}
+	return none, credentials.Delete(tx, credentialKey(q.ProjectName, q.ID))
 }

@@ -1,0 +1,131 @@
+package lightbits
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// start is what the frozen clock of a test's world shows first.
+var start = time.Date(2040, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// cluster is the partition of the test's world.
+const cluster = "local"
+
+// setup is what a test may choose about its server.
+type setup struct {
+	auth    AuthMode
+	profile statemachine.Profile
+	seeds   []func(s *Service, tx *store.Tx) error
+}
+
+type option func(*setup)
+
+func withAuth(mode AuthMode) option { return func(o *setup) { o.auth = mode } }
+
+func withProfile(p statemachine.Profile) option { return func(o *setup) { o.profile = p } }
+
+// withSeed fills the cluster further, after its policy no-limit-policy and its projects system and default.
+func withSeed(fn func(s *Service, tx *store.Tx) error) option {
+	return func(o *setup) { o.seeds = append(o.seeds, fn) }
+}
+
+// server is a Lightbits API on one cluster of one world with a frozen clock.
+type server struct {
+	t       *testing.T
+	service *Service
+	engine  *statemachine.Engine
+	db      *store.DB
+	handler http.Handler
+}
+
+func newServer(t *testing.T, options ...option) *server {
+	t.Helper()
+	o := setup{profile: statemachine.Fast}
+	for _, set := range options {
+		set(&o)
+	}
+	db, err := store.Open(filepath.Join(t.TempDir(), "sim.db"), store.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	s := New(Options{Auth: o.auth})
+	engine, err := statemachine.New(db, o.profile, zerolog.Nop(), s.Machines()...)
+	require.NoError(t, err)
+	require.NoError(t, engine.Base("test", 1, start, func(tx *store.Tx) error {
+		if err := statemachine.AddPartition(tx, cluster); err != nil {
+			return err
+		}
+		tx = tx.In(cluster)
+		if err := s.seedPolicy(tx, Policy{Name: unlimitedPolicy, QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityGlobal}}); err != nil {
+			return err
+		}
+		for _, name := range []string{systemProject, defaultProject} {
+			if err := s.seedProject(tx, name, ""); err != nil {
+				return err
+			}
+		}
+		for _, seed := range o.seeds {
+			if err := seed(s, tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.NoError(t, db.CreateWorld(api.DefaultWorld, "test", nil))
+	frozen := statemachine.Frozen
+	require.NoError(t, engine.SetClock(api.DefaultWorld, statemachine.ClockSetting{Mode: &frozen, Now: &start}))
+	served, err := api.NewServer(engine, api.NewJournal(100, 1<<20), zerolog.Nop(), func() time.Time { return start }, s.API())
+	require.NoError(t, err)
+	router := chi.NewRouter()
+	served.Mount(router)
+	return &server{t: t, service: s, engine: engine, db: db, handler: router}
+}
+
+// admin is a token that the lenient mode takes for a cluster administrator's.
+const admin = "opaque"
+
+// do sends a request with a token, or none where that is "". Header holds further header lines as "Name: value".
+func (s *server) do(method, path, token, body string, header ...string) (status int, answer string) {
+	s.t.Helper()
+	req := httptest.NewRequest(method, path, strings.NewReader(body))
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for _, line := range header {
+		name, value, _ := strings.Cut(line, ": ")
+		req.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, req)
+	return w.Code, w.Body.String()
+}
+
+// advance moves the clock and lets happen what is due.
+func (s *server) advance(d time.Duration) {
+	s.t.Helper()
+	_, _, err := s.engine.Advance(api.DefaultWorld, statemachine.Advance{By: d})
+	require.NoError(s.t, err)
+}
+
+// update changes the cluster beside the API.
+func (s *server) update(fn func(tx *store.Tx) error) {
+	s.t.Helper()
+	require.NoError(s.t, s.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error { return fn(tx.In(cluster)) }))
+}
+
+// view reads the cluster beside the API.
+func (s *server) view(fn func(tx *store.Tx) error) {
+	s.t.Helper()
+	require.NoError(s.t, s.engine.View(api.DefaultWorld, "test", func(tx *store.Tx) error { return fn(tx.In(cluster)) }))
+}

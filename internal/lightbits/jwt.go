@@ -1,0 +1,228 @@
+package lightbits
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
+)
+
+// tokenClaims are the claims that the product reads (facts/lightbits.md 3.2). World is the simulator's own.
+type tokenClaims struct {
+	jwt.RegisteredClaims
+	Roles []string `json:"roles"`
+	World string   `json:"sim_world,omitempty"` // api.WorldClaim
+}
+
+// isJWT says whether a token is made like a JWT: three parts, of which the first is a JSON object in base64. Anything
+// else is opaque.
+func isJWT(token string) bool {
+	if strings.Count(token, ".") != 2 {
+		return false
+	}
+	head, _, _ := strings.Cut(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(head)
+	return err == nil && bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && json.Valid(text)
+}
+
+// verified is a JWT whose signature was found right.
+type verified struct {
+	credential string // the key of the credential that it was checked with
+	row        []byte // that credential as it was stored then
+	principal  *Principal
+	notBefore  time.Time
+	expires    time.Time
+}
+
+// at answers the principal if the token is valid at that instant of the world's clock.
+func (v *verified) at(now time.Time) (*Principal, error) {
+	if !now.Before(v.expires) {
+		return nil, unauthenticated("the token expired at %s; the cluster's clock shows %s", rfc3339(v.expires), rfc3339(now))
+	}
+	if now.Before(v.notBefore) {
+		return nil, unauthenticated("the token is not valid before %s; the cluster's clock shows %s", rfc3339(v.notBefore), rfc3339(now))
+	}
+	return v.principal, nil
+}
+
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// principalOf checks a JWT against the credentials of the transaction's cluster and answers whose it is. Everything but
+// the instant follows from the token and the stored credential, so that is remembered: a token that comes again costs a
+// look at the credential and the clock. Errors are 401 and say what was wrong.
+func principalOf(tx *store.Tx, token string) (*Principal, error) {
+	if v := checkedTokens.get(token); v != nil {
+		if row, there := credentials.Raw(tx, v.credential); there && bytes.Equal(row, v.row) {
+			return v.at(tx.Now)
+		}
+	}
+	v, err := verifyToken(tx, token)
+	if err != nil {
+		return nil, err
+	}
+	checkedTokens.put(token, v)
+	return v.at(tx.Now)
+}
+
+// verifyToken checks all of a JWT but the time.
+func verifyToken(tx *store.Tx, token string) (*verified, error) {
+	var claims tokenClaims
+	var v verified
+	var project string
+	parser := jwt.NewParser(jwt.WithoutClaimsValidation())
+	_, err := parser.ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
+		if alg := t.Method.Alg(); alg != jwt.SigningMethodRS256.Alg() {
+			return nil, unauthenticated("the token is signed with %s; only RS256 is accepted", alg)
+		}
+		kid, _ := t.Header["kid"].(string)
+		var id string
+		var ok bool
+		if project, id, ok = strings.Cut(kid, ":"); !ok || project == "" || id == "" {
+			return nil, unauthenticated("the token's kid %q is not of the form <project>:<credential ID>", kid)
+		}
+		v.credential = credentialKey(project, id)
+		c, err := credentials.Get(tx, v.credential)
+		if err != nil || c.Type != CredsRS256PubKey {
+			return nil, unauthenticated("the token's kid %q is unknown: project %q has no credential %q of type %s", kid, project, id, CredsRS256PubKey)
+		}
+		row, _ := credentials.Raw(tx, v.credential)
+		v.row = slices.Clone(row)
+		return parsePublicKey(c.Payload)
+	})
+	switch own := refusal.Of(err); {
+	case own != nil:
+		return nil, own
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return nil, unauthenticated("the token's signature does not fit the key of credential %q", strings.Replace(v.credential, "/", ":", 1))
+	case err != nil:
+		return nil, unauthenticated("the token cannot be read: %s", err.Error())
+	}
+	if err := claims.check(project); err != nil {
+		return nil, err
+	}
+	v.principal = newPrincipal(claims.Subject, claims.Roles...)
+	v.expires = claims.ExpiresAt.Time
+	if claims.NotBefore != nil {
+		v.notBefore = claims.NotBefore.Time
+	}
+	return &v, nil
+}
+
+// check refuses claims that are missing, and roles that a key of that project cannot give: those of another project,
+// unless the key is one of the project system (assumption 23). A role that does not exist gives nothing.
+func (c *tokenClaims) check(project string) error {
+	switch {
+	case c.Subject == "":
+		return unauthenticated("the token has no claim sub")
+	case c.ExpiresAt == nil:
+		return unauthenticated("the token has no claim exp")
+	case len(c.Roles) == 0:
+		return unauthenticated("the token has no claim roles")
+	}
+	for _, claimed := range c.Roles {
+		scope, name, ok := strings.Cut(claimed, ":")
+		if !ok || scope == "" || name == "" {
+			return unauthenticated("the token's role %q is not of the form <project>:<role>", claimed)
+		}
+		if scope != project && project != systemProject {
+			return unauthenticated("the token's role %q cannot be given by a credential of project %q", claimed, project)
+		}
+	}
+	return nil
+}
+
+// minKeyBits is the least RSA key: crypto/rsa checks no signature of a smaller one.
+const minKeyBits = 1024
+
+// parsePublicKey reads the RSA key of a credential. PEM blocks of type PUBLIC KEY and RSA PUBLIC KEY may hold a PKIX or
+// a PKCS #1 key whatever their type says, as clients send both; a CERTIFICATE is taken for its key
+// (facts/lightbits.md 3.2). The error says what is wrong; it is no refusal.
+func parsePublicKey(payload []byte) (*rsa.PublicKey, error) {
+	block, _ := pem.Decode(payload)
+	if block == nil {
+		return nil, errors.New("it is not PEM")
+	}
+	var key any
+	var err error
+	switch block.Type {
+	case "PUBLIC KEY", "RSA PUBLIC KEY":
+		if key, err = x509.ParsePKIXPublicKey(block.Bytes); err != nil {
+			key, err = x509.ParsePKCS1PublicKey(block.Bytes)
+		}
+	case "CERTIFICATE":
+		var cert *x509.Certificate
+		if cert, err = x509.ParseCertificate(block.Bytes); err == nil {
+			key = cert.PublicKey
+		}
+	default:
+		return nil, fmt.Errorf("its PEM block is a %s; PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE is expected", block.Type)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("its PEM block %s holds no key: %w", block.Type, err)
+	}
+	public, ok := key.(*rsa.PublicKey)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("its key is a %T; an RSA key is expected", key)
+	case public.N.BitLen() < minKeyBits:
+		return nil, fmt.Errorf("its RSA key has %d bits; at least %d are needed", public.N.BitLen(), minKeyBits)
+	}
+	return public, nil
+}
+
+// tokenMemo remembers checked tokens: at most two generations of a fixed number, of which the older one is forgotten
+// when the younger one is full.
+type tokenMemo struct {
+	mu         sync.Mutex
+	young, old map[string]*verified
+}
+
+const (
+	memoGeneration = 2048
+	maxMemoToken   = 8192 // bytes; longer tokens are checked every time
+)
+
+// checkedTokens is shared by all services of the process: what it says depends on nothing but token and key.
+var checkedTokens tokenMemo //nolint:gochecknoglobals // a memo of a pure function, compared with the stored key at each use
+
+func (m *tokenMemo) get(token string) *verified {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if v := m.young[token]; v != nil {
+		return v
+	}
+	v := m.old[token]
+	if v != nil {
+		m.keep(token, v)
+	}
+	return v
+}
+
+func (m *tokenMemo) put(token string, v *verified) {
+	if len(token) > maxMemoToken {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.keep(token, v)
+}
+
+func (m *tokenMemo) keep(token string, v *verified) {
+	if m.young == nil || len(m.young) >= memoGeneration {
+		m.old, m.young = m.young, make(map[string]*verified)
+	}
+	m.young[token] = v
+}

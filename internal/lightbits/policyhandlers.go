@@ -1,0 +1,232 @@
+package lightbits
+
+import (
+	"errors"
+	"math"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+type listPoliciesRequest struct {
+	UUID        string `json:"UUID"`
+	Name        string `json:"name"`
+	ProjectName string `json:"projectName"`
+}
+
+type listPoliciesResponse struct {
+	Policies []*Policy `json:"policies"`
+}
+
+// listPolicies: seeds/002 "List policies", in the order of UUIDs. Filters narrow each other; when they leave nothing, the
+// answer is 404. Of a project are the policies that it may use, and its default one.
+func (s *Service) listPolicies(tx *store.Tx, r *api.Request, q *listPoliciesRequest) (listPoliciesResponse, error) {
+	var answer listPoliciesResponse
+	var project Project
+	if q.ProjectName != "" {
+		if err := s.inProject(tx, r, q.ProjectName, "policys", "list"); err != nil {
+			return answer, err
+		}
+		var err error
+		if project, err = s.project(tx, q.ProjectName); err != nil {
+			return answer, err
+		}
+	}
+	for uuid, row := range s.policies.Table().All(tx, "", "") {
+		if q.UUID != "" && uuid != q.UUID || q.Name != "" && row.Body.Name != q.Name ||
+			q.ProjectName != "" && !row.Body.belongsTo(&project) {
+			continue
+		}
+		if shown, ok := row.Body.shownTo(principal(r)); ok {
+			s.policies.Observed(tx, &row)
+			answer.Policies = append(answer.Policies, shown)
+		}
+	}
+	if len(answer.Policies) == 0 && *q != (listPoliciesRequest{}) {
+		return answer, refusal.New(refusal.NotFound, "no policy has UUID %q, name %q and project %q (empty ones do not count)",
+			q.UUID, q.Name, q.ProjectName)
+	}
+	return answer, nil
+}
+
+// belongsTo says whether a project may use the policy or has it as its default.
+func (p *Policy) belongsTo(project *Project) bool {
+	return p.opensTo(project.Name) || defaultOf(project, PolicyTypeQosRateLimit) == p.UUID
+}
+
+type getPolicyRequest struct {
+	UUID        string `json:"UUID"`
+	Name        string `json:"name"`
+	ProjectName string `json:"projectName"`
+}
+
+// getPolicy: seeds/002 "Get policy". Of a project it answers 404 for a policy that is not the project's.
+func (s *Service) getPolicy(tx *store.Tx, r *api.Request, q *getPolicyRequest) (Policy, error) {
+	row, err := s.findPolicy(tx, q.UUID, q.Name)
+	if err != nil {
+		return Policy{}, err
+	}
+	if q.ProjectName != "" {
+		if err := s.inProject(tx, r, q.ProjectName, "policys", "get"); err != nil {
+			return Policy{}, err
+		}
+		project, err := s.project(tx, q.ProjectName)
+		if err != nil {
+			return Policy{}, err
+		}
+		if !row.Body.belongsTo(&project) {
+			return Policy{}, noPolicy(q.UUID, q.Name)
+		}
+	}
+	shown, ok := row.Body.shownTo(principal(r))
+	if !ok {
+		return Policy{}, noPolicy(q.UUID, q.Name)
+	}
+	s.policies.Observed(tx, &row)
+	return *shown, nil
+}
+
+type createPolicyRequest struct {
+	Name               string              `json:"name"`
+	Description        string              `json:"description"`
+	QoSRateLimitPolicy *QoSRateLimitPolicy `json:"qoSRateLimitPolicy,group=policy"`
+}
+
+// createPolicy: seeds/002 "Create a policy". The answer is the policy in Creating. A policy without limits is an unlimited
+// one; without a visibility no project may use it.
+func (s *Service) createPolicy(tx *store.Tx, _ *api.Request, q *createPolicyRequest) (Policy, error) {
+	if err := checkName("policy", q.Name); err != nil {
+		return Policy{}, err
+	}
+	if err := checkDescription(q.Description); err != nil {
+		return Policy{}, err
+	}
+	limits := q.QoSRateLimitPolicy
+	if limits == nil {
+		limits = &QoSRateLimitPolicy{}
+	}
+	if err := s.checkLimits(tx, limits); err != nil {
+		return Policy{}, err
+	}
+	row, err := s.policies.Create(tx, Policy{
+		UUID: tx.NewUUID().String(), Name: q.Name, Description: q.Description, QoSRateLimitPolicy: limits,
+	}, statemachine.State(PolicyCreating))
+	if errors.Is(err, store.ErrExists) {
+		return Policy{}, refusal.New(refusal.AlreadyExists, "policy with name %q already exists", q.Name)
+	}
+	return row.Body, err
+}
+
+// checkLimits refuses a scope that cannot be and rounds limits as the product does.
+func (s *Service) checkLimits(tx *store.Tx, q *QoSRateLimitPolicy) error {
+	if q.PolicyVisibility == VisibilityScoped && len(q.ProjectsNamesScope) == 0 {
+		return refusal.New(refusal.InvalidArgument, "projectsNamesScope is missing: with policyVisibility Scoped it lists the projects that may use the policy")
+	}
+	for _, name := range q.ProjectsNamesScope {
+		if _, err := s.project(tx, name); err != nil {
+			return err
+		}
+	}
+	if q.LimitIOPS == nil {
+		return nil
+	}
+	for _, limit := range []*uint32{&q.LimitIOPS.WriteIOPSLimit, &q.LimitIOPS.ReadIOPSLimit} {
+		if *limit > maxIOPS {
+			return refusal.New(refusal.InvalidArgument, "an IOPS limit of %d; at most %d is possible", *limit, uint32(maxIOPS))
+		}
+		*limit = (*limit + iopsStep - 1) / iopsStep * iopsStep
+	}
+	return nil
+}
+
+// IOPS limits are rounded up to multiples of iopsStep (facts/lightbits.md 4.4); maxIOPS is the greatest one.
+const (
+	iopsStep = 256
+	maxIOPS  = math.MaxUint32 / iopsStep * iopsStep
+)
+
+type updatePolicyRequest struct {
+	UUID               string              `json:"UUID"`
+	Name               string              `json:"name"`
+	Description        string              `json:"description"`
+	QoSRateLimitPolicy *QoSRateLimitPolicy `json:"qoSRateLimitPolicy,group=policy"`
+}
+
+// updatePolicy: seeds/002 "Update a policy". What is not given stays as it is. New limits hold at once, the state is
+// Updating for a while. The name says which policy is meant where there is no UUID; it cannot be changed.
+func (s *Service) updatePolicy(tx *store.Tx, _ *api.Request, q *updatePolicyRequest) (api.Empty, error) {
+	var none api.Empty
+	row, err := s.findPolicy(tx, q.UUID, q.Name)
+	if err != nil {
+		return none, err
+	}
+	if q.Description == "" && q.QoSRateLimitPolicy == nil {
+		return none, refusal.New(refusal.InvalidArgument, "nothing to update: description or qoSRateLimitPolicy must be given")
+	}
+	if err := checkDescription(q.Description); err != nil {
+		return none, err
+	}
+	if row.Body.Name == unlimitedPolicy && q.QoSRateLimitPolicy != nil {
+		return none, refusal.New(refusal.InvalidArgument, "the limits of the built-in policy %s cannot be changed", unlimitedPolicy)
+	}
+	if err := s.policies.Refuse("UpdatePolicy", &row); err != nil {
+		return none, err
+	}
+	if q.Description != "" {
+		row.Body.Description = q.Description
+	}
+	if q.QoSRateLimitPolicy != nil {
+		merged := row.Body.QoSRateLimitPolicy.with(q.QoSRateLimitPolicy)
+		if err := s.checkLimits(tx, merged); err != nil {
+			return none, err
+		}
+		row.Body.QoSRateLimitPolicy = merged
+	}
+	return none, s.policies.Fire(tx, &row, "update")
+}
+
+// with answers the limits changed by what an update gives. A limit takes the place of whichever there was; "Unavailable"
+// counts when it is written out (assumption 30).
+func (q *QoSRateLimitPolicy) with(given *QoSRateLimitPolicy) *QoSRateLimitPolicy {
+	merged := *given
+	if q == nil {
+		return &merged
+	}
+	if merged.PolicyVisibility == "" {
+		merged.PolicyVisibility = q.PolicyVisibility
+	}
+	if len(merged.ProjectsNamesScope) == 0 {
+		merged.ProjectsNamesScope = q.ProjectsNamesScope
+	}
+	if merged.LimitIOPS == nil && merged.LimitBw == nil && merged.LimitIOPSPerGB == nil {
+		merged.LimitIOPS, merged.LimitBw, merged.LimitIOPSPerGB = q.LimitIOPS, q.LimitBw, q.LimitIOPSPerGB
+	}
+	return &merged
+}
+
+type deletePolicyRequest struct {
+	UUID string `json:"UUID"`
+	Name string `json:"name"`
+}
+
+// deletePolicy: seeds/002 "Delete policy". A policy that a project has as its default or a volume uses, and the built-in
+// one, are 400 (assumption 31).
+func (s *Service) deletePolicy(tx *store.Tx, _ *api.Request, q *deletePolicyRequest) (api.Empty, error) {
+	var none api.Empty
+	row, err := s.findPolicy(tx, q.UUID, q.Name)
+	if err != nil {
+		return none, err
+	}
+	if row.Body.Name == unlimitedPolicy {
+		return none, refusal.New(refusal.InvalidArgument, "the built-in policy %s cannot be deleted", unlimitedPolicy)
+	}
+	if err := s.policies.Refuse("DeletePolicy", &row); err != nil {
+		return none, err
+	}
+	if user := s.policyInUse(tx, row.Body.UUID); user != "" {
+		return none, refusal.New(refusal.InvalidArgument, "policy %q is in use by %s and cannot be deleted", row.Body.Name, user)
+	}
+	return none, s.policies.Fire(tx, &row, "delete")
+}
