@@ -19,15 +19,14 @@ type Request struct {
 	HTTP      *http.Request
 	// Principal is who asks, in the vendor's own type; set by Service.Authorize.
 	Principal any
-	// Observed counts the answers' things, see statemachine.
-	body []byte
+	body      []byte
 }
 
 // Param answers a path parameter, unescaped; "" when the path has none of that name.
 func (r *Request) Param(name string) string {
 	raw := chi.URLParam(r.HTTP, name)
-	if !strings.Contains(raw, "%") {
-		return raw
+	if r.HTTP.URL.RawPath == "" {
+		return raw // chi matched the path that net/http had unescaped
 	}
 	if text, err := url.PathUnescape(raw); err == nil {
 		return text

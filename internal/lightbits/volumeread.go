@@ -193,14 +193,3 @@ func (p *listPage) answer() api.JSON {
 	}
 	return append(p.body, ']', '}')
 }
-
-// nodesInDomain lists the nodes of a failure domain.
-func (s *Service) nodesInDomain(tx *store.Tx, domain string) []string {
-	var nodes []string
-	for _, row := range s.nodes.Table().All(tx, "", "") {
-		if slices.Contains(row.Body.FailureDomains, domain) {
-			nodes = append(nodes, row.Body.UUID)
-		}
-	}
-	return nodes
-}

@@ -36,9 +36,7 @@ type GuardRule struct {
 }
 
 // Describe answers the machine as data.
-func (m *Machine[B]) Describe() Description { return m.describe() }
-
-func (m *Machine[B]) describe() Description {
+func (m *Machine[B]) Describe() Description {
 	d := Description{Kind: m.Kind, Initial: m.Initial, Ends: m.Ends, States: m.states(), Delays: map[string]DelayDefault{}}
 	for i := range m.Rules {
 		r := &m.Rules[i]
@@ -221,7 +219,7 @@ func (d Description) Grid() string {
 func (e *Engine) Machines() []Description {
 	var list []Description
 	for _, kind := range e.Kinds() {
-		list = append(list, e.kinds[kind].describe())
+		list = append(list, e.kinds[kind].Describe())
 	}
 	return list
 }

@@ -39,7 +39,7 @@ func New(db *store.DB, profile Profile, log zerolog.Logger, machines ...Lifecycl
 			return nil, fmt.Errorf("two machines are called %s", m.kind())
 		}
 		e.kinds[m.kind()] = m
-		for name, d := range m.describe().Delays {
+		for name, d := range m.Describe().Delays {
 			delay, err := ParseDelay([]byte(map[Profile]string{Instant: "0s", Fast: d.Fast, Realistic: d.Realistic}[profile]))
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)

@@ -267,7 +267,10 @@ func (m *Machine[B]) resource(tx *store.Tx, row *Row[B]) Resource {
 // Lifecycle is a machine seen without the type of its bodies. Only *Machine implements it, once per kind of body.
 type Lifecycle interface {
 	kind() string
-	describe() Description
+	// Describe answers the machine as data.
+	Describe() Description
+	// Check answers what is wrong with the machine as data.
+	Check() []string
 	verifier() store.Verifier
 	resources(tx *store.Tx, each func(Resource) bool)
 	find(tx *store.Tx, id string) (Resource, error)
