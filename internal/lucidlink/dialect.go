@@ -1,0 +1,196 @@
+package lucidlink
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/google/uuid"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/wire"
+)
+
+// dialect is plain JSON behind a web framework: bare answers, errors of status and message
+// (facts/dms-lucidlink-lucidity.md 1.1).
+type dialect struct{}
+
+const contentJSON = "application/json"
+
+// Bind fills the question from the body, or from the query where the method has no body, and then from the path. The
+// token request is a form. Members match by exact case; unknown ones are ignored, storage.customer of the vendor's own
+// example among them (facts/dms-lucidlink-lucidity.md part 5, 7).
+func (dialect) Bind(r *api.Request, question any) error {
+	var err error
+	switch {
+	case r.Operation.Name == createAccessToken:
+		err = bindForm(r.Body(), question)
+	case r.HTTP.Method == http.MethodGet || r.HTTP.Method == http.MethodDelete:
+		err = bindValues(r.HTTP.URL.Query(), question)
+	default:
+		err = api.DecodePlain(r.Body(), question)
+	}
+	if err == nil {
+		r.EachParam(func(name, value string) {
+			err = errors.Join(err, bindValues(url.Values{name: {value}}, question))
+		})
+	}
+	if err != nil {
+		return refusal.New(refusal.InvalidArgument, "%s", err.Error())
+	}
+	return nil
+}
+
+func bindForm(body []byte, question any) error {
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return fmt.Errorf("the body is not a form: %w", err)
+	}
+	return bindValues(form, question)
+}
+
+func bindValues(values url.Values, question any) error {
+	for name, texts := range values {
+		if err := wire.SetField(question, name, texts); err != nil && !errors.Is(err, wire.ErrUnknownField) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Answer has the first status of the row: 200, 201 or 204. An empty answer has no body at all.
+func (dialect) Answer(r *api.Request, answer any, dst []byte) (api.Response, error) {
+	resp := api.Response{Status: r.Operation.Statuses[0], Header: headers(r)}
+	switch answer.(type) {
+	case api.Empty, *api.Empty:
+		resp.Body = dst
+		return resp, nil
+	}
+	var err error
+	resp.ContentType = contentJSON
+	resp.Body, err = api.AppendPlain(dst, answer)
+	return resp, err
+}
+
+// statuses: FailedPrecondition is the 422 of a region that is closed; whatever else is in the way is a 409
+// (facts/dms-lucidlink-lucidity.md 1.2).
+var statuses = map[refusal.Kind]int{
+	refusal.InvalidArgument:    http.StatusBadRequest,
+	refusal.OutOfRange:         http.StatusBadRequest,
+	refusal.Unauthenticated:    http.StatusUnauthorized,
+	refusal.PermissionDenied:   http.StatusForbidden,
+	refusal.NotFound:           http.StatusNotFound,
+	refusal.AlreadyExists:      http.StatusConflict,
+	refusal.Aborted:            http.StatusConflict,
+	refusal.FailedPrecondition: http.StatusUnprocessableEntity,
+	refusal.ResourceExhausted:  http.StatusTooManyRequests,
+	refusal.Unimplemented:      http.StatusNotImplemented,
+	refusal.Unavailable:        http.StatusServiceUnavailable,
+	refusal.DeadlineExceeded:   http.StatusGatewayTimeout,
+}
+
+// msgIllegalRequest is all that the vendor says to a caller without a good token (facts/dms-lucidlink-lucidity.md 1.1).
+const msgIllegalRequest = "Illegal request"
+
+// Refuse renders {"status","message"}; status repeats the HTTP status. The token request is refused in OAuth 2's words.
+func (dialect) Refuse(r *api.Request, e *refusal.Error) api.Response {
+	status, ok := statuses[e.Kind]
+	if !ok {
+		status = http.StatusInternalServerError
+	}
+	if e.Status != 0 {
+		status = e.Status
+	}
+	if r.Operation != nil && r.Operation.Name == createAccessToken {
+		return refuseToken(r, e, status)
+	}
+	message := e.Message
+	if status == http.StatusUnauthorized {
+		message = msgIllegalRequest
+	}
+	return apiError(r, status, message)
+}
+
+func apiError(r *api.Request, status int, message string) api.Response {
+	return response(r, status, struct {
+		Status  int    `json:"status"`
+		Message string `json:"message"`
+	}{status, message})
+}
+
+// tokenErrors are the error codes of RFC 6749, 5.2, as far as a kind says which.
+var tokenErrors = map[refusal.Kind]string{
+	refusal.InvalidArgument:  "invalid_request",
+	refusal.OutOfRange:       "invalid_request",
+	refusal.Unauthenticated:  "invalid_client",
+	refusal.PermissionDenied: "unauthorized_client",
+	refusal.Unavailable:      "temporarily_unavailable",
+}
+
+// refuseToken renders {"error"}, with a description where the code does not say it all (assumption 84). What the caller
+// sent wrong is 400, unknown clients included (facts/dms-lucidlink-lucidity.md 1.1).
+func refuseToken(r *api.Request, e *refusal.Error, status int) api.Response {
+	code, ok := tokenErrors[e.Kind]
+	switch {
+	case ok && status < http.StatusInternalServerError && e.Status == 0:
+		status = http.StatusBadRequest
+	case !ok && status < http.StatusInternalServerError:
+		code = "invalid_request"
+	case !ok:
+		code = "server_error"
+	}
+	return response(r, status, struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description,omitempty"`
+	}{code, e.Message})
+}
+
+// NoRoute has another shape outside the API's prefixes (facts/dms-lucidlink-lucidity.md 1.1); inside it is a refusal
+// like any other (assumption 81).
+func (dialect) NoRoute(r *api.Request) api.Response {
+	if inAPI(r.HTTP.URL.Path) {
+		return apiError(r, http.StatusNotFound, "Not Found")
+	}
+	return response(r, http.StatusNotFound, struct {
+		Success    bool `json:"success"`
+		StatusCode int  `json:"statusCode"`
+	}{false, http.StatusNotFound})
+}
+
+// NoMethod is what an unknown path is: the framework has routes, not methods (assumption 81).
+func (d dialect) NoMethod(r *api.Request, _ []string) api.Response { return d.NoRoute(r) }
+
+// Kind is the usual one, but for the 422 of a closed region.
+func (dialect) Kind(status int) refusal.Kind {
+	if status == http.StatusUnprocessableEntity {
+		return refusal.FailedPrecondition
+	}
+	return api.KindOf(status)
+}
+
+// response is an answer of fixed members, which always marshal.
+func response(r *api.Request, status int, body any) api.Response {
+	text, _ := api.AppendPlain(nil, body)
+	return api.Response{Status: status, ContentType: contentJSON, Header: headers(r), Body: text}
+}
+
+// headers are on every answer of the vendor (facts/dms-lucidlink-lucidity.md 1.1). The trace id is made of the request
+// id, so that the same requests have the same ones.
+func headers(r *api.Request) map[string]string {
+	trace := uuid.NewSHA1(uuid.NameSpaceURL, []byte(vendor+":"+r.ID))
+	return map[string]string{
+		"x-trace-id":                    hex.EncodeToString(trace[:]),
+		"Access-Control-Expose-Headers": "Retry-After",
+		"Content-Security-Policy":       "default-src 'self'",
+		"Cross-Origin-Embedder-Policy":  "require-corp",
+		"Cross-Origin-Opener-Policy":    "same-origin",
+		"Cross-Origin-Resource-Policy":  "same-origin",
+		"Referrer-Policy":               "no-referrer",
+		"Strict-Transport-Security":     "max-age=15552000; includeSubDomains",
+		"X-Content-Type-Options":        "nosniff",
+		"X-Frame-Options":               "SAMEORIGIN",
+	}
+}

@@ -1,0 +1,40 @@
+package lucidlink
+
+import (
+	"slices"
+	"strings"
+
+	"storagesim/internal/api"
+)
+
+// token: every operation but the one that gives it wants an access token; the vendor has no scopes
+// (facts/dms-lucidlink-lucidity.md 1.1).
+var token = api.Permission{Resource: "lucidlink", Action: "use"}
+
+// operations lists all rows. Both prefixes of the API answer alike (facts/dms-lucidlink-lucidity.md 1.1).
+func (s *Service) operations() []api.Operation {
+	rows := slices.Concat(s.tokenOperations(), s.domainOperations(), s.filespaceOperations())
+	for i := range rows {
+		rows[i].Vendor = vendor
+		if strings.HasPrefix(rows[i].Path, "/v1/") {
+			rows[i].Also = append(rows[i].Also, "/api"+rows[i].Path)
+		}
+	}
+	return rows
+}
+
+// inAPI says whether a path lies behind one of the API's prefixes. The longer one is shared with DMS, so there only
+// the groups of this API count (assumption 80).
+func inAPI(path string) bool {
+	if path == "/v1" || strings.HasPrefix(path, "/v1/") {
+		return true
+	}
+	rest, found := strings.CutPrefix(path, "/api/v1/")
+	first, _, _ := strings.Cut(rest, "/")
+	return found && (first == "domains" || first == "filespaces" || first == "billing")
+}
+
+// owns says whether an unknown path is to be refused in this vendor's words.
+func owns(path string) bool {
+	return inAPI(path) || path == "/oauth2" || strings.HasPrefix(path, "/oauth2/")
+}
