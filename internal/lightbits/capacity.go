@@ -18,15 +18,13 @@ type Usage = physics.Usage
 type nodeUsage struct {
 	UUID, Name, Server string
 	Domains            []string
-	Serving            bool // Active
-	Synced             bool // its replicas are up to date; false from a failure until the rebuild is done
-	Attached           bool // part of the cluster; false for nodes that wait to replace another
+	Serving            bool   // Active
+	Synced             bool   // its replicas are up to date; false from a failure until the rebuild is done
+	Rebuilt            uint64 // percent, while they are being brought up to date
+	Attached           bool   // part of the cluster; false for nodes that wait to replace another
 	Disks              physics.Disks
 	Usage
 }
-
-// up says whether replicas on the node count for protection.
-func (u *nodeUsage) up() bool { return u.Serving && u.Synced }
 
 func (u *nodeUsage) full() bool { return u.Disks.Full(u.Usage) }
 
@@ -36,7 +34,7 @@ var usageTable = store.NewTable("lightbits.usage", func(u *nodeUsage) string { r
 		dst = appendTexts(dst, u.UUID, u.Name, u.Server)
 		dst = appendTexts(binary.AppendUvarint(dst, uint64(len(u.Domains))), u.Domains...)
 		dst = append(dst, flagBits(u.Serving, u.Synced, u.Attached, u.Disks.Coded))
-		dst = binary.AppendUvarint(binary.AppendUvarint(dst, u.Disks.Count), u.Disks.Bytes)
+		dst = binary.AppendUvarint(binary.AppendUvarint(binary.AppendUvarint(dst, u.Rebuilt), u.Disks.Count), u.Disks.Bytes)
 		for _, n := range [...]int64{u.Volumes, u.Primaries, u.Provisioned, u.LogicalUsed, u.PhysicalUsed} {
 			dst = binary.AppendUvarint(dst, uint64(n))
 		}
@@ -51,7 +49,7 @@ var usageTable = store.NewTable("lightbits.usage", func(u *nodeUsage) string { r
 		}
 		bits := c.byte()
 		u.Serving, u.Synced, u.Attached, u.Disks.Coded = bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0
-		u.Disks.Count, u.Disks.Bytes = c.number(), c.number()
+		u.Rebuilt, u.Disks.Count, u.Disks.Bytes = c.number(), c.number(), c.number()
 		for _, n := range [...]*int64{&u.Volumes, &u.Primaries, &u.Provisioned, &u.LogicalUsed, &u.PhysicalUsed} {
 			*n = int64(c.number())
 		}
@@ -81,6 +79,15 @@ var groupTable = store.NewTable("lightbits.group", func(g *replicaGroup) string 
 		return c.end()
 	},
 })
+
+// members answers the group's nodes among all.
+func (g *replicaGroup) members(all map[string]nodeUsage) []nodeUsage {
+	list := make([]nodeUsage, len(g.Nodes))
+	for i, id := range g.Nodes {
+		list[i] = all[id]
+	}
+	return list
+}
 
 // charge changes what each of the nodes holds by delta, and how many volumes their group has. The first node is the
 // primary one: it counts delta.Volumes among its primaries too, whatever delta.Primaries says. Crossing the read-only

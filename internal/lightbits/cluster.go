@@ -13,11 +13,11 @@ import (
 func (s *Service) clusterOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "GetCluster", Method: http.MethodGet, Path: "/api/v2/cluster",
-			Statuses: []int{200, 401, 403, 500}, Needs: can("clusters", "get")},
+			Statuses: []int{200, 401, 403, 500}, Needs: can("clusters", "get"), Endpoint: api.Handle(s.getCluster)},
 		{Name: "GetClusterInfo", Method: http.MethodGet, Path: "/api/v2/clusterinfo",
-			Statuses: []int{200, 401, 403, 500}, Needs: can("clusterInfos", "get")},
+			Statuses: []int{200, 401, 403, 500}, Needs: can("clusterInfos", "get"), Endpoint: api.Handle(s.getClusterInfo)},
 		{Name: "GetVersion", Method: http.MethodGet, Path: "/api/v2/version",
-			Statuses: []int{200}, Needs: can("versions", "get")},
+			Statuses: []int{200}, Needs: can("versions", "get"), Endpoint: api.Handle(s.getVersion)},
 	}
 }
 

@@ -118,13 +118,13 @@ func (s *Service) restrictions(tx *store.Tx, list []*LabelMatchExpression) (phys
 // protection is what follows from the states of those nodes (facts/lightbits.md 4.1). A node that has come back counts
 // again when its replicas are rebuilt.
 func (s *Service) protection(tx *store.Tx, nodeUUIDs []string) ProtectionState {
-	up := 0
+	nodes := make([]nodeUsage, 0, len(nodeUUIDs))
 	for _, id := range nodeUUIDs {
-		if u, err := usageTable.Get(tx, id); err == nil && u.up() {
-			up++
+		if u, err := usageTable.Get(tx, id); err == nil {
+			nodes = append(nodes, u)
 		}
 	}
-	return ProtectionState(physics.ProtectionOf(len(nodeUUIDs), up))
+	return ProtectionState(physics.ProtectionOf(len(nodeUUIDs), upOf(nodes)))
 }
 
 // protectionGroup is the UUID of the group that the volumes of one set of nodes belong to, in whatever order the nodes

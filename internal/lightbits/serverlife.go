@@ -1,0 +1,113 @@
+package lightbits
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// serverMachine is the life of a server (facts/lightbits.md 4.7): disabling or losing it takes its nodes down,
+// enabling it brings them back.
+func (s *Service) serverMachine() *statemachine.Machine[Server] {
+	const (
+		creating, enabled, deleting = statemachine.State(ServerCreating), statemachine.State(ServerEnabled), statemachine.State(ServerDeleting)
+		failed, disabled            = statemachine.State(ServerFailed), statemachine.State(ServerDisabled)
+		enabling, disabling         = statemachine.State(ServerEnabling), statemachine.State(ServerDisabling)
+	)
+	in := func(states ...statemachine.State) []statemachine.State { return states }
+	return statemachine.Define(statemachine.Machine[Server]{
+		Kind: "lightbits.server", Initial: in(creating, enabled), Zero: zero,
+		Key: func(v *Server) string { return v.UUID }, Name: func(v *Server) string { return v.Name },
+		Mirror: func(v *Server, l statemachine.Life) {
+			v.State, v.ETag = ServerState(l.State), strconv.FormatUint(l.Version, 10)
+		},
+		Rules: []statemachine.Rule[Server]{
+			{From: in(creating), On: "created", To: enabled, After: "create", Do: s.logServer(eventServerCreated)},
+			{From: in(enabled), On: "disable", To: disabling, Do: s.logServer(eventServerDisabling)},
+			{From: in(disabling), On: "disabled", To: disabled, After: "disable", Do: s.serverDown(eventServerDisabled)},
+			{From: in(disabled), On: "enable", To: enabling, Do: s.serverUp},
+			{From: in(enabling), On: "enabled", To: enabled, After: "enable", Do: s.logServer(eventServerEnabled)},
+			{From: in(enabled, disabling, enabling, disabled), On: "fail", To: failed, Do: s.serverDown(eventServerFailed)},
+			{From: in(failed), On: "recover", To: enabling, Do: s.serverUp},
+			{From: in(disabled, failed), On: "delete", To: deleting, Do: s.logServer(eventServerDeleting)},
+			{From: in(deleting), On: "deleted", To: statemachine.Gone, After: "delete", Do: s.serverGone},
+		},
+		Delays: map[string]statemachine.DelayDefault{
+			"create": {Fast: "500ms", Realistic: "2m"}, "disable": {Fast: "300ms", Realistic: "10s"},
+			"enable": {Fast: "500ms", Realistic: "20s"}, "delete": {Fast: "300ms", Realistic: "1m"},
+		},
+	})
+}
+
+type serverEffect = func(tx *store.Tx, r *statemachine.Row[Server]) error
+
+func (s *Service) logServer(kind eventName) serverEffect {
+	return func(tx *store.Tx, r *statemachine.Row[Server]) error {
+		return s.logEvent(tx, kind, serverSubject(r.Body.UUID, r.Body.Name))
+	}
+}
+
+// serverDown takes the nodes down with the server.
+func (s *Service) serverDown(kind eventName) serverEffect {
+	return func(tx *store.Tx, r *statemachine.Row[Server]) error {
+		if err := s.logServer(kind)(tx, r); err != nil {
+			return err
+		}
+		return s.eachNode(tx, &r.Body, "fail", statemachine.State(NodeActive), nodeRebuilding, statemachine.State(NodeActivating))
+	}
+}
+
+// serverUp lets the nodes come back.
+func (s *Service) serverUp(tx *store.Tx, r *statemachine.Row[Server]) error {
+	if err := s.logServer(eventServerEnabling)(tx, r); err != nil {
+		return err
+	}
+	return s.eachNode(tx, &r.Body, "recover", statemachine.State(NodeInactive))
+}
+
+// eachNode moves those of the server's nodes that are in one of the states.
+func (s *Service) eachNode(tx *store.Tx, v *Server, on statemachine.Event, in ...statemachine.State) error {
+	for _, id := range v.NodesUUIDs {
+		row, err := s.nodes.Get(tx, id)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(in, row.Life.State) {
+			continue
+		}
+		if err := s.nodes.Fire(tx, &row, on); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serverGone takes the nodes and devices of the server out of the world.
+func (s *Service) serverGone(tx *store.Tx, r *statemachine.Row[Server]) error {
+	v := &r.Body
+	for _, id := range v.NodesUUIDs {
+		row, err := s.nodes.Get(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := s.nodes.Remove(tx, &row); err != nil {
+			return err
+		}
+		if err := usageTable.Delete(tx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	for _, key := range slices.Collect(s.nvmeDevices.Table().KeysBy(tx, devicesByServer, v.UUID)) {
+		row, err := s.nvmeDevices.Get(tx, key)
+		if err != nil {
+			return err
+		}
+		if err := s.nvmeDevices.Remove(tx, &row); err != nil {
+			return err
+		}
+	}
+	return s.logServer(eventServerDeleted)(tx, r)
+}
