@@ -80,7 +80,8 @@ func jsonType(t reflect.Type) string {
 	}
 }
 
-// TokenRequest asks a vendor for a token. The world is the transaction's.
+// TokenRequest asks a vendor for a token. The world is the transaction's; its partition is the cluster that the token
+// is for, or "" for all of them.
 type TokenRequest struct {
 	Vendor string
 	Role   string        // in the vendor's words; "" is its most powerful one

@@ -97,9 +97,11 @@ func createToken(c *Control, r *call, body *tokenBody) (any, error) {
 	}
 	var minted map[string]string
 	err = c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) error {
-		tx, err := r.enter(tx, v)
-		if err != nil {
-			return err
+		if name := r.place.Cluster; name != "" {
+			if !statemachine.HasPartition(tx, name) {
+				return noCluster(tx, name)
+			}
+			tx = tx.In(name)
 		}
 		minted, err = v.Minter(tx, q)
 		return err
@@ -117,27 +119,19 @@ func (c *Control) minters() []string {
 	return names
 }
 
-// mintAll makes one token of each vendor for a world, with the vendor's most powerful role.
-func (c *Control) mintAll(world, by string) (map[string]string, error) {
+// mintAll makes one token of each vendor for the transaction's world, with the vendor's most powerful role.
+func (c *Control) mintAll(tx *store.Tx) (map[string]string, error) {
 	tokens := map[string]string{}
-	inWorld := &call{place: api.Place{World: world}}
-	err := c.Engine.Update(world, by, func(tx *store.Tx) error {
-		for i := range c.Vendors {
-			v := &c.Vendors[i]
-			if v.Minter == nil {
-				continue
-			}
-			tx, err := inWorld.enter(tx, v)
-			if err != nil {
-				return err
-			}
-			minted, err := v.Minter(tx, api.TokenRequest{Vendor: v.Service.Vendor})
-			if err != nil {
-				return fmt.Errorf("token of %s: %w", v.Service.Vendor, err)
-			}
-			tokens[v.Service.Vendor] = minted["token"]
+	for i := range c.Vendors {
+		v := &c.Vendors[i]
+		if v.Minter == nil {
+			continue
 		}
-		return nil
-	})
-	return tokens, err
+		minted, err := v.Minter(tx, api.TokenRequest{Vendor: v.Service.Vendor})
+		if err != nil {
+			return nil, fmt.Errorf("token of %s: %w", v.Service.Vendor, err)
+		}
+		tokens[v.Service.Vendor] = minted["token"]
+	}
+	return tokens, nil
 }

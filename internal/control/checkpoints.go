@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"storagesim/internal/api"
 	"storagesim/internal/store"
 )
 
@@ -84,28 +85,29 @@ func resetWorld(c *Control, r *call, body *reset) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	meta, err := metaOf(w.Meta)
+	switch {
+	case body.To == "":
+		err = c.DB.Reset(w.Name)
+	case slices.Contains(w.Checkpoints, body.To):
+		err = c.DB.Restore(w.Name, body.To)
+	default:
+		err = c.resetToFixture(r, w, body.To)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := c.resetTo(r, w, &meta, body.To); err != nil {
-		return nil, err
-	}
-	if err := c.settle(w.Name, meta, r.by()); err != nil {
-		return nil, err
-	}
+	c.Engine.Rescan(w.Name)
 	now, err := c.Engine.Now(w.Name)
 	return resetAnswer{World: w.Name, Now: instant(now)}, err
 }
 
-func (c *Control) resetTo(r *call, w store.World, meta *worldMeta, to string) error {
-	switch {
-	case to == "":
-		return c.DB.Reset(w.Name)
-	case slices.Contains(w.Checkpoints, to):
-		return c.DB.Restore(w.Name, to)
+// resetToFixture puts the world on a fixture, with its seed, and its tokens if it was made with some.
+func (c *Control) resetToFixture(r *call, w store.World, fixture string) error {
+	meta, err := metaOf(w.Meta)
+	if err != nil {
+		return err
 	}
-	_, checkpoint, err := c.start(r, to)
+	_, checkpoint, err := c.start(r, fixture)
 	if err != nil {
 		return err
 	}
@@ -113,13 +115,17 @@ func (c *Control) resetTo(r *call, w store.World, meta *worldMeta, to string) er
 		return &Problem{Status: http.StatusBadRequest, Valid: w.Checkpoints,
 			Detail: "a world is reset to a checkpoint of its own; POST /_sim/worlds forks one of another world"}
 	}
-	base, err := c.Base(to, meta.Seed)
+	base, err := c.Base(fixture, meta.Seed)
 	if err != nil {
 		return err
 	}
-	meta.From, meta.Reseed, meta.Cluster = to, false, ""
+	meta.From, meta.Cluster = fixture, ""
 	if err := c.DB.SetMeta(w.Name, mustJSON(meta)); err != nil {
 		return err
 	}
-	return c.DB.ResetTo(w.Name, base)
+	if err := c.DB.ResetTo(w.Name, base); err != nil || w.Name == api.DefaultWorld {
+		return err
+	}
+	_, err = c.settle(w.Name, &meta, r.by())
+	return err
 }

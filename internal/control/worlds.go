@@ -19,8 +19,7 @@ import (
 type worldMeta struct {
 	From    string     `json:"from"` // the fixture or checkpoint where it started
 	Seed    uint64     `json:"seed"`
-	Reseed  bool       `json:"reseed,omitempty"`  // the start has another seed
-	Cluster string     `json:"cluster,omitempty"` // the default cluster, where the start has another one
+	Cluster string     `json:"cluster,omitempty"` // the default cluster, where one was asked for
 	Listen  string     `json:"listen,omitempty"`  // the port that was asked for
 	Address string     `json:"address,omitempty"` // the port it has
 	Created time.Time  `json:"created"`           // on the wall clock
@@ -164,7 +163,7 @@ func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (string, error)
 		return "", err
 	}
 	if checkpoint != "" {
-		return name, c.fork(world, checkpoint, name, body.Seed, meta)
+		return name, c.fork(world, checkpoint, name, body.Seed == nil, meta)
 	}
 	if meta.From == "" {
 		meta.From = c.Fixture
@@ -176,9 +175,9 @@ func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (string, error)
 	return name, c.DB.CreateWorld(name, base, mustJSON(meta))
 }
 
-func (c *Control) fork(from, checkpoint, name string, seed *uint64, meta *worldMeta) error {
-	meta.Reseed = seed != nil
-	if seed == nil {
+// fork makes a world on a checkpoint, with the seed of the world there if it is to be inherited.
+func (c *Control) fork(from, checkpoint, name string, inherit bool, meta *worldMeta) error {
+	if inherit {
 		err := c.DB.View(from, func(tx *store.Tx) error {
 			meta.Seed = tx.Seed()
 			return nil
@@ -228,9 +227,10 @@ func (c *Control) start(r *call, from string) (world, checkpoint string, err err
 		Valid: slices.Concat(own.Checkpoints, c.Fixtures)}
 }
 
-// furnish gives a new world its cluster, its port, its end and its tokens.
+// furnish gives a new world its seed, its cluster, its tokens, its port and its end. All but the last two are part of
+// where the world started, so that they outlive a reset.
 func (c *Control) furnish(r *call, name string, meta *worldMeta) (tokens map[string]string, err error) {
-	if err := c.settle(name, *meta, r.by()); err != nil {
+	if tokens, err = c.settle(name, meta, r.by()); err != nil {
 		return nil, err
 	}
 	if meta.Listen != "" {
@@ -244,27 +244,31 @@ func (c *Control) furnish(r *call, name string, meta *worldMeta) (tokens map[str
 	if meta.Expires != nil {
 		c.Expiring(*meta.Expires)
 	}
-	return c.mintAll(name, r.by())
+	return tokens, nil
 }
 
-// settle applies what the world has otherwise than its start, and looks for its timers.
-func (c *Control) settle(name string, meta worldMeta, by string) error {
+// settle applies to a world what its record says otherwise than its start, mints its tokens, and makes that its start.
+func (c *Control) settle(name string, meta *worldMeta, by string) (tokens map[string]string, err error) {
 	defer c.Engine.Rescan(name)
-	if !meta.Reseed && meta.Cluster == "" {
-		return nil
-	}
-	return c.Engine.Update(name, by, func(tx *store.Tx) error {
-		if meta.Reseed {
+	err = c.Engine.Update(name, by, func(tx *store.Tx) error {
+		if tx.Seed() != meta.Seed {
 			tx.SetSeed(meta.Seed)
 		}
-		if meta.Cluster == "" {
-			return nil
+		if meta.Cluster != "" {
+			if !statemachine.HasPartition(tx, meta.Cluster) {
+				return noCluster(tx, meta.Cluster)
+			}
+			if err := statemachine.SetDefaultPartition(tx, meta.Cluster); err != nil {
+				return err
+			}
 		}
-		if !statemachine.HasPartition(tx, meta.Cluster) {
-			return noCluster(tx, meta.Cluster)
-		}
-		return statemachine.SetDefaultPartition(tx, meta.Cluster)
+		tokens, err = c.mintAll(tx)
+		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return tokens, c.DB.SetStart(name)
 }
 
 func noCluster(tx *store.Tx, name string) error {
