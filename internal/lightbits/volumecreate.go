@@ -116,12 +116,13 @@ func (s *Service) placeVolume(tx *store.Tx, q *createVolumeRequest, v *Volume) e
 	}
 	v.NodeList, err = s.place(tx, v.Size, v.ReplicaCount, v.PlacementRestrictions)
 	var few *physics.TooFewError
-	if errors.As(err, &few) && len(v.PlacementRestrictions) == 0 {
+	var restriction *physics.RestrictionError
+	switch {
+	case errors.As(err, &restriction), errors.As(err, &few) && len(v.PlacementRestrictions) > 0:
+		return refusal.New(refusal.InvalidArgument, "%s", err.Error()).Because(err)
+	case errors.As(err, &few):
 		v.NodeList = nil
 		return nil
-	}
-	if errors.As(err, &few) {
-		return refusal.New(refusal.InvalidArgument, "%s", few.Error())
 	}
 	return err
 }
