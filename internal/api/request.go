@@ -22,6 +22,12 @@ type Request struct {
 	body      []byte
 }
 
+// NewRequest reads a request for the operation, for tests of a dialect. *TooLargeError where its body is too large.
+func NewRequest(op *Operation, req *http.Request) (*Request, error) {
+	r := &Request{ID: "req-1", World: DefaultWorld, Operation: op, HTTP: req}
+	return r, r.readBody()
+}
+
 // Param answers a path parameter, unescaped; "" when the path has none of that name.
 func (r *Request) Param(name string) string {
 	raw := chi.URLParam(r.HTTP, name)

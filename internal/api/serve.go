@@ -140,7 +140,7 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 			out.resp = svc.Dialect.Refuse(r, internalError(r.ID))
 		}
 	}()
-	if err := s.readBody(r); err != nil {
+	if err := r.readBody(); err != nil {
 		return s.refused(svc, r, out, err)
 	}
 	status, err := OneRequestFault(r.Operation, r.HTTP.Header)
@@ -211,7 +211,7 @@ func (s *Server) enter(svc *Service, r *Request, tx *store.Tx) (*store.Tx, error
 	return tx, svc.Authorize(tx, r)
 }
 
-func (s *Server) readBody(r *Request) error {
+func (r *Request) readBody() error {
 	limit := r.Operation.MaxBody
 	if limit == 0 {
 		limit = DefaultMaxBody

@@ -1,0 +1,142 @@
+// Package apitest is the conformance suite that every vendor runs over its own rows: what the documents say of an
+// operation, the vendor's dialect says on the wire, whatever is sent.
+//
+// The suite is read from the rows (api.Operation) and from a compact copy of the vendors' documents in testdata, which
+// TestSpec compares with its origin and rewrites with -update. A vendor's test hands Run a server and the few things that
+// no row says: what a refusal looks like, what an unknown path answers, how a caller authenticates.
+package apitest
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+)
+
+// Target is a vendor on a server.
+type Target struct {
+	Handler http.Handler
+	Service api.Service
+	// State answers a digest of all that a client could have changed; it may not change by a request that fails.
+	State func(testing.TB) string
+}
+
+// Answer is a whole answer of a server.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Options say what no row says.
+type Options struct {
+	// Authenticate puts a good token on a request. Nil for a vendor that does not check any yet.
+	Authenticate func(*http.Request)
+	// Refusal fails the test unless the answer is a refusal in the vendor's words.
+	Refusal func(tb testing.TB, a Answer)
+	// NoRoute and NoMethod fail the test unless the answer is the vendor's for an unknown path and for a wrong method.
+	NoRoute, NoMethod func(tb testing.TB, a Answer)
+	// UnknownPaths are paths of no row that the vendor owns.
+	UnknownPaths []string
+	// Bodies are good requests for the rows that cannot do without, by the operation's name.
+	Bodies map[string]string
+	// Unknown are the statuses that rows answer to an unknown id in words of their own, by the operation's name, beside
+	// 404 and a documented 400: a list in a project that is not there, say.
+	Unknown map[string]int
+}
+
+// suite is one run over one vendor.
+type suite struct {
+	Options
+
+	target Target
+	spec   map[string]SpecRow // by the row's own method and path with names erased
+}
+
+// Run runs the suite. Each part has a server of its own.
+func Run(t *testing.T, newServer func(testing.TB) Target, o Options) {
+	t.Helper()
+	for _, part := range []struct {
+		name string
+		run  func(*suite, *testing.T)
+	}{
+		{"contract", (*suite).contract},
+		{"routes", (*suite).routes},
+		{"worlds", (*suite).worlds},
+		{"authentication", (*suite).authentication},
+		{"faults", (*suite).faults},
+		{"hostile bodies", (*suite).hostileBodies},
+		{"unknown ids", (*suite).unknownIDs},
+		{"not emulated", (*suite).notEmulated},
+		{"members", (*suite).members},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			s := &suite{Options: o, target: newServer(t), spec: map[string]SpecRow{}}
+			for _, row := range Spec() {
+				s.spec[row.Route()] = row
+			}
+			part.run(s, t)
+		})
+	}
+}
+
+// each runs fn as a subtest for every row that wanted says, and once for each of its paths.
+func (s *suite) each(t *testing.T, wanted func(*api.Operation) bool, fn func(t *testing.T, op *api.Operation, path string)) {
+	t.Helper()
+	for i := range s.target.Service.Operations {
+		op := &s.target.Service.Operations[i]
+		if !wanted(op) {
+			continue
+		}
+		for k, path := range op.Paths() {
+			name := op.Name
+			if k > 0 {
+				name += " " + path
+			}
+			t.Run(name, func(t *testing.T) { fn(t, op, path) })
+		}
+	}
+}
+
+func all(*api.Operation) bool { return true }
+
+func implemented(op *api.Operation) bool { return op.Implemented() }
+
+// takesBody says whether the row documents a request body.
+func (s *suite) takesBody(op *api.Operation) bool {
+	return s.row(op).HasBody
+}
+
+// row is the documented row of the operation; of an Extra one it is empty.
+func (s *suite) row(op *api.Operation) SpecRow {
+	for _, path := range op.Paths() {
+		if row, ok := s.spec[op.Method+" "+erase(path)]; ok {
+			return row
+		}
+	}
+	return SpecRow{}
+}
+
+// body is a good request body for the row, as far as one is known.
+func (s *suite) body(op *api.Operation) string {
+	if text, ok := s.Bodies[op.Name]; ok {
+		return text
+	}
+	if s.takesBody(op) {
+		return "{}"
+	}
+	return ""
+}
+
+// refused fails the test unless the answer has that status and is a refusal in the vendor's words.
+func (s *suite) refused(t *testing.T, status int, a Answer) {
+	t.Helper()
+	require.Equal(t, status, a.Status, "%s", a.Body)
+	s.Refusal(t, a)
+}
+
+// Start is what the frozen clock of a Serve'd world shows first.
+var Start = time.Date(2040, 1, 2, 3, 4, 5, 0, time.UTC)

@@ -1,0 +1,63 @@
+package apitest
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+)
+
+// unknownID is well formed wherever a UUID is wanted, and a name wherever one is.
+const unknownID = "5b0f3c1e-6f43-4e6a-9a53-0d4dd3e5a0c1"
+
+// fill puts a value into every parameter of a path.
+func fill(path string, value func(name string) string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		if strings.HasPrefix(p, "{") {
+			parts[i] = value(strings.Trim(p, "{}"))
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+func unknown(path string) string { return fill(path, func(string) string { return unknownID }) }
+
+// header is a line of a request.
+type header struct{ name, value string }
+
+// do sends a request with a good token. Every answer says what world it is of and how the exchange is called.
+func (s *suite) do(t *testing.T, method, path, body string, headers ...header) Answer {
+	t.Helper()
+	return s.send(t, method, path, body, func(req *http.Request) {
+		if s.Authenticate != nil {
+			s.Authenticate(req)
+		}
+		for _, h := range headers {
+			req.Header.Set(h.name, h.value)
+		}
+	})
+}
+
+func (s *suite) send(t *testing.T, method, path, body string, prepare func(*http.Request)) Answer {
+	t.Helper()
+	req := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	prepare(req)
+	w := httptest.NewRecorder()
+	s.target.Handler.ServeHTTP(w, req)
+	a := Answer{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
+	require.NotEmpty(t, a.Header.Get(api.HeaderRequestID), "every answer carries %s", api.HeaderRequestID)
+	world := req.Header.Get(api.HeaderWorld)
+	if world == "" {
+		world = api.DefaultWorld
+	}
+	require.Equal(t, world, a.Header.Get(api.HeaderWorld), "every answer carries %s", api.HeaderWorld)
+	return a
+}

@@ -1,0 +1,62 @@
+package apitest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+)
+
+// undocumented is a status that no page of any vendor has.
+const undocumented = "418"
+
+// faults: every documented refusal can be had on request, in the vendor's own body and marked, and changes nothing.
+func (s *suite) faults(t *testing.T) {
+	before := s.target.State(t)
+	s.each(t, all, func(t *testing.T, op *api.Operation, path string) {
+		url := unknown(path)
+		for _, status := range op.Statuses {
+			if status < http.StatusBadRequest {
+				continue
+			}
+			for _, ask := range []header{
+				{api.HeaderFault, strconv.Itoa(status)},
+				{"Prefer", fmt.Sprintf("respond-async, code=%d", status)},
+			} {
+				a := s.do(t, op.Method, url, s.body(op), ask)
+				s.refused(t, status, a)
+				require.NotEmpty(t, a.Header.Get(api.HeaderFault), "an injected answer is marked by %s", api.HeaderFault)
+			}
+		}
+		for _, ask := range []header{{api.HeaderFault, undocumented}, {"Prefer", "code=" + undocumented}, {api.HeaderFault, "many"}} {
+			s.refusesFault(t, op, s.do(t, op.Method, url, s.body(op), ask))
+		}
+	})
+	require.Equal(t, before, s.target.State(t), "an injected answer changes nothing")
+}
+
+// refusesFault: a fault that cannot be is an error of the test that wants it, and says what could be.
+func (s *suite) refusesFault(t *testing.T, op *api.Operation, a Answer) {
+	t.Helper()
+	require.Equal(t, http.StatusBadRequest, a.Status)
+	require.Equal(t, "application/problem+json", a.Header.Get("Content-Type"))
+	require.Empty(t, a.Header.Get(api.HeaderFault), "nothing was injected")
+	var problem struct {
+		Title, Detail string
+		Status        int
+		Valid         []string
+	}
+	require.NoError(t, json.Unmarshal(a.Body, &problem))
+	require.Equal(t, http.StatusBadRequest, problem.Status)
+	require.Contains(t, problem.Detail, op.ID())
+	var valid []string
+	for _, status := range op.Statuses {
+		valid = append(valid, strconv.Itoa(status))
+	}
+	require.Equal(t, valid, problem.Valid)
+}

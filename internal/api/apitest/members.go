@@ -1,0 +1,139 @@
+package apitest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+)
+
+// members: an answer has no member that the vendor's documents do not know by exact case. Things are found by reading
+// the lists above them; the bodies of Options make some first.
+func (s *suite) members(t *testing.T) {
+	checked := 0
+	check := func(t *testing.T, op *api.Operation, path string) {
+		url, ok := s.existing(t, path)
+		if !ok {
+			return
+		}
+		a := s.do(t, op.Method, url, s.body(op))
+		if a.Status >= http.StatusMultipleChoices || !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") {
+			return
+		}
+		checked++
+		require.Empty(t, s.strangers(op, path, a.Body), "%s %s answers members that no document has: %s", op.Method, url, a.Body)
+	}
+	s.each(t, func(op *api.Operation) bool { return op.Implemented() && s.Bodies[op.Name] != "" }, check)
+	s.each(t, func(op *api.Operation) bool { return op.Implemented() && op.Reads() }, check)
+	s.each(t, func(op *api.Operation) bool {
+		return op.Implemented() && !op.Reads() && s.Bodies[op.Name] == ""
+	}, check)
+	if slices.ContainsFunc(s.target.Service.Operations, func(op api.Operation) bool { return op.Implemented() }) {
+		require.Positive(t, checked, "no emulated row answered a success")
+	}
+}
+
+// existing fills a path with ids of things that are there: each parameter from the list whose path stands before it.
+func (s *suite) existing(t *testing.T, path string) (string, bool) {
+	at := strings.Index(path, "/{")
+	if at < 0 {
+		return path, true
+	}
+	name, rest, _ := strings.Cut(path[at+2:], "}")
+	list := s.do(t, http.MethodGet, path[:at], "")
+	var found map[string]json.RawMessage
+	if list.Status != http.StatusOK || json.Unmarshal(list.Body, &found) != nil {
+		return "", false
+	}
+	for _, text := range found {
+		var things []map[string]any
+		if json.Unmarshal(text, &things) != nil || len(things) == 0 {
+			continue
+		}
+		for _, key := range []string{name, "UUID", "name", "id"} {
+			if id, ok := things[0][key].(string); ok && id != "" {
+				return s.existing(t, path[:at]+"/"+id+rest)
+			}
+		}
+	}
+	return "", false
+}
+
+// strangers lists the members of an answer that the documents do not know.
+func (s *suite) strangers(op *api.Operation, path string, body []byte) []string {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var answer any
+	if err := dec.Decode(&answer); err != nil {
+		return []string{err.Error()}
+	}
+	if s.target.Service.Vendor == "lightbits" {
+		messages := LightbitsMessages()
+		if message, ok := messages.Answers[op.Method+" "+erase(path)]; ok {
+			return messages.strangers(message, "", answer)
+		}
+	}
+	known := s.row(op).Answer
+	return flatStrangers(known, "", answer)
+}
+
+// flatStrangers checks against the names of a page, which does not say what lies in what. A page without any names says
+// nothing.
+func flatStrangers(known []string, at string, v any) []string {
+	var found []string
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v {
+			if len(known) > 0 && !slices.Contains(known, name) {
+				found = append(found, at+"."+name)
+			}
+			found = append(found, flatStrangers(known, at+"."+name, value)...)
+		}
+	case []any:
+		for i, value := range v {
+			found = append(found, flatStrangers(known, fmt.Sprintf("%s[%d]", at, i), value)...)
+		}
+	}
+	return found
+}
+
+// strangers checks a value against a message. "" is no message: nothing is known of what it holds.
+func (m Messages) strangers(message, at string, v any) []string {
+	if message == "" {
+		return nil
+	}
+	var found []string
+	switch v := v.(type) {
+	case []any:
+		element, repeated := strings.CutPrefix(message, "*")
+		if !repeated {
+			return []string{at + " is a list"}
+		}
+		for i, value := range v {
+			found = append(found, m.strangers(element, fmt.Sprintf("%s[%d]", at, i), value)...)
+		}
+	case map[string]any:
+		if value, mapped := strings.CutPrefix(message, "map "); mapped {
+			for name, held := range v {
+				found = append(found, m.strangers(value, at+"."+name, held)...)
+			}
+			return found
+		}
+		for name, held := range v {
+			typ, known := m.Members[message][name]
+			if !known {
+				found = append(found, at+"."+name)
+				continue
+			}
+			found = append(found, m.strangers(typ, at+"."+name, held)...)
+		}
+	}
+	return found
+}

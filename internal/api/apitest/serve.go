@@ -1,0 +1,71 @@
+package apitest
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// Cluster is the only cluster of a Serve'd world of a clustered vendor whose Seed makes none.
+const Cluster = "local"
+
+// Serve puts one vendor alone on a server with the world default, whose clock stands still, filled by the vendor's Seed.
+func Serve(tb testing.TB, v api.Vendor) Target {
+	tb.Helper()
+	db, err := store.Open(filepath.Join(tb.TempDir(), "sim.db"), store.Options{})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
+	engine, err := statemachine.New(db, statemachine.Fast, zerolog.Nop(), v.Machines...)
+	require.NoError(tb, err)
+	require.NoError(tb, engine.Base("apitest", 1, Start, func(tx *store.Tx) error {
+		if v.Seed != nil {
+			if err := v.Seed(tx, nil); err != nil {
+				return err
+			}
+		}
+		if v.Service.Clustered && statemachine.DefaultPartition(tx) == "" {
+			return statemachine.AddPartition(tx, Cluster)
+		}
+		return nil
+	}))
+	require.NoError(tb, db.CreateWorld(api.DefaultWorld, "apitest", nil))
+	frozen, now := statemachine.Frozen, Start
+	require.NoError(tb, engine.SetClock(api.DefaultWorld, statemachine.ClockSetting{Mode: &frozen, Now: &now}))
+	wall := func() time.Time { return Start }
+	server, err := api.NewServer(engine, api.NewJournal(10, 1<<20), zerolog.Nop(), wall, v.Service)
+	require.NoError(tb, err)
+	router := chi.NewRouter()
+	server.Mount(router)
+	return Target{Handler: router, Service: v.Service, State: func(tb testing.TB) string { return digest(tb, db, engine) }}
+}
+
+// digest tells the world's things with their states, versions of their timers and the clock.
+func digest(tb testing.TB, db *store.DB, engine *statemachine.Engine) string {
+	tb.Helper()
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
+	require.NoError(tb, db.View(api.DefaultWorld, func(tx *store.Tx) error {
+		for _, kind := range engine.Kinds() {
+			if err := engine.Resources(tx, kind, statemachine.Partitions(tx), func(r statemachine.Resource) bool {
+				return enc.Encode(r) == nil
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	clock, err := engine.Clock(api.DefaultWorld)
+	require.NoError(tb, err)
+	require.NoError(tb, enc.Encode(clock))
+	return text.String()
+}

@@ -1,0 +1,53 @@
+package dms_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+	"storagesim/internal/api/apitest"
+	"storagesim/internal/dms"
+)
+
+func TestConformance(t *testing.T) {
+	newServer := func(tb testing.TB) apitest.Target {
+		return apitest.Serve(tb, api.Vendor{Service: dms.New().API()})
+	}
+	apitest.Run(t, newServer, apitest.Options{
+		Refusal: refusal,
+		NoRoute: func(tb testing.TB, a apitest.Answer) {
+			exactly(tb, 404, `{"code":5,"message":"Not Found","details":[]}`, a)
+		},
+		NoMethod: func(tb testing.TB, a apitest.Answer) {
+			exactly(tb, 501, `{"code":12,"message":"Method Not Allowed","details":[]}`, a)
+		},
+		UnknownPaths: []string{"/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v1/clusters/", "/api/v1/workflows/a/b/c"},
+	})
+}
+
+func exactly(tb testing.TB, status int, body string, a apitest.Answer) {
+	tb.Helper()
+	require.Equal(tb, status, a.Status)
+	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))
+	require.Equal(tb, body, string(a.Body))
+}
+
+// refusal: {"code","message","details"} and nothing else; a 401 says WWW-Authenticate.
+func refusal(tb testing.TB, a apitest.Answer) {
+	tb.Helper()
+	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))
+	var body map[string]any
+	require.NoError(tb, json.Unmarshal(a.Body, &body), "%s", a.Body)
+	require.Len(tb, body, 3)
+	require.Equal(tb, []any{}, body["details"])
+	require.NotEmpty(tb, body["message"])
+	require.NotZero(tb, body["code"])
+	if a.Status == http.StatusUnauthorized {
+		require.Equal(tb, body["message"], a.Header.Get("WWW-Authenticate"))
+	} else {
+		require.Empty(tb, a.Header.Get("WWW-Authenticate"))
+	}
+}
