@@ -1,0 +1,104 @@
+package lucidity
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+)
+
+func request(t *testing.T, method, body string) *api.Request {
+	t.Helper()
+	op := New().operations()[0]
+	r, err := api.NewRequest(&op, httptest.NewRequest(method, op.Path, strings.NewReader(body)))
+	require.NoError(t, err)
+	return r
+}
+
+func TestDialect_Refuse(t *testing.T) {
+	for kind, status := range map[refusal.Kind]int{
+		refusal.InvalidArgument: 400, refusal.Unauthenticated: 401, refusal.PermissionDenied: 403, refusal.FailedPrecondition: 412,
+		refusal.Internal: 500, refusal.Unavailable: 503, refusal.Kind(99): 500, refusal.ResourceExhausted: 429,
+	} {
+		resp := dialect{}.Refuse(request(t, "POST", ""), refusal.New(kind, "a <b>"))
+		require.Equal(t, status, resp.Status, kind)
+		require.Equal(t, `{"status":0,"message":"a <b>","data":null,"trackingCode":"`+string(resp.Body[len(resp.Body)-38:]), string(resp.Body))
+	}
+	for _, status := range New().operations()[0].Statuses[1:] {
+		resp := dialect{}.Refuse(request(t, "POST", ""), refusal.New(dialect{}.Kind(status), "no"))
+		require.Equal(t, status, resp.Status)
+	}
+	forced := refusal.New(refusal.Internal, "no")
+	forced.Status = 413
+	require.Equal(t, 413, dialect{}.Refuse(request(t, "POST", ""), forced).Status)
+}
+
+// The success of seeds/000, to the byte but for its white space.
+func TestDialect_Answer(t *testing.T) {
+	const want = `{"status":1,"message":"Done Successfully","data":{"isSuccess":true,"message":"Partition Onboarding Started"}}`
+	type started struct {
+		IsSuccess bool   `json:"isSuccess"`
+		Message   string `json:"message"`
+	}
+	for _, answer := range []any{
+		started{true, "Partition Onboarding Started"},
+		&started{true, "Partition Onboarding Started"},
+		api.JSON(`{"isSuccess":true,"message":"Partition Onboarding Started"}`),
+	} {
+		resp, err := dialect{}.Answer(request(t, "POST", ""), answer, []byte{})
+		require.NoError(t, err)
+		require.Equal(t, 202, resp.Status)
+		require.Equal(t, contentJSON, resp.ContentType)
+		require.Equal(t, want, string(resp.Body))
+	}
+	_, err := dialect{}.Answer(request(t, "POST", ""), func() {}, nil)
+	require.Error(t, err)
+}
+
+func TestDialect_Bind(t *testing.T) {
+	type question struct {
+		Partition  string `json:"partition"`
+		Identifier struct {
+			Account string `json:"cloudProviderAccountId"`
+		} `json:"instanceIdentifier"`
+	}
+	for name, c := range map[string]struct {
+		method, body string
+		want         question
+		refused      string
+	}{
+		"body": {"POST", `{"partition":"D","instanceIdentifier":{"cloudProviderAccountId":"1"},"tenantId":"x"}`, question{"D", struct {
+			Account string `json:"cloudProviderAccountId"`
+		}{"1"}}, ""},
+		"other case":   {"POST", `{"Partition":"D"}`, question{}, ""},
+		"nothing":      {"POST", ``, question{}, ""},
+		"wrong type":   {"POST", `{"partition":1}`, question{}, "partition: must be a string, not number"},
+		"wrong within": {"POST", `{"instanceIdentifier":{"cloudProviderAccountId":1}}`, question{}, "instanceIdentifier.cloudProviderAccountId: must be a string"},
+		"wrong around": {"POST", `{"instanceIdentifier":[]}`, question{}, "instanceIdentifier: must be an object"},
+		"cut off":      {"POST", `{"partition`, question{}, "not JSON"},
+		"GET":          {"GET", `{"partition`, question{}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got question
+			err := dialect{}.Bind(request(t, c.method, c.body), &got)
+			if c.refused != "" {
+				require.True(t, refusal.Is(err, refusal.InvalidArgument), "%v", err)
+				require.ErrorContains(t, err, c.refused)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, c.want, got)
+		})
+	}
+}
+
+func TestDialect_NoMethod(t *testing.T) {
+	resp := dialect{}.NoMethod(request(t, "PUT", ""), []string{"POST", "GET"})
+	require.Equal(t, 405, resp.Status)
+	require.Equal(t, "GET, POST", resp.Header["Allow"])
+	require.Equal(t, 404, dialect{}.NoRoute(request(t, "PUT", "")).Status)
+}
