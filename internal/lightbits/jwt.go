@@ -20,11 +20,10 @@ import (
 	"storagesim/internal/store"
 )
 
-// tokenClaims are the claims that the product reads (facts/lightbits.md 3.2). World is the simulator's own.
+// tokenClaims are the claims that the product reads (facts/lightbits.md 3.2).
 type tokenClaims struct {
 	jwt.RegisteredClaims
 	Roles []string `json:"roles"`
-	World string   `json:"sim_world,omitempty"` // api.WorldClaim
 }
 
 // isJWT says whether a token is made like a JWT: three parts, of which the first is a JSON object in base64. Anything

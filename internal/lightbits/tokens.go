@@ -62,11 +62,10 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string
 			return nil, err
 		}
 	}
-	claims := tokenClaims{Roles: []string{q.Role}, World: tx.World(), RegisteredClaims: jwt.RegisteredClaims{
-		Subject: mintSubject, Audience: jwt.ClaimStrings{mintAudience},
-		IssuedAt: jwt.NewNumericDate(tx.Now), ExpiresAt: jwt.NewNumericDate(tx.Now.Add(q.TTL)),
-		ID: tokenID(tx, q),
-	}}
+	claims := jwt.MapClaims{
+		"sub": mintSubject, "aud": mintAudience, "roles": []string{q.Role},
+		"iat": tx.Now.Unix(), "exp": tx.Now.Add(q.TTL).Unix(), "jti": tokenID(tx, q), api.WorldClaim: tx.World(),
+	}
 	t := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
 	t.Header["kid"] = systemProject + ":" + mintCredential
 	token, err := t.SignedString(key)

@@ -1,0 +1,272 @@
+package lightbits
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+func TestPolicyMachine(t *testing.T) {
+	m := New(Options{}).policies
+	require.Empty(t, m.Check())
+	golden := filepath.Join("testdata", "grids", "lightbits.policy.txt")
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), m.Describe().Grid())
+}
+
+// policy reads a policy by the API.
+func (s *server) policy(path, token string) (int, Policy) {
+	s.t.Helper()
+	status, body := s.do(http.MethodGet, "/api/v2/policies"+path, token, "")
+	var p Policy
+	require.NoError(s.t, json.Unmarshal([]byte(body), &p), body)
+	return status, p
+}
+
+func TestCreatePolicy(t *testing.T) {
+	s := newServer(t)
+	status, body := s.do(http.MethodPost, "/api/v2/policies", admin,
+		`{"name":"gold","description":"d","qoSRateLimitPolicy":{"policyVisibility":"Scoped","projectsNamesScope":["default"],"limitIOPS":{"writeIOPSLimit":400,"readIOPSLimit":"512"}}}`)
+	require.Equal(t, 200, status, body)
+	var p Policy
+	require.NoError(t, json.Unmarshal([]byte(body), &p))
+	require.JSONEq(t, `{"UUID":"`+p.UUID+`","name":"gold","description":"d","state":"Creating","QoSRateLimitPolicy":`+
+		`{"projectsNamesScope":["default"],"policyVisibility":"Scoped","limitIOPS":{"writeIOPSLimit":512,"readIOPSLimit":512}}}`, body)
+	s.advance(time.Second)
+	status, got := s.policy("/"+p.UUID, admin)
+	require.Equal(t, 200, status)
+	require.Equal(t, PolicyActive, got.State)
+	_, byName := s.policy("/?name=gold", admin)
+	require.Equal(t, got, byName)
+
+	for _, c := range []struct {
+		body   string
+		status int
+		words  string
+	}{
+		{`{"name":"gold"}`, 409, "already exists"},
+		{``, 400, "name is missing"},
+		{`{"name":"a b"}`, 400, "illegal characters"},
+		{`{"name":"p","description":"` + strings.Repeat("x", 257) + `"}`, 400, "at most 256"},
+		{`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Scoped"}}`, 400, "projectsNamesScope is missing"},
+		{`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Everyone"}}`, 400, "policyVisibility"},
+		{`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Scoped","projectsNamesScope":["default","none"]}}`, 404, `project \"none\" does not exist`},
+		{`{"name":"p","qoSRateLimitPolicy":{"limitIOPS":{"writeIOPSLimit":-1}}}`, 400, ""},
+		{`{"name":"p","qoSRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":4294967041}}}`, 400, "at most 4294967040"},
+	} {
+		status, body := s.do(http.MethodPost, "/api/v2/policies", admin, c.body)
+		require.Equal(t, c.status, status, "%s: %s", c.body, body)
+		require.Contains(t, body, c.words)
+	}
+	status, body = s.do(http.MethodPost, "/api/v2/policies", admin, `{"name":"plain"}`)
+	require.Equal(t, 200, status, body)
+	status, body = s.do(http.MethodPost, "/api/v2/policies", admin,
+		`{"name":"two","qoSRateLimitPolicy":{"limitBw":{"writeBWLimit":7},"limitIOPSPerGB":{"readIOPSPerGBLimit":9}}}`)
+	require.Equal(t, 200, status, body)
+	require.Contains(t, body, `"limitIOPSPerGB":{"readIOPSPerGBLimit":9}`)
+	require.NotContains(t, body, "limitBw", "of two limits the last one counts")
+}
+
+func TestListPolicies_Filters(t *testing.T) {
+	s := newServer(t, withKeys(t))
+	uuids := map[string]string{
+		unlimitedPolicy: s.policyUUID(unlimitedPolicy),
+		"scoped":        s.newPolicy(Policy{Name: "scoped", QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"acme"}}}),
+		"hidden":        s.newPolicy(Policy{Name: "hidden", QoSRateLimitPolicy: &QoSRateLimitPolicy{}}),
+	}
+	none := []string(nil)
+	all := []string{"hidden", unlimitedPolicy, "scoped"}
+	open := []string{unlimitedPolicy, "scoped"}
+	for _, c := range []struct {
+		token, query string
+		names        []string // nil is 404
+	}{
+		{admin, "", all},
+		{as(t, "system:viewer"), "", all},
+		{admin, "?name=hidden", []string{"hidden"}},
+		{admin, "?UUID=" + uuids["scoped"], []string{"scoped"}},
+		{admin, "?UUID=" + uuids["scoped"] + "&name=scoped", []string{"scoped"}},
+		{admin, "?UUID=" + uuids["scoped"] + "&name=hidden", none},
+		{admin, "?name=none", none},
+		{admin, "?UUID=none", none},
+		{admin, "?projectName=acme", open},
+		{admin, "?projectName=default", []string{unlimitedPolicy}},
+		{admin, "?projectName=none", none},
+		{admin, "?projectName=default&name=scoped", none},
+		{as(t, "acme:viewer"), "", open},
+		{as(t, "acme:viewer"), "?projectName=acme", open},
+		{as(t, "acme:viewer"), "?name=hidden", none},
+		{as(t, "default:admin"), "", []string{unlimitedPolicy}},
+		{as(t, "default:admin"), "?UUID=" + uuids["scoped"], none},
+	} {
+		status, body := s.do(http.MethodGet, "/api/v2/policies"+c.query, c.token, "")
+		if c.names == nil {
+			require.Equal(t, 404, status, "%s: %s", c.query, body)
+			continue
+		}
+		require.Equal(t, 200, status, "%s: %s", c.query, body)
+		var answer listPoliciesResponse
+		require.NoError(t, json.Unmarshal([]byte(body), &answer))
+		var names []string
+		for _, p := range answer.Policies {
+			require.Equal(t, uuids[p.Name], p.UUID)
+			names = append(names, p.Name)
+		}
+		require.ElementsMatch(t, c.names, names, "%s", c.query)
+	}
+	status, body := s.do(http.MethodGet, "/api/v2/policies?projectName=acme", as(t, "default:admin"), "")
+	require.Equal(t, 403, status, body)
+}
+
+func TestGetPolicy_IsShownAsFarAsTheCallerMaySee(t *testing.T) {
+	s := newServer(t, withKeys(t))
+	scoped := s.newPolicy(Policy{Name: "scoped", QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped,
+		ProjectsNamesScope: []string{"acme"}, LimitBw: &QoSLimitBW{WriteBWLimit: 5}}})
+	hidden := s.newPolicy(Policy{Name: "hidden", QoSRateLimitPolicy: &QoSRateLimitPolicy{}})
+	_, full := s.policy("/"+scoped, admin)
+	require.Equal(t, VisibilityScoped, full.QoSRateLimitPolicy.PolicyVisibility)
+	require.Equal(t, []string{"acme"}, full.QoSRateLimitPolicy.ProjectsNamesScope)
+	_, part := s.policy("/"+scoped, as(t, "acme:admin"))
+	require.Equal(t, &QoSRateLimitPolicy{LimitBw: &QoSLimitBW{WriteBWLimit: 5}}, part.QoSRateLimitPolicy)
+	for _, c := range []struct {
+		token, path string
+		status      int
+	}{
+		{as(t, "acme:admin"), "/" + hidden, 404}, {as(t, "default:admin"), "/" + scoped, 404}, {as(t, "default:admin"), "/?name=scoped", 404},
+		{admin, "/" + scoped + "?projectName=acme", 200}, {admin, "/" + scoped + "?projectName=default", 404},
+		{admin, "/" + scoped + "?projectName=none", 404}, {as(t, "default:admin"), "/" + scoped + "?projectName=acme", 403},
+		{admin, "/", 400}, {admin, "/none", 404}, {admin, "/?name=none", 404},
+	} {
+		status, body := s.do(http.MethodGet, "/api/v2/policies"+c.path, c.token, "")
+		require.Equal(t, c.status, status, "%s: %s", c.path, body)
+	}
+	defaults := `{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"` + hidden + `"}]}`
+	s.do(http.MethodPut, "/api/v2/projects/default", admin, defaults)
+	status, body := s.do(http.MethodGet, "/api/v2/policies/"+hidden+"?projectName=default", admin, "")
+	require.Equal(t, 200, status, "a project's default belongs to it: %s", body)
+}
+
+func TestUpdatePolicy(t *testing.T) {
+	s := newServer(t)
+	scope := &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"default"}, LimitIOPS: &QoSLimitIOPS{512, 512}}
+	uuid := s.newPolicy(Policy{Name: "gold", Description: "old", QoSRateLimitPolicy: scope})
+	update := func(path, body string) (int, string) {
+		return s.do(http.MethodPut, "/api/v2/policies/"+path, admin, body)
+	}
+
+	status, body := update(uuid, `{"name":"ignored","qoSRateLimitPolicy":{"limitBw":{"readBWLimit":5}}}`)
+	require.Equal(t, 200, status, body)
+	require.Equal(t, `{}`, body)
+	_, p := s.policy("/"+uuid, admin)
+	require.Equal(t, Policy{UUID: uuid, Name: "gold", Description: "old", State: PolicyUpdating, QoSRateLimitPolicy: &QoSRateLimitPolicy{
+		PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"default"}, LimitBw: &QoSLimitBW{ReadBWLimit: 5}}}, p)
+	status, body = update(uuid, `{"description":"new"}`)
+	require.Equal(t, 400, status, body)
+	require.Contains(t, body, "is Updating")
+	s.advance(time.Second)
+
+	status, body = update("", `{"name":"gold","description":"new","qoSRateLimitPolicy":{"policyVisibility":"Unavailable"}}`)
+	require.Equal(t, 200, status, body)
+	s.advance(time.Second)
+	_, p = s.policy("/"+uuid, admin)
+	require.Equal(t, PolicyActive, p.State)
+	require.Equal(t, "new", p.Description)
+	require.False(t, p.opensTo("default"))
+	require.Equal(t, &QoSLimitBW{ReadBWLimit: 5}, p.QoSRateLimitPolicy.LimitBw)
+
+	for _, c := range []struct {
+		path, body string
+		status     int
+		words      string
+	}{
+		{"none", `{"description":"x"}`, 404, "does not exist"},
+		{"", `{"name":"none","description":"x"}`, 404, "does not exist"},
+		{"", `{"description":"x"}`, 400, "policy is missing"},
+		{uuid, ``, 400, "nothing to update"},
+		{uuid, `{"description":"` + strings.Repeat("x", 257) + `"}`, 400, "at most 256"},
+		{uuid, `{"qoSRateLimitPolicy":{"projectsNamesScope":["none"]}}`, 404, "does not exist"},
+		{s.policyUUID(unlimitedPolicy), `{"qoSRateLimitPolicy":{"limitBw":{"readBWLimit":5}}}`, 400, "built-in"},
+	} {
+		status, body := update(c.path, c.body)
+		require.Equal(t, c.status, status, "%s: %s", c.body, body)
+		require.Contains(t, body, c.words)
+	}
+	_, after := s.policy("/"+uuid, admin)
+	require.Equal(t, p, after, "what is refused changes nothing")
+}
+
+func TestDeletePolicy(t *testing.T) {
+	s := newServer(t)
+	limits := &QoSRateLimitPolicy{PolicyVisibility: VisibilityGlobal}
+	free := s.newPolicy(Policy{Name: "free", QoSRateLimitPolicy: limits})
+	used := s.newPolicy(Policy{Name: "used", QoSRateLimitPolicy: limits})
+	standard := s.newPolicy(Policy{Name: "standard", QoSRateLimitPolicy: limits})
+	s.do(http.MethodPut, "/api/v2/projects/default", admin, `{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+standard+`"}]}`)
+	s.update(func(tx *store.Tx) error {
+		_, err := s.service.volumes.Create(tx, Volume{UUID: "v1", ProjectName: "default", Name: "v1", QosPolicyUUID: used}, statemachine.State(VolumeAvailable))
+		return err
+	})
+	s.do(http.MethodPost, "/api/v2/policies", admin, `{"name":"young"}`)
+	for _, c := range []struct {
+		path   string
+		status int
+		words  string
+	}{
+		{"none", 404, "does not exist"}, {"?name=none", 404, "does not exist"}, {"", 400, "policy is missing"},
+		{s.policyUUID(unlimitedPolicy), 400, "built-in"}, {"?name=" + unlimitedPolicy, 400, "built-in"},
+		{used, 400, "in use by a volume"}, {standard, 400, "in use by project default"}, {"?name=young", 400, "is Creating"},
+		{free, 200, "{}"}, {free, 404, "does not exist"},
+	} {
+		status, body := s.do(http.MethodDelete, "/api/v2/policies/"+c.path, admin, "")
+		require.Equal(t, c.status, status, "%s: %s", c.path, body)
+		require.Contains(t, body, c.words)
+	}
+	s.advance(time.Second)
+	status, body := s.do(http.MethodDelete, "/api/v2/policies/?name=young", admin, "")
+	require.Equal(t, 200, status, body)
+}
+
+func TestEffectivePolicy(t *testing.T) {
+	s := newServer(t, withKeys(t))
+	scoped := s.newPolicy(Policy{Name: "scoped", QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"acme"}}})
+	hidden := s.newPolicy(Policy{Name: "hidden", QoSRateLimitPolicy: &QoSRateLimitPolicy{}})
+	old := s.newPolicy(Policy{Name: "old", QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityGlobal}})
+	s.update(func(tx *store.Tx) error {
+		row, err := s.service.policies.Get(tx, old)
+		if err != nil {
+			return err
+		}
+		return s.service.policies.Fire(tx, &row, "deprecate")
+	})
+	s.do(http.MethodPut, "/api/v2/projects/default", admin, `{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+hidden+`"}]}`)
+	for _, c := range []struct {
+		project, uuid, name string
+		want                string // a name, or words of the refusal
+	}{
+		{"acme", "", "", unlimitedPolicy}, {"default", "", "", "hidden"},
+		{"acme", scoped, "", "scoped"}, {"acme", "", "scoped", "scoped"}, {"default", "", unlimitedPolicy, unlimitedPolicy},
+		{"default", scoped, "", "no QoS policy"}, {"default", "", "scoped", "no QoS policy"}, {"default", hidden, "", "no QoS policy"},
+		{"acme", "none", "", "no QoS policy"}, {"acme", "", "none", "no QoS policy"}, {"acme", old, "", "is Deprecated"},
+		{"none", "", "", "does not exist"},
+	} {
+		s.view(func(tx *store.Tx) error {
+			p, err := s.service.effectivePolicy(tx, c.project, c.uuid, c.name)
+			if err != nil {
+				require.ErrorContains(t, err, c.want, "%+v", c)
+				return nil
+			}
+			require.Equal(t, c.want, p.Name, "%+v", c)
+			return nil
+		})
+	}
+}

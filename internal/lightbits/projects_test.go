@@ -1,0 +1,231 @@
+package lightbits
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// policyUUID answers the UUID of the policy of that name.
+func (s *server) policyUUID(name string) string {
+	s.t.Helper()
+	var uuid string
+	s.view(func(tx *store.Tx) error {
+		row, err := s.service.policyByName(tx, name)
+		uuid = row.Body.UUID
+		return err
+	})
+	return uuid
+}
+
+// newPolicy makes a policy that is Active and answers its UUID.
+func (s *server) newPolicy(p Policy) string {
+	s.t.Helper()
+	s.update(func(tx *store.Tx) error { return s.service.seedPolicy(tx, p) })
+	return s.policyUUID(p.Name)
+}
+
+func TestCreateProject(t *testing.T) {
+	s := newServer(t)
+	other := s.newPolicy(Policy{Name: "gold", QoSRateLimitPolicy: &QoSRateLimitPolicy{}})
+	s.update(func(tx *store.Tx) error {
+		_, err := s.service.policies.Create(tx, Policy{UUID: someUUID, Name: "young"}, statemachine.State(PolicyCreating))
+		return err
+	})
+	status, body := s.do(http.MethodPost, "/api/v2/projects", admin, `{"name":"p1","description":"first"}`)
+	require.Equal(t, 200, status, body)
+	var p Project
+	require.NoError(t, json.Unmarshal([]byte(body), &p))
+	require.Len(t, p.UUID, 36)
+	require.Equal(t, Project{UUID: p.UUID, Name: "p1", Description: "first",
+		DefaultPolicies: []*DefaultPolicy{{PolicyTypeQosRateLimit, s.policyUUID(unlimitedPolicy)}}}, p)
+	_, got := s.do(http.MethodGet, "/api/v2/projects/p1", admin, "")
+	require.JSONEq(t, body, got)
+	_, got = s.do(http.MethodGet, "/api/v2/projects/?name=p1", admin, "")
+	require.JSONEq(t, body, got)
+
+	status, body = s.do(http.MethodPost, "/api/v2/projects", admin, `{"name":"p2","defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+other+`"}]}`)
+	require.Equal(t, 200, status, body)
+	require.Contains(t, body, `"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+other+`"}]`)
+
+	for _, c := range []struct {
+		body   string
+		status int
+		words  string
+	}{
+		{`{"name":"p1"}`, 409, "already exists"},
+		{``, 400, "name is missing"},
+		{`{"name":"P3"}`, 400, "illegal characters"},
+		{`{"name":"-p"}`, 400, "illegal characters"},
+		{`{"name":"p/3"}`, 400, "illegal characters"},
+		{`{"name":"` + strings.Repeat("a", 64) + `"}`, 400, "illegal characters"},
+		{`{"name":"` + strings.Repeat("a", 63) + `","description":"` + strings.Repeat("x", 256) + `"}`, 200, ""},
+		{`{"name":"p4","description":"` + strings.Repeat("x", 257) + `"}`, 400, "257 bytes; at most 256"},
+		{`{"name":"p4","defaultPolicies":[{"policyType":"qosRateLimit"}]}`, 400, "without policyUUID"},
+		{`{"name":"p4","defaultPolicies":[{"policyUUID":"` + other + `"}]}`, 400, "without policyType"},
+		{`{"name":"p4","defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"none"}]}`, 400, "does not exist"},
+		{`{"name":"p4","defaultPolicies":[{"policyType":"snapshot","policyUUID":"` + other + `"}]}`, 400, "does not exist"},
+		{`{"name":"p4","defaultPolicies":[{"policyType":"other","policyUUID":"x"}]}`, 400, "policyType"},
+		{`{"name":"p4","defaultPolicies":[null]}`, 400, ""},
+		{`{"name":"p4","defaultPolicies":[{"policyType":2,"policyUUID":"` + other + `"},{"policyType":2,"policyUUID":"` + other + `"}]}`, 400, "two default policies"},
+		{`{"name":"p4","defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"` + someUUID + `"}]}`, 400, "is Creating"},
+	} {
+		status, body := s.do(http.MethodPost, "/api/v2/projects", admin, c.body)
+		require.Equal(t, c.status, status, "%s: %s", c.body, body)
+		require.Contains(t, body, c.words)
+	}
+	status, _ = s.do(http.MethodGet, "/api/v2/projects/p4", admin, "")
+	require.Equal(t, 404, status)
+	status, _ = s.do(http.MethodGet, "/api/v2/projects/", admin, "")
+	require.Equal(t, 400, status)
+}
+
+func TestListProjects(t *testing.T) {
+	s := newServer(t, withKeys(t))
+	names := func(token string) []string {
+		status, body := s.do(http.MethodGet, "/api/v2/projects", token, "")
+		require.Equal(t, 200, status, body)
+		var answer listProjectsResponse
+		require.NoError(t, json.Unmarshal([]byte(body), &answer))
+		var names []string
+		for _, p := range answer.Projects {
+			names = append(names, p.Name)
+		}
+		return names
+	}
+	require.Equal(t, []string{"acme", "default", "system"}, names(admin))
+	require.Equal(t, []string{"acme", "default", "system"}, names(as(t, "system:viewer")))
+	require.Equal(t, []string{"acme"}, names(as(t, "acme:viewer")))
+	require.Nil(t, names(as(t, "gone:admin")))
+}
+
+func TestDeleteProject(t *testing.T) {
+	s := newServer(t, withKeys(t))
+	gold := s.newPolicy(Policy{Name: "gold", QoSRateLimitPolicy: &QoSRateLimitPolicy{
+		PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"default", "acme"}}})
+	remove := func(name string, header ...string) (int, string) {
+		return s.do(http.MethodDelete, "/api/v2/projects/"+name, admin, "", header...)
+	}
+	for name, want := range map[string]struct {
+		status int
+		words  string
+	}{"system": {400, "every cluster has it"}, "default": {400, "every cluster has it"}, "none": {404, "does not exist"}, "": {400, "missing"}} {
+		status, body := remove(name)
+		require.Equal(t, want.status, status, body)
+		require.Contains(t, body, want.words)
+	}
+	status, body := remove("acme", "If-Match: 2")
+	require.Equal(t, 412, status, body)
+	require.Contains(t, body, `"code":9`)
+
+	s.update(func(tx *store.Tx) error {
+		_, err := s.service.volumes.Create(tx, Volume{UUID: "v1", ProjectName: "acme", Name: "v1"}, statemachine.State(VolumeAvailable))
+		return err
+	})
+	status, body = remove("acme")
+	require.Equal(t, 400, status, body)
+	require.Contains(t, body, "it has volumes")
+	s.update(func(tx *store.Tx) error {
+		row, err := s.service.volumes.Find(tx, "v1")
+		if err != nil {
+			return err
+		}
+		_, err = s.service.snapshots.Create(tx, Snapshot{UUID: "s1", ProjectName: "acme", Name: "s1"}, statemachine.State(SnapshotAvailable))
+		if err != nil {
+			return err
+		}
+		return s.service.volumes.Remove(tx, &row)
+	})
+	status, body = remove("acme")
+	require.Equal(t, 400, status, body)
+	require.Contains(t, body, "it has snapshots")
+	s.update(func(tx *store.Tx) error {
+		row, err := s.service.snapshots.Find(tx, "s1")
+		if err != nil {
+			return err
+		}
+		return s.service.snapshots.Remove(tx, &row)
+	})
+
+	status, body = remove("acme", "If-Match: 1")
+	require.Equal(t, 200, status, body)
+	require.Equal(t, `{}`, body)
+	status, _ = s.do(http.MethodGet, "/api/v2/projects/acme", admin, "")
+	require.Equal(t, 404, status)
+
+	status, body = s.do(http.MethodPost, "/api/v2/projects", admin, `{"name":"acme"}`)
+	require.Equal(t, 200, status, body)
+	_, body = s.do(http.MethodGet, "/api/v2/projects/acme/credentials", admin, "")
+	require.Equal(t, `{}`, body, "the old project's credentials went with it")
+	_, body = s.do(http.MethodGet, "/api/v2/policies/"+gold, admin, "")
+	require.Contains(t, body, `"projectsNamesScope":["default"]`)
+}
+
+func TestUpdateProject(t *testing.T) {
+	s := newServer(t)
+	gold := s.newPolicy(Policy{Name: "gold", QoSRateLimitPolicy: &QoSRateLimitPolicy{}})
+	defaults := `{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"` + gold + `"}]}`
+	status, body := s.do(http.MethodPut, "/api/v2/projects/default", admin, defaults)
+	require.Equal(t, 200, status, body)
+	require.Equal(t, `{}`, body)
+	_, body = s.do(http.MethodGet, "/api/v2/projects/default", admin, "")
+	require.Contains(t, body, `"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+gold+`"}]`)
+	status, body = s.do(http.MethodDelete, "/api/v2/projects/default", admin, "", "If-Match: 1")
+	require.Equal(t, 412, status, "the update moved the ETag on: %s", body)
+
+	for path, c := range map[string]struct{ body, words string }{
+		"/api/v2/projects/default": {`{}`, "defaultPolicies is missing"},
+		"/api/v2/projects/none":    {defaults, "does not exist"},
+		"/api/v2/projects/":        {defaults, "projectName is missing"},
+		"/api/v2/projects/system":  {`{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"none"}]}`, "does not exist"},
+	} {
+		status, body := s.do(http.MethodPut, path, admin, c.body)
+		require.Equal(t, 400, status, body)
+		require.Contains(t, body, c.words)
+	}
+	status, body = s.do(http.MethodPut, "/api/v2/projects/", admin, `{"projectName":"system",`+defaults[1:])
+	require.Equal(t, 200, status, body)
+}
+
+func TestRoles(t *testing.T) {
+	s := newServer(t)
+	status, body := s.do(http.MethodGet, "/api/v2/projects/default/roles", admin, "")
+	require.Equal(t, 200, status, body)
+	var list listRolesResponse
+	require.NoError(t, json.Unmarshal([]byte(body), &list))
+	require.Len(t, list.Roles, 2)
+	require.Equal(t, "admin", list.Roles[0].Name)
+	require.Equal(t, "viewer", list.Roles[1].Name)
+	for _, r := range list.Roles {
+		require.Equal(t, "default", r.ProjectName)
+		var rules []rule
+		require.NoError(t, json.Unmarshal([]byte(r.RulesJSON), &rules))
+		require.Equal(t, r.Name == "admin", ruleFor(rules, can("volumes", "create")) != nil)
+		require.NotNil(t, ruleFor(rules, can("volumes", "list")))
+		require.Nil(t, ruleFor(rules, can("servers", "list")))
+		status, body := s.do(http.MethodGet, "/api/v2/projects/default/roles/"+r.Name, admin, "")
+		require.Equal(t, 200, status, body)
+		var got getRoleResponse
+		require.NoError(t, json.Unmarshal([]byte(body), &got))
+		require.Equal(t, r, got.Role)
+	}
+	_, body = s.do(http.MethodGet, "/api/v2/projects/system/roles/viewer", admin, "")
+	require.Contains(t, body, `{\"resources\":[\"volumes:*\"],\"actions\":[\"get\",\"list\"]}`)
+	require.NotContains(t, body, `\"create\"`)
+	_, body = s.do(http.MethodGet, "/api/v2/projects/system/roles/cluster-admin", admin, "")
+	require.Contains(t, body, `\"adminEndpoints\"`)
+
+	for path, want := range map[string]int{
+		"/api/v2/projects/default/roles/cluster-admin": 404, "/api/v2/projects/system/roles/admin": 404,
+		"/api/v2/projects/none/roles/admin": 404, "/api/v2/projects/none/roles": 400, "/api/v2/projects/default/roles/": 400,
+	} {
+		status, body := s.do(http.MethodGet, path, admin, "")
+		require.Equal(t, want, status, "%s: %s", path, body)
+	}
+}
