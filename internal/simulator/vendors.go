@@ -2,9 +2,19 @@ package simulator
 
 import (
 	"storagesim/internal/api"
+	"storagesim/internal/dms"
+	"storagesim/internal/lightbits"
+	"storagesim/internal/lucidity"
+	"storagesim/internal/lucidlink"
 )
 
 // vendors is the one place where a vendor is added to the program.
-func vendors(_ Config) []api.Vendor {
-	return nil
+func vendors(c Config) []api.Vendor {
+	lb := lightbits.New(lightbits.Options{Auth: lightbits.AuthMode(c.Auth)})
+	return []api.Vendor{
+		{Service: lb.API(), Machines: lb.Machines(), Minter: lb.MintToken},
+		{Service: dms.New().API()},
+		{Service: lucidlink.New().API()},
+		{Service: lucidity.New().API()},
+	}
 }

@@ -1,0 +1,298 @@
+package simulator_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/simulator"
+	"storagesim/internal/simulator/simtest"
+)
+
+const frozen = `{"mode":"frozen","now":"2026-06-01T00:00:00Z"}`
+
+func TestRestart_ContinuesPendingAndHeldTransitions(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	s.Must(200, http.MethodPut, "/_sim/clock", frozen)
+	pending := s.Must(200, http.MethodPost, "/lamps", `{"name":"pending"}`).Text(".id")
+	s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":"held"}`)
+	held := s.Must(200, http.MethodPost, "/lamps", `{"name":"held"}`).Text(".id")
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"299ms"}`)
+	s.Restart()
+	require.Equal(t, "Made", s.Must(200, http.MethodGet, "/lamps/"+pending, "").Text(".state"))
+	fired := s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1ms"}`)
+	require.Equal(t, pending, fired.Text(".fired[0].id"))
+	require.Nil(t, fired.Get(".fired[1]"))
+	s.Restart()
+	require.Equal(t, "Made", s.Must(200, http.MethodGet, "/lamps/"+held, "").Text(".state"))
+	require.Equal(t, "Lit", s.Must(200, http.MethodPost, "/_sim/resources/lamps.lamp/"+held+"/release", "").Text(".state"))
+}
+
+func TestRestart_RealClockCatchesUp(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":"1ms"}`)
+	id := s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`).Text(".id")
+	s.Restart()
+	until := `{"until":{"kind":"lamps.lamp","id":"` + id + `","state":"Lit"}}`
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", until)
+}
+
+func TestSameSeed_SameBytes(t *testing.T) {
+	run := func(seed uint64) string {
+		s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Seed = seed })
+		s.Must(200, http.MethodPut, "/_sim/clock", frozen)
+		a := s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`)
+		return a.Body + s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1h"}`).Body
+	}
+	require.Equal(t, run(1), run(1))
+	require.NotEqual(t, run(1), run(2))
+}
+
+func TestTLS_OwnCAOnBothProtocols(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.TLSListen = "127.0.0.1:0" })
+	ca := s.Must(200, http.MethodGet, "/_sim/ca.pem", "").Body
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM([]byte(ca)))
+	ask := func(h2 bool) *http.Response {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, Protocols: new(http.Protocols)}
+		transport.Protocols.SetHTTP2(h2)
+		transport.Protocols.SetHTTP1(!h2)
+		defer transport.CloseIdleConnections()
+		resp, err := (&http.Client{Transport: transport}).Get(s.TLSURL + "/lamps")
+		require.NoError(t, err)
+		resp.Body.Close()
+		require.Equal(t, 200, resp.StatusCode)
+		return resp
+	}
+	require.Equal(t, 2, ask(true).ProtoMajor)
+	leaf := ask(false).TLS.PeerCertificates[0]
+	for _, host := range []string{"localhost", "t1.localhost", "127.0.0.1", "::1"} {
+		require.NoError(t, leaf.VerifyHostname(host))
+	}
+	s.Restart()
+	require.Equal(t, ca, s.Must(200, http.MethodGet, "/_sim/ca.pem", "").Body)
+	require.Equal(t, leaf.SerialNumber, ask(false).TLS.PeerCertificates[0].SerialNumber)
+}
+
+func TestPlainHTTP2(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Get(s.URL + "/lamps")
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.Equal(t, 2, resp.ProtoMajor)
+}
+
+func TestTLS_FilesOfTheDataDirectory(t *testing.T) {
+	dir := t.TempDir()
+	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.TLSListen, c.Data = "127.0.0.1:0", dir })
+	s.Close()
+	info, err := os.Stat(filepath.Join(dir, "server.key"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "server.pem"), []byte("rust"), 0o600))
+	config := lampConfig(dir)
+	config.TLSListen = "127.0.0.1:0"
+	_, err = simulator.New(config)
+	require.ErrorContains(t, err, "server.pem and server.key")
+}
+
+func lampConfig(dir string) simulator.Config {
+	c := simulator.Default()
+	c.Listen, c.TLSListen, c.Data = "127.0.0.1:0", "", dir
+	simtest.Lamps(&c)
+	return c
+}
+
+func TestWorld_OwnListener(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	own := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t","listen":"127.0.0.1:0"}`).Text(".url")
+	require.NotEqual(t, s.URL, own)
+	require.Equal(t, "t", s.Must(200, http.MethodPost, own+"/lamps", `{"name":"here"}`).Header.Get("X-Sim-World"))
+	require.Equal(t, "[]", s.Must(200, http.MethodGet, "/lamps", "").Body)
+	require.Equal(t, "default", s.Must(200, http.MethodGet, own+"/lamps", "", "X-Sim-World", "default").Header.Get("X-Sim-World"))
+
+	s.Restart()
+	again := s.Must(200, http.MethodGet, "/_sim/worlds/t", "").Text(".url")
+	require.Contains(t, s.Must(200, http.MethodGet, again+"/lamps", "").Body, "here")
+	s.Close()
+	taken, err := net.Listen("tcp", strings.TrimPrefix(again, "http://"))
+	require.NoError(t, err)
+	defer taken.Close()
+	s.Open()
+	moved := s.Must(200, http.MethodGet, "/_sim/worlds/t", "").Text(".url")
+	require.NotEqual(t, again, moved)
+	require.Contains(t, s.Must(200, http.MethodGet, moved+"/lamps", "").Body, "here")
+
+	s.Must(200, http.MethodDelete, "/_sim/worlds/t", "")
+	_, err = net.Dial("tcp", strings.TrimPrefix(moved, "http://"))
+	require.Error(t, err)
+}
+
+// The end of a world's life is seen on its own port: a connection that waits there is closed.
+func TestWorld_TimeToLive(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t","ttl":"200ms","listen":"127.0.0.1:0"}`)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(made.Text(".url"), "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Read(make([]byte, 1))
+	require.Error(t, err)
+	s.Must(404, http.MethodGet, "/_sim/worlds/t", "")
+
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"u","ttl":"1ns"}`)
+	s.Restart()
+	s.Must(404, http.MethodGet, "/_sim/worlds/u", "")
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"v","ttl":"1h"}`)
+	s.Restart()
+	s.Must(200, http.MethodGet, "/_sim/worlds/v", "")
+}
+
+// readAll is what a server says on a connection until it closes it.
+func readAll(t *testing.T, s *simtest.Server, request string) string {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, request)
+	require.NoError(t, err)
+	text, _ := io.ReadAll(conn)
+	return string(text)
+}
+
+func TestLimits(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	s.Must(200, http.MethodGet, "/lamps", "", "X-Long", strings.Repeat("a", 60<<10))
+	s.Must(431, http.MethodGet, "/lamps", "", "X-Long", strings.Repeat("a", 70<<10))
+
+	quick := simtest.New(t, simtest.Lamps, func(c *simulator.Config) {
+		c.Limits.ReadHeaderTimeout, c.Limits.ReadTimeout, c.Limits.IdleTimeout = 10*time.Millisecond, 20*time.Millisecond, 10*time.Millisecond
+	})
+	require.Empty(t, readAll(t, quick, "GET /lamps HTTP/1.1\r\nHost: x\r\n"), "a header that does not end")
+	require.Contains(t, readAll(t, quick, "POST /lamps HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"), "400", "a body that does not end")
+	require.Contains(t, readAll(t, quick, "GET /lamps HTTP/1.1\r\nHost: x\r\n\r\n"), "200", "an idle connection")
+}
+
+func TestJournal_IsBounded(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Limits.JournalCount = 2 })
+	for range 3 {
+		s.Must(200, http.MethodGet, "/lamps", "")
+	}
+	require.Equal(t, "1", s.Must(200, http.MethodGet, "/_sim/requests", "").Text(".dropped"))
+}
+
+func TestFixture(t *testing.T) {
+	dir := t.TempDir()
+	write := func(text string) string {
+		file := filepath.Join(dir, "hall.yaml")
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		return file
+	}
+	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Fixture = write("lamps:\n  lamps:\n    - name: first\n") })
+	require.Equal(t, "first", s.Must(200, http.MethodGet, "/lamps", "").Text(".[0].name"))
+	thing := s.Must(200, http.MethodGet, "/_sim/resources", "")
+	require.Equal(t, "2026-01-01T00:00:00Z", thing.Text(".resources[0].since"))
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t","from":"small"}`)
+	require.Equal(t, "[]", s.In("t").Must(200, http.MethodGet, "/lamps", "").Body)
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"u","from":"hall"}`)
+
+	for text, words := range map[string]string{
+		"lamps:\n  lamps:\n    - name: a\n    - nmae: b\n": "line 4: lamps.lamps[1].nmae: is not known; valid: name",
+		"lamps: {}\nlights: {}\n":                          "line 2: lights: is no vendor that takes a section; valid: lamps",
+		"lamps: {\n":                                       "line 1",
+		"lamps: 3\n":                                       "line 1: lamps: must be",
+		"lamps: {}\nlamps: {}\n":                           "line 2",
+	} {
+		data := filepath.Join(dir, "data")
+		config := lampConfig(data)
+		config.Fixture = write(text)
+		_, err := simulator.New(config)
+		require.ErrorContains(t, err, words)
+		require.NotContains(t, err.Error(), "\n")
+		require.NoDirExists(t, data, text)
+	}
+	config := lampConfig(dir)
+	config.Fixture = "smal"
+	_, err := simulator.New(config)
+	require.ErrorContains(t, err, "small")
+}
+
+func TestData_Refusals(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Data = t.TempDir() })
+	made := s.Must(201, http.MethodPost, "/_sim/worlds", "").Text(".name")
+	s.Restart()
+	s.Must(200, http.MethodGet, "/_sim/worlds/"+made, "")
+
+	dir := t.TempDir()
+	first, err := simulator.New(lampConfig(dir))
+	require.NoError(t, err)
+	_, err = simulator.New(lampConfig(dir))
+	require.ErrorContains(t, err, "another process has the file open")
+	require.NoError(t, first.Close(t.Context()))
+
+	file := filepath.Join(dir, "simulator.db")
+	require.NoError(t, os.WriteFile(file, []byte(strings.Repeat("rust", 10_000)), 0o600))
+	_, err = simulator.New(lampConfig(dir))
+	require.ErrorContains(t, err, "damaged")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Len(t, text, 40_000)
+}
+
+func TestOpen_BindErrorsComeBack(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	config := lampConfig(t.TempDir())
+	config.Listen = taken.Addr().String()
+	s, err := simulator.New(config)
+	require.NoError(t, err)
+	require.ErrorContains(t, s.Open(), taken.Addr().String())
+	require.NoError(t, s.Close(t.Context()))
+}
+
+// A request that has begun is answered although the simulator closes meanwhile.
+func TestClose_LetsRequestsFinish(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	body := `{"name":"late"}`
+	fmt.Fprintf(conn, "POST /lamps HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", len(body))
+	answer := bufio.NewReader(conn)
+	line, err := answer.ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "100 Continue", "the handler reads the body now")
+	_, err = answer.ReadString('\n')
+	require.NoError(t, err)
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		s.Close()
+	}()
+	_, err = io.WriteString(conn, body)
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(answer, nil)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, 200, resp.StatusCode)
+	var made struct{ Name string }
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&made))
+	require.Equal(t, "late", made.Name)
+	<-closed
+	s.Open()
+	require.Contains(t, s.Must(200, http.MethodGet, "/lamps", "").Body, "late")
+}
