@@ -36,7 +36,7 @@ test: ## every Go test with the race detector
 
 .PHONY: scenarios
 scenarios: ## the scenario scripts only, in all vendors
-	$(GO) test -run Scenario ./...
+	$(GO) test -run Scenarios ./...
 
 ### Quality
 

@@ -42,7 +42,8 @@ const ScriptClock = "2026-06-01T00:00:00Z"
 // The first line is a request, `control METHOD path` (the same, under /_sim), `advance D`, `advance next` or `restart`.
 // `? paths` shows only these parts of the answer. `$name = .path` keeps a part of the last answer, and ${name} stands
 // for it from then on. Below ---- is what must be answered: the status and the body, indented. With -update the answers
-// of the straight run are written there.
+// of the straight run are written there. Requests carry an opaque token unless the script says `header Authorization:`
+// otherwise; an empty value takes a header away.
 func RunScripts(t *testing.T, dir string, opts ...Option) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.txt"))
@@ -77,6 +78,7 @@ type script struct {
 // runScript answers the script as it would have to be for this run to be right.
 func runScript(t *testing.T, text string, interrupted bool, opts []Option) string {
 	s := &script{Server: New(t, opts...), vars: map[string]string{}}
+	s.Header.Set("Authorization", "Bearer script")
 	s.Must(http.StatusOK, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"`+ScriptClock+`"}`)
 	var out strings.Builder
 	for i, block := range strings.Split(strings.TrimRight(text, "\n"), "\n\n") {

@@ -113,6 +113,9 @@ func (s *Server) Do(method, path, body string, header ...string) Answer {
 	req.Header = s.Header.Clone()
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
+		if header[i+1] == "" {
+			req.Header.Del(header[i])
+		}
 		if header[i] == "Host" {
 			req.Host = header[i+1]
 		}
