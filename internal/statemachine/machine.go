@@ -80,7 +80,7 @@ type Machine[B any] struct {
 // idIndex is the index that finds a row by its ID where that is not its key.
 const idIndex = "id"
 
-// Define completes a machine: it makes the table, named by the kind's last word.
+// Define completes a machine: it makes the table, named by the kind in lower case.
 func Define[B any](m Machine[B]) *Machine[B] {
 	indexes := m.Indexes
 	if m.ID != nil && m.Locate == nil {
@@ -89,7 +89,7 @@ func Define[B any](m Machine[B]) *Machine[B] {
 			Keys: func(r *Row[B]) []string { return []string{m.ID(&r.Body)} },
 		})
 	}
-	m.table = store.NewTable(m.Kind, func(r *Row[B]) string { return m.Key(&r.Body) }, rowCodec[B](m.Zero), indexes...)
+	m.table = store.NewTable(strings.ToLower(m.Kind), func(r *Row[B]) string { return m.Key(&r.Body) }, rowCodec[B](m.Zero), indexes...)
 	return &m
 }
 
