@@ -1,0 +1,326 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain lets the test's own binary be the program, so that it can be sent signals.
+func TestMain(m *testing.M) {
+	if os.Getenv("STORAGESIM_BE_THE_PROGRAM") != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+func env(pairs ...string) func(string) string {
+	return func(name string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1]
+			}
+		}
+		return ""
+	}
+}
+
+// running is the program in this process.
+type running struct {
+	ready
+	t      *testing.T
+	stop   context.CancelFunc
+	code   chan int
+	stderr *safeBuffer
+}
+
+// safeBuffer is a buffer that one goroutine writes while another reads.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// start runs serve on free ports until the test ends.
+func start(t *testing.T, getenv func(string) string, args ...string) *running {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	r := &running{t: t, stop: stop, code: make(chan int, 1), stderr: &safeBuffer{}}
+	out, in := io.Pipe()
+	go func() {
+		r.code <- run(ctx, append([]string{"serve", "--listen=127.0.0.1:0", "--tls-listen=none"}, args...), getenv, in, r.stderr)
+		in.Close()
+	}()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err, r.stderr)
+	go io.Copy(io.Discard, out)
+	require.NoError(t, json.Unmarshal([]byte(line), &r.ready))
+	t.Cleanup(r.end)
+	return r
+}
+
+// end stops the program, which must be content.
+func (r *running) end() {
+	r.t.Helper()
+	if r.code == nil {
+		return
+	}
+	r.stop()
+	require.Equal(r.t, exitGood, <-r.code, r.stderr)
+	r.code = nil
+}
+
+func (r *running) ask(method, path, body string, header ...string) (int, string) {
+	r.t.Helper()
+	return ask2(r.t, r.HTTP, method, path, body, header...)
+}
+
+func ask2(t *testing.T, base, method, path, body string, header ...string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequest(method, base+path, strings.NewReader(body))
+	require.NoError(t, err)
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, string(text)
+}
+
+func TestFlags_EachChangesSomething(t *testing.T) {
+	t.Run("listen and tls-listen", func(t *testing.T) {
+		r := start(t, env())
+		require.Empty(t, r.HTTPS)
+		require.Equal(t, os.Getpid(), r.PID)
+		require.NotEmpty(t, start(t, env(), "--tls-listen=127.0.0.1:0").HTTPS)
+		require.Contains(t, start(t, env(), "--listen=0.0.0.0:0").HTTP, "http://127.0.0.1:")
+	})
+	t.Run("data", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "made")
+		start(t, env(), "--data", dir).end()
+		require.FileExists(t, filepath.Join(dir, "simulator.db"))
+		temporary := t.TempDir()
+		t.Setenv("TMPDIR", temporary)
+		start(t, env()).end()
+		left, err := os.ReadDir(temporary)
+		require.NoError(t, err)
+		require.Empty(t, left)
+	})
+	t.Run("seed", func(t *testing.T) {
+		_, text := start(t, env(), "--seed=77").ask(http.MethodGet, "/_sim/worlds", "")
+		require.Contains(t, text, `"seed":77`)
+	})
+	t.Run("fixture", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "empty.yaml")
+		require.NoError(t, os.WriteFile(file, []byte("{}\n"), 0o600))
+		_, text := start(t, env(), "--fixture", file).ask(http.MethodGet, "/_sim/worlds", "")
+		require.Contains(t, text, `"from":"empty"`)
+	})
+	t.Run("auth", func(t *testing.T) {
+		strict, _ := start(t, env(), "--auth=strict").ask(http.MethodGet, "/api/v2/projects", "")
+		off, _ := start(t, env(), "--auth=off").ask(http.MethodGet, "/api/v2/projects", "")
+		require.Equal(t, http.StatusUnauthorized, strict)
+		require.NotEqual(t, http.StatusUnauthorized, off)
+	})
+	t.Run("delays", func(t *testing.T) {
+		_, fast := start(t, env()).ask(http.MethodGet, "/_sim/delays", "")
+		_, realistic := start(t, env(), "--delays=realistic").ask(http.MethodGet, "/_sim/delays", "")
+		require.NotEqual(t, fast, realistic)
+	})
+	t.Run("admin-token", func(t *testing.T) {
+		status, _ := start(t, env(), "--admin-token=hush").ask(http.MethodPost, "/_sim/worlds", "")
+		require.Equal(t, http.StatusUnauthorized, status)
+	})
+	t.Run("max-worlds", func(t *testing.T) {
+		status, _ := start(t, env(), "--max-worlds=1").ask(http.MethodPost, "/_sim/worlds", "")
+		require.Equal(t, http.StatusTooManyRequests, status)
+	})
+	t.Run("log-level and log-format", func(t *testing.T) {
+		r := start(t, env(), "--log-level=debug", "--log-format=json")
+		r.ask(http.MethodGet, "/_sim/health", "")
+		r.end()
+		require.Contains(t, r.stderr.String(), `{"level":"debug","op":"control.GetHealth"`)
+		quiet := start(t, env(), "--log-level=disabled")
+		quiet.end()
+		require.Empty(t, quiet.stderr.String())
+	})
+}
+
+func TestEnvironment_FlagWins(t *testing.T) {
+	getenv := env("SIM_SEED", "5", "SIM_MAX_WORLDS", "1")
+	_, text := start(t, getenv).ask(http.MethodGet, "/_sim/worlds", "")
+	require.Contains(t, text, `"seed":5`)
+	_, text = start(t, getenv, "--seed", "6").ask(http.MethodGet, "/_sim/worlds", "")
+	require.Contains(t, text, `"seed":6`)
+	for _, o := range serveOptions {
+		require.Contains(t, help(), o.variable())
+	}
+}
+
+func TestUsage_WrongValuesAreNamed(t *testing.T) {
+	for _, c := range []struct {
+		args  []string
+		env   []string
+		words string
+	}{
+		{args: []string{"--delays=slow"}, words: "instant, fast or realistic"},
+		{args: []string{"--auth=maybe"}, words: "lenient, strict or off"},
+		{args: []string{"--sync=never"}, words: "os or disk"},
+		{args: []string{"--seed=-1"}, words: "whole number"},
+		{args: []string{"--listen=8080"}, words: "host:port"},
+		{args: []string{"--tls-listen=localhost:70000"}, words: "host:port"},
+		{args: []string{"--log-level=loud"}, words: "trace, debug"},
+		{args: []string{"--log-format=xml"}, words: "console or json"},
+		{args: []string{"--max-worlds=0"}, words: "above zero"},
+		{args: []string{"--fixture="}, words: "a name or a file"},
+		{args: []string{"--sed=1"}, words: "--seed"},
+		{args: []string{"serve", "now"}, words: `"now"`},
+		{args: []string{"server"}, words: "serve, healthcheck"},
+		{args: []string{"wait", "--timeout=1"}, words: "duration"},
+		{env: []string{"SIM_DELAYS", "slow"}, words: "SIM_DELAYS"},
+	} {
+		var stderr bytes.Buffer
+		require.Equal(t, exitUsage, run(t.Context(), c.args, env(c.env...), io.Discard, &stderr), c.args)
+		require.Contains(t, stderr.String(), c.words)
+		require.Equal(t, 1, strings.Count(stderr.String(), "\n"))
+	}
+}
+
+func TestSubcommands(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, exitGood, run(t.Context(), []string{"version"}, env(), &stdout, &stderr))
+	require.Equal(t, "dev\n", stdout.String())
+	require.Equal(t, exitGood, run(t.Context(), []string{"help"}, env(), &stdout, &stderr))
+	require.Contains(t, stdout.String(), "--admin-token")
+
+	r := start(t, env())
+	address := strings.TrimPrefix(r.HTTP, "http://")
+	_, port, _ := strings.Cut(address, ":")
+	for _, args := range [][]string{{"healthcheck", "--url", r.HTTP}, {"healthcheck", "--listen", address}, {"wait", "--url", r.HTTP + "/"}} {
+		require.Equal(t, exitGood, run(t.Context(), args, env(), &stdout, &stderr), stderr.String())
+	}
+	require.Equal(t, exitGood, run(t.Context(), []string{"healthcheck"}, env("SIM_LISTEN", "0.0.0.0:"+port), &stdout, &stderr))
+	r.end()
+	require.Equal(t, exitError, run(t.Context(), []string{"healthcheck", "--url", r.HTTP}, env(), &stdout, &stderr))
+	require.Equal(t, exitError, run(t.Context(), []string{"wait", "--url", r.HTTP, "--timeout=1ms"}, env(), &stdout, &stderr))
+	require.Contains(t, stderr.String(), "not ready after 1ms")
+}
+
+// process is the program in a process of its own.
+type process struct {
+	ready
+	cmd    *exec.Cmd
+	stderr bytes.Buffer
+}
+
+func spawn(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(os.Args[0], append([]string{"--listen=127.0.0.1:0", "--tls-listen=none"}, args...)...)}
+	p.cmd.Env = append(os.Environ(), "STORAGESIM_BE_THE_PROGRAM=yes")
+	p.cmd.Stderr = &p.stderr
+	stdout, err := p.cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err, p.stderr.String())
+	require.NoError(t, json.Unmarshal([]byte(line), &p.ready))
+	return p
+}
+
+func TestProcess_StopsOnSIGTERM(t *testing.T) {
+	p := spawn(t)
+	status, _ := ask2(t, p.HTTP, http.MethodGet, "/_sim/health", "")
+	require.Equal(t, 200, status)
+	began := time.Now()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, p.cmd.Wait(), p.stderr.String())
+	require.Less(t, time.Since(began), 2*time.Second)
+}
+
+func TestProcess_SecondOneOnTheSameData(t *testing.T) {
+	dir := t.TempDir()
+	spawn(t, "--data", dir)
+	var stderr bytes.Buffer
+	require.Equal(t, exitError, run(t.Context(), []string{"--listen=127.0.0.1:0", "--tls-listen=none", "--data", dir}, env(), io.Discard, &stderr))
+	require.Contains(t, stderr.String(), "another process has the file open")
+	require.Equal(t, 1, strings.Count(stderr.String(), "\n"))
+}
+
+// What was acknowledged is there after kill -9, under either kind of sync.
+func TestProcess_KillLosesNothing(t *testing.T) {
+	for _, sync := range []string{"os", "disk"} {
+		t.Run(sync, func(t *testing.T) {
+			dir := t.TempDir()
+			acknowledged := 0
+			for range 3 {
+				p := spawn(t, "--data", dir, "--sync", sync)
+				_, text := ask2(t, p.HTTP, http.MethodGet, "/_sim/checkpoints", "")
+				require.Equal(t, acknowledged, strings.Count(text, "mark-"))
+				acknowledged += mark(t, p, acknowledged)
+				require.NoError(t, p.cmd.Process.Kill())
+				_ = p.cmd.Wait()
+			}
+		})
+	}
+}
+
+// mark makes checkpoints from several clients at once.
+func mark(t *testing.T, p *process, from int) int {
+	const clients, each = 4, 5
+	var wg sync.WaitGroup
+	for c := range clients {
+		wg.Go(func() {
+			for i := range each {
+				req, err := http.NewRequest(http.MethodPut, p.HTTP+"/_sim/checkpoints/mark-"+strconv.Itoa(from+c*each+i), nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				resp.Body.Close()
+				if resp.StatusCode != http.StatusOK {
+					t.Error(fmt.Errorf("checkpoint answered %s", resp.Status))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return clients * each
+}
