@@ -25,7 +25,7 @@ func (s *Service) clusterOperations() []api.Operation {
 type clusterRow struct {
 	UUID, Name             string
 	MinAllowed, MaxAllowed string // versions
-	MaxReplicas, Supported uint32
+	MaxReplicas            uint32
 	Changes                uint64 // counts what was changed of it, from 1: the ETag
 	InBandAuth, Federated  bool
 }
@@ -36,13 +36,13 @@ const clusterKey = "cluster"
 var clusterTable = store.NewTable("lightbits.cluster", func(*clusterRow) string { return clusterKey }, store.Codec[clusterRow]{
 	Append: func(dst []byte, c *clusterRow) ([]byte, error) {
 		dst = appendTexts(dst, c.UUID, c.Name, c.MinAllowed, c.MaxAllowed)
-		dst = binary.AppendUvarint(binary.AppendUvarint(dst, uint64(c.MaxReplicas)), uint64(c.Supported))
+		dst = binary.AppendUvarint(dst, uint64(c.MaxReplicas))
 		return append(binary.AppendUvarint(dst, c.Changes), flagBits(c.InBandAuth, c.Federated)), nil
 	},
 	Decode: func(src []byte, c *clusterRow) error {
 		r := compactReader{src: src}
 		c.UUID, c.Name, c.MinAllowed, c.MaxAllowed = r.text(), r.text(), r.text(), r.text()
-		c.MaxReplicas, c.Supported, c.Changes = uint32(r.number()), uint32(r.number()), r.number()
+		c.MaxReplicas, c.Changes = uint32(r.number()), r.number()
 		bits := r.byte()
 		c.InBandAuth, c.Federated = bits&1 != 0, bits&2 != 0
 		return r.end()

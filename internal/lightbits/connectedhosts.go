@@ -1,16 +1,121 @@
 package lightbits
 
 import (
+	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
 )
 
 func (s *Service) connectedHostOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListHosts", Method: http.MethodGet, Path: "/api/v2/connectedHosts",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("hosts", "list")},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("hosts", "list"), Endpoint: api.Handle(s.listHosts)},
 		{Name: "GetHost", Method: http.MethodGet, Path: "/api/v2/connectedHosts/{hostNQN}",
-			Statuses: []int{200, 401, 403, 404, 500}, Needs: can("hosts", "get")},
+			Statuses: []int{200, 401, 403, 404, 500}, Needs: can("hosts", "get"), Endpoint: api.Handle(s.getHost)},
 	}
+}
+
+// ConnectedHost is a host with at least one volume connected, as the API answers it. Hosts come and go by the actions
+// connect-host and disconnect-host.
+type ConnectedHost struct {
+	HostNQN     string   `json:"hostNQN"`
+	IPAddress   string   `json:"iPAddress"`
+	Hostname    string   `json:"hostname"`
+	VolumeUUIDs []string `json:"volumeUUIDs"`
+}
+
+// hostsByVolume is the index of hosts by the volumes they are connected to.
+const hostsByVolume = "volume"
+
+var hostTable = store.NewTable("lightbits.host", func(h *ConnectedHost) string { return h.HostNQN }, store.JSON[ConnectedHost](),
+	store.Index[ConnectedHost]{Name: hostsByVolume, Keys: func(h *ConnectedHost) []string { return h.VolumeUUIDs }})
+
+type listHostsRequest struct {
+	HostNQN    string `json:"hostNQN"`
+	VolumeUUID string `json:"volumeUUID"`
+}
+
+type listHostsAnswer struct {
+	ConnectedHosts []*ConnectedHost `json:"connectedHosts"`
+}
+
+// listHosts answers, by NQN, all hosts or those connected to a volume; an unknown volume is NotFound. The filter
+// hostNQN is ignored, as its page says (seeds/002 "Get a list of connected hosts").
+func (s *Service) listHosts(tx *store.Tx, _ *api.Request, q *listHostsRequest) (listHostsAnswer, error) {
+	var answer listHostsAnswer
+	rows := hostTable.All(tx, "", "")
+	if q.VolumeUUID != "" {
+		if _, err := s.volumes.Find(tx, q.VolumeUUID); errors.Is(err, store.ErrNotFound) {
+			return answer, refusal.New(refusal.NotFound, "volume UUID %q is not found", q.VolumeUUID)
+		} else if err != nil {
+			return answer, err
+		}
+		rows = hostTable.By(tx, hostsByVolume, q.VolumeUUID)
+	}
+	for _, h := range rows {
+		if s.dropGone(tx, &h) {
+			answer.ConnectedHosts = append(answer.ConnectedHosts, &h)
+		}
+	}
+	return answer, nil
+}
+
+type getHostRequest struct {
+	HostNQN string `json:"hostNQN"`
+}
+
+// getHost: seeds/002 "Get connected host information".
+func (s *Service) getHost(tx *store.Tx, _ *api.Request, q *getHostRequest) (ConnectedHost, error) {
+	h, err := hostTable.Get(tx, q.HostNQN)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !s.dropGone(tx, &h) {
+		return ConnectedHost{}, refusal.New(refusal.NotFound, "host NQN %q is not found", q.HostNQN)
+	}
+	return h, err
+}
+
+// dropGone leaves volumes out that were deleted under the host, and says whether the host still has one.
+func (s *Service) dropGone(tx *store.Tx, h *ConnectedHost) bool {
+	h.VolumeUUIDs = slices.DeleteFunc(h.VolumeUUIDs, func(id string) bool {
+		_, err := s.volumes.Find(tx, id)
+		return err != nil
+	})
+	return len(h.VolumeUUIDs) > 0
+}
+
+// connectVolume makes a host known, or one more volume of a known one.
+func connectVolume(tx *store.Tx, nqn, ip, volumeUUID string) error {
+	h, err := hostTable.Get(tx, nqn)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	h.HostNQN, h.Hostname = nqn, nqn[strings.LastIndexByte(nqn, ':')+1:]
+	if ip != "" {
+		h.IPAddress = ip
+	}
+	if !slices.Contains(h.VolumeUUIDs, volumeUUID) {
+		h.VolumeUUIDs = append(h.VolumeUUIDs, volumeUUID)
+		slices.Sort(h.VolumeUUIDs)
+	}
+	return hostTable.Put(tx, &h)
+}
+
+// disconnectVolume takes a volume from a host; a host without volumes is forgotten. NotFound where it is not connected.
+func disconnectVolume(tx *store.Tx, nqn, volumeUUID string) error {
+	h, err := hostTable.Get(tx, nqn)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if !slices.Contains(h.VolumeUUIDs, volumeUUID) {
+		return refusal.New(refusal.NotFound, "host %s is not connected to volume %s", nqn, volumeUUID)
+	}
+	h.VolumeUUIDs = slices.DeleteFunc(h.VolumeUUIDs, func(id string) bool { return id == volumeUUID })
+	if len(h.VolumeUUIDs) == 0 {
+		return hostTable.Delete(tx, nqn)
+	}
+	return hostTable.Put(tx, &h)
 }

@@ -1,12 +1,14 @@
 package lightbits
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/google/uuid"
 
 	"storagesim/internal/lightbits/physics"
+	"storagesim/internal/refusal"
 	"storagesim/internal/store"
 )
 
@@ -66,13 +68,13 @@ var labelKeyNames = map[string]int32{"Unknown": 0, "FD": 1, "PrimaryFD": 2, "Clu
 func (LabelKey) EnumNumbers() map[string]int32 { return labelKeyNames }
 
 // place chooses the nodes of a new volume of that size in bytes, the primary one first. *physics.TooFewError where
-// nodes are missing, *physics.RestrictionError where the restrictions cannot be taken (facts/lightbits.md 4.1
-// "placement"). It promises nothing: charge does.
+// nodes are missing; InvalidArgument for restrictions that cannot be taken (facts/lightbits.md 4.1 "placement"). It
+// promises nothing: charge does.
 func (s *Service) place(tx *store.Tx, size uint64, replicas uint32, restrictions []*LabelMatchExpression) (nodeUUIDs []string, err error) {
 	limits := physics.Restrictions{}
 	if len(restrictions) > 0 {
 		if limits, err = s.restrictions(tx, restrictions); err != nil {
-			return nil, err
+			return nil, refusedRestrictions(err)
 		}
 	}
 	var nodes []physics.Node
@@ -85,7 +87,16 @@ func (s *Service) place(tx *store.Tx, size uint64, replicas uint32, restrictions
 			Room: physics.SpaceOf(u.Disks, u.Usage).TotalLogical, Used: uint64(u.Provisioned), Primary: u.Primaries,
 		})
 	}
-	return physics.Place(nodes, int(replicas), size, limits)
+	nodeUUIDs, err = physics.Place(nodes, int(replicas), size, limits)
+	return nodeUUIDs, refusedRestrictions(err)
+}
+
+func refusedRestrictions(err error) error {
+	var wrong *physics.RestrictionError
+	if errors.As(err, &wrong) {
+		return refusal.New(refusal.InvalidArgument, "%s", wrong.Error())
+	}
+	return err
 }
 
 // restrictions reads them in the terms of physics. Neither way of rebalancing may be switched on, since it would move

@@ -1,0 +1,348 @@
+package lightbits
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"storagesim/internal/api"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// worldSeed is the section lightbits of a fixture. Without it a world has the clusters east and west, each with all
+// defaults.
+type worldSeed struct {
+	Clusters *[]clusterSeed `json:"clusters"`
+}
+
+// clusterSeed describes a cluster. Everything but its name has a default.
+type clusterSeed struct {
+	Name              string          `json:"name"`
+	UUID              string          `json:"uuid"`
+	Version           string          `json:"version"`
+	MinAllowedVersion string          `json:"minAllowedVersion"`
+	MaxAllowedVersion string          `json:"maxAllowedVersion"`
+	MaxReplicas       *uint32         `json:"maxReplicas"`
+	Servers           json.RawMessage `json:"servers"`        // a count, or a list of serverSeed
+	NodesPerServer    *int            `json:"nodesPerServer"` // 1 or 2
+	DevicesPerNode    *int            `json:"devicesPerNode"`
+	DeviceSize        string          `json:"deviceSize"`
+	DeviceModel       string          `json:"deviceModel"`
+	Projects          []projectSeed   `json:"projects"` // besides system and default
+	Policies          []Policy        `json:"policies"` // besides no-limit-policy
+	FeatureFlags      map[string]bool `json:"featureFlags"`
+	Volumes           json.RawMessage `json:"volumes"` // a volumeSeed, or a list of them
+
+	// What the members above say, checked and with defaults.
+	servers []serverSeed
+	volumes []volumeSeed
+	device  deviceSeed
+}
+
+// serverSeed describes a server; its name is server00 and so on unless it says another one.
+type serverSeed struct {
+	Name    string     `json:"name"`
+	UUID    string     `json:"uuid"`
+	Version string     `json:"version"`
+	IP      string     `json:"ip"`
+	Nodes   []nodeSeed `json:"nodes"`
+}
+
+// nodeSeed describes a node; its name is the server's, a dash and its number.
+type nodeSeed struct {
+	UUID           string    `json:"uuid"`
+	State          NodeState `json:"state"` // Active, Inactive or Unattached
+	FailureDomains []string  `json:"failureDomains"`
+	Devices        *int      `json:"devices"`
+}
+
+type deviceSeed struct {
+	size  uint64
+	model string
+}
+
+type projectSeed struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+}
+
+// volumeSeed describes one volume by its name, or count volumes by the prefix of theirs: vol-00000 and so on.
+type volumeSeed struct {
+	Name         string   `json:"name"`
+	NamePrefix   string   `json:"namePrefix"`
+	Count        *int     `json:"count"`
+	Project      string   `json:"project"`
+	Size         string   `json:"size"`
+	ReplicaCount *uint32  `json:"replicaCount"`
+	Compression  string   `json:"compression"`
+	ACL          []string `json:"acl"`
+	IPAcl        []string `json:"IPAcl"`
+	Labels       []*Label `json:"labels"`
+}
+
+const (
+	defaultVersion    = "3.15.1"
+	defaultMinVersion = "3.12.1"
+	defaultMaxVersion = "3.16.1"
+	defaultServers    = 3
+	defaultDevices    = 8
+	defaultDeviceSize = "3.84TB"
+	defaultModel      = "SIM NVMe SSD 3.84TB"
+	maxClusters       = 250
+	maxServers        = 240
+	maxDevicesPerNode = 24
+	maxSeededVolumes  = 1_000_000
+)
+
+var clusterNameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// Seed fills a world from the section lightbits of a fixture. The first cluster is the one a request means that names
+// none. What is wrong is an *api.InputError with the path inside the section; everything that can be checked is before
+// anything is written. Names, UUIDs and serials that the section leaves open come from the world's seed.
+func (s *Service) Seed(tx *store.Tx, section []byte) error {
+	var w worldSeed
+	if err := api.DecodeStrict(section, &w); err != nil {
+		return err
+	}
+	if w.Clusters == nil {
+		w.Clusters = &[]clusterSeed{{Name: "east"}, {Name: "west"}}
+	}
+	clusters := *w.Clusters
+	if len(clusters) > maxClusters {
+		return inputError("clusters", "%d are more than the %d that have addresses", len(clusters), maxClusters)
+	}
+	seen := map[string]bool{}
+	for i := range clusters {
+		at := fmt.Sprintf("clusters[%d]", i)
+		if err := clusters[i].check(); err != nil {
+			return below(at, err)
+		}
+		if seen[clusters[i].Name] {
+			return below(at, inputError("name", "another cluster is called %q", clusters[i].Name))
+		}
+		seen[clusters[i].Name] = true
+	}
+	for i := range clusters {
+		if err := statemachine.AddPartition(tx, clusters[i].Name); err != nil {
+			return err
+		}
+		if err := s.fillCluster(tx.In(clusters[i].Name), &clusters[i], i+1); err != nil {
+			return below(fmt.Sprintf("clusters[%d]", i), err)
+		}
+	}
+	return nil
+}
+
+func inputError(path, format string, args ...any) *api.InputError {
+	return &api.InputError{Path: path, Detail: fmt.Sprintf(format, args...)}
+}
+
+// below puts where a part lies before the path of what is wrong in it.
+func below(at string, err error) error {
+	var input *api.InputError
+	if !errors.As(err, &input) {
+		return err
+	}
+	inside := *input
+	inside.Path = strings.TrimSuffix(at+"."+input.Path, ".")
+	if strings.HasPrefix(input.Path, "[") {
+		inside.Path = at + input.Path
+	}
+	return &inside
+}
+
+// decodeMany reads one T or a list of them; each list element's errors carry its index.
+func decodeMany[T any](raw json.RawMessage) ([]T, error) {
+	if strings.HasPrefix(strings.TrimSpace(string(raw)), "[") {
+		var list []T
+		return list, api.DecodeStrict(raw, &list)
+	}
+	one := make([]T, 1)
+	return one, api.DecodeStrict(raw, &one[0])
+}
+
+// check fills in the defaults and answers the first thing that is wrong.
+func (c *clusterSeed) check() error {
+	setDefault(&c.Version, defaultVersion)
+	setDefault(&c.MinAllowedVersion, defaultMinVersion)
+	setDefault(&c.MaxAllowedVersion, defaultMaxVersion)
+	setDefault(&c.DeviceSize, defaultDeviceSize)
+	setDefault(&c.DeviceModel, defaultModel)
+	if !clusterNameForm.MatchString(c.Name) {
+		return inputError("name", "%q must be 1 to 63 lower-case letters, digits and dashes, for it is a host name too", c.Name)
+	}
+	if err := checkUUID(c.UUID); err != nil {
+		return err
+	}
+	if c.MaxReplicas == nil {
+		c.MaxReplicas = new(uint32(3))
+	}
+	if *c.MaxReplicas < 1 || *c.MaxReplicas > 3 {
+		return inputError("maxReplicas", "%d must be 1, 2 or 3", *c.MaxReplicas)
+	}
+	size, err := parseSize(c.DeviceSize)
+	if err != nil {
+		return inputError("deviceSize", "%s", err.Error())
+	}
+	c.device = deviceSeed{size: size, model: c.DeviceModel}
+	if err := c.checkServers(); err != nil {
+		return err
+	}
+	for i, p := range c.Projects {
+		if err := checkName("project", p.Name); err != nil {
+			return inputError(fmt.Sprintf("projects[%d].name", i), "%s", err.Error())
+		}
+	}
+	for i := range c.Policies {
+		if c.Policies[i].Name == "" || c.Policies[i].Name == unlimitedPolicy {
+			return inputError(fmt.Sprintf("policies[%d].name", i), "%q must be a name, and not %s, which is there anyway", c.Policies[i].Name, unlimitedPolicy)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.FeatureFlags)) {
+		if err := checkFlag(name); err != nil {
+			return inputError("featureFlags."+name, "%s", err.Error())
+		}
+	}
+	return c.checkVolumes()
+}
+
+func setDefault(text *string, value string) {
+	if *text == "" {
+		*text = value
+	}
+}
+
+func checkUUID(text string) error {
+	if _, err := uuid.Parse(text); text != "" && err != nil {
+		return inputError("uuid", "%q is not a UUID", text)
+	}
+	return nil
+}
+
+func (c *clusterSeed) checkServers() error {
+	perServer, perNode := 1, defaultDevices
+	if c.NodesPerServer != nil {
+		perServer = *c.NodesPerServer
+	}
+	if perServer < 1 || perServer > 2 {
+		return inputError("nodesPerServer", "%d must be 1 or 2", perServer)
+	}
+	if c.DevicesPerNode != nil {
+		perNode = *c.DevicesPerNode
+	}
+	if perNode < 1 || perNode > maxDevicesPerNode {
+		return inputError("devicesPerNode", "%d must be 1 to %d", perNode, maxDevicesPerNode)
+	}
+	count := defaultServers
+	if err := json.Unmarshal(c.Servers, &count); err != nil && len(c.Servers) > 0 {
+		if c.servers, err = decodeMany[serverSeed](c.Servers); err != nil {
+			return below("servers", err)
+		}
+		count = len(c.servers)
+	} else if count > 0 && count <= maxServers {
+		c.servers = make([]serverSeed, count)
+	}
+	if count < 1 || count > maxServers {
+		return inputError("servers", "%d must be 1 to %d", count, maxServers)
+	}
+	names := map[string]bool{}
+	for i := range c.servers {
+		v := &c.servers[i]
+		setDefault(&v.Name, fmt.Sprintf("server%02d", i))
+		setDefault(&v.Version, c.Version)
+		if len(v.Nodes) == 0 {
+			v.Nodes = make([]nodeSeed, perServer)
+		}
+		if err := v.check(perNode); err != nil {
+			return below(fmt.Sprintf("servers[%d]", i), err)
+		}
+		if names[v.Name] {
+			return inputError(fmt.Sprintf("servers[%d].name", i), "another server is called %q", v.Name)
+		}
+		names[v.Name] = true
+	}
+	return nil
+}
+
+func (v *serverSeed) check(perNode int) error {
+	if err := checkName("server", v.Name); err != nil {
+		return inputError("name", "%s", err.Error())
+	}
+	if err := checkUUID(v.UUID); err != nil {
+		return err
+	}
+	if _, err := netip.ParseAddr(v.IP); v.IP != "" && err != nil {
+		return inputError("ip", "%q is not an IP address", v.IP)
+	}
+	if len(v.Nodes) > 2 {
+		return inputError("nodes", "a server has one or two nodes, not %d", len(v.Nodes))
+	}
+	for i := range v.Nodes {
+		n, at := &v.Nodes[i], fmt.Sprintf("nodes[%d].", i)
+		if n.Devices == nil {
+			n.Devices = &perNode
+		}
+		if n.State == "" {
+			n.State = NodeActive
+		}
+		if len(n.FailureDomains) == 0 {
+			n.FailureDomains = []string{v.Name}
+		}
+		switch {
+		case checkUUID(n.UUID) != nil:
+			return inputError(at+"uuid", "%q is not a UUID", n.UUID)
+		case n.State != NodeActive && n.State != NodeInactive && n.State != NodeUnattached:
+			return &api.InputError{Path: at + "state", Detail: fmt.Sprintf("%q is no state to begin in", n.State),
+				Valid: []string{string(NodeActive), string(NodeInactive), string(NodeUnattached)}}
+		case *n.Devices < 1 || *n.Devices > maxDevicesPerNode:
+			return inputError(at+"devices", "%d must be 1 to %d", *n.Devices, maxDevicesPerNode)
+		}
+	}
+	return nil
+}
+
+func (c *clusterSeed) checkVolumes() error {
+	if len(c.Volumes) == 0 || string(c.Volumes) == "null" {
+		return nil
+	}
+	list, err := decodeMany[volumeSeed](c.Volumes)
+	if err != nil {
+		return below("volumes", err)
+	}
+	projects := []string{defaultProject, systemProject}
+	for _, p := range c.Projects {
+		projects = append(projects, p.Name)
+	}
+	total := 0
+	taken := map[string]bool{}
+	for i := range list {
+		at := "volumes"
+		if strings.HasPrefix(strings.TrimSpace(string(c.Volumes)), "[") {
+			at = fmt.Sprintf("volumes[%d]", i)
+		}
+		v := &list[i]
+		if err := v.check(*c.MaxReplicas, projects); err != nil {
+			return below(at, err)
+		}
+		if total += v.count(); total > maxSeededVolumes {
+			return inputError(at, "more than %d volumes in the cluster", maxSeededVolumes)
+		}
+		for k := range v.count() {
+			key := scopedKey(v.Project, v.name(k))
+			if taken[key] {
+				return inputError(at, "another volume of project %s is called %q", v.Project, v.name(k))
+			}
+			taken[key] = true
+		}
+	}
+	c.volumes = list
+	return nil
+}

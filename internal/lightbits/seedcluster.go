@@ -1,0 +1,266 @@
+package lightbits
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"storagesim/internal/lightbits/physics"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+const (
+	apiPort  = "443"
+	etcdPort = "2380"
+	nvmePort = 4420 // of a server's first node; the second one has the next
+)
+
+// count is how many volumes the seed stands for.
+func (v *volumeSeed) count() int {
+	if v.Count == nil {
+		return 1
+	}
+	return *v.Count
+}
+
+// name is that of the k-th volume.
+func (v *volumeSeed) name(k int) string {
+	if v.Count == nil {
+		return v.Name
+	}
+	return fmt.Sprintf("%s-%05d", v.NamePrefix, k)
+}
+
+func (v *volumeSeed) check(maxReplicas uint32, projects []string) error {
+	setDefault(&v.Project, defaultProject)
+	setDefault(&v.Size, "1GiB")
+	if v.ReplicaCount == nil {
+		v.ReplicaCount = &maxReplicas
+	}
+	if v.ACL == nil {
+		v.ACL = []string{allowNone}
+	}
+	if v.Count != nil {
+		setDefault(&v.NamePrefix, "vol")
+	}
+	switch {
+	case v.Count != nil && v.Name != "":
+		return inputError("name", "cannot be given together with count; namePrefix is for that")
+	case v.Count == nil && v.NamePrefix != "":
+		return inputError("namePrefix", "needs a count; name is for a single volume")
+	case v.Count != nil && (*v.Count < 0 || *v.Count > maxSeededVolumes):
+		return inputError("count", "%d must be 0 to %d", *v.Count, maxSeededVolumes)
+	case !slices.Contains(projects, v.Project):
+		wrong := inputError("project", "there is no project %q in the cluster", v.Project)
+		wrong.Valid = projects
+		return wrong
+	case *v.ReplicaCount < 1 || *v.ReplicaCount > maxReplicas:
+		return inputError("replicaCount", "%d must be 1 to %d", *v.ReplicaCount, maxReplicas)
+	}
+	if err := checkName("volume", v.name(0)); err != nil {
+		return inputError("name", "%s", err.Error())
+	}
+	if _, err := parseSize(v.Size); err != nil {
+		return inputError("size", "%s", err.Error())
+	}
+	return nil
+}
+
+// fillCluster makes a cluster of a checked seed; number is its place among the world's clusters, from 1, and part of
+// its addresses. Volumes are placed before any node goes down.
+func (s *Service) fillCluster(tx *store.Tx, c *clusterSeed, number int) error {
+	row := clusterRow{
+		UUID: c.UUID, Name: c.Name, MinAllowed: c.MinAllowedVersion, MaxAllowed: c.MaxAllowedVersion,
+		MaxReplicas: *c.MaxReplicas, Changes: 1,
+	}
+	if row.UUID == "" {
+		row.UUID = tx.NewUUID().String()
+	}
+	if err := clusterTable.Insert(tx, &row); err != nil {
+		return err
+	}
+	if err := s.fillTenancy(tx, c); err != nil {
+		return err
+	}
+	for i := range c.servers {
+		if err := s.addServer(tx, &c.servers[i], c.device, fmt.Sprintf("10.%d.%d.%d", number, i/200, 10+i%200)); err != nil {
+			return below(fmt.Sprintf("servers[%d]", i), err)
+		}
+	}
+	for i := range c.volumes {
+		if err := s.addVolumes(tx, &c.volumes[i]); err != nil {
+			return inputError(fmt.Sprintf("volumes[%d]", i), "%s", err.Error())
+		}
+	}
+	for i := range c.servers {
+		if err := s.takeDown(tx, &c.servers[i]); err != nil {
+			return err
+		}
+	}
+	return s.logEvent(tx, eventClusterReady, clusterSubject(row.UUID, row.Name))
+}
+
+func (s *Service) fillTenancy(tx *store.Tx, c *clusterSeed) error {
+	if _, err := s.policyByName(tx, unlimitedPolicy); errors.Is(err, store.ErrNotFound) {
+		unlimited := Policy{
+			Name: unlimitedPolicy, Description: "No limits",
+			QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityGlobal},
+		}
+		if err := s.seedPolicy(tx, unlimited); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	projects := append([]projectSeed{{Name: systemProject}, {Name: defaultProject}}, c.Projects...)
+	for _, p := range projects {
+		if err := s.seedProject(tx, p.Name, p.Description); err != nil {
+			return err
+		}
+	}
+	for i := range c.Policies {
+		if err := s.seedPolicy(tx, c.Policies[i]); errors.Is(err, store.ErrExists) {
+			return inputError(fmt.Sprintf("policies[%d].name", i), "another policy is called %q", c.Policies[i].Name)
+		} else if err != nil {
+			return err
+		}
+	}
+	for name, on := range c.FeatureFlags {
+		if err := s.setFlag(tx, name, on); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) addServer(tx *store.Tx, seed *serverSeed, device deviceSeed, ip string) error {
+	if seed.IP != "" {
+		ip = seed.IP
+	}
+	server := Server{
+		UUID: seed.UUID, Name: seed.Name, ServerEndpoints: []string{"http://" + net.JoinHostPort(ip, etcdPort)},
+		LightOSVersion: seed.Version, UpgradeStatus: UpgradeNone, APIEndpoints: []string{net.JoinHostPort(ip, apiPort)},
+		LastUpgrade: &ServerLastUpgrade{Status: UpgradeNone},
+	}
+	if server.UUID == "" {
+		server.UUID = tx.NewUUID().String()
+	}
+	for i := range seed.Nodes {
+		n := &seed.Nodes[i]
+		if n.UUID == "" {
+			n.UUID = tx.NewUUID().String()
+		}
+		server.NodesUUIDs = append(server.NodesUUIDs, n.UUID)
+		if err := s.addNode(tx, n, i, &server, ip, device); err != nil {
+			return err
+		}
+	}
+	_, err := s.servers.Create(tx, server, statemachine.State(ServerEnabled))
+	return duplicate(err)
+}
+
+// duplicate says in words that a UUID was given twice.
+func duplicate(err error) error {
+	if errors.Is(err, store.ErrExists) {
+		return inputError("uuid", "something else has it already: %s", err.Error())
+	}
+	return err
+}
+
+// addNode makes the i-th node of a server with its devices.
+func (s *Service) addNode(tx *store.Tx, seed *nodeSeed, i int, server *Server, ip string, device deviceSeed) error {
+	coded := *seed.Devices >= physics.ErasureCodedFrom
+	node := Node{
+		Name: server.Name + "-" + strconv.Itoa(i), UUID: seed.UUID, Status: NodeConnectivityOK,
+		NvmeEndpoint: net.JoinHostPort(ip, strconv.Itoa(nvmePort+i)), FailureDomains: seed.FailureDomains, Hostname: server.Name,
+		MaxNvmeDevices: maxDevicesPerNode, Ec: coded, ServerUUID: server.UUID,
+	}
+	attached := seed.State != NodeUnattached
+	state := statemachine.State(NodeActive)
+	if !attached {
+		state = statemachine.State(NodeUnattached)
+	}
+	if _, err := s.nodes.Create(tx, node, state); err != nil {
+		return duplicate(err)
+	}
+	for k := range *seed.Devices {
+		var serial [7]byte
+		binary.BigEndian.PutUint32(serial[:], tx.Rand().Uint32())
+		copy(serial[4:], []byte{byte(i), byte(k >> 8), byte(k)})
+		d := NvmeDevice{
+			Size: device.size, NumaNodeID: uint64(i), Model: device.model, Serial: "SIM" + strings.ToUpper(hex.EncodeToString(serial[:])),
+			ServerUUID: server.UUID, Name: fmt.Sprintf("nvme%dn1", i**seed.Devices+k), NodeUUID: seed.UUID,
+			Statistics: &NvmeDeviceStatistics{}, DeviceUsage: UsageData,
+		}
+		if _, err := s.nvmeDevices.Create(tx, d, statemachine.State(DeviceHealthy)); err != nil {
+			return err
+		}
+	}
+	return usageTable.Insert(tx, &nodeUsage{
+		UUID: node.UUID, Name: node.Name, Server: server.UUID, Domains: node.FailureDomains,
+		Serving: attached, Synced: true, Attached: attached,
+		Disks: physics.Disks{Count: uint64(*seed.Devices), Bytes: uint64(*seed.Devices) * device.size, Coded: coded},
+	})
+}
+
+// takeDown lets those nodes fail that are to begin Inactive.
+func (s *Service) takeDown(tx *store.Tx, seed *serverSeed) error {
+	for i := range seed.Nodes {
+		if seed.Nodes[i].State != NodeInactive {
+			continue
+		}
+		row, err := s.nodes.Get(tx, seed.Nodes[i].UUID)
+		if err != nil {
+			return err
+		}
+		if err := s.nodes.Fire(tx, &row, "fail"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addVolumes makes the volumes of a seed, Available at once and without events, as if they had been there long.
+func (s *Service) addVolumes(tx *store.Tx, seed *volumeSeed) error {
+	q := createVolumeRequest{
+		Size: seed.Size, ACL: &StringList{Values: seed.ACL}, Compression: seed.Compression, ReplicaCount: *seed.ReplicaCount,
+		ProjectName: seed.Project, Labels: seed.Labels,
+	}
+	if seed.IPAcl != nil {
+		q.IPAcl = &StringList{Values: seed.IPAcl}
+	}
+	model, err := s.newVolume(tx, &q)
+	if err != nil {
+		return err
+	}
+	model.ClusterID = s.clusterUUID(tx)
+	for k := range seed.count() {
+		v := model
+		v.Name, v.Statistics = seed.name(k), &VolumeStatistics{}
+		if err := s.placeVolume(tx, &q, &v); err != nil {
+			return err
+		}
+		if len(v.NodeList) == 0 {
+			return refusal.New(refusal.InvalidArgument, "volume %s finds no nodes: %d replicas of %d bytes do not fit", v.Name, v.ReplicaCount, v.Size)
+		}
+		if v.Nsid, err = s.nextNsid(tx); err != nil {
+			return err
+		}
+		v.UUID, v.PrimaryNodeUUID, v.PgUUID = tx.NewUUID().String(), v.NodeList[0], s.protectionGroup(tx, v.NodeList)
+		if err := s.charge(tx, v.NodeList, volumeUsage(&v, 1)); err != nil {
+			return err
+		}
+		v.ProtectionState = s.protection(tx, v.NodeList)
+		if _, err := s.volumes.Create(tx, v, statemachine.State(VolumeAvailable)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
