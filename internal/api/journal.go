@@ -53,11 +53,15 @@ func NewJournal(count int, bytes int64) *Journal {
 	return &Journal{ring: make([]Exchange, max(count, 1)), maxBytes: bytes}
 }
 
-// Add appends an exchange and drops the oldest ones that no longer fit.
+// Add appends an exchange and drops the oldest ones that no longer fit. One that can never fit is itself dropped.
 func (j *Journal) Add(x Exchange) {
 	size := x.size()
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if size > j.maxBytes {
+		j.dropped++
+		return
+	}
 	for j.n > 0 && (j.n == len(j.ring) || j.bytes+size > j.maxBytes) {
 		old := &j.ring[j.first]
 		j.bytes -= old.size()
@@ -65,10 +69,6 @@ func (j *Journal) Add(x Exchange) {
 		j.first = (j.first + 1) % len(j.ring)
 		j.n--
 		j.dropped++
-	}
-	if size > j.maxBytes {
-		j.dropped++
-		return
 	}
 	j.ring[(j.first+j.n)%len(j.ring)] = x
 	j.n++

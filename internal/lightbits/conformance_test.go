@@ -1,0 +1,54 @@
+package lightbits_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+	"storagesim/internal/api/apitest"
+	"storagesim/internal/lightbits"
+)
+
+func TestConformance(t *testing.T) {
+	newServer := func(tb testing.TB) apitest.Target {
+		s := lightbits.New(lightbits.Options{})
+		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines()})
+	}
+	text := func(status int, body string) func(testing.TB, apitest.Answer) {
+		return func(tb testing.TB, a apitest.Answer) {
+			tb.Helper()
+			require.Equal(tb, status, a.Status)
+			require.Equal(tb, "text/plain; charset=utf-8", a.Header.Get("Content-Type"))
+			require.Equal(tb, body, string(a.Body))
+		}
+	}
+	apitest.Run(t, newServer, apitest.Options{
+		Authenticate: func(req *http.Request) { req.Header.Set("Authorization", "Bearer opaque") },
+		Refusal:      refusal,
+		NoRoute:      text(http.StatusNotFound, "Not Found\n"),
+		NoMethod:     text(http.StatusMethodNotAllowed, "Method Not Allowed\n"),
+		UnknownPaths: []string{"/api/v2/", "/api/v2/nothing", "/api/v2/volumes/a/b/c/d/e"},
+		Bodies: map[string]string{
+			"CreateProject":    `{"name":"conformance"}`,
+			"CreatePolicy":     `{"name":"conformance","qosRateLimitPolicy":{"absoluteIOPS":{"readIOPS":"1000","writeIOPS":"1000"}}}`,
+			"CreateVolume":     `{"name":"conformance","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]},"projectName":"conformance"}`,
+			"CreateSnapshot":   `{"name":"conformance","sourceVolumeName":"conformance","projectName":"conformance"}`,
+			"CreateCredential": `{"ID":"conformance","type":"RS256PubKey","projectName":"conformance"}`,
+		},
+	})
+}
+
+// refusal: {"error","code","message"} and nothing else (facts/lightbits.md 2.3).
+func refusal(tb testing.TB, a apitest.Answer) {
+	tb.Helper()
+	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))
+	var body map[string]any
+	require.NoError(tb, json.Unmarshal(a.Body, &body), "%s", a.Body)
+	require.Len(tb, body, 3)
+	require.NotEmpty(tb, body["message"])
+	require.Equal(tb, body["message"], body["error"])
+	require.NotZero(tb, body["code"])
+}
