@@ -103,6 +103,7 @@ func (s *Service) snapshotMachine() *statemachine.Machine[Snapshot] {
 					}
 					return ""
 				}},
+			{From: []statemachine.State{deleting}, On: "lastclone", To: statemachine.Gone, Do: s.snapshotGone},
 			{From: []statemachine.State{failed}, On: "purge", To: statemachine.Gone, Do: s.snapshotGone},
 		},
 		Guards: []statemachine.Guard{

@@ -215,5 +215,5 @@ func (s *Service) cloneGone(tx *store.Tx, v *Volume) error {
 	if err != nil || snap.Life.State != statemachine.State(SnapshotDeleting) || s.snapshots.Waits(tx, &snap) {
 		return ignoreNotFound(err)
 	}
-	return s.snapshots.Fire(tx, &snap, "deleted")
+	return s.snapshots.Fire(tx, &snap, "lastclone")
 }

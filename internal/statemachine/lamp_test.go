@@ -40,8 +40,11 @@ func lamps() *statemachine.Machine[lamp] {
 		Rules: []statemachine.Rule[lamp]{
 			{From: []statemachine.State{warming}, On: "shine", To: shining, After: "warm",
 				Unless: func(_ *store.Tx, r *statemachine.Row[lamp]) statemachine.Event {
-					if r.Body.Broken {
+					switch {
+					case r.Body.Broken:
 						return "die"
+					case r.Body.ID == "stubborn":
+						return statemachine.Stay
 					}
 					return ""
 				}},

@@ -99,9 +99,11 @@ func (m *Machine[B]) Remove(tx *store.Tx, row *Row[B]) error {
 }
 
 // Fire moves the row by an event: the rule's effect, the new state, the timers that follow, all in the transaction.
-// *IllegalError when the row's state has no rule for it. A row that is gone afterwards has the state Gone.
+// *IllegalError when the row's state has no rule for it. A row that is gone afterwards has the state Gone. One that
+// stays (see Stay) is left as it is, and waits for nothing any more.
 func (m *Machine[B]) Fire(tx *store.Tx, row *Row[B], on Event) error {
-	if err := m.step(tx, row, on); err != nil || row.Life.State == Gone {
+	stamp := row.Life.Stamp
+	if err := m.step(tx, row, on); err != nil || row.Life.State == Gone || row.Life.Stamp == stamp {
 		return err
 	}
 	return m.settle(tx, row)

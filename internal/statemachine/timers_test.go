@@ -259,3 +259,14 @@ func TestCheckpoint_HoldsClockAndTimers(t *testing.T) {
 		require.Equal(t, "Warming", b.state("a"))
 	}
 }
+
+func TestMachine_StayWaitsForNothingAnyMore(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.create("stubborn")
+	require.Empty(t, b.advance(time.Minute))
+	require.Equal(t, "Warming", b.state("stubborn"))
+	reading, err := b.engine.Clock("w")
+	require.NoError(t, err)
+	require.Zero(t, reading.Timers)
+}
