@@ -242,7 +242,7 @@ func TestSubcommands(t *testing.T) {
 type process struct {
 	ready
 	cmd    *exec.Cmd
-	stderr bytes.Buffer
+	stderr safeBuffer
 }
 
 func spawn(t *testing.T, args ...string) *process {

@@ -178,7 +178,7 @@ func (d *document) wrong(where string, e *api.InputError) error {
 	if len(e.Valid) > 0 {
 		words += "; valid: " + strings.Join(e.Valid, ", ")
 	}
-	return fmt.Errorf("fixture %s: line %d: %s", where, d.line(e.Path), words)
+	return &api.InputError{Detail: fmt.Sprintf("fixture %s: line %d: %s", where, d.line(e.Path), words)}
 }
 
 // line finds the line of a path as InputError spells it, or of the last part of it that the document has.

@@ -105,14 +105,15 @@ func TestTLS_FilesOfTheDataDirectory(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "server.pem"), []byte("rust"), 0o600))
-	config := lampConfig(dir)
+	config := lampConfig(t, dir)
 	config.TLSListen = "127.0.0.1:0"
 	_, err = simulator.New(config)
 	require.ErrorContains(t, err, "server.pem and server.key")
 }
 
-func lampConfig(dir string) simulator.Config {
+func lampConfig(t *testing.T, dir string) simulator.Config {
 	c := simulator.Default()
+	c.Fixture = simtest.EmptyFixture(t)
 	c.Listen, c.TLSListen, c.Data = "127.0.0.1:0", "", dir
 	simtest.Lamps(&c)
 	return c
@@ -201,13 +202,15 @@ func TestFixture(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		return file
 	}
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Fixture = write("lamps:\n  lamps:\n    - name: first\n") })
+	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) {
+		c.Fixture = write("lamps:\n  lamps:\n    - name: first\n")
+	})
 	require.Equal(t, "first", s.Must(200, http.MethodGet, "/lamps", "").Text(".[0].name"))
 	thing := s.Must(200, http.MethodGet, "/_sim/resources", "")
 	require.Equal(t, "2026-01-01T00:00:00Z", thing.Text(".resources[0].since"))
-	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t","from":"small"}`)
-	require.Equal(t, "[]", s.In("t").Must(200, http.MethodGet, "/lamps", "").Body)
-	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"u","from":"hall"}`)
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"u","from":"hall","seed":2}`)
+	require.NotEqual(t, thing.Text(".resources[0].id"), s.In("u").Must(200, http.MethodGet, "/lamps", "").Text(".[0].id"))
+	require.Contains(t, s.Must(400, http.MethodPost, "/_sim/worlds", `{"from":"small"}`).Text(".detail"), "small.yaml: line", "it is for the product's vendors")
 
 	for text, words := range map[string]string{
 		"lamps:\n  lamps:\n    - name: a\n    - nmae: b\n": "line 4: lamps.lamps[1].nmae: is not known; valid: name",
@@ -217,14 +220,14 @@ func TestFixture(t *testing.T) {
 		"lamps: {}\nlamps: {}\n":                           "line 2",
 	} {
 		data := filepath.Join(dir, "data")
-		config := lampConfig(data)
+		config := lampConfig(t, data)
 		config.Fixture = write(text)
 		_, err := simulator.New(config)
 		require.ErrorContains(t, err, words)
 		require.NotContains(t, err.Error(), "\n")
 		require.NoDirExists(t, data, text)
 	}
-	config := lampConfig(dir)
+	config := lampConfig(t, dir)
 	config.Fixture = "smal"
 	_, err := simulator.New(config)
 	require.ErrorContains(t, err, "small")
@@ -237,15 +240,15 @@ func TestData_Refusals(t *testing.T) {
 	s.Must(200, http.MethodGet, "/_sim/worlds/"+made, "")
 
 	dir := t.TempDir()
-	first, err := simulator.New(lampConfig(dir))
+	first, err := simulator.New(lampConfig(t, dir))
 	require.NoError(t, err)
-	_, err = simulator.New(lampConfig(dir))
+	_, err = simulator.New(lampConfig(t, dir))
 	require.ErrorContains(t, err, "another process has the file open")
 	require.NoError(t, first.Close(t.Context()))
 
 	file := filepath.Join(dir, "simulator.db")
 	require.NoError(t, os.WriteFile(file, []byte(strings.Repeat("rust", 10_000)), 0o600))
-	_, err = simulator.New(lampConfig(dir))
+	_, err = simulator.New(lampConfig(t, dir))
 	require.ErrorContains(t, err, "damaged")
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -256,7 +259,7 @@ func TestOpen_BindErrorsComeBack(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
-	config := lampConfig(t.TempDir())
+	config := lampConfig(t, t.TempDir())
 	config.Listen = taken.Addr().String()
 	s, err := simulator.New(config)
 	require.NoError(t, err)

@@ -170,7 +170,9 @@ func lampError(status int, message string) api.Response {
 	return api.Response{Status: status, ContentType: "application/json", Body: body}
 }
 
-func (lampDialect) NoRoute(*api.Request) api.Response { return lampError(http.StatusNotFound, "no such path") }
+func (lampDialect) NoRoute(*api.Request) api.Response {
+	return lampError(http.StatusNotFound, "no such path")
+}
 
 func (lampDialect) NoMethod(*api.Request, []string) api.Response {
 	return lampError(http.StatusMethodNotAllowed, "no such method")

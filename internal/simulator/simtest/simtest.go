@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,9 +46,20 @@ func New(tb testing.TB, opts ...Option) *Server {
 	if s.config.Data == "" {
 		s.config.Data = tb.TempDir()
 	}
+	if s.config.Vendors != nil && s.config.Fixture == simulator.Default().Fixture {
+		s.config.Fixture = EmptyFixture(tb)
+	}
 	s.Open()
 	tb.Cleanup(s.Close)
 	return s
+}
+
+// EmptyFixture is a file that takes the place of the fixture small, for vendors that are not the product's.
+func EmptyFixture(tb testing.TB) string {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), simulator.Default().Fixture+".yaml")
+	require.NoError(tb, os.WriteFile(file, []byte("{}\n"), 0o600))
+	return file
 }
 
 // Open starts the simulator on its data directory.
