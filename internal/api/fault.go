@@ -17,17 +17,23 @@ func (e *InvalidFaultError) Error() string { return e.Detail }
 
 // OneRequestFault reads the fault that a request asks for itself: X-Sim-Fault: 503, or Prefer: code=503 (the
 // convention of Prism). 0 means none; a documented success is none either. A status that the vendor does not document
-// for the operation is an error, so that a typo does not look like a client that survived.
+// for the operation is an error, so that a typo does not look like a client that survived; X-Sim-Fault: 503;force takes
+// any from 400 to 599, as a proxy in between may answer it.
 func OneRequestFault(op *Operation, h http.Header) (status int, err error) {
-	text := h.Get(HeaderFault)
+	text, forced := h.Get(HeaderFault), false
 	if text == "" {
 		text = preferredCode(h)
+	} else if code, option, ok := strings.Cut(text, ";"); ok && strings.TrimSpace(option) == "force" {
+		text, forced = code, true
 	}
 	if text == "" {
 		return 0, nil
 	}
 	status, convErr := strconv.Atoi(strings.TrimSpace(text))
-	if convErr != nil || !op.Documents(status) {
+	switch {
+	case convErr == nil && op.Documents(status):
+	case convErr == nil && forced && status >= 400 && status <= 599:
+	default:
 		e := &InvalidFaultError{Detail: fmt.Sprintf("%s does not document the status %q", op.ID(), text)}
 		for _, s := range op.Statuses {
 			e.Valid = append(e.Valid, strconv.Itoa(s))

@@ -57,6 +57,8 @@ func TestOneRequestFault(t *testing.T) {
 		{prefer: []string{"respond-async, wait=5; code=503"}, want: 503}, {prefer: []string{"respond-async", "code=503"}, want: 503},
 		{prefer: []string{"return=minimal"}}, {prefer: []string{"code=418"}, bad: true}, {prefer: []string{"encode=503"}},
 		{fault: "404", prefer: []string{"code=503"}, want: 404},
+		{fault: "502;force", want: 502}, {fault: "503; force", want: 503}, {fault: "302;force", bad: true}, {fault: "600;force", bad: true},
+		{fault: "502;farce", bad: true}, {prefer: []string{"code=502;force"}, bad: true},
 	} {
 		h := http.Header{}
 		if c.fault != "" {

@@ -218,7 +218,7 @@ def fault(status):
     """The simulator's one-request fault: this request, and no other, is answered so."""
 
     def act(request):
-        request.headers["X-Sim-Fault"] = str(status)
+        request.headers["X-Sim-Fault"] = "%d;force" % status  # 503 is any gateway's, documented or not
 
     return act
 
