@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -40,12 +41,20 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case "wait":
 		return wait(ctx, args, getenv, stderr)
 	case "version":
-		fmt.Fprintln(stdout, version)
+		say(stdout, version+"\n")
 		return exitGood
 	case "help":
-		fmt.Fprint(stdout, help())
+		say(stdout, help())
 		return exitGood
 	}
-	fmt.Fprintf(stderr, "simulator: %q is no subcommand; there are: serve, healthcheck, wait, version, help\n", name)
-	return exitUsage
+	return complain(stderr, exitUsage, fmt.Errorf("%q is no subcommand; there are: serve, healthcheck, wait, version, help", name))
+}
+
+// say writes text to where nobody may be listening.
+func say(w io.Writer, text string) { _, _ = io.WriteString(w, text) }
+
+// complain says one line.
+func complain(stderr io.Writer, code int, err error) int {
+	say(stderr, "simulator: "+strings.ReplaceAll(err.Error(), "\n", "; ")+"\n")
+	return code
 }

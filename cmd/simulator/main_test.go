@@ -82,7 +82,7 @@ func start(t *testing.T, getenv func(string) string, args ...string) *running {
 	}()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err, r.stderr)
-	go io.Copy(io.Discard, out)
+	go func() { _, _ = io.Copy(io.Discard, out) }()
 	require.NoError(t, json.Unmarshal([]byte(line), &r.ready))
 	t.Cleanup(r.end)
 	return r
@@ -99,18 +99,15 @@ func (r *running) end() {
 	r.code = nil
 }
 
-func (r *running) ask(method, path, body string, header ...string) (int, string) {
+func (r *running) request(method, path string) (int, string) {
 	r.t.Helper()
-	return ask2(r.t, r.HTTP, method, path, body, header...)
+	return request(r.t, method, r.HTTP+path)
 }
 
-func ask2(t *testing.T, base, method, path, body string, header ...string) (int, string) {
+func request(t *testing.T, method, url string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequest(method, base+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	require.NoError(t, err)
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
@@ -139,37 +136,37 @@ func TestFlags_EachChangesSomething(t *testing.T) {
 		require.Empty(t, left)
 	})
 	t.Run("seed", func(t *testing.T) {
-		_, text := start(t, env(), "--seed=77").ask(http.MethodGet, "/_sim/worlds", "")
+		_, text := start(t, env(), "--seed=77").request(http.MethodGet, "/_sim/worlds")
 		require.Contains(t, text, `"seed":77`)
 	})
 	t.Run("fixture", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "empty.yaml")
 		require.NoError(t, os.WriteFile(file, []byte("{}\n"), 0o600))
-		_, text := start(t, env(), "--fixture", file).ask(http.MethodGet, "/_sim/worlds", "")
+		_, text := start(t, env(), "--fixture", file).request(http.MethodGet, "/_sim/worlds")
 		require.Contains(t, text, `"from":"empty"`)
 	})
 	t.Run("auth", func(t *testing.T) {
-		strict, _ := start(t, env(), "--auth=strict").ask(http.MethodGet, "/api/v2/projects", "")
-		off, _ := start(t, env(), "--auth=off").ask(http.MethodGet, "/api/v2/projects", "")
+		strict, _ := start(t, env(), "--auth=strict").request(http.MethodGet, "/api/v2/projects")
+		off, _ := start(t, env(), "--auth=off").request(http.MethodGet, "/api/v2/projects")
 		require.Equal(t, http.StatusUnauthorized, strict)
 		require.NotEqual(t, http.StatusUnauthorized, off)
 	})
 	t.Run("delays", func(t *testing.T) {
-		_, fast := start(t, env()).ask(http.MethodGet, "/_sim/delays", "")
-		_, realistic := start(t, env(), "--delays=realistic").ask(http.MethodGet, "/_sim/delays", "")
+		_, fast := start(t, env()).request(http.MethodGet, "/_sim/delays")
+		_, realistic := start(t, env(), "--delays=realistic").request(http.MethodGet, "/_sim/delays")
 		require.NotEqual(t, fast, realistic)
 	})
 	t.Run("admin-token", func(t *testing.T) {
-		status, _ := start(t, env(), "--admin-token=hush").ask(http.MethodPost, "/_sim/worlds", "")
+		status, _ := start(t, env(), "--admin-token=hush").request(http.MethodPost, "/_sim/worlds")
 		require.Equal(t, http.StatusUnauthorized, status)
 	})
 	t.Run("max-worlds", func(t *testing.T) {
-		status, _ := start(t, env(), "--max-worlds=1").ask(http.MethodPost, "/_sim/worlds", "")
+		status, _ := start(t, env(), "--max-worlds=1").request(http.MethodPost, "/_sim/worlds")
 		require.Equal(t, http.StatusTooManyRequests, status)
 	})
 	t.Run("log-level and log-format", func(t *testing.T) {
 		r := start(t, env(), "--log-level=debug", "--log-format=json")
-		r.ask(http.MethodGet, "/_sim/health", "")
+		r.request(http.MethodGet, "/_sim/health")
 		r.end()
 		require.Contains(t, r.stderr.String(), `{"level":"debug","op":"control.GetHealth"`)
 		quiet := start(t, env(), "--log-level=disabled")
@@ -180,9 +177,9 @@ func TestFlags_EachChangesSomething(t *testing.T) {
 
 func TestEnvironment_FlagWins(t *testing.T) {
 	getenv := env("SIM_SEED", "5", "SIM_MAX_WORLDS", "1")
-	_, text := start(t, getenv).ask(http.MethodGet, "/_sim/worlds", "")
+	_, text := start(t, getenv).request(http.MethodGet, "/_sim/worlds")
 	require.Contains(t, text, `"seed":5`)
-	_, text = start(t, getenv, "--seed", "6").ask(http.MethodGet, "/_sim/worlds", "")
+	_, text = start(t, getenv, "--seed", "6").request(http.MethodGet, "/_sim/worlds")
 	require.Contains(t, text, `"seed":6`)
 	for _, o := range serveOptions {
 		require.Contains(t, help(), o.variable())
@@ -262,7 +259,7 @@ func spawn(t *testing.T, args ...string) *process {
 
 func TestProcess_StopsOnSIGTERM(t *testing.T) {
 	p := spawn(t)
-	status, _ := ask2(t, p.HTTP, http.MethodGet, "/_sim/health", "")
+	status, _ := request(t, http.MethodGet, p.HTTP+"/_sim/health")
 	require.Equal(t, 200, status)
 	began := time.Now()
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
@@ -287,7 +284,7 @@ func TestProcess_KillLosesNothing(t *testing.T) {
 			acknowledged := 0
 			for range 3 {
 				p := spawn(t, "--data", dir, "--sync", sync)
-				_, text := ask2(t, p.HTTP, http.MethodGet, "/_sim/checkpoints", "")
+				_, text := request(t, http.MethodGet, p.HTTP+"/_sim/checkpoints")
 				require.Equal(t, acknowledged, strings.Count(text, "mark-"))
 				acknowledged += mark(t, p, acknowledged)
 				require.NoError(t, p.cmd.Process.Kill())

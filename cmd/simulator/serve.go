@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"time"
@@ -28,7 +27,7 @@ type ready struct {
 func serve(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	s := defaults()
 	if err := parse(s, serveOptions[:], args, getenv); errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, help())
+		say(stdout, help())
 		return exitGood
 	} else if err != nil {
 		return complain(stderr, exitUsage, err)
@@ -42,7 +41,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		return complain(stderr, exitError, errors.Join(err, sim.Close(ctx)))
 	}
 	line, _ := json.Marshal(ready{HTTP: sim.URL(), HTTPS: sim.TLSURL(), PID: os.Getpid()}) // strings always marshal
-	fmt.Fprintf(stdout, "%s\n", line)
+	say(stdout, string(line)+"\n")
 	s.config.Log.Info().Str("http", sim.URL()).Str("https", sim.TLSURL()).Uint64("seed", s.config.Seed).
 		Str("fixture", s.config.Fixture).Str("data", s.config.Data).Msg("serving")
 	select {
@@ -55,12 +54,6 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		return complain(stderr, exitError, err)
 	}
 	return exitGood
-}
-
-// complain says one line.
-func complain(stderr io.Writer, code int, err error) int {
-	fmt.Fprintf(stderr, "simulator: %v\n", err)
-	return code
 }
 
 func logger(s *settings, stderr io.Writer) zerolog.Logger {

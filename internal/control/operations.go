@@ -127,7 +127,7 @@ var operations = []Row{
 	{Name: "CreateFaultPlan", Method: post, Path: "/_sim/fault-plans", Statuses: []int{201, 400, 404}},
 	{Name: "GetFaultPlan", Method: get, Path: "/_sim/fault-plans/{id}", Statuses: []int{200, 404}},
 
-	{Name: "ListRequests", Method: get, Path: "/_sim/requests", Statuses: []int{200, 400}, Query: requestFilters, handle: listRequests,
+	{Name: "ListRequests", Method: get, Path: "/_sim/requests", Statuses: []int{200, 400}, Query: []string{"operation", "status", "world", "since", "limit"}, handle: listRequests,
 		Doc: "The journal of the vendors' calls, secrets redacted."},
 	{Name: "GetRequest", Method: get, Path: "/_sim/requests/{id}", Statuses: []int{200, 404}, handle: getRequest,
 		Doc: "One exchange of the journal."},

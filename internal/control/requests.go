@@ -12,8 +12,6 @@ import (
 	"storagesim/internal/api"
 )
 
-var requestFilters = []string{"operation", "status", "world", "since", "limit"}
-
 // defaultRequests is how many exchanges a listing without limit holds at most: the latest.
 const defaultRequests = 1000
 

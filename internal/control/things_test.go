@@ -58,7 +58,7 @@ func TestAdvance(t *testing.T) {
 
 func TestDelays(t *testing.T) {
 	s := simtest.New(t, simtest.Lamps)
-	require.Equal(t, `{"lamps.lamp.light":"300ms","lamps.lamp.remove":"1s"}`, s.Must(200, http.MethodGet, "/_sim/delays", "").Text("."))
+	require.JSONEq(t, `{"lamps.lamp.light":"300ms","lamps.lamp.remove":"1s"}`, s.Must(200, http.MethodGet, "/_sim/delays", "").Body)
 	set := s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":{"uniform":["1s","3s"]}}`)
 	require.Contains(t, set.Body, `"lamps.lamp.light":{"uniform":["1s","3s"]}`)
 	require.Contains(t, s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":null}`).Body, `"300ms"`)
