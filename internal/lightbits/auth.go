@@ -162,9 +162,9 @@ func (s *Service) authenticate(tx *store.Tx, r *api.Request) (*Principal, error)
 	token = strings.TrimSpace(token)
 	switch {
 	case header == "":
-		return nil, unauthenticated("no token: the header Authorization: Bearer <JWT> is missing")
+		return nil, unauthenticated("no token: the header Authorization is missing; Bearer and a JWT are expected in it")
 	case !strings.EqualFold(scheme, "Bearer") || token == "":
-		return nil, unauthenticated("no token: the header Authorization must be of the form Bearer <JWT>")
+		return nil, unauthenticated("no token: the header Authorization must hold Bearer and a JWT")
 	case isJWT(token):
 		return principalOf(tx, token)
 	case s.auth == AuthStrict:
@@ -181,21 +181,12 @@ func unauthenticated(format string, args ...any) error {
 // in which the binding lets one win over the other (facts/lightbits.md 2.2). A body that is not JSON names none; the
 // binding refuses it before the handler is reached.
 func projectOf(r *api.Request) string {
-	names := []string{"projectName"}
-	if r.Operation.Needs.Resource == "projects" {
-		names = []string{"projectName", "name"}
-	}
-	for _, name := range names {
-		if project := r.Param(name); project != "" {
-			return project
-		}
+	if project := r.Param("projectName"); project != "" {
+		return project
 	}
 	if r.HTTP.URL.RawQuery != "" {
-		query := r.HTTP.URL.Query()
-		for _, name := range names {
-			if project := query.Get(name); project != "" {
-				return project
-			}
+		if project := r.HTTP.URL.Query().Get("projectName"); project != "" {
+			return project
 		}
 	}
 	if r.HTTP.Method == http.MethodGet || r.HTTP.Method == http.MethodDelete {

@@ -214,6 +214,7 @@ func TestAuthorize_Roles(t *testing.T) {
 			get("/api/v2/projects"): 200, get("/api/v2/policies"): 200, get("/api/v2/policies?projectName=default"): 403,
 			get("/api/v2/volumes"): 403, get("/api/v2/volumes?projectName=default"): 403, get("/api/v2/volumes?projectName=acme"): 200,
 			get("/api/v2/volumes/" + someUUID): 400, get("/api/v2/volumes/" + someUUID + "?projectName=acme"): 404,
+			get("/api/v2/projects/default/resourcePolicies"): 403, get("/api/v2/projects/default/trustedHosts"): 403,
 			get("/api/v2/cluster"): 403, get("/api/v2/servers"): 403, get("/api/v2/events"): 403,
 			{http.MethodPost, "/api/v2/projects"}: 403, {http.MethodPut, "/api/v2/projects/acme"}: 403,
 			{http.MethodDelete, "/api/v2/projects/acme"}: 403, {http.MethodPost, "/api/v2/policies"}: 403,
