@@ -226,7 +226,7 @@ func (s *Service) effectivePolicy(tx *store.Tx, project, uuid, name string) (Pol
 	if err != nil {
 		return Policy{}, err
 	}
-	if uuid = defaultOf(&p, PolicyTypeQosRateLimit); uuid != "" {
+	if uuid = defaultQoS(&p); uuid != "" {
 		row, err := s.policies.Get(tx, uuid)
 		return row.Body, err
 	}
@@ -237,7 +237,7 @@ func (s *Service) effectivePolicy(tx *store.Tx, project, uuid, name string) (Pol
 // policyInUse names what uses a policy: a project that has it as its default, or a volume; "" where nothing does.
 func (s *Service) policyInUse(tx *store.Tx, uuid string) string {
 	for name, row := range projects.All(tx, "", "") {
-		if defaultOf(&row.Project, PolicyTypeQosRateLimit) == uuid {
+		if defaultQoS(&row.Project) == uuid {
 			return "project " + name
 		}
 	}

@@ -53,7 +53,7 @@ func (s *Service) listPolicies(tx *store.Tx, r *api.Request, q *listPoliciesRequ
 
 // belongsTo says whether a project may use the policy or has it as its default.
 func (p *Policy) belongsTo(project *Project) bool {
-	return p.opensTo(project.Name) || defaultOf(project, PolicyTypeQosRateLimit) == p.UUID
+	return p.opensTo(project.Name) || defaultQoS(project) == p.UUID
 }
 
 type getPolicyRequest struct {

@@ -101,7 +101,7 @@ func (s *Service) seedProject(tx *store.Tx, name, description string) error {
 // insertProject stores a new project. Where it has no default QoS policy it gets the cluster's.
 func (s *Service) insertProject(tx *store.Tx, p Project) (Project, error) {
 	p.UUID = tx.NewUUID().String()
-	if defaultOf(&p, PolicyTypeQosRateLimit) == "" {
+	if defaultQoS(&p) == "" {
 		if policy, err := s.policyByName(tx, unlimitedPolicy); err == nil {
 			p.DefaultPolicies = append(p.DefaultPolicies,
 				&DefaultPolicy{PolicyType: PolicyTypeQosRateLimit, PolicyUUID: policy.Body.UUID})
@@ -110,10 +110,10 @@ func (s *Service) insertProject(tx *store.Tx, p Project) (Project, error) {
 	return p, projects.Insert(tx, &projectRow{Project: p, ETag: 1})
 }
 
-// defaultOf answers the UUID of the project's default policy of a type, or "".
-func defaultOf(p *Project, t PolicyType) string {
+// defaultQoS answers the UUID of the project's default QoS policy, or "".
+func defaultQoS(p *Project) string {
 	for _, d := range p.DefaultPolicies {
-		if d.PolicyType == t {
+		if d.PolicyType == PolicyTypeQosRateLimit {
 			return d.PolicyUUID
 		}
 	}
