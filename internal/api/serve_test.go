@@ -193,6 +193,13 @@ func TestServe_OneRequestFault(t *testing.T) {
 	s.want(200, `{"name":"x"}`, s.do("POST", "/toys", `{"name":"x"}`, "X-Sim-Fault: 200"))
 }
 
+// A kind cannot say every status; what was asked for is what comes.
+func TestServe_OneRequestFaultOfAnyStatus(t *testing.T) {
+	s := newServer(t, func(svc *api.Service) { svc.Operations[1].Statuses = []int{200, 422, 507} })
+	s.want(422, "Unknown: Unprocessable Entity (injected by the request)", s.do("POST", "/toys", `{"name":"x"}`, "X-Sim-Fault: 422"))
+	s.want(507, "Internal: Insufficient Storage (injected by the request)", s.do("POST", "/toys", `{"name":"x"}`, "Prefer: code=507"))
+}
+
 func TestServe_IfMatch(t *testing.T) {
 	s := newServer(t)
 	s.do("POST", "/toys", `{"name":"x"}`)

@@ -14,7 +14,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	newServer := func(tb testing.TB) apitest.Target {
-		return apitest.Serve(tb, api.Vendor{Service: dms.New().API()})
+		return apitest.Serve(tb, api.Vendor{Service: dms.New().API()}, "")
 	}
 	apitest.Run(t, newServer, apitest.Options{
 		Refusal: refusal,

@@ -1,7 +1,12 @@
 package lightbits_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"net/http"
 	"testing"
 
@@ -15,7 +20,7 @@ import (
 func TestConformance(t *testing.T) {
 	newServer := func(tb testing.TB) apitest.Target {
 		s := lightbits.New(lightbits.Options{})
-		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines()})
+		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, `{"clusters":[{"name":"east"}]}`)
 	}
 	text := func(status int, body string) func(testing.TB, apitest.Answer) {
 		return func(tb testing.TB, a apitest.Answer) {
@@ -31,12 +36,14 @@ func TestConformance(t *testing.T) {
 		NoRoute:      text(http.StatusNotFound, "Not Found\n"),
 		NoMethod:     text(http.StatusMethodNotAllowed, "Method Not Allowed\n"),
 		UnknownPaths: []string{"/api/v2/", "/api/v2/nothing", "/api/v2/volumes/a/b/c/d/e"},
-		Bodies: map[string]string{
-			"CreateProject":    `{"name":"conformance"}`,
-			"CreatePolicy":     `{"name":"conformance","qosRateLimitPolicy":{"absoluteIOPS":{"readIOPS":"1000","writeIOPS":"1000"}}}`,
-			"CreateVolume":     `{"name":"conformance","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]},"projectName":"conformance"}`,
-			"CreateSnapshot":   `{"name":"conformance","sourceVolumeName":"conformance","projectName":"conformance"}`,
-			"CreateCredential": `{"ID":"conformance","type":"RS256PubKey","projectName":"conformance"}`,
+		Good: []apitest.Good{
+			{"CreateProject", `{"name":"conformance"}`},
+			{"CreatePolicy", `{"name":"conformance","qosRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":1024,"writeIOPSLimit":1024}}}`},
+			{"CreateVolume", `{"name":"conformance","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]},"projectName":"default"}`},
+			{"UpdateVolume", `{"size":"2GiB","projectName":"conformance"}`},
+			{"UpdatePolicy", `{"description":"changed"}`},
+			{"CreateSnapshot", `{"name":"conformance","sourceVolumeName":"conformance","projectName":"default"}`},
+			{"CreateCredential", `{"ID":"conformance","type":"RS256PubKey","payload":"` + publicKey(t) + `"}`},
 		},
 	})
 }
@@ -51,4 +58,14 @@ func refusal(tb testing.TB, a apitest.Answer) {
 	require.NotEmpty(tb, body["message"])
 	require.Equal(tb, body["message"], body["error"])
 	require.NotZero(tb, body["code"])
+}
+
+// publicKey is a credential's payload on the wire: base64 of a PEM block.
+func publicKey(tb testing.TB) string {
+	tb.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(tb, err)
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	require.NoError(tb, err)
+	return base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }

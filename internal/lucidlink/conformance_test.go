@@ -14,7 +14,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	newServer := func(tb testing.TB) apitest.Target {
-		return apitest.Serve(tb, api.Vendor{Service: lucidlink.New().API()})
+		return apitest.Serve(tb, api.Vendor{Service: lucidlink.New().API()}, "")
 	}
 	noRoute := func(tb testing.TB, a apitest.Answer) {
 		framed(tb, a)

@@ -8,6 +8,7 @@ package apitest
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,12 +42,15 @@ type Options struct {
 	NoRoute, NoMethod func(tb testing.TB, a Answer)
 	// UnknownPaths are paths of no row that the vendor owns.
 	UnknownPaths []string
-	// Bodies are good requests for the rows that cannot do without, by the operation's name.
-	Bodies map[string]string
+	// Good are requests that succeed on the rows that want more than {}, in an order in which each finds what it needs.
+	Good []Good
 	// Unknown are the statuses that rows answer to an unknown id in words of their own, by the operation's name, beside
 	// 404 and a documented 400: a list in a project that is not there, say.
 	Unknown map[string]int
 }
+
+// Good is a request body that an operation takes.
+type Good struct{ Operation, Body string }
 
 // suite is one run over one vendor.
 type suite struct {
@@ -122,13 +126,18 @@ func (s *suite) row(op *api.Operation) SpecRow {
 
 // body is a good request body for the row, as far as one is known.
 func (s *suite) body(op *api.Operation) string {
-	if text, ok := s.Bodies[op.Name]; ok {
-		return text
+	if at := s.good(op); at >= 0 {
+		return s.Good[at].Body
 	}
 	if s.takesBody(op) {
 		return "{}"
 	}
 	return ""
+}
+
+// good is where the row stands in Options.Good, or -1.
+func (s *suite) good(op *api.Operation) int {
+	return slices.IndexFunc(s.Good, func(g Good) bool { return g.Operation == op.Name })
 }
 
 // refused fails the test unless the answer has that status and is a refusal in the vendor's words.

@@ -19,17 +19,18 @@ import (
 // Cluster is the only cluster of a Serve'd world of a clustered vendor whose Seed makes none.
 const Cluster = "local"
 
-// Serve puts one vendor alone on a server with the world default, whose clock stands still, filled by the vendor's Seed.
-func Serve(tb testing.TB, v api.Vendor) Target {
+// Serve puts one vendor alone on a server with the world default, whose clock stands still and whose transitions take no
+// time, filled by the vendor's Seed from its section of a fixture, which is JSON.
+func Serve(tb testing.TB, v api.Vendor, section string) Target {
 	tb.Helper()
 	db, err := store.Open(filepath.Join(tb.TempDir(), "sim.db"), store.Options{})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
-	engine, err := statemachine.New(db, statemachine.Fast, zerolog.Nop(), v.Machines...)
+	engine, err := statemachine.New(db, statemachine.Instant, zerolog.Nop(), v.Machines...)
 	require.NoError(tb, err)
 	require.NoError(tb, engine.Base("apitest", 1, Start, func(tx *store.Tx) error {
 		if v.Seed != nil {
-			if err := v.Seed(tx, nil); err != nil {
+			if err := v.Seed(tx, []byte(section)); err != nil {
 				return err
 			}
 		}
@@ -49,7 +50,7 @@ func Serve(tb testing.TB, v api.Vendor) Target {
 	return Target{Handler: router, Service: v.Service, State: func(tb testing.TB) string { return digest(tb, db, engine) }}
 }
 
-// digest tells the world's things with their states, versions of their timers and the clock.
+// digest tells the world's things with their states and timers, and its clock.
 func digest(tb testing.TB, db *store.DB, engine *statemachine.Engine) string {
 	tb.Helper()
 	var text strings.Builder
