@@ -12,6 +12,7 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/wire"
 )
 
 // withCluster makes the test's cluster of a fixture's words: YAML members of a cluster.
@@ -32,12 +33,24 @@ func withCluster(members string) option {
 	})
 }
 
-// get asks as an administrator and reads the answer into v; the status must be 200.
+// get asks as an administrator and reads the answer into v, a message or a struct of plain members; the status must be
+// 200.
 func (s *server) get(path string, v any) {
 	s.t.Helper()
 	status, body := s.do("GET", path, admin, "")
 	require.Equal(s.t, 200, status, body)
-	require.NoError(s.t, json.Unmarshal([]byte(body), v), body)
+	if json.Unmarshal([]byte(body), v) != nil {
+		require.NoError(s.t, wire.Unmarshal([]byte(body), v), body)
+	}
+}
+
+// decodeWire asks for a message.
+func decodeWire[T any](t *testing.T, s *server, path string) (v T) {
+	t.Helper()
+	status, body := s.do("GET", path, admin, "")
+	require.Equal(t, 200, status, body)
+	require.NoError(t, wire.Unmarshal([]byte(body), &v))
+	return v
 }
 
 // action does a physical action in the cluster and answers what it says.

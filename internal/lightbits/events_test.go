@@ -1,0 +1,257 @@
+package lightbits
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/store"
+)
+
+type shownEvents struct {
+	Events    []Event
+	NextToken string
+}
+
+func (s *server) events(query string) shownEvents {
+	s.t.Helper()
+	var list shownEvents
+	s.get("/api/v2/events"+query, &list)
+	return list
+}
+
+// eventNames lists the names of the events, oldest first.
+func (s *server) eventNames(query string) []string {
+	s.t.Helper()
+	var names []string
+	for _, e := range s.events(query).Events {
+		names = append(names, e.EventName)
+	}
+	return names
+}
+
+func TestEventCatalogue(t *testing.T) {
+	codes := map[uint32]eventName{}
+	for name, k := range eventKindTable {
+		require.Empty(t, codes[k.Code], "%s and %s have one code", name, codes[k.Code])
+		codes[k.Code] = name
+		require.Equal(t, uint32(eventTypeNames[string(k.Type)]), k.Code/1000, name)
+		require.Positive(t, eventSeverityNames[string(k.Severity)], name)
+		require.Positive(t, eventServiceNames[string(k.Service)], name)
+		require.NotEmpty(t, k.Text, name)
+	}
+	for _, name := range protectionEventNames {
+		require.Contains(t, eventKindTable, name)
+	}
+}
+
+func TestListEvents_Filters(t *testing.T) {
+	s := newServer(t, withCluster("projects: [{name: tenant}]\nvolumes: [{name: a, replicaCount: 3}, {name: b, replicaCount: 1, project: tenant}]"))
+	b := s.volumes("tenant")["b"]
+	s.advance(time.Hour)
+	s.must("fail-node", `{"node":"`+b.NodeList[0]+`"}`)
+	node := s.events("?componentType=Node").Events[0]
+
+	require.Equal(t, []string{"ClusterReady", "NodeInactive", "VolumeDegraded", "VolumeNotAvailable"}, s.eventNames(""))
+	require.Equal(t, []string{"NodeInactive", "VolumeNotAvailable"}, s.eventNames("?severity=High&severity=Critical"))
+	require.Equal(t, []string{"VolumeDegraded", "VolumeNotAvailable"}, s.eventNames("?componentType=Volume"))
+	require.Equal(t, []string{"VolumeNotAvailable"}, s.eventNames("?projectName=tenant"))
+	var list shownEvents
+	s.get("/api/v2/projects/tenant/events", &list)
+	require.Len(t, list.Events, 1)
+	require.Equal(t, map[string]*VolumeComponentInfoList{"tenant": {VolumeComponentInfoList: []*ComponentInfo{{ID: b.UUID, Name: "b"}}}},
+		list.Events[0].ComponentVolumesInfo.ProjectVolumesMap)
+	require.Equal(t, &ComponentInfo{ID: b.NodeList[0], Name: node.ComponentNodeInfo.Name}, node.ComponentNodeInfo)
+	require.Equal(t, start.Add(time.Hour), node.Time)
+	require.Equal(t, uint32(2001), node.EventCode)
+	require.Equal(t, SeverityHigh, node.Severity)
+	require.Contains(t, node.Description, "server0")
+
+	require.Equal(t, []string{"ClusterReady"}, s.eventNames("?until=2040-01-02T04:04:04.999Z"))
+	require.Len(t, s.eventNames("?until=2040-01-02T04:04:05.000Z"), 4, "until is inclusive")
+	require.Len(t, s.eventNames("?since=2040-01-02T04:04:05Z"), 3, "since is inclusive")
+	require.Empty(t, s.eventNames("?since=2040-01-02T04:04:05.001Z"))
+	status, body := s.do(http.MethodGet, "/api/v2/projects/default/events?since=2041-01-01T00:00:00Z", admin, "")
+	require.Equal(t, 200, status)
+	require.Equal(t, "{}", body)
+}
+
+func TestListEvents_Refuses(t *testing.T) {
+	s := newServer(t, withCluster("servers: 1"))
+	for query, want := range map[string]int{
+		"?since=yesterday": 400, "?until=2040-01-02T03:04:05%2B01:00": 400, "?since=2040-01-02": 400,
+		"?severity=Loud": 400, "?severity=UnkownSeverity": 400, "?severity=High&severity=Loud": 400, "?severity=4": 400,
+		"?componentType=Toaster": 400, "?componentType=UnknownType": 400,
+		"?limit=-1": 400, "?limit=many": 400, "?nextToken=x": 400, "?nextToken=2f4bc0f7-9a52-4a26-98a9-5b1e64b7a7c1": 400,
+		"?nextToken=00000000-0000-4000-8000-000000000001": 400, "?nextToken=00000000-0000-4000-8000-000000000000": 400,
+		"?projectName=nobody":                   404,
+		"?projectName=default&severity=High":    501,
+		"?componentType=Node&severity=High":     501,
+		"?projectName=default&componentType=No": 501,
+	} {
+		status, body := s.do(http.MethodGet, "/api/v2/events"+query, admin, "")
+		require.Equal(t, want, status, "%s: %s", query, body)
+	}
+	status, body := s.do(http.MethodGet, "/api/v2/projects/default/events?severity=High", admin, "")
+	require.Equal(t, 501, status, body)
+	status, body = s.do(http.MethodGet, "/api/v2/events?severity=Loud", admin, "")
+	require.Equal(t, 400, status)
+	require.Contains(t, body, "Info, Low, Medium, High, Critical")
+}
+
+func TestListEvents_Pages(t *testing.T) {
+	s := newServer(t, withCluster("servers: 1\nvolumes: {count: 7}\nmaxReplicas: 1"))
+	s.must("fail-node", `{"node":"server00-0"}`)
+	all := s.events("?componentType=Volume")
+	require.Len(t, all.Events, 7)
+	require.Empty(t, all.NextToken)
+	var got []Event
+	query := "?componentType=Volume&limit=3"
+	for _, want := range []int{3, 3, 1} {
+		page := s.events(query)
+		require.Len(t, page.Events, want)
+		got = append(got, page.Events...)
+		if page.NextToken != "" {
+			require.Equal(t, all.Events[len(got)].ID, page.NextToken, "the token is the ID of the next page's first event")
+		}
+		query = "?componentType=Volume&limit=3&nextToken=" + page.NextToken
+	}
+	require.Equal(t, all.Events, got)
+	require.Empty(t, s.events("?componentType=Volume&limit=7").NextToken, "nothing is left")
+}
+
+func TestEventLog_FlagOff(t *testing.T) {
+	s := newServer(t, withCluster("servers: 1"))
+	before := s.eventNames("")
+	s.must("set-feature-flag", `{"name":"event-log","enabled":false}`)
+	s.must("fail-node", `{"node":"server00-0"}`)
+	require.Equal(t, before, s.eventNames(""))
+	s.must("set-feature-flag", `{"name":"event-log","enabled":true}`)
+	s.must("recover-node", `{"node":"server00-0"}`)
+	require.Equal(t, append(before, "NodeActivating"), s.eventNames(""))
+}
+
+// The log forgets its oldest events and answers the rest.
+func TestEventLog_Forgets(t *testing.T) {
+	s := newServer(t, withCluster("servers: 1"))
+	s.update(func(tx *store.Tx) error {
+		e := loggedEvent{Seq: keptEvents, Type: EventCluster, Severity: SeverityInfo}
+		k := eventKindTable[eventClusterReady]
+		e.Body = k.event(eventID(tx, e.Seq), tx.Now, clusterSubject("c", "late"))
+		return eventTable.Insert(tx, &e)
+	})
+	require.Len(t, s.events("").Events, 2)
+	s.must("fail-node", `{"node":"server00-0"}`)
+	list := s.events("").Events
+	require.Len(t, list, 2, "the first one is forgotten")
+	require.Contains(t, list[0].Description, "late")
+}
+
+func TestLogEvent_Unknown(t *testing.T) {
+	s := newServer(t, withCluster("servers: 1"))
+	s.update(func(tx *store.Tx) error {
+		require.ErrorContains(t, s.service.logEvent(tx, "Nonsense", nodeSubject("", "")), "not in the catalogue")
+		return nil
+	})
+}
+
+func TestFeatureFlags(t *testing.T) {
+	s := newServer(t, withCluster("featureFlags: {evict-data: true}"))
+	var list struct{ FeatureFlags map[string]FeatureFlag }
+	s.get("/api/v2/featureFlags", &list)
+	require.Equal(t, map[string]FeatureFlag{
+		"event-log": {Name: "event-log", Enabled: true}, "evict-data": {Name: "evict-data", Enabled: true},
+		"fail-in-place": {Name: "fail-in-place"}, "in-band-authentication": {Name: "in-band-authentication"},
+		"proactive-rebalance": {Name: "proactive-rebalance"}, "cluster-encryption": {Name: "cluster-encryption"},
+	}, list.FeatureFlags)
+	var f FeatureFlag
+	s.get("/api/v2/featureFlags/evict-data", &f)
+	require.Equal(t, FeatureFlag{Name: "evict-data", Enabled: true}, f)
+	for _, name := range []string{"nonsense", "Event-Log", ""} {
+		status, body := s.do(http.MethodGet, "/api/v2/featureFlags/"+name, admin, "")
+		require.Equal(t, 400, status)
+		require.Contains(t, body, "cluster-encryption, event-log, evict-data")
+	}
+	_, err := s.action("set-feature-flag", `{"name":"nonsense","enabled":true}`)
+	require.ErrorContains(t, err, "there is no feature flag")
+	_, err = s.action("set-feature-flag", `{"name":"event-log"}`)
+	require.ErrorContains(t, err, "enabled")
+}
+
+func TestConnectedHosts(t *testing.T) {
+	s := newServer(t, withCluster(`
+projects: [{name: tenant}]
+volumes:
+- {name: mine, acl: ["nqn.x:host:a"]}
+- {name: any, acl: [ALLOW_ANY]}
+- {name: none}
+- {name: local, acl: [ALLOW_ANY], IPAcl: ["10.0.0.1", "fe80::1"]}
+- {name: twice, acl: [ALLOW_ANY]}
+- {name: twice, project: tenant, acl: [ALLOW_ANY]}`))
+	connect := func(nqn, volume, ip string) error {
+		_, err := s.action("connect-host", fmt.Sprintf(`{"hostNQN":%q,"volume":%q,"ip":%q}`, nqn, volume, ip))
+		return err
+	}
+	v := s.volumes(defaultProject)
+	require.NoError(t, connect("nqn.x:host:a", "mine", ""))
+	require.NoError(t, connect("nqn.x:host:a", v["any"].UUID, "10.0.0.7"))
+	require.NoError(t, connect("nqn.x:host:b", "any", ""))
+	require.NoError(t, connect("nqn.x:host:b", "any", ""), "again is nothing new")
+	for _, c := range []struct{ nqn, volume, ip, want string }{
+		{"nqn.x:host:b", "mine", "", "host nqn.x:host:b is not in the acl of volume mine: nqn.x:host:a"},
+		{"nqn.x:host:a", "none", "", "is not in the acl of volume none: ALLOW_NONE"},
+		{"nqn.x:host:a", "local", "10.0.0.2", `address "10.0.0.2" is not in the IPAcl of volume local: 10.0.0.1, fe80::1`},
+		{"nqn.x:host:a", "local", "", `address "" is not in the IPAcl`},
+		{"nqn.x:host:a", "local", "here", "must be an IP address"},
+		{"", "any", "", "hostNQN"},
+		{"nqn.x:host:a", "nobody", "", "was not found"},
+		{"nqn.x:host:a", "twice", "", "several projects"},
+	} {
+		require.ErrorContains(t, connect(c.nqn, c.volume, c.ip), c.want)
+	}
+	require.NoError(t, connect("nqn.x:host:c", "local", "::ffff:10.0.0.1"), "the same address in another form")
+
+	var list struct{ ConnectedHosts []ConnectedHost }
+	s.get("/api/v2/connectedHosts?hostNQN=ignored", &list)
+	require.Len(t, list.ConnectedHosts, 3)
+	require.Equal(t, "nqn.x:host:a", list.ConnectedHosts[0].HostNQN)
+	require.Equal(t, "a", list.ConnectedHosts[0].Hostname)
+	require.Equal(t, "10.0.0.7", list.ConnectedHosts[0].IPAddress)
+	require.ElementsMatch(t, []string{v["mine"].UUID, v["any"].UUID}, list.ConnectedHosts[0].VolumeUUIDs)
+	s.get("/api/v2/connectedHosts?volumeUUID="+v["mine"].UUID, &list)
+	require.Len(t, list.ConnectedHosts, 1)
+	s.get("/api/v2/connectedHosts/nqn.x:host:b", &list)
+	for _, path := range []string{"?volumeUUID=nobody", "/nobody", "/"} {
+		status, body := s.do(http.MethodGet, "/api/v2/connectedHosts"+path, admin, "")
+		require.Equal(t, 404, status, body)
+	}
+	now := s.volumes(defaultProject)
+	require.Equal(t, []string{"nqn.x:host:a", "nqn.x:host:b"}, now["any"].ConnectedHosts)
+	require.Equal(t, v["any"].ETag, now["any"].ETag)
+
+	s.must("disconnect-host", `{"hostNQN":"nqn.x:host:b","volume":"any"}`)
+	_, err := s.action("disconnect-host", `{"hostNQN":"nqn.x:host:b","volume":"any"}`)
+	require.ErrorContains(t, err, "is not connected")
+	status, _ := s.do(http.MethodGet, "/api/v2/connectedHosts/nqn.x:host:b", admin, "")
+	require.Equal(t, 404, status, "a host without volumes is forgotten")
+	require.Equal(t, []string{"nqn.x:host:a"}, s.volumes(defaultProject)["any"].ConnectedHosts)
+
+	// Volumes that go away take their connections with them.
+	status, body := s.do(http.MethodDelete, "/api/v2/projects/default/volumes/"+v["mine"].UUID, admin, "")
+	require.Equal(t, 200, status, body)
+	require.ErrorContains(t, connect("nqn.x:host:a", "mine", ""), "is Deleting")
+	s.advance(time.Minute)
+	var host ConnectedHost
+	_, body = s.do(http.MethodGet, "/api/v2/connectedHosts/nqn.x:host:a", admin, "")
+	require.NoError(t, json.Unmarshal([]byte(body), &host))
+	require.Equal(t, []string{v["any"].UUID}, host.VolumeUUIDs)
+
+	for _, node := range []string{"server00-0", "server01-0", "server02-0"} {
+		s.must("fail-node", `{"node":"`+node+`"}`)
+	}
+	require.ErrorContains(t, connect("nqn.x:host:d", "any", ""), "NotAvailable")
+}
