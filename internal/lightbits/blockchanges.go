@@ -45,7 +45,7 @@ func (s *Service) rollbackBlocks(tx *store.Tx, snapshot *Snapshot, volume *Volum
 	passed := passed{volume: volume, snapshot: snapshot}
 	return s.changeChain(tx, chainOfVolume(tx, volume), volume.NodeList, passed, func(c *blockChain) error {
 		back := c.member(holderVolume, volume.ProjectName, volume.UUID)
-		back.extents, back.writing = c.member(holderSnapshot, snapshot.ProjectName, snapshot.UUID).extents, 0
+		back.extents = c.member(holderSnapshot, snapshot.ProjectName, snapshot.UUID).extents
 		return c.put(tx, back)
 	})
 }

@@ -28,7 +28,7 @@ type blockRow struct {
 	project, uuid string
 	chain         string             // UUID of the volume that all others descend from; it may be gone
 	seq           uint64             // order of entry into the chain; among those still there
-	writing       physics.Generation // of a volume: what its next write gets, 0 where that must be a new one
+	writing       physics.Generation // of a volume: what its next write gets, nobody else's; 0 where that must be a new one
 	extents       physics.Extents
 }
 
