@@ -33,6 +33,11 @@ func DecodeStrict(data []byte, v any) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		data = []byte("{}")
 	}
+	// The whole document first: this finds what is cut off, and bounds how deep it nests.
+	var whole json.RawMessage
+	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&whole); err != nil {
+		return &InputError{Detail: "is not JSON: " + err.Error()}
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	if err := checkValue(dec, "", reflect.TypeOf(v)); err != nil {

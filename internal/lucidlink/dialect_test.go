@@ -151,6 +151,21 @@ func TestDialect_Bind(t *testing.T) {
 	}
 }
 
+func TestDialect_BindsThePath(t *testing.T) {
+	r := request(t, row("X", 200), "PUT", "/v1/domains/7", `{"id":"9","name":"n"}`)
+	chi.RouteContext(r.HTTP.Context()).URLParams.Add("id", "7")
+	var got struct {
+		ID   string  `json:"id"`
+		Name string  `json:"name"`
+		Size float64 `json:"size"`
+	}
+	require.NoError(t, dialect{}.Bind(r, &got))
+	require.Equal(t, "7", got.ID, "the path wins")
+	require.Equal(t, "n", got.Name)
+	chi.RouteContext(r.HTTP.Context()).URLParams.Add("size", "many")
+	require.True(t, refusal.Is(dialect{}.Bind(r, &got), refusal.InvalidArgument))
+}
+
 func TestDialect_NoRoute(t *testing.T) {
 	for path, want := range map[string]string{
 		"/v1/x": `{"status":404,"message":"Not Found"}`, "/api/v1/domains/x/y": `{"status":404,"message":"Not Found"}`,

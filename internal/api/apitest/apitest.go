@@ -107,8 +107,6 @@ func (s *suite) each(t *testing.T, wanted func(*api.Operation) bool, fn func(t *
 
 func all(*api.Operation) bool { return true }
 
-func implemented(op *api.Operation) bool { return op.Implemented() }
-
 // takesBody says whether the row documents a request body.
 func (s *suite) takesBody(op *api.Operation) bool {
 	return s.row(op).HasBody
