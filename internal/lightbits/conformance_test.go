@@ -37,13 +37,13 @@ func TestConformance(t *testing.T) {
 		NoMethod:     text(http.StatusMethodNotAllowed, "Method Not Allowed\n"),
 		UnknownPaths: []string{"/api/v2/", "/api/v2/nothing", "/api/v2/volumes/a/b/c/d/e"},
 		Good: []apitest.Good{
-			{"CreateProject", `{"name":"conformance"}`},
-			{"CreatePolicy", `{"name":"conformance","qosRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":1024,"writeIOPSLimit":1024}}}`},
-			{"CreateVolume", `{"name":"conformance","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]},"projectName":"default"}`},
-			{"UpdateVolume", `{"size":"2GiB","projectName":"conformance"}`},
-			{"UpdatePolicy", `{"description":"changed"}`},
-			{"CreateSnapshot", `{"name":"conformance","sourceVolumeName":"conformance","projectName":"default"}`},
-			{"CreateCredential", `{"ID":"conformance","type":"RS256PubKey","payload":"` + publicKey(t) + `"}`},
+			{Operation: "CreateProject", Body: `{"name":"conformance"}`},
+			{Operation: "CreatePolicy", Body: `{"name":"conformance","qosRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":1024,"writeIOPSLimit":1024}}}`},
+			{Operation: "CreateVolume", Body: `{"name":"conformance","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]},"projectName":"default"}`},
+			{Operation: "UpdateVolume", Body: `{"size":"2GiB","projectName":"conformance"}`},
+			{Operation: "UpdatePolicy", Body: `{"description":"changed"}`},
+			{Operation: "CreateSnapshot", Body: `{"name":"conformance","sourceVolumeName":"conformance","projectName":"default"}`},
+			{Operation: "CreateCredential", Body: `{"ID":"conformance","type":"RS256PubKey","payload":"` + publicKey(t) + `"}`},
 		},
 	})
 }
