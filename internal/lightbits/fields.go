@@ -64,14 +64,26 @@ func compressionText(on bool) string {
 	return "false"
 }
 
-var resourceName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,253}$`)
+// plainWord says whether a text has 1 to 253 letters, digits, '-', '_' and '.'.
+func plainWord(text string) bool {
+	if text == "" || len(text) > 253 {
+		return false
+	}
+	for i := range len(text) {
+		c := text[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.') {
+			return false
+		}
+	}
+	return true
+}
 
 // checkName refuses names that the product does not take for volumes and snapshots.
 func checkName(what, name string) error {
 	if name == "" {
 		return refusal.New(refusal.InvalidArgument, "the %s name is missing", what)
 	}
-	if !resourceName.MatchString(name) {
+	if !plainWord(name) {
 		return refusal.New(refusal.InvalidArgument,
 			"%s name %q contains illegal characters: 1 to 253 letters, digits, '-', '_' and '.' are allowed", what, name)
 	}
@@ -135,8 +147,6 @@ func checkPseudo(what string, values []string) error {
 
 const maxLabels = 16
 
-var labelText = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,253}$`)
-
 // parseLabels checks labels and cuts each key down to what follows its last '-' or '.', as the vendor's own plug-in saw
 // (facts/lightbits.md 4.1 "labels").
 func parseLabels(in []*Label) ([]*Label, error) {
@@ -146,7 +156,7 @@ func parseLabels(in []*Label) ([]*Label, error) {
 	out := make([]*Label, 0, len(in))
 	seen := make(map[string]bool, len(in))
 	for _, l := range in {
-		if l == nil || !labelText.MatchString(l.Key) || !labelText.MatchString(l.Value) {
+		if l == nil || !plainWord(l.Key) || !plainWord(l.Value) {
 			return nil, refusal.New(refusal.InvalidArgument,
 				"label is invalid: key and value must have 1 to 253 letters, digits, '-', '_' and '.'")
 		}

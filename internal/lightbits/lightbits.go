@@ -26,9 +26,11 @@ type Options struct {
 	Auth AuthMode
 }
 
-// Service is the emulated product: stateless but for its options, all state lies in the worlds.
+// Service is the emulated product: all state lies in the worlds; what is kept here
+// follows from them.
 type Service struct {
 	auth AuthMode
+	keys keyCache
 
 	volumes     *statemachine.Machine[Volume]
 	snapshots   *statemachine.Machine[Snapshot]

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -53,7 +54,7 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string
 	case q.TTL == 0:
 		q.TTL = defaultTTL
 	}
-	key, err := signingKey(tx)
+	key, err := s.signingKey(tx)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ type signer struct {
 var signers = store.NewTable("lightbits.signer", func(*signer) string { return "rs256" }, store.JSON[signer]())
 
 // signingKey answers the key of the transaction's world, which is made when it is first needed.
-func signingKey(tx *store.Tx) (*rsa.PrivateKey, error) {
+func (s *Service) signingKey(tx *store.Tx) (*rsa.PrivateKey, error) {
 	root := tx.In("")
 	row, err := signers.Get(root, "rs256")
 	if err == nil {
@@ -142,7 +143,7 @@ func signingKey(tx *store.Tx) (*rsa.PrivateKey, error) {
 	if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	key, err := newSigningKey(tx.Seed())
+	key, err := s.keys.of(tx.Seed())
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +152,33 @@ func signingKey(tx *store.Tx) (*rsa.PrivateKey, error) {
 		return nil, fmt.Errorf("lightbits: marshal a signing key: %w", err)
 	}
 	return key, signers.Put(root, &signer{Key: der})
+}
+
+// keyCache remembers the keys of seeds, so that only the first world of a seed waits for one. A key is a function of its
+// seed and nothing else.
+type keyCache struct {
+	mu   sync.Mutex
+	keys map[uint64]*rsa.PrivateKey
+}
+
+// maxKeys bounds the cache.
+const maxKeys = 256
+
+func (c *keyCache) of(seed uint64) (*rsa.PrivateKey, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if key := c.keys[seed]; key != nil {
+		return key, nil
+	}
+	key, err := newSigningKey(seed)
+	if err != nil {
+		return nil, err
+	}
+	if c.keys == nil || len(c.keys) == maxKeys {
+		c.keys = make(map[uint64]*rsa.PrivateKey)
+	}
+	c.keys[seed] = key
+	return key, nil
 }
 
 const (

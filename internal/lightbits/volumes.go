@@ -143,20 +143,7 @@ func (s *Service) volumeMachine() *statemachine.Machine[Volume] {
 			{From: []statemachine.State{deleting}, On: "deleted", To: statemachine.Gone, After: "delete", Do: s.volumeGone},
 			{From: []statemachine.State{failed}, On: "purge", To: statemachine.Gone, Do: s.volumeGone},
 		},
-		Guards: []statemachine.Guard{
-			{Operation: "UpdateVolume", In: []statemachine.State{creating, updating}, Kind: refusal.Unavailable, Message: msgVolumeTemporary},
-			{Operation: "UpdateVolume", In: []statemachine.State{deleting, failed}, Kind: refusal.InvalidArgument, Message: "volume {name} is {state} and cannot be updated"},
-			{Operation: "UpdateVolume", In: []statemachine.State{rollback}, Kind: refusal.Aborted, Message: msgVolumeBusy},
-			{Operation: "DeleteVolume", In: []statemachine.State{creating, updating}, Kind: refusal.Unavailable, Message: msgVolumeTemporary},
-			{Operation: "DeleteVolume", In: []statemachine.State{deleting, failed}, Kind: refusal.InvalidArgument, Message: "volume {name} is {state} and cannot be deleted"},
-			{Operation: "DeleteVolume", In: []statemachine.State{rollback}, Kind: refusal.Aborted, Message: msgVolumeBusy},
-			{Operation: "RollbackVolume", In: []statemachine.State{creating, updating, rollback, deleting}, Kind: refusal.Unavailable, Message: "volume {name} is {state} and cannot be rolled back now"},
-			{Operation: "RollbackVolume", In: []statemachine.State{failed}, Kind: refusal.InvalidArgument, Message: "volume {name} is {state} and cannot be rolled back"},
-			{Operation: "CreateSnapshot", In: []statemachine.State{creating, updating, rollback}, Kind: refusal.Unavailable, Message: "source " + msgVolumeTemporary},
-			{Operation: "CreateSnapshot", In: []statemachine.State{deleting, failed}, Kind: refusal.InvalidArgument, Message: "source volume {name} is {state} and cannot be snapshotted"},
-			{Operation: "DeleteSnapshot", In: []statemachine.State{updating}, Kind: refusal.Unavailable, Message: "source " + msgVolumeTemporary},
-			{Operation: "DeleteSnapshot", In: []statemachine.State{rollback}, Kind: refusal.Aborted, Message: msgVolumeBusy},
-		},
+		Guards: volumeGuards,
 		Delays: map[string]statemachine.DelayDefault{
 			"create": {Fast: "200ms", Realistic: "3s"}, "update": {Fast: "100ms", Realistic: "2s"},
 			"rollback": {Fast: "200ms", Realistic: "10s"}, "delete": {Fast: "200ms", Realistic: "20s"},
@@ -173,6 +160,30 @@ func (s *Service) volumeMachine() *statemachine.Machine[Volume] {
 			}},
 		},
 	})
+}
+
+// volumeGuards: which operations are refused in which state, as their pages say (assumptions 13 and 14).
+var volumeGuards = []statemachine.Guard{
+	{Operation: "UpdateVolume", In: volumeIn(VolumeCreating, VolumeUpdating), Kind: refusal.Unavailable, Message: msgVolumeTemporary},
+	{Operation: "UpdateVolume", In: volumeIn(VolumeDeleting, VolumeFailed), Kind: refusal.InvalidArgument, Message: "volume {name} is {state} and cannot be updated"},
+	{Operation: "UpdateVolume", In: volumeIn(VolumeRollback), Kind: refusal.Aborted, Message: msgVolumeBusy},
+	{Operation: "DeleteVolume", In: volumeIn(VolumeCreating, VolumeUpdating), Kind: refusal.Unavailable, Message: msgVolumeTemporary},
+	{Operation: "DeleteVolume", In: volumeIn(VolumeDeleting, VolumeFailed), Kind: refusal.InvalidArgument, Message: "volume {name} is {state} and cannot be deleted"},
+	{Operation: "DeleteVolume", In: volumeIn(VolumeRollback), Kind: refusal.Aborted, Message: msgVolumeBusy},
+	{Operation: "RollbackVolume", In: volumeIn(VolumeCreating, VolumeUpdating, VolumeRollback, VolumeDeleting), Kind: refusal.Unavailable, Message: "volume {name} is {state} and cannot be rolled back now"},
+	{Operation: "RollbackVolume", In: volumeIn(VolumeFailed), Kind: refusal.InvalidArgument, Message: "volume {name} is {state} and cannot be rolled back"},
+	{Operation: "CreateSnapshot", In: volumeIn(VolumeCreating, VolumeUpdating, VolumeRollback), Kind: refusal.Unavailable, Message: "source " + msgVolumeTemporary},
+	{Operation: "CreateSnapshot", In: volumeIn(VolumeDeleting, VolumeFailed), Kind: refusal.InvalidArgument, Message: "source volume {name} is {state} and cannot be snapshotted"},
+	{Operation: "DeleteSnapshot", In: volumeIn(VolumeUpdating), Kind: refusal.Unavailable, Message: "source " + msgVolumeTemporary},
+	{Operation: "DeleteSnapshot", In: volumeIn(VolumeRollback), Kind: refusal.Aborted, Message: msgVolumeBusy},
+}
+
+func volumeIn(states ...VolumeState) []statemachine.State {
+	list := make([]statemachine.State, len(states))
+	for i, s := range states {
+		list[i] = statemachine.State(s)
+	}
+	return list
 }
 
 const (

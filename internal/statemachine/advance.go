@@ -157,9 +157,6 @@ func (e *Engine) nextDue(world string) (due time.Time, ok bool, err error) {
 	return due, ok, err
 }
 
-// farFuture is after every timer that can be pending.
-var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-
 func (e *Engine) advanceUntil(world string, start time.Time, a Advance) (now time.Time, fired []Transition, err error) {
 	if a.Limit == 0 {
 		a.Limit = time.Hour

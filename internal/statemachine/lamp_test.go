@@ -151,12 +151,12 @@ func (b *bench) state(id string) string {
 	return state
 }
 
-func (b *bench) delay(name, value string) {
+func (b *bench) warmUpTakes(value string) {
 	b.Helper()
 	d, err := statemachine.ParseDelay([]byte(value))
 	require.NoError(b, err)
 	b.update(func(tx *store.Tx) error {
-		return b.engine.SetDelays(tx, map[string]*statemachine.Delay{name: &d})
+		return b.engine.SetDelays(tx, map[string]*statemachine.Delay{"test.lamp.warm": &d})
 	})
 }
 

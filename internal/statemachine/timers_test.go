@@ -88,7 +88,7 @@ func TestTimer_ContinuesAfterARestart(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("a")
-	b.delay("test.lamp.warm", "held")
+	b.warmUpTakes("held")
 	b.create("h")
 	b.reopen(statemachine.Fast)
 	require.Equal(t, []string{"2s a shine Warming>Shining"}, b.advance(time.Hour))
@@ -162,7 +162,7 @@ func TestClock_SettingItForwardFiresWhatIsDue(t *testing.T) {
 func TestDelay_Reads(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
-	b.delay("test.lamp.warm", "reads:3")
+	b.warmUpTakes("reads:3")
 	b.create("a")
 	for range 3 {
 		require.Equal(t, "Warming", b.state("a"))
@@ -226,7 +226,7 @@ func TestMachine_IllegalEventSaysWhatWouldBeTaken(t *testing.T) {
 func TestRun_FiresWithoutARequest(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.engine.SetWall(time.Now)
-	b.delay("test.lamp.warm", "20ms")
+	b.warmUpTakes("20ms")
 	moved := make(chan statemachine.Transition, 8)
 	b.engine.Listen(func(_ string, moves []statemachine.Transition) {
 		for _, m := range moves {
