@@ -249,6 +249,14 @@ volumes:
 	_, body = s.do(http.MethodGet, "/api/v2/connectedHosts/nqn.x:host:a", admin, "")
 	require.NoError(t, json.Unmarshal([]byte(body), &host))
 	require.Equal(t, []string{v["any"].UUID}, host.VolumeUUIDs)
+	status, _ = s.do(http.MethodDelete, "/api/v2/projects/default/volumes/"+v["local"].UUID, admin, "")
+	require.Equal(t, 200, status)
+	s.advance(time.Minute)
+	status, _ = s.do(http.MethodGet, "/api/v2/connectedHosts/nqn.x:host:c", admin, "")
+	require.Equal(t, 404, status, "its only volume is gone")
+	list.ConnectedHosts = nil
+	s.get("/api/v2/connectedHosts", &list)
+	require.Len(t, list.ConnectedHosts, 1)
 
 	for _, node := range []string{"server00-0", "server01-0", "server02-0"} {
 		s.must("fail-node", `{"node":"`+node+`"}`)

@@ -99,15 +99,13 @@ volumes: [{name: three, replicaCount: 3}, {name: two, replicaCount: 2}, {name: o
 		require.Equal(t, before["three"].ETag, v["three"].ETag, "what nodes do changes no ETag")
 		return fmt.Sprintf("%s/%s %s", v["three"].ProtectionState, v["one"].ProtectionState, v["three"].RebuildProgress)
 	}
-	health := func() map[string]any {
-		var c struct{ Health map[string]any }
-		s.get("/api/v2/cluster", &c)
-		return c.Health
-	}
+	health := func() map[string]any { return clusterHealthOf(s) }
 	require.Equal(t, "FullyProtected/FullyProtected None", protections())
 	require.Equal(t, map[string]any{"state": "OK", "numHealthyVolumes": 3.0}, health())
 
-	s.must("fail-node", `{"node":"`+one.NodeList[0]+`"}`)
+	answer, err := s.action("fail-node", `{"node":"`+one.NodeList[0]+`"}`)
+	require.NoError(t, err)
+	require.Equal(t, statemachine.State(NodeInactive), answer.(movedThing).State)
 	require.Equal(t, "Degraded/NotAvailable None", protections())
 	var down shownNode
 	s.get("/api/v2/nodes/"+one.NodeList[0], &down)
@@ -118,7 +116,7 @@ volumes: [{name: three, replicaCount: 3}, {name: two, replicaCount: 2}, {name: o
 	require.InDelta(t, 1, health()["numInactiveNodes"], 0)
 	require.InDelta(t, 1, health()["numDegradedVolumes"], 0)
 	require.InDelta(t, 1, health()["numNotAvailableVolumes"], 0)
-	_, err := s.action("fail-node", `{"node":"`+down.Name+`"}`)
+	_, err = s.action("fail-node", `{"node":"`+down.Name+`"}`)
 	require.True(t, refusal.Is(err, refusal.FailedPrecondition), "%v", err)
 
 	s.must("recover-node", `{"node":"`+down.Name+`"}`)
@@ -137,6 +135,12 @@ volumes: [{name: three, replicaCount: 3}, {name: two, replicaCount: 2}, {name: o
 	s.advance(100 * time.Millisecond)
 	require.Equal(t, "FullyProtected/FullyProtected None", protections())
 	require.Equal(t, map[string]any{"state": "OK", "numHealthyVolumes": 3.0}, health())
+}
+
+func clusterHealthOf(s *server) map[string]any {
+	var c struct{ Health map[string]any }
+	s.get("/api/v2/cluster", &c)
+	return c.Health
 }
 
 func TestNode_TwoOfThreeDown(t *testing.T) {
@@ -193,6 +197,7 @@ func TestNode_AttachAndDetach(t *testing.T) {
 	s.get("/api/v2/cluster", &c)
 	require.Equal(t, 1, c.CurrentMaxReplicas, "an unattached node takes no replicas")
 	require.Equal(t, 3, c.SupportedMaxReplicas)
+	require.Equal(t, map[string]any{"state": "OK", "numHealthyVolumes": 1.0}, clusterHealthOf(s), "nor is it missing")
 	require.NoError(t, fire("server01-0", "attach"))
 	require.Equal(t, "Attaching", s.node("server01-0").State)
 	s.advance(time.Second)

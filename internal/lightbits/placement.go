@@ -44,7 +44,7 @@ type LabelValueKeyPair struct {
 // LabelOperator is how the pairs are read.
 type LabelOperator string
 
-// The only operator.
+// LabelIn says that one of the pairs must hold; there is no other operator.
 const LabelIn LabelOperator = "In"
 
 var labelOperatorNames = map[string]int32{"Unknown": 0, "In": 1}

@@ -25,8 +25,9 @@ func (s *server) servers(query string) map[string]shownServer {
 // fireServer and fireDevice fire a machine's event, as the control surface does.
 func (s *server) fireServer(name string, on statemachine.Event) {
 	s.t.Helper()
+	uuid := s.servers("?Name=" + name)[name].UUID
 	s.update(func(tx *store.Tx) error {
-		row, err := s.service.servers.Find(tx, s.servers("?Name=" + name)[name].UUID)
+		row, err := s.service.servers.Find(tx, uuid)
 		require.NoError(s.t, err)
 		return s.service.servers.Fire(tx, &row, on)
 	})
@@ -48,7 +49,7 @@ func TestListServers_Filters(t *testing.T) {
 	require.Len(t, all, 4)
 	one := all["server01"]
 	require.Equal(t, []string{"http://10.1.0.11:2380"}, one.ServerEndpoints)
-	require.Equal(t, []string{"10.1.0.11:443"}, one.ApiEndpoints)
+	require.Equal(t, []string{"10.1.0.11:443"}, one.APIEndpoints)
 	require.Equal(t, "3.9.2", one.LightOSVersion)
 	require.Len(t, s.servers("?UUID="+one.UUID), 1)
 	require.Len(t, s.servers("?Name=server01"), 1)
@@ -114,6 +115,13 @@ func TestServer_DisableAndEnable(t *testing.T) {
 
 func TestServer_FailAndDelete(t *testing.T) {
 	s := newServer(t, withCluster("servers: 2"))
+	s.fireServer("server00", "disable")
+	s.fireServer("server00", "fail")
+	require.Equal(t, "Failed", s.servers("")["server00"].State, "also while it is being disabled")
+	s.fireServer("server00", "recover")
+	s.advance(time.Minute)
+	require.Equal(t, "Enabled", s.servers("")["server00"].State)
+	require.Equal(t, "Active", s.node("server00-0").State)
 	s.fireServer("server01", "fail")
 	failed := s.servers("")["server01"]
 	require.Equal(t, "Failed", failed.State)

@@ -101,7 +101,8 @@ type (
 	}
 	shownServer struct {
 		UUID, Name, State, Health, RiskOfServiceLossState, LightOSVersion string
-		NodesUUIDs, ServerEndpoints, ApiEndpoints                         []string
+		NodesUUIDs, ServerEndpoints                                       []string
+		APIEndpoints                                                      []string `json:"ApiEndpoints"`
 	}
 )
 

@@ -1,7 +1,6 @@
 package physics_test
 
 import (
-	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -127,7 +126,7 @@ func TestPlace_Restrictions(t *testing.T) {
 	}
 	_, err := physics.Place(nodes, 2, 1, in(many[0]))
 	require.ErrorContains(t, err, "replica count of 1, not 2")
-	require.False(t, errors.As(err, new(*physics.TooFewError)))
+	require.NotErrorAs(t, err, new(*physics.TooFewError))
 }
 
 func TestSpaceOf(t *testing.T) {
