@@ -18,9 +18,10 @@ func (db *DB) Base(name string, fn func(*Tx) error) error {
 	if exists, err := db.hasBase(name); exists || err != nil {
 		return err
 	}
-	s := &session{writable: true, building: true, opened: true}
+	s := &session{writable: true, src: &source{opened: true}, mem: &arena{}}
+	tx := s.whole()
 	defer s.end()
-	if err := call1(fn, &Tx{session: s}); err != nil {
+	if err := call1(fn, &tx); err != nil {
 		return err
 	}
 	id, err := db.pinLayer()
@@ -34,6 +35,7 @@ func (db *DB) Base(name string, fn func(*Tx) error) error {
 	err = db.write(func(b *batch, c *call) error {
 		b.dirty = true
 		c.hooks = s.hooks
+		b.join(c)
 		return b.btx.Bucket(bucketBases).Put([]byte(name), appendChain(nil, []uint64{id}))
 	})
 	return err
@@ -70,64 +72,54 @@ func (db *DB) unpin(id uint64) {
 
 // fill writes the rows of a session into a layer, in steps.
 func (db *DB) fill(id uint64, s *session) error {
-	for _, sp := range s.spaces {
-		if sp.over == nil {
-			continue
-		}
-		for n := sp.over.head.next[0]; n != nil; {
-			err := db.change(func(btx *bolt.Tx) (err error) {
-				n, err = db.fillStep(btx, id, sp.key, n)
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("store: base: %w", err)
-			}
+	if s.over == nil {
+		return nil
+	}
+	for n := s.over.first(); n != nil; {
+		err := db.change(func(btx *bolt.Tx) (err error) {
+			n, err = db.fillStep(btx, id, n)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("store: base: %w", err)
 		}
 	}
 	return nil
 }
 
 // fillStep writes a bounded number of rows beginning with n and answers the first one left.
-func (db *DB) fillStep(btx *bolt.Tx, id uint64, key spaceKey, n *node) (*node, error) {
+func (db *DB) fillStep(btx *bolt.Tx, id uint64, n *node) (*node, error) {
 	w := layerWriter{btx: btx, id: id}
 	for ; n != nil && w.entries < 4*db.limits.step && w.bytes < 4*db.limits.stepSize; n = n.next[0] {
 		if n.value[0] == tagGone {
 			continue
 		}
-		if err := w.put(key.appendTo(nil), n.key, n.value); err != nil {
+		if err := w.put(n.key, n.value); err != nil {
 			return nil, err
 		}
 	}
 	return n, w.finish()
 }
 
-// layerWriter appends entries, in ascending order within each space, to a layer that no chain names yet.
+// layerWriter appends entries, in ascending order, to a layer that no chain names yet.
 type layerWriter struct {
 	btx     *bolt.Tx
 	id      uint64
 	layer   *bolt.Bucket
-	bucket  *bolt.Bucket
-	name    string
 	entries int
 	bytes   int
 }
 
-func (w *layerWriter) put(space, key, value []byte) (err error) {
+func (w *layerWriter) put(key, value []byte) (err error) {
 	if w.layer == nil {
 		if w.layer, err = w.btx.CreateBucketIfNotExists(layerKey(w.id)); err != nil {
 			return err
 		}
-	}
-	if w.bucket == nil || w.name != string(space) {
-		if w.bucket, err = w.layer.CreateBucketIfNotExists(space); err != nil {
-			return err
-		}
-		w.bucket.FillPercent = 0.95
-		w.name = string(space)
+		w.layer.FillPercent = 0.95
 	}
 	w.entries++
 	w.bytes += len(key) + len(value)
-	return w.bucket.Put(key, value)
+	return w.layer.Put(key, value)
 }
 
 // finish notes the number of entries.

@@ -216,31 +216,11 @@ func (db *DB) deleteStep(btx *bolt.Tx, id uint64) (bool, error) {
 	if layer == nil {
 		return true, nil
 	}
-	budget := 4 * db.limits.step // whole buckets go fast
-	var whole [][]byte
-	c := layer.Cursor()
-	for name, _ := c.First(); name != nil; name, _ = c.Next() {
-		entries := layer.Bucket(name).Cursor()
-		n := 0
-		for k, _ := entries.First(); k != nil && n <= budget; k, _ = entries.Next() {
-			n++
-		}
-		if n > budget {
-			if len(whole) == 0 {
-				return false, deleteEntries(layer.Bucket(name), db.limits.step)
-			}
-			break
-		}
-		budget -= n
-		whole = append(whole, name)
-	}
-	for _, name := range whole {
-		if err := layer.DeleteBucket(name); err != nil {
+	if layer.Sequence() > uint64(4*db.limits.step) { // whole buckets go fast
+		if err := deleteEntries(layer, db.limits.step); err != nil {
 			return false, err
 		}
-	}
-	if left, _ := layer.Cursor().First(); left != nil {
-		return false, nil
+		return false, layer.SetSequence(layer.Sequence() - uint64(db.limits.step))
 	}
 	return true, btx.DeleteBucket(layerKey(id))
 }

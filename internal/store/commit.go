@@ -14,16 +14,19 @@ import (
 
 // call is one caller's place in the queue.
 type call struct {
-	turn  chan struct{} // capacity 1
-	done  chan struct{} // closed when the batch that the call was part of is committed, or has failed
-	err   error
-	hooks []func()
-	panic any // of a hook
+	turn   chan struct{} // capacity 1
+	done   chan struct{} // closed when the batch that the call was part of is committed, or has failed
+	joined bool          // it has written something, or had nothing to write
+	err    error
+	hooks  []func()
+	panic  any // of a hook
 }
 
 // batch is one bolt write transaction and the calls whose writes are in it.
 type batch struct {
 	btx    *bolt.Tx
+	src    *source // the world of the last session, nil if its record may have changed since
+	mem    *arena
 	calls  []*call
 	turns  int
 	rows   int
@@ -40,18 +43,68 @@ func (b *batch) full(l limits) bool {
 // end of the process (see Options.SyncDisk for more). It returns fn's error, ErrNoWorld, a *CorruptError, or the reason
 // why the commit failed. fn must not call Update or anything else that writes.
 func (db *DB) Update(world string, fn func(*Tx) error) error {
-	return db.write(func(b *batch, c *call) error {
-		s := &session{writable: true}
-		if err := s.open(b.btx, world, false); err != nil {
+	return db.UpdateEach(world, func(tx *Tx) (bool, error) { return false, fn(tx) })
+}
+
+// UpdateEach is Update, one after the other, for as long as next answers true: each call of next is a transaction of its
+// own, which sees what those before it wrote. They share commits, so that thousands of small ones cost little. An error
+// undoes the transaction that it comes from and ends it; those before it stay, and are committed when UpdateEach returns.
+// Others may write between any two of them.
+func (db *DB) UpdateEach(world string, next func(*Tx) (more bool, err error)) error {
+	for more := true; more; {
+		err := db.write(func(b *batch, c *call) (err error) {
+			for again := true; again; again = more && !b.full(db.limits) {
+				if more, err = b.session(world, c, next); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
 			return err
 		}
-		defer s.end()
-		if err := call1(fn, &Tx{session: s}); err != nil {
-			return err
+	}
+	return nil
+}
+
+// session runs one transaction of a call.
+func (b *batch) session(world string, c *call, next func(*Tx) (bool, error)) (more bool, err error) {
+	if b.src == nil || b.src.world != world {
+		src := &source{}
+		if _, err := src.open(b.btx, world); err != nil {
+			return false, err
 		}
-		c.hooks = s.hooks
-		return b.apply(s)
-	})
+		b.src = src
+	}
+	var v struct { // one allocation
+		s  session
+		tx Tx
+	}
+	s := &v.s
+	s.src, s.mem, s.writable = b.src, b.mem, true
+	v.tx = s.whole()
+	defer s.end()
+	err = call1(func(tx *Tx) (err error) {
+		more, err = next(tx)
+		return err
+	}, &v.tx)
+	if err != nil {
+		return false, err
+	}
+	if err := b.apply(s); err != nil {
+		return false, err
+	}
+	c.hooks = append(c.hooks, s.hooks...)
+	b.join(c)
+	return more, nil
+}
+
+// join makes the call wait for the commit.
+func (b *batch) join(c *call) {
+	if !c.joined {
+		c.joined = true
+		b.calls = append(b.calls, c)
+	}
 }
 
 // apply writes what a session wrote. If that fails in the middle, the whole batch does.
@@ -70,7 +123,8 @@ func (b *batch) apply(s *session) error {
 // change is write for functions that use the bolt transaction directly; they check everything first, so that an error
 // after the first write means that bolt failed.
 func (db *DB) change(fn func(*bolt.Tx) error) error {
-	return db.write(func(b *batch, _ *call) error {
+	return db.write(func(b *batch, c *call) error {
+		b.src = nil
 		if err := fn(b.btx); err != nil {
 			var r refusal
 			if !errors.As(err, &r) {
@@ -79,6 +133,7 @@ func (db *DB) change(fn func(*bolt.Tx) error) error {
 			return err
 		}
 		b.dirty = true
+		b.join(c)
 		return nil
 	})
 }
@@ -88,20 +143,24 @@ type refusal struct{ error }
 
 func (r refusal) Unwrap() error { return r.error }
 
-// write runs op when it is this caller's turn and returns when its batch is committed.
+// write runs op when it is this caller's turn, and returns when what op wrote is committed.
 func (db *DB) write(op func(*batch, *call) error) error {
 	c := &call{turn: make(chan struct{}, 1), done: make(chan struct{})}
 	if err := db.enter(c); err != nil {
 		return err
 	}
-	if err := db.takeTurn(c, op); err != nil {
+	err := db.takeTurn(c, op)
+	if !c.joined {
 		return err
 	}
 	<-c.done
 	if c.panic != nil {
 		panic(c.panic)
 	}
-	return c.err
+	if c.err != nil {
+		return c.err
+	}
+	return err
 }
 
 // enter returns when the caller has the turn.
@@ -130,15 +189,11 @@ func (db *DB) takeTurn(c *call, op func(*batch, *call) error) (err error) {
 		if err != nil {
 			return err
 		}
-		db.batch = &batch{btx: btx}
+		db.mem.reset()
+		db.batch = &batch{btx: btx, mem: &db.mem}
 	}
-	b := db.batch
-	b.turns++
-	if err := op(b, c); err != nil {
-		return err
-	}
-	b.calls = append(b.calls, c)
-	return nil
+	db.batch.turns++
+	return op(db.batch, c)
 }
 
 // pass gives the turn to the next caller, after a commit if the batch is complete.

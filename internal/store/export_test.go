@@ -44,7 +44,7 @@ func (db *DB) SetSchema(version string) error {
 // Spoil puts bytes in the place of a row, below everything that checks them.
 func (db *DB) Spoil(world, table, key string, value []byte) error {
 	return db.Update(world, func(tx *Tx) error {
-		tx.put(tx.space(spaceKey{table: table}), []byte(key), value)
+		tx.put(tx.key(spacePrefix(table, ""), key), value)
 		return nil
 	})
 }

@@ -93,73 +93,36 @@ type folding struct {
 	db       *DB
 	run      *run
 	id       uint64
-	space    []byte // where the next step goes on
-	after    []byte
+	after    []byte // where the next step goes on
 	total    int
 	complete bool
 }
 
 func (f *folding) step(btx *bolt.Tx) error {
-	var layers []*bolt.Bucket
+	it := iterator{at: f.after, passed: f.after != nil}
 	for _, id := range f.run.ids {
 		if b := btx.Bucket(layerKey(id)); b != nil {
-			layers = append(layers, b)
+			it.set = append(it.set, cursor{c: b.Cursor()})
 		}
 	}
+	it.start()
 	w := layerWriter{btx: btx, id: f.id}
-	budget := f.db.limits.step
-	for budget > 0 && w.bytes < f.db.limits.stepSize {
-		if f.space == nil {
-			if f.complete = true; !f.nextSpace(layers, []byte{}) {
-				break
-			}
-			f.complete = false
-		}
-		sp := &space{}
-		for _, layer := range layers {
-			if b := layer.Bucket(f.space); b != nil {
-				sp.buckets = append(sp.buckets, b)
-			}
-		}
-		it := newIterator(sp, nil, f.after)
+	for budget := f.db.limits.step; budget > 0 && w.bytes < f.db.limits.stepSize; budget-- {
 		key, value := it.step()
-		for ; key != nil && budget > 0 && w.bytes < f.db.limits.stepSize; key, value = it.step() {
-			budget--
-			f.after = bytes.Clone(key)
-			if value[0] == tagGone && f.run.bottom {
-				continue
-			}
-			if err := w.put(f.space, key, value); err != nil {
-				return err
-			}
-		}
 		if key == nil {
-			f.after = nil
-			if !f.nextSpace(layers, f.space) {
-				f.complete = true
-				break
-			}
+			f.complete = true
+			break
+		}
+		f.after = bytes.Clone(key)
+		if value[0] == tagGone && f.run.bottom {
+			continue
+		}
+		if err := w.put(key, value); err != nil {
+			return err
 		}
 	}
 	f.total += w.entries
 	return w.finish()
-}
-
-// nextSpace goes to the first space of any layer whose name is greater than after.
-func (f *folding) nextSpace(layers []*bolt.Bucket, after []byte) bool {
-	var least []byte
-	for _, layer := range layers {
-		c := layer.Cursor()
-		name, _ := c.Seek(after)
-		if len(after) > 0 && bytes.Equal(name, after) {
-			name, _ = c.Next()
-		}
-		if name != nil && (least == nil || bytes.Compare(name, least) < 0) {
-			least = name
-		}
-	}
-	f.space = bytes.Clone(least)
-	return least != nil
 }
 
 // swapAll puts the new layer in the place of the run: first in the world itself, and then, a few at a time, in all other

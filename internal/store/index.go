@@ -3,8 +3,10 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
+	"strings"
 )
 
 // Index finds rows by something else than their key. Keys answers a row's values: none, one or many, any bytes. In a
@@ -26,104 +28,119 @@ func appendValue(dst []byte, value string) []byte {
 	return append(dst, 0, 1)
 }
 
-// entries lists a row's place in the indexes, to be stored with the row so that changing it needs no decoding:
+// cutValue takes an escaped value off the front of src and answers how many bytes it took.
+func cutValue(src []byte) (value string, n int) {
+	var b []byte
+	for ; n+1 < len(src); n++ {
+		if src[n] != 0 {
+			b = append(b, src[n])
+			continue
+		}
+		if n++; src[n] == 1 {
+			return string(b), n + 1
+		}
+		b = append(b, 0)
+	}
+	return string(b), len(src)
+}
+
+// entries appends a row's place in the indexes, to be stored with the row so that changing it needs no decoding:
 // for each value uvarint length and index name, uvarint length and escaped value.
-func (t *Table[T]) entries(key string, row *T) ([]byte, error) {
-	var list, escaped []byte
+func (t *Table[T]) entries(list []byte, key string, row *T) ([]byte, error) {
 	for i := range t.indexes {
 		ix := &t.indexes[i]
 		for _, value := range ix.Keys(row) {
 			if len(value) > maxIndexValue {
-				return nil, fmt.Errorf("%s %q: index %s: value of %d bytes, %d are possible", t.name, key, ix.Name, len(value), maxIndexValue)
+				return list, fmt.Errorf("%s %q: index %s: value of %d bytes, %d are possible", t.name, key, ix.Name, len(value), maxIndexValue)
 			}
-			escaped = appendValue(escaped[:0], value)
 			list = append(binary.AppendUvarint(list, uint64(len(ix.Name))), ix.Name...)
-			list = append(binary.AppendUvarint(list, uint64(len(escaped))), escaped...)
+			list = binary.AppendUvarint(list, uint64(len(value)+strings.Count(value, "\x00")+2))
+			list = appendValue(list, value)
 		}
 	}
 	return list, nil
 }
 
-// eachEntry takes a list of entries apart.
-func (t *Table[T]) eachEntry(key string, list []byte, fn func(index string, escaped []byte) error) error {
-	piece := func() []byte {
-		n, w := binary.Uvarint(list)
-		if w <= 0 || n > uint64(len(list)-w) {
-			panic(&CorruptError{Table: t.name, Key: key, Err: fmt.Errorf("bad index entries")})
-		}
-		p := list[w : w+int(n)]
-		list = list[w+int(n):]
-		return p
-	}
-	for len(list) > 0 {
-		index := string(piece())
-		if err := fn(index, piece()); err != nil {
-			return err
+// cutEntry takes the first entry off a list of them: the number of its index, -1 if the table has it no more, and the
+// escaped value.
+func (t *Table[T]) cutEntry(key string, list []byte) (index int, escaped, rest []byte) {
+	name, rest := t.cutPiece(key, list)
+	escaped, rest = t.cutPiece(key, rest)
+	for i := range t.indexes {
+		if t.indexes[i].Name == string(name) {
+			return i, escaped, rest
 		}
 	}
-	return nil
+	return -1, escaped, rest
 }
 
-func (t *Table[T]) unique(index string) bool {
-	for i := range t.indexes {
-		if t.indexes[i].Name == index {
-			return t.indexes[i].Unique
-		}
+func (t *Table[T]) cutPiece(key string, list []byte) (piece, rest []byte) {
+	n, w := binary.Uvarint(list)
+	if w <= 0 || n > uint64(len(list)-w) {
+		panic(&CorruptError{Table: t.name, Key: key, Err: errors.New("bad index entries")})
 	}
-	return false
+	return list[w : w+int(n)], list[w+int(n):]
 }
+
+var (
+	valueGone  = []byte{tagGone}
+	valueEntry = []byte{tagRow}
+)
 
 // reindex changes the index entries of a row from the list old to the list now. It changes nothing when it fails.
 func (t *Table[T]) reindex(tx *Tx, key string, old, now []byte) error {
 	if bytes.Equal(old, now) {
 		return nil
 	}
-	err := t.eachEntry(key, now, func(index string, escaped []byte) error {
-		if !t.unique(index) {
-			return nil
-		}
-		if t.taken(tx, index, escaped, key) {
-			return fmt.Errorf("%s %q: %s belongs to another: %w", t.name, key, index, ErrExists)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	write := func(value []byte) func(string, []byte) error {
-		return func(index string, escaped []byte) error {
-			tx.put(t.index(tx, index), append(bytes.Clone(escaped), key...), value)
-			return nil
+	for list := now; len(list) > 0; {
+		var i int
+		var escaped []byte
+		i, escaped, list = t.cutEntry(key, list)
+		if t.indexes[i].Unique && t.taken(tx, i, escaped, key) {
+			return fmt.Errorf("%s %q: %s belongs to another: %w", t.name, key, t.indexes[i].Name, ErrExists)
 		}
 	}
-	if err := t.eachEntry(key, old, write([]byte{tagGone})); err != nil {
-		return err
+	t.putEntries(tx, key, old, valueGone)
+	t.putEntries(tx, key, now, valueEntry)
+	return nil
+}
+
+func (t *Table[T]) putEntries(tx *Tx, key string, list, value []byte) {
+	for len(list) > 0 {
+		var i int
+		var escaped []byte
+		if i, escaped, list = t.cutEntry(key, list); i < 0 {
+			continue
+		}
+		entry := append(append(tx.key(t.spaces[i], ""), escaped...), key...)
+		tx.keyBuf = entry
+		tx.put(entry, value)
 	}
-	return t.eachEntry(key, now, write([]byte{tagRow}))
 }
 
 // taken tells whether a row other than the one with that key has the value.
-func (t *Table[T]) taken(tx *Tx, index string, escaped []byte, key string) bool {
-	it := newIterator(t.index(tx, index), escaped, nil)
+func (t *Table[T]) taken(tx *Tx, index int, escaped []byte, key string) bool {
+	prefix := append(tx.space(t.spaces[index], len(escaped)), escaped...)
+	var it iterator
+	tx.iterate(&it, prefix, nil)
+	defer it.close()
 	for k, _ := it.next(); k != nil; k, _ = it.next() {
-		if string(k[len(escaped):]) != key {
+		if string(k[len(prefix):]) != key {
 			return true
 		}
 	}
 	return false
 }
 
-func (t *Table[T]) index(tx *Tx, index string) *space {
-	return tx.space(spaceKey{t.name, index, tx.partition})
-}
-
 // KeysBy yields the keys of the rows that have the value in the index, in order; it panics if the table has no such
 // index. Writing meanwhile is as safe as in Scan.
 func (t *Table[T]) KeysBy(tx *Tx, index, value string) iter.Seq[string] {
-	t.mustHave(index)
+	space := t.mustHave(index)
 	return func(yield func(string) bool) {
-		prefix := appendValue(nil, value)
-		it := newIterator(t.index(tx, index), prefix, nil)
+		prefix := appendValue(tx.space(space, len(value)+2), value)
+		var it iterator
+		tx.iterate(&it, prefix, nil)
+		defer it.close()
 		var n names
 		for k, _ := it.next(); k != nil; k, _ = it.next() {
 			if !yield(n.add(k[len(prefix):])) {
@@ -149,10 +166,11 @@ func (t *Table[T]) By(tx *Tx, index, value string) iter.Seq2[string, T] {
 	}
 }
 
-func (t *Table[T]) mustHave(index string) {
+// mustHave answers the prefix of the index' keys.
+func (t *Table[T]) mustHave(index string) []byte {
 	for i := range t.indexes {
 		if t.indexes[i].Name == index {
-			return
+			return t.spaces[i]
 		}
 	}
 	panic(fmt.Sprintf("store: table %q has no index %q", t.name, index))

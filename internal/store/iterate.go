@@ -7,14 +7,16 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// iterator merges the sources of a space in key order. What the session writes while it runs is seen if it lies ahead.
+// iterator merges layers and what the session has written in key order. What the session writes while it runs is seen if
+// it lies ahead.
 type iterator struct {
-	sp      *space
-	prefix  []byte
-	cursors []cursor // newest first
-	over    *node    // the last node behind the current position, nil if not yet looked for
-	at      []byte   // the position: keys below have been dealt with
-	passed  bool     // so has the key that equals at
+	s      *session // nil: layers only
+	prefix []byte
+	set    []cursor // one for each layer, newest first
+	only   int      // the one of set that has anything to offer, -1 if several have
+	over   *node    // the last node behind the current position, nil if not yet looked for
+	at     []byte   // the position: keys below have been dealt with
+	passed bool     // so has the key that equals at
 }
 
 type cursor struct {
@@ -22,25 +24,48 @@ type cursor struct {
 	k, v []byte
 }
 
-// newIterator stands before the first key that has the prefix and is greater than after (not empty).
-func newIterator(sp *space, prefix, after []byte) *iterator {
-	it := &iterator{sp: sp, prefix: prefix, at: prefix}
+// iterate puts it before the first key that has the prefix and is greater than after (not empty). Both begin with a space
+// and must not change meanwhile. close ends the iteration.
+func (s *session) iterate(it *iterator, prefix, after []byte) {
+	src := s.source()
+	src.openLayers()
+	*it = iterator{s: s, prefix: prefix, at: prefix, set: src.cursors()}
 	if len(after) > 0 && bytes.Compare(after, prefix) >= 0 {
 		it.at, it.passed = after, true
 	}
-	it.cursors = make([]cursor, len(sp.buckets))
-	for i, b := range sp.buckets {
-		cur := &it.cursors[i]
-		cur.c = b.Cursor()
+	it.start()
+}
+
+func (it *iterator) close() {
+	if src := it.s.src; src != nil && len(it.set) == len(src.layers) {
+		src.idle = append(src.idle, it.set)
+	}
+	it.set = nil
+}
+
+// start puts all cursors on their first entry. Layers do not change while a session runs: a cursor that is beyond the
+// prefix stays there.
+func (it *iterator) start() {
+	live := 0
+	for i := range it.set {
+		cur := &it.set[i]
 		cur.k, cur.v = cur.c.Seek(it.at)
 		if it.passed && bytes.Equal(cur.k, it.at) {
 			cur.k, cur.v = cur.c.Next()
 		}
+		if cur.k == nil || !bytes.HasPrefix(cur.k, it.prefix) {
+			cur.k = nil
+			continue
+		}
+		live++
+		it.only = i
 	}
-	return it
+	if live > 1 {
+		it.only = -1
+	}
 }
 
-// next answers the next key and its value without tag; a nil key at the end.
+// next answers the next key, with its space, and its value without tag; a nil key at the end.
 func (it *iterator) next() (key, value []byte) {
 	for {
 		key, value = it.step()
@@ -55,8 +80,12 @@ func (it *iterator) next() (key, value []byte) {
 
 // step answers the next key in any source, with the newest source's tagged value.
 func (it *iterator) step() (key, value []byte) {
-	if len(it.cursors) == 1 && it.sp.over == nil {
-		cur := &it.cursors[0]
+	n := it.written()
+	if n == nil && it.only >= 0 {
+		if len(it.set) == 0 {
+			return nil, nil
+		}
+		cur := &it.set[it.only]
 		key, value = cur.k, cur.v
 		if key != nil {
 			cur.k, cur.v = cur.c.Next()
@@ -64,12 +93,12 @@ func (it *iterator) step() (key, value []byte) {
 		}
 		return key, value
 	}
-	if n := it.written(); n != nil {
+	if n != nil {
 		key, value = n.key, n.value
 	}
 	same := 0 // cursors before this one are beyond key
-	for i := range it.cursors {
-		cur := &it.cursors[i]
+	for i := range it.set {
+		cur := &it.set[i]
 		if cur.k == nil {
 			continue
 		}
@@ -80,8 +109,8 @@ func (it *iterator) step() (key, value []byte) {
 	if key == nil {
 		return nil, nil
 	}
-	for i := same; i < len(it.cursors); i++ {
-		if cur := &it.cursors[i]; bytes.Equal(cur.k, key) {
+	for i := same; i < len(it.set); i++ {
+		if cur := &it.set[i]; bytes.Equal(cur.k, key) {
 			cur.k, cur.v = cur.c.Next()
 		}
 	}
@@ -91,12 +120,11 @@ func (it *iterator) step() (key, value []byte) {
 
 // written is the session's own next entry.
 func (it *iterator) written() *node {
-	o := it.sp.over
-	if o == nil {
+	if it.s == nil || it.s.over == nil {
 		return nil
 	}
 	if it.over == nil {
-		it.over = o.seek(it.at, nil)
+		it.over = it.s.over.seek(it.at, nil)
 	}
 	for {
 		n := it.over.next[0]
@@ -110,47 +138,35 @@ func (it *iterator) written() *node {
 	}
 }
 
-// last answers the greatest live key with the prefix, nil if there is none.
-func (s *session) last(sp *space, prefix []byte) []byte {
+// last answers the greatest live key with the prefix, nil if there is none. The prefix begins with a space.
+func (s *session) last(prefix []byte) []byte {
+	src := s.source()
+	src.openLayers()
 	bound := successor(prefix)
 	for {
 		var key []byte
-		if sp.over != nil {
-			if n := sp.over.before(bound); n != nil {
+		if s.over != nil {
+			if n := s.over.before(bound); n != nil {
 				key = n.key
 			}
 		}
-		for _, b := range sp.buckets {
-			if k := before(b.Cursor(), bound); k != nil && (key == nil || bytes.Compare(k, key) > 0) {
+		for _, c := range src.find {
+			if k := before(c, bound); k != nil && (key == nil || bytes.Compare(k, key) > 0) {
 				key = k
 			}
 		}
 		if key == nil || !bytes.HasPrefix(key, prefix) {
 			return nil
 		}
-		if _, live := s.get(sp, string(key)); live {
+		if _, live := s.get(key); live {
 			return key
 		}
 		bound = key
 	}
 }
 
-// before is the last node with a key less than bound (nil: the last of all), nil if there is none.
-func (o *overlay) before(bound []byte) *node {
-	if bound == nil {
-		return o.last()
-	}
-	if n := o.seek(bound, nil); n != &o.head {
-		return n
-	}
-	return nil
-}
-
 func before(c *bolt.Cursor, bound []byte) []byte {
-	var k []byte
-	if bound != nil {
-		k, _ = c.Seek(bound)
-	}
+	k, _ := c.Seek(bound)
 	if k == nil {
 		k, _ = c.Last()
 	} else {
@@ -159,7 +175,7 @@ func before(c *bolt.Cursor, bound []byte) []byte {
 	return k
 }
 
-// successor is the least key greater than all keys with the prefix, nil if there is none.
+// successor is the least key greater than all keys with the prefix, which is not all FF.
 func successor(prefix []byte) []byte {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] != 0xFF {

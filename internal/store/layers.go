@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -34,195 +35,171 @@ func newLayer(btx *bolt.Tx) (uint64, error) {
 	return btx.Bucket(bucketMeta).NextSequence()
 }
 
-// spaceKey names one sorted set of entries: a table (index empty) or one of its indexes, in one partition.
-type spaceKey struct {
-	table, index, partition string
+// spacePrefix begins all keys of a table or index, whatever the partition.
+func spacePrefix(table, index string) []byte {
+	p := append(make([]byte, 0, len(table)+len(index)+2), table...)
+	p = append(append(p, 0), index...)
+	return append(p, 0)
 }
 
-func (k spaceKey) appendTo(dst []byte) []byte {
-	dst = append(dst, k.table...)
-	dst = append(dst, 0)
-	dst = append(dst, k.index...)
-	dst = append(dst, 0)
-	return append(dst, k.partition...)
+// source is a chain of layers as one bolt transaction sees it. What has been opened once serves every session on it.
+type source struct {
+	btx   *bolt.Tx
+	world string
+	meta  []byte
+	chain []uint64 // newest first; for writing, chain[0] is the top layer
+
+	opened bool
+	layers []*bolt.Bucket // those that were ever written to, newest first
+	hasTop bool           // layers[0] is chain[0]
+	find   []*bolt.Cursor // one for each of layers, for single keys
+	idle   [][]cursor     // one for each of layers, of iterations that have ended
 }
 
-// space is a spaceKey as one session sees it: its buckets in the layers that have one, newest first, and what the
-// session itself wrote.
-type space struct {
-	key     spaceKey
-	buckets []*bolt.Bucket
-	hasTop  bool // buckets[0] is in the top layer
-	over    *overlay
-}
-
-// manySpaces is where a session stops to look spaces up one by one.
-const manySpaces = 16
-
-func (s *session) space(key spaceKey) *space {
-	if s.byKey != nil {
-		if sp := s.byKey[key]; sp != nil {
-			return sp
-		}
-	} else {
-		for _, sp := range s.spaces {
-			if sp.key == key {
-				return sp
-			}
-		}
+// open puts the source on a world.
+func (src *source) open(btx *bolt.Tx, world string) (record, error) {
+	r, err := readRecord(btx, world, src.chain[:0])
+	if err != nil {
+		return r, err
 	}
-	sp := s.openSpace(key)
-	s.spaces = append(s.spaces, sp)
-	if s.byKey != nil {
-		s.byKey[key] = sp
-	} else if len(s.spaces) > manySpaces {
-		s.byKey = make(map[spaceKey]*space, 4*manySpaces)
-		for _, sp := range s.spaces {
-			s.byKey[sp.key] = sp
-		}
-	}
-	return sp
-}
-
-func (s *session) openSpace(key spaceKey) *space {
-	if s.btx == nil && !s.building {
-		panic("store: transaction used after its end")
-	}
-	sp := &space{key: key}
-	s.openLayers()
-	s.buf = key.appendTo(s.buf[:0])
-	for i, layer := range s.layers {
-		if b := layer.Bucket(s.buf); b != nil {
-			sp.buckets = append(sp.buckets, b)
-			sp.hasTop = sp.hasTop || i == 0 && s.hasTop
-		}
-	}
-	return sp
+	*src = source{btx: btx, world: world, meta: r.meta, chain: r.chain, layers: src.layers[:0], find: src.find[:0]}
+	return r, nil
 }
 
 // openLayers finds the layers of the chain that have a bucket.
-func (s *session) openLayers() {
-	if s.opened {
+func (src *source) openLayers() {
+	if src.opened {
 		return
 	}
-	s.opened = true
-	for i, id := range s.chain {
-		if b := s.btx.Bucket(layerKey(id)); b != nil {
-			s.layers = append(s.layers, b)
-			s.hasTop = s.hasTop || i == 0
+	src.opened = true
+	for i, id := range src.chain {
+		if b := src.btx.Bucket(layerKey(id)); b != nil {
+			src.layers = append(src.layers, b)
+			src.find = append(src.find, b.Cursor())
+			src.hasTop = src.hasTop || i == 0
 		}
 	}
 }
 
-// get answers the value without its tag, valid until the transaction ends; false if no source has the key or the newest
+// top answers the bucket of the top layer, and makes it if there is none.
+func (src *source) top() (*bolt.Bucket, error) {
+	if src.hasTop {
+		return src.layers[0], nil
+	}
+	b, err := src.btx.CreateBucketIfNotExists(layerKey(src.chain[0]))
+	if err != nil {
+		return nil, err
+	}
+	src.layers = append([]*bolt.Bucket{b}, src.layers...)
+	src.find = append([]*bolt.Cursor{b.Cursor()}, src.find...)
+	src.hasTop, src.idle = true, nil
+	return b, nil
+}
+
+// cursors lends one cursor for each layer.
+func (src *source) cursors() []cursor {
+	if n := len(src.idle); n > 0 {
+		set := src.idle[n-1]
+		src.idle = src.idle[:n-1]
+		return set
+	}
+	set := make([]cursor, len(src.layers))
+	for i, b := range src.layers {
+		set[i].c = b.Cursor()
+	}
+	return set
+}
+
+// get answers the value without its tag, valid until the transaction ends; false if no layer has the key or the newest
 // one says that it is gone.
-func (s *session) get(sp *space, key string) ([]byte, bool) {
-	s.buf = append(s.buf[:0], key...)
-	if sp.over != nil {
-		if v := sp.over.get(s.buf); v != nil {
-			return v[1:], v[0] == tagRow
-		}
-	}
-	return lookup(sp.buckets, s.buf)
+func (src *source) get(key []byte) ([]byte, bool) {
+	src.openLayers()
+	return lookup(src.find, key)
 }
 
-// lookup is get in buckets alone.
-func lookup(buckets []*bolt.Bucket, key []byte) ([]byte, bool) {
-	for _, b := range buckets {
-		if v := b.Get(key); v != nil {
+func lookup(find []*bolt.Cursor, key []byte) ([]byte, bool) {
+	for _, c := range find {
+		if k, v := c.Seek(key); bytes.Equal(k, key) {
 			return v[1:], v[0] == tagRow
 		}
 	}
 	return nil, false
 }
 
-// put takes a tagged value.
-func (s *session) put(sp *space, key []byte, value []byte) {
+// get is source.get through what the session itself has written.
+func (s *session) get(key []byte) ([]byte, bool) {
+	if s.over != nil {
+		if v := s.over.get(key); v != nil {
+			return v[1:], v[0] == tagRow
+		}
+	}
+	return s.source().get(key)
+}
+
+// put copies the key and keeps the tagged value until the commit.
+func (s *session) put(key []byte, value []byte) {
 	if !s.writable {
 		panic("store: write in a read transaction")
 	}
-	if sp.over == nil {
-		sp.over = newOverlay()
+	if s.over == nil {
+		s.over = newOverlay(s.mem)
 	}
-	sp.over.put(key, value)
+	s.over.put(key, value)
+}
+
+func (s *session) source() *source {
+	if s.src == nil {
+		panic("store: transaction used after its end")
+	}
+	return s.src
 }
 
 // apply moves what the session wrote into the top layer, and answers how many entries that were.
 func (s *session) apply() (int, error) {
-	entries := 0
-	a := applier{s: s}
-	for _, sp := range s.spaces {
-		if sp.over == nil {
-			continue
-		}
-		if err := a.space(sp); err != nil {
-			return entries, fmt.Errorf("store: write: %w", err)
-		}
-		entries += sp.over.count
+	if s.over == nil {
+		return 0, nil
 	}
-	if a.delta != 0 {
-		size := int64(a.layer.Sequence()) + a.delta
-		if err := a.layer.SetSequence(uint64(size)); err != nil {
-			return entries, fmt.Errorf("store: write: %w", err)
-		}
+	s.src.openLayers()
+	if err := s.src.write(s.over); err != nil {
+		return 0, fmt.Errorf("store: write: %w", err)
 	}
-	return entries, nil
+	return s.over.count, nil
 }
 
-type applier struct {
-	s     *session
-	layer *bolt.Bucket
-	delta int64 // change of the number of entries
-}
-
-func (a *applier) space(sp *space) error {
-	older, top := sp.buckets, (*bolt.Bucket)(nil)
-	if sp.hasTop {
-		top, older = older[0], older[1:]
-	}
-	for n := sp.over.head.next[0]; n != nil; n = n.next[0] {
-		var old []byte
-		if top != nil {
-			old = top.Get(n.key)
+// write puts entries into the top layer. A tombstone goes there only if an older layer has the row.
+func (src *source) write(o *overlay) error {
+	delta := 0
+	for n := o.first(); n != nil; n = n.next[0] {
+		there := false
+		older := src.find
+		if src.hasTop {
+			k, _ := src.find[0].Seek(n.key)
+			there, older = bytes.Equal(k, n.key), src.find[1:]
 		}
 		if n.value[0] == tagGone {
 			if _, live := lookup(older, n.key); !live {
-				if old != nil {
-					if err := top.Delete(n.key); err != nil {
+				if there {
+					if err := src.layers[0].Delete(n.key); err != nil {
 						return err
 					}
-					a.delta--
+					delta--
 				}
 				continue
 			}
 		}
-		if top == nil {
-			var err error
-			if top, err = a.create(sp.key); err != nil {
-				return err
-			}
+		top, err := src.top()
+		if err != nil {
+			return err
 		}
 		if err := top.Put(n.key, n.value); err != nil {
 			return err
 		}
-		if old == nil {
-			a.delta++
+		if !there {
+			delta++
 		}
 	}
-	if a.layer == nil && top != nil {
-		a.layer = a.s.layers[0]
+	if delta == 0 {
+		return nil
 	}
-	return nil
-}
-
-// create makes the bucket of a space in the top layer.
-func (a *applier) create(key spaceKey) (*bolt.Bucket, error) {
-	if a.layer == nil {
-		layer, err := a.s.btx.CreateBucketIfNotExists(layerKey(a.s.chain[0]))
-		if err != nil {
-			return nil, err
-		}
-		a.layer = layer
-	}
-	return a.layer.CreateBucketIfNotExists(key.appendTo(nil))
+	return src.layers[0].SetSequence(uint64(int64(src.layers[0].Sequence()) + int64(delta)))
 }

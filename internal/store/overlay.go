@@ -5,12 +5,14 @@ import (
 	"math/bits"
 )
 
-// overlay is what one running function has written to one space: an ordered map from key to tagged value (a skip list).
-// Nodes are never removed and never move, so an iteration may stand on one while others are added.
+// overlay is what one running function has written: an ordered map from key to tagged value (a skip list). Nodes are never
+// removed and never move, so an iteration may stand on one while others are added.
 type overlay struct {
 	head  node
 	count int
 	state uint64 // of the generator of node heights
+	mem   *arena
+	tower [maxHeight]*node // of the head
 }
 
 const maxHeight = 16
@@ -18,11 +20,16 @@ const maxHeight = 16
 type node struct {
 	key, value []byte
 	next       []*node
+	one        [1]*node // where next lies in most nodes
 }
 
-func newOverlay() *overlay {
-	return &overlay{head: node{next: make([]*node, maxHeight)}, state: 0x9E3779B97F4A7C15}
+func newOverlay(mem *arena) *overlay {
+	o := &overlay{state: 0x9E3779B97F4A7C15, mem: mem}
+	o.head.next = o.tower[:]
+	return o
 }
+
+func (o *overlay) first() *node { return o.tower[0] }
 
 // seek finds the last node whose key is less than the given one (the head if there is none); if path is not nil it
 // receives that node for every height.
@@ -35,20 +42,6 @@ func (o *overlay) seek(key []byte, path *[maxHeight]*node) *node {
 		if path != nil {
 			path[h] = n
 		}
-	}
-	return n
-}
-
-// last answers the node with the greatest key, nil if there is none.
-func (o *overlay) last() *node {
-	n := &o.head
-	for h := maxHeight - 1; h >= 0; h-- {
-		for n.next[h] != nil {
-			n = n.next[h]
-		}
-	}
-	if n == &o.head {
-		return nil
 	}
 	return n
 }
@@ -68,12 +61,24 @@ func (o *overlay) put(key, value []byte) {
 		n.value = value
 		return
 	}
-	n := &node{key: bytes.Clone(key), value: value, next: make([]*node, o.height())}
+	n := o.mem.node()
+	n.key, n.value, n.next = o.mem.hold(key), value, n.one[:]
+	if h := o.height(); h > 1 {
+		n.next = make([]*node, h)
+	}
 	for h := range n.next {
 		n.next[h] = path[h].next[h]
 		path[h].next[h] = n
 	}
 	o.count++
+}
+
+// before is the last node with a key less than bound, nil if there is none.
+func (o *overlay) before(bound []byte) *node {
+	if n := o.seek(bound, nil); n != &o.head {
+		return n
+	}
+	return nil
 }
 
 // height draws 1 with probability 3/4, 2 with 3/16 and so on.
@@ -82,4 +87,50 @@ func (o *overlay) height() int {
 	o.state ^= o.state >> 7
 	o.state ^= o.state << 17
 	return min(1+bits.TrailingZeros64(o.state|1<<62)/2, maxHeight)
+}
+
+// arena hands out memory in blocks. What it has handed out is valid until it is reset.
+type arena struct {
+	bytes []byte
+	nodes []node
+	used  int // of nodes
+
+	row, list []byte // for whoever makes a row, until it makes the next
+}
+
+const (
+	arenaBytes = 32 << 10
+	arenaNodes = 128
+)
+
+// hold answers a copy of b.
+func (a *arena) hold(b []byte) []byte {
+	if cap(a.bytes)-len(a.bytes) < len(b) {
+		a.bytes = make([]byte, 0, max(arenaBytes, len(b)))
+	}
+	start := len(a.bytes)
+	a.bytes = append(a.bytes, b...)
+	return a.bytes[start:len(a.bytes):len(a.bytes)]
+}
+
+// node answers a zero node.
+func (a *arena) node() *node {
+	if a.used == len(a.nodes) {
+		a.nodes, a.used = make([]node, arenaNodes), 0
+	}
+	a.used++
+	return &a.nodes[a.used-1]
+}
+
+// reset takes back the last block; those before it are left to the collector.
+func (a *arena) reset() {
+	a.bytes = a.bytes[:0]
+	clear(a.nodes[:a.used])
+	a.used = 0
+	if cap(a.bytes) > arenaBytes {
+		a.bytes = nil
+	}
+	if cap(a.row) > arenaBytes {
+		a.row = nil
+	}
 }

@@ -12,24 +12,28 @@ var (
 	keyDraws = "draws"
 )
 
-// numbers is where the seed and the counter of draws are kept: once for a world, whatever the partition.
-func (tx *Tx) numbers() *space {
-	return tx.space(spaceKey{table: "_random"})
-}
+// randomSpace is where the seed and the counter of draws are kept: once for a world, whatever the partition.
+var randomSpace = append(spacePrefix("_random", ""), rootPartition...)
 
-func (tx *Tx) number(key string) uint64 {
-	v, ok := tx.get(tx.numbers(), key)
+func (tx *Tx) number(name string) uint64 {
+	tx.keyBuf = append(append(tx.keyBuf[:0], randomSpace...), name...)
+	v, ok := tx.get(tx.keyBuf)
 	if !ok {
 		return 0
 	}
 	if len(v) != 8 {
-		panic(&CorruptError{Table: "_random", Key: key, Err: errRecord})
+		panic(&CorruptError{Table: "_random", Key: name, Err: errRecord})
 	}
 	return binary.BigEndian.Uint64(v)
 }
 
-func (tx *Tx) setNumber(key string, n uint64) {
-	tx.put(tx.numbers(), []byte(key), binary.BigEndian.AppendUint64([]byte{tagRow}, n))
+func (tx *Tx) setNumber(name string, n uint64) {
+	if !tx.writable {
+		panic("store: write in a read transaction")
+	}
+	v := binary.BigEndian.AppendUint64(append(make([]byte, 0, 9), tagRow), n)
+	tx.keyBuf = append(append(tx.keyBuf[:0], randomSpace...), name...)
+	tx.put(tx.keyBuf, tx.mem.hold(v))
 }
 
 // Seed is the world's seed, 0 if none was set.

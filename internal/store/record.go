@@ -55,16 +55,21 @@ func (r record) encode() []byte {
 	return append(appendChain(appendChain(nil, r.chain), r.start), r.meta...)
 }
 
-// decodeRecord appends the chain to space, to save an allocation. The meta is part of src.
+// decodeRecord appends both chains to space, to save allocations. The meta is part of src.
 func decodeRecord(src []byte, space []uint64) (r record, err error) {
-	if r.chain, src, err = readChain(src, space); err != nil {
+	all, src, err := readChain(src, space)
+	if err != nil {
 		return r, err
 	}
-	if len(r.chain) == 0 {
+	n := len(all)
+	if n == 0 {
 		return r, errRecord
 	}
-	r.start, r.meta, err = readChain(src, nil)
-	return r, err
+	if all, r.meta, err = readChain(src, all); err != nil {
+		return r, err
+	}
+	r.chain, r.start = all[:n:n], all[n:]
+	return r, nil
 }
 
 // readRecord answers ErrNoWorld if there is no such world.

@@ -18,12 +18,17 @@
 //	bases
 //	  <base>                      chain of one layer
 //	L<8 bytes, big endian>        one bucket for each layer that was ever written to; its sequence counts the entries
-//	  <table> 00 <index> 00 <partition>
-//	                              one bucket for each table and index in each partition, made by the first write
-//	    <key>                     table (index name empty): 01, uvarint n, n bytes of index entries, the row
-//	    <value, escaped> 00 01 <key>
+//	  <space> <key>               table: 01, uvarint n, n bytes of index entries, the row
+//	  <space> <value, escaped> 00 01 <key>
 //	                              index: 01
-//	    <any of these keys>       00: tombstone, older layers are not asked
+//	  <any of these keys>         00: tombstone, older layers are not asked
+//
+// A space is one sorted set of entries: a table (index name empty) or one of its indexes, in one partition. It is
+//
+//	<table> 00 <index> 00 <partition, escaped> 00 01
+//
+// and escaped means that 00 is written as 00 FF, so that no value is the beginning of another. All spaces of a layer lie in
+// one tree: a transaction opens as many buckets as its chain has layers, and small tables share pages.
 //
 // A chain is written as uvarint count and uvarint layer numbers, newest first. The tables whose names begin with an
 // underscore are the store's own (_random: seed and draws, in partition "").
@@ -86,7 +91,8 @@ type DB struct {
 	closed  bool
 	pinned  map[uint64]bool // layers being built, which no chain names yet
 
-	batch *batch // belongs to the call that has the turn
+	batch *batch // belongs to the call that has the turn, as mem does
+	mem   arena
 
 	baseMu sync.Mutex // one Base is being built at a time
 	worker worker

@@ -37,6 +37,8 @@ type Table[T any] struct {
 	key     func(*T) string
 	codec   Codec[T]
 	indexes []Index[T]
+	rows    []byte   // the prefix of its keys
+	spaces  [][]byte // those of its indexes
 }
 
 // NewTable describes a table. A name consists of lower-case letters, digits, dots and dashes and begins with a letter.
@@ -55,7 +57,11 @@ func NewTable[T any](name string, key func(*T) string, codec Codec[T], indexes .
 			}
 		}
 	}
-	return &Table[T]{name: name, key: key, codec: codec, indexes: indexes}
+	t := &Table[T]{name: name, key: key, codec: codec, indexes: indexes, rows: spacePrefix(name, "")}
+	for i := range indexes {
+		t.spaces = append(t.spaces, spacePrefix(name, indexes[i].Name))
+	}
+	return t
 }
 
 func goodName(name string) bool {
@@ -70,10 +76,6 @@ func goodName(name string) bool {
 
 // Name is the table's name.
 func (t *Table[T]) Name() string { return t.name }
-
-func (t *Table[T]) rows(tx *Tx) *space {
-	return tx.space(spaceKey{t.name, "", tx.partition})
-}
 
 // Get answers the row with that key: ErrNotFound.
 func (t *Table[T]) Get(tx *Tx, key string) (T, error) {
@@ -98,13 +100,13 @@ func (t *Table[T]) decode(key string, v []byte, row *T) {
 
 // Has tells whether there is a row with that key.
 func (t *Table[T]) Has(tx *Tx, key string) bool {
-	_, ok := tx.get(t.rows(tx), key)
+	_, ok := tx.get(tx.key(t.rows, key))
 	return ok
 }
 
 // Raw answers the row's bytes as the codec made them. They are valid until the transaction ends and must not be changed.
 func (t *Table[T]) Raw(tx *Tx, key string) ([]byte, bool) {
-	v, ok := tx.get(t.rows(tx), key)
+	v, ok := tx.get(tx.key(t.rows, key))
 	if !ok {
 		return nil, false
 	}
@@ -136,7 +138,7 @@ func (t *Table[T]) Put(tx *Tx, row *T) error {
 	key := t.key(row)
 	var old []byte
 	if len(t.indexes) > 0 {
-		if v, ok := tx.get(t.rows(tx), key); ok {
+		if v, ok := tx.get(tx.key(t.rows, key)); ok {
 			old, _ = t.split(key, v)
 		}
 	}
@@ -148,27 +150,31 @@ func (t *Table[T]) store(tx *Tx, key string, old []byte, row *T) error {
 	if key == "" || len(key) > maxKey {
 		return fmt.Errorf("%s: key of %d bytes, 1 to %d are possible", t.name, len(key), maxKey)
 	}
-	entries, err := t.entries(key, row)
-	if err != nil {
+	if !tx.writable {
+		panic("store: write in a read transaction")
+	}
+	mem := tx.mem
+	list, err := t.entries(mem.list[:0], key, row)
+	if mem.list = list; err != nil {
 		return err
 	}
-	v := make([]byte, 0, 1+binary.MaxVarintLen32+len(entries)+512)
-	v = binary.AppendUvarint(append(v, tagRow), uint64(len(entries)))
-	v, err = t.codec.Append(append(v, entries...), row)
-	if err != nil {
+	v := binary.AppendUvarint(append(mem.row[:0], tagRow), uint64(len(list)))
+	head := len(v)
+	v, err = t.codec.Append(append(v, list...), row)
+	if mem.row = v; err != nil {
 		return fmt.Errorf("%s %q: encode: %w", t.name, key, err)
 	}
-	if err := t.reindex(tx, key, old, entries); err != nil {
+	v = mem.hold(v)
+	if err := t.reindex(tx, key, old, v[head:head+len(list)]); err != nil {
 		return err
 	}
-	tx.put(t.rows(tx), []byte(key), v)
+	tx.put(tx.key(t.rows, key), v)
 	return nil
 }
 
 // Delete removes the row with that key: ErrNotFound.
 func (t *Table[T]) Delete(tx *Tx, key string) error {
-	rows := t.rows(tx)
-	v, ok := tx.get(rows, key)
+	v, ok := tx.get(tx.key(t.rows, key))
 	if !ok {
 		return t.notFound(key)
 	}
@@ -176,7 +182,7 @@ func (t *Table[T]) Delete(tx *Tx, key string) error {
 	if err := t.reindex(tx, key, old, nil); err != nil {
 		return err
 	}
-	tx.put(rows, []byte(key), []byte{tagGone})
+	tx.put(tx.key(t.rows, key), valueGone)
 	return nil
 }
 
@@ -184,10 +190,19 @@ func (t *Table[T]) Delete(tx *Tx, key string) error {
 // may be written and deleted meanwhile: each step answers the least key beyond the last one, as things are then.
 func (t *Table[T]) Scan(tx *Tx, prefix, after string) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
-		it := newIterator(t.rows(tx), []byte(prefix), []byte(after))
+		from := tx.space(t.rows, len(prefix))
+		space := len(from)
+		from = append(from, prefix...)
+		var start []byte
+		if after != "" {
+			start = append(tx.space(t.rows, len(after)), after...)
+		}
+		var it iterator
+		tx.iterate(&it, from, start)
+		defer it.close()
 		var n names
 		for k, v := it.next(); k != nil; k, v = it.next() {
-			key := n.add(k)
+			key := n.add(k[space:])
 			_, body := t.split(key, v)
 			if !yield(key, body) {
 				return
@@ -211,6 +226,11 @@ func (t *Table[T]) All(tx *Tx, prefix, after string) iter.Seq2[string, T] {
 
 // Last answers the greatest key with that prefix; false if there is none.
 func (t *Table[T]) Last(tx *Tx, prefix string) (string, bool) {
-	k := tx.last(t.rows(tx), []byte(prefix))
-	return string(k), k != nil
+	from := tx.space(t.rows, len(prefix))
+	space := len(from)
+	k := tx.last(append(from, prefix...))
+	if k == nil {
+		return "", false
+	}
+	return string(k[space:]), true
 }

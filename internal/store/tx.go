@@ -14,6 +14,7 @@ import (
 type Tx struct {
 	*session
 	partition string
+	escaped   []byte // the partition as keys have it
 }
 
 // session is what all views of a transaction share.
@@ -24,28 +25,42 @@ type session struct {
 	// Owner is what whoever began the transaction keeps beside it.
 	Owner any
 
-	world    string
-	meta     []byte
-	btx      *bolt.Tx
+	src      *source // nil when the transaction has ended
 	writable bool
-	building bool // a base is being filled: there are no layers below, and no bolt transaction
+	over     *overlay // what was written, nil if nothing was
+	mem      *arena   // where over lies
+	views    []*Tx
+	hooks    []func()
 
-	chain  []uint64 // newest first; of a writable session, chain[0] is the top layer
-	layers []*bolt.Bucket
-	hasTop bool // layers[0] is the bucket of chain[0]
-	opened bool
+	keyBuf   []byte // the key that was made last
+	keySpace [128]byte
+}
 
-	spaces []*space
-	byKey  map[spaceKey]*space
-	hooks  []func()
-	buf    []byte
+var rootPartition = []byte{0, 1}
+
+// whole is the session seen through the world's own partition.
+func (s *session) whole() Tx {
+	s.keyBuf = s.keySpace[:0]
+	return Tx{session: s, escaped: rootPartition}
+}
+
+// key is a key of the transaction's partition, valid until the next call; space is a table's or an index' prefix.
+func (tx *Tx) key(space []byte, key string) []byte {
+	tx.keyBuf = append(append(append(tx.keyBuf[:0], space...), tx.escaped...), key...)
+	return tx.keyBuf
+}
+
+// space is key with an empty key, as memory of its own with room for some bytes more.
+func (tx *Tx) space(prefix []byte, room int) []byte {
+	b := make([]byte, 0, len(prefix)+len(tx.escaped)+room)
+	return append(append(b, prefix...), tx.escaped...)
 }
 
 // World is the name of the world, empty while a base is being filled.
-func (tx *Tx) World() string { return tx.world }
+func (tx *Tx) World() string { return tx.source().world }
 
 // Meta is the world's meta as CreateWorld, Fork or SetMeta stored it.
-func (tx *Tx) Meta() json.RawMessage { return append(json.RawMessage(nil), tx.meta...) }
+func (tx *Tx) Meta() json.RawMessage { return append(json.RawMessage(nil), tx.source().meta...) }
 
 // Writable tells Update from View.
 func (tx *Tx) Writable() bool { return tx.writable }
@@ -58,7 +73,17 @@ func (tx *Tx) In(partition string) *Tx {
 	if partition == tx.partition {
 		return tx
 	}
-	return &Tx{session: tx.session, partition: partition}
+	for _, view := range tx.views {
+		if view.partition == partition {
+			return view
+		}
+	}
+	view := &Tx{session: tx.session, partition: partition, escaped: rootPartition}
+	if partition != "" {
+		view.escaped = appendValue(make([]byte, 0, len(partition)+2), partition)
+	}
+	tx.views = append(tx.views, view)
+	return view
 }
 
 // OnCommit runs fn after the commit, in the order of commits, before Update returns; never if the transaction fails.
@@ -85,15 +110,21 @@ func (db *DB) view(world string, start bool, fn func(*Tx) error) error {
 	}
 	defer btx.Rollback()
 	var v struct { // one allocation
+		src   source
 		s     session
 		tx    Tx
-		chain [8]uint64
+		chain [16]uint64
 	}
-	v.s.chain = v.chain[:0]
-	v.tx.session = &v.s
-	if err := v.s.open(btx, world, start); err != nil {
+	v.src.chain = v.chain[:0]
+	r, err := v.src.open(btx, world)
+	if err != nil {
 		return err
 	}
+	if start {
+		v.src.chain = r.start
+	}
+	v.s.src = &v.src
+	v.tx = v.s.whole()
 	defer v.s.end()
 	return call1(fn, &v.tx)
 }
@@ -109,22 +140,9 @@ func (db *DB) begin(writable bool) (*bolt.Tx, error) {
 	return btx, nil
 }
 
-// open puts the session on a world.
-func (s *session) open(btx *bolt.Tx, world string, start bool) error {
-	r, err := readRecord(btx, world, s.chain)
-	if err != nil {
-		return err
-	}
-	s.btx, s.world, s.meta, s.chain = btx, world, r.meta, r.chain
-	if start {
-		s.chain = r.start
-	}
-	return nil
-}
-
 // end makes a transaction that somebody kept useless instead of dangerous.
 func (s *session) end() {
-	s.btx, s.writable, s.building, s.spaces, s.byKey, s.layers = nil, false, false, nil, nil, nil
+	s.src, s.writable, s.over, s.mem, s.views = nil, false, nil, nil, nil
 }
 
 // CorruptError says that a stored row cannot be what was written. Reading one panics with it inside a transaction; View

@@ -118,11 +118,12 @@ func (v *verification) chain(world, what string, chain, frozen []uint64) {
 	for _, id := range chain {
 		v.layer(id)
 	}
-	s := &session{btx: v.btx, world: world, chain: chain}
+	s := &session{src: &source{btx: v.btx, world: world, chain: chain}}
 	defer s.end()
+	whole := s.whole()
 	for _, t := range v.tables {
 		for _, partition := range s.partitions(t.Name()) {
-			tx := &Tx{session: s, partition: partition}
+			tx := whole.In(partition)
 			err := call1(func(tx *Tx) error {
 				for _, p := range t.Verify(tx) {
 					v.problem("world %s, %s, partition %q: %s", world, what, partition, p)
@@ -145,29 +146,27 @@ func (v *verification) layer(id uint64) {
 	}
 	v.seen[key] = true
 	n := uint64(0)
-	layer.ForEachBucket(func(name []byte) error {
-		return layer.Bucket(name).ForEach(func(k, value []byte) error {
-			if n++; len(value) == 0 || value[0] > tagRow {
-				v.problem("layer %d, %q: entry %q has no tag", id, name, k)
-			}
-			return nil
-		})
-	})
+	c := layer.Cursor()
+	for k, value := c.First(); k != nil; k, value = c.Next() {
+		if n++; len(value) == 0 || value[0] > tagRow {
+			v.problem("layer %d: entry %q has no tag", id, k)
+		}
+	}
 	if n != layer.Sequence() {
 		v.problem("layer %d has %d entries and says %d", id, n, layer.Sequence())
 	}
 }
 
-// partitions lists the partitions in which a table has a bucket.
+// partitions lists the partitions in which a table has a row or a tombstone.
 func (s *session) partitions(table string) []string {
-	s.openLayers()
-	prefix := append([]byte(table), 0)
+	s.src.openLayers()
+	prefix := spacePrefix(table, "")
 	var list []string
-	for _, layer := range s.layers {
-		c := layer.Cursor()
-		for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-			_, partition, _ := bytes.Cut(k[len(prefix):], []byte{0})
-			list = append(list, string(partition))
+	for _, c := range s.src.find {
+		for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); {
+			partition, space := cutValue(k[len(prefix):])
+			list = append(list, partition)
+			k, _ = c.Seek(successor(k[:len(prefix)+space]))
 		}
 	}
 	slices.Sort(list)
@@ -181,39 +180,55 @@ func (t *Table[T]) Verify(tx *Tx) []string {
 	for i := range t.indexes {
 		want[t.indexes[i].Name] = map[string]bool{}
 	}
-	rows := newIterator(t.rows(tx), nil, nil)
+	space := tx.space(t.rows, 0)
+	var rows iterator
+	tx.iterate(&rows, space, nil)
+	defer rows.close()
 	for k, v := rows.next(); k != nil; k, v = rows.next() {
-		key := string(k)
+		key := string(k[len(space):])
 		stored, body := t.split(key, v)
 		var row T
 		t.decode(key, body, &row)
 		if own := t.key(&row); own != key {
 			problems = append(problems, fmt.Sprintf("%s %q says that its key is %q", t.name, key, own))
 		}
-		entries, err := t.entries(key, &row)
+		entries, err := t.entries(nil, key, &row)
 		if err != nil || !bytes.Equal(stored, entries) {
 			problems = append(problems, fmt.Sprintf("%s %q: stored index entries are not those of the row", t.name, key))
 		}
-		t.eachEntry(key, entries, func(index string, escaped []byte) error {
-			if t.unique(index) && t.taken(tx, index, escaped, key) {
-				problems = append(problems, fmt.Sprintf("%s %q: index %s: value not unique", t.name, key, index))
+		for list := entries; len(list) > 0; {
+			var i int
+			var escaped []byte
+			i, escaped, list = t.cutEntry(key, list)
+			if t.indexes[i].Unique && t.taken(tx, i, escaped, key) {
+				problems = append(problems, fmt.Sprintf("%s %q: index %s: value not unique", t.name, key, t.indexes[i].Name))
 			}
-			want[index][string(escaped)+key] = true
-			return nil
-		})
+			want[t.indexes[i].Name][string(escaped)+key] = true
+		}
 	}
 	for i := range t.indexes {
-		name := t.indexes[i].Name
-		it := newIterator(t.index(tx, name), nil, nil)
-		for k, _ := it.next(); k != nil; k, _ = it.next() {
-			if !want[name][string(k)] {
-				problems = append(problems, fmt.Sprintf("%s: index %s: entry %q has no row", t.name, name, k))
-			}
-			delete(want[name], string(k))
+		problems = append(problems, t.verifyIndex(tx, i, want[t.indexes[i].Name])...)
+	}
+	return problems
+}
+
+// verifyIndex compares the entries of one index with those that the rows want.
+func (t *Table[T]) verifyIndex(tx *Tx, index int, want map[string]bool) []string {
+	var problems []string
+	name := t.indexes[index].Name
+	space := tx.space(t.spaces[index], 0)
+	var it iterator
+	tx.iterate(&it, space, nil)
+	defer it.close()
+	for k, _ := it.next(); k != nil; k, _ = it.next() {
+		entry := string(k[len(space):])
+		if !want[entry] {
+			problems = append(problems, fmt.Sprintf("%s: index %s: entry %q has no row", t.name, name, entry))
 		}
-		for k := range want[name] {
-			problems = append(problems, fmt.Sprintf("%s: index %s: no entry %q", t.name, name, k))
-		}
+		delete(want, entry)
+	}
+	for k := range want {
+		problems = append(problems, fmt.Sprintf("%s: index %s: no entry %q", t.name, name, k))
 	}
 	return problems
 }

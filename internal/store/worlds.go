@@ -168,7 +168,7 @@ func describe(btx *bolt.Tx, name string) (World, error) {
 	if err != nil {
 		return World{}, err
 	}
-	return World{Name: name, Meta: bytes.Clone(r.meta), Checkpoints: checkpointNames(btx, name)}, nil
+	return World{Name: name, Meta: bytes.Clone(r.meta), Checkpoints: visible(checkpointNames(btx, name))}, nil
 }
 
 // Checkpoint keeps the world's present under a name, in place of what had that name: ErrNoWorld, ErrBadName.
