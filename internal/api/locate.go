@@ -53,6 +53,17 @@ func Locate(req *http.Request, listener Place) Place {
 	return place
 }
 
+// relocate sends a request that carries its token in the body to the world that the token was minted for, with the same
+// rank as a token in Authorization.
+func (svc *Service) relocate(r *Request) {
+	if svc.BodyToken == nil || r.HTTP.Header.Get(HeaderWorld) != "" || tokenWorld(r.HTTP.Header.Get("Authorization")) != "" {
+		return
+	}
+	if world := tokenWorld(svc.BodyToken(r)); world != "" {
+		r.World = world
+	}
+}
+
 // hostPlace reads t1.localhost as the world t1 and west.t1.localhost as the cluster west in it. Any other Host says
 // nothing: clients send placeholders there (facts/dms-lucidlink-lucidity.md part 4).
 func hostPlace(host string) Place {

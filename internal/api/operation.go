@@ -30,6 +30,8 @@ type Operation struct {
 	Needs Permission
 	// Endpoint is the handler; the zero value answers 501 in the vendor's words.
 	Endpoint Endpoint
+	// ReadOnly says that the operation changes nothing although it is no GET: it asks by a body.
+	ReadOnly bool
 	// EmptyLast says that the path's last parameter may be empty: /volumes/?name=x is the same operation.
 	EmptyLast bool
 	// MaxBody in bytes; 0 means DefaultMaxBody.
@@ -52,7 +54,7 @@ func (op *Operation) ID() string { return op.Vendor + "." + op.Name }
 func (op *Operation) Paths() []string { return append([]string{op.Path}, op.Also...) }
 
 // Reads says whether the operation runs in a read transaction.
-func (op *Operation) Reads() bool { return op.Method == http.MethodGet }
+func (op *Operation) Reads() bool { return op.Method == http.MethodGet || op.ReadOnly }
 
 // Implemented says whether the operation is emulated.
 func (op *Operation) Implemented() bool { return op.Endpoint.call != nil }
@@ -93,6 +95,9 @@ type Service struct {
 	Authorize func(tx *store.Tx, r *Request) error
 	// Clustered says that the vendor's things lie in the partition of the request's cluster.
 	Clustered bool
+	// BodyToken answers the token that a request carries in its body where it has none in Authorization, "" for none: one
+	// that was minted for a world leads there. Nil for a vendor whose tokens are all in Authorization.
+	BodyToken func(r *Request) string
 	// Owns says whether a path that no row matches is this vendor's to refuse.
 	Owns func(path string) bool
 }

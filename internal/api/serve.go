@@ -143,6 +143,7 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 	if err := r.readBody(); err != nil {
 		return s.refused(svc, r, out, err)
 	}
+	svc.relocate(r)
 	status, err := OneRequestFault(r.Operation, r.HTTP.Header)
 	if err != nil {
 		out.resp = Problem(http.StatusBadRequest, err)
