@@ -25,6 +25,7 @@ type Engine struct {
 
 	mu        sync.Mutex
 	listeners []func(world string, moved []Transition)
+	replaced  []func(world string)
 }
 
 // New makes an engine for the machines of all vendors. The profile chooses the defaults of their delays.
@@ -76,6 +77,7 @@ type txState struct {
 	engine   *Engine
 	moves    []Transition
 	seen     []observation
+	auto     bool      // the clock's mode: every observation of what is pending counts
 	earliest time.Time // the earliest due time scheduled in it
 }
 
@@ -93,9 +95,11 @@ func (s *txState) moved(tx *store.Tx, kind, id string, on Event, from, to State)
 	})
 }
 
+// observed notes a row whose timers count what clients are shown; any other observation changes nothing.
 func (s *txState) observed(tx *store.Tx, kind, key string) {
+	counts := func(t Timer) bool { return t.Reads > 0 || s.auto && !t.Held }
 	o := observation{tx.Partition(), kind, key}
-	if !slices.Contains(s.seen, o) {
+	if slices.ContainsFunc(pending(tx, kind, key), counts) && !slices.Contains(s.seen, o) {
 		s.seen = append(s.seen, o)
 	}
 }
@@ -114,13 +118,13 @@ var errDue = errors.New("timers are due")
 func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
 	for {
 		var state *txState
-		var auto bool
 		err := e.db.View(world, func(tx *store.Tx) error {
 			clock := clockOf(tx)
 			if err := begin(e, tx, clock, by); err != nil {
 				return err
 			}
-			state, auto = stateOf(tx), clock.Mode == Auto
+			state = stateOf(tx)
+			state.auto = clock.Mode == Auto
 			return fn(tx)
 		})
 		if errors.Is(err, errDue) {
@@ -132,7 +136,7 @@ func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
 		if state == nil || len(state.seen) == 0 {
 			return err
 		}
-		again, oerr := e.observe(world, state.seen, auto)
+		again, oerr := e.observe(world, state.seen, state.auto)
 		if oerr != nil {
 			return oerr
 		}
