@@ -44,45 +44,63 @@ func shown(s State) string {
 	return string(s)
 }
 
-// step fires the first timer of a world if it is due by limit, in a transaction of its own at its own instant, and
-// moves the clock there if move is set. It answers false when nothing was due.
-func (e *Engine) step(world string, limit func(Clock) time.Time, move bool) (fired []Transition, ok bool, err error) {
-	var failed error
-	var broken Timer
-	err = e.db.Update(world, func(tx *store.Tx) error {
-		fired, ok = nil, false
-		clock := clockOf(tx)
-		t, any := firstTimer(tx)
-		if !any || t.Due.After(limit(clock)) {
-			return nil
-		}
-		ok = true
-		tx.Now, tx.By, tx.Owner = t.Due, fmt.Sprintf("timer %s.%s", t.Kind, t.Event), &txState{engine: e}
-		if move {
-			clock = clock.at(t.Due, e.wall())
-			if err := clocks.Put(tx.In(""), &clock); err != nil {
-				return err
-			}
-		}
-		e.publish(tx, clock)
-		if err := timers.Delete(tx.In(""), timerKey(&t)); err != nil {
-			return err
-		}
-		m := e.kinds[t.Kind]
-		if m == nil {
-			return nil
-		}
-		if err := m.fireTimer(tx.In(t.Partition), t); err != nil {
-			failed, broken = err, t
-			return err
-		}
-		fired = stateOf(tx).moves
-		return nil
-	})
-	if failed != nil {
-		return nil, true, e.dropTimer(world, broken, failed)
+// brokenTimerError says that a timer's transition cannot be made.
+type brokenTimerError struct {
+	timer Timer
+	err   error
+}
+
+func (e *brokenTimerError) Error() string { return e.err.Error() }
+
+func (e *brokenTimerError) Unwrap() error { return e.err }
+
+// fireFirst fires the first timer of the transaction's world if it is due by limit, at its own instant, and moves the
+// clock there if move is set. It answers false when nothing was due. *brokenTimerError: the transaction must not stay,
+// and the timer is for dropTimer.
+func (e *Engine) fireFirst(tx *store.Tx, clock Clock, limit time.Time, move bool) (fired []Transition, ok bool, err error) {
+	root := tx.In("")
+	due, any := firstDue(root)
+	if !any || due.After(limit) {
+		return nil, false, nil
 	}
-	return fired, ok, err
+	t, _ := firstTimer(root)
+	tx.Now, tx.By, tx.Owner = t.Due, "timer "+t.Kind+"."+string(t.Event), &txState{engine: e}
+	if move {
+		clock = clock.at(t.Due, e.wall())
+		if err := clocks.Put(root, &clock); err != nil {
+			return nil, true, err
+		}
+	}
+	e.publish(tx, clock)
+	if err := timers.Delete(root, timerKey(&t)); err != nil {
+		return nil, true, err
+	}
+	m := e.kinds[t.Kind]
+	if m == nil {
+		return nil, true, nil
+	}
+	if err := m.fireTimer(tx.In(t.Partition), t); err != nil {
+		return nil, true, &brokenTimerError{timer: t, err: err}
+	}
+	return stateOf(tx).moves, true, nil
+}
+
+// step is fireFirst in a transaction that is committed when it returns.
+func (e *Engine) step(world string, limit time.Time, move bool) (fired []Transition, ok bool, err error) {
+	err = e.db.Update(world, func(tx *store.Tx) (err error) {
+		fired, ok, err = e.fireFirst(tx, clockOf(tx), limit, move)
+		return err
+	})
+	return fired, ok, e.afterBroken(world, err)
+}
+
+// afterBroken takes away the timer that an error is about; other errors come back.
+func (e *Engine) afterBroken(world string, err error) error {
+	var broken *brokenTimerError
+	if errors.As(err, &broken) {
+		return e.dropTimer(world, broken.timer, broken.err)
+	}
+	return err
 }
 
 // dropTimer removes a timer whose transition cannot be made, so that it does not stop all others behind it.
@@ -104,16 +122,22 @@ func (e *Engine) catchUp(world string) ([]Transition, error) {
 	return e.fireBy(world, func(c Clock) time.Time { return c.show(wall) }, false)
 }
 
-// fireBy fires all timers that are due by limit.
+// fireBy fires all timers that are due by limit, each in a transaction of its own; they share commits.
 func (e *Engine) fireBy(world string, limit func(Clock) time.Time, move bool) ([]Transition, error) {
 	fired := []Transition{}
-	for {
-		moves, ok, err := e.step(world, limit, move)
-		fired = append(fired, moves...)
-		if err != nil || !ok {
+	for more := true; more; {
+		err := e.db.UpdateEach(world, func(tx *store.Tx) (bool, error) {
+			clock := clockOf(tx)
+			moves, ok, err := e.fireFirst(tx, clock, limit(clock), move)
+			fired = append(fired, moves...)
+			more = ok
+			return ok, err
+		})
+		if err = e.afterBroken(world, err); err != nil {
 			return fired, err
 		}
 	}
+	return fired, nil
 }
 
 // Advance moves a world's clock and answers the instant it then shows and what fired on the way, in order. Next goes
@@ -171,7 +195,7 @@ func (e *Engine) advanceUntil(world string, start time.Time, a Advance) (now tim
 		if state == a.Until.State {
 			return now, fired, nil
 		}
-		moves, ok, err := e.step(world, func(Clock) time.Time { return limit }, true)
+		moves, ok, err := e.step(world, limit, true)
 		if err != nil {
 			return now, fired, err
 		}

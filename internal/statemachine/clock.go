@@ -1,7 +1,9 @@
 package statemachine
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"time"
 
 	"storagesim/internal/store"
@@ -23,17 +25,37 @@ const maxRate = 1e6
 
 // Clock is a world's clock as it lies in the world's layers: at the wall instant Wall it showed Base.
 type Clock struct {
-	Mode Mode      `json:"mode"`
-	Rate float64   `json:"rate"`
-	Base time.Time `json:"base"`
-	Wall time.Time `json:"wall"`
+	Mode Mode
+	Rate float64
+	Base time.Time
+	Wall time.Time
 }
 
-var clocks = store.NewTable("clock", func(*Clock) string { return "clock" }, store.JSON[Clock]())
+const clockKey = "clock"
+
+// The clock is read at the beginning of every transaction.
+var clocks = store.NewTable("clock", func(*Clock) string { return clockKey }, store.Codec[Clock]{
+	Append: func(dst []byte, c *Clock) ([]byte, error) {
+		dst = appendText(dst, string(c.Mode))
+		dst = binary.BigEndian.AppendUint64(dst, math.Float64bits(c.Rate))
+		return appendTime(appendTime(dst, c.Base), c.Wall), nil
+	},
+	Decode: func(src []byte, c *Clock) error {
+		r := rowReader{src: src}
+		c.Mode = Mode(r.text())
+		c.Rate = math.Float64frombits(r.fixed())
+		c.Base, c.Wall = r.time(), r.time()
+		return r.end()
+	},
+})
 
 // clockOf reads the clock of the transaction's world; one that was never set shows the wall's time.
 func clockOf(tx *store.Tx) Clock {
-	c, err := clocks.Get(tx.In(""), "clock")
+	root := tx.In("")
+	if !clocks.Has(root, clockKey) {
+		return Clock{Mode: Real, Rate: 1}
+	}
+	c, err := clocks.Get(root, clockKey)
 	if err != nil {
 		return Clock{Mode: Real, Rate: 1}
 	}

@@ -146,21 +146,26 @@ func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
 	}
 }
 
-// Update runs fn in a write transaction of the world. An error rolls all of it back. By names who does it.
+// Update runs fn in a write transaction of the world. An error rolls all of it back. By names who does it. What is due
+// by then happens before, in transactions of its own that share the commit.
 func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
 	for {
-		err := e.db.Update(world, func(tx *store.Tx) error {
+		ran := false
+		err := e.db.UpdateEach(world, func(tx *store.Tx) (more bool, err error) {
 			clock := clockOf(tx)
-			if err := begin(e, tx, clock, by); err != nil {
-				return err
+			err = begin(e, tx, clock, by)
+			if errors.Is(err, errDue) {
+				_, more, err = e.fireFirst(tx, clock, clock.show(e.wall()), false)
+				return more, err
 			}
+			ran = true
 			e.publish(tx, clock)
-			return fn(tx)
+			return false, fn(tx)
 		})
-		if !errors.Is(err, errDue) {
+		if ran || err != nil && !errors.As(err, new(*brokenTimerError)) {
 			return err
 		}
-		if _, err := e.catchUp(world); err != nil {
+		if err := e.afterBroken(world, err); err != nil {
 			return err
 		}
 	}

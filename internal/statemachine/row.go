@@ -40,7 +40,7 @@ func appendLife(dst []byte, l *Life) []byte {
 	return append(dst, l.By...)
 }
 
-var errShortRow = errors.New("row ends before its life does")
+var errShortRow = errors.New("row is shorter or longer than what it holds")
 
 func splitLife(src []byte) (Life, []byte, error) {
 	var l Life
@@ -82,6 +82,70 @@ func cutText(src []byte) (text, rest []byte, ok bool) {
 		return nil, src, false
 	}
 	return rest[:n], rest[n:], true
+}
+
+func appendText(dst []byte, text string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
+}
+
+// appendTime keeps the instant, not the location.
+func appendTime(dst []byte, t time.Time) []byte {
+	return binary.AppendUvarint(binary.AppendVarint(dst, t.Unix()), uint64(t.Nanosecond()))
+}
+
+// rowReader reads what appendText, appendTime and package binary wrote. After the first thing that is not there all others
+// are zero, and end tells.
+type rowReader struct {
+	src   []byte
+	short bool
+}
+
+func (r *rowReader) fail() {
+	r.src, r.short = nil, true
+}
+
+func (r *rowReader) number() uint64 {
+	n, rest, ok := cutUvarint(r.src)
+	if r.src = rest; !ok {
+		r.fail()
+	}
+	return n
+}
+
+// fixed is a number of eight bytes.
+func (r *rowReader) fixed() uint64 {
+	if len(r.src) < 8 {
+		r.fail()
+		return 0
+	}
+	n := binary.BigEndian.Uint64(r.src)
+	r.src = r.src[8:]
+	return n
+}
+
+func (r *rowReader) text() string {
+	text, rest, ok := cutText(r.src)
+	if r.src = rest; !ok {
+		r.fail()
+	}
+	return string(text)
+}
+
+func (r *rowReader) time() time.Time {
+	sec, n := binary.Varint(r.src)
+	if n <= 0 {
+		r.fail()
+		return time.Time{}
+	}
+	r.src = r.src[n:]
+	return time.Unix(sec, int64(r.number())).UTC()
+}
+
+func (r *rowReader) end() error {
+	if r.short || len(r.src) > 0 {
+		return errShortRow
+	}
+	return nil
 }
 
 // Stored is a row as it lies in the table. Body is valid until the transaction ends.

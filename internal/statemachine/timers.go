@@ -28,10 +28,34 @@ type Timer struct {
 const timersOf = "of"
 
 // The due-time queue: keys sort by due time, then by order of creation. Timers without a due time sort last.
-var timers = store.NewTable("timers", timerKey, store.JSON[Timer](), store.Index[Timer]{
+var timers = store.NewTable("timers", timerKey, timerCodec, store.Index[Timer]{
 	Name: timersOf,
 	Keys: func(t *Timer) []string { return []string{timerOwner(t.Partition, t.Kind, t.Key)} },
 })
+
+var timerCodec = store.Codec[Timer]{
+	Append: func(dst []byte, t *Timer) ([]byte, error) {
+		dst = appendTime(binary.AppendUvarint(dst, t.Seq), t.Due)
+		for _, text := range [...]string{t.Partition, t.Kind, t.Key, t.ID, string(t.Event)} {
+			dst = appendText(dst, text)
+		}
+		held := uint64(0)
+		if t.Held {
+			held = 1
+		}
+		for _, n := range [...]uint64{t.Stamp, uint64(t.Reads), held, uint64(t.Seen)} {
+			dst = binary.AppendUvarint(dst, n)
+		}
+		return dst, nil
+	},
+	Decode: func(src []byte, t *Timer) error {
+		r := rowReader{src: src}
+		t.Seq, t.Due = r.number(), r.time()
+		t.Partition, t.Kind, t.Key, t.ID, t.Event = r.text(), r.text(), r.text(), r.text(), Event(r.text())
+		t.Stamp, t.Reads, t.Held, t.Seen = r.number(), int(r.number()), r.number() != 0, int(r.number())
+		return r.end()
+	},
+}
 
 // sequence numbers the timers of a world.
 type sequence struct{ Next uint64 }

@@ -88,9 +88,14 @@ func (t *Table[T]) Get(tx *Tx, key string) (T, error) {
 	return row, nil
 }
 
-func (t *Table[T]) notFound(key string) error {
-	return fmt.Errorf("%s %q: %w", t.name, key, ErrNotFound)
-}
+func (t *Table[T]) notFound(key string) error { return &missingError{table: t.name, key: key} }
+
+// missingError is an ErrNotFound that becomes words only when somebody reads it: most are asked for and dropped.
+type missingError struct{ table, key string }
+
+func (e *missingError) Error() string { return fmt.Sprintf("%s %q: %v", e.table, e.key, ErrNotFound) }
+
+func (e *missingError) Unwrap() error { return ErrNotFound }
 
 func (t *Table[T]) decode(key string, v []byte, row *T) {
 	if err := t.codec.Decode(v, row); err != nil {
