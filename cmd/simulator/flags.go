@@ -177,6 +177,7 @@ func help() string {
   simulator healthcheck [--url U]  exit 0 when a simulator is ready
   simulator wait [--url U] [--timeout D]
                                    wait until a simulator is ready
+  simulator verify --data DIR      check every index of a data directory that no simulator has open
   simulator version
   simulator help
 

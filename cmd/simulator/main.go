@@ -40,6 +40,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return healthcheck(ctx, args, getenv, stderr)
 	case "wait":
 		return wait(ctx, args, getenv, stderr)
+	case "verify":
+		return verify(args, getenv, stdout, stderr)
 	case "version":
 		say(stdout, version+"\n")
 		return exitGood
@@ -47,7 +49,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		say(stdout, help())
 		return exitGood
 	}
-	return complain(stderr, exitUsage, fmt.Errorf("%q is no subcommand; there are: serve, healthcheck, wait, version, help", name))
+	return complain(stderr, exitUsage, fmt.Errorf("%q is no subcommand; there are: serve, healthcheck, wait, verify, version, help", name))
 }
 
 // say writes text to where nobody may be listening.

@@ -56,6 +56,22 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	return exitGood
 }
 
+// verify checks a data directory, and says so.
+func verify(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	s := defaults()
+	if err := parse(s, serveOptions[:], args, getenv); err != nil {
+		return complain(stderr, exitUsage, err)
+	}
+	if s.config.Data == "" {
+		return complain(stderr, exitUsage, errors.New("verify needs --data, the directory to check"))
+	}
+	if err := simulator.Verify(s.config); err != nil {
+		return complain(stderr, exitError, err)
+	}
+	say(stdout, "every index is as the rows say\n")
+	return exitGood
+}
+
 func logger(s *settings, stderr io.Writer) zerolog.Logger {
 	if s.logFormat == "console" {
 		stderr = zerolog.ConsoleWriter{Out: stderr, TimeFormat: time.RFC3339, NoColor: true}

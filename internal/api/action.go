@@ -13,6 +13,7 @@ import (
 type Vendor struct {
 	Service  Service
 	Machines []statemachine.Lifecycle
+	Tables   []store.Verifier // beside those of the machines
 	Actions  []Action
 	// Minter makes tokens; nil for a vendor that has none.
 	Minter Minter

@@ -12,6 +12,7 @@ package lightbits
 import (
 	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
 	"storagesim/internal/wire"
 )
 
@@ -62,4 +63,12 @@ func (s *Service) API() api.Service {
 // Machines lists the lifecycles of the vendor's things.
 func (s *Service) Machines() []statemachine.Lifecycle {
 	return []statemachine.Lifecycle{s.volumes, s.snapshots, s.nodes, s.servers, s.nvmeDevices, s.policies}
+}
+
+// Tables lists the tables beside those of the machines.
+func (s *Service) Tables() []store.Verifier {
+	return []store.Verifier{
+		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, eventTable, flagTable, projects,
+		signers,
+	}
 }

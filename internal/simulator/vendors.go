@@ -12,7 +12,7 @@ import (
 func vendors(c Config) []api.Vendor {
 	lb := lightbits.New(lightbits.Options{Auth: lightbits.AuthMode(c.Auth)})
 	return []api.Vendor{
-		{Service: lb.API(), Machines: lb.Machines(), Actions: lb.Actions(), Minter: lb.MintToken, Seed: lb.Seed},
+		{Service: lb.API(), Machines: lb.Machines(), Tables: lb.Tables(), Actions: lb.Actions(), Minter: lb.MintToken, Seed: lb.Seed},
 		{Service: dms.New().API()},
 		{Service: lucidlink.New().API()},
 		{Service: lucidity.New().API()},
