@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"storagesim/internal/fault"
 )
 
 // Exchange is one request and its answer as the journal keeps it.
@@ -17,13 +19,15 @@ type Exchange struct {
 	URL       string        `json:"url"`
 	Header    http.Header   `json:"header"`
 	Body      string        `json:"body,omitempty"`
-	Status    int           `json:"status"`
+	Status    int           `json:"status"` // 0: no answer was sent
 	Answer    string        `json:"answer,omitempty"`
 	At        time.Time     `json:"at"`      // the world's clock
 	Started   time.Time     `json:"started"` // the wall clock
 	Took      time.Duration `json:"tookNs"`
 	Fault     string        `json:"fault,omitempty"`
-	Cause     any           `json:"cause,omitempty"`
+	// Faults is what the fault rules about the operation had to say.
+	Faults []fault.Verdict `json:"faults,omitempty"`
+	Cause  any             `json:"cause,omitempty"`
 }
 
 // size is about how many bytes an exchange holds in memory.

@@ -20,6 +20,7 @@ type Request struct {
 	// Principal is who asks, in the vendor's own type; set by Service.Authorize.
 	Principal any
 	body      []byte
+	out       http.ResponseWriter // where the answer goes; nil in tests of a dialect
 }
 
 // NewRequest reads a request for the operation, for tests of a dialect. *TooLargeError where its body is too large.

@@ -16,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 
+	"storagesim/internal/fault"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -29,6 +30,10 @@ type Server struct {
 	log      zerolog.Logger
 	wall     func() time.Time
 	ids      atomic.Uint64
+
+	faults   *fault.Injector // nil: nothing goes wrong but by request
+	stopping chan struct{}
+	stop     func() // closes stopping
 }
 
 // NewServer checks the rows and makes the server. Wall is the clock of durations in the journal and the log; nothing
@@ -37,7 +42,9 @@ func NewServer(e *statemachine.Engine, j *Journal, log zerolog.Logger, wall func
 	if err := CheckRows(services...); err != nil {
 		return nil, err
 	}
-	return &Server{engine: e, services: services, journal: j, log: log, wall: wall}, nil
+	s := &Server{engine: e, services: services, journal: j, log: log, wall: wall, stopping: make(chan struct{})}
+	s.stop = sync.OnceFunc(func() { close(s.stopping) })
+	return s, nil
 }
 
 // Services lists the vendors with their rows.
@@ -110,6 +117,7 @@ type outcome struct {
 	at     time.Time
 	fault  string
 	cause  any
+	inj    *injection // what went wrong with it on purpose
 }
 
 // serve is one request's whole life.
@@ -117,9 +125,14 @@ func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		started := s.wall()
 		place := Locate(req, ListenerPlace(req.Context()))
-		r := &Request{ID: s.NextID(), World: place.World, Cluster: place.Cluster, Operation: op, HTTP: req}
+		r := &Request{ID: s.NextID(), World: place.World, Cluster: place.Cluster, Operation: op, HTTP: req, out: w}
 		buf := buffers.Get().(*[]byte)
 		out := s.answer(svc, r, (*buf)[:0])
+		if out.inj != nil {
+			defer func() { s.record(svc.Vendor, r, out, started) }() // the connection may end by a panic
+			s.deliver(w, r, &out)
+			return
+		}
 		write(w, r, out)
 		s.record(svc.Vendor, r, out, started)
 		if out.pooled && cap(out.resp.Body) <= maxKeptBuffer {
@@ -144,10 +157,20 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 		return s.refused(svc, r, out, err)
 	}
 	svc.relocate(r)
-	status, err := OneRequestFault(r.Operation, r.HTTP.Header)
-	if err != nil {
+	inj, err := s.inject(svc, r)
+	if err == nil && inj != nil {
+		var done bool
+		if done, err = s.before(svc, r, inj, &out); done {
+			return out
+		}
+	}
+	var impossible *InvalidFaultError
+	if errors.As(err, &impossible) {
 		out.resp = Problem(http.StatusBadRequest, err)
 		return out
+	}
+	if err != nil {
+		return s.refused(svc, r, out, err)
 	}
 	var question any
 	var bindErr error
@@ -162,11 +185,6 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 			return err
 		}
 		switch {
-		case status != 0:
-			out.fault = "header"
-			e := refusal.New(svc.Dialect.Kind(status), "%s", injectedText(status))
-			e.Status = status
-			return e
 		case !r.Operation.Implemented():
 			return refusal.New(refusal.Unimplemented, "%s is not emulated", r.Operation.Name)
 		case bindErr != nil:
@@ -180,19 +198,18 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 		out.pooled = err == nil
 		return err
 	}
-	if r.Operation.Reads() || status != 0 || !r.Operation.Implemented() {
+	if r.Operation.Reads() || !r.Operation.Implemented() {
 		err = s.engine.View(r.World, r.ID, run)
-	} else {
-		err = s.engine.Update(r.World, r.ID, run)
+	} else if err = s.engine.Update(r.World, r.ID, run); err == nil {
+		s.committed(r.World)
 	}
 	if err != nil {
 		out = s.refused(svc, r, out, err)
 	}
+	if inj != nil {
+		s.after(svc, r, inj, &out)
+	}
 	return out
-}
-
-func injectedText(status int) string {
-	return fmt.Sprintf("%s (injected by the request)", http.StatusText(status))
 }
 
 // enter resolves the cluster and authorizes, in the operation's own transaction.
@@ -276,17 +293,28 @@ func with(h map[string]string, name, value string) map[string]string {
 }
 
 func write(w http.ResponseWriter, r *Request, out outcome) {
+	mark(w, r, out)
+	Write(w, out.resp)
+}
+
+// mark says on the answer whose it is and what went wrong with it on purpose.
+func mark(w http.ResponseWriter, r *Request, out outcome) {
 	h := w.Header()
 	h[HeaderRequestID] = []string{r.ID}
 	h[HeaderWorld] = []string{r.World}
 	if out.fault != "" {
 		h[HeaderFault] = []string{out.fault}
 	}
-	Write(w, out.resp)
 }
 
 // Write sends a whole answer.
 func Write(w http.ResponseWriter, resp Response) {
+	writeHead(w, resp)
+	_, _ = w.Write(resp.Body) // a client that went away is no news
+}
+
+// writeHead sends what comes before the body.
+func writeHead(w http.ResponseWriter, resp Response) {
 	h := w.Header()
 	for name, value := range resp.Header {
 		h.Set(name, value)
@@ -298,7 +326,6 @@ func Write(w http.ResponseWriter, resp Response) {
 		h["Content-Length"] = []string{strconv.Itoa(len(resp.Body))}
 	}
 	w.WriteHeader(resp.Status)
-	_, _ = w.Write(resp.Body) // a client that went away is no news
 }
 
 // record writes the exchange to the journal and the log.
@@ -311,6 +338,9 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 	}
 	if r.Operation != nil {
 		x.Operation = r.Operation.ID()
+	}
+	if out.inj != nil {
+		x.Faults = out.inj.Verdicts
 	}
 	s.journal.Add(x)
 	level := zerolog.DebugLevel

@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"storagesim/internal/api"
+	"storagesim/internal/fault"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -34,6 +35,7 @@ type Config struct {
 	DB      *store.DB
 	Engine  *statemachine.Engine
 	Journal *api.Journal
+	Faults  *fault.Injector
 	Vendors []api.Vendor
 	Log     zerolog.Logger
 	Version string

@@ -16,6 +16,7 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/control"
+	"storagesim/internal/fault"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -32,6 +33,7 @@ type Simulator struct {
 	db        *store.DB
 	engine    *statemachine.Engine
 	control   *control.Control
+	server    *api.Server
 	handler   http.Handler
 	identity  *identity
 	expiring  chan time.Time
@@ -119,6 +121,9 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	if err != nil {
 		return err
 	}
+	faults := fault.New(s.db, s.engine, api.FaultCatalog(s.engine.Machines(), services...), s.config.Log, time.Now)
+	server.UseFaults(faults)
+	s.server = server
 	if _, err := catalog.base(catalog.own, s.config.Seed); err != nil {
 		return err
 	}
@@ -127,7 +132,7 @@ func (s *Simulator) assemble(catalog *catalog) error {
 			return err
 		}
 	}
-	s.control = control.New(s.controlConfig(catalog, journal, parts))
+	s.control = control.New(s.controlConfig(catalog, journal, faults, parts))
 	if err := s.control.EnsureWorld(); err != nil {
 		return err
 	}
@@ -138,9 +143,9 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	return nil
 }
 
-func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, parts []api.Vendor) control.Config {
+func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, faults *fault.Injector, parts []api.Vendor) control.Config {
 	c := control.Config{
-		DB: s.db, Engine: s.engine, Journal: journal, Vendors: parts, Log: s.config.Log, Version: s.config.Version,
+		DB: s.db, Engine: s.engine, Journal: journal, Faults: faults, Vendors: parts, Log: s.config.Log, Version: s.config.Version,
 		AdminToken: s.config.AdminToken, MaxWorlds: s.config.MaxWorlds, Seed: s.config.Seed, Fixture: catalog.own,
 		Fixtures: catalog.names(), Base: catalog.base, Listen: s.listenWorld, Unlisten: s.unlistenWorld,
 		Expiring: s.expire, Pending: s.pending, Wall: time.Now,
@@ -234,6 +239,7 @@ func (s *Simulator) Close(ctx context.Context) error {
 		ports = append(ports, p)
 	}
 	s.mu.Unlock()
+	s.server.Stop()
 	var closing sync.WaitGroup
 	for _, p := range ports {
 		if p != nil {

@@ -279,6 +279,7 @@ type Lifecycle interface {
 	fireTimer(tx *store.Tx, t Timer) error
 	fireByID(tx *store.Tx, id string, on Event) (Resource, error)
 	releaseByID(tx *store.Tx, id string) (Resource, error)
+	saveByID(tx *store.Tx, id string) (Resource, error)
 }
 
 func (m *Machine[B]) kind() string { return m.Kind }

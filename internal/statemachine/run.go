@@ -79,7 +79,7 @@ func (e *Engine) Run(ctx context.Context) {
 		e.log.Error().Err(err).Msg("worlds could not be read")
 	}
 	for _, w := range worlds {
-		e.Rescan(w.Name)
+		e.rescan(w.Name)
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -95,7 +95,7 @@ func (e *Engine) Run(ctx context.Context) {
 			if _, err := e.catchUp(world); err != nil && !errors.Is(err, store.ErrNoWorld) {
 				e.log.Error().Err(err).Str("world", world).Msg("timers could not be fired")
 			}
-			e.Rescan(world)
+			e.rescan(world)
 		}
 		switch {
 		case len(due) > 0:
@@ -108,8 +108,25 @@ func (e *Engine) Run(ctx context.Context) {
 	}
 }
 
-// Rescan reads anew when a world's next timer falls due: after a restore, a reset, a fork.
+// OnReplaced calls fn after a world's state was replaced: whenever Rescan is called. fn must not block.
+func (e *Engine) OnReplaced(fn func(world string)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.replaced = append(e.replaced, fn)
+}
+
+// Rescan reads anew when a world's next timer falls due: after a restore, a reset, a fork, the end of the world.
 func (e *Engine) Rescan(world string) {
+	e.rescan(world)
+	e.mu.Lock()
+	replaced := e.replaced
+	e.mu.Unlock()
+	for _, fn := range replaced {
+		fn(world)
+	}
+}
+
+func (e *Engine) rescan(world string) {
 	var at time.Time
 	err := e.db.View(world, func(tx *store.Tx) error {
 		if due, ok := firstDue(tx); ok {

@@ -19,6 +19,6 @@ func (e *Engine) StartClock(world string, s ClockSetting) (started bool, err err
 		clock = clock.at(*s.Now, wall)
 		return clocks.Put(tx.In(""), &clock)
 	})
-	e.Rescan(world)
+	e.rescan(world)
 	return started, err
 }

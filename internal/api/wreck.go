@@ -1,0 +1,113 @@
+package api
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+
+	"storagesim/internal/fault"
+)
+
+// deliver sends the answer to a request that something happened to. It may end the connection by a panic that net/http
+// knows, after out says what was sent.
+func (s *Server) deliver(w http.ResponseWriter, r *Request, out *outcome) {
+	h := out.inj.sending
+	if out.inj.gone {
+		out.resp = Response{}
+		panic(http.ErrAbortHandler)
+	}
+	if h == nil {
+		write(w, r, *out)
+		return
+	}
+	switch h.Effect.Connection {
+	case fault.Reset:
+		out.resp = Response{}
+		reset(w)
+	case fault.Empty:
+		out.resp = Response{}
+		panic(http.ErrAbortHandler)
+	case fault.Truncate:
+		at := len(out.resp.Body) / 2
+		if h.Effect.TruncateAt != nil {
+			at = *h.Effect.TruncateAt
+		}
+		begin(w, r, out, at)
+		panic(http.ErrAbortHandler)
+	case fault.Stall:
+		if h.Effect.TruncateAt == nil {
+			out.resp = Response{}
+		} else {
+			begin(w, r, out, *h.Effect.TruncateAt)
+		}
+		s.stall(r, h.Stall)
+		panic(http.ErrAbortHandler)
+	case fault.Drip:
+		s.dribble(w, r, out, h)
+	default:
+		write(w, r, *out)
+	}
+}
+
+// reset closes the connection so that the client's system reports a reset: by RST over HTTP/1.1, by RST_STREAM over
+// HTTP/2.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // HTTP/2 has streams
+	}
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn() // no close_notify
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // at worst it is closed in the usual way
+	}
+	_ = conn.Close()
+}
+
+// begin sends the head of the answer and the first bytes of its body, but never all of it. An answer without a body
+// is not begun at all.
+func begin(w http.ResponseWriter, r *Request, out *outcome, at int) {
+	at = max(min(at, len(out.resp.Body)-1), 0)
+	if len(out.resp.Body) == 0 {
+		out.resp = Response{}
+		return
+	}
+	mark(w, r, *out)
+	writeHead(w, out.resp)
+	out.resp.Body = out.resp.Body[:at]
+	_, _ = w.Write(out.resp.Body)
+	_ = http.NewResponseController(w).Flush() // a client that went away is no news
+}
+
+// stall waits until the client goes away, the server stops, or, if d is not zero, d has passed.
+func (s *Server) stall(r *Request, d time.Duration) {
+	if d > 0 {
+		s.wait(r, d)
+		return
+	}
+	r.patient()
+	select {
+	case <-r.HTTP.Context().Done():
+	case <-s.stopping:
+	}
+}
+
+// dribble sends the body in small pieces with pauses between them. A server that stops sends the rest at once.
+func (s *Server) dribble(w http.ResponseWriter, r *Request, out *outcome, h *fault.Happening) {
+	mark(w, r, *out)
+	writeHead(w, out.resp)
+	flush := http.NewResponseController(w).Flush
+	for body := out.resp.Body; len(body) > 0; {
+		n := min(h.Effect.Dribble.Bytes, len(body))
+		if _, err := w.Write(body[:n]); err != nil {
+			return
+		}
+		_ = flush() // the next write finds out
+		body = body[n:]
+		if len(body) > 0 && !s.wait(r, h.Every) {
+			panic(http.ErrAbortHandler)
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+)
+
+// faultEntry is one status that an operation documents, as a rule that says no message would have it answered.
+type faultEntry struct {
+	Operation   string            `json:"operation"`
+	Method      string            `json:"method"`
+	Path        string            `json:"path"`
+	Status      int               `json:"status"`
+	ContentType string            `json:"contentType"`
+	Header      map[string]string `json:"header,omitempty"`
+	Body        any               `json:"body"` // JSON as it is, anything else as a string
+}
+
+type faultCatalog struct {
+	Faults []faultEntry `json:"faults"`
+	// Effects are what a rule can have beside a status, on any operation.
+	Effects []string `json:"effects"`
+}
+
+// listFaultCatalog is read from the rows and rendered by the vendors' dialects, as an injected answer is.
+func listFaultCatalog(c *Control, r *call) (any, error) {
+	only := r.query.Get("operation")
+	if err := c.checkOperation(only); err != nil {
+		return nil, err
+	}
+	catalog := faultCatalog{Faults: []faultEntry{}, Effects: []string{"latency", "reset", "empty", "truncate", "stall",
+		"dribble", "malformed", "interloper", "stale"}}
+	for i := range c.Vendors {
+		svc := &c.Vendors[i].Service
+		for k := range svc.Operations {
+			op := &svc.Operations[k]
+			if fits, _ := path.Match(only, op.ID()); only != "" && !fits { // the pattern was checked
+				continue
+			}
+			for _, status := range op.Statuses {
+				if status >= http.StatusBadRequest {
+					catalog.Faults = append(catalog.Faults, entryFor(svc, op, status))
+				}
+			}
+		}
+	}
+	return catalog, nil
+}
+
+func entryFor(svc *api.Service, op *api.Operation, status int) faultEntry {
+	r := &api.Request{ID: "req-0", World: api.DefaultWorld, Operation: op,
+		HTTP: &http.Request{Method: op.Method, URL: &url.URL{Path: op.Path}, Header: http.Header{}}}
+	e := refusal.New(svc.Dialect.Kind(status), "%s", fmt.Sprintf("%s (injected by <rule>)", http.StatusText(status)))
+	e.Status = status
+	resp := svc.Dialect.Refuse(r, e)
+	entry := faultEntry{Operation: op.ID(), Method: op.Method, Path: op.Path, Status: resp.Status,
+		ContentType: resp.ContentType, Header: resp.Header, Body: string(resp.Body)}
+	if json.Valid(resp.Body) {
+		entry.Body = json.RawMessage(resp.Body)
+	}
+	return entry
+}

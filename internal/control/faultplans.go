@@ -1,0 +1,24 @@
+package control
+
+import (
+	"storagesim/internal/fault"
+	"storagesim/internal/store"
+)
+
+func createFaultPlan(c *Control, r *call, body *fault.Plan) (any, error) {
+	var plan fault.PlanState
+	err := c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) (err error) {
+		plan, err = c.Faults.CreatePlan(tx, *body)
+		return faultProblem(err, nil)
+	})
+	return plan, err
+}
+
+func getFaultPlan(c *Control, r *call) (any, error) {
+	var plan fault.PlanState
+	err := c.Engine.View(r.world(), r.by(), func(tx *store.Tx) (err error) {
+		plan, err = fault.GetPlan(tx, r.param("id"))
+		return faultProblem(err, fault.PlanIDs(tx))
+	})
+	return plan, err
+}

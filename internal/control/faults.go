@@ -1,0 +1,104 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"storagesim/internal/api"
+	"storagesim/internal/fault"
+	"storagesim/internal/store"
+)
+
+type faultList struct {
+	World      string         `json:"world"`
+	Generation uint64         `json:"generation"` // changes with every change of the set
+	Rules      []fault.Listed `json:"rules"`
+}
+
+// faultSet is a whole set as it is written.
+type faultSet struct {
+	Rules []fault.Rule `json:"rules"`
+}
+
+func listFaults(c *Control, r *call) (any, error) {
+	list := faultList{World: r.world()}
+	err := c.Engine.View(r.world(), r.by(), func(tx *store.Tx) error {
+		list.Rules, list.Generation = c.Faults.List(tx)
+		return nil
+	})
+	return list, err
+}
+
+func createFault(c *Control, r *call, body *fault.Rule) (any, error) {
+	return c.changeFaults(r, func(tx *store.Tx) (any, error) { return c.Faults.Insert(tx, *body) })
+}
+
+func putFault(c *Control, r *call, body *fault.Rule) (any, error) {
+	id := r.param("id")
+	if body.ID != "" && body.ID != id {
+		return nil, &api.InputError{Path: "id", Detail: fmt.Sprintf("%q is not the id on the path", body.ID), Valid: []string{id}}
+	}
+	body.ID = id
+	return c.changeFaults(r, func(tx *store.Tx) (any, error) { return c.Faults.Put(tx, *body) })
+}
+
+// replaceFaults puts the whole set in place of what there is, or nothing of it.
+func replaceFaults(c *Control, r *call, body *faultSet) (any, error) {
+	if body.Rules == nil {
+		return nil, &api.InputError{Path: "rules", Detail: "is missing; an empty array removes all rules", Valid: []string{"rules"}}
+	}
+	_, err := c.changeFaults(r, func(tx *store.Tx) (any, error) { return nil, c.Faults.Replace(tx, body.Rules) })
+	if err != nil {
+		return nil, err
+	}
+	return listFaults(c, r)
+}
+
+func deleteFaults(c *Control, r *call) (any, error) {
+	return replaceFaults(c, r, &faultSet{Rules: []fault.Rule{}})
+}
+
+func getFault(c *Control, r *call) (any, error) {
+	var rule fault.Listed
+	err := c.Engine.View(r.world(), r.by(), func(tx *store.Tx) (err error) {
+		rule, err = c.Faults.Get(tx, r.param("id"))
+		return faultProblem(err, fault.IDs(tx))
+	})
+	return rule, err
+}
+
+func deleteFault(c *Control, r *call) (any, error) {
+	_, err := c.changeFaults(r, func(tx *store.Tx) (any, error) {
+		return nil, faultProblem(c.Faults.Delete(tx, r.param("id")), fault.IDs(tx))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return listFaults(c, r)
+}
+
+// changeFaults does something to the world's rules in a transaction; an error leaves them as they were.
+func (c *Control) changeFaults(r *call, do func(*store.Tx) (any, error)) (any, error) {
+	var answer any
+	err := c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) (err error) {
+		answer, err = do(tx)
+		return err
+	})
+	if err != nil {
+		return nil, faultProblem(err, nil)
+	}
+	return answer, c.Faults.Settle(r.world())
+}
+
+// faultProblem says an error about rules and plans in the words of this surface; known are the ids that there are.
+func faultProblem(err error, known []string) error {
+	var wrong *fault.InvalidError
+	switch {
+	case errors.As(err, &wrong):
+		return &api.InputError{Path: wrong.Path, Detail: wrong.Detail, Valid: wrong.Valid}
+	case errors.Is(err, store.ErrNotFound):
+		return &Problem{Status: http.StatusNotFound, Detail: err.Error(), Valid: known}
+	}
+	return err
+}

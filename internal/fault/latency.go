@@ -1,0 +1,118 @@
+package fault
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// maxLatency bounds what one rule adds to an answer, however the draw falls.
+const maxLatency = time.Hour
+
+// Latency is real time added to an answer: exactly one of Fixed, Uniform, Normal and Lognormal. Cap bounds what is
+// drawn.
+type Latency struct {
+	Fixed     string    `json:"fixed,omitempty"`
+	Uniform   []string  `json:"uniform,omitempty" doc:"the shortest and the longest"`
+	Normal    *Spread   `json:"normal,omitempty"`
+	Lognormal *LogRange `json:"lognormal,omitempty"`
+	Cap       string    `json:"cap,omitempty"`
+}
+
+// Spread describes a normal distribution; what falls below zero is zero.
+type Spread struct {
+	Mean   string `json:"mean"`
+	Stddev string `json:"stddev"`
+}
+
+// LogRange describes a lognormal distribution by two of its percentiles.
+type LogRange struct {
+	Median string `json:"median"`
+	P99    string `json:"p99"`
+}
+
+// pace is a Latency made ready for drawing.
+type pace struct {
+	draw func(r *rand.Rand) float64
+	cap  time.Duration
+}
+
+// of answers one draw, in whole microseconds.
+func (p *pace) of(r *rand.Rand) time.Duration {
+	return time.Duration(min(max(p.draw(r), 0), float64(p.cap))).Round(time.Microsecond)
+}
+
+// length reads a duration from 0 to maxLatency.
+func length(path, text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 || d > maxLatency {
+		return 0, invalid(path, `%q is not a duration from 0s to %s like "250ms"`, text, maxLatency)
+	}
+	return d, nil
+}
+
+// lengths reads two durations of which the second must not be less than least.
+func lengths(path string, names [2]string, texts [2]string, ordered bool) (a, b float64, err error) {
+	var d [2]time.Duration
+	for i := range d {
+		if d[i], err = length(path+names[i], texts[i]); err != nil {
+			return 0, 0, err
+		}
+	}
+	if ordered && d[1] < d[0] {
+		return 0, 0, invalid(path+names[1], "%s is shorter than %s", d[1], d[0])
+	}
+	return float64(d[0]), float64(d[1]), nil
+}
+
+const pathLatency = "effect.latency"
+
+// compile checks the latency.
+func (l *Latency) compile() (*pace, error) {
+	p := &pace{cap: maxLatency}
+	var err error
+	if l.Cap != "" {
+		if p.cap, err = length(pathLatency+".cap", l.Cap); err != nil {
+			return nil, err
+		}
+	}
+	given := 0
+	for _, is := range []bool{l.Fixed != "", l.Uniform != nil, l.Normal != nil, l.Lognormal != nil} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		return nil, &InvalidError{Path: pathLatency, Detail: "must have exactly one of its distributions",
+			Valid: []string{"fixed", "uniform", "normal", "lognormal"}}
+	}
+	p.draw, err = l.distribution()
+	return p, err
+}
+
+// distribution makes the one that is given.
+func (l *Latency) distribution() (func(*rand.Rand) float64, error) {
+	switch {
+	case l.Uniform != nil:
+		if len(l.Uniform) != 2 {
+			return nil, invalid(pathLatency+".uniform", "must be two durations, the shortest and the longest")
+		}
+		a, b, err := lengths(pathLatency+".uniform", [2]string{"[0]", "[1]"}, [2]string(l.Uniform), true)
+		return func(r *rand.Rand) float64 { return a + r.Float64()*(b-a) }, err
+	case l.Normal != nil:
+		mean, dev, err := lengths(pathLatency+".normal", [2]string{".mean", ".stddev"}, [2]string{l.Normal.Mean, l.Normal.Stddev}, false)
+		return func(r *rand.Rand) float64 { return mean + r.NormFloat64()*dev }, err
+	case l.Lognormal != nil:
+		median, p99, err := lengths(pathLatency+".lognormal", [2]string{".median", ".p99"}, [2]string{l.Lognormal.Median, l.Lognormal.P99}, true)
+		if err == nil && median == 0 {
+			err = invalid(pathLatency+".lognormal.median", "must be longer than zero")
+		}
+		const z99 = 2.3263478740408408 // the 99th percentile of the standard normal distribution
+		return func(r *rand.Rand) float64 { return median * math.Exp(r.NormFloat64()*math.Log(p99/median)/z99) }, err
+	}
+	d, err := length(pathLatency+".fixed", l.Fixed)
+	if err == nil && l.Cap != "" {
+		err = invalid(pathLatency+".cap", "is for distributions; fixed is what it is")
+	}
+	return func(*rand.Rand) float64 { return float64(d) }, err
+}

@@ -1,0 +1,318 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"storagesim/internal/store"
+)
+
+// Bounds of one world.
+const (
+	maxRules = 1000
+	maxPlans = 1000
+)
+
+// row is a rule with its counters.
+type row struct {
+	Rule       Rule      `json:"rule"`
+	Seq        uint64    `json:"seq"` // order of making
+	Generation uint64    `json:"generation"`
+	Born       time.Time `json:"born"` // on the world's clock
+	Expires    time.Time `json:"expires,omitzero"`
+	Seen       uint64    `json:"seen,omitempty"` // requests that fitted, while something was left
+	Hits       uint64    `json:"hits,omitempty"`
+	LastHit    time.Time `json:"lastHit,omitzero"`
+	LastBy     string    `json:"lastBy,omitempty"`
+	LastMiss   string    `json:"lastMiss,omitempty"`
+}
+
+// count is what numbers the rules and plans of a world.
+type count struct {
+	Rules      uint64 `json:"rules"`
+	Plans      uint64 `json:"plans"`
+	Generation uint64 `json:"generation"`
+}
+
+const keyCount = "count"
+
+var (
+	rules  = store.NewTable("fault-rules", func(r *row) string { return r.Rule.ID }, store.JSON[row]())
+	plans  = store.NewTable("fault-plans", func(p *planRow) string { return p.ID }, store.JSON[planRow]())
+	counts = store.NewTable("fault-counts", func(*count) string { return keyCount }, store.JSON[count]())
+)
+
+// Verifiers lists the package's tables, for store.Verify.
+func Verifiers() []store.Verifier { return []store.Verifier{rules, plans, counts} }
+
+// number changes the world's numbers by fn and stores them.
+func number(tx *store.Tx, fn func(*count)) (count, error) {
+	n, err := counts.Get(tx, keyCount)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return n, err
+	}
+	fn(&n)
+	return n, counts.Put(tx, &n)
+}
+
+// left is how many more requests the rule can hit; false if there is no bound.
+func (r *row) left() (uint64, bool) {
+	w := &r.Rule.When
+	if w.Times == 0 && w.Attempts == nil {
+		return 0, false
+	}
+	left := uint64(maxCount)
+	if w.Times > 0 {
+		left = w.Times - min(w.Times, r.Hits)
+	}
+	if w.Attempts != nil {
+		var ahead uint64
+		for _, n := range w.Attempts {
+			if n+w.Skip > r.Seen {
+				ahead++
+			}
+		}
+		left = min(left, ahead)
+	}
+	return left, true
+}
+
+// over says why the rule will hit nothing any more; "" while it may.
+func (r *row) over(ready *Ready, now, wall time.Time) string {
+	left, bounded := r.left()
+	switch {
+	case bounded && left == 0:
+		return fmt.Sprintf("it is spent: it has hit %d of the requests it was made for", r.Hits)
+	case !r.Expires.IsZero() && !wall.Before(r.Expires):
+		return fmt.Sprintf("its ttl of %s is over", r.Rule.TTL)
+	}
+	if end, ok := ready.end(); ok && !now.Before(end) {
+		return "its time ended at " + end.UTC().Format(time.RFC3339Nano) + " of the world's clock"
+	}
+	return ""
+}
+
+// end is when the rule ends on the world's clock.
+func (r *Ready) end() (time.Time, bool) {
+	if r.span == 0 {
+		return time.Time{}, false
+	}
+	if r.Rule.When.From != nil {
+		return r.Rule.When.From.Add(r.span), true
+	}
+	return r.born.Add(r.span), true
+}
+
+// Listed is a rule with what has become of it.
+type Listed struct {
+	Rule
+	Generation     uint64     `json:"generation"` // of the set of rules when this one was written
+	Created        time.Time  `json:"created"`    // on the world's clock
+	Expires        *time.Time `json:"expires,omitempty"`
+	Matched        uint64     `json:"matched"` // requests that fitted
+	Hits           uint64     `json:"hits"`
+	Remaining      *uint64    `json:"remaining,omitempty"` // hits to come at most; absent: no bound
+	Spent          bool       `json:"spent"`
+	LastHit        *time.Time `json:"lastHit,omitempty"` // on the world's clock
+	LastHitRequest string     `json:"lastHitRequest,omitempty"`
+	LastMissReason string     `json:"lastMissReason,omitempty"`
+}
+
+// listed is the row as it stands. A rule that newer operations no longer admit is spent.
+func (in *Injector) listed(tx *store.Tx, r row) Listed {
+	l := Listed{Rule: r.Rule, Generation: r.Generation, Created: r.Born, Matched: r.Seen, Hits: r.Hits,
+		LastHitRequest: r.LastBy, LastMissReason: r.LastMiss}
+	if !r.LastHit.IsZero() {
+		l.LastHit = &r.LastHit
+	}
+	if !r.Expires.IsZero() {
+		l.Expires = &r.Expires
+	}
+	if left, bounded := r.left(); bounded {
+		l.Remaining = &left
+	}
+	ready, err := in.ready(r)
+	if err != nil {
+		l.Spent, l.LastMissReason = true, err.Error()
+		return l
+	}
+	if why := r.over(ready, tx.Now, in.wall()); why != "" {
+		l.Spent, l.LastMissReason = true, why
+	} else if why := in.lastMiss(tx.World(), r.Rule.ID, r.Generation); why != "" {
+		l.LastMissReason = why
+	}
+	return l
+}
+
+// List answers the rules of the transaction's world in the order in which they are looked at, and the generation of
+// the set.
+func (in *Injector) List(tx *store.Tx) (list []Listed, generation uint64) {
+	tx = tx.In("")
+	var all []row
+	for _, r := range rules.All(tx, "", "") {
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b row) int { return order(&a.Rule, &b.Rule, a.Seq, b.Seq) })
+	list = []Listed{}
+	for _, r := range all {
+		list = append(list, in.listed(tx, r))
+	}
+	n, _ := counts.Get(tx, keyCount) // a world without rules has none
+	return list, n.Generation
+}
+
+// order is that of priority, then of making (assumption 101).
+func order(a, b *Rule, seqA, seqB uint64) int {
+	switch {
+	case a.Priority != b.Priority:
+		return b.Priority - a.Priority
+	case seqA < seqB:
+		return -1
+	}
+	return 1
+}
+
+// Get answers one rule: store.ErrNotFound.
+func (in *Injector) Get(tx *store.Tx, id string) (Listed, error) {
+	r, err := rules.Get(tx.In(""), id)
+	if err != nil {
+		return Listed{}, fmt.Errorf("fault rule %q: %w", id, store.ErrNotFound)
+	}
+	return in.listed(tx.In(""), r), nil
+}
+
+// Put stores a rule with counters at zero, in place of the one with its id, whose place in the order it takes. A rule
+// without an id gets one. *InvalidError where the rule cannot be or there are too many.
+func (in *Injector) Put(tx *store.Tx, rule Rule) (Listed, error) {
+	tx = tx.In("")
+	n, err := number(tx, func(n *count) { n.Generation++ })
+	if err != nil {
+		return Listed{}, err
+	}
+	r, err := in.put(tx, rule, n.Generation)
+	if err != nil {
+		return Listed{}, err
+	}
+	in.changedBy(tx)
+	return in.listed(tx, r), nil
+}
+
+// Insert is Put of a rule whose id must be new: store.ErrExists.
+func (in *Injector) Insert(tx *store.Tx, rule Rule) (Listed, error) {
+	if rule.ID != "" && rules.Has(tx.In(""), rule.ID) {
+		return Listed{}, fmt.Errorf("fault rule %q: %w; PUT replaces it", rule.ID, store.ErrExists)
+	}
+	return in.Put(tx, rule)
+}
+
+func (in *Injector) put(tx *store.Tx, rule Rule, generation uint64) (row, error) {
+	ready, err := Check(rule, &in.catalog)
+	if err != nil {
+		return row{}, err
+	}
+	r := row{Rule: ready.Rule, Generation: generation, Born: tx.Now}
+	if ready.ttl > 0 {
+		r.Expires = in.wall().Add(ready.ttl).UTC()
+	}
+	old, err := rules.Get(tx, rule.ID)
+	if err == nil {
+		r.Seq = old.Seq
+		return r, rules.Put(tx, &r)
+	}
+	if err := in.makeRoom(tx); err != nil {
+		return r, err
+	}
+	n, err := number(tx, func(n *count) { n.Rules++ })
+	if err != nil {
+		return r, err
+	}
+	r.Seq = n.Rules
+	for k := n.Rules; r.Rule.ID == ""; k++ {
+		if id := "fault-" + strconv.FormatUint(k, 10); !rules.Has(tx, id) {
+			r.Rule.ID = id
+		}
+	}
+	return r, rules.Put(tx, &r)
+}
+
+// makeRoom sees to it that a world has at most maxRules rules: one that is over gives way to a new one.
+func (in *Injector) makeRoom(tx *store.Tx) error {
+	n, oldest := 0, row{}
+	for _, r := range rules.All(tx, "", "") {
+		n++
+		ready, err := in.ready(r)
+		if (err != nil || r.over(ready, tx.Now, in.wall()) != "") && (oldest.Seq == 0 || r.Seq < oldest.Seq) {
+			oldest = r
+		}
+	}
+	switch {
+	case n < maxRules:
+		return nil
+	case oldest.Seq == 0:
+		return invalid("", "the world has %d fault rules and no more are allowed; delete some", n)
+	}
+	return rules.Delete(tx, oldest.Rule.ID)
+}
+
+// Replace puts the rules in place of all that are there, with counters at zero. The error names the rule it is about.
+func (in *Injector) Replace(tx *store.Tx, set []Rule) error {
+	tx = tx.In("")
+	if len(set) > maxRules {
+		return invalid("rules", "%d rules are more than %d", len(set), maxRules)
+	}
+	n, err := number(tx, func(n *count) { n.Generation++ })
+	if err != nil {
+		return err
+	}
+	if err := clearRules(tx); err != nil {
+		return err
+	}
+	for i, rule := range set {
+		at := fmt.Sprintf("rules[%d]", i)
+		if rule.ID != "" && rules.Has(tx, rule.ID) {
+			return invalid(at+".id", "%q is given twice", rule.ID)
+		}
+		_, err := in.put(tx, rule, n.Generation)
+		var wrong *InvalidError
+		if errors.As(err, &wrong) {
+			return &InvalidError{Path: at + "." + wrong.Path, Detail: wrong.Detail, Valid: wrong.Valid}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	in.changedBy(tx)
+	return nil
+}
+
+func clearRules(tx *store.Tx) error {
+	for id := range rules.Scan(tx, "", "") {
+		if err := rules.Delete(tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Delete removes a rule: store.ErrNotFound.
+func (in *Injector) Delete(tx *store.Tx, id string) error {
+	tx = tx.In("")
+	if err := rules.Delete(tx, id); err != nil {
+		return fmt.Errorf("fault rule %q: %w", id, store.ErrNotFound)
+	}
+	_, err := number(tx, func(n *count) { n.Generation++ })
+	in.changedBy(tx)
+	return err
+}
+
+// IDs lists the ids of the world's rules.
+func IDs(tx *store.Tx) []string {
+	ids := []string{}
+	for id := range rules.Scan(tx.In(""), "", "") {
+		ids = append(ids, id)
+	}
+	return ids
+}
