@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -187,4 +188,35 @@ func (in *Injector) replaced(world string) {
 	in.worlds.Delete(world)
 	in.mu.Unlock()
 	in.renew(world)
+}
+
+// Flush stores why rules did not fire as far as that lies in memory only, so that it is known after the next start. It
+// is called once nothing is served any more.
+func (in *Injector) Flush() error {
+	var failed error
+	in.worlds.Range(func(world, kept any) bool {
+		if s := kept.(*Set); s != nil {
+			if err := in.db.Update(world.(string), s.note); !errors.Is(err, store.ErrNoWorld) {
+				failed = errors.Join(failed, err)
+			}
+		}
+		return true
+	})
+	return failed
+}
+
+// note stores the reasons in the rows of the rules that are still the same.
+func (s *Set) note(tx *store.Tx) error {
+	for _, ready := range s.all {
+		why := ready.miss.Load()
+		r, err := rules.Get(tx.In(""), ready.Rule.ID)
+		if err != nil || why == nil || r.Generation != ready.Generation || r.LastMiss == *why {
+			continue
+		}
+		r.LastMiss = *why
+		if err := rules.Put(tx.In(""), &r); err != nil {
+			return err
+		}
+	}
+	return nil
 }

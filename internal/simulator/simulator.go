@@ -34,6 +34,7 @@ type Simulator struct {
 	engine    *statemachine.Engine
 	control   *control.Control
 	server    *api.Server
+	faults    *fault.Injector
 	handler   http.Handler
 	identity  *identity
 	expiring  chan time.Time
@@ -121,8 +122,8 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	if err != nil {
 		return err
 	}
-	faults := fault.New(s.db, s.engine, api.FaultCatalog(s.engine.Machines(), services...), s.config.Log, time.Now)
-	server.UseFaults(faults)
+	s.faults = fault.New(s.db, s.engine, api.FaultCatalog(s.engine.Machines(), services...), s.config.Log, time.Now)
+	server.UseFaults(s.faults)
 	s.server = server
 	if _, err := catalog.base(catalog.own, s.config.Seed); err != nil {
 		return err
@@ -132,7 +133,7 @@ func (s *Simulator) assemble(catalog *catalog) error {
 			return err
 		}
 	}
-	s.control = control.New(s.controlConfig(catalog, journal, faults, parts))
+	s.control = control.New(s.controlConfig(catalog, journal, parts))
 	if err := s.control.EnsureWorld(); err != nil {
 		return err
 	}
@@ -143,9 +144,9 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	return nil
 }
 
-func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, faults *fault.Injector, parts []api.Vendor) control.Config {
+func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, parts []api.Vendor) control.Config {
 	c := control.Config{
-		DB: s.db, Engine: s.engine, Journal: journal, Faults: faults, Vendors: parts, Log: s.config.Log, Version: s.config.Version,
+		DB: s.db, Engine: s.engine, Journal: journal, Faults: s.faults, Vendors: parts, Log: s.config.Log, Version: s.config.Version,
 		AdminToken: s.config.AdminToken, MaxWorlds: s.config.MaxWorlds, Seed: s.config.Seed, Fixture: catalog.own,
 		Fixtures: catalog.names(), Base: catalog.base, Listen: s.listenWorld, Unlisten: s.unlistenWorld,
 		Expiring: s.expire, Pending: s.pending, Wall: time.Now,
@@ -249,7 +250,7 @@ func (s *Simulator) Close(ctx context.Context) error {
 	closing.Wait()
 	s.cancel()
 	s.work.Wait()
-	return s.closeData()
+	return errors.Join(s.faults.Flush(), s.closeData())
 }
 
 func (s *Simulator) closeData() error {
