@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"sync"
 	"time"
+	"unicode/utf8"
+
+	"github.com/rs/zerolog"
 
 	"storagesim/internal/fault"
 )
@@ -19,8 +22,10 @@ type Exchange struct {
 	URL       string        `json:"url"`
 	Header    http.Header   `json:"header"`
 	Body      string        `json:"body,omitempty"`
-	Status    int           `json:"status"` // 0: no answer was sent
+	BodyCut   int           `json:"bodyCut,omitempty"` // bytes at its end that were not kept
+	Status    int           `json:"status"`            // 0: no answer was sent
 	Answer    string        `json:"answer,omitempty"`
+	AnswerCut int           `json:"answerCut,omitempty"`
 	At        time.Time     `json:"at"`      // the world's clock
 	Started   time.Time     `json:"started"` // the wall clock
 	Took      time.Duration `json:"tookNs"`
@@ -28,6 +33,21 @@ type Exchange struct {
 	// Faults is what the fault rules about the operation had to say.
 	Faults []fault.Verdict `json:"faults,omitempty"`
 	Cause  any             `json:"cause,omitempty"`
+}
+
+// maxKept is how much of a body or of an answer the journal keeps.
+const maxKept = 16 << 10
+
+// kept is the beginning of a body as the journal keeps it, and how many bytes are left out.
+func kept(body []byte) (text string, cut int) {
+	if len(body) <= maxKept {
+		return string(body), 0
+	}
+	n := maxKept
+	for n > maxKept-utf8.UTFMax && !utf8.RuneStart(body[n]) {
+		n--
+	}
+	return string(body[:n]), len(body) - n
 }
 
 // size is about how many bytes an exchange holds in memory.
@@ -102,4 +122,39 @@ func (j *Journal) Clear() {
 	defer j.mu.Unlock()
 	clear(j.ring)
 	j.first, j.n, j.bytes, j.dropped = 0, 0, 0, 0
+}
+
+// record writes the exchange to the journal and the log.
+func (s *Server) record(vendor string, r *Request, out outcome, started time.Time) {
+	took := s.wall().Sub(started)
+	x := Exchange{
+		ID: r.ID, World: r.World, Cluster: r.Cluster, Vendor: vendor, Method: r.HTTP.Method,
+		URL: requestURI(r.HTTP), Header: r.HTTP.Header, Status: out.resp.Status,
+		At: out.at, Started: started, Took: took, Fault: out.fault, Cause: out.cause,
+	}
+	x.Body, x.BodyCut = kept(r.body)
+	x.Answer, x.AnswerCut = kept(out.resp.Body)
+	if r.Operation != nil {
+		x.Operation = r.Operation.ID()
+	}
+	if out.inj != nil {
+		x.Faults = out.inj.Verdicts
+	}
+	s.journal.Add(x)
+	level := zerolog.DebugLevel
+	if out.resp.Status >= http.StatusInternalServerError && out.fault == "" && out.cause == nil {
+		level = zerolog.WarnLevel
+	}
+	if e := s.log.WithLevel(level); e.Enabled() {
+		e.Str("op", x.Operation).Str("request_id", r.ID).Str("world", r.World).Int("status", x.Status).
+			Dur("dur", took).Str("fault", out.fault).Msg(r.HTTP.Method + " " + r.HTTP.URL.Path)
+	}
+}
+
+// requestURI is what the request line said.
+func requestURI(req *http.Request) string {
+	if req.RequestURI != "" {
+		return req.RequestURI
+	}
+	return req.URL.RequestURI()
 }

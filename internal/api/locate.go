@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/base64"
 	"encoding/json"
-	"net"
 	"net/http"
 	"strings"
 
@@ -67,11 +66,17 @@ func (svc *Service) relocate(r *Request) {
 // hostPlace reads t1.localhost as the world t1 and west.t1.localhost as the cluster west in it. Any other Host says
 // nothing: clients send placeholders there (facts/dms-lucidlink-lucidity.md part 4).
 func hostPlace(host string) Place {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	name := host
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		name = host[:i]
 	}
-	labels := strings.Split(strings.TrimSuffix(strings.ToLower(host), "."), ".")
-	if labels[len(labels)-1] != "localhost" {
+	name = strings.TrimSuffix(name, ".")
+	const suffix = "localhost"
+	if len(name) <= len(suffix) || !strings.EqualFold(name[len(name)-len(suffix):], suffix) {
+		return Place{}
+	}
+	labels := strings.Split(strings.ToLower(name), ".")
+	if labels[len(labels)-1] != suffix {
 		return Place{}
 	}
 	switch len(labels) {
@@ -103,11 +108,15 @@ func tokenWorld(authorization string) string {
 		}
 		return ""
 	}
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 || len(parts[1]) > 8192 {
+	if strings.Count(token, ".") != 2 {
 		return ""
 	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	_, rest, _ := strings.Cut(token, ".")
+	claimed, _, _ := strings.Cut(rest, ".")
+	if len(claimed) > 8192 {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(claimed)
 	if err != nil {
 		return ""
 	}

@@ -107,7 +107,7 @@ func allowedMethods(routes chi.Routes, path string) []string {
 // buffers are reused for answers; large ones are left to the collector.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
 
-const maxKeptBuffer = 1 << 20
+const maxKeptBuffer = 4 << 20
 
 // outcome is what is known of a request when it has been answered.
 type outcome struct {
@@ -300,10 +300,10 @@ func write(w http.ResponseWriter, r *Request, out outcome) {
 // mark says on the answer whose it is and what went wrong with it on purpose.
 func mark(w http.ResponseWriter, r *Request, out outcome) {
 	h := w.Header()
-	h[HeaderRequestID] = []string{r.ID}
-	h[HeaderWorld] = []string{r.World}
+	values := [...]string{r.ID, r.World, out.fault} // one allocation
+	h[HeaderRequestID], h[HeaderWorld] = values[0:1:1], values[1:2:2]
 	if out.fault != "" {
-		h[HeaderFault] = []string{out.fault}
+		h[HeaderFault] = values[2:3:3]
 	}
 }
 
@@ -319,36 +319,15 @@ func writeHead(w http.ResponseWriter, resp Response) {
 	for name, value := range resp.Header {
 		h.Set(name, value)
 	}
+	values := [...]string{resp.ContentType, ""}
 	if resp.ContentType != "" {
-		h["Content-Type"] = []string{resp.ContentType}
+		h["Content-Type"] = values[0:1:1]
 	}
 	if resp.Status != http.StatusNoContent {
-		h["Content-Length"] = []string{strconv.Itoa(len(resp.Body))}
+		values[1] = strconv.Itoa(len(resp.Body))
+		h["Content-Length"] = values[1:2:2]
 	}
 	w.WriteHeader(resp.Status)
-}
-
-// record writes the exchange to the journal and the log.
-func (s *Server) record(vendor string, r *Request, out outcome, started time.Time) {
-	took := s.wall().Sub(started)
-	x := Exchange{
-		ID: r.ID, World: r.World, Cluster: r.Cluster, Vendor: vendor, Method: r.HTTP.Method,
-		URL: r.HTTP.URL.RequestURI(), Header: r.HTTP.Header, Body: string(r.body), Status: out.resp.Status,
-		Answer: string(out.resp.Body), At: out.at, Started: started, Took: took, Fault: out.fault, Cause: out.cause,
-	}
-	if r.Operation != nil {
-		x.Operation = r.Operation.ID()
-	}
-	if out.inj != nil {
-		x.Faults = out.inj.Verdicts
-	}
-	s.journal.Add(x)
-	level := zerolog.DebugLevel
-	if out.resp.Status >= http.StatusInternalServerError && out.fault == "" && out.cause == nil {
-		level = zerolog.WarnLevel
-	}
-	s.log.WithLevel(level).Str("op", x.Operation).Str("request_id", r.ID).Str("world", r.World).Int("status", x.Status).
-		Dur("dur", took).Str("fault", out.fault).Msg(r.HTTP.Method + " " + r.HTTP.URL.Path)
 }
 
 // refuseRoute answers a path or a method that no row has, in the words of the vendor whose path it looks like.

@@ -3,10 +3,12 @@ package simulator
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
-	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,13 +35,39 @@ func benchHandler(b *testing.B) http.Handler {
 	return s.handler
 }
 
+// call makes a request with as little as possible beside what the handler does.
 func call(h http.Handler, method, path, body string) int {
-	req := httptest.NewRequest(method, path, strings.NewReader(body))
-	req.Header.Set("Authorization", "Bearer x")
-	req.Header.Set("Content-Type", "application/json")
+	target, err := url.Parse(path)
+	if err != nil {
+		return 0
+	}
+	req := &http.Request{
+		Method: method, URL: target, Host: "127.0.0.1:8080", RemoteAddr: "127.0.0.1:50000", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Authorization": {"Bearer x"}, "Content-Type": {"application/json"}}, Body: http.NoBody,
+	}
+	if body != "" {
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+	}
 	w := &sink{header: make(http.Header, 8)}
 	h.ServeHTTP(w, req)
 	return w.status
+}
+
+// perOperation reports the processor time of the whole process for each operation: other processes on the machine do not
+// count, the timer loop and the collector do.
+func perOperation(b *testing.B) {
+	b.Helper()
+	b.ReportAllocs()
+	start := processorTime()
+	b.Cleanup(func() { b.ReportMetric(float64(processorTime()-start)/float64(b.N), "cpu-ns/op") })
+}
+
+func processorTime() int64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
 }
 
 const volumesPath = "/api/v2/projects/default/volumes"
@@ -48,11 +76,11 @@ func create(h http.Handler, name string) int {
 	return call(h, http.MethodPost, volumesPath, `{"name":"`+name+`","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
 }
 
-// The cost of making a request is part of these figures: some 2 µs.
+// The cost of making a request is part of these figures: some 1 µs and 9 allocations.
 func BenchmarkGetVolume(b *testing.B) {
 	h := benchHandler(b)
 	require.Equal(b, http.StatusOK, create(h, "fixed"))
-	b.ReportAllocs()
+	perOperation(b)
 	for b.Loop() {
 		if status := call(h, http.MethodGet, volumesPath+"/?name=fixed", ""); status != http.StatusOK {
 			b.Fatal(status)
@@ -65,7 +93,7 @@ func BenchmarkListVolumes1000(b *testing.B) {
 	for i := range 1000 {
 		require.Equal(b, http.StatusOK, create(h, fmt.Sprintf("v%d", i)))
 	}
-	b.ReportAllocs()
+	perOperation(b)
 	for b.Loop() {
 		if status := call(h, http.MethodGet, volumesPath, ""); status != http.StatusOK {
 			b.Fatal(status)
@@ -78,7 +106,7 @@ func BenchmarkCreateVolume(b *testing.B) {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
 			h := benchHandler(b)
 			var n atomic.Int64
-			b.ReportAllocs()
+			perOperation(b)
 			b.SetParallelism(max(clients/2, 1))
 			if clients == 1 {
 				for b.Loop() {
@@ -96,5 +124,21 @@ func BenchmarkCreateVolume(b *testing.B) {
 				}
 			})
 		})
+	}
+}
+
+// Ten thousand volumes become Available at one instant.
+func BenchmarkAdvance10000(b *testing.B) {
+	h := benchHandler(b)
+	require.Equal(b, http.StatusOK, call(h, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`))
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		for range 10_000 {
+			n++
+			require.Equal(b, http.StatusOK, create(h, fmt.Sprintf("v%d", n)))
+		}
+		b.StartTimer()
+		require.Equal(b, http.StatusOK, call(h, http.MethodPost, "/_sim/clock/advance", `{"by":"1s"}`))
 	}
 }
