@@ -143,7 +143,7 @@ func (e eventSubject) with(detail string) eventSubject {
 
 // event makes the event of a kind about a subject.
 func (k *eventKind) event(id string, at time.Time, about eventSubject) Event {
-	text := strings.NewReplacer("{name}", about.name, "{id}", about.id).Replace(k.Text)
+	text := strings.ReplaceAll(strings.ReplaceAll(k.Text, "{id}", about.id), "{name}", about.name)
 	if about.detail != "" {
 		text += ": " + about.detail
 	}
