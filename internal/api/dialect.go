@@ -22,6 +22,15 @@ type Dialect interface {
 	Kind(status int) refusal.Kind
 }
 
+// AppendReady appends an answer that is ready as it is. One that was made in dst itself (see Request.Space) stays where it
+// is.
+func AppendReady(dst []byte, ready JSON) []byte {
+	if len(ready) > 0 && cap(dst) >= len(ready) && len(dst) == 0 && &dst[:1][0] == &ready[0] {
+		return ready
+	}
+	return append(dst, ready...)
+}
+
 // Response is a whole answer.
 type Response struct {
 	Status      int

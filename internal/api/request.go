@@ -21,7 +21,12 @@ type Request struct {
 	Principal any
 	body      []byte
 	out       http.ResponseWriter // where the answer goes; nil in tests of a dialect
+	space     []byte              // lent by the server
 }
+
+// Space is empty memory for a long answer to be appended to, as JSON: the server lends it for as long as the request
+// lives, so that lists leave nothing to the collector.
+func (r *Request) Space() []byte { return r.space }
 
 // NewRequest reads a request for the operation, for tests of a dialect. *TooLargeError where its body is too large.
 func NewRequest(op *Operation, req *http.Request) (*Request, error) {

@@ -178,6 +178,7 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 		question = r.Operation.Endpoint.question()
 		bindErr = svc.Dialect.Bind(r, question)
 	}
+	r.space = buf[:0]
 	run := func(tx *store.Tx) error {
 		out.at = tx.Now
 		tx, err := s.enter(svc, r, tx)

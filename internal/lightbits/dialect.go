@@ -48,7 +48,7 @@ func (dialect) Answer(_ *api.Request, answer any, dst []byte) (api.Response, err
 	resp := api.Response{Status: http.StatusOK, ContentType: contentJSON}
 	var err error
 	if ready, ok := answer.(api.JSON); ok {
-		resp.Body = append(dst, ready...)
+		resp.Body = api.AppendReady(dst, ready)
 	} else {
 		resp.Body, err = wire.Append(dst, answer, zero)
 	}

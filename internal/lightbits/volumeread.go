@@ -22,13 +22,34 @@ func (s *Service) getVolume(tx *store.Tx, r *api.Request, q *getVolumeRequest) (
 	if err := s.inProject(tx, r, q.ProjectName, "volumes", "get"); err != nil {
 		return nil, err
 	}
-	row, err := s.findVolume(tx, q.ProjectName, q.volumeRef)
-	if err != nil {
+	key, row, found := s.storedVolume(tx, q.ProjectName, q.volumeRef)
+	if !found {
+		_, err := s.findVolume(tx, q.ProjectName, q.volumeRef)
 		return nil, err
 	}
-	s.volumes.Observed(tx, &row)
-	raw, _ := s.volumes.Table().Raw(tx, volumeKey(&row.Body))
-	return statemachine.Peek(raw).Body, nil
+	s.volumes.ObservedStored(tx, key, row.State)
+	return row.Body, nil
+}
+
+// storedVolume is findVolume without decoding the volume; false where findVolume refuses.
+func (s *Service) storedVolume(tx *store.Tx, project string, ref volumeRef) (key string, row statemachine.Stored, found bool) {
+	table := s.volumes.Table()
+	if ref.UUID != "" {
+		key = scopedKey(project, ref.UUID)
+		raw, there := table.Raw(tx, key)
+		return key, statemachine.Peek(raw), there
+	}
+	if ref.Name == "" {
+		return "", row, false
+	}
+	for candidate := range table.KeysBy(tx, volumesByName, scopedKey(project, ref.Name)) {
+		raw, _ := table.Raw(tx, candidate)
+		stored := statemachine.Peek(raw)
+		if !found || holdsName(statemachine.State(stored.State)) {
+			key, row, found = candidate, stored, true
+		}
+	}
+	return key, row, found
 }
 
 type listVolumesRequest struct {
@@ -59,7 +80,7 @@ func (s *Service) listVolumes(tx *store.Tx, r *api.Request, q *listVolumesReques
 	if err := s.inProject(tx, r, q.ProjectName, "volumes", "list"); err != nil {
 		return nil, err
 	}
-	page := listPage{key: "volumes", limit: pageSize(q.Limit), showAll: q.ShowAll, observe: func(key string, state []byte) {
+	page := listPage{key: "volumes", limit: pageSize(q.Limit), showAll: q.ShowAll, body: r.Space(), observe: func(key string, state []byte) {
 		s.volumes.ObservedStored(tx, key, state)
 	}}
 	prefix, after, err := s.listRange(tx, q.ProjectName, q.OffsetUUID)

@@ -59,11 +59,10 @@ func (e *brokenTimerError) Unwrap() error { return e.err }
 // and the timer is for dropTimer.
 func (e *Engine) fireFirst(tx *store.Tx, clock Clock, limit time.Time, move bool) (fired []Transition, ok bool, err error) {
 	root := tx.In("")
-	due, any := firstDue(root)
-	if !any || due.After(limit) {
+	t, any := firstTimer(root, limit)
+	if !any {
 		return nil, false, nil
 	}
-	t, _ := firstTimer(root)
 	tx.Now, tx.By, tx.Owner = t.Due, "timer "+t.Kind+"."+string(t.Event), &txState{engine: e}
 	if move {
 		clock = clock.at(t.Due, e.wall())

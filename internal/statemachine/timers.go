@@ -89,21 +89,29 @@ func timerOwner(partition, kind, key string) string {
 
 // firstDue answers the instant of the earliest timer with a due time, from its key alone.
 func firstDue(tx *store.Tx) (time.Time, bool) {
-	for key := range timers.Scan(tx.In(""), "", "") {
-		due := binary.BigEndian.Uint64([]byte(key[:8]))
-		if due == math.MaxUint64 {
-			break
-		}
-		return time.UnixMilli(int64(due ^ 1<<63)).UTC(), true
+	key, _, ok := timers.First(tx.In(""), "")
+	if !ok {
+		return time.Time{}, false
 	}
-	return time.Time{}, false
+	return dueOf(key)
 }
 
-func firstTimer(tx *store.Tx) (Timer, bool) {
-	for _, t := range timers.All(tx.In(""), "", "") {
-		return t, !t.Due.IsZero()
+// dueOf reads the instant in a timer's key; false for one without.
+func dueOf(key string) (time.Time, bool) {
+	due := binary.BigEndian.Uint64([]byte(key[:8]))
+	return time.UnixMilli(int64(due ^ 1<<63)).UTC(), due != math.MaxUint64
+}
+
+// firstTimer answers the earliest timer if it is due by limit.
+func firstTimer(tx *store.Tx, limit time.Time) (Timer, bool) {
+	key, raw, ok := timers.First(tx.In(""), "")
+	if !ok {
+		return Timer{}, false
 	}
-	return Timer{}, false
+	if due, ok := dueOf(key); !ok || due.After(limit) {
+		return Timer{}, false
+	}
+	return timers.Decode(key, raw), true
 }
 
 // schedule puts a timer into the queue of the transaction's world.

@@ -229,6 +229,29 @@ func (t *Table[T]) All(tx *Tx, prefix, after string) iter.Seq2[string, T] {
 	}
 }
 
+// First answers the row with the least key that has the prefix, its bytes as Raw does; false if there is none.
+func (t *Table[T]) First(tx *Tx, prefix string) (key string, raw []byte, found bool) {
+	from := tx.key(t.rows, prefix) // nothing else makes a key before the iterator is done
+	space := len(from) - len(prefix)
+	var it iterator
+	tx.iterate(&it, from, nil)
+	defer it.close()
+	k, v := it.next()
+	if k == nil {
+		return "", nil, false
+	}
+	key = string(k[space:])
+	_, raw = t.split(key, v)
+	return key, raw, true
+}
+
+// Decode makes a row of bytes as Raw answers them.
+func (t *Table[T]) Decode(key string, raw []byte) T {
+	var row T
+	t.decode(key, raw, &row)
+	return row
+}
+
 // Last answers the greatest key with that prefix; false if there is none.
 func (t *Table[T]) Last(tx *Tx, prefix string) (string, bool) {
 	from := tx.space(t.rows, len(prefix))
