@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -304,6 +305,7 @@ func (s *Server) interlope(svc *Service, r *Request, inj *injection) error {
 // stale puts the answer in place that the request would have had n versions ago: n answers that differ from the one
 // after them (assumption 103). Where fewer are known it is the oldest.
 func (s *Server) stale(svc *Service, r *Request, n int, out *outcome) {
+	out.resp.Body, out.pooled = bytes.Clone(out.resp.Body), false // the memory that it lies in is lent once
 	versions, err := s.faults.Versions(r.World)
 	if err != nil {
 		s.log.Error().Err(err).Str("request_id", r.ID).Msg("earlier versions could not be listed")
@@ -314,7 +316,7 @@ func (s *Server) stale(svc *Service, r *Request, n int, out *outcome) {
 		if err != nil || older.Status == out.resp.Status && string(older.Body) == string(out.resp.Body) {
 			continue
 		}
-		out.resp, out.pooled = older, false
+		out.resp = older
 		if n--; n == 0 {
 			return
 		}
@@ -335,6 +337,7 @@ func (s *Server) asOf(svc *Service, r *Request, version string) (resp Response, 
 		if err == nil {
 			resp, err = svc.Dialect.Answer(r, answer, nil)
 		}
+		resp.Body = bytes.Clone(resp.Body)
 		return err
 	})
 	if e := refusal.Of(err); e != nil {

@@ -129,8 +129,7 @@ func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
 		buf := buffers.Get().(*[]byte)
 		out := s.answer(svc, r, (*buf)[:0])
 		if out.inj != nil {
-			defer func() { s.record(svc.Vendor, r, out, started) }() // the connection may end by a panic
-			s.deliver(w, r, &out)
+			s.deliver(w, r, &out, func() { s.record(svc.Vendor, r, out, started) })
 			return
 		}
 		write(w, r, out)

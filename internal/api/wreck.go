@@ -4,14 +4,17 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"storagesim/internal/fault"
 )
 
 // deliver sends the answer to a request that something happened to. It may end the connection by a panic that net/http
-// knows, after out says what was sent.
-func (s *Server) deliver(w http.ResponseWriter, r *Request, out *outcome) {
+// knows. Record is called once, when out says what was sent, and before the client can see the end of a connection.
+func (s *Server) deliver(w http.ResponseWriter, r *Request, out *outcome, record func()) {
+	record = sync.OnceFunc(record)
+	defer record()
 	h := out.inj.sending
 	if out.inj.gone {
 		out.resp = Response{}
@@ -24,6 +27,7 @@ func (s *Server) deliver(w http.ResponseWriter, r *Request, out *outcome) {
 	switch h.Effect.Connection {
 	case fault.Reset:
 		out.resp = Response{}
+		record()
 		reset(w)
 	case fault.Empty:
 		out.resp = Response{}
@@ -104,9 +108,11 @@ func (s *Server) dribble(w http.ResponseWriter, r *Request, out *outcome, h *fau
 		if _, err := w.Write(body[:n]); err != nil {
 			return
 		}
+		if body = body[n:]; len(body) == 0 {
+			return // net/http sends the last piece
+		}
 		_ = flush() // the next write finds out
-		body = body[n:]
-		if len(body) > 0 && !s.wait(r, h.Every) {
+		if !s.wait(r, h.Every) {
 			panic(http.ErrAbortHandler)
 		}
 	}

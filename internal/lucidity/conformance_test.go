@@ -2,6 +2,8 @@ package lucidity_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -12,11 +14,25 @@ import (
 	"storagesim/internal/lucidity"
 )
 
+// estate has something for each of the good requests below.
+const estate = `{"tenants":[{"cloudProvider":"AWS","cloudProviderAccountId":"1","instances":[
+	{"instanceId":"i-1","partitions":[{"partition":"/mnt/a"},{"partition":"/mnt/b","status":"ON_BOARDED"}]}]}]}`
+
+const (
+	goodInstance = `"instanceIdentifier":{"cloudProviderAccountId":"1","cloudProvider":"AWS","instanceId":"i-1"}`
+	goodTenant   = `"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"2","externalId":"e","awsIAMRoleName":"r","awsIAMPolicyName":"p"}`
+)
+
 func TestConformance(t *testing.T) {
 	newServer := func(tb testing.TB) apitest.Target {
-		return apitest.Serve(tb, api.Vendor{Service: lucidity.New().API()}, "")
+		s := lucidity.New(lucidity.Options{})
+		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, estate)
 	}
 	apitest.Run(t, newServer, apitest.Options{
+		Authenticate: func(req *http.Request) {
+			req.Header.Set("X-Authtype", "lucidity_access_token")
+			req.Header.Set("Authorization", "opaque")
+		},
 		Refusal: refusal,
 		NoRoute: func(tb testing.TB, a apitest.Answer) {
 			require.Equal(tb, 404, a.Status)
@@ -24,14 +40,23 @@ func TestConformance(t *testing.T) {
 		},
 		NoMethod: func(tb testing.TB, a apitest.Answer) {
 			require.Equal(tb, 405, a.Status)
-			require.Equal(tb, "POST", a.Header.Get("Allow"))
+			require.NotEmpty(tb, a.Header.Get("Allow"))
 			refusal(tb, a)
 		},
-		UnknownPaths: []string{"/external", "/external/api/v1/nothing", "/external/client/api/v1/partition/create/"},
+		UnknownPaths: []string{"/external", "/external/api/v1/nothing", "/external/client/api/v1/partition/create/", "/external/client/api/v1/tenants/1"},
+		Good: []apitest.Good{
+			{Operation: "CreatePartition", Body: `{` + goodInstance + `,"partition":"/mnt/a"}`},
+			{Operation: "GetPartitionStatus", Body: `{` + goodInstance + `,"partition":"/mnt/b"}`},
+			{Operation: "GetInstanceDetails", Body: `{` + goodInstance + `}`},
+			{Operation: "OnboardTenant", Body: `{` + goodTenant + `,"displayName":"d","productList":["AUTOSCALER"]}`},
+			{Operation: "UpdateTenant", Body: `{` + goodTenant + `,"displayName":"e"}`},
+			{Operation: "DeboardTenant", Body: `{` + goodTenant + `}`},
+		},
 	})
 }
 
-// refusal: {"status","message","data","trackingCode"}; status is not the HTTP status, data is null.
+// refusal: {"status","message","data","trackingCode"}, whose status is not the HTTP status and whose data is null, or of the
+// tenant API {"success","data","error":{"code","message"},"requestId"}.
 func refusal(tb testing.TB, a apitest.Answer) {
 	tb.Helper()
 	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))
@@ -40,6 +65,16 @@ func refusal(tb testing.TB, a apitest.Answer) {
 	require.Len(tb, body, 4)
 	require.Contains(tb, body, "data")
 	require.Nil(tb, body["data"])
+	if success, ok := body["success"]; ok {
+		require.Equal(tb, false, success)
+		e := body["error"].(map[string]any)
+		require.Len(tb, e, 2)
+		require.NotEmpty(tb, e["message"])
+		require.Equal(tb, strings.ToUpper(e["code"].(string)), e["code"])
+		require.NotEmpty(tb, e["code"])
+		require.NoError(tb, uuid.Validate(body["requestId"].(string)))
+		return
+	}
 	require.EqualValues(tb, 0, body["status"])
 	require.NotEmpty(tb, body["message"])
 	require.NoError(tb, uuid.Validate(body["trackingCode"].(string)))

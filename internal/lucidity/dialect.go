@@ -12,9 +12,18 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// dialect is the older of the vendor's two envelopes, to which the partition API belongs
-// (facts/dms-lucidlink-lucidity.md 2.2).
+// dialect is the vendor's two envelopes: the older one, to which the partition API belongs, and the newer one of the
+// tenant API (facts/dms-lucidlink-lucidity.md 2.2).
 type dialect struct{}
+
+// tenantsPath is where the newer envelope begins.
+const tenantsPath = "/external/client/api/v1/tenants"
+
+// newer says whether the request is answered in the newer envelope.
+func newer(r *api.Request) bool {
+	path := r.HTTP.URL.Path
+	return path == tenantsPath || strings.HasPrefix(path, tenantsPath+"/")
+}
 
 const contentJSON = "application/json"
 
@@ -47,12 +56,44 @@ type done struct {
 	Data    any    `json:"data"`
 }
 
+// bare is an answer without an envelope.
+type bare struct{ answer any }
+
 // refused is the envelope of a refusal.
 type refused struct {
 	Status       int       `json:"status"`
 	Message      string    `json:"message"`
 	Data         *struct{} `json:"data"` // always null
 	TrackingCode string    `json:"trackingCode"`
+}
+
+// tenantEnvelope is the newer envelope, of successes and refusals alike.
+type tenantEnvelope struct {
+	Success   bool         `json:"success"`
+	Data      any          `json:"data"`
+	Error     *tenantError `json:"error"`
+	RequestID string       `json:"requestId"`
+}
+
+type tenantError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// tenantCodes are the newer envelope's names of statuses; another status has its HTTP name in the same form.
+var tenantCodes = map[int]string{
+	http.StatusBadRequest:          "INVALID_REQUEST",
+	http.StatusUnauthorized:        "UNAUTHORIZED",
+	http.StatusNotFound:            "NOT_FOUND",
+	http.StatusConflict:            "CONFLICT",
+	http.StatusInternalServerError: "INTERNAL_ERROR",
+}
+
+func tenantCode(status int) string {
+	if code := tenantCodes[status]; code != "" {
+		return code
+	}
+	return strings.ToUpper(strings.NewReplacer(" ", "_", "-", "_").Replace(http.StatusText(status)))
 }
 
 // Answer puts the answer into the envelope. Its HTTP status is the first one of the row.
@@ -62,6 +103,14 @@ func (dialect) Answer(r *api.Request, answer any, dst []byte) (api.Response, err
 		answer = json.RawMessage(ready)
 	}
 	var err error
+	if b, ok := answer.(bare); ok {
+		resp.Body, err = api.AppendPlain(dst, b.answer)
+		return resp, err
+	}
+	if newer(r) {
+		resp.Body, err = api.AppendPlain(dst, tenantEnvelope{Success: true, Data: answer, RequestID: exchangeID(r)})
+		return resp, err
+	}
 	resp.Body, err = api.AppendPlain(dst, done{Status: statusDone, Message: msgDone, Data: answer})
 	return resp, err
 }
@@ -81,7 +130,7 @@ var statuses = map[refusal.Kind]int{
 	refusal.DeadlineExceeded:   http.StatusGatewayTimeout,
 }
 
-// Refuse renders {"status","message","data","trackingCode"}.
+// Refuse renders {"status","message","data","trackingCode"}, or {"success","data","error","requestId"}.
 func (dialect) Refuse(r *api.Request, e *refusal.Error) api.Response {
 	status, ok := statuses[e.Kind]
 	if !ok {
@@ -93,14 +142,20 @@ func (dialect) Refuse(r *api.Request, e *refusal.Error) api.Response {
 	return envelope(r, status, e.Message)
 }
 
-// envelope renders a refusal; its members always marshal. The tracking code is made of the request id, so that the same
-// requests have the same ones.
+// envelope renders a refusal; its members always marshal.
 func envelope(r *api.Request, status int, message string) api.Response {
-	body, _ := api.AppendPlain(nil, refused{
-		Status: statusRefused, Message: message,
-		TrackingCode: uuid.NewSHA1(uuid.NameSpaceURL, []byte(vendor+":"+r.ID)).String(),
-	})
+	var body []byte
+	if newer(r) {
+		body, _ = api.AppendPlain(nil, tenantEnvelope{Error: &tenantError{Code: tenantCode(status), Message: message}, RequestID: exchangeID(r)})
+	} else {
+		body, _ = api.AppendPlain(nil, refused{Status: statusRefused, Message: message, TrackingCode: exchangeID(r)})
+	}
 	return api.Response{Status: status, ContentType: contentJSON, Body: body}
+}
+
+// exchangeID is made of the request id, so that the same requests have the same ones.
+func exchangeID(r *api.Request) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(vendor+":"+r.ID)).String()
 }
 
 // NoRoute has the envelope too (assumption 83).

@@ -13,7 +13,7 @@ import (
 
 func request(t *testing.T, method, body string) *api.Request {
 	t.Helper()
-	op := New().operations()[0]
+	op := New(Options{}).operations()[0]
 	r, err := api.NewRequest(&op, httptest.NewRequest(method, op.Path, strings.NewReader(body)))
 	require.NoError(t, err)
 	return r
@@ -28,7 +28,7 @@ func TestDialect_Refuse(t *testing.T) {
 		require.Equal(t, status, resp.Status, kind)
 		require.Equal(t, `{"status":0,"message":"a <b>","data":null,"trackingCode":"`+string(resp.Body[len(resp.Body)-38:]), string(resp.Body))
 	}
-	for _, status := range New().operations()[0].Statuses[1:] {
+	for _, status := range New(Options{}).operations()[0].Statuses[1:] {
 		resp := dialect{}.Refuse(request(t, "POST", ""), refusal.New(dialect{}.Kind(status), "no"))
 		require.Equal(t, status, resp.Status)
 	}

@@ -11,10 +11,11 @@ import (
 // vendors is the one place where a vendor is added to the program.
 func vendors(c Config) []api.Vendor {
 	lb := lightbits.New(lightbits.Options{Auth: lightbits.AuthMode(c.Auth)})
+	lc := lucidity.New(lucidity.Options{Auth: c.Auth})
 	return []api.Vendor{
 		{Service: lb.API(), Machines: lb.Machines(), Tables: lb.Tables(), Actions: lb.Actions(), Minter: lb.MintToken, Seed: lb.Seed},
 		{Service: dms.New().API()},
 		{Service: lucidlink.New().API()},
-		{Service: lucidity.New().API()},
+		{Service: lc.API(), Machines: lc.Machines(), Tables: lc.Tables(), Actions: lc.Actions(), Minter: lc.MintToken, Seed: lc.Seed},
 	}
 }

@@ -1,0 +1,58 @@
+package lucidity
+
+import (
+	"strings"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
+)
+
+// How strictly callers are checked. By default any opaque token is taken, and one that the simulator made is checked in
+// full; strict takes only the latter; off takes everybody.
+const (
+	authStrict = "strict"
+	authOff    = "off"
+)
+
+// headerAuthType and its only value are wanted with every access token (seeds/000, facts/dms-lucidlink-lucidity.md 2.1).
+const (
+	headerAuthType = "X-Authtype"
+	authTypeToken  = "lucidity_access_token"
+)
+
+// authorize checks the caller's access token: Unauthenticated for a missing or wrong X-Authtype (assumption 180), and for
+// a token that is missing, has a scheme word before it (assumption 181), was not made for this world or has expired.
+func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
+	if r.Operation.Needs == (api.Permission{}) || s.auth == authOff {
+		return nil
+	}
+	if got := r.HTTP.Header.Get(headerAuthType); got != authTypeToken {
+		return unauthorized("the header %s must be %s, not %q", headerAuthType, authTypeToken, got)
+	}
+	access := strings.TrimSpace(r.HTTP.Header.Get("Authorization"))
+	switch {
+	case access == "":
+		return unauthorized("the header Authorization is missing; it holds the bare access token")
+	case strings.ContainsAny(access, " \t"):
+		return unauthorized("the header Authorization must hold the bare access token, without Bearer or another word before it")
+	case !strings.HasPrefix(access, api.OpaquePrefix) && s.auth != authStrict:
+		return nil
+	}
+	minted, err := verify(tx, access)
+	switch {
+	case err != nil:
+		return unauthorized("%s", err.Error())
+	case minted.kind != accessKind:
+		return unauthorized("it is a refresh token, which only /external/api/v1/auth/user-token/refresh takes")
+	case !tx.Now.Before(minted.expires):
+		return unauthorized("%s", expired("access token", minted.expires, tx.Now).Message)
+	}
+	return nil
+}
+
+func unauthorized(format string, args ...any) error {
+	e := refusal.New(refusal.Unauthenticated, format, args...)
+	e.Message = "Invalid or expired access token: " + e.Message
+	return e
+}

@@ -1,0 +1,176 @@
+package lucidity
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// The states of a disk pool: being made for the first partition of an instance, and there.
+const (
+	PoolProvisioning statemachine.State = "PROVISIONING"
+	PoolActive       statemachine.State = "ACTIVE"
+)
+
+// Pool is the disks that the managed partitions of an instance share; an instance has one at most (seeds/000).
+type Pool struct {
+	ID       string `json:"id"`       // ours; the vendor shows none
+	Instance string `json:"instance"` // the instance's key
+	Name     string `json:"name"`     // for people: the instance
+	poolSettings
+}
+
+// poolSettings are what partitions of one pool must have in common.
+type poolSettings struct {
+	DiskType  string `json:"diskType"`
+	DiskCache string `json:"diskCache"`
+	encryption
+}
+
+// encryption is by which key disks are encrypted; the zero value is none of the customer's.
+type encryption struct {
+	AWSKmsKeyID                    string `json:"awsKmsKeyId"`
+	AzureCmkDiskEncryptionSetID    string `json:"azureCmkDiskEncryptionSetId"`
+	AzureCmkPmkDiskEncryptionSetID string `json:"azureCmkPmkDiskEncryptionSetId"`
+	GCPKmsKeyName                  string `json:"gcpKmsKeyName"`
+	GCPKmsKeyServiceAccount        string `json:"gcpKmsKeyServiceAccount"`
+}
+
+// encryptionMember is a member of encryption and the cloud that it belongs to.
+type encryptionMember struct {
+	member
+	provider string
+}
+
+// members lists what is given, in the order of the page.
+func (e *encryption) members() []encryptionMember {
+	list := []encryptionMember{
+		{member{"awsKmsKeyId", e.AWSKmsKeyID}, providerAWS},
+		{member{"azureCmkDiskEncryptionSetId", e.AzureCmkDiskEncryptionSetID}, providerAzure},
+		{member{"azureCmkPmkDiskEncryptionSetId", e.AzureCmkPmkDiskEncryptionSetID}, providerAzure},
+		{member{"gcpKmsKeyName", e.GCPKmsKeyName}, providerGCP},
+		{member{"gcpKmsKeyServiceAccount", e.GCPKmsKeyServiceAccount}, providerGCP},
+	}
+	return slices.DeleteFunc(list, func(m encryptionMember) bool { return m.text == "" })
+}
+
+// words names what is given: "awsKmsKeyId 'arn:…'".
+func (e *encryption) words() string {
+	var words []string
+	for _, m := range e.members() {
+		words = append(words, m.name+" '"+m.text+"'")
+	}
+	return strings.Join(words, ", ")
+}
+
+// check refuses members of another cloud, both of Azure's, and a service account without a key (assumption 191).
+func (e *encryption) check(provider string) error {
+	for _, m := range e.members() {
+		if m.provider != provider {
+			return invalid("%s is for %s only; the instance is on %s", m.name, m.provider, provider)
+		}
+		if err := required(m.member); err != nil {
+			return err
+		}
+	}
+	if e.AzureCmkDiskEncryptionSetID != "" && e.AzureCmkPmkDiskEncryptionSetID != "" {
+		return invalid("azureCmkDiskEncryptionSetId and azureCmkPmkDiskEncryptionSetId exclude each other: a disk has one encryption set")
+	}
+	if e.GCPKmsKeyServiceAccount != "" && e.GCPKmsKeyName == "" {
+		return invalid("gcpKmsKeyServiceAccount needs gcpKmsKeyName")
+	}
+	return nil
+}
+
+func poolMachine() *statemachine.Machine[Pool] {
+	return statemachine.Define(statemachine.Machine[Pool]{
+		Kind: "lucidity.pool", Initial: []statemachine.State{PoolProvisioning, PoolActive},
+		Key: func(p *Pool) string { return p.Instance }, ID: func(p *Pool) string { return p.ID }, Name: func(p *Pool) string { return p.Name },
+		Rules: []statemachine.Rule[Pool]{
+			{From: []statemachine.State{PoolProvisioning}, On: "activate", To: PoolActive},
+			{From: []statemachine.State{PoolProvisioning, PoolActive}, On: "remove", To: statemachine.Gone},
+		},
+	})
+}
+
+// Mismatch is the setting behind a 412.
+type Mismatch struct {
+	Member  string `json:"member"`
+	Pool    string `json:"pool"`
+	Request string `json:"request"`
+}
+
+// mismatch refuses settings that are not the pool's. Disk type and cache count where the request gives them; encryption
+// counts in both directions: given where the pool has none, and absent where it has some (seeds/000).
+func (p *Pool) mismatch(q *poolSettings) error {
+	refuse := func(member, pool, request, format string, args ...any) error {
+		return refusal.New(refusal.FailedPrecondition, format, args...).Because(Mismatch{Member: member, Pool: pool, Request: request})
+	}
+	switch {
+	case q.DiskType != "" && q.DiskType != p.DiskType:
+		return refuse("diskType", p.DiskType, q.DiskType, "Config mismatch with existing disk pool: diskType is '%s' in the pool, '%s' was given", p.DiskType, q.DiskType)
+	case q.DiskCache != "" && q.DiskCache != p.DiskCache:
+		return refuse("diskCache", p.DiskCache, q.DiskCache, "Config mismatch with existing disk pool: diskCache is '%s' in the pool, '%s' was given", p.DiskCache, q.DiskCache)
+	case q.encryption == p.encryption:
+		return nil
+	case p.encryption == encryption{}:
+		return refuse("encryption", "", q.words(), "Encryption mismatch with existing disk pool: the pool is not encrypted, %s was given", q.words())
+	case q.encryption == encryption{}:
+		return refuse("encryption", p.words(), "", "Encryption mismatch with existing disk pool: the pool is encrypted by %s, nothing was given", p.words())
+	}
+	return refuse("encryption", p.words(), q.words(), "Encryption mismatch with existing disk pool: the pool is encrypted by %s, %s was given", p.words(), q.words())
+}
+
+// joinPool gives the partition the settings of the instance's pool, which it makes with those of the partition where there
+// is none.
+func (s *Service) joinPool(tx *store.Tx, p *Partition) error {
+	pool, err := s.pools.Get(tx, p.Instance)
+	if err == nil {
+		p.poolSettings = pool.Body.poolSettings
+		return nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	instance, err := s.instances.Get(tx, p.Instance)
+	if err != nil {
+		return err
+	}
+	_, err = s.pools.Create(tx, newPool(tx, &instance.Body, p.poolSettings), PoolProvisioning)
+	return err
+}
+
+func newPool(tx *store.Tx, i *Instance, settings poolSettings) Pool {
+	return Pool{ID: tx.NewUUID().String(), Instance: i.key(), Name: i.words(), poolSettings: settings}
+}
+
+// activatePool: the instance's first partition is under management.
+func (s *Service) activatePool(tx *store.Tx, p *Partition) error {
+	pool, err := s.pools.Get(tx, p.Instance)
+	if err != nil || pool.Life.State == PoolActive {
+		return err
+	}
+	return s.pools.Fire(tx, &pool, "activate")
+}
+
+// leavePool removes the instance's pool when its last partition has left it: one that failed leaves only a pool that was
+// being made for it.
+func (s *Service) leavePool(tx *store.Tx, p *Partition, failed bool) error {
+	pool, err := s.pools.Get(tx, p.Instance)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil || failed && pool.Life.State == PoolActive {
+		return err
+	}
+	for _, other := range s.partitions.Table().By(tx, partitionsByInstance, p.Instance) {
+		if other.Body.Partition != p.Partition && (managed(other.Life.State) || underWay(other.Life.State)) {
+			return nil
+		}
+	}
+	return s.pools.Fire(tx, &pool, "remove")
+}

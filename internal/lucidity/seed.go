@@ -1,0 +1,122 @@
+package lucidity
+
+import (
+	"bytes"
+	"strings"
+	"time"
+
+	"storagesim/internal/api"
+	"storagesim/internal/store"
+)
+
+// estateSeed is the section lucidity of a fixture. Without it a world has no tenants.
+type estateSeed struct {
+	GCPMaintenance bool               `json:"gcpMaintenance"`
+	RefreshTokens  []refreshTokenSeed `json:"refreshTokens"`
+	CloudAccounts  []CloudAccount     `json:"cloudAccounts"`
+	Tenants        []tenantSeed       `json:"tenants"`
+}
+
+// refreshTokenSeed is a refresh token that is known before the world is made.
+type refreshTokenSeed struct {
+	Token   string    `json:"token"`
+	Expires time.Time `json:"expires"` // never where it is not given
+}
+
+type tenantSeed struct {
+	newTenant
+	Instances []instanceSeed `json:"instances"`
+}
+
+type instanceSeed struct {
+	InstanceID    string         `json:"instanceId"`
+	ResourceGroup string         `json:"resourceGroup"`
+	Managed       *bool          `json:"managed"` // by Lucidity: default true
+	Pool          *poolSettings  `json:"pool"`
+	Partitions    []newPartition `json:"partitions"`
+}
+
+// Seed fills a world from the section lucidity of a fixture. What is wrong is an *api.InputError with the path inside the
+// section. Ids come from the world's seed.
+func (s *Service) Seed(tx *store.Tx, section []byte) error {
+	if len(bytes.TrimSpace(section)) == 0 {
+		return nil
+	}
+	var e estateSeed
+	if err := api.DecodeStrict(section, &e); err != nil {
+		return err
+	}
+	if e.GCPMaintenance {
+		if err := setSwitch(tx, func(sw *switches) { sw.GCPMaintenance = true }); err != nil {
+			return err
+		}
+	}
+	for i := range e.RefreshTokens {
+		if err := e.RefreshTokens[i].add(tx); err != nil {
+			return inputAt(at("refreshTokens", i), err)
+		}
+	}
+	for i := range e.CloudAccounts {
+		if err := putCloudAccount(tx, &e.CloudAccounts[i]); err != nil {
+			return inputAt(at("cloudAccounts", i), err)
+		}
+	}
+	for i := range e.Tenants {
+		if err := s.seedTenant(tx, at("tenants", i), &e.Tenants[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add keeps a token; one that looks minted would name a world, so it is refused.
+func (t *refreshTokenSeed) add(tx *store.Tx) error {
+	if err := required(member{"token", t.Token}); err != nil {
+		return err
+	}
+	if strings.HasPrefix(t.Token, api.OpaquePrefix) {
+		return invalid("token must not begin with %q, as minted ones do", api.OpaquePrefix)
+	}
+	return refreshTokens.Put(tx, &knownToken{Digest: digest(t.Token), Expires: t.Expires})
+}
+
+func putCloudAccount(tx *store.Tx, a *CloudAccount) error {
+	if err := required(member{"cloudProvider", a.CloudProvider}, member{"cloudProviderAccountId", a.CloudProviderAccountID}); err != nil {
+		return err
+	}
+	if err := checkProvider("cloudProvider", a.CloudProvider); err != nil {
+		return err
+	}
+	err := bounded(member{"name", a.Name}, member{"externalId", a.ExternalID}, member{"awsIAMRoleName", a.AWSIAMRoleName},
+		member{"awsIAMPolicyName", a.AWSIAMPolicyName})
+	if err != nil {
+		return err
+	}
+	return cloudAccounts.Put(tx, a)
+}
+
+func (s *Service) seedTenant(tx *store.Tx, path string, n *tenantSeed) error {
+	if _, err := s.addTenant(tx, &n.newTenant); err != nil {
+		return inputAt(path, err)
+	}
+	for i := range n.Instances {
+		v, path := &n.Instances[i], at(path+".instances", i)
+		id := instanceIdentifier{CloudProvider: n.CloudProvider, CloudProviderAccountID: n.CloudProviderAccountID,
+			InstanceID: v.InstanceID, ResourceGroup: v.ResourceGroup}
+		instance, err := s.addInstance(tx, id, v.Managed == nil || *v.Managed)
+		if err != nil {
+			return inputAt(path, err)
+		}
+		if v.Pool != nil {
+			if _, err := s.addPool(tx, &instance, *v.Pool); err != nil {
+				return inputAt(path+".pool", err)
+			}
+		}
+		for k := range v.Partitions {
+			if _, err := s.addPartition(tx, &instance, &v.Partitions[k]); err != nil {
+				return inputAt(at(path+".partitions", k), err)
+			}
+		}
+	}
+	return nil
+}
