@@ -198,7 +198,7 @@ func (s *Service) getCluster(tx *store.Tx, _ *api.Request, _ *api.Empty) (Cluste
 		Health: s.clusterHealth(tx, all), MinAllowedVersion: row.MinAllowed, MaxAllowedVersion: row.MaxAllowed,
 		APIEndpoints: ends.api, DiscoveryEndpoints: ends.discovery, ClusterName: row.Name,
 		LastUpgrade: &ClusterLastUpgrade{Status: ClusterUpgradeNone}, InBandAuthMode: row.inBandAuthMode(),
-		EncryptionStatus:              &ClusterEncryptionStatus{},
+		EncryptionStatus:              s.encryptionStatus(tx),
 		FederatedAuthenticationStatus: &FederatedAuthenticationStatus{FederatedAuthenticationEnabled: row.Federated},
 	}
 	if len(ends.versions) > 0 {
@@ -218,7 +218,7 @@ func (s *Service) getClusterInfo(tx *store.Tx, _ *api.Request, _ *api.Empty) (Cl
 		UUID: row.UUID, SubsystemNQN: row.subsystemNQN(), CurrentMaxReplicas: s.maxReplicas(tx),
 		SupportedMaxReplicas: row.MaxReplicas, ETag: row.etag(), APIEndpoints: ends.api,
 		DiscoveryEndpoints: ends.discovery, NvmeEndpoints: ends.nvme, ClusterName: row.Name,
-		LastUpgrade: &ClusterLastUpgrade{Status: ClusterUpgradeNone}, EncryptionStatus: &ClusterEncryptionStatus{},
+		LastUpgrade: &ClusterLastUpgrade{Status: ClusterUpgradeNone}, EncryptionStatus: s.encryptionStatus(tx),
 		InBandAuthMode: row.inBandAuthMode(),
 	}, nil
 }

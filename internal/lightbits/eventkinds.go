@@ -68,6 +68,11 @@ const (
 	eventServerFailed    eventName = "ServerFailed"
 	eventServerDeleting  eventName = "ServerDeleting"
 	eventServerDeleted   eventName = "ServerDeleted"
+
+	eventEncryptionEnabling eventName = "ClusterEncryptionEnabling"
+	eventEncryptionEnabled  eventName = "ClusterEncryptionEnabled"
+	eventRootKeyRotating    eventName = "RootKeyRotating"
+	eventRootKeyRotated     eventName = "RootKeyRotated"
 )
 
 // eventKindTable is the catalogue.
@@ -124,4 +129,9 @@ var eventKindTable = map[eventName]eventKind{
 	eventServerFailed:    {Code: 5006, Type: EventServer, Severity: SeverityCritical, Service: ServiceCM, Text: "Server {name} has failed"},
 	eventServerDeleting:  {Code: 5007, Type: EventServer, Severity: SeverityInfo, Service: ServiceAPI, Text: "Server {name} is being deleted"},
 	eventServerDeleted:   {Code: 5008, Type: EventServer, Severity: SeverityInfo, Service: ServiceCM, Text: "Server {name} was deleted"},
+
+	eventEncryptionEnabling: {Code: 7001, Type: EventClusterEncryption, Severity: SeverityInfo, Service: ServiceAPI, Text: "Encryption of cluster {name} is being enabled"},
+	eventEncryptionEnabled:  {Code: 7002, Type: EventClusterEncryption, Severity: SeverityInfo, Service: ServiceCM, Text: "Encryption of cluster {name} is enabled"},
+	eventRootKeyRotating:    {Code: 7003, Type: EventClusterEncryption, Severity: SeverityInfo, Service: ServiceAPI, Text: "The root key of cluster {name} is being rotated"},
+	eventRootKeyRotated:     {Code: 7004, Type: EventClusterEncryption, Severity: SeverityInfo, Service: ServiceCM, Text: "The root key of cluster {name} was rotated"},
 }

@@ -39,6 +39,7 @@ type Service struct {
 	servers     *statemachine.Machine[Server]
 	nvmeDevices *statemachine.Machine[NvmeDevice]
 	policies    *statemachine.Machine[Policy]
+	encryptions *statemachine.Machine[ClusterEncryptionStatus]
 }
 
 // New makes the service; its parts are handed to the assembly by the methods below.
@@ -50,6 +51,7 @@ func New(o Options) *Service {
 	s.servers = s.serverMachine()
 	s.nvmeDevices = s.nvmeDeviceMachine()
 	s.policies = s.policyMachine()
+	s.encryptions = s.encryptionMachine()
 	return s
 }
 
@@ -62,13 +64,13 @@ func (s *Service) API() api.Service {
 
 // Machines lists the lifecycles of the vendor's things.
 func (s *Service) Machines() []statemachine.Lifecycle {
-	return []statemachine.Lifecycle{s.volumes, s.snapshots, s.nodes, s.servers, s.nvmeDevices, s.policies}
+	return []statemachine.Lifecycle{s.volumes, s.snapshots, s.nodes, s.servers, s.nvmeDevices, s.policies, s.encryptions}
 }
 
 // Tables lists the tables beside those of the machines.
 func (s *Service) Tables() []store.Verifier {
 	return []store.Verifier{
 		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, eventTable, flagTable, projects,
-		signers,
+		signers, rootKeys,
 	}
 }

@@ -39,7 +39,8 @@ type clusterSeed struct {
 	Projects          []projectSeed   `json:"projects"` // besides system and default
 	Policies          []Policy        `json:"policies"` // besides no-limit-policy
 	FeatureFlags      map[string]bool `json:"featureFlags"`
-	Volumes           json.RawMessage `json:"volumes"` // a volumeSeed, or a list of them
+	Tpm2IsSupported   bool            `json:"tpm2IsSupported"` // by servers that do not say themselves
+	Volumes           json.RawMessage `json:"volumes"`         // a volumeSeed, or a list of them
 
 	// What the members above say, checked and with defaults.
 	servers []serverSeed
@@ -54,6 +55,8 @@ type serverSeed struct {
 	Version string     `json:"version"`
 	IP      string     `json:"ip"`
 	Nodes   []nodeSeed `json:"nodes"`
+
+	Tpm2IsSupported *bool `json:"tpm2IsSupported"`
 }
 
 // nodeSeed describes a node; its name is the server's, a dash and its number.
@@ -258,6 +261,9 @@ func (c *clusterSeed) checkServers() error {
 		v := &c.servers[i]
 		setDefault(&v.Name, fmt.Sprintf("server%02d", i))
 		setDefault(&v.Version, c.Version)
+		if v.Tpm2IsSupported == nil {
+			v.Tpm2IsSupported = &c.Tpm2IsSupported
+		}
 		if len(v.Nodes) == 0 {
 			v.Nodes = make([]nodeSeed, perServer)
 		}

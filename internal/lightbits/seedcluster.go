@@ -86,6 +86,9 @@ func (s *Service) fillCluster(tx *store.Tx, c *clusterSeed, number int) error {
 	if err := clusterTable.Insert(tx, &row); err != nil {
 		return err
 	}
+	if _, err := s.encryptions.Create(tx, ClusterEncryptionStatus{}, statemachine.State(EncryptionDisabled)); err != nil {
+		return err
+	}
 	if err := s.fillTenancy(tx, c); err != nil {
 		return err
 	}
@@ -147,7 +150,7 @@ func (s *Service) addServer(tx *store.Tx, seed *serverSeed, device deviceSeed, i
 	server := Server{
 		UUID: seed.UUID, Name: seed.Name, ServerEndpoints: []string{"http://" + net.JoinHostPort(ip, etcdPort)},
 		LightOSVersion: seed.Version, UpgradeStatus: UpgradeNone, APIEndpoints: []string{net.JoinHostPort(ip, apiPort)},
-		LastUpgrade: &ServerLastUpgrade{Status: UpgradeNone},
+		LastUpgrade: &ServerLastUpgrade{Status: UpgradeNone}, Tpm2IsSupported: *seed.Tpm2IsSupported,
 	}
 	if server.UUID == "" {
 		server.UUID = tx.NewUUID().String()

@@ -1,0 +1,147 @@
+package lightbits
+
+import (
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// rootKeyBytes is the length of a root key, which encrypts the keys of volumes: AES-256.
+const rootKeyBytes = 32
+
+// keptRootKeys is how many generations before the present one a cluster remembers (assumption 203).
+const keptRootKeys = 100
+
+// rotationInterval is how long after a rotation the next is refused (assumption 202).
+const rotationInterval = 24 * time.Hour
+
+// rootKey is a generation of the cluster's root key, the KEK.
+type rootKey struct {
+	Generation uint64 `json:"generation"`
+	Key        []byte `json:"key"`
+}
+
+var rootKeys = store.NewTable("lightbits.rootkey", func(k *rootKey) string { return rootKeyKey(k.Generation) }, store.JSON[rootKey]())
+
+func rootKeyKey(generation uint64) string { return fmt.Sprintf("%020d", generation) }
+
+// newRootKey puts the next generation in force; those before it can still be exported, the latest keptRootKeys of them.
+func (s *Service) newRootKey(tx *store.Tx, r *statemachine.Row[ClusterEncryptionStatus]) error {
+	e := &r.Body
+	if e.KekGeneration > 0 {
+		e.PreviousKekGenerations = append(e.PreviousKekGenerations, e.KekGeneration)
+	}
+	for len(e.PreviousKekGenerations) > keptRootKeys {
+		if err := rootKeys.Delete(tx, rootKeyKey(e.PreviousKekGenerations[0])); err != nil {
+			return err
+		}
+		e.PreviousKekGenerations = e.PreviousKekGenerations[1:]
+	}
+	e.KekGeneration++
+	e.KekUpdateDate = tx.Now
+	key := make([]byte, 0, rootKeyBytes)
+	for len(key) < rootKeyBytes {
+		key = binary.BigEndian.AppendUint64(key, tx.Rand().Uint64())
+	}
+	return rootKeys.Insert(tx, &rootKey{Generation: e.KekGeneration, Key: key})
+}
+
+// logKeyEvent records what happens to the encryption of a cluster.
+func (s *Service) logKeyEvent(tx *store.Tx, kind eventName, e *ClusterEncryptionStatus, detail string) error {
+	c, err := s.cluster(tx)
+	if err != nil {
+		return err
+	}
+	if detail == "" {
+		detail = "root key generation " + strconv.FormatUint(e.KekGeneration, 10)
+	}
+	return s.logEvent(tx, kind, clusterSubject(c.UUID, c.Name).with(detail))
+}
+
+// rotateClusterRootKey: seeds/002 "Rotate the cluster root encryption key". NotFound while a rotation runs, as the page
+// has it; Aborted (409) within rotationInterval of the last one; FailedPrecondition before the encryption is Enabled. The
+// new generation is in force once it is distributed (assumption 202).
+func (s *Service) rotateClusterRootKey(tx *store.Tx, _ *api.Request, _ *api.Empty) (api.Empty, error) {
+	var none api.Empty
+	row, err := s.encryptionRow(tx)
+	if err != nil {
+		return none, err
+	}
+	if err := s.encryptionCapable(tx); err != nil {
+		return none, err
+	}
+	if err := s.encryptions.Refuse("RotateClusterRootKey", &row); err != nil {
+		return none, err
+	}
+	if e := &row.Body; len(e.PreviousKekGenerations) > 0 && tx.Now.Before(e.KekUpdateDate.Add(rotationInterval)) {
+		return none, refusal.New(refusal.Aborted, "the last rotation of the root key was at %s; the next one is possible from %s on",
+			rfc3339(e.KekUpdateDate), rfc3339(e.KekUpdateDate.Add(rotationInterval)))
+	}
+	return none, s.encryptions.Fire(tx, &row, "rotate")
+}
+
+type getClusterRootKeyRequest struct {
+	EncryptingKeyGeneration uint64 `json:"encryptingKeyGeneration"`
+	UserPublicKey           []byte `json:"userPublicKey"`
+}
+
+type getClusterRootKeyResponse struct {
+	Key *exportedKey `json:"key"`
+}
+
+// exportedKey is a root key, encrypted for who asked (spec message GetClusterRootKeyResponse.KeyObject).
+type exportedKey struct {
+	EncryptedKey            []byte `json:"encryptedKey"`
+	EncryptingKeyGeneration uint64 `json:"encryptingKeyGeneration"`
+}
+
+// getClusterRootKey: seeds/002 "Get cluster root encryption key". Without a generation it answers the present key. It is
+// encrypted with RSA-OAEP and SHA-256 (assumption 204), so that openssl pkeyutl -decrypt with rsa_padding_mode:oaep and
+// rsa_oaep_md:sha256 reads it. Unimplemented before the encryption is Enabled (assumption 201).
+func (s *Service) getClusterRootKey(tx *store.Tx, _ *api.Request, q *getClusterRootKeyRequest) (getClusterRootKeyResponse, error) {
+	var none getClusterRootKeyResponse
+	row, err := s.encryptionRow(tx)
+	if err != nil {
+		return none, err
+	}
+	if err := s.encryptionCapable(tx); err != nil {
+		return none, err
+	}
+	if err := s.encryptions.Refuse("GetClusterRootKey", &row); err != nil {
+		return none, err
+	}
+	if len(q.UserPublicKey) == 0 {
+		return none, refusal.New(refusal.InvalidArgument, "userPublicKey is missing: the PEM of an RSA public key, in base64, is expected")
+	}
+	public, err := parsePublicKey(q.UserPublicKey)
+	if err != nil {
+		return none, refusal.New(refusal.InvalidArgument, "userPublicKey is no RSA public key in PEM: %s", err.Error())
+	}
+	generation := q.EncryptingKeyGeneration
+	if generation == 0 {
+		generation = row.Body.KekGeneration
+	}
+	key, err := rootKeys.Get(tx, rootKeyKey(generation))
+	if errors.Is(err, store.ErrNotFound) {
+		return none, refusal.New(refusal.NotFound, "there is no root key of generation %d; the present one is %d", generation, row.Body.KekGeneration)
+	}
+	if err != nil {
+		return none, err
+	}
+	seed := sha256.Sum256(append(binary.BigEndian.AppendUint64(key.Key, tx.Seed()), q.UserPublicKey...))
+	sealed, err := rsa.EncryptOAEP(sha256.New(), rand.NewChaCha8(seed), public, key.Key, nil)
+	if err != nil {
+		return none, refusal.New(refusal.InvalidArgument, "the root key cannot be encrypted with userPublicKey: %s", err.Error())
+	}
+	return getClusterRootKeyResponse{Key: &exportedKey{EncryptedKey: sealed, EncryptingKeyGeneration: generation}}, nil
+}
