@@ -35,7 +35,7 @@ func OneRequestFault(op *Operation, h http.Header) (status int, err error) {
 	case convErr == nil && forced && status >= 400 && status <= 599:
 	default:
 		e := &InvalidFaultError{Detail: fmt.Sprintf("%s does not document the status %q", op.ID(), text)}
-		for _, s := range op.Statuses {
+		for _, s := range op.AllStatuses() {
 			e.Valid = append(e.Valid, strconv.Itoa(s))
 		}
 		return 0, e

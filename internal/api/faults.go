@@ -44,7 +44,7 @@ func FaultCatalog(machines []statemachine.Description, services ...Service) faul
 }
 
 func faultOperation(op *Operation) fault.Operation {
-	return fault.Operation{ID: op.ID(), Statuses: op.Statuses, Reads: op.Reads(), Names: strings.Contains(op.Path, "{")}
+	return fault.Operation{ID: op.ID(), Statuses: op.AllStatuses(), Reads: op.Reads(), Names: strings.Contains(op.Path, "{")}
 }
 
 // UseFaults lets an injector decide what goes wrong. It is called before the server serves.

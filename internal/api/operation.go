@@ -24,6 +24,9 @@ type Operation struct {
 	// Statuses are the documented ones, success first. They are for checks and for injected faults; what a refusal
 	// answers is decided by its kind.
 	Statuses []int
+	// Further are statuses that the vendor's machine-readable definition documents, or that were seen in use, beside the
+	// page's. They can be injected as the others can.
+	Further []int
 	// Extra marks what the vendor's machine-readable definition has and its page does not.
 	Extra bool
 	// Needs is the permission that the caller must have; the zero value needs no token at all.
@@ -59,8 +62,13 @@ func (op *Operation) Reads() bool { return op.Method == http.MethodGet || op.Rea
 // Implemented says whether the operation is emulated.
 func (op *Operation) Implemented() bool { return op.Endpoint.call != nil }
 
-// Documents says whether the vendor's page lists the status for this operation.
-func (op *Operation) Documents(status int) bool { return slices.Contains(op.Statuses, status) }
+// AllStatuses are those of the page, success first, and then the further ones.
+func (op *Operation) AllStatuses() []int { return slices.Concat(op.Statuses, op.Further) }
+
+// Documents says whether the vendor lists the status for this operation, in its page or elsewhere.
+func (op *Operation) Documents(status int) bool {
+	return slices.Contains(op.Statuses, status) || slices.Contains(op.Further, status)
+}
 
 // Endpoint binds a request and answers it. Make one with Handle.
 type Endpoint struct {

@@ -43,7 +43,7 @@ func listFaultCatalog(c *Control, r *call) (any, error) {
 			if fits, _ := path.Match(only, op.ID()); only != "" && !fits { // the pattern was checked
 				continue
 			}
-			for _, status := range op.Statuses {
+			for _, status := range op.AllStatuses() {
 				if status >= http.StatusBadRequest {
 					catalog.Faults = append(catalog.Faults, entryFor(svc, op, status))
 				}

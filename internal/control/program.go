@@ -72,7 +72,7 @@ func listOperations(c *Control, r *call) (any, error) {
 			op := &svc.Operations[k]
 			for _, path := range op.Paths() {
 				list.Operations = append(list.Operations, operationEntry{ID: op.ID(), Vendor: op.Vendor, Method: op.Method,
-					Path: path, Statuses: op.Statuses, Documented: !op.Extra, Implemented: op.Implemented()})
+					Path: path, Statuses: op.AllStatuses(), Documented: !op.Extra, Implemented: op.Implemented()})
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package lucidlink_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"regexp"
 	"testing"
 
@@ -14,7 +15,8 @@ import (
 
 func TestConformance(t *testing.T) {
 	newServer := func(tb testing.TB) apitest.Target {
-		return apitest.Serve(tb, api.Vendor{Service: lucidlink.New().API()}, "")
+		s := lucidlink.New(lucidlink.Options{})
+		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, "")
 	}
 	noRoute := func(tb testing.TB, a apitest.Answer) {
 		framed(tb, a)
@@ -22,7 +24,8 @@ func TestConformance(t *testing.T) {
 		require.Contains(tb, []string{`{"status":404,"message":"Not Found"}`, `{"success":false,"statusCode":404}`}, string(a.Body))
 	}
 	apitest.Run(t, newServer, apitest.Options{
-		Refusal: refusal, NoRoute: noRoute, NoMethod: noRoute,
+		Authenticate: func(req *http.Request) { req.Header.Set("Authorization", "opaque") },
+		Refusal:      refusal, NoRoute: noRoute, NoMethod: noRoute,
 		UnknownPaths: []string{"/v1", "/v1/nothing", "/v1/domains/", "/api/v1/domains/a/b", "/api/v1/billing", "/oauth2/authorize"},
 	})
 }

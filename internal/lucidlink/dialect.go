@@ -18,9 +18,12 @@ import (
 // (facts/dms-lucidlink-lucidity.md 1.1).
 type dialect struct{}
 
-const contentJSON = "application/json"
+const (
+	contentJSON = "application/json"
+	contentCSV  = "text/csv; charset=utf-8"
+)
 
-// Bind fills the question from the body, or from the query where the method has no body, and then from the path. The
+// Bind fills the question from the body, or from the query where there is no body to expect, and then from the path. The
 // token request is a form. Members match by exact case; unknown ones are ignored, storage.customer of the vendor's own
 // example among them (facts/dms-lucidlink-lucidity.md part 5, 7).
 func (dialect) Bind(r *api.Request, question any) error {
@@ -28,7 +31,7 @@ func (dialect) Bind(r *api.Request, question any) error {
 	switch {
 	case r.Operation.Name == createAccessToken:
 		err = bindForm(r.Body(), question)
-	case r.HTTP.Method == http.MethodGet || r.HTTP.Method == http.MethodDelete:
+	case r.HTTP.Method == http.MethodGet || r.HTTP.Method == http.MethodDelete && len(r.Body()) == 0:
 		err = bindValues(r.HTTP.URL.Query(), question)
 	default:
 		err = api.DecodePlain(r.Body(), question)
@@ -49,6 +52,11 @@ func bindForm(body []byte, question any) error {
 	if err != nil {
 		return fmt.Errorf("the body is not a form: %w", err)
 	}
+	for name, texts := range form {
+		if len(texts) > 1 {
+			return fmt.Errorf("%s is given more than once", clip(name)) // RFC 6749, 3.2
+		}
+	}
 	return bindValues(form, question)
 }
 
@@ -64,10 +72,15 @@ func bindValues(values url.Values, question any) error {
 // Answer has the first status of the row: 200, 201 or 204. An empty answer has no body at all.
 func (dialect) Answer(r *api.Request, answer any, dst []byte) (api.Response, error) {
 	resp := api.Response{Status: r.Operation.Statuses[0], Header: headers(r)}
-	switch answer.(type) {
+	switch answer := answer.(type) {
 	case api.Empty, *api.Empty:
 		resp.Body = dst
 		return resp, nil
+	case csvText:
+		resp.ContentType, resp.Body = contentCSV, append(dst, answer...)
+		return resp, nil
+	case accessTokenAnswer:
+		resp.Header["Cache-Control"], resp.Header["Pragma"] = "no-store", "no-cache" // RFC 6749, 5.1
 	}
 	var err error
 	resp.ContentType = contentJSON
@@ -134,6 +147,9 @@ var tokenErrors = map[refusal.Kind]string{
 // sent wrong is 400, unknown clients included (facts/dms-lucidlink-lucidity.md 1.1).
 func refuseToken(r *api.Request, e *refusal.Error, status int) api.Response {
 	code, ok := tokenErrors[e.Kind]
+	if cause, said := e.Cause.(TokenRefusal); said {
+		code = cause.Error
+	}
 	switch {
 	case ok && status < http.StatusInternalServerError && e.Status == 0:
 		status = http.StatusBadRequest

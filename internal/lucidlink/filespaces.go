@@ -1,13 +1,265 @@
 package lucidlink
 
 import (
+	"errors"
 	"net/http"
+	"strings"
 
 	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+	"storagesim/internal/wire"
 )
 
 func (s *Service) filespaceOperations() []api.Operation {
 	return []api.Operation{
-		{Name: "CreateFilespace", Method: http.MethodPost, Path: "/v1/filespaces", Statuses: []int{201}, Needs: token},
+		{Name: "CreateFilespace", Method: http.MethodPost, Path: "/v1/filespaces", Statuses: []int{201}, Further: []int{400, 401, 409, 422},
+			Needs: token, Endpoint: api.Handle(s.createFilespace)},
+		{Name: "ListFilespaces", Method: http.MethodGet, Path: "/v1/filespaces", Statuses: []int{200, 401}, Extra: true, Needs: token,
+			Endpoint: api.Handle(s.listFilespaces)},
+		{Name: "GetFilespace", Method: http.MethodGet, Path: "/v1/filespaces/{id}", Statuses: []int{200, 400, 401, 404}, Extra: true,
+			Needs: token, Endpoint: api.Handle(s.getFilespace)},
+		{Name: deleteFilespace, Method: http.MethodDelete, Path: "/v1/filespaces/{id}", Statuses: []int{204, 400, 401, 404, 409}, Extra: true,
+			Needs: token, Endpoint: api.Handle(s.deleteFilespace)},
 	}
+}
+
+const deleteFilespace = "DeleteFilespace"
+
+// The states of a filespace, in the vendor's words.
+const (
+	FilespaceProvisioning statemachine.State = "provisioning"
+	FilespaceProvisioned  statemachine.State = "provisioned"
+	FilespaceInitialized  statemachine.State = "initialized"
+	FilespaceError        statemachine.State = "error"
+)
+
+// Filespace is a file system in a bucket. Its data is a log that is written at one end and deleted at the other, so
+// what it holds is what lies between Deleted and Written (assumption 158).
+type Filespace struct {
+	ID               string  `json:"id"`
+	Domain           string  `json:"domain"` // the domain's id
+	Name             string  `json:"name"`
+	Account          string  `json:"account"`
+	Version          int32   `json:"version"`
+	Status           string  `json:"status"`
+	SubscriptionType string  `json:"subscriptionType"`
+	Storage          Storage `json:"storage"`
+	UsersCount       int64   `json:"usersCount"`
+
+	BlockSize    int64  `json:"blockSize"`    // KiB, fixed by the initialisation
+	RootPassword string `json:"rootPassword"` // hashed, see hashPassword
+	Snapshots    int64  `json:"snapshots"`    // the number of the last one
+
+	Written  uint64   `json:"written"` // bytes since the beginning
+	Deleted  uint64   `json:"deleted"` // bytes since the beginning
+	Requests requests `json:"requests"`
+}
+
+// Storage is where the data of a filespace lies.
+type Storage struct {
+	Owner    string `json:"owner"`
+	Provider string `json:"provider"`
+	Region   string `json:"region"`
+	Endpoint string `json:"endpoint"`
+	Bucket   string `json:"bucket"`
+}
+
+// keySeparator is in no id and in no name.
+const keySeparator = "/"
+
+// filespaceKey makes the names inside a domain unique, and lists them in their order.
+func filespaceKey(domain, name string) string { return domain + keySeparator + name }
+
+// filespaceMachine: the service provisions by itself, the client initialises (facts/dms-lucidlink-lucidity.md 1.2).
+func (s *Service) filespaceMachine() *statemachine.Machine[Filespace] {
+	all := []statemachine.State{FilespaceProvisioning, FilespaceProvisioned, FilespaceInitialized, FilespaceError}
+	return statemachine.Define(statemachine.Machine[Filespace]{
+		Kind: "lucidlink.filespace", Initial: all[:1], Zero: wire.OmitZero,
+		Rules: []statemachine.Rule[Filespace]{
+			{From: all[:1], On: "provision", To: FilespaceProvisioned, After: "provision", Do: makeBucket},
+			{From: all[1:2], On: "initialize", To: FilespaceInitialized, Do: makeRoot},
+			{From: all[:3], On: "fail", To: FilespaceError},
+			{From: all[1:], On: "delete", To: statemachine.Gone, Do: s.clearFilespace},
+		},
+		Guards: []statemachine.Guard{
+			{Operation: deleteFilespace, In: all[:1], Kind: refusal.Aborted, Message: "Cannot delete filespace while in status `{state}`."},
+			{Operation: initializeS3, In: []statemachine.State{FilespaceProvisioning, FilespaceError}, Kind: refusal.Aborted,
+				Message: "Filespace '{name}' cannot be initialized while in status `{state}`."},
+			{Operation: initializeS3, In: []statemachine.State{FilespaceInitialized}, Kind: refusal.Aborted,
+				Message: "Filespace '{name}' is already initialized."},
+			{Operation: linkFilespace, In: []statemachine.State{FilespaceProvisioning, FilespaceProvisioned, FilespaceError}, Kind: refusal.Aborted,
+				Message: "Filespace '{name}' cannot be linked while in status `{state}`."},
+			{Operation: useFilespace, In: []statemachine.State{FilespaceProvisioning, FilespaceProvisioned, FilespaceError}, Kind: refusal.Aborted,
+				Message: "Filespace '{name}' cannot be used while in status `{state}`."},
+		},
+		Delays: map[string]statemachine.DelayDefault{"provision": {Fast: "300ms", Realistic: "90s"}},
+		Key:    func(f *Filespace) string { return filespaceKey(f.Domain, f.Name) },
+		ID:     func(f *Filespace) string { return f.ID },
+		Name:   func(f *Filespace) string { return f.Name },
+		Mirror: func(f *Filespace, life statemachine.Life) { f.Status = string(life.State) },
+	})
+}
+
+// makeBucket gives a filespace that was asked for without a bucket one (seeds/001, assumption 155).
+func makeBucket(_ *store.Tx, row *statemachine.Row[Filespace]) error {
+	if row.Body.Storage.Bucket == "" {
+		row.Body.Storage.Bucket = "lucidlink-" + row.Body.ID
+	}
+	return nil
+}
+
+// clearFilespace takes away what goes with a filespace, but for what it has cost.
+func (s *Service) clearFilespace(tx *store.Tx, row *statemachine.Row[Filespace]) error {
+	id := row.Body.ID
+	if err := deleteAll(tx, users, id+keySeparator); err != nil {
+		return err
+	}
+	if err := deleteAll(tx, snapshots, id+keySeparator); err != nil {
+		return err
+	}
+	if err := s.unlinkAll(tx, id, func(*Instance) bool { return true }); err != nil {
+		return err
+	}
+	return closeMeter(tx, &row.Body)
+}
+
+// deleteAll removes the rows whose keys have the prefix.
+func deleteAll[T any](tx *store.Tx, table *store.Table[T], prefix string) error {
+	for key := range table.Scan(tx, prefix, "") {
+		if err := table.Delete(tx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filespaceAnswer is a filespace as the vendor answers it, in the order of seeds/001. While it is being provisioned it
+// has neither users nor statistics (assumption 156).
+type filespaceAnswer struct {
+	Domain           string         `json:"domain"`
+	Name             string         `json:"name"`
+	Version          int32          `json:"version"`
+	Status           string         `json:"status"`
+	SubscriptionType string         `json:"subscriptionType"`
+	UsersCount       *int64         `json:"usersCount,omitempty"`
+	Storage          storageAnswer  `json:"storage"`
+	Stats            *FilespaceStat `json:"stats,omitempty"`
+	ID               string         `json:"id"`
+}
+
+type storageAnswer struct {
+	Owner    string `json:"owner"`
+	Provider string `json:"provider"`
+	Region   string `json:"region,omitempty"`
+	Endpoint string `json:"endpoint,omitempty"`
+	Bucket   string `json:"bucket,omitempty"`
+}
+
+func (s *Service) answerFilespace(tx *store.Tx, row *statemachine.Row[Filespace]) filespaceAnswer {
+	f := &row.Body
+	a := filespaceAnswer{
+		Domain: f.Domain, Name: f.Name, Version: f.Version, Status: f.Status, SubscriptionType: f.SubscriptionType,
+		Storage: storageAnswer(f.Storage), ID: f.ID,
+	}
+	if row.Life.State != FilespaceProvisioning {
+		stats := statsOf(tx, f)
+		a.UsersCount, a.Stats = &f.UsersCount, &stats
+	}
+	s.filespaces.Observed(tx, row)
+	return a
+}
+
+type listFilespacesQuestion struct {
+	QualifiedName string `json:"qualifiedName"`
+}
+
+// listFilespaces lists the account's filespaces in the order of their names, or the one of a qualified name, which is
+// name.domain; none is an empty list (facts/dms-lucidlink-lucidity.md 1.2).
+func (s *Service) listFilespaces(tx *store.Tx, r *api.Request, q *listFilespacesQuestion) ([]filespaceAnswer, error) {
+	list := []filespaceAnswer{}
+	for domain := range s.domains.Table().KeysBy(tx, byAccount, accountOf(r)) {
+		if q.QualifiedName == "" {
+			for _, row := range s.filespaces.Table().All(tx, filespaceKey(domain, ""), "") {
+				list = append(list, s.answerFilespace(tx, &row))
+			}
+			continue
+		}
+		row, err := s.filespaceByQualifiedName(tx, q.QualifiedName)
+		if errors.Is(err, store.ErrNotFound) || err == nil && row.Body.Account != accountOf(r) {
+			return list, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return append(list, s.answerFilespace(tx, &row)), nil
+	}
+	return list, nil
+}
+
+// The vendor's own words for what is wrong with a request (facts/dms-lucidlink-lucidity.md 1.2).
+const (
+	msgBadFilespaceID = "Invalid filespace ID."
+	msgNoFilespace    = "Filespace not found."
+	msgFilespaceTaken = "Filespace name already exists."
+)
+
+type filespaceID struct {
+	ID string `json:"id"`
+}
+
+func (s *Service) getFilespace(tx *store.Tx, r *api.Request, q *filespaceID) (filespaceAnswer, error) {
+	row, err := s.filespaceByID(tx, r, q.ID)
+	if err != nil {
+		return filespaceAnswer{}, err
+	}
+	return s.answerFilespace(tx, &row), nil
+}
+
+// deleteFilespace: with the answer the filespace is gone and its name is free (assumption 157).
+func (s *Service) deleteFilespace(tx *store.Tx, r *api.Request, q *filespaceID) (api.Empty, error) {
+	row, err := s.filespaceByID(tx, r, q.ID)
+	if err != nil {
+		return api.Empty{}, err
+	}
+	if err := s.filespaces.Refuse(deleteFilespace, &row); err != nil {
+		s.filespaces.Observed(tx, &row)
+		return api.Empty{}, err
+	}
+	return api.Empty{}, s.filespaces.Fire(tx, &row, "delete")
+}
+
+// filespaceByID finds a filespace of the caller's account; those of others do not exist for it.
+func (s *Service) filespaceByID(tx *store.Tx, r *api.Request, id string) (statemachine.Row[Filespace], error) {
+	if !goodID(id) {
+		return statemachine.Row[Filespace]{}, refusal.New(refusal.InvalidArgument, msgBadFilespaceID)
+	}
+	row, err := s.filespaces.Find(tx, strings.ToLower(id))
+	if errors.Is(err, store.ErrNotFound) || err == nil && row.Body.Account != accountOf(r) {
+		return statemachine.Row[Filespace]{}, refusal.New(refusal.NotFound, msgNoFilespace)
+	}
+	return row, err
+}
+
+// filespaceByQualifiedName finds the filespace that people call name.domain: store.ErrNotFound.
+func (s *Service) filespaceByQualifiedName(tx *store.Tx, qualified string) (statemachine.Row[Filespace], error) {
+	name, domain, ok := strings.Cut(qualified, ".")
+	if !ok || name == "" {
+		return statemachine.Row[Filespace]{}, store.ErrNotFound
+	}
+	d, err := s.domainByName(tx, domain)
+	if err != nil {
+		return statemachine.Row[Filespace]{}, err
+	}
+	return s.filespaces.Get(tx, filespaceKey(d.Body.ID, name))
+}
+
+// qualifiedName is what people and the client call a filespace: name.domain.
+func (s *Service) qualifiedName(tx *store.Tx, f *Filespace) string {
+	domain, err := s.domains.Get(tx, f.Domain)
+	if err != nil {
+		return f.Name // its domain cannot go before it does
+	}
+	return f.Name + "." + domain.Body.Name
 }

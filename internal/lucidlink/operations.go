@@ -11,9 +11,11 @@ import (
 // (facts/dms-lucidlink-lucidity.md 1.1).
 var token = api.Permission{Resource: "lucidlink", Action: "use"}
 
-// operations lists all rows. Both prefixes of the API answer alike (facts/dms-lucidlink-lucidity.md 1.1).
+// operations lists all rows, the Service API's and then the daemon's. Both prefixes of the API answer alike
+// (facts/dms-lucidlink-lucidity.md 1.1).
 func (s *Service) operations() []api.Operation {
-	rows := slices.Concat(s.tokenOperations(), s.domainOperations(), s.filespaceOperations())
+	rows := slices.Concat(s.tokenOperations(), s.domainOperations(), s.filespaceOperations(), s.billingOperations(),
+		s.daemonOperations(), s.userOperations(), s.snapshotOperations())
 	for i := range rows {
 		rows[i].Vendor = vendor
 		if strings.HasPrefix(rows[i].Path, "/v1/") {
@@ -36,5 +38,9 @@ func inAPI(path string) bool {
 
 // owns says whether an unknown path is to be refused in this vendor's words.
 func owns(path string) bool {
-	return inAPI(path) || path == "/oauth2" || strings.HasPrefix(path, "/oauth2/")
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return inAPI(path) || slices.Contains(ownRoots[:], first)
 }
+
+// ownRoots begin the paths of the token request and of the client's daemon (assumption 164).
+var ownRoots = [...]string{"oauth2", "app", "cache", "fs", "objectstore", "fsEntry"}

@@ -60,7 +60,7 @@ func TestDocuments_Operations(t *testing.T) {
 			if !op.Implemented() {
 				emulated = "501"
 			}
-			statuses := strings.Trim(fmt.Sprint(op.Statuses), "[]")
+			statuses := strings.Trim(fmt.Sprint(op.AllStatuses()), "[]")
 			for _, path := range op.Paths() {
 				fmt.Fprintf(&b, "| %s | %s %s | %s | %s |\n", op.Name, op.Method, path, statuses, emulated)
 			}

@@ -35,6 +35,9 @@ func (s *suite) contract(t *testing.T) {
 		documented[op] = true
 		assert.Equal(t, row.Statuses, slices.Sorted(slices.Values(op.Statuses)), "%s: statuses", op.ID())
 		assert.Less(t, op.Statuses[0], 300, "%s: the success comes first", op.ID())
+		for _, status := range op.Further {
+			assert.NotContains(t, row.Statuses, status, "%s: the page has it", op.ID())
+		}
 	}
 	for i := range svc.Operations {
 		op := &svc.Operations[i]

@@ -20,7 +20,7 @@ func (s *suite) faults(t *testing.T) {
 	before := s.target.State(t)
 	s.each(t, all, func(t *testing.T, op *api.Operation, path string) {
 		url := unknown(path)
-		for _, status := range op.Statuses {
+		for _, status := range op.AllStatuses() {
 			if status < http.StatusBadRequest {
 				continue
 			}
@@ -55,7 +55,7 @@ func (s *suite) refusesFault(t *testing.T, op *api.Operation, a Answer) {
 	require.Equal(t, http.StatusBadRequest, problem.Status)
 	require.Contains(t, problem.Detail, op.ID())
 	var valid []string
-	for _, status := range op.Statuses {
+	for _, status := range op.AllStatuses() {
 		valid = append(valid, strconv.Itoa(status))
 	}
 	require.Equal(t, valid, problem.Valid)

@@ -1,0 +1,142 @@
+package lucidlink
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// The daemon's paths for snapshots are ours (assumption 165).
+func (s *Service) snapshotOperations() []api.Operation {
+	return []api.Operation{
+		{Name: "ListSnapshots", Method: http.MethodGet, Path: "/app/snapshots", Statuses: []int{200, 400, 409}, Extra: true,
+			Endpoint: api.Handle(s.listSnapshots)},
+		{Name: "CreateSnapshot", Method: http.MethodPost, Path: "/app/snapshots", Statuses: []int{201, 400, 403, 409}, Extra: true,
+			Endpoint: api.Handle(s.createSnapshot)},
+		{Name: "DeleteSnapshot", Method: http.MethodDelete, Path: "/app/snapshots/{id}", Statuses: []int{204, 400, 403, 404, 409}, Extra: true,
+			Endpoint: api.Handle(s.deleteSnapshot)},
+	}
+}
+
+// Snapshot keeps what a filespace held at an instant: the stretch of its log between Deleted and Written.
+type Snapshot struct {
+	Filespace string `json:"filespace"` // id
+	ID        int64  `json:"id"`        // from 1, never used again
+	Name      string `json:"name"`
+	Created   int64  `json:"created"` // ms
+	Deleted   uint64 `json:"deleted"`
+	Written   uint64 `json:"written"`
+}
+
+func snapshotKey(filespace string, id int64) string {
+	return fmt.Sprintf("%s%s%012d", filespace, keySeparator, id)
+}
+
+// snapshots lie in the order in which they were made.
+var snapshots = store.NewTable("lucidlink.snapshot", func(s *Snapshot) string { return snapshotKey(s.Filespace, s.ID) }, store.JSON[Snapshot]())
+
+// snapshotAnswer is a snapshot as the daemon answers it; state is valid (facts/dms-lucidlink-lucidity.md 1.4).
+type snapshotAnswer struct {
+	ID      int64  `json:"id"`
+	State   string `json:"state"`
+	Name    string `json:"name"`
+	Created string `json:"created"`
+}
+
+func (s *Snapshot) answer() snapshotAnswer {
+	return snapshotAnswer{ID: s.ID, State: "valid", Name: s.Name, Created: time.UnixMilli(s.Created).UTC().Format(time.RFC3339)}
+}
+
+const (
+	maxSnapshotName = 40 // facts/dms-lucidlink-lucidity.md 1.4
+	maxSnapshots    = 1000
+)
+
+const snapshotNameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_ ()"
+
+// takeSnapshot keeps what the filespace holds now (assumption 167).
+func (s *Service) takeSnapshot(tx *store.Tx, row *statemachine.Row[Filespace], name string) (snapshotAnswer, error) {
+	f := &row.Body
+	if len(name) > maxSnapshotName || strings.Trim(name, snapshotNameLetters) != "" {
+		return snapshotAnswer{}, invalid("The snapshot name %q must be at most %d of the characters a-z, A-Z, 0-9, space and -_().",
+			clip(name), maxSnapshotName)
+	}
+	count := 0
+	for range snapshots.Scan(tx, f.ID+keySeparator, "") {
+		count++
+	}
+	if count >= maxSnapshots {
+		return snapshotAnswer{}, refusal.New(refusal.Aborted, "The filespace has %d snapshots, and there can be no more; delete some.", count)
+	}
+	snap := Snapshot{Filespace: f.ID, ID: f.Snapshots + 1, Name: name, Created: tx.Now.UnixMilli(), Deleted: f.Deleted, Written: f.Written}
+	if snap.Name == "" {
+		snap.Name = "snapshot " + strconv.FormatInt(snap.ID, 10)
+	}
+	return snap.answer(), s.changeUse(tx, row, func() error {
+		f.Snapshots = snap.ID
+		return snapshots.Insert(tx, &snap)
+	})
+}
+
+func (s *Service) listSnapshots(tx *store.Tx, r *api.Request, _ *api.Empty) ([]snapshotAnswer, error) {
+	_, row, err := s.linked(tx, r)
+	if err != nil {
+		return nil, err
+	}
+	list := []snapshotAnswer{}
+	for _, snap := range snapshots.All(tx, row.Body.ID+keySeparator, "") {
+		list = append(list, snap.answer())
+	}
+	return list, nil
+}
+
+type snapshotQuestion struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Password string `json:"password"` // root's
+}
+
+// rootsFilespace is the linked filespace, if the password is root's, whoever the daemon is linked as
+// (facts/dms-lucidlink-lucidity.md 1.4).
+func (s *Service) rootsFilespace(tx *store.Tx, r *api.Request, password string) (statemachine.Row[Filespace], error) {
+	_, row, err := s.linked(tx, r)
+	if err == nil && password == "" {
+		err = invalid("The password is missing; root's is required.")
+	}
+	if err != nil {
+		return row, err
+	}
+	return row, admit(tx, &row.Body, rootUser, password)
+}
+
+func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *snapshotQuestion) (snapshotAnswer, error) {
+	row, err := s.rootsFilespace(tx, r, q.Password)
+	if err != nil {
+		return snapshotAnswer{}, err
+	}
+	return s.takeSnapshot(tx, &row, q.Name)
+}
+
+// deleteSnapshot frees what nothing else needs.
+func (s *Service) deleteSnapshot(tx *store.Tx, r *api.Request, q *snapshotQuestion) (api.Empty, error) {
+	row, err := s.rootsFilespace(tx, r, q.Password)
+	if err != nil {
+		return api.Empty{}, err
+	}
+	id, err := strconv.ParseInt(q.ID, 10, 64)
+	if err != nil || id < 1 {
+		return api.Empty{}, invalid("The snapshot id %q must be a whole number from 1 on.", clip(q.ID))
+	}
+	key := snapshotKey(row.Body.ID, id)
+	if !snapshots.Has(tx, key) {
+		return api.Empty{}, refusal.New(refusal.NotFound, "Snapshot with ID %d does not exist.", id)
+	}
+	return api.Empty{}, s.changeUse(tx, &row, func() error { return snapshots.Delete(tx, key) })
+}

@@ -1,0 +1,245 @@
+package lucidlink
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// The daemon's paths for users are ours (assumption 165).
+func (s *Service) userOperations() []api.Operation {
+	return []api.Operation{
+		{Name: "ListUsers", Method: http.MethodGet, Path: "/app/users", Statuses: []int{200, 400, 409}, Extra: true,
+			Endpoint: api.Handle(s.listUsers)},
+		{Name: "CreateUser", Method: http.MethodPost, Path: "/app/users", Statuses: []int{201, 400, 403, 409}, Extra: true,
+			Endpoint: api.Handle(s.createUser)},
+		{Name: "GetUser", Method: http.MethodGet, Path: "/app/users/{name}", Statuses: []int{200, 400, 404, 409}, Extra: true,
+			Endpoint: api.Handle(s.getUser)},
+		{Name: "UpdateUser", Method: http.MethodPatch, Path: "/app/users/{name}", Statuses: []int{200, 400, 403, 404, 409}, Extra: true,
+			Endpoint: api.Handle(s.updateUser)},
+		{Name: "DeleteUser", Method: http.MethodDelete, Path: "/app/users/{name}", Statuses: []int{204, 400, 403, 404, 409}, Extra: true,
+			Endpoint: api.Handle(s.deleteUser)},
+	}
+}
+
+// User is somebody who may link to a filespace. The Service API shows only how many there are: users live on the
+// client's side (facts/dms-lucidlink-lucidity.md 1.4).
+type User struct {
+	Filespace string `json:"filespace"` // id
+	Name      string `json:"name"`      // as it was typed; found in any case
+	Email     string `json:"email"`
+	Password  string `json:"password"` // hashed; "" lets nobody in
+}
+
+// rootUser is there from the initialisation on, and is not counted (assumption 166).
+const rootUser = "root"
+
+func userKey(filespace, name string) string { return filespace + keySeparator + strings.ToLower(name) }
+
+var users = store.NewTable("lucidlink.user", func(u *User) string { return userKey(u.Filespace, u.Name) }, store.JSON[User]())
+
+// hashPassword keeps passwords out of the stored world.
+func hashPassword(filespace, password string) string {
+	sum := sha256.Sum256([]byte(filespace + "\x00" + password))
+	return hex.EncodeToString(sum[:])
+}
+
+// userAnswer is a user as the daemon answers it.
+type userAnswer struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+const (
+	maxUserName  = 128 // facts/dms-lucidlink-lucidity.md 1.4
+	maxUserEmail = 254
+	maxPassword  = 1024
+)
+
+const userNameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 '-_.@"
+
+// check refuses a user that cannot be.
+func (u *User) check(password string) error {
+	switch {
+	case u.Name == "" || len(u.Name) > maxUserName || strings.Trim(u.Name, userNameLetters) != "":
+		return invalid("The user name %q must be 1 to %d of the characters a-z, A-Z, 0-9, space and '-_.@.", clip(u.Name), maxUserName)
+	case u.Email != "" && (len(u.Email) > maxUserEmail || strings.ContainsAny(u.Email, " \t\r\n") || !strings.Contains(strings.Trim(u.Email, "@"), "@")):
+		return invalid("%q is not an e-mail address.", clip(u.Email))
+	case len(password) > maxPassword:
+		return invalid("The password is longer than %d bytes.", maxPassword)
+	}
+	return nil
+}
+
+// addUser makes a user of a filespace that is initialized.
+func (s *Service) addUser(tx *store.Tx, row *statemachine.Row[Filespace], u User, password string) error {
+	if err := u.check(password); err != nil {
+		return err
+	}
+	u.Filespace = row.Body.ID
+	if password != "" {
+		u.Password = hashPassword(u.Filespace, password)
+	}
+	if strings.EqualFold(u.Name, rootUser) || users.Has(tx, userKey(u.Filespace, u.Name)) {
+		return refusal.New(refusal.AlreadyExists, "User '%s' already exists.", u.Name)
+	}
+	if err := users.Insert(tx, &u); err != nil {
+		return err
+	}
+	return s.changeUse(tx, row, func() error { row.Body.UsersCount++; return nil })
+}
+
+// passwordOf answers the hash of a user's password, root's among them.
+func passwordOf(tx *store.Tx, f *Filespace, name string) string {
+	if strings.EqualFold(name, rootUser) {
+		return f.RootPassword
+	}
+	u, err := users.Get(tx, userKey(f.ID, name))
+	if err != nil {
+		return ""
+	}
+	return u.Password
+}
+
+// admit refuses whoever does not know the user's password. Who the user is, is not said.
+func admit(tx *store.Tx, f *Filespace, name, password string) error {
+	stored := passwordOf(tx, f, name)
+	if stored == "" || !equal(stored, hashPassword(f.ID, password)) {
+		return refusal.New(refusal.PermissionDenied, "Invalid user name or password.")
+	}
+	return nil
+}
+
+// asRoot is the linked filespace, if the daemon is linked as root and the password is root's
+// (facts/dms-lucidlink-lucidity.md 1.4).
+func (s *Service) asRoot(tx *store.Tx, r *api.Request, password string) (statemachine.Row[Filespace], error) {
+	link, row, err := s.linked(tx, r)
+	switch {
+	case err != nil:
+		return row, err
+	case !strings.EqualFold(link.Body.User, rootUser):
+		return row, refusal.New(refusal.PermissionDenied, "This requires root permissions; the daemon is linked as '%s'.", link.Body.User)
+	case password == "":
+		return row, invalid("The password is missing; root's is required.")
+	}
+	return row, admit(tx, &row.Body, rootUser, password)
+}
+
+func (s *Service) listUsers(tx *store.Tx, r *api.Request, _ *api.Empty) ([]userAnswer, error) {
+	_, row, err := s.linked(tx, r)
+	if err != nil {
+		return nil, err
+	}
+	list := []userAnswer{{Name: rootUser}}
+	for _, u := range users.All(tx, row.Body.ID+keySeparator, "") {
+		list = append(list, userAnswer{Name: u.Name, Email: u.Email})
+	}
+	return list, nil
+}
+
+type userQuestion struct {
+	Name         string  `json:"name"`
+	Password     string  `json:"password"` // root's
+	UserPassword *string `json:"userPassword"`
+	UserEmail    *string `json:"userEmail"`
+}
+
+func (q *userQuestion) userPassword() string {
+	if q.UserPassword == nil {
+		return ""
+	}
+	return *q.UserPassword
+}
+
+func (s *Service) createUser(tx *store.Tx, r *api.Request, q *userQuestion) (userAnswer, error) {
+	row, err := s.asRoot(tx, r, q.Password)
+	if err != nil {
+		return userAnswer{}, err
+	}
+	u := User{Name: q.Name}
+	if q.UserEmail != nil {
+		u.Email = *q.UserEmail
+	}
+	return userAnswer{Name: u.Name, Email: u.Email}, s.addUser(tx, &row, u, q.userPassword())
+}
+
+func (s *Service) getUser(tx *store.Tx, r *api.Request, q *userQuestion) (userAnswer, error) {
+	_, row, err := s.linked(tx, r)
+	if err != nil {
+		return userAnswer{}, err
+	}
+	if strings.EqualFold(q.Name, rootUser) {
+		return userAnswer{Name: rootUser}, nil
+	}
+	u, err := findUser(tx, row.Body.ID, q.Name)
+	return userAnswer{Name: u.Name, Email: u.Email}, err
+}
+
+func findUser(tx *store.Tx, filespace, name string) (User, error) {
+	u, err := users.Get(tx, userKey(filespace, name))
+	if errors.Is(err, store.ErrNotFound) {
+		return u, refusal.New(refusal.NotFound, "User '%s' does not exist.", clip(name))
+	}
+	return u, err
+}
+
+// updateUser sets the password or the address of a user, or root's password.
+func (s *Service) updateUser(tx *store.Tx, r *api.Request, q *userQuestion) (userAnswer, error) {
+	row, err := s.asRoot(tx, r, q.Password)
+	if err != nil {
+		return userAnswer{}, err
+	}
+	if q.UserPassword == nil && q.UserEmail == nil || q.UserPassword != nil && *q.UserPassword == "" {
+		return userAnswer{}, invalid("There is nothing to set: say a new password or a new e-mail address.")
+	}
+	if strings.EqualFold(q.Name, rootUser) {
+		if q.UserEmail != nil || len(*q.UserPassword) > maxPassword {
+			return userAnswer{}, invalid("Only a password of at most %d bytes can be set for root.", maxPassword)
+		}
+		row.Body.RootPassword = hashPassword(row.Body.ID, *q.UserPassword)
+		return userAnswer{Name: rootUser}, s.filespaces.Save(tx, &row)
+	}
+	u, err := findUser(tx, row.Body.ID, q.Name)
+	if err != nil {
+		return userAnswer{}, err
+	}
+	if q.UserEmail != nil {
+		u.Email = *q.UserEmail
+	}
+	if err := u.check(q.userPassword()); err != nil {
+		return userAnswer{}, err
+	}
+	if q.UserPassword != nil {
+		u.Password = hashPassword(u.Filespace, *q.UserPassword)
+	}
+	return userAnswer{Name: u.Name, Email: u.Email}, users.Put(tx, &u)
+}
+
+// deleteUser takes a user away, and the links that were made as this user.
+func (s *Service) deleteUser(tx *store.Tx, r *api.Request, q *userQuestion) (api.Empty, error) {
+	row, err := s.asRoot(tx, r, q.Password)
+	if err != nil {
+		return api.Empty{}, err
+	}
+	if strings.EqualFold(q.Name, rootUser) {
+		return api.Empty{}, refusal.New(refusal.PermissionDenied, "The user root cannot be deleted.")
+	}
+	u, err := findUser(tx, row.Body.ID, q.Name)
+	if err != nil {
+		return api.Empty{}, err
+	}
+	if err := users.Delete(tx, userKey(u.Filespace, u.Name)); err != nil {
+		return api.Empty{}, err
+	}
+	if err := s.unlinkAll(tx, u.Filespace, func(i *Instance) bool { return strings.EqualFold(i.User, u.Name) }); err != nil {
+		return api.Empty{}, err
+	}
+	return api.Empty{}, s.changeUse(tx, &row, func() error { row.Body.UsersCount--; return nil })
+}
