@@ -1,6 +1,7 @@
 package statemachine_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 	"time"
@@ -136,7 +137,7 @@ func TestRow_KeepsItsLife(t *testing.T) {
 		raw, _ := b.lamps.Table().Raw(tx, "a")
 		stored := statemachine.Peek(raw)
 		require.Equal(t, "Shining", string(stored.State))
-		require.Equal(t, []byte(`{"ID":"a","state":"Shining","version":"2"}`), stored.Body, "byte for byte what is answered")
+		require.True(t, bytes.Equal([]byte(`{"ID":"a","state":"Shining","version":"2"}`), stored.Body), "byte for byte what is answered: %s", stored.Body)
 		require.Empty(t, statemachine.Peek([]byte{0xff}).Body)
 		return nil
 	})

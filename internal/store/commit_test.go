@@ -41,12 +41,12 @@ func TestUpdate_ConcurrentWritersFailAlone(t *testing.T) {
 								t.Errorf("panic with %v", r)
 							}
 						}()
-						put(func() error { panic(row) })
+						_ = put(func() error { panic(row) })
 					}()
 				case 2:
 					var gone sync.WaitGroup
 					gone.Go(func() {
-						put(func() error { runtime.Goexit(); return nil })
+						_ = put(func() error { runtime.Goexit(); return nil })
 						t.Error("went on after Goexit")
 					})
 					gone.Wait()
@@ -141,7 +141,7 @@ func TestOnCommit_RunsInCommitOrderAndOnlyThen(t *testing.T) {
 func TestOnCommit_PanicReachesItsCaller(t *testing.T) {
 	db := newStore(t)
 	require.PanicsWithValue(t, "hook", func() {
-		db.Update("w", func(tx *store.Tx) error {
+		_ = db.Update("w", func(tx *store.Tx) error {
 			tx.OnCommit(func() { panic("hook") })
 			return items.Put(tx, &item{ID: "a"})
 		})

@@ -231,7 +231,7 @@ func (m *model) update(name string, w *modelWorld) {
 	case 0:
 		require.ErrorIs(m, run(), errModel)
 	case 1:
-		require.PanicsWithValue(m, errModel, func() { run() })
+		require.PanicsWithValue(m, errModel, func() { _ = run() })
 	default:
 		require.NoError(m, run())
 		w.present = s

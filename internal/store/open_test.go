@@ -195,7 +195,7 @@ func TestKill_AcknowledgedRowsStay(t *testing.T) {
 				require.NoError(t, child.Process.Kill())
 			}
 		}
-		child.Wait()
+		_ = child.Wait()
 
 		db, err := store.Open(path, store.Options{})
 		require.NoError(t, err)

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 )
 
-var (
+const (
 	keySeed  = "seed"
 	keyDraws = "draws"
 )

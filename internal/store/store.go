@@ -50,6 +50,7 @@ import (
 
 	"github.com/rs/zerolog"
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 const schemaVersion = 1
@@ -129,7 +130,7 @@ func open(path string, o Options, l limits) (*DB, error) {
 	db := &DB{bolt: b, log: o.Log, limits: l, pinned: map[uint64]bool{}}
 	db.idle.L = &db.mu
 	if err := db.prepare(); err != nil {
-		b.Close()
+		_ = b.Close()
 		return nil, fmt.Errorf("store: %s: %w", path, err)
 	}
 	db.worker.start(db)
@@ -173,7 +174,7 @@ func inspect(path string) (err error) {
 		}
 		return fmt.Errorf("%w: %w", ErrNotStore, err)
 	}
-	defer b.Close()
+	defer func() { _ = b.Close() }()
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", ErrNotStore, r)
@@ -213,7 +214,7 @@ func checkSchema(tx *bolt.Tx) error {
 
 func openError(path string, err error) error {
 	switch {
-	case errors.Is(err, bolt.ErrTimeout):
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return ErrLocked
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("directory %s must exist and be writable: %w", filepath.Dir(path), err)

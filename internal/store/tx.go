@@ -7,6 +7,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Tx is one transaction on one world, seen through one partition. It belongs to the goroutine that runs the function it
@@ -131,7 +132,7 @@ func (db *DB) view(world string, start bool, fn func(*Tx) error) error {
 
 func (db *DB) begin(writable bool) (*bolt.Tx, error) {
 	btx, err := db.bolt.Begin(writable)
-	if errors.Is(err, bolt.ErrDatabaseNotOpen) {
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return nil, ErrClosed
 	}
 	if err != nil {
