@@ -70,7 +70,9 @@ func TestFaults_RefusedWhenSaid(t *testing.T) {
 		require.Contains(t, a.Text(".detail"), want.detail, rule)
 		require.Contains(t, a.Text(".valid"), want.valid, rule)
 		a = s.Must(400, http.MethodPut, "/_sim/faults", `{"rules":[{"id":"good","effect":{"status":503}},`+rule+`]}`)
-		require.Contains(t, a.Text(".detail"), "rules", rule)
+		if want.detail != "" {
+			require.Contains(t, a.Text(".detail"), "rules", rule)
+		}
 	}
 	require.Equal(t, "[]", s.Must(200, http.MethodGet, "/_sim/faults", "").Text(".rules"), "nothing of a wrong set is kept")
 	s.Must(400, http.MethodPut, "/_sim/faults/a", `{"id":"b","effect":{"status":503}}`)

@@ -14,6 +14,7 @@ import (
 // Bounds of one rule, so that no rule makes the process grow or stand still.
 const (
 	maxText     = 4096
+	maxGlob     = 512
 	maxHeaders  = 32
 	maxAttempts = 1000
 	maxCount    = 1_000_000_000
@@ -105,8 +106,8 @@ func (r *Ready) checkID(*Catalog) error {
 func (r *Ready) checkMatch(c *Catalog) error {
 	m := &r.Rule.Match
 	for path, text := range map[string]string{"match.operation": m.Operation, "match.resource": m.Resource, "match.project": m.Project} {
-		if len(text) > maxText {
-			return invalid(path, "is longer than %d bytes", maxText)
+		if len(text) > maxGlob {
+			return invalid(path, "is longer than %d bytes", maxGlob)
 		}
 	}
 	pattern := m.Operation
@@ -129,8 +130,8 @@ func (r *Ready) checkMatch(c *Catalog) error {
 		return invalid("match.header", "has more than %d members", maxHeaders)
 	}
 	for name, pattern := range m.Header {
-		if !goodHeader(name) || len(pattern) > maxText {
-			return invalid("match.header", "%.80q is not a header with a glob of at most %d bytes", name, maxText)
+		if !goodHeader(name) || len(pattern) > maxGlob {
+			return invalid("match.header", "%.80q is not a header with a glob of at most %d bytes", name, maxGlob)
 		}
 		r.headers = append(r.headers, headerGlob{textproto.CanonicalMIMEHeaderKey(name), pattern})
 	}

@@ -1,0 +1,120 @@
+package fault_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+	"storagesim/internal/fault"
+)
+
+func catalog() *fault.Catalog {
+	return &fault.Catalog{
+		Operations: []fault.Operation{
+			{ID: "toys.CreateToy", Statuses: []int{200, 400, 409}},
+			{ID: "toys.GetToy", Statuses: []int{200, 404}, Reads: true, Names: true},
+		},
+		States: []string{"Broken", "Whole"},
+	}
+}
+
+// Check fills the phase in that an effect needs.
+func TestCheck_Phase(t *testing.T) {
+	for effect, phase := range map[string]fault.Phase{
+		`{"status":404}`:                                        fault.Before,
+		`{"status":404,"connection":"truncate"}`:                fault.Before,
+		`{"connection":"reset"}`:                                fault.Before,
+		`{"connection":"stall"}`:                                fault.Before,
+		`{"connection":"stall","truncateAt":1}`:                 fault.After,
+		`{"connection":"truncate"}`:                             fault.After,
+		`{"connection":"dribble"}`:                              fault.After,
+		`{"malformed":true}`:                                    fault.After,
+		`{"stale":2}`:                                           fault.After,
+		`{"interloper":true}`:                                   fault.Before,
+		`{"latency":{"fixed":"1s"}}`:                            fault.Before,
+		`{"malformed":true,"status":404}`:                       fault.Before,
+		`{"latency":{"fixed":"1s"},"stale":1}`:                  fault.After,
+		`{"connection":"dribble","status":409}`:                 fault.Before,
+		`{"interloper":true,"latency":{"uniform":["0s","1s"]}}`: fault.Before,
+	} {
+		var e fault.Effect
+		require.NoError(t, json.Unmarshal([]byte(effect), &e))
+		ready, err := fault.Check(fault.Rule{Effect: e}, catalog())
+		require.NoError(t, err, effect)
+		require.Equal(t, phase, ready.Rule.Phase, effect)
+	}
+}
+
+func TestParseStep(t *testing.T) {
+	op := &catalog().Operations[0]
+	for _, text := range []string{"409", "409;force", "418;force", " 409 ", "reset", "empty", "truncate", "stall", "dribble", "malformed", "after:409", "after:reset"} {
+		step, err := fault.ParseStep(text, op)
+		require.NoError(t, err, text)
+		require.NotNil(t, step, text)
+	}
+	step, err := fault.ParseStep("pass", op)
+	require.NoError(t, err)
+	require.Nil(t, step)
+	for _, text := range []string{"", "418", "200", "409;forced", "rest", "after:", "after:pass", "600;force", "-1", "after:after:409"} {
+		_, err := fault.ParseStep(text, op)
+		var wrong *fault.InvalidError
+		require.ErrorAs(t, err, &wrong, text)
+		require.Equal(t, []string{"400", "409", "reset", "empty", "truncate", "stall", "dribble", "malformed", "pass"}, wrong.Valid)
+	}
+}
+
+// FuzzCheck takes any document for a rule without a panic; what it takes, it takes again in the form in which it is
+// stored.
+func FuzzCheck(f *testing.F) {
+	for _, seed := range []string{
+		`{"id":"a","priority":1,"match":{"operation":"toys.*","resource":"x","project":"p","state":"Whole","header":{"User-Agent":"c*"}},` +
+			`"when":{"skip":1,"times":2,"every":0,"attempts":[1,3],"probability":0.2,"from":"2026-01-01T00:00:00Z","for":"5m"},` +
+			`"phase":"before","effect":{"status":404,"message":"","retryAfter":"2s","latency":{"fixed":"100ms"}},"ttl":"10m"}`,
+		`{"effect":{"connection":"dribble","dribble":{"bytes":1,"every":"1ms"}}}`,
+		`{"effect":{"latency":{"lognormal":{"median":"1ms","p99":"1s"},"cap":"2s"}},"when":{"every":2}}`,
+		`{"effect":{"stale":1},"force":true}`, `{"effect":{"connection":"stall","truncateAt":3,"stallFor":"1s"}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	c := catalog()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var rule fault.Rule
+		if err := api.DecodeStrict(data, &rule); err != nil {
+			return
+		}
+		ready, err := fault.Check(rule, c)
+		if err != nil {
+			var wrong *fault.InvalidError
+			if !errors.As(err, &wrong) {
+				t.Fatalf("not an InvalidError: %v", err)
+			}
+			return
+		}
+		text, err := json.Marshal(ready.Rule)
+		require.NoError(t, err)
+		var again fault.Rule
+		require.NoError(t, api.DecodeStrict(text, &again))
+		_, err = fault.Check(again, c)
+		require.NoError(t, err, "%s", text)
+	})
+}
+
+// FuzzParseStep takes any text.
+func FuzzParseStep(f *testing.F) {
+	for _, seed := range []string{"503", "after:reset", "pass", "418;force", "stall"} {
+		f.Add(seed)
+	}
+	op := &catalog().Operations[1]
+	f.Fuzz(func(t *testing.T, text string) {
+		began := time.Now()
+		step, err := fault.ParseStep(text, op)
+		if err == nil && step == nil {
+			require.Contains(t, text, fault.Pass)
+		}
+		require.Less(t, time.Since(began), time.Second)
+	})
+}
