@@ -22,6 +22,7 @@ func (s *Service) Actions() []api.Action {
 		api.Do(vendor, "disconnect-host", "a host disconnects from a volume", s.disconnectHost),
 		api.Do(vendor, "set-feature-flag", "a feature flag is switched", s.setFeatureFlag),
 		s.writeVolumeAction(),
+		s.partitionClusterAction(),
 	}
 }
 

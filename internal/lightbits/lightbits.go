@@ -11,6 +11,7 @@ package lightbits
 
 import (
 	"storagesim/internal/api"
+	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 	"storagesim/internal/wire"
@@ -31,7 +32,7 @@ type Options struct {
 // follows from them.
 type Service struct {
 	auth AuthMode
-	keys keyCache
+	keys *signing.Keys
 
 	volumes     *statemachine.Machine[Volume]
 	snapshots   *statemachine.Machine[Snapshot]
@@ -44,7 +45,7 @@ type Service struct {
 
 // New makes the service; its parts are handed to the assembly by the methods below.
 func New(o Options) *Service {
-	s := &Service{auth: o.Auth}
+	s := &Service{auth: o.Auth, keys: signing.NewKeys("lightbits signing key ")}
 	s.volumes = s.volumeMachine()
 	s.snapshots = s.snapshotMachine()
 	s.nodes = s.nodeMachine()

@@ -4,20 +4,16 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/binary"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
-	"math/rand/v2"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"storagesim/internal/api"
+	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -97,11 +93,10 @@ func (s *Service) checkMintRole(tx *store.Tx, clusters []string, role string) er
 
 // trust makes the key a credential of the transaction's cluster, if it is not one already.
 func (s *Service) trust(tx *store.Tx, key *rsa.PublicKey) error {
-	der, err := x509.MarshalPKIXPublicKey(key)
+	payload, err := signing.PublicPEM(key)
 	if err != nil {
-		return fmt.Errorf("lightbits: marshal a public key: %w", err)
+		return err
 	}
-	payload := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 	have, err := credentials.Get(tx, credentialKey(systemProject, mintCredential))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -143,7 +138,7 @@ func (s *Service) signingKey(tx *store.Tx) (*rsa.PrivateKey, error) {
 	if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	key, err := s.keys.of(tx.Seed())
+	key, err := s.keys.Of(tx.Seed())
 	if err != nil {
 		return nil, err
 	}
@@ -152,107 +147,4 @@ func (s *Service) signingKey(tx *store.Tx) (*rsa.PrivateKey, error) {
 		return nil, fmt.Errorf("lightbits: marshal a signing key: %w", err)
 	}
 	return key, signers.Put(root, &signer{Key: der})
-}
-
-// keyCache remembers the keys of seeds, so that only the first world of a seed waits for one. A key is a function of its
-// seed and nothing else.
-type keyCache struct {
-	mu   sync.Mutex
-	keys map[uint64]*rsa.PrivateKey
-}
-
-// maxKeys bounds the cache.
-const maxKeys = 256
-
-func (c *keyCache) of(seed uint64) (*rsa.PrivateKey, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if key := c.keys[seed]; key != nil {
-		return key, nil
-	}
-	key, err := newSigningKey(seed)
-	if err != nil {
-		return nil, err
-	}
-	if c.keys == nil || len(c.keys) == maxKeys {
-		c.keys = make(map[uint64]*rsa.PrivateKey)
-	}
-	c.keys[seed] = key
-	return key, nil
-}
-
-const (
-	keyBits  = 2048
-	exponent = 65537
-)
-
-// newSigningKey makes the RSA key that belongs to a seed. It searches the primes itself: rsa.GenerateKey draws from the
-// system's randomness whatever reader it is given, and two worlds of one seed are to answer the same bytes. It takes
-// about 50 ms. A key that anybody can derive from a small number protects nothing, as suits a simulator.
-func newSigningKey(seed uint64) (*rsa.PrivateKey, error) {
-	source := rand.NewChaCha8(sha256.Sum256(binary.BigEndian.AppendUint64([]byte("lightbits signing key "), seed)))
-	one := big.NewInt(1)
-	for {
-		p, q := prime(source), prime(source)
-		n := new(big.Int).Mul(p, q)
-		totient := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
-		d := new(big.Int).ModInverse(big.NewInt(exponent), totient)
-		if p.Cmp(q) == 0 || n.BitLen() != keyBits || d == nil {
-			continue
-		}
-		key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: n, E: exponent}, D: d, Primes: []*big.Int{p, q}}
-		key.Precompute()
-		if err := key.Validate(); err != nil {
-			return nil, fmt.Errorf("lightbits: make a signing key: %w", err)
-		}
-		return key, nil
-	}
-}
-
-// sieveLimit bounds the primes that candidates are divided by before the costly test.
-const sieveLimit = 1 << 13
-
-// prime searches upwards from a random number of half the key's bits, whose two highest bits are set so that the
-// product of two has all bits.
-func prime(source *rand.ChaCha8) *big.Int {
-	small := smallPrimes()
-	text := make([]byte, keyBits/2/8)
-	for {
-		_, _ = source.Read(text) // never fails
-		text[0] |= 0xC0
-		text[len(text)-1] |= 1
-		start := new(big.Int).SetBytes(text)
-		rests := make([]uint32, len(small))
-		for i, p := range small {
-			rests[i] = uint32(new(big.Int).Mod(start, big.NewInt(int64(p))).Uint64())
-		}
-	candidates:
-		for step := uint32(0); step < 1<<16; step += 2 {
-			for i, p := range small {
-				if (rests[i]+step)%p == 0 {
-					continue candidates
-				}
-			}
-			candidate := new(big.Int).Add(start, big.NewInt(int64(step)))
-			if candidate.BitLen() == keyBits/2 && candidate.ProbablyPrime(0) {
-				return candidate
-			}
-		}
-	}
-}
-
-// smallPrimes lists the odd primes below sieveLimit.
-func smallPrimes() []uint32 {
-	var list []uint32
-	composite := make([]bool, sieveLimit)
-	for n := uint32(3); n < sieveLimit; n += 2 {
-		if composite[n] {
-			continue
-		}
-		list = append(list, n)
-		for m := n * n; m < sieveLimit; m += 2 * n {
-			composite[m] = true
-		}
-	}
-	return list
 }

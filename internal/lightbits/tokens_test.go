@@ -1,7 +1,6 @@
 package lightbits
 
 import (
-	"crypto/x509"
 	"net/http"
 	"testing"
 	"time"
@@ -115,26 +114,4 @@ func TestMintToken_LeavesAForeignCredentialAlone(t *testing.T) {
 	}))
 	_, err := s.mint(api.TokenRequest{})
 	require.ErrorContains(t, err, "system:sim of somebody else")
-}
-
-func TestSigningKey_FollowsFromTheSeed(t *testing.T) {
-	a, err := newSigningKey(7)
-	require.NoError(t, err)
-	b, err := newSigningKey(7)
-	require.NoError(t, err)
-	c, err := newSigningKey(8)
-	require.NoError(t, err)
-	require.Equal(t, 2048, a.N.BitLen())
-	require.Equal(t, x509.MarshalPKCS1PrivateKey(a), x509.MarshalPKCS1PrivateKey(b))
-	require.NotEqual(t, a.N, c.N)
-}
-
-func BenchmarkSigningKey(b *testing.B) {
-	seed := uint64(0)
-	for b.Loop() {
-		seed++
-		if _, err := newSigningKey(seed); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

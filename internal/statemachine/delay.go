@@ -191,3 +191,8 @@ func (d Delay) draw(random func() *rand.Rand) time.Duration {
 	}
 	return time.Duration(min(max(v, 0), float64(maxDelay))).Round(time.Millisecond)
 }
+
+// stretch multiplies a duration by a factor from 0 up; it stays below maxDelay.
+func stretch(d time.Duration, units float64) time.Duration {
+	return time.Duration(min(max(float64(d)*units, 0), float64(maxDelay))).Round(time.Millisecond)
+}

@@ -181,7 +181,11 @@ func (m *Machine[B]) scheduleRules(tx *store.Tx, row *Row[B]) (Event, error) {
 		if delay.how == reads {
 			t.Reads = delay.n
 		} else if !t.Held {
-			t.Due = tx.Now.Add(delay.draw(tx.Rand))
+			lasts := delay.draw(tx.Rand)
+			if rule.Units != nil {
+				lasts = stretch(lasts, rule.Units(tx, row))
+			}
+			t.Due = tx.Now.Add(lasts)
 		}
 		if err := schedule(tx, t); err != nil {
 			return "", err

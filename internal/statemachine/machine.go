@@ -37,6 +37,9 @@ type Rule[B any] struct {
 	// After makes the rule timed: entering one of From schedules On after the delay of that name. The full name of
 	// the delay is the machine's kind, a dot and this word.
 	After string
+	// Units says how many times the delay a timed rule takes for this row, such as seconds of copying; nil is once. A
+	// delay that waits for observations or a release waits once whatever it answers.
+	Units func(tx *store.Tx, row *Row[B]) float64
 	// Do runs in the same transaction, when the row carries its new state and before it is stored. Its error refuses
 	// the event.
 	Do func(tx *store.Tx, row *Row[B]) error

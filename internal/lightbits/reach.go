@@ -1,0 +1,146 @@
+package lightbits
+
+import (
+	"slices"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// outage says that a cluster cannot be reached from outside: it goes on working, but its API and its NVMe endpoints
+// answer nobody. A cluster that is reachable has no row.
+type outage struct{}
+
+const outageKey = "outage"
+
+var outages = store.NewTable("lightbits.outage", func(*outage) string { return outageKey }, store.JSON[outage]())
+
+// cutOff says whether the transaction's cluster is unreachable.
+func cutOff(tx *store.Tx) bool { return outages.Has(tx, outageKey) }
+
+// unreachable refuses every operation of a cluster that is cut off, as a proxy in front of it does.
+func unreachable(tx *store.Tx) error {
+	if !cutOff(tx) {
+		return nil
+	}
+	return refusal.New(refusal.Unavailable, "the management API of the cluster is unreachable").
+		Because(map[string]any{"cluster": tx.Partition(), "action": "lightbits/partition-cluster"})
+}
+
+type partitionParams struct {
+	Cluster     string `json:"cluster" doc:"name or UUID; the request's cluster where it is left out"`
+	Unreachable *bool  `json:"unreachable" doc:"whether the cluster is cut off from everybody; true where it is left out"`
+}
+
+// partitioned is what partition-cluster answers.
+type partitioned struct {
+	Cluster     string `json:"cluster"`
+	UUID        string `json:"UUID"`
+	Unreachable bool   `json:"unreachable"`
+}
+
+func (s *Service) partitionClusterAction() api.Action {
+	return api.Do(vendor, "partition-cluster", "the network between a cluster and everybody else breaks, or is mended", s.partitionCluster)
+}
+
+// partitionCluster: NotFound for a cluster that the world does not have. Doing it again changes nothing.
+func (s *Service) partitionCluster(tx *store.Tx, p *partitionParams) (any, error) {
+	name, err := s.clusterNamed(tx, p.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	tx = tx.In(name)
+	off := p.Unreachable == nil || *p.Unreachable
+	switch {
+	case off:
+		err = outages.Put(tx, &outage{})
+	case cutOff(tx):
+		err = outages.Delete(tx, outageKey)
+	}
+	return partitioned{Cluster: name, UUID: s.clusterUUID(tx), Unreachable: off}, err
+}
+
+// clusterNamed answers the partition of the cluster with that name or UUID; "" is the transaction's own.
+func (s *Service) clusterNamed(tx *store.Tx, ref string) (string, error) {
+	if ref == "" {
+		return tx.Partition(), nil
+	}
+	names := statemachine.Partitions(tx)[1:]
+	if slices.Contains(names, ref) {
+		return ref, nil
+	}
+	for _, name := range names {
+		if s.clusterUUID(tx.In(name)) == ref {
+			return name, nil
+		}
+	}
+	return "", &api.InputError{Path: "cluster", Detail: "there is no cluster " + ref, Valid: names}
+}
+
+// ClusterAt answers the partition of the cluster that has the API endpoint, host:port; "" where nobody answers there: no
+// such server, or the cluster is cut off.
+func (s *Service) ClusterAt(tx *store.Tx, endpoint string) string {
+	for _, name := range statemachine.Partitions(tx)[1:] {
+		in := tx.In(name)
+		if !cutOff(in) && slices.Contains(s.endpoints(in).api, endpoint) {
+			return name
+		}
+	}
+	return ""
+}
+
+// Reachable says of the transaction's cluster whether its API and whether its NVMe endpoints answer a service outside
+// of it. While no node serves, the API of the servers still answers.
+func (s *Service) Reachable(tx *store.Tx) (apis, data bool) {
+	if cutOff(tx) || !clusterTable.Has(tx, clusterKey) {
+		return false, false
+	}
+	for _, u := range usageTable.All(tx, "", "") {
+		if u.Attached && u.Serving {
+			return true, true
+		}
+	}
+	return true, false
+}
+
+// Trusts says whether the project system of the transaction's cluster has that public key, a PEM file, as the
+// credential of that ID, so that tokens signed with it are taken.
+func (s *Service) Trusts(tx *store.Tx, credential string, publicKey []byte) bool {
+	row, err := credentials.Get(tx, credentialKey(systemProject, credential))
+	if err != nil || row.Type != CredsRS256PubKey {
+		return false
+	}
+	given, err := parsePublicKey(row.Payload)
+	if err != nil {
+		return false
+	}
+	want, err := parsePublicKey(publicKey)
+	return err == nil && given.Equal(want)
+}
+
+// ClusterFacts is what a service that attaches clusters remembers of one.
+type ClusterFacts struct {
+	UUID, Name                       string
+	Version                          string // the lowest of the servers'
+	SubsystemNQN                     string
+	APIEndpoints, DiscoveryEndpoints []string
+}
+
+// Facts answers the facts of the transaction's cluster as they are now.
+func (s *Service) Facts(tx *store.Tx) (ClusterFacts, error) {
+	row, err := s.cluster(tx)
+	if err != nil {
+		return ClusterFacts{}, err
+	}
+	ends := s.endpoints(tx)
+	f := ClusterFacts{
+		UUID: row.UUID, Name: row.Name, SubsystemNQN: row.subsystemNQN(),
+		APIEndpoints: ends.api, DiscoveryEndpoints: ends.discovery,
+	}
+	if len(ends.versions) > 0 {
+		f.Version = slices.MinFunc(ends.versions, compareVersions)
+	}
+	return f, nil
+}

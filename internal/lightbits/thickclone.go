@@ -1,0 +1,211 @@
+package lightbits
+
+import (
+	"strconv"
+
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// What a cluster offers to a service that copies snapshots from one cluster to another (seeds/003 "Create a thick clone
+// volume"). Each method acts on the cluster that its transaction is seen through, as a call of the cluster's API or a
+// connection to its NVMe endpoints would, and refuses in the cluster's own words.
+
+// CloneSource is a snapshot that can be read, with what a copy of it inherits.
+type CloneSource struct {
+	Name, Project string
+	Size          uint64 // bytes
+	Replicas      uint32
+	SectorSize    uint32
+	Compression   bool
+	ACL, IPACL    []string
+}
+
+// CloneSource answers the snapshot of that UUID: NotFound, Unavailable while it is Creating, InvalidArgument when it is
+// Deleting or Failed, Unavailable while too few of its nodes serve for it to be read.
+func (s *Service) CloneSource(tx *store.Tx, project, snapshotUUID string) (CloneSource, error) {
+	if !projects.Has(tx, project) {
+		return CloneSource{}, refusal.New(refusal.NotFound, "project %q does not exist", project)
+	}
+	row, err := s.findSnapshot(tx, project, snapshotRef{UUID: snapshotUUID})
+	if err != nil {
+		return CloneSource{}, err
+	}
+	if err := s.snapshots.Refuse("CreateVolume", &row); err != nil {
+		return CloneSource{}, err
+	}
+	sn := &row.Body
+	if s.protection(tx, sn.NodeList) == ProtectionNotAvailable {
+		return CloneSource{}, refusal.New(refusal.Unavailable, "snapshot %s cannot be read: none of its nodes has its data", sn.Name)
+	}
+	return CloneSource{
+		Name: sn.Name, Project: project, Size: sn.Size, Replicas: sn.ReplicaCount, SectorSize: sn.SectorSize,
+		Compression: sn.Compression, ACL: values(sn.ACL), IPACL: values(sn.IPAcl),
+	}, nil
+}
+
+// CloneTarget describes the volume that a copy is written to.
+type CloneTarget struct {
+	Name, Project string
+	Size          uint64 // bytes, rounded up to a multiple of 4096
+	Replicas      uint32
+	SectorSize    uint32 // 512 or 4096
+	Compression   bool
+	QosPolicy     string // a name; "" is the project's default
+	HostNQN       string // whose alone the volume is until it is published
+}
+
+// CreateCloneTarget makes the volume, in the state Creating, as CreateVolume does, and refuses as that does. Where the
+// cluster has too few nodes for the replicas, CreateVolume answers a volume that ends Failed; here that is refused at
+// once with ResourceExhausted. It is not a clone of anything.
+func (s *Service) CreateCloneTarget(tx *store.Tx, t CloneTarget) (volumeUUID string, err error) {
+	if !projects.Has(tx, t.Project) {
+		return "", refusal.New(refusal.NotFound, "project %q does not exist", t.Project)
+	}
+	if err := checkName("volume", t.Name); err != nil {
+		return "", err
+	}
+	if err := s.checkVolumeNameFree(tx, t.Project, t.Name, ""); err != nil {
+		return "", err
+	}
+	q := createVolumeRequest{
+		Name: t.Name, ProjectName: t.Project, Size: strconv.FormatUint(t.Size, 10), ReplicaCount: t.Replicas,
+		Compression: compressionText(t.Compression), QosPolicyName: t.QosPolicy, SectorSize: SectorSize4K,
+		ACL: &StringList{Values: []string{t.HostNQN}},
+	}
+	if t.SectorSize == 512 {
+		q.SectorSize = SectorSize512
+	}
+	v, err := s.newVolume(tx, &q)
+	if err != nil {
+		return "", err
+	}
+	if err := s.placeVolume(tx, &q, &v); err != nil {
+		return "", err
+	}
+	if len(v.NodeList) == 0 {
+		return "", refusal.New(refusal.ResourceExhausted,
+			"volume %s finds no nodes: %d replicas of %d bytes do not fit on the nodes that are active", v.Name, v.ReplicaCount, v.Size)
+	}
+	v, err = s.insertVolume(tx, v)
+	return v.UUID, err
+}
+
+// CloneTargetReady says whether the volume has left Creating. NotFound when it is gone, FailedPrecondition when it has
+// failed or is being deleted.
+func (s *Service) CloneTargetReady(tx *store.Tx, project, volumeUUID string) (bool, error) {
+	row, err := s.findVolume(tx, project, volumeRef{UUID: volumeUUID})
+	if err != nil {
+		return false, err
+	}
+	switch v := &row.Body; v.State {
+	case VolumeFailed, VolumeDeleting:
+		return false, refusal.New(refusal.FailedPrecondition, "volume %s is %s", v.Name, v.State)
+	default:
+		return v.State == VolumeAvailable, nil
+	}
+}
+
+// Publish gives a volume that is filled the ACLs that it shall have from now on.
+func (s *Service) Publish(tx *store.Tx, project, volumeUUID string, acl, ipACL []string) error {
+	row, err := s.findVolume(tx, project, volumeRef{UUID: volumeUUID})
+	if err != nil {
+		return err
+	}
+	if err := s.volumes.Refuse("UpdateVolume", &row); err != nil {
+		return err
+	}
+	row.Body.ACL, row.Body.IPAcl = &StringList{Values: acl}, &StringList{Values: ipACL}
+	if err := s.volumes.Save(tx, &row); err != nil {
+		return err
+	}
+	return s.logVolume(tx, eventVolumeUpdated, &row.Body)
+}
+
+// SnapshotTarget cuts a snapshot of a volume that is filled, as CreateSnapshot does, and refuses as that does; the
+// answer is its UUID. It is in the state Creating.
+func (s *Service) SnapshotTarget(tx *store.Tx, project, volumeUUID, name, description string) (snapshotUUID string, err error) {
+	q := createSnapshotRequest{Name: name, Description: description, ProjectName: project}
+	if err := checkSnapshotRequest(&q); err != nil {
+		return "", err
+	}
+	if err := s.CheckSnapshotName(tx, project, name); err != nil {
+		return "", err
+	}
+	source, err := s.findVolume(tx, project, volumeRef{UUID: volumeUUID})
+	if err != nil {
+		return "", err
+	}
+	if err := s.volumes.Refuse("CreateSnapshot", &source); err != nil {
+		return "", err
+	}
+	row, err := s.insertSnapshot(tx, &q, &source.Body)
+	return row.Body.UUID, err
+}
+
+// CheckSnapshotName refuses a name that a snapshot of the project has, before anything is copied for it.
+func (s *Service) CheckSnapshotName(tx *store.Tx, project, name string) error {
+	if err := checkName("snapshot", name); err != nil {
+		return err
+	}
+	doomed, err := s.checkSnapshotNameFree(tx, project, name)
+	if err == nil && doomed {
+		err = refusal.New(refusal.AlreadyExists, "a snapshot with the name %q in project %s is still being deleted", name, project)
+	}
+	return err
+}
+
+// SnapshotReady says whether the snapshot is Available. NotFound when it is gone, FailedPrecondition when it has failed
+// or is being deleted.
+func (s *Service) SnapshotReady(tx *store.Tx, project, snapshotUUID string) (bool, error) {
+	row, err := s.findSnapshot(tx, project, snapshotRef{UUID: snapshotUUID})
+	if err != nil {
+		return false, err
+	}
+	switch sn := &row.Body; sn.State {
+	case SnapshotFailed, SnapshotDeleting:
+		return false, refusal.New(refusal.FailedPrecondition, "snapshot %s is %s", sn.Name, sn.State)
+	default:
+		return sn.State == SnapshotAvailable, nil
+	}
+}
+
+// Discard removes what a copy has left half made: the snapshot, which may be "", and the volume. What is gone already
+// is no error. It works on a cluster that is cut off too, which cleans up by itself (assumption 128).
+func (s *Service) Discard(tx *store.Tx, project, volumeUUID, snapshotUUID string) error {
+	if snapshotUUID != "" {
+		row, err := s.snapshots.Get(tx, scopedKey(project, snapshotUUID))
+		if ignoreNotFound(err) != nil {
+			return err
+		}
+		if err == nil {
+			err = discard(tx, s.snapshots, &row)
+		}
+		if ignoreNotFound(err) != nil {
+			return err
+		}
+	}
+	row, err := s.volumes.Get(tx, scopedKey(project, volumeUUID))
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	return discard(tx, s.volumes, &row)
+}
+
+// discard lets a volume or snapshot go the way that its state allows: deleted, or failed and purged. One that is
+// Deleting is on its way.
+func discard[B any](tx *store.Tx, m *statemachine.Machine[B], row *statemachine.Row[B]) error {
+	switch row.Life.State {
+	case statemachine.State(VolumeDeleting):
+		return nil
+	case statemachine.State(VolumeAvailable), statemachine.State(VolumeMigrating):
+		return m.Fire(tx, row, "delete")
+	case statemachine.State(VolumeFailed):
+		return m.Fire(tx, row, "purge")
+	}
+	if err := m.Fire(tx, row, "fail"); err != nil {
+		return err
+	}
+	return m.Fire(tx, row, "purge")
+}

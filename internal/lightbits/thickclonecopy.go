@@ -1,0 +1,141 @@
+package lightbits
+
+import (
+	"errors"
+
+	"storagesim/internal/lightbits/physics"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// CopyRange is a part of a copy: the bytes from Start to End of a snapshot in one cluster and of a volume in another or
+// the same, both multiples of 4096. Every byte is read, but only what the snapshot holds is written (assumption 123).
+type CopyRange struct {
+	SourceProject, Snapshot string
+	TargetProject, Volume   string
+	Start, End              uint64
+	// Pass marks what this copy has written so far, so that what somebody else writes is told from it; 0 at first.
+	Pass uint64
+}
+
+// CheckCopy refuses a copy that cannot go on: the snapshot is gone or cannot be read, the volume is gone, is in a state
+// or has a protection in which it cannot be written, one of its nodes is read-only or has no room for what is next.
+func (s *Service) CheckCopy(source, target *store.Tx, c CopyRange) error {
+	if _, err := s.CloneSource(source, c.SourceProject, c.Snapshot); err != nil {
+		return err
+	}
+	row, err := s.findVolume(target, c.TargetProject, volumeRef{UUID: c.Volume})
+	if err != nil {
+		return err
+	}
+	if err := s.checkWritable(target, &row); err != nil {
+		return err
+	}
+	return s.checkCopyRoom(target, &row, s.sourceRuns(source, c))
+}
+
+// checkCopyRoom refuses what does not fit on one of the volume's nodes.
+func (s *Service) checkCopyRoom(tx *store.Tx, row *statemachine.Row[Volume], runs physics.Extents) error {
+	v := &row.Body
+	bytes := uint64(physics.BlockSize)
+	if v.Compression == compressionText(true) {
+		bytes /= 2
+	}
+	var need uint64
+	for _, r := range runs {
+		need += r.Count * bytes
+	}
+	for _, id := range v.NodeList {
+		node, err := usageTable.Get(tx, id)
+		if err != nil {
+			return err
+		}
+		if uint64(node.PhysicalUsed)+need > node.Disks.Effective() {
+			return refusal.New(refusal.ResourceExhausted,
+				"volume %s cannot be written: node %s holds %d bytes, has room for %d, and %d more are to be written",
+				v.Name, node.Name, node.PhysicalUsed, node.Disks.Effective(), need)
+		}
+	}
+	return nil
+}
+
+// sourceRuns is what the snapshot holds inside the range.
+func (s *Service) sourceRuns(tx *store.Tx, c CopyRange) physics.Extents {
+	row, err := blockTable.Get(tx, blockKey(holderSnapshot, c.SourceProject, c.Snapshot))
+	if err != nil {
+		return nil // nothing was ever written
+	}
+	return within(row.extents, c.Start/physics.BlockSize, c.End/physics.BlockSize)
+}
+
+// within cuts extents down to the LBAs from start to before end.
+func within(e physics.Extents, start, end uint64) physics.Extents {
+	var out physics.Extents
+	for _, r := range e.Truncate(end) {
+		if until := r.Start + r.Count; until > start {
+			r.Start = max(r.Start, start)
+			r.Count = until - r.Start
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Copy writes the range, which CheckCopy let through, and answers the pass to go on with.
+func (s *Service) Copy(source, target *store.Tx, c CopyRange) (pass uint64, err error) {
+	runs := s.sourceRuns(source, c)
+	row, err := s.findVolume(target, c.TargetProject, volumeRef{UUID: c.Volume})
+	if err != nil || len(runs) == 0 {
+		return c.Pass, err
+	}
+	v := &row.Body
+	err = s.changeChain(target, chainOfVolume(target, v), v.NodeList, passed{volume: v}, func(chain *blockChain) error {
+		blocks := chain.member(holderVolume, v.ProjectName, v.UUID)
+		if c.Pass == 0 {
+			c.Pass = uint64(chain.nextGeneration(v.Compression == compressionText(true)))
+		}
+		for _, r := range runs {
+			if blocks.extents, err = blocks.extents.Write(r.Start, r.Count, physics.Generation(c.Pass)); err != nil {
+				return err
+			}
+		}
+		blocks.writing = 0 // a host's write is another generation
+		return chain.put(target, blocks)
+	})
+	var many *physics.TooManyRunsError
+	if errors.As(err, &many) { // the source keeps the same limit, so only somebody else's writes lead here
+		err = refusal.New(refusal.ResourceExhausted, "volume %s: %s", v.Name, many.Error())
+	}
+	return c.Pass, err
+}
+
+// VerifyCopy reads the range back and compares it with the snapshot. DataLoss where they differ: somebody else has
+// written to the volume meanwhile. Otherwise it refuses as CheckCopy does where something cannot be read.
+func (s *Service) VerifyCopy(source, target *store.Tx, c CopyRange) error {
+	if _, err := s.CloneSource(source, c.SourceProject, c.Snapshot); err != nil {
+		return err
+	}
+	row, err := s.findVolume(target, c.TargetProject, volumeRef{UUID: c.Volume})
+	if err != nil {
+		return err
+	}
+	v := &row.Body
+	if v.ProtectionState == ProtectionNotAvailable || !holdsName(row.Life.State) {
+		return refusal.New(refusal.Unavailable, "volume %s cannot be read: it is %s and %s", v.Name, v.State, v.ProtectionState)
+	}
+	var copied physics.Extents
+	if blocks, err := blockTable.Get(target, blockKey(holderVolume, c.TargetProject, c.Volume)); err == nil {
+		copied = within(blocks.extents, c.Start/physics.BlockSize, c.End/physics.BlockSize)
+	}
+	var expected physics.Extents
+	for _, r := range s.sourceRuns(source, c) {
+		if expected, err = expected.Write(r.Start, r.Count, physics.Generation(c.Pass)); err != nil {
+			return err
+		}
+	}
+	if different := physics.Diff(expected, copied); len(different) > 0 {
+		return refusal.New(refusal.DataLoss, "volume %s differs from snapshot %s from LBA %d on", v.Name, c.Snapshot, different[0].Start)
+	}
+	return nil
+}
