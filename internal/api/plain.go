@@ -26,7 +26,7 @@ func DecodePlain(data []byte, v any) error {
 	if data[0] != '{' && data[0] != 'n' {
 		return &InputError{Detail: "the body must be a JSON object"}
 	}
-	return inputError(json.Unmarshal(knownOnly(data, t), v))
+	return inputError(t, json.Unmarshal(knownOnly(data, t), v))
 }
 
 // syntaxWords says what encoding/json finds wrong in data, and where.

@@ -46,11 +46,11 @@ func DecodeStrict(data []byte, v any) error {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return &InputError{Detail: fmt.Sprintf("there is something behind the end of the JSON document, at byte %d", dec.InputOffset())}
 	}
-	return inputError(json.Unmarshal(data, v))
+	return inputError(reflect.TypeOf(v), json.Unmarshal(data, v))
 }
 
-// inputError says a decoding error of encoding/json in its own words.
-func inputError(err error) error {
+// inputError says a decoding error of encoding/json in its own words. The document is of type t.
+func inputError(t reflect.Type, err error) error {
 	var wrongType *json.UnmarshalTypeError
 	var own *InputError
 	switch {
@@ -59,9 +59,35 @@ func inputError(err error) error {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &wrongType):
-		return &InputError{Path: wrongType.Field, Detail: fmt.Sprintf("must be %s, not %s", typeWords(wrongType.Type), wrongType.Value)}
+		return &InputError{Path: memberPath(t, wrongType.Field), Detail: fmt.Sprintf("must be %s, not %s", typeWords(wrongType.Type), wrongType.Value)}
 	}
 	return &InputError{Detail: err.Error()}
+}
+
+// memberPath leaves out of a path of encoding/json the names of embedded structs, which are no members.
+func memberPath(t reflect.Type, path string) string {
+	var kept []string
+	for step := range strings.SplitSeq(path, ".") {
+		for t = pointed(t); t != nil && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array); {
+			t = pointed(t.Elem())
+		}
+		members, rest := membersOf(t)
+		next, known := members[step]
+		switch {
+		case known:
+			t = next
+		case members == nil:
+			t = rest
+		default:
+			if f, ok := t.FieldByName(step); ok && f.Anonymous {
+				t = f.Type
+				continue
+			}
+			t = nil
+		}
+		kept = append(kept, step)
+	}
+	return strings.Join(kept, ".")
 }
 
 // typeWords calls a Go type what it is in JSON.
@@ -100,7 +126,7 @@ func checkValue(dec *json.Decoder, path string, t reflect.Type) error {
 	if err == nil {
 		_, err = dec.Token() // the closing bracket
 	}
-	return inputError(err)
+	return inputError(t, err)
 }
 
 func checkObject(dec *json.Decoder, path string, t reflect.Type) error {
