@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"storagesim/internal/api"
 	"storagesim/internal/store"
 )
@@ -151,8 +153,14 @@ func (s *Service) seedAccount(tx *store.Tx, path string, seed *accountSeed) erro
 	if s.domainTaken(tx, seed.Domain) {
 		return wrong(path+"domain", "another account has the domain %q", seed.Domain)
 	}
-	_, err := s.domains.Create(tx, Domain{ID: tx.NewUUID().String(), Name: seed.Domain, Account: seed.Name}, domainActive)
+	_, err := s.domains.Create(tx, Domain{ID: seededID(tx, "domain "+seed.Domain), Name: seed.Domain, Account: seed.Name}, domainActive)
 	return err
+}
+
+// seededID follows from the world's seed without moving its generator, so that the ids of other vendors' things are the
+// same with any accounts.
+func seededID(tx *store.Tx, what string) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s %d %s", vendor, tx.Seed(), what)).String()
 }
 
 func (s *Service) domainTaken(tx *store.Tx, name string) bool {
