@@ -231,6 +231,27 @@ func (s *Server) kinds(r *Request) []string {
 	return all
 }
 
+// precede decides what goes wrong with a request and does what happens ahead of the operation; nil is nothing. Done says
+// that the answer is there.
+func (s *Server) precede(svc *Service, r *Request, out *outcome) (inj *injection, done bool) {
+	inj, err := s.inject(svc, r)
+	if err == nil && inj != nil {
+		if done, err = s.before(svc, r, inj, out); done {
+			return inj, true
+		}
+	}
+	var impossible *InvalidFaultError
+	switch {
+	case err == nil:
+		return inj, false
+	case errors.As(err, &impossible):
+		out.resp = Problem(http.StatusBadRequest, err)
+	default:
+		*out = s.refused(svc, r, *out, err)
+	}
+	return inj, true
+}
+
 // before does what happens ahead of the operation, and says whether that was all.
 func (s *Server) before(svc *Service, r *Request, inj *injection, out *outcome) (done bool, err error) {
 	out.inj, out.at, out.fault = inj, inj.at, inj.mark()

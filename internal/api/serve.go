@@ -156,20 +156,9 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 		return s.refused(svc, r, out, err)
 	}
 	svc.relocate(r)
-	inj, err := s.inject(svc, r)
-	if err == nil && inj != nil {
-		var done bool
-		if done, err = s.before(svc, r, inj, &out); done {
-			return out
-		}
-	}
-	var impossible *InvalidFaultError
-	if errors.As(err, &impossible) {
-		out.resp = Problem(http.StatusBadRequest, err)
+	inj, done := s.precede(svc, r, &out)
+	if done {
 		return out
-	}
-	if err != nil {
-		return s.refused(svc, r, out, err)
 	}
 	var question any
 	var bindErr error
@@ -198,6 +187,7 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 		out.pooled = err == nil
 		return err
 	}
+	var err error
 	if r.Operation.Reads() || !r.Operation.Implemented() {
 		err = s.engine.View(r.World, r.ID, run)
 	} else if err = s.engine.Update(r.World, r.ID, run); err == nil {

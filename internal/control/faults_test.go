@@ -221,7 +221,7 @@ func TestFaults_NearMissesAreInTheJournal(t *testing.T) {
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"other","match":{"operation":"lamps.GetLamp"},"effect":{"status":404}}`)
 	s.Must(200, http.MethodGet, "/lamps", "")
 	x := s.Must(200, http.MethodGet, "/_sim/requests", "")
-	require.Equal(t, `[{"fired":false,"rule":"third","why":"it hits the attempts [3], and this was number 1"}]`, x.Text(".requests[0].faults"))
+	require.JSONEq(t, `[{"fired":false,"rule":"third","why":"it hits the attempts [3], and this was number 1"}]`, x.Text(".requests[0].faults"))
 	s.Must(200, http.MethodGet, "/_sim/faults", "", "X-Sim-Fault", "503")
 }
 
@@ -257,7 +257,7 @@ func TestFaultCatalog(t *testing.T) {
 	all := s.Must(200, http.MethodGet, "/_sim/faults/catalog", "")
 	require.Equal(t, "lamps.CreateLamp", all.Text(".faults[0].operation"))
 	require.Equal(t, "400", all.Text(".faults[0].status"))
-	require.Equal(t, `{"error":"Bad Request (injected by \u003crule\u003e)"}`, all.Text(".faults[0].body"))
+	require.JSONEq(t, `{"error":"Bad Request (injected by \u003crule\u003e)"}`, all.Text(".faults[0].body"))
 	require.Nil(t, all.Get(".faults[3]"))
 	one := s.Must(200, http.MethodGet, "/_sim/faults/catalog?operation=lamps.Get*", "")
 	require.Equal(t, "404", one.Text(".faults[0].status"))

@@ -24,8 +24,6 @@ func glob(pattern, text string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-func isGlob(text string) bool { return strings.ContainsAny(text, "*?") }
-
 // closest answers the few names that look most like the one that was given.
 func closest(asked string, names []string) []string {
 	const most = 8
