@@ -157,7 +157,7 @@ func headerFault(op *Operation, h http.Header) (*fault.Ready, error) {
 
 // subject is what the request is about. Compared with a rule's resource are the values of the path's parameters, and of
 // the members UUID, uuid, id and name of the query and of the body; and the id and name of the thing that the last of
-// them names. Its project is the parameter or member projectName.
+// them names. Its project is the parameter or member projectName (assumption 104).
 func (s *Server) subject(tx *store.Tx, r *Request) *fault.Subject {
 	subject := &fault.Subject{}
 	body := map[string]json.RawMessage{}
@@ -377,7 +377,8 @@ func (s *Server) committed(world string) {
 	}
 }
 
-// wait waits on the real clock; false when the client went away meanwhile. The end of the server cuts it short.
+// wait waits on the real clock; false when the client went away meanwhile (assumption 105). The end of the server cuts it
+// short.
 func (s *Server) wait(r *Request, d time.Duration) bool {
 	if d <= 0 {
 		return true

@@ -55,7 +55,7 @@ func (s *Server) deliver(w http.ResponseWriter, r *Request, out *outcome, record
 }
 
 // reset closes the connection so that the client's system reports a reset: by RST over HTTP/1.1, by RST_STREAM over
-// HTTP/2.
+// HTTP/2 (assumption 106).
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

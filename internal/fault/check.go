@@ -277,7 +277,7 @@ func (r *Ready) checkStale(e *Effect) error {
 	return nil
 }
 
-// checkPhase fills the phase in: after for what needs the operation's own answer, else before.
+// checkPhase fills the phase in: after for what needs the operation's own answer, else before (assumption 107).
 func (r *Ready) checkPhase(*Catalog) error {
 	e := &r.Rule.Effect
 	mangles := e.Malformed || e.Connection == Truncate || e.Connection == Drip || e.TruncateAt != nil

@@ -105,7 +105,7 @@ func (d *Decision) Fits(r *Ready, s *Subject, now time.Time) bool {
 func (r *Ready) misfit(s *Subject, now time.Time) string {
 	m := &r.Rule.Match
 	if m.Project != "" && !glob(m.Project, s.Project) {
-		return fmt.Sprintf("the project is %q and not %q", s.Project, m.Project)
+		return fmt.Sprintf("the project is %.100q and not %q", s.Project, m.Project)
 	}
 	if from := r.Rule.When.From; from != nil && now.Before(*from) {
 		return "its time begins at " + from.UTC().Format(time.RFC3339Nano) + " of the world's clock"
@@ -123,7 +123,7 @@ func (r *Ready) misfit(s *Subject, now time.Time) string {
 	thing := s.Thing()
 	switch {
 	case m.Resource != "" && !said && !thing.is(m.Resource):
-		return fmt.Sprintf("the request names %q and not %q", s.Names, m.Resource)
+		return fmt.Sprintf("the request names %.100q and not %q", s.Names, m.Resource)
 	case m.State == "" && !r.Rule.Effect.Interloper:
 		return ""
 	case thing == nil:
@@ -177,7 +177,7 @@ func (in *Injector) Count(tx *store.Tx, d *Decision, fit []*Ready, request strin
 	return nil
 }
 
-// count counts one request and says why it is let through; "" if it is hit.
+// count counts one request and says why it is let through; "" if it is hit (assumption 100).
 func (r *row) count(random *rand.Rand) string {
 	w := &r.Rule.When
 	r.Seen++

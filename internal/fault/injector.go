@@ -190,8 +190,8 @@ func (in *Injector) replaced(world string) {
 	in.renew(world)
 }
 
-// Flush stores why rules did not fire as far as that lies in memory only, so that it is known after the next start. It
-// is called once nothing is served any more.
+// Flush stores why rules did not fire as far as that lies in memory only, so that it is known after the next start
+// (assumption 110). It is called once nothing is served any more.
 func (in *Injector) Flush() error {
 	var failed error
 	in.worlds.Range(func(world, kept any) bool {

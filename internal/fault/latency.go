@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// maxLatency bounds what one rule adds to an answer, however the draw falls.
+// maxLatency bounds what one rule adds to an answer, however the draw falls (assumption 109).
 const maxLatency = time.Hour
 
 // Latency is real time added to an answer: exactly one of Fixed, Uniform, Normal and Lognormal. Cap bounds what is

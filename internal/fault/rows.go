@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// Bounds of one world.
+// Bounds of one world (assumption 108).
 const (
 	maxRules = 1000
 	maxPlans = 1000
