@@ -33,6 +33,8 @@ type Exchange struct {
 	// Faults is what the fault rules about the operation had to say.
 	Faults []fault.Verdict `json:"faults,omitempty"`
 	Cause  any             `json:"cause,omitempty"`
+
+	size int64
 }
 
 // maxKept is how much of a body or of an answer the journal keeps.
@@ -50,8 +52,8 @@ func kept(body []byte) (text string, cut int) {
 	return string(body[:n]), len(body) - n
 }
 
-// size is about how many bytes an exchange holds in memory.
-func (x *Exchange) size() int64 {
+// weigh is about how many bytes an exchange holds in memory.
+func (x *Exchange) weigh() int64 {
 	n := 512 + len(x.Body) + len(x.Answer) + len(x.URL)
 	for name, values := range x.Header {
 		n += len(name)
@@ -79,7 +81,8 @@ func NewJournal(count int, bytes int64) *Journal {
 
 // Add appends an exchange and drops the oldest ones that no longer fit. One that can never fit is itself dropped.
 func (j *Journal) Add(x Exchange) {
-	size := x.size()
+	size := x.weigh()
+	x.size = size
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if size > j.maxBytes {
@@ -88,7 +91,7 @@ func (j *Journal) Add(x Exchange) {
 	}
 	for j.n > 0 && (j.n == len(j.ring) || j.bytes+size > j.maxBytes) {
 		old := &j.ring[j.first]
-		j.bytes -= old.size()
+		j.bytes -= old.size
 		*old = Exchange{}
 		j.first = (j.first + 1) % len(j.ring)
 		j.n--

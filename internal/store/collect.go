@@ -212,7 +212,7 @@ func (db *DB) garbage() ([]uint64, error) {
 
 // deleteStep deletes a bounded part of a layer and tells whether that was the last one.
 func (db *DB) deleteStep(btx *bolt.Tx, id uint64) (bool, error) {
-	layer := btx.Bucket(layerKey(id))
+	layer := layerBucket(btx, id)
 	if layer == nil {
 		return true, nil
 	}

@@ -71,7 +71,7 @@ func (db *DB) findRun(world string) (*run, error) {
 func (db *DB) chooseRun(btx *bolt.Tx, frozen []uint64) *run {
 	sizes := make([]int, len(frozen))
 	for i, id := range frozen {
-		if b := btx.Bucket(layerKey(id)); b != nil {
+		if b := layerBucket(btx, id); b != nil {
 			sizes[i] = int(b.Sequence())
 		}
 		sizes[i] = max(sizes[i], db.limits.small)
@@ -101,7 +101,7 @@ type folding struct {
 func (f *folding) step(btx *bolt.Tx) error {
 	it := iterator{at: f.after, passed: f.after != nil}
 	for _, id := range f.run.ids {
-		if b := btx.Bucket(layerKey(id)); b != nil {
+		if b := layerBucket(btx, id); b != nil {
 			it.set = append(it.set, cursor{c: b.Cursor()})
 		}
 	}

@@ -26,8 +26,15 @@ func layerID(key []byte) (uint64, bool) {
 	return binary.BigEndian.Uint64(key[1:]), true
 }
 
+// layerBucket answers nil for a layer that was never written to.
+func layerBucket(btx *bolt.Tx, id uint64) *bolt.Bucket {
+	key := [9]byte{'L'}
+	binary.BigEndian.PutUint64(key[1:], id)
+	return btx.Bucket(key[:])
+}
+
 func layerEmpty(btx *bolt.Tx, id uint64) bool {
-	b := btx.Bucket(layerKey(id))
+	b := layerBucket(btx, id)
 	return b == nil || b.Sequence() == 0
 }
 
@@ -73,7 +80,7 @@ func (src *source) openLayers() {
 	}
 	src.opened = true
 	for i, id := range src.chain {
-		if b := src.btx.Bucket(layerKey(id)); b != nil {
+		if b := layerBucket(src.btx, id); b != nil {
 			src.layers = append(src.layers, b)
 			src.find = append(src.find, b.Cursor())
 			src.hasTop = src.hasTop || i == 0

@@ -13,7 +13,7 @@ const (
 )
 
 // randomSpace is where the seed and the counter of draws are kept: once for a world, whatever the partition.
-var randomSpace = append(spacePrefix("_random", ""), rootPartition...)
+var randomSpace = append(spacePrefix("~random", ""), rootPartition...)
 
 func (tx *Tx) number(name string) uint64 {
 	tx.keyBuf = append(append(tx.keyBuf[:0], randomSpace...), name...)
@@ -22,7 +22,7 @@ func (tx *Tx) number(name string) uint64 {
 		return 0
 	}
 	if len(v) != 8 {
-		panic(&CorruptError{Table: "_random", Key: name, Err: errRecord})
+		panic(&CorruptError{Table: "~random", Key: name, Err: errRecord})
 	}
 	return binary.BigEndian.Uint64(v)
 }

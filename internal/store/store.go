@@ -31,7 +31,7 @@
 // one tree: a transaction opens as many buckets as its chain has layers, and small tables share pages.
 //
 // A chain is written as uvarint count and uvarint layer numbers, newest first. The tables whose names begin with an
-// underscore are the store's own (_random: seed and draws, in partition "").
+// tilde are the store's own (~random: seed and draws, in partition ""; it lies beside the timers, which are written as often).
 //
 // Concurrent writers share commits (see commit.go); readers never wait for writers. Rows are applied to bbolt only after
 // the function that wrote them has succeeded, so that one failing function leaves no trace in a commit that it shares.

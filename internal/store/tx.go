@@ -16,6 +16,7 @@ type Tx struct {
 	*session
 	partition string
 	escaped   []byte // the partition as keys have it
+	short     [24]byte
 }
 
 // session is what all views of a transaction share.
@@ -32,6 +33,9 @@ type session struct {
 	mem      *arena   // where over lies
 	views    []*Tx
 	hooks    []func()
+
+	firstViews [2]Tx // where most views lie
+	viewSpace  [2]*Tx
 
 	keyBuf   []byte // the key that was made last
 	keySpace [128]byte
@@ -79,9 +83,18 @@ func (tx *Tx) In(partition string) *Tx {
 			return view
 		}
 	}
-	view := &Tx{session: tx.session, partition: partition, escaped: rootPartition}
+	if tx.views == nil {
+		tx.views = tx.viewSpace[:0]
+	}
+	var view *Tx
+	if n := len(tx.views); n < len(tx.firstViews) {
+		view = &tx.firstViews[n]
+	} else {
+		view = &Tx{}
+	}
+	view.session, view.partition, view.escaped = tx.session, partition, rootPartition
 	if partition != "" {
-		view.escaped = appendValue(make([]byte, 0, len(partition)+2), partition)
+		view.escaped = appendValue(view.short[:0], partition)
 	}
 	tx.views = append(tx.views, view)
 	return view
