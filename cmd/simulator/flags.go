@@ -94,6 +94,13 @@ var serveOptions = [...]option{
 			}
 			return nil
 		}},
+	{"max-running-workflows", "N", "how many workflows DMS runs at a time before it answers 429 (default: the fixture's, 20)",
+		func(s *settings, v string) (err error) {
+			if s.config.MaxRunningWorkflows, err = strconv.Atoi(v); err != nil || s.config.MaxRunningWorkflows < 1 {
+				return errors.New("must be a whole number above zero")
+			}
+			return nil
+		}},
 	{"log-level", "LEVEL", "trace, debug, info, warn, error or disabled (default info)",
 		func(s *settings, v string) (err error) {
 			if err := oneOf(v, logLevelNames[:]); err != nil {

@@ -10,13 +10,22 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/api/apitest"
 	"storagesim/internal/dms"
+	"storagesim/internal/store"
 )
 
 func TestConformance(t *testing.T) {
 	newServer := func(tb testing.TB) apitest.Target {
-		return apitest.Serve(tb, api.Vendor{Service: dms.New().API()}, "")
+		s := dms.New(dms.Options{}, nobody{})
+		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, "")
 	}
 	apitest.Run(t, newServer, apitest.Options{
+		Authenticate: func(req *http.Request) {
+			if req.URL.Path == "/login" {
+				req.SetBasicAuth("admin", "light")
+				return
+			}
+			req.Header.Set("Authorization", "Bearer opaque")
+		},
 		Refusal: refusal,
 		NoRoute: func(tb testing.TB, a apitest.Answer) {
 			exactly(tb, 404, `{"code":5,"message":"Not Found","details":[]}`, a)
@@ -25,8 +34,14 @@ func TestConformance(t *testing.T) {
 			exactly(tb, 501, `{"code":12,"message":"Method Not Allowed","details":[]}`, a)
 		},
 		UnknownPaths: []string{"/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v1/clusters/", "/api/v1/workflows/a/b/c"},
+		Good:         []apitest.Good{{Operation: "AttachCluster", Body: `{"apiEndpoint":"10.0.0.1:443"}`}},
 	})
 }
+
+// nobody answers at any endpoint: the service is alone.
+type nobody struct{ dms.Clusters }
+
+func (nobody) ClusterAt(*store.Tx, string) string { return "" }
 
 func exactly(tb testing.TB, status int, body string, a apitest.Answer) {
 	tb.Helper()

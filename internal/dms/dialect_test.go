@@ -139,7 +139,7 @@ func TestDialect_Answer(t *testing.T) {
 }
 
 func TestDialect_Kind(t *testing.T) {
-	for _, op := range New().API().Operations {
+	for _, op := range New(Options{}, nil).API().Operations {
 		for _, status := range op.Statuses[1:] {
 			resp := dialect{}.Refuse(&api.Request{}, refusal.New(dialect{}.Kind(status), "no"))
 			require.Equal(t, status, resp.Status, op.Name)

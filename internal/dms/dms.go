@@ -2,7 +2,8 @@
 // clusters, copies volumes and snapshots between them as thick clones, and shows both as workflows.
 //
 // One file per resource: its rows (operations), struct, machine, handlers, in that order. What the service needs of a
-// Lightbits cluster is an interface that this package declares; vendors never import each other.
+// Lightbits cluster is the interface Clusters; vendors never import each other. The service stands beside the clusters of
+// its world, so its own rows lie in the world's partition "".
 //
 // Sources: seeds/003, facts/dms-lucidlink-lucidity.md part 3. Choices where these are silent are numbered in
 // docs/assumptions.md.
@@ -10,6 +11,10 @@ package dms
 
 import (
 	"storagesim/internal/api"
+	"storagesim/internal/signing"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+	"storagesim/internal/timeuuid"
 	"storagesim/internal/wire"
 )
 
@@ -19,13 +24,40 @@ const vendor = "dms"
 // zero: this gateway writes zero values (facts/dms-lucidlink-lucidity.md 3.1).
 const zero = wire.EmitZero
 
-// Service is the emulated product: stateless, all state lies in the worlds.
-type Service struct{}
+// Options are what a user may choose about the emulation.
+type Options struct {
+	Auth AuthMode
+	// MaxRunningWorkflows overrides what the fixture says; 0 leaves it alone.
+	MaxRunningWorkflows int
+}
+
+// Service is the emulated product: all state lies in the worlds.
+type Service struct {
+	options   Options
+	clusters  Clusters
+	keys      *signing.Keys
+	ids       *timeuuid.Sequence // of workflows
+	workflows *statemachine.Machine[Workflow]
+}
 
 // New makes the service; its parts are handed to the assembly by the methods below.
-func New() *Service { return &Service{} }
+func New(o Options, clusters Clusters) *Service {
+	s := &Service{options: o, clusters: clusters, keys: signing.NewKeys("dms signing key "), ids: timeuuid.NewSequence("dms.ids")}
+	s.workflows = s.workflowMachine()
+	return s
+}
 
 // API answers the vendor as the server serves it.
 func (s *Service) API() api.Service {
-	return api.Service{Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Owns: owns}
+	return api.Service{Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, Owns: owns}
+}
+
+// Machines lists the lifecycles of the vendor's things.
+func (s *Service) Machines() []statemachine.Lifecycle {
+	return []statemachine.Lifecycle{s.workflows}
+}
+
+// Tables lists the tables beside those of the machines.
+func (s *Service) Tables() []store.Verifier {
+	return []store.Verifier{settingsTable, clusterTable, runs, s.ids.Table()}
 }

@@ -2,16 +2,162 @@ package dms
 
 import (
 	"net/http"
+	"regexp"
 
 	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
 )
 
 // thickCloneOperations are the only ones that document 429: as many workflows are running as may.
 func (s *Service) thickCloneOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "CreateThickCloneSnapshot", Method: http.MethodPost, Path: "/api/v1/snapshots/thickclone",
-			Statuses: []int{200, 400, 401, 429, 500}, Needs: token},
+			Statuses: []int{200, 400, 401, 429, 500}, Needs: token, Endpoint: api.Handle(s.createThickCloneSnapshot)},
 		{Name: "CreateThickCloneVolume", Method: http.MethodPost, Path: "/api/v1/volumes/thickclone",
-			Statuses: []int{200, 400, 401, 429, 500}, Needs: token},
+			Statuses: []int{200, 400, 401, 429, 500}, Needs: token, Endpoint: api.Handle(s.createThickCloneVolume)},
 	}
+}
+
+// cloneSource names the snapshot that is copied.
+type cloneSource struct {
+	SnapID      string `json:"snapId"`
+	ProjectName string `json:"projectName"`
+	ClusterID   string `json:"clusterId"`
+}
+
+// cloneTarget says what is to come of it; what is absent is inherited from the source.
+type cloneTarget struct {
+	Name          string  `json:"name"`
+	ProjectName   *string `json:"projectName,oneof"`
+	ClusterID     string  `json:"clusterId"`
+	Size          *uint64 `json:"size,oneof"` // bytes
+	Replica       *int32  `json:"replica,oneof"`
+	QosPolicyName *string `json:"qosPolicyName,oneof"`
+	SectorSize    *uint32 `json:"sectorSize,oneof"`
+	Compression   *bool   `json:"compression,oneof"`
+}
+
+type thickCloneVolumeRequest struct {
+	Src         *cloneSource `json:"src"`
+	Dst         *cloneTarget `json:"dst"`
+	VerifyClone bool         `json:"verifyClone"`
+}
+
+type snapshotCloneTarget struct {
+	cloneTarget
+
+	Description *string `json:"description,oneof"`
+}
+
+type snapshotCloneRequest struct {
+	Src         *cloneSource         `json:"src"`
+	Dst         *snapshotCloneTarget `json:"dst"`
+	VerifyClone bool                 `json:"verifyClone"`
+}
+
+// createThickCloneVolume: seeds/003 "Create a thick clone volume".
+func (s *Service) createThickCloneVolume(tx *store.Tx, _ *api.Request, q *thickCloneVolumeRequest) (workflowIDResponse, error) {
+	c, err := s.newClone(tx, q.Src, q.Dst, q.VerifyClone)
+	if err != nil {
+		return workflowIDResponse{}, err
+	}
+	id, err := s.newWorkflow(tx, Workflow{Type: TypeThickCloneVolume, ThickCloneVolumeRequest: q}, run{Clone: c})
+	return workflowIDResponse{WorkflowID: id}, err
+}
+
+const maxDescription = 256 // characters
+
+// createThickCloneSnapshot: seeds/003 "Create a thick clone snapshot".
+func (s *Service) createThickCloneSnapshot(tx *store.Tx, _ *api.Request, q *snapshotCloneRequest) (workflowIDResponse, error) {
+	var target *cloneTarget
+	if q.Dst != nil {
+		target = &q.Dst.cloneTarget
+	}
+	if q.Dst != nil && q.Dst.Description != nil && len([]rune(*q.Dst.Description)) > maxDescription {
+		return workflowIDResponse{}, refusal.New(refusal.InvalidArgument,
+			"dst.description: %d characters, at most %d are allowed", len([]rune(*q.Dst.Description)), maxDescription)
+	}
+	c, err := s.newClone(tx, q.Src, target, q.VerifyClone)
+	if err != nil {
+		return workflowIDResponse{}, err
+	}
+	c.OfSnapshot = true
+	if q.Dst.Description != nil {
+		c.Description = *q.Dst.Description
+	}
+	id, err := s.newWorkflow(tx, Workflow{Type: TypeThickCloneSnapshot, SnapshotCloneRequest: q}, run{Clone: c})
+	return workflowIDResponse{WorkflowID: id}, err
+}
+
+// newClone checks what can be checked without asking a cluster: 400. Everything else is found out by the workflow
+// (assumption 121). Last comes the limit of running workflows: 429.
+func (s *Service) newClone(tx *store.Tx, src *cloneSource, dst *cloneTarget, verify bool) (*clone, error) {
+	if err := checkClone(src, dst); err != nil {
+		return nil, err
+	}
+	if _, err := attached(tx, "src.clusterId", src.ClusterID); err != nil {
+		return nil, err
+	}
+	if _, err := attached(tx, "dst.clusterId", dst.ClusterID); err != nil {
+		return nil, err
+	}
+	if most := s.settings(tx).MaxRunning; s.running(tx) >= most {
+		return nil, refusal.New(refusal.ResourceExhausted,
+			"the maximum number of running workflows (%d) has been reached, please retry after some workflows complete", most).
+			Because(map[string]any{"maxRunningWorkflows": most, "running": s.running(tx)})
+	}
+	return &clone{Source: *src, Target: *dst, Verify: verify}, nil
+}
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,256}$`)
+
+func checkNaming(member, text string) error {
+	if nameForm.MatchString(text) {
+		return nil
+	}
+	return refusal.New(refusal.InvalidArgument, "%s: %q must be 1 to 256 letters, digits, hyphens, underscores or periods", member, text)
+}
+
+// checkClone refuses what the page does not allow.
+func checkClone(src *cloneSource, dst *cloneTarget) error {
+	switch {
+	case src == nil:
+		return refusal.New(refusal.InvalidArgument, "src: the source snapshot is missing")
+	case dst == nil:
+		return refusal.New(refusal.InvalidArgument, "dst: the destination is missing")
+	}
+	for _, id := range [...]struct{ member, text string }{
+		{"src.snapId", src.SnapID}, {"src.clusterId", src.ClusterID}, {"dst.clusterId", dst.ClusterID},
+	} {
+		if err := checkUUID(id.member, id.text); err != nil {
+			return err
+		}
+	}
+	if err := checkNaming("src.projectName", src.ProjectName); err != nil {
+		return err
+	}
+	if err := checkNaming("dst.name", dst.Name); err != nil {
+		return err
+	}
+	for _, given := range [...]struct {
+		member string
+		text   *string
+	}{{"dst.projectName", dst.ProjectName}, {"dst.qosPolicyName", dst.QosPolicyName}} {
+		if given.text == nil || *given.text == "" {
+			continue
+		}
+		if err := checkNaming(given.member, *given.text); err != nil {
+			return err
+		}
+	}
+	switch {
+	case dst.Size != nil && *dst.Size == 0:
+		return refusal.New(refusal.InvalidArgument, "dst.size: 0 is less than the size of any snapshot")
+	case dst.Replica != nil && (*dst.Replica < 1 || *dst.Replica > 3):
+		return refusal.New(refusal.InvalidArgument, "dst.replica: %d must be between 1 and 3", *dst.Replica)
+	case dst.SectorSize != nil && *dst.SectorSize != 512 && *dst.SectorSize != 4096:
+		return refusal.New(refusal.InvalidArgument, "dst.sectorSize: %d must be either 512 or 4096", *dst.SectorSize)
+	}
+	return nil
 }

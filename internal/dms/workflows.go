@@ -1,16 +1,291 @@
 package dms
 
 import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
+	"time"
+
+	"github.com/google/uuid"
 
 	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
 )
 
 func (s *Service) workflowOperations() []api.Operation {
 	return []api.Operation{
-		{Name: "ListWorkflows", Method: http.MethodGet, Path: "/api/v1/workflows", Statuses: []int{200, 400, 401, 500}, Needs: token},
-		{Name: "GetWorkflow", Method: http.MethodGet, Path: "/api/v1/workflows/{workflowId}", Statuses: []int{200, 400, 401, 500}, Needs: token},
+		{Name: "ListWorkflows", Method: http.MethodGet, Path: "/api/v1/workflows", Statuses: []int{200, 400, 401, 500},
+			Needs: token, Endpoint: api.Handle(s.listWorkflows)},
+		{Name: "GetWorkflow", Method: http.MethodGet, Path: "/api/v1/workflows/{workflowId}", Statuses: []int{200, 400, 401, 500},
+			Needs: token, Endpoint: api.Handle(s.getWorkflow)},
 		{Name: "CancelWorkflow", Method: http.MethodPost, Path: "/api/v1/workflows/{workflowId}/cancel",
-			Statuses: []int{200, 400, 401, 500}, Needs: token},
+			Statuses: []int{200, 400, 401, 500}, Needs: token, Endpoint: api.Handle(s.cancelWorkflow)},
 	}
+}
+
+// Workflow is a workflow as the API answers it (facts/dms-lucidlink-lucidity.md 3.2): what it was asked for, and how far
+// it is. Times are null until they happen. Which of the three requests is there says what it does; a refresh has none.
+type Workflow struct {
+	ID                      string                   `json:"id"`
+	CreatedAt               time.Time                `json:"createdAt"`
+	StartedAt               time.Time                `json:"startedAt"`
+	EndedAt                 time.Time                `json:"endedAt"`
+	Type                    WorkflowType             `json:"type"`
+	State                   WorkflowState            `json:"state"`
+	Msg                     string                   `json:"msg"`
+	Progress                *Progress                `json:"progress"`
+	ThickCloneVolumeRequest *thickCloneVolumeRequest `json:"thickCloneVolumeRequest,oneof"`
+	SnapshotCloneRequest    *snapshotCloneRequest    `json:"snapshotCloneRequest,oneof"`
+	AttachClusterRequest    *attachClusterRequest    `json:"attachClusterRequest,oneof"`
+	Details                 json.RawMessage          `json:"details"` // always null: no source knows what is in it
+}
+
+// Progress is how far a workflow is: whole percent, and the stage it is or was last in.
+type Progress struct {
+	Percent int32  `json:"percent"`
+	Stage   string `json:"stage"`
+}
+
+// WorkflowType says what a workflow does, in the words of seeds/003 (assumption 120).
+type WorkflowType string
+
+// The types.
+const (
+	TypeAttachCluster      WorkflowType = "attach cluster"
+	TypeRefreshClusters    WorkflowType = "refresh clusters"
+	TypeThickCloneVolume   WorkflowType = "thick clone volume"
+	TypeThickCloneSnapshot WorkflowType = "thick clone snapshot"
+)
+
+// WorkflowState is the state that the API shows; Temporal's spelling (facts/dms-lucidlink-lucidity.md 3.3).
+type WorkflowState string
+
+// The states. In RUNNING the stage says more.
+const (
+	WorkflowPending   WorkflowState = "PENDING"
+	WorkflowRunning   WorkflowState = "RUNNING"
+	WorkflowCompleted WorkflowState = "COMPLETED"
+	WorkflowFailed    WorkflowState = "FAILED"
+	WorkflowCanceled  WorkflowState = "CANCELED"
+)
+
+// ended says whether a workflow is over in that state of its machine.
+func ended(state statemachine.State) bool {
+	switch WorkflowState(state) {
+	case WorkflowCompleted, WorkflowFailed, WorkflowCanceled:
+		return true
+	default:
+		return false
+	}
+}
+
+// workflowKey sorts the newest first: a version 1 UUID holds the time.
+func workflowKey(w *Workflow) string {
+	id, err := uuid.Parse(w.ID)
+	if err != nil {
+		return w.ID
+	}
+	return ageKey(uint64(id.Time()))
+}
+
+func ageKey(ticks uint64) string { return fmt.Sprintf("%016x", ^ticks) }
+
+const (
+	keptWorkflows   = 100 // facts/dms-lucidlink-lucidity.md 3.3
+	defaultPageSize = 100
+	maxPageSize     = 250
+)
+
+type listWorkflowsRequest struct {
+	PageSize      int32  `json:"pageSize"`
+	NextPageToken []byte `json:"nextPageToken"`
+}
+
+// listWorkflows: seeds/003 "List workflows". The newest first, the last 100 of all; 0 as the page size is the default.
+// The token goes on after the last workflow of its page, also when that is gone by then.
+func (s *Service) listWorkflows(tx *store.Tx, _ *api.Request, q *listWorkflowsRequest) (api.JSON, error) {
+	size := int(q.PageSize)
+	switch {
+	case size < 0 || size > maxPageSize:
+		return nil, refusal.New(refusal.InvalidArgument, "pageSize %d must be 0 to %d; 0 is the default, %d", size, maxPageSize, defaultPageSize)
+	case size == 0:
+		size = defaultPageSize
+	}
+	after, err := readPageToken(q.NextPageToken)
+	if err != nil {
+		return nil, err
+	}
+	answer := []byte(`{"workflows":[`)
+	shown, seen := 0, 0
+	var last, next string
+	for key, raw := range s.workflows.Table().Scan(tx, "", "") {
+		if seen++; seen > keptWorkflows {
+			break
+		}
+		if key <= after {
+			continue
+		}
+		if shown == size {
+			next = last
+			break
+		}
+		row := statemachine.Peek(raw)
+		s.workflows.ObservedStored(tx, key, row.State)
+		if shown > 0 {
+			answer = append(answer, ',')
+		}
+		answer = append(answer, row.Body...)
+		shown, last = shown+1, key
+	}
+	rest, err := json.Marshal(pageToken(next))
+	return append(append(append(answer, `],"nextPageToken":`...), rest...), '}'), err
+}
+
+// pageToken is the age of the last workflow of a page, as bytes; none where there is nothing more.
+func pageToken(key string) []byte {
+	if key == "" {
+		return []byte{}
+	}
+	var age uint64
+	_, _ = fmt.Sscanf(key, "%016x", &age) // our own key
+	return binary.BigEndian.AppendUint64(nil, age)
+}
+
+func readPageToken(token []byte) (after string, err error) {
+	if len(token) == 0 {
+		return "", nil
+	}
+	if len(token) != 8 {
+		return "", refusal.New(refusal.InvalidArgument, "nextPageToken is not one that this service has answered")
+	}
+	return fmt.Sprintf("%016x", binary.BigEndian.Uint64(token)), nil
+}
+
+type getWorkflowRequest struct {
+	WorkflowID string `json:"workflowId"`
+}
+
+// getWorkflow: seeds/003 "Get a specific workflow by its ID".
+func (s *Service) getWorkflow(tx *store.Tx, _ *api.Request, q *getWorkflowRequest) (api.JSON, error) {
+	row, err := s.findWorkflow(tx, q.WorkflowID)
+	if err != nil {
+		return nil, err
+	}
+	s.workflows.Observed(tx, &row)
+	raw, _ := s.workflows.Table().Raw(tx, workflowKey(&row.Body))
+	return append(append([]byte(`{"workflow":`), statemachine.Peek(raw).Body...), '}'), nil
+}
+
+// findWorkflow: NotFound for one that is not there, or not any more; the page documents no status for that, and the
+// engine behind it says NotFound (facts/dms-lucidlink-lucidity.md 3.3).
+func (s *Service) findWorkflow(tx *store.Tx, id string) (statemachine.Row[Workflow], error) {
+	if err := checkUUID("workflowId", id); err != nil {
+		return statemachine.Row[Workflow]{}, err
+	}
+	row, err := s.workflows.Find(tx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return row, refusal.New(refusal.NotFound, "workflow not found for ID: %s", id)
+	}
+	return row, err
+}
+
+// checkUUID refuses what is not a UUID in its usual form.
+func checkUUID(member, text string) error {
+	if _, err := uuid.Parse(text); err != nil || len(text) != 36 {
+		return refusal.New(refusal.InvalidArgument, "%s: %q is not a valid UUID", member, text)
+	}
+	return nil
+}
+
+type cancelWorkflowRequest struct {
+	WorkflowID string `json:"workflowId"`
+	RunID      string `json:"runId"`
+}
+
+// cancelWorkflow: seeds/003 "Cancel a workflow by its ID". It is a request: the workflow ends a little later, and one in
+// its last stage completes all the same. NotFound when it is over already. The run ID is used where the path has no
+// workflow ID (assumption 126).
+func (s *Service) cancelWorkflow(tx *store.Tx, _ *api.Request, q *cancelWorkflowRequest) (api.Empty, error) {
+	var none api.Empty
+	row, err := s.workflowOf(tx, q)
+	if err != nil {
+		return none, err
+	}
+	if err := s.workflows.Refuse("CancelWorkflow", &row); err != nil {
+		return none, err
+	}
+	if !cancelable(row.Life.State) {
+		return none, nil
+	}
+	return none, s.workflows.Fire(tx, &row, "cancel")
+}
+
+func (s *Service) workflowOf(tx *store.Tx, q *cancelWorkflowRequest) (statemachine.Row[Workflow], error) {
+	if q.WorkflowID != "" || q.RunID == "" {
+		return s.findWorkflow(tx, q.WorkflowID)
+	}
+	if err := checkUUID("runId", q.RunID); err != nil {
+		return statemachine.Row[Workflow]{}, err
+	}
+	for _, run := range runs.By(tx, runsByID, q.RunID) {
+		return s.findWorkflow(tx, run.WorkflowID)
+	}
+	return statemachine.Row[Workflow]{}, refusal.New(refusal.NotFound, "workflow not found for run ID: %s", q.RunID)
+}
+
+// newWorkflow puts a workflow into the world, in the state PENDING, and makes room for it among those that are kept.
+func (s *Service) newWorkflow(tx *store.Tx, w Workflow, r run) (string, error) {
+	id, _, err := s.ids.Next(tx)
+	if err != nil {
+		return "", err
+	}
+	if err := s.forgetOldest(tx); err != nil {
+		return "", err
+	}
+	w.ID, w.CreatedAt, w.Progress = id.String(), tx.Now, &Progress{}
+	r.WorkflowID, r.RunID = w.ID, runID(&w)
+	if err := runs.Insert(tx, &r); err != nil {
+		return "", err
+	}
+	_, err = s.workflows.Create(tx, w, statemachine.State(WorkflowPending))
+	return w.ID, err
+}
+
+// forgetOldest removes workflows that are over and that no list shows any more, with one still to come.
+func (s *Service) forgetOldest(tx *store.Tx) error {
+	var old []string
+	n := 0
+	for key, raw := range s.workflows.Table().Scan(tx, "", "") {
+		if n++; n >= keptWorkflows && ended(statemachine.State(statemachine.Peek(raw).State)) {
+			old = append(old, key)
+		}
+	}
+	for _, key := range old {
+		row, err := s.workflows.Get(tx, key)
+		if err != nil {
+			return err
+		}
+		if err := runs.Delete(tx, row.Body.ID); err != nil {
+			return err
+		}
+		if err := s.workflows.Remove(tx, &row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// running counts the workflows that are not over, whatever their type (assumption 127).
+func (s *Service) running(tx *store.Tx) int {
+	n := 0
+	for _, raw := range s.workflows.Table().Scan(tx, "", "") {
+		if !ended(statemachine.State(statemachine.Peek(raw).State)) {
+			n++
+		}
+	}
+	return n
 }

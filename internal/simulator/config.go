@@ -21,7 +21,9 @@ type Config struct {
 	Fixture   string // a name or a file
 	Auth      string // lenient, strict or off
 	Delays    statemachine.Profile
-	SyncDisk  bool // commits survive a power loss, not only the end of the process
+	// MaxRunningWorkflows is how many workflows DMS runs at a time, whatever fixtures say; 0 leaves it to them.
+	MaxRunningWorkflows int
+	SyncDisk            bool // commits survive a power loss, not only the end of the process
 
 	AdminToken string // control calls that change something need it; empty: none do
 	MaxWorlds  int
@@ -63,6 +65,9 @@ func (c *Config) check() error {
 	}
 	if c.MaxWorlds < 1 {
 		return fmt.Errorf("max-worlds %d: must be at least 1", c.MaxWorlds)
+	}
+	if c.MaxRunningWorkflows < 0 {
+		return fmt.Errorf("max-running-workflows %d: must not be negative", c.MaxRunningWorkflows)
 	}
 	_, err := statemachine.ParseProfile(string(c.Delays))
 	return err

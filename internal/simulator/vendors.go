@@ -11,11 +11,12 @@ import (
 // vendors is the one place where a vendor is added to the program.
 func vendors(c Config) []api.Vendor {
 	lb := lightbits.New(lightbits.Options{Auth: lightbits.AuthMode(c.Auth)})
+	dm := dms.New(dms.Options{Auth: dms.AuthMode(c.Auth), MaxRunningWorkflows: c.MaxRunningWorkflows}, dmsClusters{lb})
 	lc := lucidity.New(lucidity.Options{Auth: c.Auth})
 	ll := lucidlink.New(lucidlink.Options{Auth: lucidlink.AuthMode(c.Auth)})
 	return []api.Vendor{
 		{Service: lb.API(), Machines: lb.Machines(), Tables: lb.Tables(), Actions: lb.Actions(), Minter: lb.MintToken, Seed: lb.Seed},
-		{Service: dms.New().API()},
+		{Service: dm.API(), Machines: dm.Machines(), Tables: dm.Tables(), Minter: dm.MintToken, Seed: dm.Seed},
 		{Service: ll.API(), Machines: ll.Machines(), Tables: ll.Tables(), Actions: ll.Actions(), Minter: ll.MintToken, Seed: ll.Seed},
 		{Service: lc.API(), Machines: lc.Machines(), Tables: lc.Tables(), Actions: lc.Actions(), Minter: lc.MintToken, Seed: lc.Seed},
 	}

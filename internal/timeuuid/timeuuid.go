@@ -57,6 +57,9 @@ func NewSequence(table string) *Sequence {
 	})}
 }
 
+// Table is where the last tick lies.
+func (s *Sequence) Table() store.Verifier { return s.table }
+
 // Next makes the next id, and answers its ticks, by which the ids sort.
 func (s *Sequence) Next(tx *store.Tx) (id uuid.UUID, ticks uint64, err error) {
 	root := tx.In("")
