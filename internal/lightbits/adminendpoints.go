@@ -1,22 +1,216 @@
 package lightbits
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"net/netip"
+	"strconv"
 
 	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
 )
 
 func (s *Service) adminEndpointOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListAdminEndpoints", Method: http.MethodGet, Path: "/api/v2/adminEndpoints",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("adminEndpoints", "list")},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("adminEndpoints", "list"), Endpoint: api.Handle(s.listAdminEndpoints)},
 		{Name: "CreateAdminEndpoint", Method: http.MethodPost, Path: "/api/v2/adminEndpoints",
-			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("adminEndpoints", "create")},
+			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("adminEndpoints", "create"), Endpoint: api.Handle(s.createAdminEndpoint)},
 		{Name: "GetAdminEndpoint", Method: http.MethodGet, Path: "/api/v2/adminEndpoints/{port}",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("adminEndpoints", "get")},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("adminEndpoints", "get"), Endpoint: api.Handle(s.getAdminEndpoint)},
 		{Name: "DeleteAdminEndpoint", Method: http.MethodDelete, Path: "/api/v2/adminEndpoints/{port}",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 503}, Needs: can("adminEndpoints", "delete")},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 503}, Needs: can("adminEndpoints", "delete"), Endpoint: api.Handle(s.deleteAdminEndpoint)},
 		{Name: "UpdateAdminEndpoint", Method: http.MethodPut, Path: "/api/v2/adminEndpoints/{port}",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 503}, Needs: can("adminEndpoints", "update")},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 503}, Needs: can("adminEndpoints", "update"), Endpoint: api.Handle(s.updateAdminEndpoint)},
 	}
+}
+
+// AdminEndpoint lets addresses reach a port of the cluster's servers (facts/lightbits.md 4.15). The simulator has no
+// packets to let through, so it is kept and shown and changes nothing else (assumption 238). Its state is not shown.
+type AdminEndpoint struct {
+	Port uint32   `json:"port"`
+	IPs  []string `json:"ips"`
+	ETag string   `json:"ETag"`
+}
+
+// The states of an admin endpoint, which no message shows; the pages name the first and the third.
+const (
+	adminEndpointCreating statemachine.State = "Creating"
+	adminEndpointActive   statemachine.State = "Active"
+	adminEndpointUpdating statemachine.State = "Updating"
+	adminEndpointDeleting statemachine.State = "Deleting"
+)
+
+func adminEndpointKey(port uint32) string { return fmt.Sprintf("%05d", port) }
+
+// adminEndpointMachine: while one is made or updated the state is temporary, while it is deleted another user operation
+// is in progress (assumption 239).
+func (s *Service) adminEndpointMachine() *statemachine.Machine[AdminEndpoint] {
+	const temporary = "the endpoint of port {name} is in the temporary state {state}; try again later"
+	const busy = "there is a user operation in progress on port {name}: it is in state {state}"
+	in := func(states ...statemachine.State) []statemachine.State { return states }
+	return statemachine.Define(statemachine.Machine[AdminEndpoint]{
+		Kind: "lightbits.adminEndpoint", Initial: in(adminEndpointCreating), Zero: zero,
+		Key:    func(e *AdminEndpoint) string { return adminEndpointKey(e.Port) },
+		Name:   func(e *AdminEndpoint) string { return strconv.FormatUint(uint64(e.Port), 10) },
+		Mirror: func(e *AdminEndpoint, l statemachine.Life) { e.ETag = strconv.FormatUint(l.Version, 10) },
+		Rules: []statemachine.Rule[AdminEndpoint]{
+			{From: in(adminEndpointCreating), On: "ready", To: adminEndpointActive, After: "create"},
+			{From: in(adminEndpointActive), On: "update", To: adminEndpointUpdating},
+			{From: in(adminEndpointUpdating), On: "updated", To: adminEndpointActive, After: "update"},
+			{From: in(adminEndpointActive), On: "delete", To: adminEndpointDeleting},
+			{From: in(adminEndpointDeleting), On: "deleted", To: statemachine.Gone, After: "delete"},
+		},
+		Guards: []statemachine.Guard{
+			{Operation: "UpdateAdminEndpoint", In: in(adminEndpointCreating, adminEndpointUpdating), Kind: refusal.Unavailable, Message: temporary},
+			{Operation: "UpdateAdminEndpoint", In: in(adminEndpointDeleting), Kind: refusal.Aborted, Message: busy},
+			{Operation: "DeleteAdminEndpoint", In: in(adminEndpointCreating, adminEndpointUpdating), Kind: refusal.Unavailable, Message: temporary},
+			{Operation: "DeleteAdminEndpoint", In: in(adminEndpointDeleting), Kind: refusal.Aborted, Message: busy},
+		},
+		Delays: map[string]statemachine.DelayDefault{
+			"create": {Fast: "100ms", Realistic: "2s"}, "update": {Fast: "100ms", Realistic: "2s"}, "delete": {Fast: "100ms", Realistic: "2s"},
+		},
+	})
+}
+
+const maxPort = 65535
+
+func checkPort(port uint32) error {
+	if port < 1 || port > maxPort {
+		return refusal.New(refusal.InvalidArgument, "port %d is invalid: 1 to %d is expected", port, maxPort)
+	}
+	return nil
+}
+
+// maxAdminIPs is how many addresses one port may have (assumption 238).
+const maxAdminIPs = 256
+
+func checkAdminIPs(ips []string) error {
+	if len(ips) == 0 {
+		return refusal.New(refusal.InvalidArgument, "the mandatory argument ips is missing: the addresses that may reach the port")
+	}
+	if len(ips) > maxAdminIPs {
+		return refusal.New(refusal.InvalidArgument, "%d ips are given; at most %d are allowed", len(ips), maxAdminIPs)
+	}
+	seen := make(map[netip.Addr]bool, len(ips))
+	for _, text := range ips {
+		ip, err := netip.ParseAddr(text)
+		if err != nil || ip.Zone() != "" {
+			return refusal.New(refusal.InvalidArgument, "%q in ips is not an IP address", text)
+		}
+		if seen[ip] {
+			return refusal.New(refusal.InvalidArgument, "%q is twice in ips", text)
+		}
+		seen[ip] = true
+	}
+	return nil
+}
+
+func (s *Service) findAdminEndpoint(tx *store.Tx, port uint32) (statemachine.Row[AdminEndpoint], error) {
+	if err := checkPort(port); err != nil {
+		return statemachine.Row[AdminEndpoint]{}, err
+	}
+	row, err := s.adminEndpoints.Get(tx, adminEndpointKey(port))
+	if errors.Is(err, store.ErrNotFound) {
+		return row, refusal.New(refusal.NotFound, "port %d does not have a corresponding endpoint", port)
+	}
+	return row, err
+}
+
+type listAdminEndpointsRequest struct {
+	Port *uint32 `json:"port"`
+}
+
+type listAdminEndpointsResponse struct {
+	AdminEndpoints []*AdminEndpoint `json:"adminEndpoints"`
+}
+
+// listAdminEndpoints: seeds/002 "List admin endpoints", in the order of ports. A port without one leaves the list empty.
+func (s *Service) listAdminEndpoints(tx *store.Tx, _ *api.Request, q *listAdminEndpointsRequest) (listAdminEndpointsResponse, error) {
+	var answer listAdminEndpointsResponse
+	if q.Port != nil {
+		if err := checkPort(*q.Port); err != nil {
+			return answer, err
+		}
+	}
+	for _, row := range s.adminEndpoints.Table().All(tx, "", "") {
+		if q.Port != nil && row.Body.Port != *q.Port {
+			continue
+		}
+		s.adminEndpoints.Observed(tx, &row)
+		answer.AdminEndpoints = append(answer.AdminEndpoints, &row.Body)
+	}
+	return answer, nil
+}
+
+type adminEndpointRequest struct {
+	Port uint32 `json:"port"`
+}
+
+// getAdminEndpoint: seeds/002 "Get admin endpoint".
+func (s *Service) getAdminEndpoint(tx *store.Tx, _ *api.Request, q *adminEndpointRequest) (AdminEndpoint, error) {
+	row, err := s.findAdminEndpoint(tx, q.Port)
+	if err != nil {
+		return AdminEndpoint{}, err
+	}
+	s.adminEndpoints.Observed(tx, &row)
+	return row.Body, nil
+}
+
+type adminEndpointIPsRequest struct {
+	Port uint32   `json:"port"`
+	IPs  []string `json:"ips"`
+}
+
+// createAdminEndpoint: seeds/002 "Create admin endpoint". A port has one; until it is deleted to the end it is taken.
+func (s *Service) createAdminEndpoint(tx *store.Tx, _ *api.Request, q *adminEndpointIPsRequest) (AdminEndpoint, error) {
+	if err := checkPort(q.Port); err != nil {
+		return AdminEndpoint{}, err
+	}
+	if err := checkAdminIPs(q.IPs); err != nil {
+		return AdminEndpoint{}, err
+	}
+	row, err := s.adminEndpoints.Create(tx, AdminEndpoint{Port: q.Port, IPs: q.IPs}, adminEndpointCreating)
+	if errors.Is(err, store.ErrExists) {
+		return AdminEndpoint{}, refusal.New(refusal.AlreadyExists, "port %d already exists", q.Port)
+	}
+	return row.Body, err
+}
+
+// updateAdminEndpoint: seeds/002 "Update admin endpoint". The addresses take the place of those there were.
+func (s *Service) updateAdminEndpoint(tx *store.Tx, r *api.Request, q *adminEndpointIPsRequest) (AdminEndpoint, error) {
+	row, err := s.changeable(tx, r, q.Port)
+	if err != nil {
+		return AdminEndpoint{}, err
+	}
+	if err := checkAdminIPs(q.IPs); err != nil {
+		return AdminEndpoint{}, err
+	}
+	row.Body.IPs = q.IPs
+	err = s.adminEndpoints.Fire(tx, &row, "update")
+	return row.Body, err
+}
+
+// deleteAdminEndpoint: seeds/002 "Delete admin endpoint".
+func (s *Service) deleteAdminEndpoint(tx *store.Tx, r *api.Request, q *adminEndpointRequest) (api.Empty, error) {
+	row, err := s.changeable(tx, r, q.Port)
+	if err != nil {
+		return api.Empty{}, err
+	}
+	return api.Empty{}, s.adminEndpoints.Fire(tx, &row, "delete")
+}
+
+// changeable answers the endpoint of a port if its state and the request's If-Match let it be changed now.
+func (s *Service) changeable(tx *store.Tx, r *api.Request, port uint32) (statemachine.Row[AdminEndpoint], error) {
+	row, err := s.findAdminEndpoint(tx, port)
+	if err != nil {
+		return row, err
+	}
+	if err := s.adminEndpoints.Refuse(r.Operation.Name, &row); err != nil {
+		return row, err
+	}
+	return row, r.IfMatch(row.Body.ETag, row.Life.By)
 }

@@ -1,18 +1,240 @@
 package lightbits
 
 import (
+	"errors"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
 )
 
 func (s *Service) clusterConfigOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListClusterConfigParams", Method: http.MethodGet, Path: "/api/v2/clusterConfig",
-			Statuses: []int{200, 400, 500}, Needs: can("clusterConfigs", "list")},
+			Statuses: []int{200, 400, 500}, Needs: can("clusterConfigs", "list"), Endpoint: api.Handle(s.listClusterConfigParams)},
 		{Name: "UpdateClusterConfigParam", Method: http.MethodPut, Path: "/api/v2/clusterConfig/{configParam.name}",
-			Statuses: []int{200, 400, 404, 500}, Needs: can("clusterConfigs", "update")},
+			Statuses: []int{200, 400, 404, 500}, Needs: can("clusterConfigs", "update"), Endpoint: api.Handle(s.updateClusterConfigParam)},
 		{Name: "GetClusterConfigParam", Method: http.MethodGet, Path: "/api/v2/clusterConfig/{name}",
-			Statuses: []int{200, 400, 404, 500}, Needs: can("clusterConfigs", "get")},
+			Statuses: []int{200, 400, 404, 500}, Needs: can("clusterConfigs", "get"), Endpoint: api.Handle(s.getClusterConfigParam)},
 	}
+}
+
+// ClusterConfigParam is a parameter as the API answers it. Both members are texts, whatever the parameter's type.
+type ClusterConfigParam struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// The parameters (seeds/002 "Update Cluster Config value"). What each has an effect on is assumption 236.
+const (
+	configClusterName        = "ClusterName"
+	configClockDrift         = "ClockDriftIntervalForRaisingEvent"
+	configDeviceHealth       = "DeviceHealthIntervalForRaisingEvent"
+	configPermanentFailure   = "DurationToTurnIntoPermanentFailure"
+	configDeletionDelay      = "VolumeDeletionFromNodeDelay"
+	configDefaultQoS         = "DefaultQoSName"
+	configAllowedRevives     = "AllowedNumRevives"
+	configNoVolumeStatistics = "DisableVolumeStatisticsExport"
+	configTrim               = "EnableTrim"
+	configEvictionTimeout    = "EvictionNoProgressTimeout"
+	configRevivesWindow      = "RevivesWindowDuration"
+)
+
+// configKind says what values a parameter takes.
+type configKind struct {
+	name    string
+	initial string // what it is until somebody sets it (assumption 235); unused for ClusterName
+	check   func(s *Service, tx *store.Tx, name, value string) error
+}
+
+// configKinds are the parameters in the order of the page, which is that of the list.
+func configKinds() []configKind {
+	return []configKind{
+		{configClusterName, "", checkConfigName},
+		{configClockDrift, "1m", checkConfigTime(time.Second)},
+		{configDeviceHealth, "24h", checkConfigTime(time.Second)},
+		{configPermanentFailure, "1h", checkConfigTime(0)},
+		{configDeletionDelay, "0s", checkConfigTime(0)},
+		{configDefaultQoS, unlimitedPolicy, checkConfigQoS},
+		{configAllowedRevives, "3", checkConfigCount},
+		{configNoVolumeStatistics, "false", checkConfigBool},
+		{configTrim, "true", checkConfigBool},
+		{configEvictionTimeout, "30m", checkConfigTime(time.Second)},
+		{configRevivesWindow, "1h", checkConfigTime(time.Second)},
+	}
+}
+
+func findConfigKind(name string) (configKind, error) {
+	kinds := configKinds()
+	if i := slices.IndexFunc(kinds, func(k configKind) bool { return k.name == name }); i >= 0 {
+		return kinds[i], nil
+	}
+	var valid []string
+	for _, k := range kinds {
+		valid = append(valid, k.name)
+	}
+	return configKind{}, refusal.New(refusal.NotFound, "there is no cluster configuration parameter %q; there are: %s", name, strings.Join(valid, ", "))
+}
+
+func wrongConfig(name, value, want string) error {
+	return refusal.New(refusal.InvalidArgument, "%s %q is not valid: %s is expected", name, value, want)
+}
+
+func checkConfigName(_ *Service, _ *store.Tx, name, value string) error {
+	if !plainWord(value) {
+		return wrongConfig(name, value, "1 to 253 letters, digits, '-', '_' and '.'")
+	}
+	return nil
+}
+
+// maxConfigTime bounds durations: a year of 365 days.
+const maxConfigTime = 365 * 24 * time.Hour
+
+func checkConfigTime(least time.Duration) func(*Service, *store.Tx, string, string) error {
+	return func(_ *Service, _ *store.Tx, name, value string) error {
+		d, err := time.ParseDuration(value)
+		if err != nil || d < least || d > maxConfigTime {
+			return wrongConfig(name, value, "a duration of "+least.String()+" to 8760h with its unit, as in \"20m\" or \"1h30m\",")
+		}
+		return nil
+	}
+}
+
+// maxConfigCount bounds AllowedNumRevives.
+const maxConfigCount = 1000
+
+func checkConfigCount(_ *Service, _ *store.Tx, name, value string) error {
+	if n, err := strconv.Atoi(value); err != nil || n < 0 || n > maxConfigCount {
+		return wrongConfig(name, value, "a whole number from 0 to "+strconv.Itoa(maxConfigCount))
+	}
+	return nil
+}
+
+func checkConfigBool(_ *Service, _ *store.Tx, name, value string) error {
+	if value != "true" && value != "false" {
+		return wrongConfig(name, value, "true or false")
+	}
+	return nil
+}
+
+// checkConfigQoS: a policy that new projects could not use cannot be their default.
+func checkConfigQoS(s *Service, tx *store.Tx, name, value string) error {
+	row, err := s.policyByName(tx, value)
+	if errors.Is(err, store.ErrNotFound) {
+		return wrongConfig(name, value, "the name of a QoS policy")
+	}
+	if err != nil {
+		return err
+	}
+	return usable(&row.Body)
+}
+
+// configTable has a row for each parameter that was set, but for ClusterName, which is the cluster's own.
+var configTable = store.NewTable("lightbits.config", func(p *ClusterConfigParam) string { return p.Name }, store.JSON[ClusterConfigParam]())
+
+// config answers the value of a parameter in the transaction's cluster.
+func (s *Service) config(tx *store.Tx, k configKind) string {
+	if k.name == configClusterName {
+		c, _ := s.cluster(tx)
+		return c.Name
+	}
+	if p, err := configTable.Get(tx, k.name); err == nil {
+		return p.Value
+	}
+	return k.initial
+}
+
+// configText is config by name, for those who know that there is such a parameter.
+func (s *Service) configText(tx *store.Tx, name string) string {
+	k, err := findConfigKind(name)
+	if err != nil {
+		return ""
+	}
+	return s.config(tx, k)
+}
+
+// configDuration answers a parameter whose type is [time].
+func (s *Service) configDuration(tx *store.Tx, name string) time.Duration {
+	d, _ := time.ParseDuration(s.configText(tx, name)) // it was checked when it was set
+	return d
+}
+
+// configCount answers a parameter whose type is [int].
+func (s *Service) configCount(tx *store.Tx, name string) int {
+	n, _ := strconv.Atoi(s.configText(tx, name)) // it was checked when it was set
+	return n
+}
+
+// configOn answers a parameter whose type is [bool].
+func (s *Service) configOn(tx *store.Tx, name string) bool { return s.configText(tx, name) == "true" }
+
+type listClusterConfigParamsResponse struct {
+	Values []*ClusterConfigParam `json:"values"`
+}
+
+// listClusterConfigParams: seeds/002 "List all cluster configuration parameters values", in the order of the page.
+func (s *Service) listClusterConfigParams(tx *store.Tx, _ *api.Request, _ *api.Empty) (listClusterConfigParamsResponse, error) {
+	var answer listClusterConfigParamsResponse
+	for _, k := range configKinds() {
+		answer.Values = append(answer.Values, &ClusterConfigParam{Name: k.name, Value: s.config(tx, k)})
+	}
+	return answer, nil
+}
+
+type getClusterConfigParamRequest struct {
+	Name string `json:"name"`
+}
+
+// getClusterConfigParam: seeds/002 "Get a specific cluster configuration parameter's value".
+func (s *Service) getClusterConfigParam(tx *store.Tx, _ *api.Request, q *getClusterConfigParamRequest) (ClusterConfigParam, error) {
+	if q.Name == "" {
+		return ClusterConfigParam{}, refusal.New(refusal.InvalidArgument, "the parameter's name is missing")
+	}
+	k, err := findConfigKind(q.Name)
+	if err != nil {
+		return ClusterConfigParam{}, err
+	}
+	return ClusterConfigParam{Name: k.name, Value: s.config(tx, k)}, nil
+}
+
+type updateClusterConfigParamRequest struct {
+	ConfigParam ClusterConfigParam `json:"configParam"`
+}
+
+// updateClusterConfigParam: seeds/002 "Update Cluster Config value". The name in the path wins over that in the body.
+func (s *Service) updateClusterConfigParam(tx *store.Tx, _ *api.Request, q *updateClusterConfigParamRequest) (api.Empty, error) {
+	var none api.Empty
+	name, value := q.ConfigParam.Name, strings.TrimSpace(q.ConfigParam.Value)
+	if name == "" {
+		return none, refusal.New(refusal.InvalidArgument, "the parameter's name is missing")
+	}
+	k, err := findConfigKind(name)
+	if err != nil {
+		return none, err
+	}
+	if value == "" {
+		return none, refusal.New(refusal.InvalidArgument, "configParam.value is missing: what %s is to be", name)
+	}
+	if err := k.check(s, tx, name, value); err != nil {
+		return none, err
+	}
+	c, err := s.cluster(tx)
+	if err != nil {
+		return none, err
+	}
+	c.Changes++
+	if name == configClusterName {
+		c.Name = value
+	} else if err := configTable.Put(tx, &ClusterConfigParam{Name: name, Value: value}); err != nil {
+		return none, err
+	}
+	if err := clusterTable.Put(tx, &c); err != nil {
+		return none, err
+	}
+	return none, s.logEvent(tx, eventConfigUpdated, clusterSubject(c.UUID, c.Name).with(name+" is "+value))
 }

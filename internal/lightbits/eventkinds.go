@@ -16,7 +16,10 @@ type eventKind struct {
 // The events. The product's own catalogue is not public, so names and codes are ours (assumption 44): a thousand codes
 // for each type, in the order of the type's number.
 const (
-	eventClusterReady eventName = "ClusterReady"
+	eventClusterReady  eventName = "ClusterReady"
+	eventConfigUpdated eventName = "ClusterConfigUpdated"
+	eventFlagEnabled   eventName = "FeatureFlagEnabled"
+	eventFlagDisabled  eventName = "FeatureFlagDisabled"
 
 	eventNodeInactive   eventName = "NodeInactive"
 	eventNodeActivating eventName = "NodeActivating"
@@ -53,6 +56,7 @@ const (
 	eventSnapshotUpdated   eventName = "SnapshotUpdated"
 	eventSnapshotDeleting  eventName = "SnapshotDeleting"
 	eventSnapshotDeleted   eventName = "SnapshotDeleted"
+	eventSnapshotSkipped   eventName = "ScheduledSnapshotSkipped"
 
 	eventDeviceAdding    eventName = "NVMeDeviceAdding"
 	eventDeviceHealthy   eventName = "NVMeDeviceHealthy"
@@ -77,7 +81,10 @@ const (
 
 // eventKindTable is the catalogue.
 var eventKindTable = map[eventName]eventKind{
-	eventClusterReady: {Code: 1001, Type: EventCluster, Severity: SeverityInfo, Service: ServiceCM, Text: "Cluster {name} is ready"},
+	eventClusterReady:  {Code: 1001, Type: EventCluster, Severity: SeverityInfo, Service: ServiceCM, Text: "Cluster {name} is ready"},
+	eventConfigUpdated: {Code: 1021, Type: EventCluster, Severity: SeverityInfo, Service: ServiceAPI, Text: "The configuration of cluster {name} was updated"},
+	eventFlagEnabled:   {Code: 1022, Type: EventCluster, Severity: SeverityInfo, Service: ServiceAPI, Text: "A feature flag of cluster {name} was enabled"},
+	eventFlagDisabled:  {Code: 1023, Type: EventCluster, Severity: SeverityInfo, Service: ServiceAPI, Text: "A feature flag of cluster {name} was disabled"},
 
 	eventNodeInactive:   {Code: 2001, Type: EventNode, Severity: SeverityHigh, Service: ServiceCM, Text: "Node {name} is inactive"},
 	eventNodeActivating: {Code: 2002, Type: EventNode, Severity: SeverityInfo, Service: ServiceNM, Text: "Node {name} is powering up"},
@@ -114,6 +121,7 @@ var eventKindTable = map[eventName]eventKind{
 	eventSnapshotUpdated:   {Code: 3104, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "A snapshot of volume {name} was updated"},
 	eventSnapshotDeleting:  {Code: 3105, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "A snapshot of volume {name} is being deleted"},
 	eventSnapshotDeleted:   {Code: 3106, Type: EventVolume, Severity: SeverityInfo, Service: ServiceCM, Text: "A snapshot of volume {name} was deleted"},
+	eventSnapshotSkipped:   {Code: 3121, Type: EventVolume, Severity: SeverityMedium, Service: ServiceCM, Text: "A scheduled snapshot of volume {name} was skipped"},
 
 	eventDeviceAdding:    {Code: 4001, Type: EventNVMeSSD, Severity: SeverityInfo, Service: ServiceNM, Text: "NVMe device {id} is being added"},
 	eventDeviceHealthy:   {Code: 4002, Type: EventNVMeSSD, Severity: SeverityInfo, Service: ServiceNM, Text: "NVMe device {id} is healthy"},

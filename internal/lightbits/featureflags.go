@@ -18,9 +18,9 @@ func (s *Service) featureFlagOperations() []api.Operation {
 		{Name: "GetFeatureFlag", Method: http.MethodGet, Path: "/api/v2/featureFlags/{name}",
 			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "get"), Endpoint: api.Handle(s.getFeatureFlag)},
 		{Name: "DisableFeatureFlag", Method: http.MethodPost, Path: "/api/v2/featureFlags/{name}/disable",
-			Statuses: []int{200, 400, 401, 403, 500, 501}, Needs: can("featureFlags", "disable")},
+			Statuses: []int{200, 400, 401, 403, 500, 501}, Needs: can("featureFlags", "disable"), Endpoint: api.Handle(s.disableFeatureFlag)},
 		{Name: "EnableFeatureFlag", Method: http.MethodPost, Path: "/api/v2/featureFlags/{name}/enable",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "enable")},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "enable"), Endpoint: api.Handle(s.enableFeatureFlag)},
 	}
 }
 
@@ -94,4 +94,36 @@ type getFeatureFlagRequest struct {
 // status" documents no 404).
 func (s *Service) getFeatureFlag(tx *store.Tx, _ *api.Request, q *getFeatureFlagRequest) (FeatureFlag, error) {
 	return FeatureFlag{Name: q.Name, Enabled: s.flagEnabled(tx, q.Name)}, checkFlag(q.Name)
+}
+
+// enableFeatureFlag: seeds/002 "Enable feature flag". One that is on stays on.
+func (s *Service) enableFeatureFlag(tx *store.Tx, _ *api.Request, q *getFeatureFlagRequest) (api.Empty, error) {
+	if err := s.setFlag(tx, q.Name, true); err != nil {
+		return api.Empty{}, err
+	}
+	return api.Empty{}, s.logFlag(tx, eventFlagEnabled, q.Name)
+}
+
+// disableFeatureFlag: seeds/002 "Disable feature flag". cluster-encryption cannot be turned off once the cluster's data is
+// encrypted: that is the 501 of the page (facts/lightbits.md 4.13). That event-log goes off is the last that it records.
+func (s *Service) disableFeatureFlag(tx *store.Tx, _ *api.Request, q *getFeatureFlagRequest) (api.Empty, error) {
+	var none api.Empty
+	if err := checkFlag(q.Name); err != nil {
+		return none, err
+	}
+	if q.Name == flagClusterEncryption && s.encryptionEnabled(tx) {
+		return none, refusal.New(refusal.Unimplemented, "the feature flag %s cannot be disabled: encryption is enabled, which is not reversible", q.Name)
+	}
+	if err := s.logFlag(tx, eventFlagDisabled, q.Name); err != nil {
+		return none, err
+	}
+	return none, s.setFlag(tx, q.Name, false)
+}
+
+func (s *Service) logFlag(tx *store.Tx, kind eventName, flag string) error {
+	c, err := s.cluster(tx)
+	if err != nil {
+		return err
+	}
+	return s.logEvent(tx, kind, clusterSubject(c.UUID, c.Name).with(flag))
 }

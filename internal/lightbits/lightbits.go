@@ -11,6 +11,7 @@ package lightbits
 
 import (
 	"storagesim/internal/api"
+	"storagesim/internal/idp"
 	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -41,6 +42,12 @@ type Service struct {
 	nvmeDevices *statemachine.Machine[NvmeDevice]
 	policies    *statemachine.Machine[Policy]
 	encryptions *statemachine.Machine[ClusterEncryptionStatus]
+
+	idpConfigurations *statemachine.Machine[IDPConfiguration]
+	issuer            *idp.Issuer
+
+	resourcePolicies *statemachine.Machine[ResourcePolicy]
+	adminEndpoints   *statemachine.Machine[AdminEndpoint]
 }
 
 // New makes the service; its parts are handed to the assembly by the methods below.
@@ -53,6 +60,10 @@ func New(o Options) *Service {
 	s.nvmeDevices = s.nvmeDeviceMachine()
 	s.policies = s.policyMachine()
 	s.encryptions = s.encryptionMachine()
+	s.idpConfigurations = s.idpConfigurationMachine()
+	s.issuer = idp.New()
+	s.resourcePolicies = s.resourcePolicyMachine()
+	s.adminEndpoints = s.adminEndpointMachine()
 	return s
 }
 
@@ -65,13 +76,16 @@ func (s *Service) API() api.Service {
 
 // Machines lists the lifecycles of the vendor's things.
 func (s *Service) Machines() []statemachine.Lifecycle {
-	return []statemachine.Lifecycle{s.volumes, s.snapshots, s.nodes, s.servers, s.nvmeDevices, s.policies, s.encryptions}
+	return []statemachine.Lifecycle{
+		s.volumes, s.snapshots, s.nodes, s.servers, s.nvmeDevices, s.policies, s.encryptions, s.resourcePolicies, s.adminEndpoints,
+		s.idpConfigurations,
+	}
 }
 
 // Tables lists the tables beside those of the machines.
 func (s *Service) Tables() []store.Verifier {
-	return []store.Verifier{
+	return append(idp.Tables(),
 		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, eventTable, flagTable, projects,
-		signers, rootKeys,
-	}
+		signers, rootKeys, configTable, outages, idpClientConfs, authMapEntries, trustedHosts,
+	)
 }

@@ -209,8 +209,9 @@ func usable(p *Policy) error {
 }
 
 // effectivePolicy answers the policy that a volume of the project gets: the one of that UUID or name, which the project
-// must be allowed to use whoever asks (assumption 29), else the project's default one, else the unlimited one. It
-// refuses with InvalidArgument, since the page of CreateVolume has no 404.
+// must be allowed to use whoever asks (assumption 29), else the project's default one, else the cluster's, else the
+// unlimited one; a default that is Deprecated or Failed is passed over (assumption 237). It refuses with
+// InvalidArgument, since the page of CreateVolume has no 404.
 func (s *Service) effectivePolicy(tx *store.Tx, project, uuid, name string) (Policy, error) {
 	if uuid != "" || name != "" {
 		row, err := s.findPolicy(tx, uuid, name)
@@ -228,14 +229,23 @@ func (s *Service) effectivePolicy(tx *store.Tx, project, uuid, name string) (Pol
 	}
 	if uuid = defaultQoS(&p); uuid != "" {
 		row, err := s.policies.Get(tx, uuid)
-		return row.Body, err
+		if err != nil || usable(&row.Body) == nil {
+			return row.Body, err
+		}
 	}
-	row, err := s.policyByName(tx, unlimitedPolicy)
+	row, err := s.policyByName(tx, s.configText(tx, configDefaultQoS))
+	if err != nil || usable(&row.Body) != nil {
+		row, err = s.policyByName(tx, unlimitedPolicy)
+	}
 	return row.Body, err
 }
 
-// policyInUse names what uses a policy: a project that has it as its default, or a volume; "" where nothing does.
+// policyInUse names what uses a policy: the cluster or a project that has it as its default, or a volume; "" where
+// nothing does.
 func (s *Service) policyInUse(tx *store.Tx, uuid string) string {
+	if row, err := s.policyByName(tx, s.configText(tx, configDefaultQoS)); err == nil && row.Body.UUID == uuid {
+		return "the cluster configuration parameter " + configDefaultQoS
+	}
 	for name, row := range projects.All(tx, "", "") {
 		if defaultQoS(&row.Project) == uuid {
 			return "project " + name

@@ -101,8 +101,9 @@ func (s *Service) seedProject(tx *store.Tx, name, description string) error {
 // insertProject stores a new project. Where it has no default QoS policy it gets the cluster's.
 func (s *Service) insertProject(tx *store.Tx, p Project) (Project, error) {
 	p.UUID = tx.NewUUID().String()
+	p.DefaultPolicies = slices.DeleteFunc(p.DefaultPolicies, func(d *DefaultPolicy) bool { return d.PolicyUUID == "" })
 	if defaultQoS(&p) == "" {
-		if policy, err := s.policyByName(tx, unlimitedPolicy); err == nil {
+		if policy, err := s.policyByName(tx, s.configText(tx, configDefaultQoS)); err == nil {
 			p.DefaultPolicies = append(p.DefaultPolicies,
 				&DefaultPolicy{PolicyType: PolicyTypeQosRateLimit, PolicyUUID: policy.Body.UUID})
 		}
@@ -111,9 +112,12 @@ func (s *Service) insertProject(tx *store.Tx, p Project) (Project, error) {
 }
 
 // defaultQoS answers the UUID of the project's default QoS policy, or "".
-func defaultQoS(p *Project) string {
+func defaultQoS(p *Project) string { return defaultOf(p, PolicyTypeQosRateLimit) }
+
+// defaultOf answers the UUID of the project's default policy of that type, or "".
+func defaultOf(p *Project, of PolicyType) string {
 	for _, d := range p.DefaultPolicies {
-		if d.PolicyType == PolicyTypeQosRateLimit {
+		if d.PolicyType == of {
 			return d.PolicyUUID
 		}
 	}
@@ -168,7 +172,7 @@ func (s *Service) createProject(tx *store.Tx, _ *api.Request, q *createProjectRe
 	if err := checkDescription(q.Description); err != nil {
 		return Project{}, err
 	}
-	if err := s.checkDefaults(tx, q.DefaultPolicies); err != nil {
+	if err := s.checkDefaults(tx, q.Name, q.DefaultPolicies); err != nil {
 		return Project{}, err
 	}
 	p, err := s.insertProject(tx, Project{Name: q.Name, Description: q.Description, DefaultPolicies: q.DefaultPolicies})
@@ -179,10 +183,10 @@ func (s *Service) createProject(tx *store.Tx, _ *api.Request, q *createProjectRe
 }
 
 // checkDefaults refuses default policies that are not there or cannot be used, and two of one type.
-func (s *Service) checkDefaults(tx *store.Tx, defaults []*DefaultPolicy) error {
+func (s *Service) checkDefaults(tx *store.Tx, project string, defaults []*DefaultPolicy) error {
 	seen := map[PolicyType]bool{}
 	for _, d := range defaults {
-		if d == nil || d.PolicyUUID == "" {
+		if d == nil || d.PolicyUUID == "" && d.PolicyType != PolicyTypeSnapshot {
 			return refusal.New(refusal.InvalidArgument, "a default policy without policyUUID")
 		}
 		if seen[d.PolicyType] {
@@ -202,7 +206,9 @@ func (s *Service) checkDefaults(tx *store.Tx, defaults []*DefaultPolicy) error {
 				return err
 			}
 		case PolicyTypeSnapshot:
-			return refusal.New(refusal.InvalidArgument, "snapshot policy %q does not exist", d.PolicyUUID)
+			if err := s.checkDefaultSchedule(tx, project, d.PolicyUUID); err != nil {
+				return err
+			}
 		default:
 			return refusal.New(refusal.InvalidArgument, "a default policy without policyType: %s or %s is expected",
 				PolicyTypeSnapshot, PolicyTypeQosRateLimit)
@@ -223,7 +229,8 @@ func (s *Service) getProject(tx *store.Tx, r *api.Request, q *projectRequest) (P
 	return s.project(tx, q.Name)
 }
 
-// deleteProject: seeds/002 "Delete project". The project's credentials go with it. Not to be deleted are system and
+// deleteProject: seeds/002 "Delete project". The project's credentials, trusted hosts
+// and authorization map entries go with it. Not to be deleted are system and
 // default, and a project that has volumes or snapshots (assumption 26).
 func (s *Service) deleteProject(tx *store.Tx, r *api.Request, q *projectRequest) (api.Empty, error) {
 	var none api.Empty
@@ -249,7 +256,16 @@ func (s *Service) deleteProject(tx *store.Tx, r *api.Request, q *projectRequest)
 	if err := deleteCredentialsOf(tx, q.Name); err != nil {
 		return none, err
 	}
+	if err := deleteTrustedHostsOf(tx, q.Name); err != nil {
+		return none, err
+	}
+	if err := deleteAuthMapOf(tx, q.Name); err != nil {
+		return none, err
+	}
 	if err := s.unscope(tx, q.Name); err != nil {
+		return none, err
+	}
+	if err := s.dropResourcePolicies(tx, row.UUID); err != nil {
 		return none, err
 	}
 	return none, projects.Delete(tx, q.Name)
@@ -269,7 +285,7 @@ func (s *Service) updateProject(tx *store.Tx, r *api.Request, q *updateProjectRe
 	if len(q.DefaultPolicies) == 0 {
 		return none, refusal.New(refusal.InvalidArgument, "defaultPolicies is missing")
 	}
-	if err := s.checkDefaults(tx, q.DefaultPolicies); err != nil {
+	if err := s.checkDefaults(tx, q.ProjectName, q.DefaultPolicies); err != nil {
 		return none, err
 	}
 	row, err := projects.Get(tx, q.ProjectName)
@@ -280,6 +296,7 @@ func (s *Service) updateProject(tx *store.Tx, r *api.Request, q *updateProjectRe
 		row.DefaultPolicies = slices.DeleteFunc(row.DefaultPolicies, func(old *DefaultPolicy) bool { return old.PolicyType == d.PolicyType })
 	}
 	row.DefaultPolicies = append(row.DefaultPolicies, q.DefaultPolicies...)
+	row.DefaultPolicies = slices.DeleteFunc(row.DefaultPolicies, func(d *DefaultPolicy) bool { return d.PolicyUUID == "" })
 	row.ETag++
 	return none, projects.Put(tx, &row)
 }

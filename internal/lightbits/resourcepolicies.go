@@ -1,22 +1,149 @@
 package lightbits
 
 import (
+	"errors"
 	"net/http"
 
+	"github.com/google/uuid"
+
 	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
 )
 
 func (s *Service) resourcePolicyOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListResourcePolicies", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/resourcePolicies",
-			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys", "list")},
+			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys", "list"), Endpoint: api.Handle(s.listResourcePolicies)},
 		{Name: "CreateResourcePolicy", Method: http.MethodPost, Path: "/api/v2/projects/{projectName}/resourcePolicies",
-			Statuses: []int{200, 400, 404, 409, 500}, Needs: can("resourcePolicys", "create")},
+			Statuses: []int{200, 400, 404, 409, 500}, Needs: can("resourcePolicys", "create"), Endpoint: api.Handle(s.createResourcePolicy)},
 		{Name: "GetResourcePolicy", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/resourcePolicies/{UUID}",
-			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys", "get")},
+			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys", "get"), Endpoint: api.Handle(s.getResourcePolicy)},
 		{Name: "DeleteResourcePolicy", Method: http.MethodDelete, Path: "/api/v2/projects/{projectName}/resourcePolicies/{UUID}",
-			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys", "delete")},
+			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys", "delete"), Endpoint: api.Handle(s.deleteResourcePolicy)},
 		{Name: "UpdateResourcePolicy", Method: http.MethodPut, Path: "/api/v2/projects/{projectName}/resourcePolicies/{UUID}",
-			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys", "update")},
+			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys", "update"), Endpoint: api.Handle(s.updateResourcePolicy)},
 	}
+}
+
+// ResourcePolicy is a snapshot schedule as the API answers it (facts/lightbits.md 4.5). Its resource is a volume, or the
+// project itself: then it makes no snapshots but is a model for those of new volumes (assumption 231).
+type ResourcePolicy struct {
+	UUID           string              `json:"UUID"`
+	Name           string              `json:"name"`
+	ResourceUUID   string              `json:"resourceUUID"`
+	ResourceName   string              `json:"resourceName"`
+	ProjectName    string              `json:"projectName"`
+	SchedulePolicy *SchedulePolicy     `json:"schedulePolicy"`
+	Description    string              `json:"description"`
+	State          ResourcePolicyState `json:"state"`
+}
+
+// ResourcePolicyState is where a resource policy is in its life (spec enum ResourcePolicy.State).
+type ResourcePolicyState string
+
+// The states. Failed is one whose volume had failed or was going away before the policy was Active.
+const (
+	ResourcePolicyCreating ResourcePolicyState = "Creating"
+	ResourcePolicyActive   ResourcePolicyState = "Active"
+	ResourcePolicyDeleting ResourcePolicyState = "Deleting"
+	ResourcePolicyFailed   ResourcePolicyState = "Failed"
+)
+
+var resourcePolicyStates = map[string]int32{"UnknownState": 0, "Creating": 1, "Active": 2, "Deleting": 3, "Failed": 4}
+
+// EnumNumbers is as in the vendor's definition.
+func (ResourcePolicyState) EnumNumbers() map[string]int32 { return resourcePolicyStates }
+
+// Indexes of resource policies.
+const (
+	resourcePoliciesByName     = "name"     // project, name: unique
+	resourcePoliciesByResource = "resource" // resourceUUID
+)
+
+func resourcePolicyKey(p *ResourcePolicy) string { return scopedKey(p.ProjectName, p.UUID) }
+
+// resourcePolicyMachine: an Active policy fires "snapshot" whenever its schedule is due and stays Active.
+func (s *Service) resourcePolicyMachine() *statemachine.Machine[ResourcePolicy] {
+	type row = statemachine.Row[ResourcePolicy]
+	const (
+		creating, active = statemachine.State(ResourcePolicyCreating), statemachine.State(ResourcePolicyActive)
+		deleting, failed = statemachine.State(ResourcePolicyDeleting), statemachine.State(ResourcePolicyFailed)
+	)
+	in := func(states ...statemachine.State) []statemachine.State { return states }
+	return statemachine.Define(statemachine.Machine[ResourcePolicy]{
+		Kind: "lightbits.resourcePolicy", Initial: in(creating), Zero: zero,
+		Key: resourcePolicyKey, ID: func(p *ResourcePolicy) string { return p.UUID }, Name: func(p *ResourcePolicy) string { return p.Name },
+		Locate: s.inEveryProject,
+		Mirror: func(p *ResourcePolicy, l statemachine.Life) { p.State = ResourcePolicyState(l.State) },
+		Rules: []statemachine.Rule[ResourcePolicy]{
+			{From: in(creating), On: "ready", To: active, After: "create", Do: s.scheduleNext, Unless: s.resourceLost},
+			{From: in(creating), On: "fail", To: failed},
+			{From: in(active), On: "snapshot", To: active, Do: s.scheduledSnapshot},
+			{From: in(active), On: "update", To: active, Do: s.scheduleNext},
+			{From: in(active, failed), On: "delete", To: deleting},
+			{From: in(deleting), On: "deleted", To: statemachine.Gone, After: "delete"},
+		},
+		Guards: []statemachine.Guard{
+			{Operation: "DeleteResourcePolicy", In: in(creating, deleting), Kind: refusal.InvalidArgument,
+				Message: "resource policy {name} is {state} and cannot be deleted"},
+			{Operation: "UpdateResourcePolicy", In: in(creating, deleting, failed), Kind: refusal.InvalidArgument,
+				Message: "resource policy {name} is {state}; only an Active one can be updated"},
+		},
+		Delays: map[string]statemachine.DelayDefault{
+			"create": {Fast: "100ms", Realistic: "2s"}, "delete": {Fast: "100ms", Realistic: "2s"},
+		},
+		Indexes: []store.Index[row]{
+			{Name: resourcePoliciesByName, Unique: true, Keys: func(r *row) []string { return []string{scopedKey(r.Body.ProjectName, r.Body.Name)} }},
+			{Name: resourcePoliciesByResource, Keys: func(r *row) []string { return []string{r.Body.ResourceUUID} }},
+		},
+	})
+}
+
+// resourceLost fails a policy whose volume is of no use any more.
+func (s *Service) resourceLost(tx *store.Tx, row *statemachine.Row[ResourcePolicy]) statemachine.Event {
+	if s.ofProject(tx, &row.Body) {
+		return ""
+	}
+	volume, err := s.volumes.Get(tx, scopedKey(row.Body.ProjectName, row.Body.ResourceUUID))
+	if err != nil || !holdsName(volume.Life.State) {
+		return "fail"
+	}
+	return ""
+}
+
+// ofProject says whether the policy's resource is the project itself.
+func (s *Service) ofProject(tx *store.Tx, p *ResourcePolicy) bool {
+	project, err := s.project(tx, p.ProjectName)
+	return err == nil && project.UUID == p.ResourceUUID
+}
+
+// findResourcePolicy answers the policy of that UUID. NotFound, or InvalidArgument where it is none.
+func (s *Service) findResourcePolicy(tx *store.Tx, project, id string) (statemachine.Row[ResourcePolicy], error) {
+	if id == "" {
+		return statemachine.Row[ResourcePolicy]{}, refusal.New(refusal.InvalidArgument, "the UUID of the resource policy is missing")
+	}
+	if _, err := uuid.Parse(id); err != nil {
+		return statemachine.Row[ResourcePolicy]{}, refusal.New(refusal.InvalidArgument, "resource policy UUID %q is not a UUID", id)
+	}
+	row, err := s.resourcePolicies.Get(tx, scopedKey(project, id))
+	if errors.Is(err, store.ErrNotFound) {
+		return row, refusal.New(refusal.NotFound, "resource policy %s was not found in project %s", id, project)
+	}
+	return row, err
+}
+
+// dropResourcePolicies takes away the policies of a resource that is gone.
+func (s *Service) dropResourcePolicies(tx *store.Tx, resourceUUID string) error {
+	var lost []statemachine.Row[ResourcePolicy]
+	for _, row := range s.resourcePolicies.Table().By(tx, resourcePoliciesByResource, resourceUUID) {
+		lost = append(lost, row)
+	}
+	for i := range lost {
+		if err := s.resourcePolicies.Remove(tx, &lost[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -189,5 +189,8 @@ func (s *Service) insertVolume(tx *store.Tx, v Volume) (Volume, error) {
 		return v, err
 	}
 	row, err := s.volumes.Create(tx, v, statemachine.State(VolumeCreating))
-	return row.Body, err
+	if err != nil {
+		return v, err
+	}
+	return row.Body, s.followDefaultPolicy(tx, &row.Body)
 }

@@ -285,6 +285,9 @@ func (s *Service) volumeGone(tx *store.Tx, row *statemachine.Row[Volume]) error 
 	if err := s.logVolume(tx, eventVolumeDeleted, v); err != nil {
 		return err
 	}
+	if err := s.dropResourcePolicies(tx, v.UUID); err != nil {
+		return err
+	}
 	return s.cloneGone(tx, v)
 }
 

@@ -1,0 +1,129 @@
+package lightbits
+
+import (
+	"errors"
+	"fmt"
+
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// scheduleNext sets the timer for the next instant at which the policy is due. A model for others has none.
+func (s *Service) scheduleNext(tx *store.Tx, row *statemachine.Row[ResourcePolicy]) error {
+	if s.ofProject(tx, &row.Body) {
+		return nil
+	}
+	return s.resourcePolicies.After(tx, row, "snapshot", row.Body.SchedulePolicy.SnapshotSchedulePolicy.next(tx.Now))
+}
+
+// scheduledSnapshot makes the snapshot that is due. One that cannot be made is skipped, with an event that says why; the
+// schedule goes on.
+func (s *Service) scheduledSnapshot(tx *store.Tx, row *statemachine.Row[ResourcePolicy]) error {
+	p := &row.Body
+	if s.ofProject(tx, p) {
+		return nil
+	}
+	err := s.snapshotBy(tx, p)
+	if r := refusal.Of(err); r != nil {
+		err = s.logEvent(tx, eventSnapshotSkipped,
+			volumeSubject(p.ProjectName, p.ResourceUUID, p.ResourceName).with("resource policy "+p.Name+": "+r.Message))
+	}
+	if err != nil {
+		return err
+	}
+	return s.scheduleNext(tx, row)
+}
+
+// maxScheduled is how many snapshots a volume may have before its schedules make no more (assumption 233).
+const maxScheduled = 1024
+
+// snapshotBy makes a snapshot of the policy's volume. What it refuses it refuses before anything is written.
+func (s *Service) snapshotBy(tx *store.Tx, p *ResourcePolicy) error {
+	volume, err := s.volumes.Get(tx, scopedKey(p.ProjectName, p.ResourceUUID))
+	if errors.Is(err, store.ErrNotFound) {
+		return refusal.New(refusal.NotFound, "volume %s is gone", p.ResourceName)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.volumes.Refuse("CreateSnapshot", &volume); err != nil {
+		return err
+	}
+	v := &volume.Body
+	if v.ProtectionState == ProtectionNotAvailable {
+		return refusal.New(refusal.Unavailable, "volume %s is %s", v.Name, v.ProtectionState)
+	}
+	n := 0
+	for range s.snapshots.Table().KeysBy(tx, snapshotsByVolume, v.UUID) {
+		if n++; n >= maxScheduled {
+			return refusal.New(refusal.ResourceExhausted, "volume %s has %d snapshots, and schedules make no more", v.Name, n)
+		}
+	}
+	q := createSnapshotRequest{
+		Name: p.snapshotName(tx), RetentionTime: p.SchedulePolicy.RetentionTime, ProjectName: p.ProjectName,
+		Description: "made by resource policy " + p.Name,
+	}
+	doomed, err := s.checkSnapshotNameFree(tx, q.ProjectName, q.Name)
+	if err == nil && doomed {
+		err = refusal.New(refusal.AlreadyExists, "a snapshot with the name %q is still being deleted", q.Name)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.insertSnapshot(tx, &q, v)
+	return err
+}
+
+// snapshotName is that of the snapshot made now: the policy's name and the instant in UTC, as in
+// "nightly-20260601-000000" (assumption 232).
+func (p *ResourcePolicy) snapshotName(tx *store.Tx) string {
+	return p.Name + "-" + tx.Now.UTC().Format("20060102-150405")
+}
+
+// maxResourcePolicyName is in bytes; what is appended to names of snapshots and copies still fits into theirs.
+const maxResourcePolicyName = 200
+
+// followDefaultPolicy gives a new volume a resource policy of its own where its project has a default one: a copy of
+// its schedule and retention (assumption 231).
+func (s *Service) followDefaultPolicy(tx *store.Tx, v *Volume) error {
+	row, err := projects.Get(tx, v.ProjectName)
+	if err != nil {
+		return err
+	}
+	id := defaultOf(&row.Project, PolicyTypeSnapshot)
+	if id == "" {
+		return nil
+	}
+	model, err := s.resourcePolicies.Get(tx, scopedKey(v.ProjectName, id))
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	name := model.Body.Name
+	name = fmt.Sprintf("%s-%s", name[:min(len(name), maxResourcePolicyName-len(v.UUID)-1)], v.UUID)
+	_, err = s.insertResourcePolicy(tx, ResourcePolicy{
+		Name: name, ResourceUUID: v.UUID, ResourceName: v.Name, ProjectName: v.ProjectName,
+		SchedulePolicy: model.Body.SchedulePolicy.clone(), Description: model.Body.Description,
+	})
+	return err
+}
+
+// checkDefaultSchedule refuses a default resource policy that a project cannot have. "" takes the default away
+// (assumption 231).
+func (s *Service) checkDefaultSchedule(tx *store.Tx, project, id string) error {
+	if id == "" {
+		return nil
+	}
+	row, err := s.findResourcePolicy(tx, project, id)
+	if refusal.Is(err, refusal.NotFound) {
+		return refusal.New(refusal.InvalidArgument,
+			"resource policy %q does not exist in project %q; a project's default snapshot policy is one of its own", id, project)
+	}
+	if err != nil {
+		return err
+	}
+	if row.Body.State != ResourcePolicyActive {
+		return refusal.New(refusal.InvalidArgument, "resource policy %q is %s; only an Active one can be a default", row.Body.Name, row.Body.State)
+	}
+	return nil
+}

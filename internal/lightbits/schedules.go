@@ -1,0 +1,184 @@
+package lightbits
+
+import (
+	"slices"
+	"time"
+
+	"storagesim/internal/refusal"
+	"storagesim/internal/wire"
+)
+
+// SchedulePolicy is when snapshots are made, in UTC, and how long each of them is kept (spec message SchedulePolicy).
+type SchedulePolicy struct {
+	SnapshotSchedulePolicy *SnapshotSchedulePolicy `json:"snapshotSchedulePolicy,group=schedulePolicies"`
+	RetentionTime          *wire.Duration          `json:"retentionTime"` // unset or 0: until somebody deletes them
+}
+
+// SnapshotSchedulePolicy is one of three kinds of schedule.
+type SnapshotSchedulePolicy struct {
+	HourlySchedule *HourlySchedule `json:"hourlySchedule,group=snapshotSchedulePolicy"`
+	DailySchedule  *DailySchedule  `json:"dailySchedule,group=snapshotSchedulePolicy"`
+	WeeklySchedule *WeeklySchedule `json:"weeklySchedule,group=snapshotSchedulePolicy"`
+}
+
+// HourlySchedule is due at startTime and every hoursInCycle hours from then on.
+type HourlySchedule struct {
+	StartTime    time.Time `json:"startTime"`
+	HoursInCycle uint32    `json:"hoursInCycle"`
+}
+
+// DailySchedule is due at startTime and every daysInCycle days from then on.
+type DailySchedule struct {
+	StartTime   time.Time `json:"startTime"`
+	DaysInCycle uint32    `json:"daysInCycle"`
+}
+
+// WeeklySchedule is due on each of its days.
+type WeeklySchedule struct {
+	DaysOfWeek []*DayOfWeekEntry `json:"daysOfWeek"`
+}
+
+// DayOfWeekEntry is due each week on the day at startTime's time of day, but not before startTime.
+type DayOfWeekEntry struct {
+	StartTime time.Time `json:"startTime"`
+	Day       DayOfWeek `json:"day"`
+}
+
+// DayOfWeek is a day in the vendor's spelling: "Sunday" to "Saturday".
+type DayOfWeek string
+
+var dayOfWeekNames = map[string]int32{
+	"DayOfWeekUnspecified": 0, "Sunday": 1, "Monday": 2, "Tuesday": 3, "Wednesday": 4, "Thursday": 5, "Friday": 6, "Saturday": 7,
+}
+
+// EnumNumbers is as in the vendor's definition.
+func (DayOfWeek) EnumNumbers() map[string]int32 { return dayOfWeekNames }
+
+// weekday is the day as package time counts it; -1 for DayOfWeekUnspecified.
+func (d DayOfWeek) weekday() time.Weekday { return time.Weekday(dayOfWeekNames[string(d)]) - 1 }
+
+const (
+	secondsPerHour = 3600
+	secondsPerDay  = 24 * secondsPerHour
+	maxHours       = 24  // of a cycle (assumption 230)
+	maxDays        = 365 // of a cycle (assumption 230)
+)
+
+// check refuses a schedule that cannot be and sets the start times that are missing to now (assumption 230).
+func (p *SnapshotSchedulePolicy) check(now time.Time) error {
+	switch {
+	case p.HourlySchedule != nil:
+		h := p.HourlySchedule
+		begin(&h.StartTime, now)
+		return checkCycle("hourlySchedule.hoursInCycle", h.HoursInCycle, maxHours)
+	case p.DailySchedule != nil:
+		d := p.DailySchedule
+		begin(&d.StartTime, now)
+		return checkCycle("dailySchedule.daysInCycle", d.DaysInCycle, maxDays)
+	case p.WeeklySchedule != nil:
+		return p.WeeklySchedule.check(now)
+	}
+	return refusal.New(refusal.InvalidArgument,
+		"the mandatory argument schedulePolicy.snapshotSchedulePolicy is missing: it must have one of hourlySchedule, dailySchedule and weeklySchedule")
+}
+
+func begin(at *time.Time, now time.Time) {
+	if at.IsZero() {
+		*at = now
+	}
+}
+
+func checkCycle(member string, n, most uint32) error {
+	if n < 1 || n > most {
+		return refusal.New(refusal.InvalidArgument, "%s %d must be 1 to %d", member, n, most)
+	}
+	return nil
+}
+
+func (w *WeeklySchedule) check(now time.Time) error {
+	if len(w.DaysOfWeek) == 0 {
+		return refusal.New(refusal.InvalidArgument, "weeklySchedule.daysOfWeek is missing: it must name at least one day")
+	}
+	var seen []time.Weekday
+	for i, e := range w.DaysOfWeek {
+		if e == nil || e.Day.weekday() < time.Sunday {
+			return refusal.New(refusal.InvalidArgument, "weeklySchedule.daysOfWeek[%d].day is missing: Sunday to Saturday is expected", i)
+		}
+		if slices.Contains(seen, e.Day.weekday()) {
+			return refusal.New(refusal.InvalidArgument, "weeklySchedule.daysOfWeek names %s twice", e.Day)
+		}
+		seen = append(seen, e.Day.weekday())
+		begin(&e.StartTime, now)
+	}
+	return nil
+}
+
+// next answers the first instant behind after at which a checked schedule is due.
+func (p *SnapshotSchedulePolicy) next(after time.Time) time.Time {
+	switch {
+	case p.HourlySchedule != nil:
+		return nextInCycle(p.HourlySchedule.StartTime, int64(p.HourlySchedule.HoursInCycle)*secondsPerHour, after)
+	case p.DailySchedule != nil:
+		return nextInCycle(p.DailySchedule.StartTime, int64(p.DailySchedule.DaysInCycle)*secondsPerDay, after)
+	}
+	var first time.Time
+	for _, e := range p.WeeklySchedule.DaysOfWeek {
+		if at := e.next(after); first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	return first
+}
+
+// nextInCycle counts in whole seconds, so that no distance in time is too large.
+func nextInCycle(start time.Time, seconds int64, after time.Time) time.Time {
+	if start.After(after) {
+		return start
+	}
+	cycles := (after.Unix() - start.Unix()) / seconds
+	for {
+		at := time.Unix(start.Unix()+cycles*seconds, int64(start.Nanosecond())).UTC()
+		if at.After(after) {
+			return at
+		}
+		cycles++
+	}
+}
+
+func (e *DayOfWeekEntry) next(after time.Time) time.Time {
+	from := after.UTC()
+	if e.StartTime.After(from) {
+		from = e.StartTime.UTC()
+	}
+	clock := e.StartTime.UTC()
+	at := time.Date(from.Year(), from.Month(), from.Day(), clock.Hour(), clock.Minute(), clock.Second(), clock.Nanosecond(), time.UTC)
+	for at.Weekday() != e.Day.weekday() || at.Before(e.StartTime) || !at.After(after) {
+		at = at.AddDate(0, 0, 1)
+	}
+	return at
+}
+
+// clone is a copy that shares nothing with the original.
+func (p *SchedulePolicy) clone() *SchedulePolicy {
+	c := SchedulePolicy{SnapshotSchedulePolicy: &SnapshotSchedulePolicy{}}
+	if p.RetentionTime != nil {
+		kept := *p.RetentionTime
+		c.RetentionTime = &kept
+	}
+	from, to := p.SnapshotSchedulePolicy, c.SnapshotSchedulePolicy
+	switch {
+	case from.HourlySchedule != nil:
+		h := *from.HourlySchedule
+		to.HourlySchedule = &h
+	case from.DailySchedule != nil:
+		d := *from.DailySchedule
+		to.DailySchedule = &d
+	case from.WeeklySchedule != nil:
+		to.WeeklySchedule = &WeeklySchedule{}
+		for _, e := range from.WeeklySchedule.DaysOfWeek {
+			day := *e
+			to.WeeklySchedule.DaysOfWeek = append(to.WeeklySchedule.DaysOfWeek, &day)
+		}
+	}
+	return &c
+}
