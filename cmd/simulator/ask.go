@@ -52,8 +52,11 @@ func wait(ctx context.Context, args []string, getenv func(string) string, stderr
 	}
 }
 
-// readyURL is where to ask: the URL given, else where a simulator with the same settings would listen.
-func (s *settings) readyURL() string {
+// readyURL is where to ask whether it is ready.
+func (s *settings) readyURL() string { return s.base() + control.Prefix + "/ready" }
+
+// base is where the simulator is: the URL given, else where one with the same settings would listen.
+func (s *settings) base() string {
 	base := strings.TrimSuffix(s.url, "/")
 	if base == "" {
 		host, port, _ := net.SplitHostPort(s.config.Listen) // was checked
@@ -62,7 +65,7 @@ func (s *settings) readyURL() string {
 		}
 		base = "http://" + net.JoinHostPort(host, port)
 	}
-	return base + control.Prefix + "/ready"
+	return base
 }
 
 func ask(ctx context.Context, url string) error {

@@ -185,6 +185,7 @@ func help() string {
   simulator wait [--url U] [--timeout D]
                                    wait until a simulator is ready
   simulator verify --data DIR      check every index of a data directory that no simulator has open
+  simulator lucid COMMAND …        LucidLink's command-line client; so is the binary under the name lucid
   simulator version
   simulator help
 

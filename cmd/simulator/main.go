@@ -24,7 +24,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, arguments(), os.Getenv, os.Stdout, os.Stderr))
 }
 
 // run is the whole program: it ends when the subcommand does, or soon after the context.
@@ -42,6 +42,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return wait(ctx, args, getenv, stderr)
 	case "verify":
 		return verify(args, getenv, stdout, stderr)
+	case lucidName:
+		return lucid(ctx, args, getenv, stdout, stderr)
 	case "version":
 		say(stdout, version+"\n")
 		return exitGood
@@ -49,7 +51,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		say(stdout, help())
 		return exitGood
 	}
-	return complain(stderr, exitUsage, fmt.Errorf("%q is no subcommand; there are: serve, healthcheck, wait, verify, version, help", name))
+	return complain(stderr, exitUsage, fmt.Errorf("%q is no subcommand; there are: serve, healthcheck, wait, verify, lucid, version, help", name))
 }
 
 // say writes text to where nobody may be listening.
