@@ -1,0 +1,10 @@
+package lucidlink_test
+
+import (
+	"testing"
+
+	"storagesim/internal/simulator/simtest"
+)
+
+// TestScenarios runs the scripts in testdata, each straight and with a restart before every step.
+func TestScenarios(t *testing.T) { simtest.RunScripts(t, "testdata") }
