@@ -22,6 +22,9 @@ var statusOf = map[string]int{
 	kinds.FailedPrecondition.String(): http.StatusPreconditionFailed,
 	kinds.AlreadyExists.String():      http.StatusConflict,
 	kinds.NotFound.String():           http.StatusNotFound,
+	kinds.Unimplemented.String():      http.StatusNotImplemented,
+	kinds.ResourceExhausted.String():  http.StatusTooManyRequests,
+	kinds.PermissionDenied.String():   http.StatusForbidden,
 }
 
 // undocumented guards answer a status that the page does not list; each has its number in docs/assumptions.md.
