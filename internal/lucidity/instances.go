@@ -126,9 +126,12 @@ func (s *Service) authorized(tx *store.Tx, id *instanceIdentifier) (statemachine
 }
 
 type instanceDetails struct {
-	instanceIdentifier
-	ManagedResponse   []partitionDetails `json:"managedResponse"`
-	UnmanagedResponse []partitionDetails `json:"unmanagedResponse"`
+	CloudProvider          string             `json:"cloudProvider"`
+	CloudProviderAccountID string             `json:"cloudProviderAccountId"`
+	InstanceID             string             `json:"instanceId"`
+	ResourceGroup          string             `json:"resourceGroup,omitempty"`
+	ManagedResponse        []partitionDetails `json:"managedResponse"`
+	UnmanagedResponse      []partitionDetails `json:"unmanagedResponse"`
 }
 
 type partitionDetails struct {
@@ -151,8 +154,9 @@ func (s *Service) getInstanceDetails(tx *store.Tx, _ *api.Request, q *instanceDe
 	if err != nil {
 		return nil, err
 	}
-	d := instanceDetails{instanceIdentifier: row.Body.instanceIdentifier, ManagedResponse: []partitionDetails{}, UnmanagedResponse: []partitionDetails{}}
-	for _, p := range s.partitions.Table().By(tx, partitionsByInstance, row.Body.key()) {
+	i := &row.Body
+	d := instanceDetails{i.CloudProvider, i.CloudProviderAccountID, i.InstanceID, i.ResourceGroup, []partitionDetails{}, []partitionDetails{}}
+	for _, p := range s.partitions.Table().By(tx, partitionsByInstance, i.key()) {
 		s.partitions.Observed(tx, &p)
 		details := partitionDetails{p.Body.Partition, string(p.Life.State), p.Body.DiskType, p.Body.DiskCache, p.Body.FailureReason}
 		if managed(p.Life.State) {

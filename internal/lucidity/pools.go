@@ -112,17 +112,17 @@ func (p *Pool) mismatch(q *poolSettings) error {
 	}
 	switch {
 	case q.DiskType != "" && q.DiskType != p.DiskType:
-		return refuse("diskType", p.DiskType, q.DiskType, "Config mismatch with existing disk pool: diskType is '%s' in the pool, '%s' was given", p.DiskType, q.DiskType)
+		return refuse("diskType", p.DiskType, q.DiskType, "Config mismatch with existing disk pool: diskType is '%s' in the pool, but '%s' was given", p.DiskType, q.DiskType)
 	case q.DiskCache != "" && q.DiskCache != p.DiskCache:
-		return refuse("diskCache", p.DiskCache, q.DiskCache, "Config mismatch with existing disk pool: diskCache is '%s' in the pool, '%s' was given", p.DiskCache, q.DiskCache)
+		return refuse("diskCache", p.DiskCache, q.DiskCache, "Config mismatch with existing disk pool: diskCache is '%s' in the pool, but '%s' was given", p.DiskCache, q.DiskCache)
 	case q.encryption == p.encryption:
 		return nil
 	case p.encryption == encryption{}:
-		return refuse("encryption", "", q.words(), "Encryption mismatch with existing disk pool: the pool is not encrypted, %s was given", q.words())
+		return refuse("encryption", "", q.words(), "Encryption mismatch with existing disk pool: the pool is not encrypted, but %s was given", q.words())
 	case q.encryption == encryption{}:
-		return refuse("encryption", p.words(), "", "Encryption mismatch with existing disk pool: the pool is encrypted by %s, nothing was given", p.words())
+		return refuse("encryption", p.words(), "", "Encryption mismatch with existing disk pool: the pool is encrypted by %s, but nothing was given", p.words())
 	}
-	return refuse("encryption", p.words(), q.words(), "Encryption mismatch with existing disk pool: the pool is encrypted by %s, %s was given", p.words(), q.words())
+	return refuse("encryption", p.words(), q.words(), "Encryption mismatch with existing disk pool: the pool is encrypted by %s, but %s was given", p.words(), q.words())
 }
 
 // joinPool gives the partition the settings of the instance's pool, which it makes with those of the partition where there

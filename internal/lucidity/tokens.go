@@ -90,7 +90,7 @@ type TokenCause struct {
 }
 
 func expired(what string, at, now time.Time) *refusal.Error {
-	return refusal.New(refusal.Unauthenticated, "The %s expired at %s; the clock shows %s", what, at.Format(time.RFC3339), now.Format(time.RFC3339))
+	return refusal.New(refusal.Unauthenticated, "the %s expired at %s; the clock shows %s", what, at.Format(time.RFC3339), now.Format(time.RFC3339))
 }
 
 // knownToken is a refresh token of the fixture, for clients whose configuration is written before the world is made. Only
@@ -113,7 +113,7 @@ const (
 	refreshKind = "refresh"
 )
 
-// token is what a minted token says of itself.
+// mintedToken is what a minted token says of itself.
 type mintedToken struct {
 	kind    string
 	expires time.Time

@@ -1,0 +1,207 @@
+package lucidity_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/simulator"
+	"storagesim/internal/simulator/simtest"
+)
+
+const (
+	createPath  = "/external/client/api/v1/partition/create"
+	statusPath  = "/external/client/api/v1/partition/status"
+	detailsPath = "/external/client/api/v1/instance/details"
+	tenantsPath = "/external/client/api/v1/tenants"
+	refreshPath = "/external/api/v1/auth/user-token/refresh"
+
+	plain = `"instanceIdentifier":{"cloudProviderAccountId":"111111111111","cloudProvider":"AWS","instanceId":"i-plain"}`
+)
+
+func withEstate(c *simulator.Config) { c.Fixture = "testdata/estate.yaml" }
+
+// client is somebody who works with tokens as the product's clients do: one refresh after a 401, then the call again.
+type client struct {
+	*simtest.Server
+	refresh, access string
+	refreshed       int
+}
+
+func newClient(t *testing.T, opts ...simtest.Option) *client {
+	s := simtest.New(t, append(opts, withEstate)...)
+	c := &client{Server: s}
+	c.Must(200, "PUT", "/_sim/clock", `{"mode":"frozen","now":"2026-06-01T00:00:00Z"}`)
+	c.refresh = c.Must(200, "POST", "/_sim/tokens", `{"vendor":"lucidity"}`).Text(".refreshToken")
+	return c
+}
+
+func (c *client) renew() {
+	c.access = c.Must(200, "POST", refreshPath, `{"refreshToken":"`+c.refresh+`"}`).Text(".accessToken")
+	c.refreshed++
+}
+
+func (c *client) call(method, path, body string) simtest.Answer {
+	a := c.Do(method, path, body, "X-Authtype", "lucidity_access_token", "Authorization", c.access)
+	if a.Status == 401 {
+		c.renew()
+		a = c.Do(method, path, body, "X-Authtype", "lucidity_access_token", "Authorization", c.access)
+	}
+	return a
+}
+
+// await polls until the partition has that status, five minutes of the world's clock apart.
+func (c *client) await(t *testing.T, partition, status string) (polls int) {
+	for polls = 1; polls < 100; polls++ {
+		a := c.call("POST", statusPath, `{`+plain+`,"partition":"`+partition+`"}`)
+		require.Equal(t, 200, a.Status, a.Body)
+		if a.Text(".data.status") == status {
+			return polls
+		}
+		c.Must(200, "POST", "/_sim/clock/advance", `{"by":"5m"}`)
+	}
+	t.Fatalf("%s did not get to %s", partition, status)
+	return polls
+}
+
+// TestFlow is what a client does all day: create, poll, a second partition that does not match, mended, done; its token
+// expires in the middle. On a frozen clock that takes an hour of the world's and less than 100 ms of ours.
+func TestFlow(t *testing.T) {
+	c := newClient(t)
+	c.Must(200, "PUT", "/_sim/delays", `{"lucidity.partition.queue":"1m","lucidity.partition.onboard":"20m","lucidity.partition.finalize":"2m"}`)
+	c.Must(200, "PUT", "/_sim/checkpoints/start", "")
+	fastest := time.Hour
+	for range 5 { // the machine may be busy
+		c.Must(200, "POST", "/_sim/checkpoints/start/restore", "")
+		c.access, c.refreshed = "", 0
+		began := time.Now()
+		require.Equal(t, 202, c.call("POST", createPath, `{`+plain+`,"partition":"/mnt/data","diskType":"gp3"}`).Status)
+		require.Equal(t, 6, c.await(t, "/mnt/data", "PARTITION_STATUS_ONBOARDED"))
+		a := c.call("POST", createPath, `{`+plain+`,"partition":"/mnt/logs","diskType":"io2"}`)
+		require.Equal(t, 412, a.Status)
+		require.Contains(t, a.Text(".message"), "diskType is 'gp3' in the pool")
+		require.Equal(t, 202, c.call("POST", createPath, `{`+plain+`,"partition":"/mnt/logs","diskType":"gp3"}`).Status)
+		c.await(t, "/mnt/logs", "PARTITION_STATUS_ONBOARDED")
+		fastest = min(fastest, time.Since(began))
+		require.Equal(t, 4, c.refreshed, "one at the beginning, one each quarter of an hour")
+		require.Len(t, c.call("POST", detailsPath, `{`+plain+`}`).Get(".data.managedResponse"), 2)
+		if fastest < 100*time.Millisecond {
+			break
+		}
+	}
+	require.Less(t, fastest, 100*time.Millisecond)
+}
+
+// In the clock mode auto a client that polls needs not wait: status and details are read, although by POST.
+func TestPolling_AutoClockAndReads(t *testing.T) {
+	c := newClient(t)
+	c.Must(200, "PUT", "/_sim/delays", `{"lucidity.partition.queue":"1h","lucidity.partition.onboard":"1h","lucidity.partition.finalize":"reads:2"}`)
+	c.Must(200, "PUT", "/_sim/clock", `{"mode":"auto"}`)
+	require.Equal(t, 202, c.call("POST", createPath, `{`+plain+`,"partition":"/mnt/data"}`).Status)
+	status := `{` + plain + `,"partition":"/mnt/data"}`
+	var seen []string
+	for len(seen) < 20 {
+		seen = append(seen, c.call("POST", statusPath, status).Text(".data.status"))
+		c.call("POST", detailsPath, `{`+plain+`}`)
+		if seen[len(seen)-1] == "PARTITION_STATUS_ONBOARDED" {
+			break
+		}
+	}
+	require.Equal(t, "PARTITION_STATUS_ONBOARDED", seen[len(seen)-1], "%v", seen)
+	require.Less(t, len(seen), 8)
+}
+
+// A token leads to the world that it was made for, and is good for no other.
+func TestTokens_NameTheirWorld(t *testing.T) {
+	c := newClient(t)
+	c.renew()
+	made := c.Must(201, "POST", "/_sim/worlds", `{"name":"t1"}`)
+	token := made.Text(".tokens.lucidity")
+	require.Contains(t, token, "sim.t1.")
+	refresh := c.Must(200, "POST", "/_sim/tokens", `{"vendor":"lucidity"}`, "X-Sim-World", "t1").Text(".refreshToken")
+	headers := func(token string, more ...string) []string {
+		return append([]string{"X-Authtype", "lucidity_access_token", "Authorization", token}, more...)
+	}
+	require.Equal(t, "t1", c.Must(200, "GET", tenantsPath, "", headers(token)...).Header.Get("X-Sim-World"))
+	a := c.Must(200, "POST", refreshPath, `{"refreshToken":"`+refresh+`"}`)
+	require.Equal(t, "t1", a.Header.Get("X-Sim-World"), "by the token in the body")
+	require.Contains(t, a.Text(".accessToken"), "sim.t1.")
+	require.Contains(t, c.Must(401, "GET", tenantsPath, "", headers(token, "X-Sim-World", "default")...).Body, "made for the world")
+	require.Equal(t, "Invalid refresh token",
+		c.Must(400, "POST", refreshPath, `{"refreshToken":"`+refresh+`"}`, "X-Sim-World", "default").Text(".message"))
+	forged := token[:len(token)-1] + map[bool]string{true: "0", false: "1"}[token[len(token)-1] != '0']
+	require.Contains(t, c.Must(401, "GET", tenantsPath, "", headers(forged)...).Body, "signature")
+
+	// Nothing is kept of tokens: a reset and a restart end none.
+	c.Must(200, "POST", "/_sim/reset", "", "X-Sim-World", "t1")
+	c.Restart()
+	c.Must(200, "POST", refreshPath, `{"refreshToken":"`+refresh+`"}`)
+}
+
+func TestAuthModes(t *testing.T) {
+	for mode, want := range map[string]struct{ opaque, none, garbage int }{
+		"lenient": {200, 401, 400}, "strict": {401, 401, 400}, "off": {200, 200, 200},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			c := newClient(t, func(c *simulator.Config) { c.Auth = mode })
+			c.renew()
+			require.Equal(t, want.opaque, c.Do("GET", tenantsPath, "", "X-Authtype", "lucidity_access_token", "Authorization", "opaque").Status)
+			require.Equal(t, want.none, c.Do("GET", tenantsPath, "").Status)
+			require.Equal(t, want.garbage, c.Do("POST", refreshPath, `{"refreshToken":"garbage"}`).Status)
+			require.Equal(t, 200, c.call("GET", tenantsPath, "").Status)
+			require.Equal(t, 1, c.refreshed)
+		})
+	}
+}
+
+// Whatever the delay: without one, the list and the partition are at their end at once.
+func TestDelays_Instant(t *testing.T) {
+	c := newClient(t, func(c *simulator.Config) { c.Delays = "instant" })
+	require.Equal(t, 202, c.call("POST", createPath, `{`+plain+`,"partition":"/mnt/data"}`).Status)
+	require.Equal(t, 1, c.await(t, "/mnt/data", "PARTITION_STATUS_ONBOARDED"))
+	require.Equal(t, 201, c.call("POST", tenantsPath+"/onboard", `{`+goodTenant+`,"displayName":"d","productList":["AUTOSCALER"]}`).Status)
+	require.Equal(t, "5", c.call("GET", tenantsPath, "").Text(".data.meta.totalCount"))
+	require.Equal(t, 202, c.call("POST", createPath, `{`+plain+`,"partition":"/mnt/logs"}`).Status)
+}
+
+// The list shows a held write when it is released, and not before.
+func TestDelays_HeldLag(t *testing.T) {
+	c := newClient(t)
+	c.Must(200, "PUT", "/_sim/delays", `{"lucidity.tenant.lag":"held"}`)
+	a := c.call("POST", tenantsPath+"/onboard", `{`+goodTenant+`,"displayName":"d","productList":["AUTOSCALER"]}`)
+	require.Equal(t, 201, a.Status, a.Body)
+	c.Must(200, "POST", "/_sim/clock/advance", `{"by":"240h"}`)
+	require.Equal(t, "4", c.call("GET", tenantsPath, "").Text(".data.meta.totalCount"))
+	c.Must(200, "POST", "/_sim/resources/lucidity.tenant/"+a.Text(".data.tenantId")+"/release", "")
+	require.Equal(t, "5", c.call("GET", tenantsPath, "").Text(".data.meta.totalCount"))
+}
+
+// No input makes any operation panic, or answer in other words than the vendor's.
+func TestHostileBodies(t *testing.T) {
+	c := newClient(t)
+	c.renew()
+	long := fmt.Sprintf("%0*d", 5000, 7)
+	for _, op := range []struct{ method, path string }{
+		{"POST", refreshPath}, {"POST", createPath}, {"POST", statusPath}, {"POST", detailsPath},
+		{"POST", tenantsPath + "/onboard"}, {"PATCH", tenantsPath}, {"PUT", tenantsPath + "/deboard"},
+	} {
+		for _, body := range []string{
+			``, `null`, `[]`, `{`, `"x"`, "\x00", "{\"\xff\":1}", `{"refreshToken":null}`, `{"refreshToken":"sim."}`,
+			`{"refreshToken":"sim.default.refresh..."}`, `{"refreshToken":"` + long + `"}`,
+			`{"instanceIdentifier":null,"partition":null}`, `{"instanceIdentifier":[]}`, `{"instanceIdentifier":{"cloudProvider":{}}}`,
+			`{` + plain + `,"partition":"` + long + `"}`, `{` + plain + `,"partition":"/a\u0000b"}`, `{` + plain + `,"partition":"/mnt/data","awsKmsKeyId":"` + long + `"}`,
+			`{"cloudEntityInformation":7}`, `{"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"` + long + `"}}`,
+			`{"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"a\u0000b"},"productList":null}`,
+		} {
+			if op.path == detailsPath && strings.Contains(body, plain) {
+				continue // it asks for no partition
+			}
+			a := c.call(op.method, op.path, body)
+			require.Equal(t, 400, a.Status, "%s %s %s: %s", op.method, op.path, body, a.Body)
+			require.NotEmpty(t, a.Body)
+		}
+	}
+}

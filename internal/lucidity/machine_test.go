@@ -1,0 +1,83 @@
+package lucidity_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"storagesim/fixtures"
+	"storagesim/internal/api"
+	"storagesim/internal/api/apitest"
+	"storagesim/internal/lucidity"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+func TestMachines(t *testing.T) {
+	for _, m := range lucidity.New(lucidity.Options{}).Machines() {
+		require.Empty(t, m.Check())
+	}
+}
+
+// The whole life of a partition at a glance.
+func TestMachines_PartitionGrid(t *testing.T) {
+	machines := lucidity.New(lucidity.Options{}).Machines()
+	require.Equal(t, `READY_TO_ONBOARD: onboard=QUEUED_FOR_ONBOARDING start=- migrated=- finish=- fail=- schedule-deboard=- cancel-deboard=- deboard=- exclude=NOT_SUPPORTED include=-
+ON_BOARDED: onboard=- start=- migrated=- finish=- fail=- schedule-deboard=SCHEDULED_FOR_DEBOARD cancel-deboard=- deboard=- exclude=- include=-
+FAILED: onboard=QUEUED_FOR_ONBOARDING start=- migrated=- finish=- fail=- schedule-deboard=- cancel-deboard=- deboard=- exclude=NOT_SUPPORTED include=-
+NOT_SUPPORTED: onboard=- start=- migrated=- finish=- fail=- schedule-deboard=- cancel-deboard=- deboard=- exclude=- include=READY_TO_ONBOARD
+QUEUED_FOR_ONBOARDING: onboard=- start=IN_PROGRESS migrated=- finish=- fail=FAILED schedule-deboard=- cancel-deboard=- deboard=- exclude=- include=-
+IN_PROGRESS: onboard=- start=- migrated=FINALIZING_ONBOARDING finish=- fail=FAILED schedule-deboard=- cancel-deboard=- deboard=- exclude=- include=-
+FINALIZING_ONBOARDING: onboard=- start=- migrated=- finish=ON_BOARDED fail=FAILED schedule-deboard=- cancel-deboard=- deboard=- exclude=- include=-
+SCHEDULED_FOR_DEBOARD: onboard=- start=- migrated=- finish=- fail=- schedule-deboard=- cancel-deboard=ON_BOARDED deboard=READY_TO_ONBOARD exclude=- include=-
+`, machines[3].Describe().Grid())
+}
+
+// What is wrong in a fixture is told with its place.
+func TestSeed_Refuses(t *testing.T) {
+	const tenant = `{"cloudProvider":"AWS","cloudProviderAccountId":"1","instances":[`
+	for section, want := range map[string]string{
+		`{"tenant":[]}`:                                   "tenant: is not known",
+		`{"tenants":[{"cloudProvider":"AWS"}]}`:           "tenants[0]: cloudProviderAccountId is required and must not be blank",
+		`{"tenants":[` + tenant + `]},` + tenant + `]}]}`: "tenants[1]: tenant '1' is there already",
+		`{"tenants":[{"cloudProvider":"AWS","cloudProviderAccountId":"1","status":"GONE"}]}`:                                                                  `tenants[0]: status "GONE" must be one of`,
+		`{"tenants":[` + tenant + `{}]}]}`:                                                                                                                    "tenants[0].instances[0]: instanceId is required",
+		`{"tenants":[` + tenant + `{"instanceId":"i"},{"instanceId":"i"}]}]}`:                                                                                 "tenants[0].instances[1]: instance 'AWS/1/i' is there already",
+		`{"tenants":[` + tenant + `{"instanceId":"i","pool":{"diskType":"pd-ssd"}}]}]}`:                                                                       "tenants[0].instances[0].pool: Disk validation failed",
+		`{"tenants":[` + tenant + `{"instanceId":"i","partitions":[{"partition":"mnt"}]}]}]}`:                                                                 "tenants[0].instances[0].partitions[0]: partition",
+		`{"tenants":[` + tenant + `{"instanceId":"i","partitions":[{"partition":"/a","status":"IN_PROGRESS"}]}]}]}`:                                           `partitions[0]: status "IN_PROGRESS" must be one of`,
+		`{"tenants":[` + tenant + `{"instanceId":"i","partitions":[{"partition":"/a"},{"partition":"/a"}]}]}]}`:                                               "partitions[1]: partition 'AWS/1/i /a' is there already",
+		`{"tenants":[` + tenant + `{"instanceId":"i","pool":{"diskType":"gp3"},"partitions":[{"partition":"/a","status":"ON_BOARDED","diskType":"gp2"}]}]}]}`: "partitions[0]: Config mismatch",
+		`{"refreshTokens":[{"token":""}]}`:                                                                                                                    "refreshTokens[0]: token is required",
+		`{"refreshTokens":[{"token":"sim.x"}]}`:                                                                                                               `refreshTokens[0]: token must not begin with "sim."`,
+		`{"cloudAccounts":[{"cloudProvider":"X","cloudProviderAccountId":"1"}]}`:                                                                              "cloudAccounts[0]: cloudProvider",
+	} {
+		err := seed(t, section)
+		var input *api.InputError
+		require.ErrorAs(t, err, &input, section)
+		require.Contains(t, err.Error(), want, section)
+	}
+	require.NoError(t, seed(t, ""))
+	require.NoError(t, seed(t, `{"gcpMaintenance":true}`))
+}
+
+func seed(t *testing.T, section string) error {
+	t.Helper()
+	s := lucidity.New(lucidity.Options{})
+	db, err := store.Open(filepath.Join(t.TempDir(), "sim.db"), store.Options{})
+	require.NoError(t, err)
+	defer db.Close()
+	e, err := statemachine.New(db, statemachine.Fast, zerolog.Nop(), s.Machines()...)
+	require.NoError(t, err)
+	return e.Base("b", 1, apitest.Start, func(tx *store.Tx) error { return s.Seed(tx, []byte(section)) })
+}
+
+// The fixture small names Lucidity's things in the form that the service takes; a program that starts on it proves that it
+// is read.
+func TestFixtureSmall(t *testing.T) {
+	text, err := fixtures.Read("small")
+	require.NoError(t, err)
+	require.Contains(t, string(text), "lucidity:")
+}

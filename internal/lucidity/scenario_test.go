@@ -1,0 +1,13 @@
+package lucidity_test
+
+import (
+	"testing"
+
+	"storagesim/internal/simulator"
+	"storagesim/internal/simulator/simtest"
+)
+
+// TestScenarios runs the scripts in testdata, each straight and with a restart before every step.
+func TestScenarios(t *testing.T) {
+	simtest.RunScripts(t, "testdata", func(c *simulator.Config) { c.Fixture = "testdata/estate.yaml" })
+}
