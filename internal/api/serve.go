@@ -118,6 +118,7 @@ type outcome struct {
 	fault  string
 	cause  any
 	inj    *injection // what went wrong with it on purpose
+	stream *Stream    // the body, where it is made while it is sent
 }
 
 // serve is one request's whole life.
@@ -128,6 +129,10 @@ func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
 		r := &Request{ID: s.NextID(), World: place.World, Cluster: place.Cluster, Operation: op, HTTP: req, out: w}
 		buf := buffers.Get().(*[]byte)
 		out := s.answer(svc, r, (*buf)[:0])
+		if out.stream != nil && !out.inj.replaces() {
+			s.stream(w, svc, r, &out, func() { s.record(svc.Vendor, r, out, started) })
+			return
+		}
 		if out.inj != nil {
 			s.deliver(w, r, &out, func() { s.record(svc.Vendor, r, out, started) })
 			return
@@ -183,6 +188,10 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 		if err != nil {
 			return err
 		}
+		if st, ok := answer.(*Stream); ok {
+			out.resp, out.stream = st.head(), st
+			return nil
+		}
 		out.resp, err = svc.Dialect.Answer(r, answer, buf[:0])
 		out.pooled = err == nil
 		return err
@@ -197,6 +206,9 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 		out = s.refused(svc, r, out, err)
 	}
 	if inj != nil {
+		if out.stream != nil && inj.After.Effect != nil {
+			s.hold(svc, r, &out)
+		}
 		s.after(svc, r, inj, &out)
 	}
 	return out
@@ -253,7 +265,7 @@ func internalError(id string) *refusal.Error {
 func (s *Server) refused(svc *Service, r *Request, out outcome, err error) outcome {
 	var large *TooLargeError
 	e := refusal.Of(err)
-	out.pooled = false
+	out.pooled, out.stream = false, nil
 	switch {
 	case errors.Is(err, store.ErrNoWorld):
 		e = noWorld(r.World)
