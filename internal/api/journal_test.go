@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -78,4 +79,16 @@ func TestJournal_ManyAtOnce(t *testing.T) {
 	list, dropped := j.List(10, everything)
 	require.Len(t, list, 1)
 	require.EqualValues(t, 799, dropped)
+}
+
+// A long body is kept from its beginning, whole characters of it, and the entry says how much is missing.
+func TestJournal_KeepsTheBeginningOfALongBody(t *testing.T) {
+	for length, cut := range map[int]int{16 << 10: 0, 16<<10 + 1: 1} {
+		text, missing := api.Kept([]byte(strings.Repeat("x", length)))
+		require.Equal(t, cut, missing)
+		require.Len(t, text, length-cut)
+	}
+	text, missing := api.Kept([]byte("x" + strings.Repeat("é", 16<<10)))
+	require.True(t, utf8.ValidString(text))
+	require.Equal(t, 1+2*(16<<10)-len(text), missing)
 }
