@@ -114,21 +114,23 @@ func (s *Service) addPartition(tx *store.Tx, i *Instance, n *newPartition) (Part
 		Disk: n.orElse(defaultDisk(i.CloudProvider)),
 	}
 	p.poolSettings = p.Disk
-	switch state {
-	case PartitionFailed:
+	if state == PartitionFailed {
 		p.FailureReason = n.Reason
 		setDefault(&p.FailureReason, msgFailed)
-	case PartitionExcluded:
+	}
+	if state == PartitionExcluded {
 		p.Reason = n.Reason
 		setDefault(&p.Reason, msgExcluded)
-	case PartitionOnBoarded:
-		if err := s.match(tx, &p, &n.poolSettings); err != nil {
-			return Partition{}, err
+	}
+	if state == PartitionOnBoarded {
+		err := s.match(tx, &p, &n.poolSettings)
+		if err == nil {
+			err = s.joinPool(tx, &p)
 		}
-		if err := s.joinPool(tx, &p); err != nil {
-			return Partition{}, err
+		if err == nil {
+			err = s.activatePool(tx, &p)
 		}
-		if err := s.activatePool(tx, &p); err != nil {
+		if err != nil {
 			return Partition{}, err
 		}
 	}
