@@ -245,11 +245,8 @@ func (s *Service) undo(tx *store.Tx, r *workflowRow) error {
 	return nil
 }
 
-// over ends a workflow; it is kept for the retention time on the world's clock (facts/dms-lucidlink-lucidity.md 3.3).
+// over ends a workflow; one that never began has no startedAt. It is kept for the retention time on the world's clock (facts/dms-lucidlink-lucidity.md 3.3).
 func (s *Service) over(tx *store.Tx, r *workflowRow) error {
-	if r.Body.StartedAt.IsZero() {
-		r.Body.StartedAt = tx.Now
-	}
 	r.Body.EndedAt = tx.Now
 	return s.workflows.After(tx, r, "expire", tx.Now.Add(s.settings(tx).Retention))
 }
