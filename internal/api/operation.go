@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"storagesim/internal/refusal"
 	"storagesim/internal/store"
 )
 
@@ -33,6 +34,8 @@ type Operation struct {
 	Needs Permission
 	// Endpoint is the handler; the zero value answers 501 in the vendor's words.
 	Endpoint Endpoint
+	// Unavailable is what a row without an endpoint says; "" is that the operation is not emulated.
+	Unavailable string
 	// ReadOnly says that the operation changes nothing although it is no GET: it asks by a body.
 	ReadOnly bool
 	// EmptyLast says that the path's last parameter may be empty: /volumes/?name=x is the same operation.
@@ -64,6 +67,14 @@ func (op *Operation) Implemented() bool { return op.Endpoint.call != nil }
 
 // AllStatuses are those of the page, success first, and then the further ones.
 func (op *Operation) AllStatuses() []int { return slices.Concat(op.Statuses, op.Further) }
+
+// missing is the refusal of an operation without an endpoint.
+func (op *Operation) missing() error {
+	if op.Unavailable != "" {
+		return refusal.New(refusal.Unimplemented, "%s", op.Unavailable)
+	}
+	return refusal.New(refusal.Unimplemented, "%s is not emulated", op.Name)
+}
 
 // Documents says whether the vendor lists the status for this operation, in its page or elsewhere.
 func (op *Operation) Documents(status int) bool {

@@ -180,7 +180,7 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 		}
 		switch {
 		case !r.Operation.Implemented():
-			return refusal.New(refusal.Unimplemented, "%s is not emulated", r.Operation.Name)
+			return r.Operation.missing()
 		case bindErr != nil:
 			return bindErr
 		}
