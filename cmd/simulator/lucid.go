@@ -55,19 +55,16 @@ func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(f
 // command line is wrong. Errors are one line on stderr (assumption 171).
 func lucid(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	err := runLucid(ctx, args, getenv, stdout)
-	var usage *usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitGood
-	case errors.As(err, &usage):
-		say(stderr, lucidName+": "+oneLine(err)+"\n")
+	}
+	say(stderr, lucidName+": "+strings.ReplaceAll(err.Error(), "\n", "; ")+"\n")
+	var usage *usageError
+	if errors.As(err, &usage) {
 		return exitUsage
 	}
-	say(stderr, lucidName+": "+oneLine(err)+"\n")
 	return exitError
 }
-
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func runLucid(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	s := defaults()
@@ -97,11 +94,12 @@ func runLucid(ctx context.Context, args []string, getenv func(string) string, st
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	c := &lucidClient{ctx: ctx, base: s.base(), query: url.Values{}, world: getenv("SIM_WORLD"), given: given, stdout: stdout}
-	return errors.Join(c.choose(general), command.run(c))
+	c.choose(general)
+	return command.run(c)
 }
 
 // choose reads which daemon is meant.
-func (c *lucidClient) choose(general map[string]string) error {
+func (c *lucidClient) choose(general map[string]string) {
 	for name, value := range general {
 		switch name {
 		case "rest-endpoint":
@@ -112,7 +110,6 @@ func (c *lucidClient) choose(general map[string]string) error {
 			c.query.Set("instance", value)
 		}
 	}
-	return nil
 }
 
 // flagKind says what follows a flag.

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("STORAGESIM_BE_THE_PROGRAM") != "" {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
-		os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+		os.Exit(run(ctx, arguments(), os.Getenv, os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
 }
