@@ -1,0 +1,174 @@
+package lightbits
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ulikunitz/xz"
+
+	"storagesim/internal/api"
+	"storagesim/internal/store"
+)
+
+// logArchive is one archive of logs on its way. It holds one page of rows at a time: long lists become several files,
+// and each page is read in a transaction of its own.
+type logArchive struct {
+	service *Service
+	options fetchLogsRequest
+	at      time.Time // of the request
+	since   time.Time // of the oldest events to collect
+	root    string    // the directory that everything lies in
+
+	view  api.View
+	tar   *tar.Writer
+	notes bytes.Buffer // collect.log
+}
+
+// write is what api.Stream calls.
+func (a *logArchive) write(w io.Writer, view api.View) error {
+	packed, err := a.pack(w)
+	if err != nil {
+		return err
+	}
+	a.view, a.tar = view, tar.NewWriter(packed)
+	if err := a.collect(); err != nil {
+		return err
+	}
+	if err := a.file("collect.log", a.notes.Bytes()); err != nil {
+		return err
+	}
+	if err := a.tar.Close(); err != nil {
+		return err
+	}
+	return packed.Close()
+}
+
+// xzWindow is how far back xz looks, in bytes; its memory is a few times that.
+const xzWindow = 1 << 20
+
+// pack compresses as the options say.
+func (a *logArchive) pack(w io.Writer) (io.WriteCloser, error) {
+	switch {
+	case a.options.DontCompressOutput:
+		return unpacked{w}, nil
+	case a.options.UseHighCompression:
+		return xz.WriterConfig{DictCap: xzWindow}.NewWriter(w)
+	}
+	return gzip.NewWriter(w), nil
+}
+
+type unpacked struct{ io.Writer }
+
+func (unpacked) Close() error { return nil }
+
+// file adds a file of the request's time.
+func (a *logArchive) file(name string, text []byte) error {
+	if err := a.tar.WriteHeader(&tar.Header{
+		Typeflag: tar.TypeReg, Name: a.root + "/" + name, Mode: 0o644, Size: int64(len(text)), ModTime: a.at.Truncate(time.Second),
+	}); err != nil {
+		return err
+	}
+	_, err := a.tar.Write(text)
+	return err
+}
+
+// note adds a line to collect.log.
+func (a *logArchive) note(format string, args ...any) {
+	fmt.Fprintf(&a.notes, format+"\n", args...)
+}
+
+// ran notes a command that something was collected by, with the priority that it had (option IoNice).
+func (a *logArchive) ran(command string) {
+	if a.options.IoNice {
+		command = "nice -n 19 " + command
+	}
+	a.note("ionice -c 2 -n 7 %s", command)
+}
+
+const (
+	pageLines = 1000    // lines in a file
+	pageBytes = 1 << 20 // about, of a file
+	pageScan  = 1000    // rows looked at in one transaction
+)
+
+// page is the file that is being filled.
+type page struct {
+	text  []byte
+	lines int
+	seen  int    // rows looked at in this transaction
+	last  string // the key of the last of them
+}
+
+// add appends a line and answers whether there is room for more.
+func (p *page) add(key string, line []byte) bool {
+	p.text = append(append(p.text, line...), '\n')
+	p.lines++
+	return p.skip(key) && p.lines < pageLines && len(p.text) < pageBytes
+}
+
+// skip passes a row by and answers whether the transaction may go on.
+func (p *page) skip(key string) bool {
+	p.last = key
+	p.seen++
+	return p.seen < pageScan
+}
+
+// rows looks at rows behind the key after, in order, until add or skip says that it is enough. It answers whether it came
+// to the end.
+type rows func(tx *store.Tx, after string, p *page) (end bool, err error)
+
+// lines writes what rows yields as files name.ext, name.1.ext and so on, the first one even if it is empty.
+func (a *logArchive) lines(name, ext string, read rows) error {
+	var p page
+	for n := 0; ; n++ {
+		end, err := a.fill(&p, read)
+		if err != nil {
+			return err
+		}
+		if n > 0 && p.lines == 0 {
+			return nil
+		}
+		file := name + ext
+		if n > 0 {
+			file = fmt.Sprintf("%s.%d%s", name, n, ext)
+		}
+		if err := a.file(file, p.text); err != nil || end {
+			return err
+		}
+		p.text, p.lines = p.text[:0], 0
+	}
+}
+
+// fill reads on until the page is full or there is no more.
+func (a *logArchive) fill(p *page, read rows) (end bool, err error) {
+	for !end && p.lines < pageLines && len(p.text) < pageBytes {
+		before := *p
+		err := a.view(func(tx *store.Tx) (err error) {
+			*p = before
+			p.seen = 0
+			end, err = read(tx, before.last, p)
+			return err
+		})
+		if err != nil {
+			return end, err
+		}
+	}
+	return end, nil
+}
+
+// once writes a file that one transaction makes.
+func (a *logArchive) once(name string, make func(tx *store.Tx) ([]byte, error)) error {
+	var text []byte
+	if err := a.view(func(tx *store.Tx) (err error) {
+		text, err = make(tx)
+		return err
+	}); err != nil {
+		return errors.Join(errors.New(name), err)
+	}
+	return a.file(name, text)
+}

@@ -1,0 +1,122 @@
+package lightbits
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+	"storagesim/internal/wire"
+)
+
+// eventRows yields the events since the archive begins, as the API answers them.
+func (a *logArchive) eventRows(tx *store.Tx, after string, p *page) (bool, error) {
+	for key, raw := range eventTable.Scan(tx, "", after) {
+		head, body, err := peekEvent(raw)
+		if err != nil {
+			return false, err
+		}
+		if time.UnixMilli(head.at).Before(a.since) {
+			if !p.skip(key) {
+				return false, nil
+			}
+		} else if !p.add(key, body) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// logRows yields lines of a log: the events of those types that are wanted.
+func (a *logArchive) logRows(wanted func(*Event) bool, types ...EventType) rows {
+	kinds := make([]byte, len(types))
+	for i, t := range types {
+		kinds[i] = byte(eventTypeNames[string(t)])
+	}
+	return func(tx *store.Tx, after string, p *page) (bool, error) {
+		for key, raw := range eventTable.Scan(tx, "", after) {
+			head, body, err := peekEvent(raw)
+			if err != nil {
+				return false, err
+			}
+			more, e := true, Event{}
+			if time.UnixMilli(head.at).Before(a.since) || !slices.Contains(kinds, head.kind) {
+				more = p.skip(key)
+			} else if err := wire.Unmarshal(body, &e); err != nil {
+				return false, err
+			} else if wanted(&e) {
+				more = p.add(key, fmt.Appendf(nil, "%s %-8s [%s] %s (%d): %s", logTime(e.Time), e.Severity, e.ReportingService, e.EventName, e.EventCode, e.Description))
+			} else {
+				more = p.skip(key)
+			}
+			if !more {
+				return false, nil
+			}
+		}
+		return true, nil
+	}
+}
+
+// bodies yields the stored bodies of a machine's rows: what the API answers.
+func bodies[B any](m *statemachine.Machine[B]) rows {
+	return func(tx *store.Tx, after string, p *page) (bool, error) {
+		for key, raw := range m.Table().Scan(tx, "", after) {
+			if !p.add(key, statemachine.Peek(raw).Body) {
+				return false, nil
+			}
+		}
+		return true, nil
+	}
+}
+
+// dumped yields a machine's rows with their keys and states.
+func dumped[B any](m *statemachine.Machine[B]) rows {
+	return func(tx *store.Tx, after string, p *page) (bool, error) {
+		for key, raw := range m.Table().Scan(tx, "", after) {
+			row := statemachine.Peek(raw)
+			line := fmt.Appendf(nil, `{"key":%q,"state":%q,"value":`, strings.ReplaceAll(key, "\x00", "/"), row.State)
+			if !p.add(key, append(append(line, row.Body...), '}')) {
+				return false, nil
+			}
+		}
+		return true, nil
+	}
+}
+
+// shownRows yields what show makes of a machine's rows.
+func shownRows[B any](m *statemachine.Machine[B], show func(*store.Tx, *B) (B, error)) rows {
+	return func(tx *store.Tx, after string, p *page) (bool, error) {
+		for key, row := range m.Table().All(tx, "", after) {
+			shown, err := show(tx, &row.Body)
+			if err != nil {
+				return false, err
+			}
+			line, err := wire.Append(nil, &shown, zero)
+			if err != nil {
+				return false, err
+			}
+			if !p.add(key, line) {
+				return false, nil
+			}
+		}
+		return true, nil
+	}
+}
+
+// tableRows yields the rows of a table as show answers them.
+func tableRows[B any](t *store.Table[B], show func(*B) any) rows {
+	return func(tx *store.Tx, after string, p *page) (bool, error) {
+		for key, row := range t.All(tx, "", after) {
+			line, err := wire.Append(nil, show(&row), zero)
+			if err != nil {
+				return false, err
+			}
+			if !p.add(key, line) {
+				return false, nil
+			}
+		}
+		return true, nil
+	}
+}

@@ -1,0 +1,303 @@
+package lightbits
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"storagesim/internal/api"
+	"storagesim/internal/store"
+	"storagesim/internal/wire"
+)
+
+// collect writes all parts that the options ask for.
+func (a *logArchive) collect() error {
+	var servers []Server
+	if err := a.view(func(tx *store.Tx) error {
+		servers = nil
+		for _, row := range a.service.servers.Table().All(tx, "", "") {
+			servers = append(servers, row.Body)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	slices.SortFunc(servers, func(x, y Server) int { return strings.Compare(x.Name, y.Name) })
+	a.note("# collected at %s, events since %s", logTime(a.at), logTime(a.since))
+	only := a.options.CollectServicesLbcliEtcd
+	for _, part := range []struct {
+		wanted bool
+		write  func([]Server) error
+	}{
+		{true, a.services},
+		{true, a.lbcli},
+		{true, a.etcd},
+		{!only && !a.options.DontCollectLogs, a.varLog},
+		{!only && !a.options.SkipStatistics, a.statistics},
+		{a.options.CaptureCPUAndTCPDump, a.network},
+	} {
+		if !part.wanted {
+			continue
+		}
+		if err := part.write(servers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func logTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// reachable says whether a server can be asked; one that has failed is left out, with a note.
+func (a *logArchive) reachable(v *Server) bool {
+	if v.State == ServerFailed {
+		a.note("# %s is %s and cannot be reached", v.Name, v.State)
+		return false
+	}
+	return true
+}
+
+// serverServices are the parts of the product that run on a server.
+var serverServices = [...]string{"api-service", "cluster-manager", "discovery-service", "etcd", "node-manager", "upgrade-manager"}
+
+// services tells of each server which services run.
+func (a *logArchive) services(servers []Server) error {
+	a.ran("systemctl list-units 'lightos-*'")
+	for i := range servers {
+		v := &servers[i]
+		if !a.reachable(v) {
+			continue
+		}
+		var text bytes.Buffer
+		for _, name := range serverServices {
+			state := "active"
+			if v.State == ServerDisabled && name == "node-manager" {
+				state = "inactive"
+			}
+			fmt.Fprintf(&text, "lightos-%s.service %s %s\n", name, v.LightOSVersion, state)
+		}
+		if err := a.file(v.Name+"/services.txt", text.Bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lbcli tells of the cluster as its API does, a thing a line.
+func (a *logArchive) lbcli([]Server) error {
+	s := a.service
+	a.ran("lbcli get cluster")
+	if err := a.once("lbcli/cluster.json", func(tx *store.Tx) ([]byte, error) {
+		c, err := s.getCluster(tx, nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		return wire.Append(nil, &c, zero)
+	}); err != nil {
+		return err
+	}
+	for _, list := range []struct {
+		what string
+		rows rows
+	}{
+		{"servers", shownRows(s.servers, func(tx *store.Tx, v *Server) (Server, error) { return s.shownServer(tx, v, s.serviceRisks(tx)), nil })},
+		{"nodes", shownRows(s.nodes, s.shownNode)},
+		{"nvme-devices", bodies(s.nvmeDevices)},
+		{"projects", tableRows(projects, func(p *projectRow) any { return &p.Project })},
+		{"volumes", bodies(s.volumes)},
+		{"snapshots", bodies(s.snapshots)},
+		{"policies", bodies(s.policies)},
+		{"resource-policies", bodies(s.resourcePolicies)},
+		{"admin-endpoints", bodies(s.adminEndpoints)},
+		{"connected-hosts", tableRows(hostTable, func(h *ConnectedHost) any { return h })},
+		{"events", a.eventRows},
+	} {
+		a.ran("lbcli list " + list.what)
+		if err := a.lines("lbcli/"+list.what, ".jsonl", list.rows); err != nil {
+			return err
+		}
+	}
+	return a.settings()
+}
+
+// settings tells the cluster's configuration and feature flags.
+func (a *logArchive) settings() error {
+	s := a.service
+	a.ran("lbcli list cluster-config")
+	if err := a.once("lbcli/cluster-config.json", func(tx *store.Tx) ([]byte, error) {
+		list, err := s.listClusterConfigParams(tx, nil, &api.Empty{})
+		if err != nil {
+			return nil, err
+		}
+		return wire.Append(nil, &list, zero)
+	}); err != nil {
+		return err
+	}
+	a.ran("lbcli list feature-flags")
+	return a.once("lbcli/feature-flags.json", func(tx *store.Tx) ([]byte, error) {
+		list, err := s.listFeatureFlags(tx, nil, &api.Empty{})
+		if err != nil {
+			return nil, err
+		}
+		return wire.Append(nil, &list, zero)
+	})
+}
+
+// etcd tells what is stored of the things with a lifecycle, a key a line. Secrets are not among them.
+func (a *logArchive) etcd([]Server) error {
+	s := a.service
+	for _, list := range []struct {
+		kind string
+		rows rows
+	}{
+		{"servers", dumped(s.servers)}, {"nodes", dumped(s.nodes)}, {"nvmedevices", dumped(s.nvmeDevices)},
+		{"volumes", dumped(s.volumes)}, {"snapshots", dumped(s.snapshots)}, {"policies", dumped(s.policies)},
+		{"resourcepolicies", dumped(s.resourcePolicies)}, {"adminendpoints", dumped(s.adminEndpoints)},
+	} {
+		a.ran("etcdctl get --prefix /" + list.kind)
+		if err := a.lines("etcd/"+list.kind, ".jsonl", list.rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// varLog writes the logs of the servers, which consist of the events: those about a server, its nodes and its devices in
+// its node manager's log, those about the cluster and its volumes in the log of the cluster manager of the first server.
+func (a *logArchive) varLog(servers []Server) error {
+	a.ran("tar -c /var/log")
+	first := true
+	for i := range servers {
+		v := &servers[i]
+		if !a.reachable(v) {
+			continue
+		}
+		about, err := a.idsOf(v)
+		if err != nil {
+			return err
+		}
+		if err := a.lines(v.Name+"/var/log/lightbits/node-manager", ".log", a.logRows(func(e *Event) bool {
+			c := e.component()
+			return c != nil && slices.Contains(about, c.ID)
+		}, EventServer, EventNode, EventNVMeSSD)); err != nil {
+			return err
+		}
+		if !first {
+			continue
+		}
+		first = false
+		all := func(*Event) bool { return true }
+		if err := a.lines(v.Name+"/var/log/lightbits/cluster-manager", ".log",
+			a.logRows(all, EventCluster, EventVolume, EventDataIntegrity, EventClusterEncryption)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// idsOf lists the IDs that events about a server carry: its own, those of its nodes, the serials of its devices.
+func (a *logArchive) idsOf(v *Server) ([]string, error) {
+	ids := append([]string{v.UUID}, v.NodesUUIDs...)
+	err := a.view(func(tx *store.Tx) error {
+		ids = ids[:1+len(v.NodesUUIDs)]
+		for _, row := range a.service.nvmeDevices.Table().By(tx, devicesByServer, v.UUID) {
+			ids = append(ids, row.Body.Serial)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// component answers the one thing that an event about hardware is about, or nil.
+func (e *Event) component() *ComponentInfo {
+	for _, c := range []*ComponentInfo{e.ComponentServerInfo, e.ComponentNodeInfo, e.ComponentNVMeSSDInfo} {
+		if c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// statistics captures those of the front end (volumes) and of the back end (nodes and devices), as often as the options
+// say. The clock stands where it is: earlier captures are dated back (assumption 241).
+func (a *logArchive) statistics([]Server) error {
+	s := a.service
+	export := true
+	if err := a.view(func(tx *store.Tx) error {
+		export = !s.configOn(tx, configNoVolumeStatistics)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if !export {
+		a.note("# %s is true: no statistics of volumes", configNoVolumeStatistics)
+	}
+	cycles := int(a.options.NumOfStatisticsToCapture)
+	for i := range cycles {
+		at := a.at.Add(-time.Duration(cycles-1-i) * time.Duration(a.options.IntervalBetweenBEReadCycles) * time.Second)
+		dir := fmt.Sprintf("statistics/%s-%03d/", at.UTC().Format("20060102-150405"), i)
+		a.ran("capture statistics of " + logTime(at))
+		if err := a.lines(dir+"be-nodes", ".jsonl", shownRows(s.nodes, func(tx *store.Tx, n *Node) (Node, error) {
+			shown, err := s.shownNode(tx, n)
+			return Node{UUID: shown.UUID, Name: shown.Name, Statistics: shown.Statistics}, err
+		})); err != nil {
+			return err
+		}
+		if err := a.lines(dir+"be-nvme-devices", ".jsonl", shownRows(s.nvmeDevices, func(_ *store.Tx, d *NvmeDevice) (NvmeDevice, error) {
+			return NvmeDevice{Serial: d.Serial, Name: d.Name, Statistics: d.Statistics}, nil
+		})); err != nil {
+			return err
+		}
+		if !export {
+			continue
+		}
+		if err := a.lines(dir+"fe-volumes", ".jsonl", shownRows(s.volumes, func(_ *store.Tx, v *Volume) (Volume, error) {
+			return Volume{UUID: v.UUID, Name: v.Name, ProjectName: v.ProjectName, Statistics: v.Statistics}, nil
+		})); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// captureSeconds is how long CPU and network are watched (option CaptureCpuAndTcpDump).
+const captureSeconds = 5
+
+// network writes a capture of each server's network and processors. Nothing runs on a simulated server: there are no
+// packets, and the processors are idle.
+func (a *logArchive) network(servers []Server) error {
+	a.ran("tcpdump -w network/tcpdump.cap -G 5 -W 1")
+	a.ran("sar -u 1 5")
+	for i := range servers {
+		v := &servers[i]
+		if !a.reachable(v) {
+			continue
+		}
+		if err := a.file(v.Name+"/network/tcpdump.cap", emptyCapture()); err != nil {
+			return err
+		}
+		var sar bytes.Buffer
+		fmt.Fprintf(&sar, "%-12s  CPU     %%user   %%system   %%iowait     %%idle\n", "time")
+		for k := range captureSeconds {
+			fmt.Fprintf(&sar, "%-12s  all      0.00      0.00      0.00    100.00\n", a.at.Add(time.Duration(k-captureSeconds)*time.Second).UTC().Format(time.TimeOnly))
+		}
+		if err := a.file(v.Name+"/network/sar.log", sar.Bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emptyCapture is the head of a pcap file: magic number, version 2.4, no offset, no accuracy, 256 KiB of each packet,
+// Ethernet.
+func emptyCapture() []byte {
+	head := binary.LittleEndian.AppendUint32(nil, 0xa1b2c3d4)
+	head = binary.LittleEndian.AppendUint16(head, 2)
+	head = binary.LittleEndian.AppendUint16(head, 4)
+	head = append(head, make([]byte, 8)...)
+	head = binary.LittleEndian.AppendUint32(head, 256<<10)
+	return binary.LittleEndian.AppendUint32(head, 1)
+}
