@@ -291,6 +291,7 @@ func (s *Server) shape(svc *Service, r *Request, h *fault.Happening, out *outcom
 		}
 		e.Status, e.RetryAfter = h.Effect.Status, h.RetryAfter
 		*out = s.refused(svc, r, *out, e)
+		out.stream = nil
 	}
 	if h.Effect.Malformed {
 		out.resp.Body, out.pooled = h.Effect.Mangle(out.resp.Body), false
