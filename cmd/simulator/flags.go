@@ -101,6 +101,11 @@ var serveOptions = [...]option{
 			}
 			return nil
 		}},
+	{"federation", "on|off", "whether Lightbits clusters answer the operations of a cluster federation (default off: 501)",
+		func(s *settings, v string) error {
+			s.config.Federation = v == "on"
+			return oneOf(v, []string{"on", "off"})
+		}},
 	{"log-level", "LEVEL", "trace, debug, info, warn, error or disabled (default info)",
 		func(s *settings, v string) (err error) {
 			if err := oneOf(v, logLevelNames[:]); err != nil {

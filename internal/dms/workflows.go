@@ -1,10 +1,8 @@
 package dms
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/timeuuid"
 )
 
 func (s *Service) workflowOperations() []api.Operation {
@@ -83,16 +82,8 @@ func ended(state statemachine.State) bool {
 	}
 }
 
-// workflowKey sorts the newest first: a version 1 UUID holds the time.
-func workflowKey(w *Workflow) string {
-	id, err := uuid.Parse(w.ID)
-	if err != nil {
-		return w.ID
-	}
-	return ageKey(uint64(id.Time()))
-}
-
-func ageKey(ticks uint64) string { return fmt.Sprintf("%016x", ^ticks) }
+// workflowKey sorts the newest first.
+func workflowKey(w *Workflow) string { return timeuuid.Key(w.ID) }
 
 const (
 	keptWorkflows   = 100 // facts/dms-lucidlink-lucidity.md 3.3
@@ -115,9 +106,9 @@ func (s *Service) listWorkflows(tx *store.Tx, _ *api.Request, q *listWorkflowsRe
 	case size == 0:
 		size = defaultPageSize
 	}
-	after, err := readPageToken(q.NextPageToken)
-	if err != nil {
-		return nil, err
+	after, ok := timeuuid.AfterToken(q.NextPageToken)
+	if !ok {
+		return nil, refusal.New(refusal.InvalidArgument, "nextPageToken is not one that this service has answered")
 	}
 	answer := []byte(`{"workflows":[`)
 	shown, seen := 0, 0
@@ -141,28 +132,8 @@ func (s *Service) listWorkflows(tx *store.Tx, _ *api.Request, q *listWorkflowsRe
 		answer = append(answer, row.Body...)
 		shown, last = shown+1, key
 	}
-	rest, err := json.Marshal(pageToken(next))
+	rest, err := json.Marshal(timeuuid.PageToken(next))
 	return append(append(append(answer, `],"nextPageToken":`...), rest...), '}'), err
-}
-
-// pageToken is the age of the last workflow of a page, as bytes; none where there is nothing more.
-func pageToken(key string) []byte {
-	if key == "" {
-		return []byte{}
-	}
-	var age uint64
-	_, _ = fmt.Sscanf(key, "%016x", &age) // our own key
-	return binary.BigEndian.AppendUint64(nil, age)
-}
-
-func readPageToken(token []byte) (after string, err error) {
-	if len(token) == 0 {
-		return "", nil
-	}
-	if len(token) != 8 {
-		return "", refusal.New(refusal.InvalidArgument, "nextPageToken is not one that this service has answered")
-	}
-	return fmt.Sprintf("%016x", binary.BigEndian.Uint64(token)), nil
 }
 
 type getWorkflowRequest struct {

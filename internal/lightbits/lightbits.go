@@ -15,6 +15,7 @@ import (
 	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/timeuuid"
 	"storagesim/internal/wire"
 )
 
@@ -27,6 +28,8 @@ const zero = wire.OmitZero
 // Options are what a user may choose about the emulation.
 type Options struct {
 	Auth AuthMode
+	// Federation lets the operations of a cluster federation answer; without it the clusters are plain ones.
+	Federation bool
 }
 
 // Service is the emulated product: all state lies in the worlds; what is kept here
@@ -34,6 +37,11 @@ type Options struct {
 type Service struct {
 	auth AuthMode
 	keys *signing.Keys
+
+	federation     bool
+	federationKeys *signing.Keys
+	workflowIDs    *timeuuid.Sequence
+	workflows      *statemachine.Machine[Workflow]
 
 	volumes     *statemachine.Machine[Volume]
 	snapshots   *statemachine.Machine[Snapshot]
@@ -46,6 +54,12 @@ type Service struct {
 	idpConfigurations *statemachine.Machine[IDPConfiguration]
 	issuer            *idp.Issuer
 
+	migrations      *statemachine.Machine[migration]
+	evictions       *statemachine.Machine[eviction]
+	replacements    *statemachine.Machine[replacement]
+	upgrades        *statemachine.Machine[serverUpgrade]
+	clusterUpgrades *statemachine.Machine[clusterUpgrade]
+
 	resourcePolicies *statemachine.Machine[ResourcePolicy]
 	adminEndpoints   *statemachine.Machine[AdminEndpoint]
 }
@@ -53,6 +67,8 @@ type Service struct {
 // New makes the service; its parts are handed to the assembly by the methods below.
 func New(o Options) *Service {
 	s := &Service{auth: o.Auth, keys: signing.NewKeys("lightbits signing key ")}
+	s.federation, s.federationKeys = o.Federation, signing.NewKeys("cluster federation signing key ")
+	s.workflowIDs, s.workflows = timeuuid.NewSequence("lightbits.workflowids"), s.workflowMachine()
 	s.volumes = s.volumeMachine()
 	s.snapshots = s.snapshotMachine()
 	s.nodes = s.nodeMachine()
@@ -62,6 +78,11 @@ func New(o Options) *Service {
 	s.encryptions = s.encryptionMachine()
 	s.idpConfigurations = s.idpConfigurationMachine()
 	s.issuer = idp.New()
+	s.migrations = s.migrationMachine()
+	s.evictions = s.evictionMachine()
+	s.replacements = s.replacementMachine()
+	s.upgrades = s.upgradeMachine()
+	s.clusterUpgrades = s.clusterUpgradeMachine()
 	s.resourcePolicies = s.resourcePolicyMachine()
 	s.adminEndpoints = s.adminEndpointMachine()
 	return s
@@ -77,7 +98,8 @@ func (s *Service) API() api.Service {
 // Machines lists the lifecycles of the vendor's things.
 func (s *Service) Machines() []statemachine.Lifecycle {
 	return []statemachine.Lifecycle{
-		s.volumes, s.snapshots, s.nodes, s.servers, s.nvmeDevices, s.policies, s.encryptions, s.resourcePolicies, s.adminEndpoints,
+		s.volumes, s.snapshots, s.nodes, s.servers, s.nvmeDevices, s.policies, s.encryptions, s.workflows, s.resourcePolicies, s.adminEndpoints,
+		s.migrations, s.evictions, s.replacements, s.upgrades, s.clusterUpgrades,
 		s.idpConfigurations,
 	}
 }
@@ -86,6 +108,6 @@ func (s *Service) Machines() []statemachine.Lifecycle {
 func (s *Service) Tables() []store.Verifier {
 	return append(idp.Tables(),
 		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, eventTable, flagTable, projects,
-		signers, rootKeys, configTable, outages, idpClientConfs, authMapEntries, trustedHosts,
+		signers, rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverPlans, pulledDevices, clockDrifts, idpClientConfs, authMapEntries, trustedHosts,
 	)
 }

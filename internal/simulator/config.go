@@ -23,7 +23,9 @@ type Config struct {
 	Delays    statemachine.Profile
 	// MaxRunningWorkflows is how many workflows DMS runs at a time, whatever fixtures say; 0 leaves it to them.
 	MaxRunningWorkflows int
-	SyncDisk            bool // commits survive a power loss, not only the end of the process
+	// Federation lets the clusters answer the operations of a Lightbits cluster federation.
+	Federation bool
+	SyncDisk   bool // commits survive a power loss, not only the end of the process
 
 	AdminToken string // control calls that change something need it; empty: none do
 	MaxWorlds  int

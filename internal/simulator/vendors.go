@@ -10,7 +10,7 @@ import (
 
 // vendors is the one place where a vendor is added to the program.
 func vendors(c Config) []api.Vendor {
-	lb := lightbits.New(lightbits.Options{Auth: lightbits.AuthMode(c.Auth)})
+	lb := lightbits.New(lightbits.Options{Auth: lightbits.AuthMode(c.Auth), Federation: c.Federation})
 	dm := dms.New(dms.Options{Auth: dms.AuthMode(c.Auth), MaxRunningWorkflows: c.MaxRunningWorkflows}, dmsClusters{lb})
 	lc := lucidity.New(lucidity.Options{Auth: c.Auth})
 	ll := lucidlink.New(lucidlink.Options{Auth: lucidlink.AuthMode(c.Auth)})

@@ -6,6 +6,8 @@ package timeuuid
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -69,4 +71,38 @@ func (s *Sequence) Next(tx *store.Tx) (id uuid.UUID, ticks uint64, err error) {
 	}
 	was.Ticks = max(Ticks(tx.Now), was.Ticks+1)
 	return New(was.Ticks, tx.Seed()), was.Ticks, s.table.Put(root, &was)
+}
+
+// Key is the key under which a thing with such an ID lies so that the youngest come first. An ID that is none is its own
+// key.
+func Key(id string) string {
+	parsed, err := uuid.Parse(id)
+	if err != nil {
+		return id
+	}
+	return ageKey(uint64(parsed.Time()))
+}
+
+func ageKey(ticks uint64) string { return fmt.Sprintf("%016x", ^ticks) }
+
+// PageToken is what a list answers so that the next page begins behind the thing with that key; "" is the end of the
+// list, and no token.
+func PageToken(key string) []byte {
+	age, err := strconv.ParseUint(key, 16, 64)
+	if err != nil {
+		return []byte{}
+	}
+	return binary.BigEndian.AppendUint64(nil, age)
+}
+
+// AfterToken reads a page token: the key behind which the page begins, "" where there is no token. False for bytes that
+// PageToken has never answered.
+func AfterToken(token []byte) (key string, ok bool) {
+	switch len(token) {
+	case 0:
+		return "", true
+	case 8:
+		return fmt.Sprintf("%016x", binary.BigEndian.Uint64(token)), true
+	}
+	return "", false
 }

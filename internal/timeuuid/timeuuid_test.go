@@ -47,3 +47,22 @@ func TestSequence_NeverRepeats(t *testing.T) {
 		}))
 	}
 }
+
+func TestKey_SortsTheYoungestFirst(t *testing.T) {
+	t.Parallel()
+	young, old := New(Ticks(noon), 7).String(), New(Ticks(noon)-1, 7).String()
+	require.Less(t, Key(young), Key(old))
+	require.Equal(t, "no id", Key("no id"))
+
+	token := PageToken(Key(old))
+	require.Len(t, token, 8)
+	after, ok := AfterToken(token)
+	require.True(t, ok)
+	require.Equal(t, Key(old), after)
+
+	after, ok = AfterToken(PageToken(""))
+	require.True(t, ok)
+	require.Empty(t, after)
+	_, ok = AfterToken([]byte("abc"))
+	require.False(t, ok)
+}
