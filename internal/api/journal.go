@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -29,7 +30,9 @@ type Exchange struct {
 	At        time.Time     `json:"at"`      // the world's clock
 	Started   time.Time     `json:"started"` // the wall clock
 	Took      time.Duration `json:"tookNs"`
-	Fault     string        `json:"fault,omitempty"`
+	// RetryAfter is how many seconds of the world's clock the answer asked the client to wait.
+	RetryAfter int    `json:"retryAfter,omitempty"`
+	Fault      string `json:"fault,omitempty"`
 	// Faults is what the fault rules about the operation had to say.
 	Faults []fault.Verdict `json:"faults,omitempty"`
 	Cause  any             `json:"cause,omitempty"`
@@ -60,6 +63,9 @@ func (x *Exchange) weigh() int64 {
 		for _, v := range values {
 			n += len(v)
 		}
+	}
+	for i := range x.Faults {
+		n += 64 + len(x.Faults[i].Rule) + len(x.Faults[i].Why)
 	}
 	return int64(n)
 }
@@ -137,6 +143,9 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 	}
 	x.Body, x.BodyCut = kept(r.body)
 	x.Answer, x.AnswerCut = kept(out.resp.Body)
+	if wait := out.resp.Header["Retry-After"]; wait != "" {
+		x.RetryAfter, _ = strconv.Atoi(wait) // a date would be 0: nobody sends one
+	}
 	if r.Operation != nil {
 		x.Operation = r.Operation.ID()
 	}

@@ -20,6 +20,7 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/fault"
+	"storagesim/internal/idp"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -70,13 +71,14 @@ type Control struct {
 	ids     atomic.Uint64
 	making  sync.Mutex // one world is made at a time, so that the limit and the free names hold
 	secret  *regexp.Regexp
+	issuer  *idp.Issuer
 	rows    []Row
 	paths   []string
 }
 
 // New makes the control surface.
 func New(c Config) *Control {
-	ctl := &Control{Config: c, started: c.Wall(), rows: operations, secret: regexp.MustCompile(secretMember)}
+	ctl := &Control{Config: c, started: c.Wall(), rows: operations, secret: regexp.MustCompile(secretMember), issuer: idp.New()}
 	for i := range ctl.rows {
 		ctl.paths = append(ctl.paths, ctl.rows[i].Path)
 	}

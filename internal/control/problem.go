@@ -16,10 +16,11 @@ import (
 
 // Problem is a refusal of a control call, as application/problem+json shows it.
 type Problem struct {
-	Title  string   `json:"title"`
-	Status int      `json:"status"`
-	Detail string   `json:"detail"`
-	Valid  []string `json:"valid,omitempty"` // the names that would be right
+	Title  string    `json:"title"`
+	Status int       `json:"status"`
+	Detail string    `json:"detail"`
+	Valid  []string  `json:"valid,omitempty"`  // the names that would be right
+	Checks []verdict `json:"checks,omitempty"` // of a verification that does not hold
 }
 
 func (p *Problem) Error() string { return p.Detail }

@@ -1,7 +1,6 @@
 package lightbits
 
 import (
-	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -21,6 +20,15 @@ func (s *Service) Actions() []api.Action {
 		api.Do(vendor, "connect-host", "a host connects to a volume, if the volume's ACLs let it", s.connectHost),
 		api.Do(vendor, "disconnect-host", "a host disconnects from a volume", s.disconnectHost),
 		api.Do(vendor, "set-feature-flag", "a feature flag is switched", s.setFeatureFlag),
+		api.Do(vendor, "fail-idp", "the world's own identity provider dies: its tokens cannot be verified", s.failIdp),
+		api.Do(vendor, "recover-idp", "the world's own identity provider is back", s.recoverIdp),
+		api.Do(vendor, "fail-device", "an NVMe device fails: its node rebuilds what was on it, or goes down", s.failDevice),
+		api.Do(vendor, "pull-device", "an NVMe device is pulled out of its server", s.pullDevice),
+		api.Do(vendor, "insert-device", "an NVMe device is put into a server; nobody manages it until it is added to a node", s.insertDevice),
+		api.Do(vendor, "fail-server", "a server dies, and its nodes with it", s.failServer),
+		api.Do(vendor, "recover-server", "a failed server is repaired: it is enabled again", s.recoverServer),
+		api.Do(vendor, "fill-cluster", "hosts write until every node uses so much of its storage", s.fillClusterUp),
+		api.Do(vendor, "age-clock-drift", "the clock of a server drifts", s.ageClockDrift),
 		s.writeVolumeAction(),
 		s.partitionClusterAction(),
 	}
@@ -51,12 +59,10 @@ func (s *Service) fireNode(tx *store.Tx, ref string, on statemachine.Event) (any
 	if err != nil {
 		return nil, err
 	}
-	err = s.nodes.Fire(tx, &row, on)
-	var illegal *statemachine.IllegalError
-	if errors.As(err, &illegal) {
-		return nil, refusal.New(refusal.FailedPrecondition, "%s", illegal.Error()).Because(illegal.Cause)
+	if err := illegal(s.nodes.Fire(tx, &row, on)); err != nil {
+		return nil, err
 	}
-	return movedThing{UUID: row.Body.UUID, Name: row.Body.Name, State: row.Life.State}, err
+	return movedThing{UUID: row.Body.UUID, Name: row.Body.Name, State: row.Life.State}, nil
 }
 
 type hostParams struct {
@@ -64,6 +70,9 @@ type hostParams struct {
 	Volume  string `json:"volume" doc:"UUID or name"`
 	Project string `json:"project" doc:"may be left out where only one project has a volume of that name"`
 	IP      string `json:"ip" doc:"the address the host comes from; needed where the volume has an IP-ACL"`
+
+	HostSecret   string `json:"hostSecret" doc:"that of the trusted host; needed while in-band authentication is enabled"`
+	TargetSecret string `json:"targetSecret" doc:"what the host expects of the cluster; left out, the host trusts it"`
 }
 
 // connectedVolume is what connect-host and disconnect-host answer.
@@ -72,8 +81,8 @@ type connectedVolume struct {
 	ConnectedHosts []string `json:"connectedHosts"`
 }
 
-// connectHost: PermissionDenied, naming the ACL, where the volume does not let the host in; FailedPrecondition while
-// the volume is not there for anybody. Connecting again changes nothing. The volume's ETag stays (assumption 45).
+// connectHost: PermissionDenied, naming the ACL, where the volume does not let the host in, and where in-band
+// authentication fails; FailedPrecondition while the volume is not there for anybody. Connecting again changes nothing. The volume's ETag stays (assumption 45).
 func (s *Service) connectHost(tx *store.Tx, p *hostParams) (any, error) {
 	row, err := s.hostVolume(tx, p)
 	if err != nil {
@@ -81,6 +90,9 @@ func (s *Service) connectHost(tx *store.Tx, p *hostParams) (any, error) {
 	}
 	v := &row.Body
 	if err := mayConnect(v, p); err != nil {
+		return nil, err
+	}
+	if err := s.inBandAuthenticated(tx, v, p); err != nil {
 		return nil, err
 	}
 	if err := connectVolume(tx, p.HostNQN, p.IP, v.UUID); err != nil {

@@ -169,6 +169,9 @@ func (s *Service) authenticate(tx *store.Tx, r *api.Request) (*Principal, error)
 	case !strings.EqualFold(scheme, "Bearer") || token == "":
 		return nil, unauthenticated("no token: the header Authorization must hold Bearer and a JWT")
 	case isJWT(token):
+		if p, federated, err := s.federatedPrincipal(tx, token); federated {
+			return p, err
+		}
 		return principalOf(tx, token)
 	case s.auth == AuthStrict:
 		return nil, unauthenticated("the token is not a JWT")

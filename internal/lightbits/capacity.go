@@ -22,6 +22,7 @@ type nodeUsage struct {
 	Synced             bool   // its replicas are up to date; false from a failure until the rebuild is done
 	Rebuilt            uint64 // percent, while they are being brought up to date
 	Attached           bool   // part of the cluster; false for nodes that wait to replace another
+	Leaving            bool   // its data is being evicted: no new replica comes here
 	Disks              physics.Disks
 	Usage
 }
@@ -33,7 +34,7 @@ var usageTable = store.NewTable("lightbits.usage", func(u *nodeUsage) string { r
 	Append: func(dst []byte, u *nodeUsage) ([]byte, error) {
 		dst = appendTexts(dst, u.UUID, u.Name, u.Server)
 		dst = appendTexts(binary.AppendUvarint(dst, uint64(len(u.Domains))), u.Domains...)
-		dst = append(dst, flagBits(u.Serving, u.Synced, u.Attached, u.Disks.Coded))
+		dst = append(dst, flagBits(u.Serving, u.Synced, u.Attached, u.Disks.Coded, u.Leaving))
 		dst = binary.AppendUvarint(binary.AppendUvarint(binary.AppendUvarint(dst, u.Rebuilt), u.Disks.Count), u.Disks.Bytes)
 		for _, n := range [...]int64{u.Volumes, u.Primaries, u.Provisioned, u.LogicalUsed, u.PhysicalUsed} {
 			dst = binary.AppendUvarint(dst, uint64(n))
@@ -49,6 +50,7 @@ var usageTable = store.NewTable("lightbits.usage", func(u *nodeUsage) string { r
 		}
 		bits := c.byte()
 		u.Serving, u.Synced, u.Attached, u.Disks.Coded = bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0
+		u.Leaving = bits&16 != 0
 		u.Rebuilt, u.Disks.Count, u.Disks.Bytes = c.number(), c.number(), c.number()
 		for _, n := range [...]*int64{&u.Volumes, &u.Primaries, &u.Provisioned, &u.LogicalUsed, &u.PhysicalUsed} {
 			*n = int64(c.number())
@@ -95,23 +97,11 @@ func (g *replicaGroup) members(all map[string]nodeUsage) []nodeUsage {
 // give back more than was taken.
 func (s *Service) charge(tx *store.Tx, nodeUUIDs []string, delta Usage) error {
 	for i, id := range nodeUUIDs {
-		u, err := usageTable.Get(tx, id)
-		if err != nil {
-			return err
-		}
 		delta.Primaries = 0
 		if i == 0 {
 			delta.Primaries = delta.Volumes
 		}
-		wasFull := u.full()
-		u.Usage = u.Add(delta)
-		if u.Negative() {
-			return fmt.Errorf("node %s would hold less than nothing: %+v", u.Name, u.Usage)
-		}
-		if err := usageTable.Put(tx, &u); err != nil {
-			return err
-		}
-		if err := s.noteFullness(tx, &u, wasFull); err != nil {
+		if err := s.chargeNode(tx, id, delta); err != nil {
 			return err
 		}
 	}
@@ -119,6 +109,30 @@ func (s *Service) charge(tx *store.Tx, nodeUUIDs []string, delta Usage) error {
 		return nil
 	}
 	return s.countGroup(tx, nodeUUIDs, delta.Volumes)
+}
+
+// chargeNode changes what one node holds by delta. One that has become empty is told to whoever waits for that; one that
+// has become full, where the flag proactive-rebalance is on, gives replicas away.
+func (s *Service) chargeNode(tx *store.Tx, id string, delta Usage) error {
+	u, err := usageTable.Get(tx, id)
+	if err != nil {
+		return err
+	}
+	wasFull := u.full()
+	u.Usage = u.Add(delta)
+	if u.Negative() {
+		return fmt.Errorf("node %s would hold less than nothing: %+v", u.Name, u.Usage)
+	}
+	if err := usageTable.Put(tx, &u); err != nil {
+		return err
+	}
+	if err := s.noteFullness(tx, &u, wasFull); err != nil {
+		return err
+	}
+	if u.Volumes == 0 && delta.Volumes < 0 {
+		return s.lookAtDeletion(tx, u.Server)
+	}
+	return nil
 }
 
 func (s *Service) countGroup(tx *store.Tx, nodeUUIDs []string, volumes int64) error {
@@ -141,7 +155,10 @@ func (s *Service) countGroup(tx *store.Tx, nodeUUIDs []string, volumes int64) er
 func (s *Service) noteFullness(tx *store.Tx, u *nodeUsage, wasFull bool) error {
 	switch full := u.full(); {
 	case full && !wasFull:
-		return s.logEvent(tx, eventNodeReadOnly, nodeSubject(u.UUID, u.Name))
+		if err := s.logEvent(tx, eventNodeReadOnly, nodeSubject(u.UUID, u.Name)); err != nil {
+			return err
+		}
+		return s.planRebalance(tx, u)
 	case !full && wasFull:
 		return s.logEvent(tx, eventNodeWritable, nodeSubject(u.UUID, u.Name))
 	}

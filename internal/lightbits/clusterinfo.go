@@ -105,8 +105,12 @@ type ClusterLastUpgrade struct {
 // ClusterUpgradeStatus is what an upgrade of the cluster is doing.
 type ClusterUpgradeStatus string
 
-// ClusterUpgradeNone is that of a cluster that is not being upgraded.
-const ClusterUpgradeNone ClusterUpgradeStatus = "None"
+// The statuses: None is that of a cluster that is not being upgraded.
+const (
+	ClusterUpgradeNone      ClusterUpgradeStatus = "None"
+	ClusterUpgradeFailed    ClusterUpgradeStatus = "UpgradeFailed"
+	ClusterUpgradeUpgrading ClusterUpgradeStatus = "Upgrading"
+)
 
 var clusterUpgradeStatusNames = map[string]int32{"Unknown": 0, "None": 1, "UpgradeFailed": 2, "Upgrading": 3}
 
@@ -197,9 +201,9 @@ func (s *Service) getCluster(tx *store.Tx, _ *api.Request, _ *api.Empty) (Cluste
 		SupportedMaxReplicas: row.MaxReplicas, Statistics: s.clusterStatistics(tx, all), ETag: row.etag(),
 		Health: s.clusterHealth(tx, all), MinAllowedVersion: row.MinAllowed, MaxAllowedVersion: row.MaxAllowed,
 		APIEndpoints: ends.api, DiscoveryEndpoints: ends.discovery, ClusterName: row.Name,
-		LastUpgrade: &ClusterLastUpgrade{Status: ClusterUpgradeNone}, InBandAuthMode: row.inBandAuthMode(),
+		LastUpgrade: s.clusterLastUpgrade(tx), InBandAuthMode: row.inBandAuthMode(),
 		EncryptionStatus:              s.encryptionStatus(tx),
-		FederatedAuthenticationStatus: &FederatedAuthenticationStatus{FederatedAuthenticationEnabled: row.Federated},
+		FederatedAuthenticationStatus: s.federatedStatus(tx, &row),
 	}
 	if len(ends.versions) > 0 {
 		c.MinVersionInCluster = slices.MinFunc(ends.versions, compareVersions)
@@ -218,7 +222,7 @@ func (s *Service) getClusterInfo(tx *store.Tx, _ *api.Request, _ *api.Empty) (Cl
 		UUID: row.UUID, SubsystemNQN: row.subsystemNQN(), CurrentMaxReplicas: s.maxReplicas(tx),
 		SupportedMaxReplicas: row.MaxReplicas, ETag: row.etag(), APIEndpoints: ends.api,
 		DiscoveryEndpoints: ends.discovery, NvmeEndpoints: ends.nvme, ClusterName: row.Name,
-		LastUpgrade: &ClusterLastUpgrade{Status: ClusterUpgradeNone}, EncryptionStatus: s.encryptionStatus(tx),
+		LastUpgrade: s.clusterLastUpgrade(tx), EncryptionStatus: s.encryptionStatus(tx),
 		InBandAuthMode: row.inBandAuthMode(),
 	}, nil
 }

@@ -33,6 +33,7 @@ const (
 	eventNodeUnattached eventName = "NodeUnattached"
 	eventNodeLocalStart eventName = "NodeLocalRebuildStarted"
 	eventNodeLocalEnd   eventName = "NodeLocalRebuildCompleted"
+	eventNodePerished   eventName = "NodePermanentFailure"
 
 	eventVolumeCreated        eventName = "VolumeCreated"
 	eventVolumeAvailable      eventName = "VolumeAvailable"
@@ -63,6 +64,8 @@ const (
 	eventDeviceFailed    eventName = "NVMeDeviceFailed"
 	eventDeviceRebuilt   eventName = "NVMeDeviceRebuilt"
 	eventDeviceUnmanaged eventName = "NVMeDeviceUnmanaged"
+	eventDevicePulled    eventName = "NVMeDevicePulled"
+	eventDeviceInserted  eventName = "NVMeDeviceInserted"
 
 	eventServerCreated   eventName = "ServerCreated"
 	eventServerEnabling  eventName = "ServerEnabling"
@@ -72,6 +75,13 @@ const (
 	eventServerFailed    eventName = "ServerFailed"
 	eventServerDeleting  eventName = "ServerDeleting"
 	eventServerDeleted   eventName = "ServerDeleted"
+	eventServerEvicting  eventName = "ServerEvicting"
+	eventServerEvicted   eventName = "ServerEvicted"
+	eventServerKept      eventName = "ServerEvictionFailed"
+	eventServerUpgrading eventName = "ServerUpgrading"
+	eventServerUpgraded  eventName = "ServerUpgraded"
+	eventServerUpgrFail  eventName = "ServerUpgradeFailed"
+	eventServerClock     eventName = "ServerClockDrift"
 
 	eventEncryptionEnabling eventName = "ClusterEncryptionEnabling"
 	eventEncryptionEnabled  eventName = "ClusterEncryptionEnabled"
@@ -98,6 +108,7 @@ var eventKindTable = map[eventName]eventKind{
 	eventNodeUnattached: {Code: 2010, Type: EventNode, Severity: SeverityInfo, Service: ServiceCM, Text: "Node {name} is unattached"},
 	eventNodeLocalStart: {Code: 2011, Type: EventNode, Severity: SeverityMedium, Service: ServiceNM, Text: "Node {name} rebuilds the data of a failed device"},
 	eventNodeLocalEnd:   {Code: 2012, Type: EventNode, Severity: SeverityInfo, Service: ServiceNM, Text: "Node {name} has rebuilt the data of a failed device"},
+	eventNodePerished:   {Code: 2013, Type: EventNode, Severity: SeverityCritical, Service: ServiceCM, Text: "Node {name} has failed permanently"},
 
 	eventVolumeCreated:        {Code: 3001, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "Volume {name} was created"},
 	eventVolumeAvailable:      {Code: 3002, Type: EventVolume, Severity: SeverityInfo, Service: ServiceCM, Text: "Volume {name} is available"},
@@ -128,6 +139,8 @@ var eventKindTable = map[eventName]eventKind{
 	eventDeviceFailed:    {Code: 4003, Type: EventNVMeSSD, Severity: SeverityHigh, Service: ServiceNM, Text: "NVMe device {id} has failed"},
 	eventDeviceRebuilt:   {Code: 4004, Type: EventNVMeSSD, Severity: SeverityInfo, Service: ServiceNM, Text: "The data of the failed NVMe device {id} is rebuilt"},
 	eventDeviceUnmanaged: {Code: 4005, Type: EventNVMeSSD, Severity: SeverityInfo, Service: ServiceNM, Text: "NVMe device {id} is not managed any more"},
+	eventDevicePulled:    {Code: 4021, Type: EventNVMeSSD, Severity: SeverityHigh, Service: ServiceNM, Text: "NVMe device {name} was pulled"},
+	eventDeviceInserted:  {Code: 4022, Type: EventNVMeSSD, Severity: SeverityInfo, Service: ServiceNM, Text: "NVMe device {name} was inserted"},
 
 	eventServerCreated:   {Code: 5001, Type: EventServer, Severity: SeverityInfo, Service: ServiceAPI, Text: "Server {name} was created"},
 	eventServerEnabling:  {Code: 5002, Type: EventServer, Severity: SeverityInfo, Service: ServiceAPI, Text: "Server {name} is being enabled"},
@@ -137,6 +150,13 @@ var eventKindTable = map[eventName]eventKind{
 	eventServerFailed:    {Code: 5006, Type: EventServer, Severity: SeverityCritical, Service: ServiceCM, Text: "Server {name} has failed"},
 	eventServerDeleting:  {Code: 5007, Type: EventServer, Severity: SeverityInfo, Service: ServiceAPI, Text: "Server {name} is being deleted"},
 	eventServerDeleted:   {Code: 5008, Type: EventServer, Severity: SeverityInfo, Service: ServiceCM, Text: "Server {name} was deleted"},
+	eventServerEvicting:  {Code: 5021, Type: EventServer, Severity: SeverityInfo, Service: ServiceAPI, Text: "The data of server {name} is being evicted"},
+	eventServerEvicted:   {Code: 5022, Type: EventServer, Severity: SeverityInfo, Service: ServiceCM, Text: "The data of server {name} was evicted"},
+	eventServerKept:      {Code: 5023, Type: EventServer, Severity: SeverityHigh, Service: ServiceCM, Text: "The data of server {name} was not evicted"},
+	eventServerUpgrading: {Code: 5031, Type: EventServer, Severity: SeverityInfo, Service: ServiceUM, Text: "Server {name} is being upgraded"},
+	eventServerUpgraded:  {Code: 5032, Type: EventServer, Severity: SeverityInfo, Service: ServiceUM, Text: "Server {name} was upgraded"},
+	eventServerUpgrFail:  {Code: 5033, Type: EventServer, Severity: SeverityHigh, Service: ServiceUM, Text: "The upgrade of server {name} failed"},
+	eventServerClock:     {Code: 5041, Type: EventServer, Severity: SeverityMedium, Service: ServiceCM, Text: "The clock of server {name} drifts"},
 
 	eventEncryptionEnabling: {Code: 7001, Type: EventClusterEncryption, Severity: SeverityInfo, Service: ServiceAPI, Text: "Encryption of cluster {name} is being enabled"},
 	eventEncryptionEnabled:  {Code: 7002, Type: EventClusterEncryption, Severity: SeverityInfo, Service: ServiceCM, Text: "Encryption of cluster {name} is enabled"},

@@ -1,22 +1,235 @@
 package lightbits
 
 import (
+	"errors"
 	"net/http"
 
 	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
 )
 
 func (s *Service) idpClientConfOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListIdpClientConfs", Method: http.MethodGet, Path: "/api/v2/cluster/idpClientConfs",
-			Statuses: []int{200, 400, 401, 403}, Needs: can("idpClientConfs", "list")},
+			Statuses: []int{200, 400, 401, 403}, Needs: can("idpClientConfs", "list"), Endpoint: api.Handle(s.listIdpClientConfs)},
 		{Name: "CreateIdpClientConf", Method: http.MethodPost, Path: "/api/v2/cluster/idpClientConfs",
-			Statuses: []int{200, 400, 401, 403}, Needs: can("idpClientConfs", "create")},
+			Statuses: []int{200, 400, 401, 403}, Needs: can("idpClientConfs", "create"), Endpoint: api.Handle(s.createIdpClientConf)},
 		{Name: "GetIdpClientConf", Method: http.MethodGet, Path: "/api/v2/cluster/idpClientConfs/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpClientConfs", "get")},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpClientConfs", "get"), Endpoint: api.Handle(s.getIdpClientConf)},
 		{Name: "DeleteIdpClientConf", Method: http.MethodDelete, Path: "/api/v2/cluster/idpClientConfs/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpClientConfs", "delete")},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpClientConfs", "delete"), Endpoint: api.Handle(s.deleteIdpClientConf)},
 		{Name: "UpdateIdpClientConf", Method: http.MethodPut, Path: "/api/v2/cluster/idpClientConfs/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpClientConfs", "update")},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpClientConfs", "update"), Endpoint: api.Handle(s.updateIdpClientConf)},
 	}
+}
+
+// IdpClientConf says what of an application's tokens decides about its rights, as the API answers it (spec message
+// IdpClientConf).
+type IdpClientConf struct {
+	UUID                 string            `json:"UUID"`
+	Name                 string            `json:"name"`
+	ClientID             string            `json:"clientId"`
+	IdpConfigurationName string            `json:"idpConfigurationName"`
+	ClaimName            string            `json:"claimName"`
+	AuthzMode            AuthorizationMode `json:"authzMode"`
+}
+
+// AuthorizationMode says what of a token is looked up in the authorization map (facts/lightbits.md 4.21).
+type AuthorizationMode string
+
+// The modes: the client ID; the claim of a client's users; the claim in tokens of every client without a configuration.
+const (
+	AuthzUnknown  AuthorizationMode = "UnknownAuthzMode"
+	AuthzApp      AuthorizationMode = "App"
+	AuthzUser     AuthorizationMode = "User"
+	AuthzConverge AuthorizationMode = "Converge"
+)
+
+var authorizationModeNames = map[string]int32{
+	string(AuthzUnknown): 0, string(AuthzApp): 1, string(AuthzUser): 2, string(AuthzConverge): 3,
+}
+
+// EnumNumbers is as in the vendor's definition.
+func (AuthorizationMode) EnumNumbers() map[string]int32 { return authorizationModeNames }
+
+// anyClient is the client ID of the one configuration in mode Converge.
+const anyClient = "NOT_APPLICABLE"
+
+const (
+	// byIdpConfiguration is the index of client configurations and map entries by the IdP configuration they refer to.
+	byIdpConfiguration = "idp"
+	// byClientID is the index of client configurations by scopedKey of IdP configuration and client ID.
+	byClientID = "client"
+)
+
+var idpClientConfs = store.NewTable("lightbits.idpclientconf", func(c *IdpClientConf) string { return c.Name }, store.JSON[IdpClientConf](),
+	store.Index[IdpClientConf]{Name: byIdpConfiguration, Keys: func(c *IdpClientConf) []string { return []string{c.IdpConfigurationName} }},
+	store.Index[IdpClientConf]{Name: byClientID, Unique: true, Keys: func(c *IdpClientConf) []string {
+		return []string{scopedKey(c.IdpConfigurationName, c.ClientID)}
+	}})
+
+// clientConf answers the configuration of a client ID; false where the IdP configuration has none for it.
+func clientConf(tx *store.Tx, idpConfiguration, clientID string) (IdpClientConf, bool) {
+	for _, c := range idpClientConfs.By(tx, byClientID, scopedKey(idpConfiguration, clientID)) {
+		return c, true
+	}
+	return IdpClientConf{}, false
+}
+
+// findIdpClientConf refuses with NotFound, and with InvalidArgument where no name is given.
+func findIdpClientConf(tx *store.Tx, name string) (IdpClientConf, error) {
+	if name == "" {
+		return IdpClientConf{}, refusal.New(refusal.InvalidArgument, "the idp-client-configuration name is missing")
+	}
+	c, err := idpClientConfs.Get(tx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return c, refusal.New(refusal.NotFound, "idp-client-configuration %q was not found", name)
+	}
+	return c, err
+}
+
+type listIdpClientConfsResponse struct {
+	IdpClientConfigurations []*IdpClientConf `json:"idpClientConfigurations"`
+}
+
+// listIdpClientConfs: seeds/002 "Listing idp-client-configurations", in the order of their names.
+func (s *Service) listIdpClientConfs(tx *store.Tx, _ *api.Request, _ *api.Empty) (listIdpClientConfsResponse, error) {
+	var answer listIdpClientConfsResponse
+	for _, c := range idpClientConfs.All(tx, "", "") {
+		answer.IdpClientConfigurations = append(answer.IdpClientConfigurations, &c)
+	}
+	return answer, nil
+}
+
+type createIdpClientConfRequest struct {
+	Name                 string            `json:"name"`
+	ClientID             string            `json:"clientId"`
+	IdpConfigurationName string            `json:"idpConfigurationName"`
+	ClaimName            string            `json:"claimName"`
+	AuthzMode            AuthorizationMode `json:"authzMode"`
+}
+
+// createIdpClientConf: seeds/002 "Create an idp-client-configuration". All refusals are InvalidArgument, since the page
+// has neither 404 nor 409.
+func (s *Service) createIdpClientConf(tx *store.Tx, _ *api.Request, q *createIdpClientConfRequest) (IdpClientConf, error) {
+	if err := q.check(); err != nil {
+		return IdpClientConf{}, err
+	}
+	if !s.idpConfigurations.Table().Has(tx, q.IdpConfigurationName) {
+		return IdpClientConf{}, refusal.New(refusal.InvalidArgument, "IdP configuration %q does not exist; create it first", q.IdpConfigurationName)
+	}
+	if idpClientConfs.Has(tx, q.Name) {
+		return IdpClientConf{}, refusal.New(refusal.InvalidArgument, "idp-client-configuration %q already exists", q.Name)
+	}
+	if other, ok := clientConf(tx, q.IdpConfigurationName, q.ClientID); ok {
+		if q.AuthzMode == AuthzConverge {
+			return IdpClientConf{}, refusal.New(refusal.InvalidArgument, "idp-client-configuration %q is in mode %s already; there can be one only", other.Name, AuthzConverge)
+		}
+		return IdpClientConf{}, refusal.New(refusal.InvalidArgument, "clientId %q has idp-client-configuration %q already", q.ClientID, other.Name)
+	}
+	c := IdpClientConf{
+		UUID: tx.NewUUID().String(), Name: q.Name, ClientID: q.ClientID, IdpConfigurationName: q.IdpConfigurationName,
+		ClaimName: q.ClaimName, AuthzMode: q.AuthzMode,
+	}
+	return c, idpClientConfs.Insert(tx, &c)
+}
+
+// maxClaimName bounds names of claims and IDs of clients, in bytes.
+const maxClaimName = 253
+
+func (q *createIdpClientConfRequest) check() error {
+	if err := checkName("idp-client-configuration", q.Name); err != nil {
+		return err
+	}
+	bad := func(format string, args ...any) error { return refusal.New(refusal.InvalidArgument, format, args...) }
+	switch {
+	case q.IdpConfigurationName == "":
+		return bad("idpConfigurationName is missing")
+	case q.ClientID == "":
+		return bad("clientId is missing")
+	case len(q.ClientID) > maxClaimName:
+		return bad("clientId has %d bytes; at most %d are allowed", len(q.ClientID), maxClaimName)
+	case q.AuthzMode == "" || q.AuthzMode == AuthzUnknown:
+		return bad("authzMode is missing: %s, %s or %s is expected", AuthzApp, AuthzUser, AuthzConverge)
+	case q.AuthzMode == AuthzConverge && q.ClientID != anyClient:
+		return bad("clientId must be %s in mode %s, not %q", anyClient, AuthzConverge, q.ClientID)
+	case q.AuthzMode != AuthzConverge && q.ClientID == anyClient:
+		return bad("clientId %s is for mode %s, not for %s", anyClient, AuthzConverge, q.AuthzMode)
+	case q.AuthzMode != AuthzApp && q.ClaimName == "":
+		return bad("claimName is missing; mode %s needs it", q.AuthzMode)
+	}
+	return checkClaimName(q.ClaimName)
+}
+
+func checkClaimName(name string) error {
+	if len(name) > maxClaimName {
+		return refusal.New(refusal.InvalidArgument, "claimName has %d bytes; at most %d are allowed", len(name), maxClaimName)
+	}
+	return nil
+}
+
+// getIdpClientConf: seeds/002 "Get an idp-client-configuration".
+func (s *Service) getIdpClientConf(tx *store.Tx, _ *api.Request, q *idpNameRequest) (IdpClientConf, error) {
+	return findIdpClientConf(tx, q.Name)
+}
+
+// deleteIdpClientConf: seeds/002 "Delete an idp-client-configuration". InvalidArgument where an authorization map entry
+// would be left that no token could lead to any more (assumption 206).
+func (s *Service) deleteIdpClientConf(tx *store.Tx, _ *api.Request, q *idpNameRequest) (api.Empty, error) {
+	var none api.Empty
+	c, err := findIdpClientConf(tx, q.Name)
+	if err != nil {
+		return none, err
+	}
+	if err := idpClientConfs.Delete(tx, c.Name); err != nil {
+		return none, err
+	}
+	claims := readsClaims(tx, c.IdpConfigurationName)
+	for _, e := range authMapEntries.By(tx, byIdpConfiguration, c.IdpConfigurationName) {
+		if !claims && !isApp(tx, c.IdpConfigurationName, e.Identifier) {
+			return none, refusal.New(refusal.InvalidArgument, "idp-client-configuration %q is in use by authorization map entry %q", c.Name, e.Name)
+		}
+	}
+	return none, nil
+}
+
+// readsClaims says whether a client of the IdP configuration is looked up by a claim, which may hold any identifier.
+func readsClaims(tx *store.Tx, idpConfiguration string) bool {
+	for _, c := range idpClientConfs.By(tx, byIdpConfiguration, idpConfiguration) {
+		if c.AuthzMode != AuthzApp {
+			return true
+		}
+	}
+	return false
+}
+
+// isApp says whether the identifier is that of a client which is looked up by its ID.
+func isApp(tx *store.Tx, idpConfiguration, identifier string) bool {
+	c, ok := clientConf(tx, idpConfiguration, identifier)
+	return ok && c.AuthzMode == AuthzApp
+}
+
+type updateIdpClientConfRequest struct {
+	Name      string `json:"name"`
+	ClaimName string `json:"claimName"`
+}
+
+// updateIdpClientConf: seeds/002 "Update an idp-client-configuration". Its claim is all that can be changed.
+func (s *Service) updateIdpClientConf(tx *store.Tx, _ *api.Request, q *updateIdpClientConfRequest) (IdpClientConf, error) {
+	c, err := findIdpClientConf(tx, q.Name)
+	if err != nil {
+		return c, err
+	}
+	if q.ClaimName == "" {
+		return c, refusal.New(refusal.InvalidArgument, "claimName is missing")
+	}
+	if err := checkClaimName(q.ClaimName); err != nil {
+		return c, err
+	}
+	if c.AuthzMode == AuthzApp {
+		return c, refusal.New(refusal.InvalidArgument, "idp-client-configuration %q is in mode %s, which reads no claim", c.Name, AuthzApp)
+	}
+	c.ClaimName = q.ClaimName
+	return c, idpClientConfs.Put(tx, &c)
 }

@@ -3,6 +3,7 @@ package lightbits
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/refusal"
@@ -36,6 +37,8 @@ func (s *Service) nodeMachine() *statemachine.Machine[Node] {
 		Indexes: []store.Index[row]{{Name: nodesByServer, Keys: func(r *row) []string { return []string{r.Body.ServerUUID} }}},
 		Rules: []statemachine.Rule[Node]{
 			{From: in(active, nodeRebuilding, activating), On: "fail", To: inactive, Do: s.nodeDown},
+			{From: in(active, nodeRebuilding, activating), On: "stop", To: inactive, Do: s.nodeStopped},
+			{From: in(inactive), On: "perish", To: inactive, Do: s.nodePerished},
 			{From: in(inactive), On: "recover", To: activating, Do: s.nodePowersUp},
 			{From: in(activating), On: "powerup", To: activating, After: "powerup",
 				Do: func(_ *store.Tx, r *row) error {
@@ -53,10 +56,14 @@ func (s *Service) nodeMachine() *statemachine.Machine[Node] {
 			{From: in(nodeRebuilding), On: "rebuild", To: nodeRebuilding, After: "rebuild", Do: s.nodeRebuilds, Unless: s.unlessRebuilt},
 			{From: in(nodeRebuilding), On: "rebuilt", To: active, Do: s.nodeRebuilt},
 			{From: in(unattached), On: "attach", To: attaching, Do: s.nodeAttaching},
-			{From: in(attaching), On: "attached", To: active, After: "attach", Do: s.nodeReady},
-			{From: in(attaching), On: "fail", To: unattached, Do: s.nodeUnattached},
+			{From: in(attaching), On: "attached", To: active, After: "attach", Do: s.nodeReady, Unless: s.unlessReplaces},
+			{From: in(attaching), On: "replaced", To: nodeRebuilding, Do: s.nodeTakesOver},
+			{From: in(attaching), On: "fail", To: unattached, Do: s.attachFailed},
 			{From: in(active, inactive), On: "detach", To: detaching, Do: s.nodeDetaching},
-			{From: in(detaching), On: "detached", To: unattached, After: "detach", Do: s.nodeUnattached},
+			{From: in(detaching), On: "detached", To: unattached, After: "detach", Do: s.nodeUnattached, Unless: s.unlessReplaced},
+			{From: in(detaching), On: "keep", To: inactive, Do: s.nodeDown},
+			{From: in(detaching), On: "resume", To: active, Do: s.nodeReady},
+			{From: in(detaching), On: "fail", To: inactive, Do: s.detachFailed},
 		},
 		Delays: map[string]statemachine.DelayDefault{
 			"powerup": {Fast: "100ms", Realistic: "15s"}, "rebuild": {Fast: "100ms", Realistic: "1m"},
@@ -76,21 +83,57 @@ func (s *Service) moveNode(tx *store.Tx, n *Node, change func(u *nodeUsage)) err
 }
 
 func (s *Service) nodeDown(tx *store.Tx, r *statemachine.Row[Node]) error {
+	return s.nodeInactive(tx, r, NodeConnectivityProblem, "the node does not answer")
+}
+
+// nodeStopped: somebody stopped it on purpose, so nothing is wrong with its network.
+func (s *Service) nodeStopped(tx *store.Tx, r *statemachine.Row[Node]) error {
+	return s.nodeInactive(tx, r, NodeConnectivityOK, "the node instance was stopped")
+}
+
+func (s *Service) nodeInactive(tx *store.Tx, r *statemachine.Row[Node], status NodeStatus, why string) error {
 	n := &r.Body
-	n.Status, n.FailureInfo, n.PowerupProgress = NodeConnectivityProblem, "the node does not answer", 0
-	err := s.moveNode(tx, n, func(u *nodeUsage) { u.Serving, u.Synced, u.Rebuilt = false, false, 0 })
+	n.Status, n.FailureInfo, n.PowerupProgress = status, why, 0
+	err := s.moveNode(tx, n, func(u *nodeUsage) { u.Serving, u.Synced, u.Rebuilt, u.Attached = false, false, 0, true })
 	if err != nil {
 		return err
 	}
 	if err := s.logEvent(tx, eventNodeInactive, nodeSubject(n.UUID, n.Name)); err != nil {
 		return err
 	}
+	if timeout := s.permanentFailureAfter(tx, n.ServerUUID); timeout > 0 {
+		if err := s.nodes.After(tx, r, "perish", tx.Now.Add(timeout)); err != nil {
+			return err
+		}
+	}
 	return s.reprotect(tx, n.UUID)
+}
+
+// permanentFailureAfter is how long a node of the server may be Inactive until its failure is permanent: what the server
+// was disabled with, else the cluster's DurationToTurnIntoPermanentFailure. 0 is never.
+func (s *Service) permanentFailureAfter(tx *store.Tx, server string) time.Duration {
+	if plan, err := serverPlans.Get(tx, server); err == nil && plan.Never {
+		return 0
+	}
+	if row, err := s.servers.Get(tx, server); err == nil && row.Body.ServerPermanenetFailureTimeout > 0 {
+		return time.Duration(row.Body.ServerPermanenetFailureTimeout)
+	}
+	return s.configDuration(tx, configPermanentFailure)
+}
+
+// nodePerished: nobody waits for the node any longer. What it holds goes elsewhere where the flag fail-in-place is on;
+// otherwise somebody has to replace it.
+func (s *Service) nodePerished(tx *store.Tx, r *statemachine.Row[Node]) error {
+	r.Body.PermanentFailure = true
+	if err := s.logEvent(tx, eventNodePerished, nodeSubject(r.Body.UUID, r.Body.Name)); err != nil {
+		return err
+	}
+	return s.failInPlace(tx, r.Body.UUID)
 }
 
 func (s *Service) nodePowersUp(tx *store.Tx, r *statemachine.Row[Node]) error {
 	n := &r.Body
-	n.Status, n.FailureInfo, n.PowerupProgress = NodeConnectivityOK, "", 0
+	n.Status, n.FailureInfo, n.PowerupProgress, n.PermanentFailure = NodeConnectivityOK, "", 0, false
 	return s.logEvent(tx, eventNodeActivating, nodeSubject(n.UUID, n.Name))
 }
 
@@ -126,7 +169,26 @@ func (s *Service) nodeReady(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err != nil {
 		return err
 	}
-	return s.logEvent(tx, eventNodeActive, nodeSubject(n.UUID, n.Name))
+	if err := s.logEvent(tx, eventNodeActive, nodeSubject(n.UUID, n.Name)); err != nil {
+		return err
+	}
+	return s.nodeWhole(tx, n)
+}
+
+// nodeWhole tells those who wait for a node that serves and is up to date: the upgrade of its server, and full nodes
+// that could give it replicas.
+func (s *Service) nodeWhole(tx *store.Tx, n *Node) error {
+	if err := s.lookAtUpgrade(tx, n.ServerUUID); err != nil || !s.flagEnabled(tx, flagProactiveRebalance) {
+		return err
+	}
+	for _, u := range s.usages(tx) {
+		if u.full() {
+			if err := s.planRebalance(tx, &u); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Service) nodeRebuilds(tx *store.Tx, r *statemachine.Row[Node]) error {
@@ -151,29 +213,35 @@ func (s *Service) nodeRebuilt(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err := s.logEvent(tx, eventNodeRebuilt, nodeSubject(n.UUID, n.Name)); err != nil {
 		return err
 	}
-	return s.reprotect(tx, n.UUID)
+	if err := s.reprotect(tx, n.UUID); err != nil {
+		return err
+	}
+	return s.nodeWhole(tx, n)
 }
 
 func (s *Service) nodeAttaching(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.logEvent(tx, eventNodeAttaching, nodeSubject(r.Body.UUID, r.Body.Name))
 }
 
-// nodeDetaching: a node leaves the cluster only when nothing is on it any more.
+// nodeDetaching: a node leaves the cluster only when nothing is on it any more, or when another one replaces it.
 func (s *Service) nodeDetaching(tx *store.Tx, r *statemachine.Row[Node]) error {
 	n := &r.Body
-	err := s.moveNode(tx, n, func(u *nodeUsage) { u.Serving, u.Attached = false, false })
-	if err != nil {
-		return err
+	replaced := s.replacements.Table().Has(tx, n.UUID)
+	if !replaced && len(s.chainsOn(tx, n.UUID)) > 0 {
+		return refusal.New(refusal.FailedPrecondition, "node %s holds replicas of volumes or snapshots and cannot be detached", n.Name)
 	}
-	if u, err := usageTable.Get(tx, n.UUID); err != nil || u.Volumes > 0 {
-		return refusal.New(refusal.FailedPrecondition, "node %s holds replicas of %d volumes and cannot be detached", n.Name, u.Volumes)
+	if !replaced {
+		if err := s.moveNode(tx, n, func(u *nodeUsage) { u.Serving, u.Attached = false, false }); err != nil {
+			return err
+		}
 	}
 	return s.logEvent(tx, eventNodeDetaching, nodeSubject(n.UUID, n.Name))
 }
 
 func (s *Service) nodeUnattached(tx *store.Tx, r *statemachine.Row[Node]) error {
 	n := &r.Body
-	err := s.moveNode(tx, n, func(u *nodeUsage) { u.Serving, u.Synced, u.Attached = false, true, false })
+	n.Status, n.FailureInfo, n.PermanentFailure = NodeConnectivityOK, "", false
+	err := s.moveNode(tx, n, func(u *nodeUsage) { u.Serving, u.Synced, u.Attached, u.Leaving = false, true, false, false })
 	if err != nil {
 		return err
 	}

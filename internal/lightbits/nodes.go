@@ -19,15 +19,15 @@ func (s *Service) nodeOperations() []api.Operation {
 		{Name: "ListNodes", Method: http.MethodGet, Path: "/api/v2/nodes",
 			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("nodes", "list"), Endpoint: api.Handle(s.listNodes)},
 		{Name: "ReplaceNode", Method: http.MethodPost, Path: "/api/v2/nodes/{SrcNodeUUID}/replace",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 429, 500}, Needs: can("nodes", "replace")},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 429, 500}, Needs: can("nodes", "replace"), Endpoint: api.Handle(s.replaceNode)},
 		{Name: "GetNode", Method: http.MethodGet, Path: "/api/v2/nodes/{UUID}",
 			Statuses: []int{200, 401, 403, 404, 500}, Needs: can("nodes", "get"), Endpoint: api.Handle(s.getNode)},
 		{Name: "StartNodeInstance", Method: http.MethodPost, Path: "/api/v2/nodes/{nodeUUID}/start",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Extra: true, Needs: can("nodes", "start")},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Extra: true, Needs: can("nodes", "start"), Endpoint: api.Handle(s.startNodeInstance)},
 		{Name: "StopNodeInstance", Method: http.MethodPost, Path: "/api/v2/nodes/{nodeUUID}/stop",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Extra: true, Needs: can("nodes", "stop")},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Extra: true, Needs: can("nodes", "stop"), Endpoint: api.Handle(s.stopNodeInstance)},
 		{Name: "RestartNodeInstance", Method: http.MethodPost, Path: "/api/v2/nodes/{nodeUUID}/restart",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Extra: true, Needs: can("nodes", "restart")},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Extra: true, Needs: can("nodes", "restart"), Endpoint: api.Handle(s.restartNodeInstance)},
 	}
 }
 

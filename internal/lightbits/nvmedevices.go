@@ -18,11 +18,11 @@ func (s *Service) nvmeDeviceOperations() []api.Operation {
 		{Name: "ListNvmeDevices", Method: http.MethodGet, Path: "/api/v2/nvmeDevices",
 			Statuses: []int{200, 401, 403, 500}, Needs: can("nvmeDevices", "list"), Endpoint: api.Handle(s.listNvmeDevices)},
 		{Name: "AddNvmeDevice", Method: http.MethodPost, Path: "/api/v2/nvmeDevices",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("nvmeDevices", "add")},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("nvmeDevices", "add"), Endpoint: api.Handle(s.addNvmeDevice)},
 		{Name: "GetNvmeDevice", Method: http.MethodGet, Path: "/api/v2/nvmeDevices/{Serial}",
 			Statuses: []int{200, 401, 403, 404, 500}, Needs: can("nvmeDevices", "get"), Endpoint: api.Handle(s.getNvmeDevice)},
 		{Name: "UpdateNvmeDevice", Method: http.MethodPost, Path: "/api/v2/nvmeDevices/{serialNumber}",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("nvmeDevices", "update")},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("nvmeDevices", "update"), Endpoint: api.Handle(s.updateNvmeDevice)},
 	}
 }
 
@@ -102,6 +102,11 @@ func (s *Service) nvmeDeviceMachine() *statemachine.Machine[NvmeDevice] {
 		Mirror: func(d *NvmeDevice, l statemachine.Life) {
 			d.State, d.ETag = NvmeDeviceState(l.State), strconv.FormatUint(l.Version, 10)
 		},
+		Guards: []statemachine.Guard{
+			{Operation: "AddNvmeDevice", In: in(adding, rebuilding), Kind: refusal.Aborted, Message: msgDeviceBusy},
+			{Operation: "AddNvmeDevice", In: in(failed), Kind: refusal.InvalidArgument, Message: "NVMe device {id} is {state} and cannot be added to a node"},
+			{Operation: "UpdateNvmeDevice", In: in(adding), Kind: refusal.Aborted, Message: msgDeviceBusy},
+		},
 		Indexes: []store.Index[row]{
 			{Name: devicesByNode, Keys: func(r *row) []string { return someKey(r.Body.NodeUUID) }},
 			{Name: devicesByServer, Keys: func(r *row) []string { return someKey(r.Body.ServerUUID) }},
@@ -119,6 +124,8 @@ func (s *Service) nvmeDeviceMachine() *statemachine.Machine[NvmeDevice] {
 		},
 	})
 }
+
+const msgDeviceBusy = "there is a user operation in progress on NVMe device {id}: it is {state}"
 
 func someKey(key string) []string {
 	if key == "" {

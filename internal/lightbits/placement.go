@@ -83,7 +83,7 @@ func (s *Service) place(tx *store.Tx, size uint64, replicas uint32, restrictions
 			continue
 		}
 		nodes = append(nodes, physics.Node{
-			UUID: u.UUID, Name: u.Name, Domains: u.Domains, Active: u.Serving, Full: u.full(),
+			UUID: u.UUID, Name: u.Name, Domains: u.Domains, Active: u.Serving, Full: u.full(), Leaving: u.Leaving,
 			Room: physics.SpaceOf(u.Disks, u.Usage).TotalLogical, Used: uint64(u.Provisioned), Primary: u.Primaries,
 		})
 	}
@@ -109,6 +109,11 @@ func (s *Service) restrictions(tx *store.Tx, list []*LabelMatchExpression) (phys
 			}
 		}
 	}
+	return s.readRestrictions(tx, list)
+}
+
+// readRestrictions is restrictions whatever the flags are.
+func (s *Service) readRestrictions(tx *store.Tx, list []*LabelMatchExpression) (physics.Restrictions, error) {
 	r := physics.Restrictions{Cluster: s.clusterUUID(tx)}
 	for _, e := range list {
 		if e == nil || e.Operator != LabelIn {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -25,15 +26,38 @@ func (s *Service) serverMachine() *statemachine.Machine[Server] {
 			v.State, v.ETag = ServerState(l.State), strconv.FormatUint(l.Version, 10)
 		},
 		Rules: []statemachine.Rule[Server]{
-			{From: in(creating), On: "created", To: enabled, After: "create", Do: s.logServer(eventServerCreated)},
+			{From: in(creating), On: "created", To: enabled, After: "create", Do: s.serverCreated},
 			{From: in(enabled), On: "disable", To: disabling, Do: s.logServer(eventServerDisabling)},
-			{From: in(disabling), On: "disabled", To: disabled, After: "disable", Do: s.serverDown(eventServerDisabled)},
+			{From: in(disabling), On: "disabled", To: disabled, After: "disable", Do: s.serverDown(eventServerDisabled),
+				Unless: func(tx *store.Tx, r *statemachine.Row[Server]) statemachine.Event {
+					if s.evictions.Table().Has(tx, r.Body.UUID) {
+						return statemachine.Stay
+					}
+					return ""
+				}},
+			{From: in(disabling), On: "stay", To: enabled, Do: s.logServer(eventServerEnabled)},
 			{From: in(disabled), On: "enable", To: enabling, Do: s.serverUp},
 			{From: in(enabling), On: "enabled", To: enabled, After: "enable", Do: s.logServer(eventServerEnabled)},
 			{From: in(enabled, disabling, enabling, disabled), On: "fail", To: failed, Do: s.serverDown(eventServerFailed)},
 			{From: in(failed), On: "recover", To: enabling, Do: s.serverUp},
 			{From: in(disabled, failed), On: "delete", To: deleting, Do: s.logServer(eventServerDeleting)},
-			{From: in(deleting), On: "deleted", To: statemachine.Gone, After: "delete", Do: s.serverGone},
+			{From: in(deleting), On: "deleted", To: statemachine.Gone, After: "delete", Do: s.serverGone,
+				Unless: func(tx *store.Tx, r *statemachine.Row[Server]) statemachine.Event {
+					if s.holdsAnything(tx, &r.Body) {
+						return statemachine.Stay
+					}
+					return ""
+				}},
+		},
+		Guards: []statemachine.Guard{
+			{Operation: "DisableServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted, Message: msgServerBusy},
+			{Operation: "DisableServer", In: in(disabled, failed), Kind: refusal.InvalidArgument, Message: "server {name} is {state}; only an Enabled server can be disabled"},
+			{Operation: "EnableServer", In: in(creating, deleting, enabling), Kind: refusal.Aborted, Message: msgServerBusy},
+			{Operation: "EnableServer", In: in(failed), Kind: refusal.FailedPrecondition, Message: "server {name} is {state}; it must be repaired before it can be enabled"},
+			{Operation: "DeleteServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted, Message: msgServerBusy},
+			{Operation: "DeleteServer", In: in(enabled), Kind: refusal.InvalidArgument, Message: "server {name} is {state}; it must be disabled before it can be deleted"},
+			{Operation: "UpgradeServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted, Message: msgServerBusy},
+			{Operation: "UpgradeServer", In: in(disabled, failed), Kind: refusal.InvalidArgument, Message: "server {name} is {state}; only an Enabled server can be upgraded"},
 		},
 		Delays: map[string]statemachine.DelayDefault{
 			"create": {Fast: "500ms", Realistic: "2m"}, "disable": {Fast: "300ms", Realistic: "10s"},
@@ -41,6 +65,8 @@ func (s *Service) serverMachine() *statemachine.Machine[Server] {
 		},
 	})
 }
+
+const msgServerBusy = "there is a user operation in progress on server {name}: it is {state}"
 
 type serverEffect = func(tx *store.Tx, r *statemachine.Row[Server]) error
 
@@ -56,13 +82,27 @@ func (s *Service) serverDown(kind eventName) serverEffect {
 		if err := s.logServer(kind)(tx, r); err != nil {
 			return err
 		}
-		return s.eachNode(tx, &r.Body, "fail", statemachine.State(NodeActive), nodeRebuilding, statemachine.State(NodeActivating))
+		if err := s.cutEviction(tx, &r.Body); err != nil {
+			return err
+		}
+		if err := s.cutUpgrade(tx, &r.Body); err != nil {
+			return err
+		}
+		return s.eachNode(tx, &r.Body, "fail", statemachine.State(NodeActive), nodeRebuilding,
+			statemachine.State(NodeActivating), statemachine.State(NodeAttaching), statemachine.State(NodeDetaching))
 	}
 }
 
 // serverUp lets the nodes come back.
 func (s *Service) serverUp(tx *store.Tx, r *statemachine.Row[Server]) error {
 	if err := s.logServer(eventServerEnabling)(tx, r); err != nil {
+		return err
+	}
+	if err := s.setLeaving(tx, &r.Body, false); err != nil {
+		return err
+	}
+	r.Body.ServerPermanenetFailureTimeout = 0
+	if err := ignoreNotFound(serverPlans.Delete(tx, r.Body.UUID)); err != nil {
 		return err
 	}
 	return s.eachNode(tx, &r.Body, "recover", statemachine.State(NodeInactive))
@@ -93,6 +133,9 @@ func (s *Service) serverGone(tx *store.Tx, r *statemachine.Row[Server]) error {
 		if err != nil {
 			return err
 		}
+		if err := s.cutReplacement(tx, id); err != nil {
+			return err
+		}
 		if err := s.nodes.Remove(tx, &row); err != nil {
 			return err
 		}
@@ -108,6 +151,9 @@ func (s *Service) serverGone(tx *store.Tx, r *statemachine.Row[Server]) error {
 		if err := s.nvmeDevices.Remove(tx, &row); err != nil {
 			return err
 		}
+	}
+	if err := ignoreNotFound(serverPlans.Delete(tx, v.UUID)); err != nil {
+		return err
 	}
 	return s.logServer(eventServerDeleted)(tx, r)
 }

@@ -19,15 +19,15 @@ func (s *Service) serverOperations() []api.Operation {
 		{Name: "ListServers", Method: http.MethodGet, Path: "/api/v2/servers",
 			Statuses: []int{200, 401, 403, 500}, Needs: can("servers", "list"), Endpoint: api.Handle(s.listServers)},
 		{Name: "CreateServer", Method: http.MethodPost, Path: "/api/v2/servers",
-			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("servers", "create")},
+			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("servers", "create"), Endpoint: api.Handle(s.createServer)},
 		{Name: "GetServer", Method: http.MethodGet, Path: "/api/v2/servers/{UUID}",
 			Statuses: []int{200, 401, 403, 404, 500}, Needs: can("servers", "get"), Endpoint: api.Handle(s.getServer)},
 		{Name: "DeleteServer", Method: http.MethodDelete, Path: "/api/v2/servers/{UUID}",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("servers", "delete")},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("servers", "delete"), Endpoint: api.Handle(s.deleteServer)},
 		{Name: "DisableServer", Method: http.MethodPost, Path: "/api/v2/servers/{UUID}/disable",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 500}, Needs: can("servers", "disable")},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 500}, Needs: can("servers", "disable"), Endpoint: api.Handle(s.disableServer)},
 		{Name: "EnableServer", Method: http.MethodPost, Path: "/api/v2/servers/{UUID}/enable",
-			Statuses: []int{200, 401, 403, 404, 409, 412, 500}, Needs: can("servers", "enable")},
+			Statuses: []int{200, 401, 403, 404, 409, 412, 500}, Needs: can("servers", "enable"), Endpoint: api.Handle(s.enableServer)},
 	}
 }
 

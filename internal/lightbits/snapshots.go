@@ -158,6 +158,9 @@ func (s *Service) snapshotGone(tx *store.Tx, row *statemachine.Row[Snapshot]) er
 	if err := s.dropSnapshotBlocks(tx, &row.Body); err != nil {
 		return err
 	}
+	if err := s.lookAtDeletions(tx, row.Body.NodeList); err != nil {
+		return err
+	}
 	return s.logSnapshot(tx, eventSnapshotDeleted, &row.Body)
 }
 

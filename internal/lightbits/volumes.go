@@ -138,7 +138,14 @@ func (s *Service) volumeMachine() *statemachine.Machine[Volume] {
 			{From: usable, On: "rollback", To: rollback},
 			{From: []statemachine.State{rollback}, On: "rolledback", To: available, After: "rollback", Do: s.volumeRolledBack},
 			{From: []statemachine.State{available}, On: "migrate", To: migrating},
-			{From: []statemachine.State{migrating}, On: "migrated", To: available, After: "migrate"},
+			{From: []statemachine.State{migrating}, On: "migrated", To: available, After: "migrate",
+				Unless: func(tx *store.Tx, r *row) statemachine.Event {
+					if s.migrates(tx, &r.Body) {
+						return statemachine.Stay
+					}
+					return ""
+				}},
+			{From: []statemachine.State{migrating}, On: "settled", To: available},
 			{From: usable, On: "delete", To: deleting, Do: s.volumeDeleting},
 			{From: []statemachine.State{deleting}, On: "deleted", To: statemachine.Gone, After: "delete", Do: s.volumeGone},
 			{From: []statemachine.State{failed}, On: "purge", To: statemachine.Gone, Do: s.volumeGone},

@@ -45,7 +45,9 @@ func New(o Options) *Service {
 
 // API answers the vendor as the server serves it.
 func (s *Service) API() api.Service {
-	return api.Service{Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, Owns: owns}
+	return api.Service{
+		Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, BodyToken: bodyToken, Owns: owns,
+	}
 }
 
 // Machines lists the lifecycles of the vendor's things.

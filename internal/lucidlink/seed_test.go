@@ -1,7 +1,6 @@
 package lucidlink_test
 
 import (
-	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -61,7 +60,7 @@ func TestSeed_SaysWhatIsWrong(t *testing.T) {
 	} {
 		var input *api.InputError
 		err := seeded(t, section)
-		require.True(t, errors.As(err, &input), "%s: %v", section, err)
+		require.ErrorAs(t, err, &input, section)
 		require.Equal(t, path, input.Path, section)
 		require.NotEmpty(t, input.Detail)
 	}

@@ -2,6 +2,7 @@ package lucidlink_test
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -125,6 +126,14 @@ func TestTokens_NameTheirWorld(t *testing.T) {
 	s.Must(401, http.MethodGet, "/v1/domains", "", "Authorization", token, "X-Sim-World", "default")
 	s.Must(401, http.MethodGet, "/v1/domains", "", "Authorization", strings.Replace(token, "sim.t1.", "sim.default.", 1))
 	s.Must(404, http.MethodGet, "/v1/domains", "", "Authorization", strings.Replace(token, "sim.t1.", "sim.t9.", 1))
+
+	// So does a client, by Basic and in the form.
+	minted := s.In("t1").Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lucidlink"}`)
+	id, secret := minted.Text(".clientId"), minted.Text(".clientSecret")
+	require.True(t, strings.HasPrefix(tokenOf(s, id, secret), "sim.t1."))
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
+	a = s.Must(200, http.MethodPost, "/oauth2/token", "grant_type=client_credentials", "Authorization", basic)
+	require.Equal(t, "t1", a.Header.Get("X-Sim-World"))
 
 	// What minting made is there after a reset.
 	s.In("t1").Must(200, http.MethodPost, "/_sim/reset", "")

@@ -138,12 +138,12 @@ func sign(tx *store.Tx, text string) []byte {
 
 // verify answers the account of a token of newToken that is good in this world at this instant.
 func (s *Service) verify(tx *store.Tx, token string) (account string, err error) {
-	signed, mac, _ := cutLast(token, ".")
+	signed, mac := cutLast(token, ".")
 	given, err := base64.RawURLEncoding.DecodeString(mac)
 	if err != nil || !hmac.Equal(given, sign(tx, signed)) {
 		return "", illegal(Illegal{Reason: "the token was not given by this world"})
 	}
-	_, text, _ := cutLast(signed, ".")
+	_, text := cutLast(signed, ".")
 	payload, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(payload) < 8 {
 		return "", illegal(Illegal{Reason: "the token cannot be read"})
@@ -159,14 +159,30 @@ func (s *Service) verify(tx *store.Tx, token string) (account string, err error)
 	return client.Account, err
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
+// cutLast cuts around the last sep; without one all is before it.
+func cutLast(s, sep string) (before, after string) {
 	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
+		return s[:i], s[i+len(sep):]
 	}
-	return s, "", false
+	return s, ""
 }
 
-// MintToken makes a client of an account and an access token for it. The role is the account's name; "" is the world's
+// bodyToken is the client of a token request: one that was minted for a world leads there, as a token does.
+func bodyToken(r *api.Request) string {
+	if r.Operation == nil || r.Operation.Name != createAccessToken {
+		return ""
+	}
+	if id, _, ok := r.HTTP.BasicAuth(); ok {
+		return id
+	}
+	form, err := url.ParseQuery(string(r.Body()))
+	if err != nil {
+		return ""
+	}
+	return form.Get("client_id")
+}
+
+// MintToken makes a client of an account and an access token for it, both of which name their world. The role is the account's name; "" is the world's
 // first one (assumption 151). The same world, account and instant give the same credentials, so minting again adds
 // nothing. What cannot be asked for is an *api.InputError.
 func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string, error) {
@@ -184,7 +200,8 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string
 	case q.TTL == 0:
 		q.TTL = tokenLife
 	}
-	client := Client{ID: derived(tx, "client", account)[:26], Secret: derived(tx, "secret", account), Account: account}
+	id := api.OpaquePrefix + tx.World() + "." + derived(tx, "client", account)[:26]
+	client := Client{ID: id, Secret: derived(tx, "secret", account), Account: account}
 	if !clients.Has(tx, client.ID) {
 		if err := clients.Put(tx, &client); err != nil {
 			return nil, err

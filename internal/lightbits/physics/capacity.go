@@ -22,6 +22,14 @@ func (u Usage) Add(v Usage) Usage {
 	}
 }
 
+// Times is n times as much.
+func (u Usage) Times(n int64) Usage {
+	return Usage{
+		Volumes: n * u.Volumes, Primaries: n * u.Primaries, Provisioned: n * u.Provisioned,
+		LogicalUsed: n * u.LogicalUsed, PhysicalUsed: n * u.PhysicalUsed,
+	}
+}
+
 // Negative says whether any count is below zero, which nothing real can be.
 func (u Usage) Negative() bool {
 	return u.Volumes < 0 || u.Primaries < 0 || u.Provisioned < 0 || u.LogicalUsed < 0 || u.PhysicalUsed < 0

@@ -14,6 +14,7 @@ type Node struct {
 	Domains []string // failure domains; no two replicas share one
 	Active  bool     // serves I/O
 	Full    bool     // above the read-only threshold: takes no new replica
+	Leaving bool     // being emptied: takes no new replica
 	Room    uint64   // the largest replica it could hold, bytes
 	Used    uint64   // bytes promised to volumes
 	Primary int64    // how many volumes it is the primary node of
@@ -160,6 +161,8 @@ func (n *Node) refuses(size uint64, r Restrictions) string {
 	switch {
 	case !n.Active:
 		return "is not active"
+	case n.Leaving:
+		return "is being evicted"
 	case n.Full:
 		return "is read-only"
 	case n.Room < size:

@@ -1,0 +1,128 @@
+package control
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"storagesim/internal/api"
+	"storagesim/internal/fault"
+	"storagesim/internal/statemachine"
+)
+
+// explanation is why a request was answered as it was.
+type explanation struct {
+	ID        string          `json:"id"`
+	Operation string          `json:"operation,omitempty"`
+	Status    int             `json:"status"`
+	At        time.Time       `json:"at"`
+	Why       string          `json:"why"`
+	Cause     any             `json:"cause,omitempty"`
+	Faults    []fault.Verdict `json:"faults,omitempty"` // which rules fired or nearly fired, and why not
+	WouldWork []string        `json:"wouldWork,omitempty"`
+}
+
+// explainRequest answers the cause of an answer: the fault behind it, the guard and the state, the ETag, the permission.
+func explainRequest(c *Control, r *call) (any, error) {
+	found, err := getRequest(c, r)
+	if err != nil {
+		return nil, err
+	}
+	x := found.(api.Exchange)
+	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, Cause: x.Cause, Faults: x.Faults}
+	switch {
+	case x.Fault != "":
+		e.Why = fmt.Sprintf("it was made to go wrong on purpose, by %s", strings.ReplaceAll(x.Fault, "header", "the request's own header"))
+		e.WouldWork = []string{"the same request without the fault"}
+	case x.Status < http.StatusBadRequest:
+		e.Why = "it was not refused"
+	case x.Operation == "":
+		c.explainRoute(&x, &e)
+	default:
+		explainCause(&x, &e)
+	}
+	return e, nil
+}
+
+// explainCause reads the cause that the refusal carried.
+func explainCause(x *api.Exchange, e *explanation) {
+	switch cause := x.Cause.(type) {
+	case statemachine.Cause:
+		e.Why = fmt.Sprintf("%s %s has been %s since %s, where %s put it; the guard of %s refuses it there",
+			cause.Machine, cause.ID, cause.State, cause.Since.Format(time.RFC3339Nano), by(cause.By), x.Operation)
+		e.WouldWork = []string{fmt.Sprintf("the same request in another state; from %s it takes: %s", cause.State, events(cause.Takes)),
+			fmt.Sprintf("POST /_sim/resources/%s/%s/release finishes a transition that is pending", cause.Machine, cause.ID)}
+	case api.StaleETag:
+		e.Why = fmt.Sprintf("If-Match expects the ETag %q, but the current one is %q; it was changed by %s", cause.Expected, cause.Current, by(cause.By))
+		e.WouldWork = []string{fmt.Sprintf("If-Match: %s", cause.Current), "no If-Match at all"}
+	default:
+		e.Why = reason(x)
+		e.WouldWork = advice(x.Status)
+	}
+}
+
+func by(who string) string {
+	if who == "" {
+		return "the fixture"
+	}
+	return who
+}
+
+func events(list []statemachine.Event) string {
+	words := make([]string, len(list))
+	for i, e := range list {
+		words[i] = string(e)
+	}
+	return strings.Join(words, ", ")
+}
+
+// reason is what the vendor's answer says, with what its status means.
+func reason(x *api.Exchange) string {
+	meaning := map[int]string{
+		http.StatusBadRequest:            "the request itself is wrong",
+		http.StatusUnauthorized:          "the caller could not be told who it is",
+		http.StatusForbidden:             "the caller may not do this",
+		http.StatusNotFound:              "what the request names is not there",
+		http.StatusConflict:              "it collides with what is there or under way",
+		http.StatusPreconditionFailed:    "a condition for it is not met",
+		http.StatusRequestEntityTooLarge: "the body is too large",
+		http.StatusTooManyRequests:       "too much is under way",
+		http.StatusNotImplemented:        "it is not emulated, or the product does not do it",
+		http.StatusServiceUnavailable:    "it is not to be had at the moment",
+	}[x.Status]
+	if meaning == "" {
+		meaning = http.StatusText(x.Status)
+	}
+	return meaning + "; the answer says: " + strings.TrimSpace(x.Answer)
+}
+
+func advice(status int) []string {
+	switch status {
+	case http.StatusUnauthorized:
+		return []string{"a token that POST /_sim/tokens mints for this world and vendor"}
+	case http.StatusForbidden:
+		return []string{"a token with a role that has the permission; POST /_sim/tokens mints one"}
+	case http.StatusNotFound:
+		return []string{"GET /_sim/resources?kind=… lists what is there; mind the world and the cluster of the request"}
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		return []string{"the same request later; POST /_sim/clock/advance brings later about"}
+	}
+	return nil
+}
+
+// explainRoute says where a call to an unknown path or method should perhaps have gone.
+func (c *Control) explainRoute(x *api.Exchange, e *explanation) {
+	at, _, _ := strings.Cut(x.URL, "?")
+	e.Why = fmt.Sprintf("no operation answers %s %s; it was refused as %s refuses what it does not know", x.Method, at, x.Vendor)
+	var routes []string
+	for i := range c.Vendors {
+		rows := c.Vendors[i].Service.Operations
+		for k := range rows {
+			for _, p := range rows[k].Paths() {
+				routes = append(routes, rows[k].Method+" "+p)
+			}
+		}
+	}
+	e.WouldWork = closest(x.Method+" "+at, routes)
+}

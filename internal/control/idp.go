@@ -1,0 +1,149 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"storagesim/internal/api"
+	"storagesim/internal/idp"
+	"storagesim/internal/store"
+)
+
+// issuerURL is the identity provider of the call's world, at the address under which the caller reached the simulator.
+func issuerURL(r *call) string {
+	scheme := "http"
+	if r.http.TLS != nil {
+		scheme = "https"
+	}
+	return idp.URL(scheme+"://"+r.http.Host, r.param("world"))
+}
+
+// atIssuer runs fn in the world whose identity provider is asked. An unknown world is 404, a provider that is down 503.
+func atIssuer(c *Control, r *call, fn func(tx *store.Tx) error) error {
+	world := r.param("world")
+	err := c.Engine.View(world, r.by(), fn)
+	switch {
+	case errors.Is(err, store.ErrNoWorld):
+		return noWorld(world)
+	case errors.Is(err, idp.ErrDown):
+		return &Problem{Status: http.StatusServiceUnavailable, Detail: err.Error()}
+	}
+	return err
+}
+
+func getIdpDiscovery(c *Control, r *call) (any, error) {
+	return idp.Describe(issuerURL(r)), atIssuer(c, r, idp.Up)
+}
+
+func getIdpKeys(c *Control, r *call) (any, error) {
+	var keys idp.KeySet
+	err := atIssuer(c, r, func(tx *store.Tx) (err error) {
+		keys, err = c.issuer.Keys(tx)
+		return err
+	})
+	return keys, err
+}
+
+// idpToken is the answer of the token endpoint (RFC 6749, section 5.1).
+type idpToken struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int64  `json:"expires_in"` // seconds of the world's clock
+}
+
+// idpTokenTTL is how long a token is valid that says nothing else, as at an ADFS.
+const idpTokenTTL = time.Hour
+
+// maxIdpClaims bounds the claims of a token, in bytes, so that it fits into a header.
+const maxIdpClaims = 4096
+
+// idpTokenForm are the parameters of the token endpoint. Beyond RFC 6749 there are resource, which is the audience,
+// claims, a JSON object of further claims, and ttl, a duration.
+var idpTokenForm = [...]string{
+	"claims", "client_id", "client_secret", "grant_type", "password", "resource", "scope", "ttl", "username",
+}
+
+// createIdpToken is the token endpoint of a world's identity provider. It takes every client with any secret and every
+// user with any password.
+func createIdpToken(c *Control, r *call) (any, error) {
+	text, err := r.body()
+	if err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, &api.InputError{Detail: "the body is not a form (application/x-www-form-urlencoded): " + err.Error()}
+	}
+	for name, values := range form {
+		if !slices.Contains(idpTokenForm[:], name) {
+			return nil, &api.InputError{Path: name, Detail: "is not a parameter of the token endpoint", Valid: idpTokenForm[:]}
+		}
+		if len(values) > 1 {
+			return nil, &api.InputError{Path: name, Detail: "is given twice"}
+		}
+	}
+	grant, err := idpGrant(r, form)
+	if err != nil {
+		return nil, err
+	}
+	answer := idpToken{TokenType: "Bearer", ExpiresIn: int64(grant.TTL / time.Second)}
+	err = atIssuer(c, r, func(tx *store.Tx) (err error) {
+		answer.AccessToken, err = c.issuer.Token(tx, grant)
+		return err
+	})
+	return answer, err
+}
+
+// idpGrant reads what the token is to say. The client is in the form or in a header Authorization: Basic.
+func idpGrant(r *call, form url.Values) (idp.Grant, error) {
+	g := idp.Grant{Issuer: issuerURL(r), ClientID: form.Get("client_id"), Audience: form.Get("resource"), TTL: idpTokenTTL}
+	if id, _, ok := r.http.BasicAuth(); ok && g.ClientID == "" {
+		g.ClientID = id
+		if plain, err := url.QueryUnescape(id); err == nil { // RFC 6749, section 2.3.1
+			g.ClientID = plain
+		}
+	}
+	if g.ClientID == "" {
+		return g, &api.InputError{Path: "client_id", Detail: "is missing, and there is no header Authorization: Basic either"}
+	}
+	switch kind := form.Get("grant_type"); kind {
+	case idp.ClientCredentials:
+	case idp.Password:
+		if g.Username = form.Get("username"); g.Username == "" {
+			return g, &api.InputError{Path: "username", Detail: "is missing; the grant " + idp.Password + " needs it"}
+		}
+	default:
+		return g, &api.InputError{Path: "grant_type", Detail: fmt.Sprintf("%q is not a grant", kind), Valid: []string{idp.ClientCredentials, idp.Password}}
+	}
+	if text := form.Get("ttl"); text != "" {
+		var err error
+		if g.TTL, err = duration("ttl", text); err != nil {
+			return g, err
+		}
+	}
+	var err error
+	g.Claims, err = idpClaims(form.Get("claims"))
+	return g, err
+}
+
+func idpClaims(text string) (map[string]any, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var claims map[string]any
+	if err := json.Unmarshal([]byte(text), &claims); err != nil || len(text) > maxIdpClaims {
+		return nil, &api.InputError{Path: "claims", Detail: fmt.Sprintf("must be a JSON object of at most %d bytes", maxIdpClaims)}
+	}
+	for _, name := range idp.Reserved() {
+		if _, ok := claims[name]; ok {
+			return nil, &api.InputError{Path: "claims." + name, Detail: "is set by the identity provider itself"}
+		}
+	}
+	return claims, nil
+}

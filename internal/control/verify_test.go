@@ -1,0 +1,96 @@
+package control_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/simulator/simtest"
+)
+
+const volumesPath = "/api/v2/projects/default/volumes"
+
+// lightbitsServer has a frozen clock and a volume that is still being created.
+func lightbitsServer(t *testing.T) *simtest.Server {
+	s := simtest.New(t)
+	s.Header.Set("Authorization", "Bearer x")
+	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
+	s.Must(200, http.MethodPost, volumesPath, `{"name":"v","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
+	return s
+}
+
+func explain(s *simtest.Server, a simtest.Answer) simtest.Answer {
+	return s.Must(200, http.MethodGet, "/_sim/requests/"+a.Header.Get("X-Sim-Request-Id")+"/explain", "")
+}
+
+func TestExplain_GuardETagFaultRouteAndPermission(t *testing.T) {
+	s := lightbitsServer(t)
+	e := explain(s, s.Must(503, http.MethodDelete, volumesPath+"/?name=v", ""))
+	require.Contains(t, e.Text(".why"), "has been Creating since")
+	require.Contains(t, e.Text(".why"), "where req-1 put it; the guard of lightbits.DeleteVolume refuses it there")
+	require.Equal(t, "Creating", e.Text(".cause.state"))
+	require.Contains(t, e.Text(".wouldWork[1]"), "/release")
+
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
+	e = explain(s, s.Must(412, http.MethodPut, volumesPath+"/?name=v", `{"size":"2GiB"}`, "If-Match", "1"))
+	require.Contains(t, e.Text(".why"), `If-Match expects the ETag "1", but the current one is "2"; it was changed by timer lightbits.volume.ready`)
+	require.Equal(t, "If-Match: 2", e.Text(".wouldWork[0]"))
+
+	e = explain(s, s.Must(500, http.MethodGet, volumesPath, "", "X-Sim-Fault", "500"))
+	require.Contains(t, e.Text(".why"), "on purpose")
+	e = explain(s, s.Must(404, http.MethodGet, "/api/v2/project/default/volumes", ""))
+	require.Contains(t, e.Text(".why"), "no operation answers GET /api/v2/project/default/volumes")
+	require.Contains(t, e.Body, "GET /api/v2/projects/{projectName}/volumes")
+	token := s.Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lightbits","role":"default:viewer"}`).Text(".token")
+	e = explain(s, s.Must(403, http.MethodDelete, volumesPath+"/?name=v", "", "Authorization", "Bearer "+token))
+	require.Equal(t, "delete", e.Text(".cause.action"))
+	e = explain(s, s.Must(200, http.MethodGet, volumesPath, ""))
+	require.Equal(t, "it was not refused", e.Text(".why"))
+	s.Must(404, http.MethodGet, "/_sim/requests/req-999/explain", "")
+}
+
+func TestVerify_HoldsOrTellsExpectedAndActual(t *testing.T) {
+	s := lightbitsServer(t)
+	verify := func(status int, body string) simtest.Answer {
+		return s.Must(status, http.MethodPost, "/_sim/verify", body)
+	}
+	verify(200, `{"match":{"operation":"lightbits.CreateVolume"},"count":{"min":1,"max":1}}`)
+	a := verify(406, `{"match":{"operation":"lightbits.*","status":"2xx"},"count":{"min":2}}`)
+	require.Equal(t, "count: expected at least 2, but there were 1", a.Text(".detail"))
+	require.Equal(t, "false", a.Text(".checks[0].holds"))
+
+	verify(406, `{"order":["lightbits.CreateVolume","lightbits.DeleteVolume"]}`)
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
+	a = verify(406, `{"noLeaks":true,"noUnexpected":true}`)
+	require.Contains(t, a.Text(".detail"), "noLeaks: expected nothing that was made is left, but 1 are left: lightbits.volume")
+	s.Must(200, http.MethodDelete, volumesPath+"/?name=v", "")
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
+	verify(200, `{"order":["lightbits.CreateVolume","lightbits.DeleteVolume"],"noLeaks":true,"noUnexpected":true}`)
+
+	s.Do(http.MethodGet, "/api/v2/volume", "")
+	require.Contains(t, verify(406, `{"noUnexpected":true}`).Text(".detail"), "GET /api/v2/volume (404)")
+}
+
+func TestVerify_EarlyRetryOnTheWorldsClock(t *testing.T) {
+	s := lightbitsServer(t)
+	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"busy","match":{"operation":"lightbits.ListVolumes"},"when":{"times":2},
+		"effect":{"status":503,"retryAfter":"5s"},"force":true}`)
+	s.Must(503, http.MethodGet, volumesPath, "")
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"5s"}`)
+	s.Must(503, http.MethodGet, volumesPath, "")
+	s.Must(200, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`)
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"4s"}`)
+	s.Must(200, http.MethodGet, volumesPath, "")
+	a := s.Must(406, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`)
+	require.Contains(t, a.Text(".detail"), "after 4s, which had been told to wait 5s")
+}
+
+func TestVerify_RefusesWhatItCannotMean(t *testing.T) {
+	s := lightbitsServer(t)
+	for _, body := range []string{`{}`, `{"count":{}}`, `{"match":{"operation":"lightbits.CreateVolum"},"count":{"min":1}}`,
+		`{"order":["lightbits.Nothing"]}`, `{"order":[""]}`, `{"match":{"status":"9xx"},"count":{"min":1}}`, `{"noleaks":true}`} {
+		s.Must(400, http.MethodPost, "/_sim/verify", body)
+	}
+	s.In("nowhere").Must(404, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`)
+}

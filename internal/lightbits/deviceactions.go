@@ -1,0 +1,233 @@
+package lightbits
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// pulledDevice is a device that lies beside its server.
+type pulledDevice struct {
+	Serial string     `json:"serial"`
+	Device NvmeDevice `json:"device"`
+}
+
+var pulledDevices = store.NewTable("lightbits.pulled", func(p *pulledDevice) string { return p.Serial }, store.JSON[pulledDevice]())
+
+// maxSlots is how many devices fit into a server.
+const maxSlots = 2 * maxDevicesPerNode
+
+type deviceParams struct {
+	Serial string `json:"serial" doc:"of the NVMe device"`
+}
+
+func (s *Service) failDevice(tx *store.Tx, p *deviceParams) (any, error) {
+	row, err := s.deviceForAction(tx, p.Serial)
+	if err != nil {
+		return nil, err
+	}
+	if err := illegal(s.nvmeDevices.Fire(tx, &row, "fail")); err != nil {
+		return nil, err
+	}
+	return movedThing{UUID: row.Body.Serial, Name: row.Body.Name, State: row.Life.State}, nil
+}
+
+func (s *Service) deviceForAction(tx *store.Tx, serial string) (statemachine.Row[NvmeDevice], error) {
+	row, err := s.nvmeDevices.Find(tx, serial)
+	if errors.Is(err, store.ErrNotFound) {
+		return row, refusal.New(refusal.NotFound, "there is no NVMe device with the serial %q", serial)
+	}
+	return row, err
+}
+
+// illegal says as a refusal that an event cannot happen now.
+func illegal(err error) error {
+	var wrong *statemachine.IllegalError
+	if errors.As(err, &wrong) {
+		return refusal.New(refusal.FailedPrecondition, "%s", wrong.Error()).Because(wrong.Cause)
+	}
+	return err
+}
+
+// pullDevice: for its node, a device that is pulled fails. It is no longer listed, and can be inserted again.
+func (s *Service) pullDevice(tx *store.Tx, p *deviceParams) (any, error) {
+	row, err := s.deviceForAction(tx, p.Serial)
+	if err != nil {
+		return nil, err
+	}
+	if row.Life.State != statemachine.State(DeviceNone) && row.Life.State != statemachine.State(DeviceFailed) {
+		if err := illegal(s.nvmeDevices.Fire(tx, &row, "fail")); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.nvmeDevices.Remove(tx, &row); err != nil {
+		return nil, err
+	}
+	if err := s.logDevice(tx, eventDevicePulled, &row.Body); err != nil {
+		return nil, err
+	}
+	return movedThing{UUID: row.Body.Serial, Name: row.Body.Name}, pulledDevices.Put(tx, &pulledDevice{Serial: row.Body.Serial, Device: row.Body})
+}
+
+type insertDeviceParams struct {
+	Serial string    `json:"serial" doc:"of a device that was pulled, or of a new one; drawn where it is left out"`
+	Server string    `json:"server" doc:"UUID or name; a pulled device goes where it was unless this says otherwise"`
+	Size   byteCount `json:"size" doc:"of a new device, as a number of bytes or with a unit; like the server's others where it is left out"`
+}
+
+// insertDevice: the device is there and nobody manages it until it is added to a node.
+func (s *Service) insertDevice(tx *store.Tx, p *insertDeviceParams) (any, error) {
+	if s.nvmeDevices.Table().Has(tx, p.Serial) {
+		return nil, refusal.New(refusal.FailedPrecondition, "an NVMe device with the serial %s is inserted already", p.Serial)
+	}
+	d := NvmeDevice{Serial: p.Serial, Model: defaultModel}
+	d.Size, _ = parseSize(defaultDeviceSize) // it is one
+	old, err := pulledDevices.Get(tx, p.Serial)
+	if ignoreNotFound(err) != nil {
+		return nil, err
+	}
+	ref := p.Server
+	if err == nil {
+		d = old.Device
+		if ref == "" {
+			ref = d.ServerUUID
+		}
+		if err := pulledDevices.Delete(tx, p.Serial); err != nil {
+			return nil, err
+		}
+	}
+	server, err := s.serverForAction(tx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.fitDevice(tx, &d, &server.Body, old.Serial == ""); err != nil {
+		return nil, err
+	}
+	if p.Size > 0 {
+		d.Size = uint64(p.Size)
+	}
+	row, err := s.nvmeDevices.Create(tx, d, statemachine.State(DeviceNone))
+	if err != nil {
+		return nil, err
+	}
+	return movedThing{UUID: row.Body.Serial, Name: row.Body.Name, State: row.Life.State}, s.logDevice(tx, eventDeviceInserted, &row.Body)
+}
+
+// fitDevice gives a device its place in a server: unmanaged, with the first name that is free; a new one is like the
+// others there.
+func (s *Service) fitDevice(tx *store.Tx, d *NvmeDevice, server *Server, isNew bool) error {
+	names := map[string]bool{}
+	for _, row := range s.nvmeDevices.Table().By(tx, devicesByServer, server.UUID) {
+		if isNew && len(names) == 0 {
+			d.Size, d.Model = row.Body.Size, row.Body.Model
+		}
+		names[row.Body.Name] = true
+	}
+	if len(names) >= maxSlots {
+		return refusal.New(refusal.FailedPrecondition, "server %s has %d NVMe devices and no free slot", server.Name, len(names))
+	}
+	for k := 0; d.Name == "" || names[d.Name]; k++ {
+		d.Name = fmt.Sprintf("nvme%dn1", k)
+	}
+	if d.Serial == "" {
+		d.Serial = newSerial(tx, 0, len(names))
+	}
+	if len(d.Serial) > maxSerial || strings.TrimSpace(d.Serial) != d.Serial {
+		return &api.InputError{Path: "serial", Detail: fmt.Sprintf("must be 1 to %d characters without space around them", maxSerial)}
+	}
+	d.ServerUUID, d.NodeUUID, d.DeviceUsage = server.UUID, "", UsageUnManaged
+	d.FailureTime, d.RebuildCompletionTime, d.Statistics = time.Time{}, time.Time{}, &NvmeDeviceStatistics{}
+	return nil
+}
+
+// maxSerial is NVMe's: the field has 20 characters.
+const maxSerial = 20
+
+type serverParams struct {
+	Server string `json:"server" doc:"UUID or name"`
+}
+
+// serverForAction: NotFound with the names there are.
+func (s *Service) serverForAction(tx *store.Tx, ref string) (statemachine.Row[Server], error) {
+	var names []string
+	for _, row := range s.servers.Table().All(tx, "", "") {
+		if ref != "" && (ref == row.Body.UUID || ref == row.Body.Name) {
+			return row, nil
+		}
+		names = append(names, row.Body.Name)
+	}
+	slices.Sort(names)
+	return statemachine.Row[Server]{}, refusal.New(refusal.NotFound, "there is no server %q; there are: %s", ref, strings.Join(names, ", "))
+}
+
+func (s *Service) failServer(tx *store.Tx, p *serverParams) (any, error) {
+	return s.fireServer(tx, p.Server, "fail")
+}
+
+func (s *Service) recoverServer(tx *store.Tx, p *serverParams) (any, error) {
+	return s.fireServer(tx, p.Server, "recover")
+}
+
+func (s *Service) fireServer(tx *store.Tx, ref string, on statemachine.Event) (any, error) {
+	row, err := s.serverForAction(tx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if err := illegal(s.servers.Fire(tx, &row, on)); err != nil {
+		return nil, err
+	}
+	return movedThing{UUID: row.Body.UUID, Name: row.Body.Name, State: row.Life.State}, nil
+}
+
+// clockDrift is by how much the clock of a server is off.
+type clockDrift struct {
+	Server string        `json:"server"`
+	Drift  time.Duration `json:"drift"`
+}
+
+var clockDrifts = store.NewTable("lightbits.clockdrift", func(c *clockDrift) string { return c.Server }, store.JSON[clockDrift]())
+
+type driftParams struct {
+	Server string `json:"server" doc:"UUID or name"`
+	By     string `json:"by" doc:"how much further the clock is off now, such as \"45s\"; a negative one mends it"`
+}
+
+// maxDrift bounds how far a clock can be off.
+const maxDrift = 365 * 24 * time.Hour
+
+// ageClockDrift: when the clock of a server is off by ClockDriftIntervalForRaisingEvent or more, and was not before, that
+// is an event.
+func (s *Service) ageClockDrift(tx *store.Tx, p *driftParams) (any, error) {
+	by, err := time.ParseDuration(p.By)
+	if err != nil || by.Abs() > maxDrift {
+		return nil, &api.InputError{Path: "by", Detail: fmt.Sprintf("%q is not a duration of at most 8760h, such as \"45s\"", p.By)}
+	}
+	server, err := s.serverForAction(tx, p.Server)
+	if err != nil {
+		return nil, err
+	}
+	drift, err := clockDrifts.Get(tx, server.Body.UUID)
+	if ignoreNotFound(err) != nil {
+		return nil, err
+	}
+	threshold := s.configDuration(tx, configClockDrift)
+	was := drift.Drift
+	drift.Server, drift.Drift = server.Body.UUID, max(-maxDrift, min(maxDrift, drift.Drift+by))
+	if err := clockDrifts.Put(tx, &drift); err != nil {
+		return nil, err
+	}
+	if was.Abs() < threshold && drift.Drift.Abs() >= threshold {
+		err = s.logEvent(tx, eventServerClock, serverSubject(server.Body.UUID, server.Body.Name).with("by "+drift.Drift.String()))
+		if err != nil {
+			return nil, err
+		}
+	}
+	return map[string]string{"server": server.Body.UUID, "drift": drift.Drift.String(), "raisesEventAt": threshold.String()}, nil
+}

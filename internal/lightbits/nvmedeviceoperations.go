@@ -1,0 +1,116 @@
+package lightbits
+
+import (
+	"errors"
+	"slices"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// findDevice: InvalidArgument for an empty serial, NotFound for an unknown one.
+func (s *Service) findDevice(tx *store.Tx, serial string) (statemachine.Row[NvmeDevice], error) {
+	if serial == "" {
+		return statemachine.Row[NvmeDevice]{}, refusal.New(refusal.InvalidArgument, "the mandatory argument serialNumber is missing")
+	}
+	row, err := s.nvmeDevices.Get(tx, serial)
+	if errors.Is(err, store.ErrNotFound) {
+		return row, refusal.New(refusal.NotFound, "NVMe device serial %q is not found", serial)
+	}
+	return row, err
+}
+
+type addNvmeDeviceRequest struct {
+	SerialNumber string `json:"serialNumber"`
+	NodeUUID     string `json:"nodeUUID"`
+}
+
+// addNvmeDevice: seeds/002 "Add NVMe device to a node", with every cause of its 400.
+func (s *Service) addNvmeDevice(tx *store.Tx, r *api.Request, q *addNvmeDeviceRequest) (api.Empty, error) {
+	var none api.Empty
+	row, err := s.findDevice(tx, q.SerialNumber)
+	if err != nil {
+		return none, err
+	}
+	node, err := s.findNode(tx, "nodeUUID", q.NodeUUID)
+	if err != nil {
+		return none, err
+	}
+	if err := s.nvmeDevices.Refuse("AddNvmeDevice", &row); err != nil {
+		return none, err
+	}
+	if err := r.IfMatch(row.Body.ETag, row.Life.By); err != nil {
+		return none, err
+	}
+	if err := s.mayAdd(tx, &row.Body, &node.Body); err != nil {
+		return none, err
+	}
+	row.Body.NodeUUID = node.Body.UUID
+	return none, s.nvmeDevices.Fire(tx, &row, "add")
+}
+
+func (s *Service) mayAdd(tx *store.Tx, d *NvmeDevice, n *Node) error {
+	if d.NodeUUID != "" {
+		owner := d.NodeUUID
+		if other, err := s.nodes.Get(tx, d.NodeUUID); err == nil {
+			owner = other.Body.Name
+		}
+		return refusal.New(refusal.InvalidArgument, "NVMe device %s is already attached to node %s", d.Serial, owner)
+	}
+	if d.ServerUUID != n.ServerUUID {
+		return refusal.New(refusal.InvalidArgument, "node %s is not a node of server %s, which NVMe device %s belongs to", n.Name, d.ServerUUID, d.Serial)
+	}
+	if n.State != NodeActive {
+		return refusal.New(refusal.InvalidArgument, "node %s is %s; it must be %s to take an NVMe device", n.Name, n.State, NodeActive)
+	}
+	managed := 0
+	for _, other := range s.devicesOf(tx, n.UUID) {
+		if other.Life.State != statemachine.State(DeviceFailed) {
+			managed++
+		}
+	}
+	if uint32(managed) >= n.MaxNvmeDevices {
+		return refusal.New(refusal.InvalidArgument, "node %s manages %d NVMe devices, which is the maximum", n.Name, managed)
+	}
+	return nil
+}
+
+type updateNvmeDeviceRequest struct {
+	ServerUUID   string `json:"serverUUID"`
+	SerialNumber string `json:"serialNumber"`
+	LedPattern   string `json:"ledPattern"`
+}
+
+// ledPatterns are what the LED of a device can show (seeds/002 "Update NVMe device on a node").
+var ledPatterns = []string{"locate", "rebuild", "locate-off"}
+
+// updateNvmeDevice: seeds/002 "Update NVMe device on a node". No message shows the LED; that it was set moves the device's
+// ETag (assumption 270).
+func (s *Service) updateNvmeDevice(tx *store.Tx, r *api.Request, q *updateNvmeDeviceRequest) (api.Empty, error) {
+	var none api.Empty
+	row, err := s.findDevice(tx, q.SerialNumber)
+	if err != nil {
+		return none, err
+	}
+	if q.ServerUUID == "" {
+		return none, refusal.New(refusal.InvalidArgument, "the mandatory argument serverUUID is missing")
+	}
+	if !s.servers.Table().Has(tx, q.ServerUUID) {
+		return none, refusal.New(refusal.NotFound, "server UUID %q is not found", q.ServerUUID)
+	}
+	if !slices.Contains(ledPatterns, q.LedPattern) {
+		return none, refusal.New(refusal.InvalidArgument, `ledPattern %q must be "locate", "rebuild" or "locate-off"`, q.LedPattern)
+	}
+	if row.Body.ServerUUID != q.ServerUUID {
+		return none, refusal.New(refusal.InvalidArgument, "NVMe device %s belongs to server %s, not to %s", row.Body.Serial, row.Body.ServerUUID, q.ServerUUID)
+	}
+	if err := s.nvmeDevices.Refuse("UpdateNvmeDevice", &row); err != nil {
+		return none, err
+	}
+	if err := r.IfMatch(row.Body.ETag, row.Life.By); err != nil {
+		return none, err
+	}
+	return none, s.nvmeDevices.Save(tx, &row)
+}

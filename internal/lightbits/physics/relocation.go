@@ -1,0 +1,41 @@
+package physics
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Relocate chooses the node that takes over a replica of another one: of those that Place could use, that are none of
+// keep, which hold the other replicas, nor in a failure domain of theirs, the one with the fewest bytes promised, ties by
+// name. *TooFewError where there is none.
+func Relocate(nodes []Node, from string, keep []string, size uint64, r Restrictions) (string, error) {
+	var kept, usable []*Node
+	for i := range nodes {
+		if slices.Contains(keep, nodes[i].UUID) {
+			kept = append(kept, &nodes[i])
+		}
+	}
+	missing := &TooFewError{Replicas: 1, Size: size}
+	for i := range nodes {
+		n := &nodes[i]
+		if n.UUID == from || slices.Contains(keep, n.UUID) {
+			continue
+		}
+		why := n.refuses(size, r)
+		if why == "" && slices.ContainsFunc(kept, n.near) {
+			why = "shares a failure domain with another replica"
+		}
+		if why != "" {
+			missing.Refused = append(missing.Refused, n.Name+" "+why)
+			continue
+		}
+		usable = append(usable, n)
+	}
+	if len(usable) == 0 {
+		slices.Sort(missing.Refused)
+		return "", missing
+	}
+	return slices.MinFunc(usable, func(a, b *Node) int {
+		return cmp.Or(cmp.Compare(a.Used, b.Used), cmp.Compare(a.Name, b.Name))
+	}).UUID, nil
+}

@@ -1,0 +1,25 @@
+package lightbits
+
+import (
+	"net/url"
+
+	"storagesim/internal/refusal"
+)
+
+// ProxyInfo is the proxy through which something outside of the cluster is reached (spec message ProxyInfo). The
+// simulator opens no connections, so it is kept and shown, password included as in the definition.
+type ProxyInfo struct {
+	URL      string `json:"URL"`
+	Username string `json:"Username"`
+	Password string `json:"Password"`
+}
+
+// check refuses a URL that is not "http://<host>:<port>" (seeds/002 "Create an IdP configuration").
+func (p *ProxyInfo) check() error {
+	u, err := url.Parse(p.URL)
+	if err != nil || len(p.URL) > maxURL || u.Scheme != "http" || u.Hostname() == "" || u.Port() == "" || u.User != nil ||
+		u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return refusal.New(refusal.InvalidArgument, `proxyInfo.URL %q is not of the form "http://<host>:<port>"`, p.URL)
+	}
+	return nil
+}

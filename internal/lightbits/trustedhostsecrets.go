@@ -1,0 +1,148 @@
+package lightbits
+
+import (
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
+)
+
+// TargetSecretType says whether a host can check that it talks to the cluster, and where that secret comes from.
+type TargetSecretType string
+
+// The types of target secrets.
+const (
+	TargetSecretDisabled TargetSecretType = "Disabled"
+	TargetSecretEnabled  TargetSecretType = "Enabled"
+	TargetSecretAutoGen  TargetSecretType = "AutoGenSecret"
+)
+
+var targetSecretTypeNames = map[string]int32{
+	string(TargetSecretDisabled): 0, string(TargetSecretEnabled): 1, string(TargetSecretAutoGen): 2,
+}
+
+// EnumNumbers is as in the vendor's definition.
+func (TargetSecretType) EnumNumbers() map[string]int32 { return targetSecretTypeNames }
+
+// hostSecrets are what a host and the cluster know of each other.
+type hostSecrets struct {
+	Host       string           `json:"host"`
+	Target     string           `json:"target"`
+	TargetType TargetSecretType `json:"targetType"`
+}
+
+type getTrustedHostSecretsResponse struct {
+	Host             *TrustedHost     `json:"host"`
+	HostSecret       string           `json:"hostSecret"`
+	TargetSecret     string           `json:"targetSecret"`
+	TargetSecretType TargetSecretType `json:"targetSecretType"`
+}
+
+// getTrustedHostSecret: seeds/002 "Get secrets of a host". Without secrets set, the host alone.
+func (s *Service) getTrustedHostSecret(tx *store.Tx, r *api.Request, q *trustedHostRequest) (getTrustedHostSecretsResponse, error) {
+	row, err := s.findTrustedHost(tx, r, q.ProjectName, q.Name, "get")
+	if err != nil {
+		return getTrustedHostSecretsResponse{}, err
+	}
+	return getTrustedHostSecretsResponse{
+		Host: &row.TrustedHost, HostSecret: row.Secrets.Host, TargetSecret: row.Secrets.Target, TargetSecretType: row.Secrets.TargetType,
+	}, nil
+}
+
+type setTrustedHostSecretsRequest struct {
+	Name             string           `json:"name"`
+	ProjectName      string           `json:"projectName"`
+	HostSecret       string           `json:"hostSecret"`
+	TargetSecret     string           `json:"targetSecret"`
+	TargetSecretType TargetSecretType `json:"targetSecretType"`
+}
+
+// setTrustedHostSecret: seeds/002 "Set the secrets for a host". They replace those before, all of them.
+func (s *Service) setTrustedHostSecret(tx *store.Tx, r *api.Request, q *setTrustedHostSecretsRequest) (api.Empty, error) {
+	var none api.Empty
+	row, err := s.findTrustedHost(tx, r, q.ProjectName, q.Name, "update")
+	if err != nil {
+		return none, err
+	}
+	if err := s.inBandAllowed(tx); err != nil {
+		return none, err
+	}
+	if row.Secrets, err = q.secrets(tx); err != nil {
+		return none, err
+	}
+	return none, trustedHosts.Put(tx, &row)
+}
+
+// maxSecret bounds a secret, in bytes.
+const maxSecret = 1024
+
+// secrets reads what a request sets. A target secret without a type is an explicit one, as type Disabled cannot be told
+// from none (assumption 211).
+func (q *setTrustedHostSecretsRequest) secrets(tx *store.Tx) (hostSecrets, error) {
+	secrets := hostSecrets{Host: q.HostSecret, Target: q.TargetSecret, TargetType: q.TargetSecretType}
+	bad := func(format string, args ...any) (hostSecrets, error) {
+		return hostSecrets{}, refusal.New(refusal.InvalidArgument, format, args...)
+	}
+	switch {
+	case q.HostSecret == "":
+		return bad("hostSecret is missing")
+	case len(q.HostSecret) > maxSecret || len(q.TargetSecret) > maxSecret:
+		return bad("a secret has at most %d bytes", maxSecret)
+	case q.TargetSecretType == TargetSecretEnabled && q.TargetSecret == "":
+		return bad("targetSecret is missing; targetSecretType %s needs it, %s makes one", TargetSecretEnabled, TargetSecretAutoGen)
+	case q.TargetSecretType == TargetSecretAutoGen && q.TargetSecret != "":
+		return bad("targetSecret is given, but targetSecretType %s makes one; %s takes it", TargetSecretAutoGen, TargetSecretEnabled)
+	case q.TargetSecretType == TargetSecretAutoGen:
+		secrets.Target = newSecret(tx)
+	case q.TargetSecret != "":
+		secrets.TargetType = TargetSecretEnabled
+	default:
+		secrets.TargetType = TargetSecretDisabled
+	}
+	return secrets, nil
+}
+
+// newSecret draws a secret in the form of NVMe's in-band authentication: 32 bytes and their CRC-32, little-endian, in
+// base64 (TP 8006; assumption 211).
+func newSecret(tx *store.Tx) string {
+	var secret []byte
+	for range 4 {
+		secret = binary.BigEndian.AppendUint64(secret, tx.Rand().Uint64())
+	}
+	secret = binary.LittleEndian.AppendUint32(secret, crc32.ChecksumIEEE(secret))
+	return "DHHC-1:00:" + base64.StdEncoding.EncodeToString(secret) + ":"
+}
+
+func sameSecret(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// inBandAuthenticated checks a connection as the cluster and the host would: only a trusted host of the volume's project
+// with the right secret is let in, and a host that knows a target secret does not connect to a cluster that has another.
+// Nothing is checked while in-band authentication is off. No secret is in the words of the refusals.
+func (s *Service) inBandAuthenticated(tx *store.Tx, v *Volume, p *hostParams) error {
+	c, err := s.cluster(tx)
+	if err != nil || !c.InBandAuth {
+		return err
+	}
+	denied := func(format string, args ...any) error { return refusal.New(refusal.PermissionDenied, format, args...) }
+	for _, h := range trustedHosts.By(tx, byNQN, scopedKey(v.ProjectName, p.HostNQN)) {
+		switch {
+		case h.AuthRequired == "false":
+			return nil
+		case h.Secrets.Host == "":
+			return denied("trusted host %s has no hostSecret; in-band authentication needs one", h.Name)
+		case p.HostSecret == "":
+			return denied("in-band authentication is enabled; host %s gave no hostSecret", p.HostNQN)
+		case !sameSecret(h.Secrets.Host, p.HostSecret):
+			return denied("in-band authentication failed: the hostSecret is not the one of trusted host %s", h.Name)
+		case p.TargetSecret != "" && !sameSecret(h.Secrets.Target, p.TargetSecret):
+			return denied("the host does not trust the cluster: its targetSecret is not the one of trusted host %s, which is %s",
+				h.Name, h.Secrets.TargetType)
+		}
+		return nil
+	}
+	return denied("in-band authentication is enabled and project %s has no trusted host with the NQN %s", v.ProjectName, p.HostNQN)
+}
