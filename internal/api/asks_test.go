@@ -12,7 +12,9 @@ import (
 
 func TestServe_TokenInTheBodyNamesTheWorld(t *testing.T) {
 	s := newServer(t, func(svc *api.Service) {
-		svc.BodyToken = func(r *api.Request) string { return strings.Trim(strings.TrimPrefix(string(r.Body()), `{"name":`), `"}`) }
+		svc.BodyToken = func(r *api.Request) string {
+			return strings.Trim(strings.TrimPrefix(string(r.Body()), `{"name":`), `"}`)
+		}
 	})
 	for name, c := range map[string]struct{ world, authorization, body, want string }{
 		"body":                      {body: "sim.t1.x", want: "t1"},
