@@ -38,6 +38,12 @@ test: ## every Go test with the race detector
 scenarios: ## the scenario scripts only, in all vendors
 	$(GO) test -run Scenarios ./...
 
+.PHONY: coverage
+coverage: ## docs/coverage.md: which documented statuses the tests at the wire reach, and how
+	rm -rf $(BUILD)/coverage
+	SIMTEST_COVERAGE='$(abspath $(BUILD)/coverage)' $(GO) test -count=1 ./internal/lightbits ./internal/dms ./internal/lucidlink ./internal/lucidity ./internal/control
+	SIMTEST_COVERAGE='$(abspath $(BUILD)/coverage)' $(GO) test -count=1 -run TestCoverage -v ./internal/simulator
+
 ### Quality
 
 .PHONY: lint

@@ -81,6 +81,7 @@ func (s *Server) Close() {
 	if s.sim == nil {
 		return
 	}
+	s.leaveCoverage()
 	ctx, cancel := context.WithTimeout(context.Background(), closing)
 	defer cancel()
 	require.NoError(s.tb, s.sim.Close(ctx))
@@ -155,6 +156,11 @@ func (a Answer) Get(path string) any {
 	v, err := lookup(a.Body, path)
 	require.NoError(a.tb, err)
 	return v
+}
+
+func (a Answer) decode(v any) {
+	a.tb.Helper()
+	require.NoError(a.tb, json.Unmarshal([]byte(a.Body), v), a.Body)
 }
 
 // Text is Get of a string, or of anything else as JSON.
