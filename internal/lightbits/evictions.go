@@ -57,6 +57,9 @@ func (s *Service) evict(tx *store.Tx, v *Server) error {
 	if err != nil {
 		return err
 	}
+	if err := s.logEvent(tx, eventServerEvicting, serverSubject(v.UUID, v.Name)); err != nil {
+		return err
+	}
 	return s.evictions.After(tx, &row, "look", tx.Now)
 }
 
@@ -156,6 +159,9 @@ func (s *Service) evictionCompleted(tx *store.Tx, r *statemachine.Row[eviction])
 	if err := s.servers.Touch(tx, &server); err != nil {
 		return err
 	}
+	if err := s.logEvent(tx, eventServerEvicted, serverSubject(server.Body.UUID, server.Body.Name)); err != nil {
+		return err
+	}
 	return s.servers.After(tx, &server, "disabled", tx.Now)
 }
 
@@ -197,7 +203,11 @@ func endEviction(tx *store.Tx, v *Server, status EvictionStatus, why string) {
 
 // stayEnabled: a server whose eviction did not come to its end takes replicas again.
 func (s *Service) stayEnabled(tx *store.Tx, server *statemachine.Row[Server]) error {
-	if err := s.setLeaving(tx, &server.Body, false); err != nil {
+	v := &server.Body
+	if err := s.setLeaving(tx, v, false); err != nil {
+		return err
+	}
+	if err := s.logEvent(tx, eventServerKept, serverSubject(v.UUID, v.Name).with(v.LastEviction.ErrorMessage)); err != nil {
 		return err
 	}
 	return s.servers.Fire(tx, server, "stay")

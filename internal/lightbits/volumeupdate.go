@@ -2,6 +2,7 @@ package lightbits
 
 import (
 	"storagesim/internal/api"
+	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -112,6 +113,9 @@ func (s *Service) resize(tx *store.Tx, v *Volume, size uint64, force bool) error
 	if shrinks && s.hasSnapshots(tx, v) {
 		return refusal.New(refusal.Unimplemented, "updating capacity: volume %s has snapshots and cannot be shrunk", v.Name)
 	}
+	if err := s.mayGrow(tx, v, size); err != nil {
+		return err
+	}
 	if err := s.charge(tx, v.NodeList, volumeUsage(v, -1)); err != nil {
 		return err
 	}
@@ -121,6 +125,30 @@ func (s *Service) resize(tx *store.Tx, v *Volume, size uint64, force bool) error
 	}
 	if shrinks {
 		return s.truncateBlocks(tx, v)
+	}
+	return nil
+}
+
+// mayGrow: a volume whose data is not safe is not resized until it is again (assumption 271); one that grows must still
+// fit on each of its nodes.
+func (s *Service) mayGrow(tx *store.Tx, v *Volume, size uint64) error {
+	if v.ProtectionState == ProtectionReadOnly || v.ProtectionState == ProtectionNotAvailable {
+		return refusal.New(refusal.Unavailable, "volume %s is %s and cannot be resized now; try again later", v.Name, v.ProtectionState)
+	}
+	if size < v.Size {
+		return nil
+	}
+	for _, id := range v.NodeList {
+		u, err := usageTable.Get(tx, id)
+		if err != nil {
+			return err
+		}
+		if u.full() {
+			return refusal.New(refusal.InvalidArgument, "volume %s cannot grow: node %s is read-only, its storage is nearly full", v.Name, u.Name)
+		}
+		if room := physics.SpaceOf(u.Disks, u.Usage).TotalLogical; room < size {
+			return refusal.New(refusal.InvalidArgument, "volume %s cannot grow to %d bytes: node %s holds at most %d", v.Name, size, u.Name, room)
+		}
 	}
 	return nil
 }
