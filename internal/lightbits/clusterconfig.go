@@ -87,7 +87,7 @@ func wrongConfig(name, value, want string) error {
 
 func checkConfigName(_ *Service, _ *store.Tx, name, value string) error {
 	if !plainWord(value) {
-		return wrongConfig(name, value, "1 to 253 letters, digits, '-', '_' and '.'")
+		return wrongConfig(name, value, "a name of 1 to 253 letters, digits, '-', '_' and '.'")
 	}
 	return nil
 }

@@ -233,6 +233,11 @@ func (s *Service) effectivePolicy(tx *store.Tx, project, uuid, name string) (Pol
 			return row.Body, err
 		}
 	}
+	return s.clusterDefaultQoS(tx)
+}
+
+// clusterDefaultQoS answers the policy that DefaultQoSName names, or the unlimited one where that cannot be used any more.
+func (s *Service) clusterDefaultQoS(tx *store.Tx) (Policy, error) {
 	row, err := s.policyByName(tx, s.configText(tx, configDefaultQoS))
 	if err != nil || usable(&row.Body) != nil {
 		row, err = s.policyByName(tx, unlimitedPolicy)

@@ -103,9 +103,9 @@ func (s *Service) insertProject(tx *store.Tx, p Project) (Project, error) {
 	p.UUID = tx.NewUUID().String()
 	p.DefaultPolicies = slices.DeleteFunc(p.DefaultPolicies, func(d *DefaultPolicy) bool { return d.PolicyUUID == "" })
 	if defaultQoS(&p) == "" {
-		if policy, err := s.policyByName(tx, s.configText(tx, configDefaultQoS)); err == nil {
+		if policy, err := s.clusterDefaultQoS(tx); err == nil {
 			p.DefaultPolicies = append(p.DefaultPolicies,
-				&DefaultPolicy{PolicyType: PolicyTypeQosRateLimit, PolicyUUID: policy.Body.UUID})
+				&DefaultPolicy{PolicyType: PolicyTypeQosRateLimit, PolicyUUID: policy.UUID})
 		}
 	}
 	return p, projects.Insert(tx, &projectRow{Project: p, ETag: 1})

@@ -69,9 +69,14 @@ func (p *SchedulePolicy) check(tx *store.Tx) error {
 	return p.checkRetention()
 }
 
+// checkRetention refuses a negative retention time; one of 0 becomes none.
 func (p *SchedulePolicy) checkRetention() error {
-	if p.RetentionTime != nil && *p.RetentionTime < 0 {
+	switch {
+	case p.RetentionTime == nil:
+	case *p.RetentionTime < 0:
 		return refusal.New(refusal.InvalidArgument, "schedulePolicy.retentionTime must not be negative")
+	case *p.RetentionTime == 0:
+		p.RetentionTime = nil
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ type SchedulePolicy struct {
 	RetentionTime          *wire.Duration          `json:"retentionTime"` // unset or 0: until somebody deletes them
 }
 
-// SnapshotSchedulePolicy is one of three kinds of schedule.
+// SnapshotSchedulePolicy is one of three kinds of schedule. Of several in a request the last one counts, as in any gateway.
 type SnapshotSchedulePolicy struct {
 	HourlySchedule *HourlySchedule `json:"hourlySchedule,group=snapshotSchedulePolicy"`
 	DailySchedule  *DailySchedule  `json:"dailySchedule,group=snapshotSchedulePolicy"`
