@@ -31,21 +31,38 @@ func (s *Service) things(tx *store.Tx, chain string) (chainThings, error) {
 			return c, err
 		}
 	}
-	if row, err := s.volumes.Find(tx, chain); err == nil {
+	if row, err := s.volumes.Find(tx, chain); err == nil && chainOfVolume(tx, &row.Body) == chain {
 		if err := s.addThing(tx, &c, seen, holderVolume, volumeKey(&row.Body)); err != nil {
 			return c, err
 		}
 	} else if ignoreNotFound(err) != nil {
 		return c, err
 	}
+	sources := []string{chain}
 	for i := range c.volumes {
-		for key := range s.snapshots.Table().KeysBy(tx, snapshotsByVolume, c.volumes[i].Body.UUID) {
-			if err := s.addThing(tx, &c, seen, holderSnapshot, key); err != nil {
+		sources = append(sources, c.volumes[i].Body.UUID)
+	}
+	for _, source := range sources {
+		for _, row := range s.snapshots.Table().By(tx, snapshotsByVolume, source) {
+			if s.chainOfAny(tx, &row.Body) != chain {
+				continue
+			}
+			if err := s.addThing(tx, &c, seen, holderSnapshot, snapshotKey(&row.Body)); err != nil {
 				return c, err
 			}
 		}
 	}
 	return c, nil
+}
+
+// chainOfAny is chainOfSnapshot, for one that was not cut too: it belongs where its volume does.
+func (s *Service) chainOfAny(tx *store.Tx, sn *Snapshot) string {
+	if !blockTable.Has(tx, blockKey(holderSnapshot, sn.ProjectName, sn.UUID)) {
+		if row, err := s.volumes.Get(tx, scopedKey(sn.ProjectName, sn.SourceVolumeUUID)); err == nil {
+			return chainOfVolume(tx, &row.Body)
+		}
+	}
+	return chainOfSnapshot(tx, sn)
 }
 
 func (s *Service) addThing(tx *store.Tx, c *chainThings, seen map[string]bool, holder blockHolder, key string) error {
@@ -87,7 +104,7 @@ func (s *Service) chainsOn(tx *store.Tx, nodes ...string) []string {
 	}
 	for _, row := range s.snapshots.Table().All(tx, "", "") {
 		if slices.ContainsFunc(row.Body.NodeList, func(id string) bool { return slices.Contains(nodes, id) }) {
-			chains = append(chains, chainOfSnapshot(tx, &row.Body))
+			chains = append(chains, s.chainOfAny(tx, &row.Body))
 		}
 	}
 	slices.Sort(chains)

@@ -181,7 +181,7 @@ func (w *wanderer) check(tx *store.Tx) error {
 		}
 	}
 	for _, row := range s.snapshots.Table().All(tx, "", "") {
-		chain := chainOfSnapshot(tx, &row.Body)
+		chain := s.chainOfAny(tx, &row.Body)
 		if nodes, known := chains[chain]; known {
 			require.Equal(t, nodes, row.Body.NodeList, "snapshot %s does not lie where its chain does", row.Body.Name)
 		}

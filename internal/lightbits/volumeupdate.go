@@ -143,6 +143,9 @@ func (s *Service) mayGrow(tx *store.Tx, v *Volume, size uint64) error {
 		if err != nil {
 			return err
 		}
+		if !u.Serving {
+			continue
+		}
 		if u.full() {
 			return refusal.New(refusal.InvalidArgument, "volume %s cannot grow: node %s is read-only, its storage is nearly full", v.Name, u.Name)
 		}

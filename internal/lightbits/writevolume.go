@@ -124,7 +124,7 @@ func (s *Service) checkWritable(tx *store.Tx, row *statemachine.Row[Volume]) err
 		if err != nil {
 			return err
 		}
-		if node.full() {
+		if node.Serving && node.full() {
 			return refusal.New(refusal.ResourceExhausted,
 				"volume %s cannot be written: node %s is read-only, since %d bytes of it are used and it takes %d",
 				v.Name, node.Name, node.PhysicalUsed, node.Disks.ReadOnlyAt()).Because(cause)
@@ -141,7 +141,7 @@ func (s *Service) checkRoom(tx *store.Tx, v *Volume) error {
 		if err != nil {
 			return err
 		}
-		if uint64(node.PhysicalUsed) > node.Disks.Effective() {
+		if node.Serving && uint64(node.PhysicalUsed) > node.Disks.Effective() {
 			return refusal.New(refusal.ResourceExhausted,
 				"volume %s cannot be written: node %s would hold %d bytes and has room for %d",
 				v.Name, node.Name, node.PhysicalUsed, node.Disks.Effective())
