@@ -91,9 +91,6 @@ func (s *Service) restartNodeInstance(tx *store.Tx, _ *api.Request, q *restartNo
 	if err != nil {
 		return none, err
 	}
-	if err := s.mayStop(tx, &row, "restarting", q.Force); err != nil {
-		return none, err
-	}
 	if q.ConsiderBackend && !q.Force {
 		for _, d := range s.devicesOf(tx, row.Body.UUID) {
 			if d.Life.State == statemachine.State(DeviceFailed) || d.Life.State == statemachine.State(DeviceRebuilding) {
@@ -101,6 +98,9 @@ func (s *Service) restartNodeInstance(tx *store.Tx, _ *api.Request, q *restartNo
 					row.Body.Name, d.Body.Serial, d.Body.State)
 			}
 		}
+	}
+	if err := s.mayStop(tx, &row, "restarting", q.Force); err != nil {
+		return none, err
 	}
 	if err := s.nodes.Fire(tx, &row, "stop"); err != nil {
 		return none, err
