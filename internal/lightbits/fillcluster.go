@@ -81,11 +81,7 @@ func (s *Service) nodesBelow(tx *store.Tx, percent uint64) []emptyNode {
 // addFiller makes a volume on those nodes that is as large as the one that lacks least needs, and writes all of it.
 func (s *Service) addFiller(tx *store.Tx, nodes []emptyNode) (Volume, error) {
 	size := min(nodes[0].lacks, nodes[len(nodes)-1].lacks, maxVolumeSize)
-	name, err := s.fillerName(tx)
-	if err != nil {
-		return Volume{}, err
-	}
-	q := createVolumeRequest{Name: name, ACL: &StringList{Values: []string{allowNone}}, ReplicaCount: uint32(len(nodes)), ProjectName: defaultProject}
+	q := createVolumeRequest{Name: s.fillerName(tx), ACL: &StringList{Values: []string{allowNone}}, ReplicaCount: uint32(len(nodes)), ProjectName: defaultProject}
 	v, err := s.newVolume(tx, &q)
 	if err != nil {
 		return v, err
@@ -112,11 +108,11 @@ func (s *Service) addFiller(tx *store.Tx, nodes []emptyNode) (Volume, error) {
 }
 
 // fillerName is the first of its kind that no volume has.
-func (s *Service) fillerName(tx *store.Tx) (string, error) {
+func (s *Service) fillerName(tx *store.Tx) string {
 	for k := 1; ; k++ {
 		name := fmt.Sprintf("fill-%d", k)
 		if _, taken := s.volumeByName(tx, defaultProject, name); !taken {
-			return name, nil
+			return name
 		}
 	}
 }

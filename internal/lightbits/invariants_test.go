@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	invariantSteps = flag.Int("invariants.steps", 2000, "operations and physical actions of TestInvariants") //nolint:gochecknoglobals // a flag of go test
-	invariantSeed  = flag.Uint64("invariants.seed", 0, "what TestInvariants draws from; 0 draws that too")   //nolint:gochecknoglobals // a flag of go test
+	invariantSteps = flag.Int("invariants.steps", 2000, "operations and physical actions of TestInvariants")
+	invariantSeed  = flag.Uint64("invariants.seed", 0, "what TestInvariants draws from; 0 draws that too")
 )
 
 // checkEvery is after how many steps the invariants are checked; at the end they are anyway.
@@ -218,7 +218,7 @@ func (w *wanderer) checkVolume(tx *store.Tx, v *Volume, usages map[string]nodeUs
 		domains = append(domains, u.Domains...)
 	}
 	slices.Sort(domains)
-	require.Equal(t, len(domains), len(slices.Compact(slices.Clone(domains))), "replicas of volume %s share a failure domain", v.Name)
+	require.Len(t, slices.Compact(slices.Clone(domains)), len(domains), "replicas of volume %s share a failure domain", v.Name)
 	if v.State == VolumeCreating || v.State == VolumeFailed || len(v.NodeList) == 0 {
 		return
 	}
@@ -241,6 +241,7 @@ func (w *wanderer) checkNode(tx *store.Tx, id string, u *nodeUsage) {
 		require.True(w.t, u.Serving && !u.Synced && u.Attached, "%+v", u)
 	case statemachine.State(NodeInactive), statemachine.State(NodeActivating):
 		require.False(w.t, u.Serving, "%+v", u)
+	case statemachine.Gone:
 	case statemachine.State(NodeUnattached):
 		require.False(w.t, u.Serving || u.Attached || u.Volumes > 0, "%+v", u)
 	}

@@ -84,7 +84,7 @@ type updateNvmeDeviceRequest struct {
 }
 
 // ledPatterns are what the LED of a device can show (seeds/002 "Update NVMe device on a node").
-var ledPatterns = []string{"locate", "rebuild", "locate-off"}
+func ledPatterns() []string { return []string{"locate", "rebuild", "locate-off"} }
 
 // updateNvmeDevice: seeds/002 "Update NVMe device on a node". No message shows the LED; that it was set moves the device's
 // ETag (assumption 270).
@@ -100,7 +100,7 @@ func (s *Service) updateNvmeDevice(tx *store.Tx, r *api.Request, q *updateNvmeDe
 	if !s.servers.Table().Has(tx, q.ServerUUID) {
 		return none, refusal.New(refusal.NotFound, "server UUID %q is not found", q.ServerUUID)
 	}
-	if !slices.Contains(ledPatterns, q.LedPattern) {
+	if !slices.Contains(ledPatterns(), q.LedPattern) {
 		return none, refusal.New(refusal.InvalidArgument, `ledPattern %q must be "locate", "rebuild" or "locate-off"`, q.LedPattern)
 	}
 	if row.Body.ServerUUID != q.ServerUUID {

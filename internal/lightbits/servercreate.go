@@ -34,13 +34,9 @@ func (s *Service) createServer(tx *store.Tx, _ *api.Request, q *createServerRequ
 	if err != nil {
 		return Server{}, err
 	}
-	name, err := s.nextServerName(tx)
-	if err != nil {
-		return Server{}, err
-	}
 	like := s.firstServer(tx)
 	server := Server{
-		UUID: q.ServerUUID, Name: name, ServerEndpoints: q.ServerEndpoints, LightOSVersion: defaultVersion,
+		UUID: q.ServerUUID, Name: s.nextServerName(tx), ServerEndpoints: q.ServerEndpoints, LightOSVersion: defaultVersion,
 		UpgradeStatus: UpgradeNone, APIEndpoints: []string{net.JoinHostPort(ip, apiPort)},
 		LastUpgrade: &ServerLastUpgrade{Status: UpgradeNone},
 	}
@@ -104,7 +100,7 @@ func (s *Service) checkNewServer(tx *store.Tx, q *createServerRequest) (ip strin
 }
 
 // nextServerName is server and the number after the highest that is there.
-func (s *Service) nextServerName(tx *store.Tx) (string, error) {
+func (s *Service) nextServerName(tx *store.Tx) string {
 	next := 0
 	for _, row := range s.servers.Table().All(tx, "", "") {
 		if digits, ok := strings.CutPrefix(row.Body.Name, "server"); ok {
@@ -113,7 +109,7 @@ func (s *Service) nextServerName(tx *store.Tx) (string, error) {
 			}
 		}
 	}
-	return fmt.Sprintf("server%02d", next), nil
+	return fmt.Sprintf("server%02d", next)
 }
 
 // firstServer is the one with the first name, nil in a cluster without any.

@@ -208,13 +208,13 @@ func (s *Service) enableServer(tx *store.Tx, r *api.Request, q *enableServerRequ
 	if err := r.IfMatch(row.Body.ETag, row.Life.By); err != nil {
 		return Server{}, err
 	}
-	switch row.Life.State {
-	case statemachine.State(ServerDisabled):
+	switch ServerState(row.Life.State) {
+	case ServerDisabled:
 		if err := s.serverBusy(tx, &row.Body); err != nil {
 			return Server{}, err
 		}
 		err = s.servers.Fire(tx, &row, "enable")
-	case statemachine.State(ServerDisabling):
+	case ServerDisabling:
 		row, err = s.abortEviction(tx, &row)
 	}
 	return s.shownServer(tx, &row.Body, s.serviceRisks(tx)), err
