@@ -164,12 +164,6 @@ func (s *Service) configDuration(tx *store.Tx, name string) time.Duration {
 	return d
 }
 
-// configCount answers a parameter whose type is [int].
-func (s *Service) configCount(tx *store.Tx, name string) int {
-	n, _ := strconv.Atoi(s.configText(tx, name)) // it was checked when it was set
-	return n
-}
-
 // configOn answers a parameter whose type is [bool].
 func (s *Service) configOn(tx *store.Tx, name string) bool { return s.configText(tx, name) == "true" }
 
@@ -177,7 +171,8 @@ type listClusterConfigParamsResponse struct {
 	Values []*ClusterConfigParam `json:"values"`
 }
 
-// listClusterConfigParams: seeds/002 "List all cluster configuration parameters values", in the order of the page.
+// listClusterConfigParams: seeds/002 "List all cluster configuration parameters values", in the order of the page. The 400
+// of the page is never reached (assumption 242).
 func (s *Service) listClusterConfigParams(tx *store.Tx, _ *api.Request, _ *api.Empty) (listClusterConfigParamsResponse, error) {
 	var answer listClusterConfigParamsResponse
 	for _, k := range configKinds() {

@@ -43,6 +43,10 @@ func TestConformance(t *testing.T) {
 			{Operation: "UpdateVolume", Body: `{"size":"2GiB","projectName":"conformance"}`},
 			{Operation: "UpdatePolicy", Body: `{"description":"changed"}`},
 			{Operation: "CreateSnapshot", Body: `{"name":"conformance","sourceVolumeName":"conformance","projectName":"default"}`},
+			{Operation: "CreateResourcePolicy", Body: `{"name":"conformance","resourceName":"conformance","schedulePolicy":{"retentionTime":"60s","snapshotSchedulePolicy":{"weeklySchedule":{"daysOfWeek":[{"day":"Monday"}]}}},"projectName":"default"}`},
+			{Operation: "UpdateResourcePolicy", Body: `{"description":"changed"}`},
+			{Operation: "CreateAdminEndpoint", Body: `{"port":22,"ips":["10.0.0.1"]}`},
+			{Operation: "UpdateClusterConfigParam", Body: `{"configParam":{"value":"conformance"}}`},
 			{Operation: "CreateCredential", Body: `{"ID":"conformance","type":"RS256PubKey","payload":"` + publicKey(t) + `"}`},
 		},
 	})

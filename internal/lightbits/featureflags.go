@@ -77,7 +77,8 @@ type listFeatureFlagsAnswer struct {
 	FeatureFlags map[string]*FeatureFlag `json:"featureFlags"`
 }
 
-// listFeatureFlags answers all flags by name (seeds/002 "List feature flags").
+// listFeatureFlags answers all flags by name (seeds/002 "List feature flags"). The 400 of the page is never reached
+// (assumption 242).
 func (s *Service) listFeatureFlags(tx *store.Tx, _ *api.Request, _ *api.Empty) (listFeatureFlagsAnswer, error) {
 	answer := listFeatureFlagsAnswer{FeatureFlags: map[string]*FeatureFlag{}}
 	for name := range flagDefaultValues {
@@ -96,7 +97,7 @@ func (s *Service) getFeatureFlag(tx *store.Tx, _ *api.Request, q *getFeatureFlag
 	return FeatureFlag{Name: q.Name, Enabled: s.flagEnabled(tx, q.Name)}, checkFlag(q.Name)
 }
 
-// enableFeatureFlag: seeds/002 "Enable feature flag". One that is on stays on.
+// enableFeatureFlag: seeds/002 "Enable feature flag". One that is on stays on (assumption 243).
 func (s *Service) enableFeatureFlag(tx *store.Tx, _ *api.Request, q *getFeatureFlagRequest) (api.Empty, error) {
 	if err := s.setFlag(tx, q.Name, true); err != nil {
 		return api.Empty{}, err

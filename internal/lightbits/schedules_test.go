@@ -187,7 +187,6 @@ func TestClusterConfig_Reads(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	s.view(func(tx *store.Tx) error {
 		require.Equal(t, time.Hour, s.service.configDuration(tx, configPermanentFailure))
-		require.Equal(t, 3, s.service.configCount(tx, configAllowedRevives))
 		require.True(t, s.service.configOn(tx, configTrim))
 		require.False(t, s.service.configOn(tx, configNoVolumeStatistics))
 		require.Equal(t, "local", s.service.configText(tx, configClusterName))
