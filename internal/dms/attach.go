@@ -104,7 +104,8 @@ func (s *Service) unlessIncomplete(tx *store.Tx, r *workflowRow) statemachine.Ev
 	})
 }
 
-// refreshOthers keeps what those clusters say of themselves that can be asked, when a refresh fails because of another.
+// refreshOthers keeps what those clusters say of themselves that can be asked, when a refresh fails because of another
+// (assumption 137).
 func (s *Service) refreshOthers(tx *store.Tx, r *workflowRow) error {
 	for _, c := range s.concerned(tx, &r.Body) {
 		if s.access(tx, &c) != nil {

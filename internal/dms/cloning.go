@@ -188,7 +188,7 @@ func (s *Service) copySeconds(tx *store.Tx, r *workflowRow) float64 {
 	return float64(c.until(from)-from) / float64(s.settings(tx).CopyRate)
 }
 
-// unlessCopied: the next part cannot be read or written any more, or it was the last one.
+// unlessCopied: the next part cannot be read or written any more (assumptions 132 and 133), or it was the last one.
 func (s *Service) unlessCopied(tx *store.Tx, r *workflowRow) statemachine.Event {
 	return s.check(tx, r, func(run *run) (statemachine.Event, error) {
 		c := run.Clone
@@ -259,7 +259,7 @@ func (s *Service) verified(tx *store.Tx, r *workflowRow) error {
 	})
 }
 
-// finish hands the volume over, or cuts the snapshot that was asked for.
+// finish hands the volume over (assumption 131), and cuts the snapshot that was asked for.
 func (s *Service) finish(tx *store.Tx, r *workflowRow) error {
 	return s.with(tx, r, func(run *run) error {
 		c := run.Clone

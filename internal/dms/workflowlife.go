@@ -25,10 +25,7 @@ const (
 	stageCancel       statemachine.State = "cancel"
 )
 
-type (
-	workflowRow   = statemachine.Row[Workflow]
-	workflowGuard = func(tx *store.Tx, r *workflowRow) statemachine.Event
-)
+type workflowRow = statemachine.Row[Workflow]
 
 // workflowMachine is the life of a workflow. What a stage does happens when it begins and is kept by its run; what went
 // wrong is told when the stage would end. Each stage that waits for a cluster asks again later and later.

@@ -40,7 +40,7 @@ type Workflow struct {
 	ThickCloneVolumeRequest *thickCloneVolumeRequest `json:"thickCloneVolumeRequest,oneof"`
 	SnapshotCloneRequest    *snapshotCloneRequest    `json:"snapshotCloneRequest,oneof"`
 	AttachClusterRequest    *attachClusterRequest    `json:"attachClusterRequest,oneof"`
-	Details                 json.RawMessage          `json:"details"` // always null: no source knows what is in it
+	Details                 json.RawMessage          `json:"details"` // always null (assumption 136)
 }
 
 // Progress is how far a workflow is: whole percent, and the stage it is or was last in.
@@ -96,7 +96,8 @@ type listWorkflowsRequest struct {
 	NextPageToken []byte `json:"nextPageToken"`
 }
 
-// listWorkflows: seeds/003 "List workflows". The newest first, the last 100 of all; 0 as the page size is the default.
+// listWorkflows: seeds/003 "List workflows". The newest first, the last 100 of all; 0 as the page size is the default
+// (assumption 134).
 // The token goes on after the last workflow of its page, also when that is gone by then.
 func (s *Service) listWorkflows(tx *store.Tx, _ *api.Request, q *listWorkflowsRequest) (api.JSON, error) {
 	size := int(q.PageSize)
@@ -152,7 +153,7 @@ func (s *Service) getWorkflow(tx *store.Tx, _ *api.Request, q *getWorkflowReques
 }
 
 // findWorkflow: NotFound for one that is not there, or not any more; the page documents no status for that, and the
-// engine behind it says NotFound (facts/dms-lucidlink-lucidity.md 3.3).
+// engine behind it says NotFound (assumption 135).
 func (s *Service) findWorkflow(tx *store.Tx, id string) (statemachine.Row[Workflow], error) {
 	if err := checkUUID("workflowId", id); err != nil {
 		return statemachine.Row[Workflow]{}, err
@@ -178,7 +179,7 @@ type cancelWorkflowRequest struct {
 }
 
 // cancelWorkflow: seeds/003 "Cancel a workflow by its ID". It is a request: the workflow ends a little later, and one in
-// its last stage completes all the same. NotFound when it is over already. The run ID is used where the path has no
+// its last stage completes all the same; NotFound when it is over already (assumption 130). The run ID is used where the path has no
 // workflow ID (assumption 126).
 func (s *Service) cancelWorkflow(tx *store.Tx, _ *api.Request, q *cancelWorkflowRequest) (api.Empty, error) {
 	var none api.Empty

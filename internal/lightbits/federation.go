@@ -48,7 +48,7 @@ func (s *Service) federationOperations() []api.Operation {
 	return rows
 }
 
-// The federation's only user (facts/lightbits.md 4.24).
+// The federation's only user (facts/lightbits.md 4.24, assumption 138).
 const (
 	federationUser     = "admin"
 	federationPassword = "light"
@@ -84,11 +84,10 @@ type cfServiceCredentials struct {
 // federationSeed is where the federation's key comes from: the identity of the world's first cluster, which forks keep.
 func (s *Service) federationSeed(tx *store.Tx) uint64 {
 	var seed uint64
-	for _, name := range statemachine.Partitions(tx)[1:] {
-		for i, c := range []byte(s.clusterUUID(tx.In(name))) {
-			seed = seed*31 + uint64(c) + uint64(i)
+	if names := statemachine.Partitions(tx)[1:]; len(names) > 0 {
+		for _, c := range []byte(s.clusterUUID(tx.In(names[0]))) {
+			seed = seed*31 + uint64(c)
 		}
-		break
 	}
 	return seed
 }

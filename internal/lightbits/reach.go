@@ -20,7 +20,7 @@ var outages = store.NewTable("lightbits.outage", func(*outage) string { return o
 // cutOff says whether the transaction's cluster is unreachable.
 func cutOff(tx *store.Tx) bool { return outages.Has(tx, outageKey) }
 
-// unreachable refuses every operation of a cluster that is cut off, as a proxy in front of it does.
+// unreachable refuses every operation of a cluster that is cut off, as a proxy in front of it does (assumption 139).
 func unreachable(tx *store.Tx) error {
 	if !cutOff(tx) {
 		return nil

@@ -202,10 +202,10 @@ func discard[B any](tx *store.Tx, m *statemachine.Machine[B], row *statemachine.
 	case statemachine.State(VolumeAvailable), statemachine.State(VolumeMigrating):
 		return m.Fire(tx, row, "delete")
 	case statemachine.State(VolumeFailed):
-		return m.Fire(tx, row, "purge")
-	}
-	if err := m.Fire(tx, row, "fail"); err != nil {
-		return err
+	default:
+		if err := m.Fire(tx, row, "fail"); err != nil {
+			return err
+		}
 	}
 	return m.Fire(tx, row, "purge")
 }

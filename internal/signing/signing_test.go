@@ -17,9 +17,10 @@ func TestKeys_FollowFromLabelAndSeed(t *testing.T) {
 		require.Equal(t, keyBits, key.N.BitLen())
 		return x509.MarshalPKCS1PrivateKey(key)
 	}
-	require.Equal(t, of("a ", 7), of("a ", 7))
-	require.NotEqual(t, of("a ", 7), of("a ", 8))
-	require.NotEqual(t, of("a ", 7), of("b ", 7))
+	one, again := of("a ", 7), of("a ", 7)
+	require.Equal(t, one, again)
+	require.NotEqual(t, one, of("a ", 8))
+	require.NotEqual(t, one, of("b ", 7))
 }
 
 func TestKeys_AreRemembered(t *testing.T) {
