@@ -204,7 +204,7 @@ func TestNode_AttachAndDetach(t *testing.T) {
 	require.Equal(t, "Active", s.node("server01-0").State)
 	s.get("/api/v2/cluster", &c)
 	require.Equal(t, 2, c.CurrentMaxReplicas)
-	require.ErrorContains(t, fire("server00-0", "detach"), "holds replicas of 1 volumes")
+	require.ErrorContains(t, fire("server00-0", "detach"), "holds replicas of volumes or snapshots")
 	require.Equal(t, "Active", s.node("server00-0").State, "a refusal changes nothing")
 	require.NoError(t, fire("server01-0", "detach"))
 	s.advance(time.Second)
