@@ -1,8 +1,12 @@
 package lightbits_test
 
 import (
+	"net/http"
 	"testing"
 
+	"storagesim/internal/api"
+	"storagesim/internal/api/apitest"
+	"storagesim/internal/lightbits"
 	"storagesim/internal/simulator"
 	"storagesim/internal/simulator/simtest"
 )
@@ -10,4 +14,24 @@ import (
 // TestFederation runs the scripts about clusters that are a federation.
 func TestFederation(t *testing.T) {
 	simtest.RunScripts(t, "testdata/federation", func(c *simulator.Config) { c.Federation = true })
+}
+
+// The suite over a federation too, where its rows answer.
+func TestFederation_Conformance(t *testing.T) {
+	newServer := func(tb testing.TB) apitest.Target {
+		s := lightbits.New(lightbits.Options{Federation: true})
+		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, `{"clusters":[{"name":"east"}]}`)
+	}
+	elsewhere := func(testing.TB, apitest.Answer) {} // unknown paths are TestConformance's
+	apitest.Run(t, newServer, apitest.Options{
+		Authenticate: func(req *http.Request) {
+			if req.URL.Path == "/cflogin" || req.URL.Path == "/api/v2/cflogin" {
+				req.SetBasicAuth("admin", "light")
+				return
+			}
+			req.Header.Set("Authorization", "Bearer opaque")
+		},
+		Refusal: refusal, NoRoute: elsewhere, NoMethod: elsewhere, UnknownPaths: []string{"/api/v2/nothing"},
+		Good: []apitest.Good{{Operation: "AttachCluster", Body: `{"apiEndpoint":"10.1.0.10:443"}`}},
+	})
 }
