@@ -276,6 +276,9 @@ func (s *Server) after(svc *Service, r *Request, inj *injection, out *outcome) {
 	if inj.gone = !s.wait(r, inj.After.Delay); inj.gone || inj.After.Effect == nil {
 		return
 	}
+	if out.stream != nil {
+		s.hold(svc, r, out)
+	}
 	if n := inj.After.Effect.Stale; n > 0 {
 		s.stale(svc, r, n, out)
 	}

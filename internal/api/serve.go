@@ -188,13 +188,7 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 		if err != nil {
 			return err
 		}
-		if st, ok := answer.(*Stream); ok {
-			out.resp, out.stream = st.head(), st
-			return nil
-		}
-		out.resp, err = svc.Dialect.Answer(r, answer, buf[:0])
-		out.pooled = err == nil
-		return err
+		return out.render(svc, r, answer, buf[:0])
 	}
 	var err error
 	if r.Operation.Reads() || !r.Operation.Implemented() {
@@ -206,12 +200,20 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 		out = s.refused(svc, r, out, err)
 	}
 	if inj != nil {
-		if out.stream != nil && inj.After.Effect != nil {
-			s.hold(svc, r, &out)
-		}
 		s.after(svc, r, inj, &out)
 	}
 	return out
+}
+
+// render makes the handler's answer what is sent.
+func (out *outcome) render(svc *Service, r *Request, answer any, space []byte) (err error) {
+	if st, ok := answer.(*Stream); ok {
+		out.resp, out.stream = st.head(), st
+		return nil
+	}
+	out.resp, err = svc.Dialect.Answer(r, answer, space)
+	out.pooled = err == nil
+	return err
 }
 
 // enter resolves the cluster and authorizes, in the operation's own transaction.

@@ -79,7 +79,7 @@ func (s *Server) pour(w io.Writer, svc *Service, r *Request, st *Stream) (err er
 	return err
 }
 
-var errBrokenStream = errors.New("the stream broke off") //nolint:gochecknoglobals // a sentinel
+var errBrokenStream = errors.New("the stream broke off")
 
 // maxHeldStream is how much of a stream is held in memory, in bytes, so that a fault can act on the whole of it.
 const maxHeldStream = 16 << 20
@@ -93,7 +93,7 @@ func (s *Server) hold(svc *Service, r *Request, out *outcome) {
 	out.resp.Body, out.stream = b.Bytes(), nil
 }
 
-var errTooLong = errors.New("the stream is too long to be held") //nolint:gochecknoglobals // a sentinel
+var errTooLong = errors.New("the stream is too long to be held")
 
 type boundedBuffer struct {
 	bytes.Buffer

@@ -41,22 +41,27 @@ func (a *logArchive) logRows(wanted func(*Event) bool, types ...EventType) rows 
 			if err != nil {
 				return false, err
 			}
-			more, e := true, Event{}
-			if time.UnixMilli(head.at).Before(a.since) || !slices.Contains(kinds, head.kind) {
-				more = p.skip(key)
-			} else if err := wire.Unmarshal(body, &e); err != nil {
-				return false, err
-			} else if wanted(&e) {
-				more = p.add(key, fmt.Appendf(nil, "%s %-8s [%s] %s (%d): %s", logTime(e.Time), e.Severity, e.ReportingService, e.EventName, e.EventCode, e.Description))
-			} else {
-				more = p.skip(key)
+			var e Event
+			if !time.UnixMilli(head.at).Before(a.since) && slices.Contains(kinds, head.kind) {
+				if err := wire.Unmarshal(body, &e); err != nil {
+					return false, err
+				}
 			}
-			if !more {
+			next := p.skip
+			if e.ID != "" && wanted(&e) {
+				next = func(key string) bool { return p.add(key, e.logLine()) }
+			}
+			if !next(key) {
 				return false, nil
 			}
 		}
 		return true, nil
 	}
+}
+
+// logLine is an event as a log of the product's might tell it.
+func (e *Event) logLine() []byte {
+	return fmt.Appendf(nil, "%s %-8s [%s] %s (%d): %s", logTime(e.Time), e.Severity, e.ReportingService, e.EventName, e.EventCode, e.Description)
 }
 
 // bodies yields the stored bodies of a machine's rows: what the API answers.

@@ -77,10 +77,11 @@ func (s *server) createVolume(name string) (uuid string) {
 	return s.volumes("default")[name].UUID
 }
 
-func (s *server) createSchedule(name, resource, schedule string) {
+// schedule gives a volume a snapshot every hour.
+func (s *server) schedule(name, volume string) {
 	s.t.Helper()
 	status, body := s.do(http.MethodPost, "/api/v2/projects/default/resourcePolicies", admin,
-		`{"name":"`+name+`","resourceName":"`+resource+`","schedulePolicy":`+schedule+`}`)
+		`{"name":"`+name+`","resourceName":"`+volume+`","schedulePolicy":`+everyHour+`}`)
 	require.Equal(s.t, 200, status, body)
 }
 
@@ -91,13 +92,13 @@ func TestCreateResourcePolicy_Limit(t *testing.T) {
 	s.createVolume("a")
 	s.createVolume("b")
 	for i := range maxPoliciesOfResource {
-		s.createSchedule(fmt.Sprint("p", i), "a", everyHour)
+		s.schedule(fmt.Sprint("p", i), "a")
 	}
 	status, body := s.do(http.MethodPost, "/api/v2/projects/default/resourcePolicies", admin,
 		`{"name":"more","resourceName":"a","schedulePolicy":`+everyHour+`}`)
 	require.Equal(t, 400, status)
 	require.Contains(t, body, "16 resource policies")
-	s.createSchedule("more", "b", everyHour)
+	s.schedule("more", "b")
 	status, body = s.do(http.MethodPost, "/api/v2/projects/default/resourcePolicies", admin,
 		`{"name":"`+strings.Repeat("x", maxResourcePolicyName+1)+`","resourceName":"b","schedulePolicy":`+everyHour+`}`)
 	require.Equal(t, 400, status)
@@ -108,7 +109,7 @@ func TestCreateResourcePolicy_Limit(t *testing.T) {
 func TestScheduledSnapshot_LimitAndNames(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	volume := s.createVolume("a")
-	s.createSchedule(strings.Repeat("p", maxResourcePolicyName), "a", everyHour)
+	s.schedule(strings.Repeat("p", maxResourcePolicyName), "a")
 	s.advance((maxScheduled + 3) * time.Hour)
 	require.Equal(t, maxScheduled, s.snapshotsOf(volume))
 	skipped := s.events("?severity=Medium").Events
@@ -139,7 +140,7 @@ func (s *server) snapshotsOf(volume string) (n int) {
 func TestScheduledSnapshot_Skips(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	s.createVolume("a")
-	s.createSchedule("p", "a", everyHour)
+	s.schedule("p", "a")
 	status, body := s.do(http.MethodPost, "/api/v2/projects/default/snapshots", admin, `{"name":"p-20400102-040406","sourceVolumeName":"a"}`)
 	require.Equal(t, 200, status, body)
 	s.advance(time.Hour)
