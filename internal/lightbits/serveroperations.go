@@ -216,6 +216,7 @@ func (s *Service) enableServer(tx *store.Tx, r *api.Request, q *enableServerRequ
 		err = s.servers.Fire(tx, &row, "enable")
 	case ServerDisabling:
 		row, err = s.abortEviction(tx, &row)
+	default: // the guard lets no other state through but Enabled, where there is nothing to do
 	}
 	return s.shownServer(tx, &row.Body, s.serviceRisks(tx)), err
 }
