@@ -213,8 +213,8 @@ func (s *Service) getIdpConfiguration(tx *store.Tx, _ *api.Request, q *idpNameRe
 	return row.Body, err
 }
 
-// deleteIdpConfiguration: seeds/002 "Delete an IdP configuration". InvalidArgument while a client configuration or an
-// authorization map entry refers to it (assumption 206).
+// deleteIdpConfiguration: seeds/002 "Delete an IdP configuration". InvalidArgument while a client configuration refers to
+// it; no authorization map entry is without one (assumption 206).
 func (s *Service) deleteIdpConfiguration(tx *store.Tx, _ *api.Request, q *idpNameRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findIdpConfiguration(tx, q.Name)
@@ -223,9 +223,6 @@ func (s *Service) deleteIdpConfiguration(tx *store.Tx, _ *api.Request, q *idpNam
 	}
 	for name := range idpClientConfs.KeysBy(tx, byIdpConfiguration, q.Name) {
 		return none, refusal.New(refusal.InvalidArgument, "IdP configuration %q is in use by IdP client configuration %q", q.Name, name)
-	}
-	for name := range authMapEntries.KeysBy(tx, byIdpConfiguration, q.Name) {
-		return none, refusal.New(refusal.InvalidArgument, "IdP configuration %q is in use by authorization map entry %q", q.Name, name)
 	}
 	return none, s.idpConfigurations.Fire(tx, &row, "delete")
 }
