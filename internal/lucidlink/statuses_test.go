@@ -1,0 +1,72 @@
+package lucidlink_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/lucidlink"
+)
+
+// path fills the parameters of a row's path.
+func path(row, id string) string {
+	return strings.NewReplacer("{id}", id, "{name}", "nobody").Replace(row)
+}
+
+// No operation of the service answers without a token, or with one that has expired; nothing of it happens.
+func TestEveryOperation_WantsAToken(t *testing.T) {
+	s := newServer(t)
+	id := initialized(s, "files", awsStorage)
+	expired := tokenOf(s, clientID, clientSecret)
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1h"}`)
+	before := s.Must(200, http.MethodGet, "/v1/filespaces/"+id, "").Body
+	rows := 0
+	for _, op := range lucidlink.New(lucidlink.Options{}).API().Operations {
+		if op.Needs.Action == "" {
+			continue
+		}
+		rows++
+		for _, p := range op.Paths() {
+			for _, header := range []string{"", expired, "Bearer " + expired} {
+				a := s.Must(401, op.Method, path(p, id), "", "Authorization", header)
+				require.JSONEq(t, `{"status":401,"message":"Illegal request"}`, a.Body)
+			}
+		}
+	}
+	require.Equal(t, 14, rows)
+	require.Equal(t, before, s.Must(200, http.MethodGet, "/v1/filespaces/"+id, "").Body)
+}
+
+// What the daemon refuses whatever it is asked: an instance that cannot be, and most of it while it is not linked.
+func TestEveryDaemonOperation_RefusesFromState(t *testing.T) {
+	s := newServer(t)
+	for _, op := range lucidlink.New(lucidlink.Options{}).API().Operations {
+		if op.Needs.Action != "" || strings.HasPrefix(op.Path, "/oauth2") || op.Name == "InitializeS3" || op.Name == "ListInstances" {
+			continue
+		}
+		s.Must(400, op.Method, path(op.Path, "1")+"?instance=x", "{}")
+		if op.Documents(409) && op.Name != "LinkFilespace" {
+			a := s.Must(409, op.Method, path(op.Path, "1"), `{"password":"x"}`)
+			require.Contains(t, a.Body, "not linked", op.Name)
+		}
+	}
+	s.Must(404, http.MethodPost, "/app/link", `{"fs":"no.example","user":"root","password":"x"}`)
+	s.Must(400, http.MethodDelete, "/v1/domains/1", "")
+}
+
+// What only root may change is refused to everybody else, and what is not there is not found.
+func TestUsersAndSnapshots_AreRoots(t *testing.T) {
+	s := newServer(t)
+	initialized(s, "files", awsStorage)
+	s.Must(200, http.MethodPost, "/app/link", `{"fs":"files","user":"root","password":"root"}`)
+	for _, c := range []struct{ method, path string }{
+		{http.MethodPatch, "/app/users/nobody"}, {http.MethodDelete, "/app/users/nobody"}, {http.MethodDelete, "/app/snapshots/1"},
+	} {
+		for password, status := range map[string]int{"wrong": 403, "": 400, "root": 404} {
+			s.Must(status, c.method, c.path, fmt.Sprintf(`{"password":%q,"userPassword":"x"}`, password))
+		}
+	}
+}
