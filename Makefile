@@ -79,6 +79,10 @@ perf: build ## the load generator of $(PERF) against build/simulator
 cinder: build ## OpenStack Cinder's own driver through its whole cycle
 	SIMULATOR=$(BUILD)/simulator test/clients/cinder/run.sh
 
+.PHONY: lucidlink
+lucidlink: build ## a provider's shell script and an OAuth library against LucidLink's API and client
+	SIMULATOR=$(BUILD)/simulator bash test/clients/lucidlink/run.sh
+
 .PHONY: image
 image: ## builds the Dockerfile without an engine or a registry, and tries the image
 	VERSION='$(VERSION)' test/image/run.sh
