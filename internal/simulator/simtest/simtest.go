@@ -158,11 +158,6 @@ func (a Answer) Get(path string) any {
 	return v
 }
 
-func (a Answer) decode(v any) {
-	a.tb.Helper()
-	require.NoError(a.tb, json.Unmarshal([]byte(a.Body), v), a.Body)
-}
-
 // Text is Get of a string, or of anything else as JSON.
 func (a Answer) Text(path string) string {
 	a.tb.Helper()
