@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,8 +43,8 @@ const ScriptClock = "2026-06-01T00:00:00Z"
 //
 // The first line is a request, `control METHOD path` (the same, under /_sim), `advance D`, `advance next` or `restart`.
 // `? paths` shows only these parts of the answer. `$name = .path` keeps a part of the last answer, and ${name} stands
-// for it from then on. Below ---- is what must be answered: the status and the body, indented. With -update the answers
-// of the straight run are written there. Requests carry an opaque token unless the script says `header Authorization:`
+// for it from then on. Below ---- is what must be answered: the status and the body, indented; of an archive its content
+// type and the names of its files. With -update the answers of the straight run are written there. Requests carry an opaque token unless the script says `header Authorization:`
 // otherwise; an empty value takes a header away.
 func RunScripts(t *testing.T, dir string, opts ...Option) {
 	t.Helper()
@@ -81,27 +83,78 @@ func runScript(t *testing.T, text string, interrupted bool, opts []Option) strin
 	s.Header.Set("Authorization", "Bearer script")
 	s.Must(http.StatusOK, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"`+ScriptClock+`"}`)
 	var out strings.Builder
-	for i, block := range strings.Split(strings.TrimRight(text, "\n"), "\n\n") {
+	for i, b := range blocks(text) {
 		if i > 0 {
 			out.WriteString("\n")
 		}
-		said, _, _ := strings.Cut(block, "\n----")
-		out.WriteString(said + "\n")
-		lines := strings.Split(said, "\n")
-		for len(lines) > 0 && (strings.HasPrefix(lines[0], "#") || lines[0] == "") {
-			lines = lines[1:]
-		}
-		if len(lines) == 0 {
+		out.WriteString(b.said + "\n")
+		if len(b.lines) == 0 {
 			continue
 		}
 		if interrupted {
 			s.Restart()
 		}
-		if answer := s.step(lines); answer != "" {
+		if answer := s.step(b.lines); answer != "" {
 			out.WriteString("----\n" + answer + "\n")
 		}
 	}
 	return out.String()
+}
+
+// block is what stands between two empty lines of a script.
+type block struct {
+	said  string   // above ----, as it is in the file
+	lines []string // said without the words before it; none in a block of words only
+	want  string   // below ----
+}
+
+func blocks(text string) []block {
+	var all []block
+	for part := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n\n") {
+		var b block
+		b.said, b.want, _ = strings.Cut(part, "\n----")
+		b.want = strings.TrimPrefix(b.want, "\n")
+		b.lines = strings.Split(b.said, "\n")
+		for len(b.lines) > 0 && (strings.HasPrefix(b.lines[0], "#") || b.lines[0] == "") {
+			b.lines = b.lines[1:]
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
+// Scripted is a request to a vendor that a script has, and the status that it must be answered.
+type Scripted struct {
+	File, Method, Path string // the path without a query, its variables not yet replaced
+	Status             int
+}
+
+// ScriptedRequests answers the requests to vendors in all scripts of a directory and those below it.
+func ScriptedRequests(tb testing.TB, dir string) []Scripted {
+	tb.Helper()
+	var all []Scripted
+	require.NoError(tb, filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(file) != ".txt" {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		for _, b := range blocks(string(text)) {
+			if len(b.lines) == 0 {
+				continue
+			}
+			method, url, ok := strings.Cut(b.lines[0], " ")
+			if !ok || !strings.HasPrefix(url, "/") {
+				continue
+			}
+			first, _, _ := strings.Cut(b.want, "\n")
+			status, err := strconv.Atoi(first)
+			require.NoError(tb, err, "%s: %s has no status", file, b.lines[0])
+			path, _, _ := strings.Cut(url, "?")
+			all = append(all, Scripted{File: file, Method: method, Path: path, Status: status})
+		}
+		return err
+	}))
+	return all
 }
 
 // step does one block and answers what belongs below its line.
@@ -206,6 +259,9 @@ func show(a Answer, parts []string) string {
 	}
 	if parts != nil || a.Body == "" {
 		return strings.Join(lines, "\n")
+	}
+	if kind := a.Header.Get("Content-Type"); unpackers[kind] != nil {
+		return strings.Join(append(lines, append([]string{kind}, a.archived(unpackers[kind])...)...), "\n")
 	}
 	var indented bytes.Buffer
 	if json.Indent(&indented, []byte(a.Body), "", "  ") != nil {
