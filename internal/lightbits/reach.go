@@ -18,7 +18,9 @@ const outageKey = "outage"
 var outages = store.NewTable("lightbits.outage", func(*outage) string { return outageKey }, store.JSON[outage]())
 
 // cutOff says whether the transaction's cluster is unreachable.
-func cutOff(tx *store.Tx) bool { return outages.Has(tx, outageKey) }
+func cutOff(tx *store.Tx) bool { return cutOffs.Of(tx) }
+
+var cutOffs = store.NewMemo(func(tx *store.Tx) bool { return outages.Has(tx, outageKey) })
 
 // unreachable refuses every operation of a cluster that is cut off, as a proxy in front of it does (assumption 139).
 func unreachable(tx *store.Tx) error {

@@ -119,12 +119,12 @@ func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
 	for {
 		var state *txState
 		err := e.db.View(world, func(tx *store.Tx) error {
-			clock := clockOf(tx)
-			if err := begin(e, tx, clock, by); err != nil {
+			ahead := outlooks.Of(tx)
+			if err := begin(e, tx, ahead, by); err != nil {
 				return err
 			}
 			state = stateOf(tx)
-			state.auto = clock.Mode == Auto
+			state.auto = ahead.clock.Mode == Auto
 			return fn(tx)
 		})
 		if errors.Is(err, errDue) {
@@ -152,14 +152,14 @@ func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
 	for {
 		ran := false
 		err := e.db.UpdateEach(world, func(tx *store.Tx) (more bool, err error) {
-			clock := clockOf(tx)
-			err = begin(e, tx, clock, by)
+			ahead := outlooks.Of(tx)
+			err = begin(e, tx, ahead, by)
 			if errors.Is(err, errDue) {
-				_, more, err = e.fireFirst(tx, clock, clock.show(e.wall()), false)
+				_, more, err = e.fireFirst(tx, ahead.clock, ahead.clock.show(e.wall()), false)
 				return more, err
 			}
 			ran = true
-			e.publish(tx, clock)
+			e.publish(tx, ahead.clock)
 			return false, fn(tx)
 		})
 		if ran || err != nil && !errors.As(err, new(*brokenTimerError)) {
@@ -171,10 +171,23 @@ func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
 	}
 }
 
+// outlook is what a transaction must know of time before it can begin.
+type outlook struct {
+	clock  Clock
+	due    time.Time // of the first timer, where awaits
+	awaits bool
+}
+
+var outlooks = store.NewMemo(func(tx *store.Tx) (o outlook) {
+	o.clock = clockOf(tx)
+	o.due, o.awaits = firstDue(tx)
+	return o
+})
+
 // begin sets a transaction's instant, or answers errDue.
-func begin(e *Engine, tx *store.Tx, clock Clock, by string) error {
-	now := clock.show(e.wall())
-	if due, ok := firstDue(tx); ok && !due.After(now) {
+func begin(e *Engine, tx *store.Tx, ahead outlook, by string) error {
+	now := ahead.clock.show(e.wall())
+	if ahead.awaits && !ahead.due.After(now) {
 		return errDue
 	}
 	tx.Now, tx.By, tx.Owner = now, by, &txState{engine: e}

@@ -26,12 +26,14 @@ func AddPartition(tx *store.Tx, name string) error {
 
 // DefaultPartition is the one a request means when it names none: the first that was added, until SetDefaultPartition
 // says otherwise. "" where there is none.
-func DefaultPartition(tx *store.Tx) string {
-	for name := range partitions.KeysBy(tx.In(""), defaultIndex, "yes") {
+func DefaultPartition(tx *store.Tx) string { return defaultPartitions.Of(tx.In("")) }
+
+var defaultPartitions = store.NewMemo(func(tx *store.Tx) string {
+	for name := range partitions.KeysBy(tx, defaultIndex, "yes") {
 		return name
 	}
 	return ""
-}
+})
 
 // SetDefaultPartition chooses it. store.ErrNotFound for a name that was never added.
 func SetDefaultPartition(tx *store.Tx, name string) error {

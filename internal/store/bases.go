@@ -42,7 +42,7 @@ func (db *DB) Base(name string, fn func(*Tx) error) error {
 }
 
 func (db *DB) hasBase(name string) (bool, error) {
-	btx, err := db.begin(false)
+	btx, err := db.begin()
 	if err != nil {
 		return false, err
 	}
@@ -132,7 +132,7 @@ func (w *layerWriter) finish() error {
 
 // Bases lists the bases in the order of their names.
 func (db *DB) Bases() ([]string, error) {
-	btx, err := db.begin(false)
+	btx, err := db.begin()
 	if err != nil {
 		return nil, err
 	}

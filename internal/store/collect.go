@@ -183,7 +183,7 @@ func (db *DB) garbage() ([]uint64, error) {
 	// snapshot without a chain is either pinned or garbage.
 	keep := map[uint64]bool{}
 	db.mu.Lock()
-	btx, err := db.begin(false)
+	btx, err := db.begin()
 	for id := range db.pinned {
 		keep[id] = true
 	}

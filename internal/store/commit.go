@@ -24,14 +24,15 @@ type call struct {
 
 // batch is one bolt write transaction and the calls whose writes are in it.
 type batch struct {
-	btx    *bolt.Tx
-	src    *source // the world of the last session, nil if its record may have changed since
-	mem    *arena
-	calls  []*call
-	turns  int
-	rows   int
-	dirty  bool
-	broken error // a write was half applied: nobody's writes may be committed
+	btx     *bolt.Tx
+	readers *readers
+	src     *source // the world of the last session, nil if its record may have changed since
+	mem     *arena
+	calls   []*call
+	turns   int
+	rows    int
+	dirty   bool
+	broken  error // a write was half applied: nobody's writes may be committed
 }
 
 func (b *batch) full(l limits) bool {
@@ -185,12 +186,12 @@ func (db *DB) enter(c *call) error {
 func (db *DB) takeTurn(c *call, op func(*batch, *call) error) (err error) {
 	defer db.pass()
 	if db.batch == nil {
-		btx, err := db.begin(true)
+		btx, err := db.beginWrite()
 		if err != nil {
 			return err
 		}
 		db.mem.reset()
-		db.batch = &batch{btx: btx, mem: &db.mem}
+		db.batch = &batch{btx: btx, readers: &db.readers, mem: &db.mem}
 	}
 	db.batch.turns++
 	return op(db.batch, c)
@@ -223,6 +224,7 @@ func (db *DB) pass() {
 // finish commits, runs the hooks, and lets the callers go.
 func (b *batch) finish() {
 	err := b.commit()
+	b.readers.resume()
 	for _, c := range b.calls {
 		if c.err = err; err == nil {
 			c.runHooks()

@@ -10,7 +10,7 @@ func (db *DB) Tidy() error { return db.tidy(todo{all: true}) }
 
 // Layers counts the layers in the file, and the frozen ones of a world's present chain.
 func (db *DB) Layers(world string) (all, chain int, err error) {
-	btx, err := db.begin(false)
+	btx, err := db.begin()
 	if err != nil {
 		return 0, 0, err
 	}
@@ -30,10 +30,11 @@ func (db *DB) SetMaxSize(size int) { db.bolt.MaxSize = size }
 
 // SetSchema changes the version that the file says it has.
 func (db *DB) SetSchema(version string) error {
-	btx, err := db.begin(true)
+	btx, err := db.beginWrite()
 	if err != nil {
 		return err
 	}
+	defer db.readers.resume()
 	defer btx.Rollback()
 	if err := btx.Bucket(bucketMeta).Put(keySchema, []byte(version)); err != nil {
 		return err

@@ -50,7 +50,7 @@ type run struct {
 
 // findRun answers nil if the chain is short enough, or the world is gone.
 func (db *DB) findRun(world string) (*run, error) {
-	btx, err := db.begin(false)
+	btx, err := db.begin()
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (f *folding) swapAll(world string) error {
 
 // places lists the records that have the run.
 func (f *folding) places() ([]place, error) {
-	btx, err := f.db.begin(false)
+	btx, err := f.db.begin()
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ func visible(names []string) []string {
 
 // HiddenCheckpoints lists a world's hidden checkpoints in the order of their names: ErrNoWorld.
 func (db *DB) HiddenCheckpoints(world string) ([]string, error) {
-	btx, err := db.begin(false)
+	btx, err := db.begin()
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (db *DB) HiddenCheckpoints(world string) ([]string, error) {
 
 // ViewCheckpoint is View of the world as it is kept under the name of a checkpoint: ErrNoWorld, ErrNoCheckpoint.
 func (db *DB) ViewCheckpoint(world, name string, fn func(*Tx) error) error {
-	btx, err := db.begin(false)
+	btx, err := db.begin()
 	if err != nil {
 		return err
 	}

@@ -95,6 +95,8 @@ type DB struct {
 	batch *batch // belongs to the call that has the turn, as mem does
 	mem   arena
 
+	readers readers
+
 	baseMu sync.Mutex // one Base is being built at a time
 	worker worker
 }
@@ -107,10 +109,11 @@ type limits struct {
 	stepSize int // bytes of one step of background work
 	chain    int // frozen layers that a chain may have without being folded
 	small    int // layers of fewer entries count as having this many
+	mapping  int // bytes of the file that are mapped at first
 }
 
 func defaultLimits() limits {
-	return limits{turns: 64, rows: 4096, step: 250, stepSize: 1 << 18, chain: 6, small: 16}
+	return limits{turns: 64, rows: 4096, step: 250, stepSize: 1 << 18, chain: 6, small: 16, mapping: 1 << 30}
 }
 
 // Open opens the file, and makes it if it does not exist or is empty. It does not wait for a lock: ErrLocked.
@@ -123,7 +126,7 @@ func open(path string, o Options, l limits) (*DB, error) {
 	if err := inspect(path); err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, err)
 	}
-	b, err := bolt.Open(path, 0o644, boltOptions(o))
+	b, err := bolt.Open(path, 0o644, boltOptions(o, l))
 	if err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, openError(path, err))
 	}
@@ -137,7 +140,7 @@ func open(path string, o Options, l limits) (*DB, error) {
 	return db, nil
 }
 
-func boltOptions(o Options) *bolt.Options {
+func boltOptions(o Options, l limits) *bolt.Options {
 	opts := &bolt.Options{
 		Timeout:        time.Nanosecond, // one attempt
 		NoSync:         !o.SyncDisk,
@@ -149,7 +152,7 @@ func boltOptions(o Options) *bolt.Options {
 	// A mapping larger than the file costs only addresses, and growing it would stop readers. Windows would make the
 	// file that large.
 	if math.MaxInt > math.MaxInt32 && runtime.GOOS != "windows" {
-		opts.InitialMmapSize = 1 << 30
+		opts.InitialMmapSize = l.mapping
 	}
 	return opts
 }
@@ -259,6 +262,7 @@ func (db *DB) Close() error {
 		db.idle.Wait()
 	}
 	db.mu.Unlock()
+	db.readers.hold() // for good
 	if err := db.bolt.Close(); err != nil {
 		return fmt.Errorf("store: close: %w", err)
 	}

@@ -28,6 +28,7 @@ type session struct {
 	Owner any
 
 	src      *source // nil when the transaction has ended
+	shares   *opened // what readers share, nil in a transaction that shares nothing
 	writable bool
 	over     *overlay // what was written, nil if nothing was
 	mem      *arena   // where over lies
@@ -118,7 +119,34 @@ func (db *DB) ViewStart(world string, fn func(*Tx) error) error {
 }
 
 func (db *DB) view(world string, start bool, fn func(*Tx) error) error {
-	btx, err := db.begin(false)
+	if !start {
+		place, err := db.readers.enter(db, world)
+		if err != nil {
+			return plain(err)
+		}
+		if place.in != nil {
+			return db.viewShared(place, fn)
+		}
+	}
+	return db.viewAlone(world, start, fn)
+}
+
+// viewShared runs fn in a state that others read too.
+func (db *DB) viewShared(place seat, fn func(*Tx) error) error {
+	defer db.readers.exit(place)
+	var v struct { // one allocation
+		s  session
+		tx Tx
+	}
+	v.s.src, v.s.shares = place.src, place.of
+	v.tx = v.s.whole()
+	defer v.s.end()
+	return call1(fn, &v.tx)
+}
+
+// viewAlone runs fn in a transaction of its own.
+func (db *DB) viewAlone(world string, start bool, fn func(*Tx) error) error {
+	btx, err := db.begin()
 	if err != nil {
 		return err
 	}
@@ -132,7 +160,7 @@ func (db *DB) view(world string, start bool, fn func(*Tx) error) error {
 	v.src.chain = v.chain[:0]
 	r, err := v.src.open(btx, world)
 	if err != nil {
-		return err
+		return plain(err)
 	}
 	if start {
 		v.src.chain = r.start
@@ -143,8 +171,20 @@ func (db *DB) view(world string, start bool, fn func(*Tx) error) error {
 	return call1(fn, &v.tx)
 }
 
-func (db *DB) begin(writable bool) (*bolt.Tx, error) {
-	btx, err := db.bolt.Begin(writable)
+// begin opens a read transaction.
+func (db *DB) begin() (*bolt.Tx, error) { return begun(db.bolt.Begin(false)) }
+
+// beginWrite opens a write transaction, after whose end the readers resume.
+func (db *DB) beginWrite() (*bolt.Tx, error) {
+	db.readers.hold()
+	btx, err := begun(db.bolt.Begin(true))
+	if err != nil {
+		db.readers.resume()
+	}
+	return btx, err
+}
+
+func begun(btx *bolt.Tx, err error) (*bolt.Tx, error) {
 	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return nil, ErrClosed
 	}
@@ -156,7 +196,7 @@ func (db *DB) begin(writable bool) (*bolt.Tx, error) {
 
 // end makes a transaction that somebody kept useless instead of dangerous.
 func (s *session) end() {
-	s.src, s.writable, s.over, s.mem, s.views = nil, false, nil, nil, nil
+	s.src, s.shares, s.writable, s.over, s.mem, s.views = nil, nil, false, nil, nil, nil
 }
 
 // CorruptError says that a stored row cannot be what was written. Reading one panics with it inside a transaction; View

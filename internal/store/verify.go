@@ -22,7 +22,7 @@ func (db *DB) Verify(tables ...Verifier) error {
 	if err := db.verifyPages(); err != nil {
 		return err
 	}
-	btx, err := db.begin(false)
+	btx, err := db.begin()
 	if err != nil {
 		return err
 	}
@@ -47,10 +47,11 @@ func (db *DB) Verify(tables ...Verifier) error {
 }
 
 func (db *DB) verifyPages() error {
-	btx, err := db.begin(true)
+	btx, err := db.beginWrite()
 	if err != nil {
 		return err
 	}
+	defer db.readers.resume()
 	defer btx.Rollback()
 	var problems []error
 	for err := range btx.Check() {

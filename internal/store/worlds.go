@@ -138,7 +138,7 @@ func (db *DB) DeleteWorld(name string) error {
 
 // Worlds lists all worlds in the order of their names.
 func (db *DB) Worlds() ([]World, error) {
-	btx, err := db.begin(false)
+	btx, err := db.begin()
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (db *DB) Worlds() ([]World, error) {
 
 // World describes one world: ErrNoWorld.
 func (db *DB) World(name string) (World, error) {
-	btx, err := db.begin(false)
+	btx, err := db.begin()
 	if err != nil {
 		return World{}, err
 	}
