@@ -74,7 +74,7 @@ func (s *Server) inject(svc *Service, r *Request) (*injection, error) {
 	var set *fault.Set
 	var plan string
 	if s.faults != nil {
-		set, plan = s.faults.Armed(r.World), r.HTTP.Header.Get(HeaderFaultPlan)
+		set, plan = s.faults.Armed(r.World), first(r.HTTP.Header, HeaderFaultPlan)
 	}
 	if own == nil && plan == "" && set == nil {
 		return nil, nil
@@ -140,7 +140,10 @@ func (s *Server) decide(svc *Service, r *Request, inj *injection, plan string, c
 // headerFault reads what the request asks for itself: a status (see OneRequestFault), or a step of a plan; nil is
 // nothing.
 func headerFault(op *Operation, h http.Header) (*fault.Ready, error) {
-	text := h.Get(HeaderFault)
+	text := first(h, HeaderFault)
+	if text == "" && len(h["Prefer"]) == 0 {
+		return nil, nil
+	}
 	known := faultOperation(op)
 	if text != "" && (text[0] < '0' || text[0] > '9') {
 		step, err := fault.ParseStep(text, &known)
@@ -164,7 +167,7 @@ func (s *Server) subject(tx *store.Tx, r *Request) *fault.Subject {
 	if len(r.body) > 0 {
 		_ = json.Unmarshal(r.body, &body) // what is no object names nothing
 	}
-	query := r.HTTP.URL.Query()
+	query := r.Query()
 	member := func(name string) string {
 		if text := query.Get(name); text != "" {
 			return text

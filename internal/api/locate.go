@@ -17,6 +17,14 @@ const (
 	HeaderRequestID = "X-Sim-Request-Id"
 )
 
+// first is Header.Get for a name in its canonical form.
+func first(h http.Header, canonical string) string {
+	if values := h[canonical]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
 // DefaultWorld is where a request goes that names no world.
 const DefaultWorld = "default"
 
@@ -29,10 +37,10 @@ type placeKey struct{}
 // .localhost, else the listener it came in on, else the default world. A name that is wrong is found out when the
 // world is opened.
 func Locate(req *http.Request, listener Place) Place {
-	place := Place{World: req.Header.Get(HeaderWorld), Cluster: req.Header.Get(HeaderCluster)}
+	place := Place{World: first(req.Header, HeaderWorld), Cluster: first(req.Header, HeaderCluster)}
 	host := hostPlace(req.Host)
 	if place.World == "" {
-		place.World = tokenWorld(req.Header.Get("Authorization"))
+		place.World = tokenWorld(first(req.Header, "Authorization"))
 	}
 	if place.World == "" {
 		place.World = host.World
@@ -55,7 +63,7 @@ func Locate(req *http.Request, listener Place) Place {
 // relocate sends a request that carries its token in the body to the world that the token was minted for, with the same
 // rank as a token in Authorization.
 func (svc *Service) relocate(r *Request) {
-	if svc.BodyToken == nil || r.HTTP.Header.Get(HeaderWorld) != "" || tokenWorld(r.HTTP.Header.Get("Authorization")) != "" {
+	if svc.BodyToken == nil || first(r.HTTP.Header, HeaderWorld) != "" || tokenWorld(first(r.HTTP.Header, "Authorization")) != "" {
 		return
 	}
 	if world := tokenWorld(svc.BodyToken(r)); world != "" {

@@ -42,6 +42,8 @@ type Operation struct {
 	EmptyLast bool
 	// MaxBody in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
+
+	id string // set by NewServer, so that nobody joins it again
 }
 
 // DefaultMaxBody is how many bytes of body an operation takes unless its row says otherwise.
@@ -54,7 +56,12 @@ type Permission struct {
 }
 
 // ID is how the operation is called everywhere: "lightbits.CreateVolume".
-func (op *Operation) ID() string { return op.Vendor + "." + op.Name }
+func (op *Operation) ID() string {
+	if op.id != "" {
+		return op.id
+	}
+	return op.Vendor + "." + op.Name
+}
 
 // Paths lists all paths of the operation.
 func (op *Operation) Paths() []string { return append([]string{op.Path}, op.Also...) }

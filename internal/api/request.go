@@ -20,6 +20,7 @@ type Request struct {
 	// Principal is who asks, in the vendor's own type; set by Service.Authorize.
 	Principal any
 	body      []byte
+	query     url.Values          // parsed, once somebody asks
 	out       http.ResponseWriter // where the answer goes; nil in tests of a dialect
 	space     []byte              // lent by the server
 }
@@ -56,6 +57,14 @@ func (r *Request) EachParam(fn func(name, value string)) {
 	}
 }
 
+// Query answers the parameters of the URL; they must not be changed. Malformed ones are left out.
+func (r *Request) Query() url.Values {
+	if r.query == nil && r.HTTP.URL.RawQuery != "" {
+		r.query = r.HTTP.URL.Query()
+	}
+	return r.query
+}
+
 // Body is the request's body, already read and bounded.
 func (r *Request) Body() []byte { return r.body }
 
@@ -69,7 +78,7 @@ type StaleETag struct {
 // IfMatch refuses the request when it carries an If-Match that is not the thing's current ETag. The header is optional
 // and unquoted; quotes, a weak mark and * are forgiven (facts/lightbits.md 5). By names who changed the thing last.
 func (r *Request) IfMatch(current, by string) error {
-	expected := strings.TrimSpace(r.HTTP.Header.Get("If-Match"))
+	expected := strings.TrimSpace(first(r.HTTP.Header, "If-Match"))
 	if expected == "" || expected == "*" {
 		return nil
 	}

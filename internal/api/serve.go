@@ -43,6 +43,11 @@ func NewServer(e *statemachine.Engine, j *Journal, log zerolog.Logger, wall func
 		return nil, err
 	}
 	s := &Server{engine: e, services: services, journal: j, log: log, wall: wall, stopping: make(chan struct{})}
+	for _, svc := range services {
+		for i := range svc.Operations {
+			svc.Operations[i].id = svc.Operations[i].ID()
+		}
+	}
 	s.stop = sync.OnceFunc(func() { close(s.stopping) })
 	return s, nil
 }

@@ -32,7 +32,7 @@ func (dialect) Bind(r *api.Request, question any) error {
 		}
 	}
 	if r.HTTP.URL.RawQuery != "" {
-		for name, values := range r.HTTP.URL.Query() {
+		for name, values := range r.Query() {
 			if err := set(question, name, values...); err != nil {
 				return refusal.New(refusal.InvalidArgument, "query parameter %s", err.Error())
 			}

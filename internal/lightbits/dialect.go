@@ -28,7 +28,7 @@ func (dialect) Bind(r *api.Request, question any) error {
 		}
 	}
 	if r.HTTP.URL.RawQuery != "" {
-		for name, values := range r.HTTP.URL.Query() {
+		for name, values := range r.Query() {
 			if err := wire.SetField(question, name, values); err != nil && !errors.Is(err, wire.ErrUnknownField) {
 				return refusal.New(refusal.InvalidArgument, "query parameter %s", err.Error())
 			}

@@ -38,6 +38,8 @@ type Service struct {
 	auth AuthMode
 	keys *signing.Keys
 
+	anybody, opaque *Principal // who calls where no token, or any, is enough
+
 	federation     bool
 	federationKeys *signing.Keys
 	workflowIDs    *timeuuid.Sequence
@@ -67,6 +69,8 @@ type Service struct {
 // New makes the service; its parts are handed to the assembly by the methods below.
 func New(o Options) *Service {
 	s := &Service{auth: o.Auth, keys: signing.NewKeys("lightbits signing key ")}
+	s.anybody = newPrincipal("anybody", systemProject+":"+roleClusterAdmin)
+	s.opaque = newPrincipal("opaque token", systemProject+":"+roleClusterAdmin)
 	s.federation, s.federationKeys = o.Federation, signing.NewKeys("cluster federation signing key ")
 	s.workflowIDs, s.workflows = timeuuid.NewSequence("lightbits.workflowids"), s.workflowMachine()
 	s.volumes = s.volumeMachine()

@@ -42,13 +42,13 @@ func (s *Service) storedVolume(tx *store.Tx, project string, ref volumeRef) (key
 	if ref.Name == "" {
 		return "", row, false
 	}
-	for candidate := range table.KeysBy(tx, volumesByName, scopedKey(project, ref.Name)) {
-		raw, _ := table.Raw(tx, candidate)
+	table.EachBy(tx, volumesByName, scopedKey(project, ref.Name), func(candidate string, raw []byte) bool {
 		stored := statemachine.Peek(raw)
 		if !found || holdsName(statemachine.State(stored.State)) {
 			key, row, found = candidate, stored, true
 		}
-	}
+		return true
+	})
 	return key, row, found
 }
 

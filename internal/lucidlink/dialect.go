@@ -32,7 +32,7 @@ func (dialect) Bind(r *api.Request, question any) error {
 	case r.Operation.Name == createAccessToken:
 		err = bindForm(r.Body(), question)
 	case r.HTTP.Method == http.MethodGet || r.HTTP.Method == http.MethodDelete && len(r.Body()) == 0:
-		err = bindValues(r.HTTP.URL.Query(), question)
+		err = bindValues(r.Query(), question)
 	default:
 		err = api.DecodePlain(r.Body(), question)
 	}

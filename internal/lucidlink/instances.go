@@ -62,7 +62,7 @@ func (s *Service) instanceMachine() *statemachine.Machine[Instance] {
 
 // instanceID reads which instance a request is for.
 func (s *Service) instanceID(tx *store.Tx, r *api.Request) (string, error) {
-	query := r.HTTP.URL.Query()
+	query := r.Query()
 	if name := query.Get("name"); name != "" && query.Get("instance") == "" {
 		for id, row := range s.instances.Table().All(tx, "", "") {
 			f, err := s.filespaces.Find(tx, row.Body.Filespace)

@@ -166,6 +166,27 @@ func (t *Table[T]) By(tx *Tx, index, value string) iter.Seq2[string, T] {
 	}
 }
 
+// EachBy calls fn with the key and the bytes of each row that has the value in the index, in the order of keys, until fn
+// answers false. It is By without leaving anything to the collector but the keys; the bytes are valid as those of Raw.
+func (t *Table[T]) EachBy(tx *Tx, index, value string, fn func(key string, raw []byte) bool) {
+	var space [160]byte
+	prefix := append(append(space[:0], t.mustHave(index)...), tx.escaped...)
+	prefix = appendValue(prefix, value)
+	var it iterator
+	tx.iterate(&it, prefix, nil)
+	defer it.close()
+	for k, _ := it.next(); k != nil; k, _ = it.next() {
+		key := string(k[len(prefix):])
+		raw, ok := t.Raw(tx, key)
+		if !ok {
+			panic(&CorruptError{Table: t.name, Key: key, Err: fmt.Errorf("index %s: %w", index, ErrNotFound)})
+		}
+		if !fn(key, raw) {
+			return
+		}
+	}
+}
+
 // mustHave answers the prefix of the index' keys.
 func (t *Table[T]) mustHave(index string) []byte {
 	for i := range t.indexes {
