@@ -7,6 +7,7 @@ import (
 	"flag"
 	"io"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -24,6 +25,10 @@ type ready struct {
 	PID   int    `json:"pid"`
 }
 
+// gcPercent lets the heap grow to five times what lives in it, some megabytes of journal, before it is collected: the
+// state lies in the file, so this costs little memory and saves a tenth of the processor time (docs/performance.md).
+const gcPercent = 400
+
 func serve(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	s := defaults()
 	if err := parse(s, serveOptions[:], args, getenv); errors.Is(err, flag.ErrHelp) {
@@ -33,6 +38,9 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		return complain(stderr, exitUsage, err)
 	}
 	s.config.Log = logger(s, stderr)
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	sim, err := simulator.New(s.config)
 	if err != nil {
 		return complain(stderr, exitError, err)
