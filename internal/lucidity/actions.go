@@ -19,6 +19,7 @@ func (s *Service) Actions() []api.Action {
 		api.Do(vendor, "add-pool", "an instance gets a disk pool, which partitions must match from now on", s.addPoolAction),
 		api.Do(vendor, "fail-partition", "the onboarding of a partition fails: the one under way, else the next one", s.failPartition),
 		api.Do(vendor, "deboard-partition", "a managed partition is scheduled for deboarding", s.deboardPartition),
+		api.Do(vendor, "fail-buffer", "the provisioning of a buffer fails", s.failBuffer),
 		api.Do(vendor, "internal-server", "the server behind the API goes away, or comes back", setInternalServer),
 		api.Do(vendor, "gcp-maintenance", "the maintenance of the API's support for GCP begins, or ends", setGCPMaintenance),
 	}
@@ -174,12 +175,39 @@ func (s *Service) deboardPartition(tx *store.Tx, p *partitionParams) (any, error
 	if err != nil {
 		return nil, err
 	}
-	err = s.partitions.Fire(tx, &row, "schedule-deboard")
+	err = illegalIsPrecondition(s.partitions.Fire(tx, &row, "schedule-deboard"))
+	return movedPartition{row.Body.ID, row.Body.Name, row.Life.State}, err
+}
+
+type failBufferParams struct {
+	BufferID string `json:"bufferId" doc:"as RequestBuffer answered it"`
+	Reason   string `json:"reason" doc:"what its status will say"`
+}
+
+// failBuffer: NotFound for a buffer that is not there, FailedPrecondition for one that is not being provisioned.
+func (s *Service) failBuffer(tx *store.Tx, p *failBufferParams) (any, error) {
+	if err := bounded(member{"reason", p.Reason}); err != nil {
+		return nil, err
+	}
+	row, err := s.buffers.Get(tx, p.BufferID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, refusal.New(refusal.NotFound, "buffer '%s' is not there", p.BufferID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	row.Body.FailureReason = p.Reason
+	err = illegalIsPrecondition(s.buffers.Fire(tx, &row, "fail"))
+	return statusOf(&row), err
+}
+
+// illegalIsPrecondition makes of a machine's refusal one that says so in an action's answer.
+func illegalIsPrecondition(err error) error {
 	var illegal *statemachine.IllegalError
 	if errors.As(err, &illegal) {
-		return nil, refusal.New(refusal.FailedPrecondition, "%s", illegal.Error()).Because(illegal.Cause)
+		return refusal.New(refusal.FailedPrecondition, "%s", illegal.Error()).Because(illegal.Cause)
 	}
-	return movedPartition{row.Body.ID, row.Body.Name, row.Life.State}, err
+	return err
 }
 
 type internalServerParams struct {

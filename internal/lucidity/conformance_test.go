@@ -50,6 +50,7 @@ func TestConformance(t *testing.T) {
 			{Operation: "GetInstanceDetails", Body: `{` + goodInstance + `}`},
 			{Operation: "OnboardTenant", Body: `{` + goodTenant + `,"displayName":"d","productList":["AUTOSCALER"]}`},
 			{Operation: "UpdateTenant", Body: `{` + goodTenant + `,"displayName":"e"}`},
+			{Operation: "RequestBuffer", Body: `{` + goodInstance + `}`},
 			{Operation: "DeboardTenant", Body: `{` + goodTenant + `}`},
 		},
 	})

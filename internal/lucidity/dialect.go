@@ -37,10 +37,10 @@ const (
 // msgDone is what the envelope says of every success (seeds/000).
 const msgDone = "Done Successfully"
 
-// Bind fills the question from the body. Members match by exact case and type; unknown ones are ignored, as the sibling
+// Bind fills the question from the body, which RevokeBuffer does not have. Members match by exact case and type; unknown ones are ignored, as the sibling
 // API does (facts/dms-lucidlink-lucidity.md 2.3).
 func (dialect) Bind(r *api.Request, question any) error {
-	if r.HTTP.Method == http.MethodGet || r.HTTP.Method == http.MethodDelete {
+	if r.HTTP.Method == http.MethodGet || r.Operation.Name == "RevokeBuffer" {
 		return nil
 	}
 	if err := api.DecodePlain(r.Body(), question); err != nil {

@@ -32,7 +32,7 @@ type client struct {
 }
 
 func newClient(t *testing.T, opts ...simtest.Option) *client {
-	s := simtest.New(t, append(opts, withEstate)...)
+	s := simtest.New(t, append([]simtest.Option{withEstate}, opts...)...)
 	c := &client{Server: s}
 	c.Must(200, "PUT", "/_sim/clock", `{"mode":"frozen","now":"2026-06-01T00:00:00Z"}`)
 	c.refresh = c.Must(200, "POST", "/_sim/tokens", `{"vendor":"lucidity"}`).Text(".refreshToken")
@@ -193,7 +193,7 @@ func TestHostileBodies(t *testing.T) {
 	long := fmt.Sprintf("%0*d", 5000, 7)
 	for _, op := range []struct{ method, path string }{
 		{"POST", refreshPath}, {"POST", createPath}, {"POST", statusPath}, {"POST", detailsPath},
-		{"POST", tenantsPath + "/onboard"}, {"PATCH", tenantsPath}, {"PUT", tenantsPath + "/deboard"},
+		{"POST", tenantsPath + "/onboard"}, {"PATCH", tenantsPath}, {"PUT", tenantsPath + "/deboard"}, {"PATCH", "/external/api/v1/autoscaler/instance/buffer/request"},
 	} {
 		for _, body := range []string{
 			``, `null`, `[]`, `{`, `"x"`, "\x00", "{\"\xff\":1}", `{"refreshToken":null}`, `{"refreshToken":"sim."}`,
@@ -211,4 +211,36 @@ func TestHostileBodies(t *testing.T) {
 			require.NotEmpty(t, a.Body)
 		}
 	}
+}
+
+// Fifty calls a minute about buffers are taken on the world's clock; the fifty-first is 429, for reading too. Refused calls
+// do not count, and the limit moves with the clock: what was taken a minute ago counts no more.
+func TestBuffers_RateLimit(t *testing.T) {
+	const buffer = "/external/api/v1/autoscaler/instance/buffer"
+	c := newClient(t)
+	id := c.call("PATCH", buffer+"/request", `{`+plain+`}`).Text(".data.bufferId")
+	for range 60 {
+		require.Equal(t, 400, c.call("PATCH", buffer+"/request", `{}`).Status)
+		require.Equal(t, 200, c.call("GET", buffer+"/"+id+"/status", "").Status)
+	}
+	c.Must(200, "POST", "/_sim/clock/advance", `{"by":"30s"}`)
+	for range 49 {
+		require.Equal(t, 200, c.call("PATCH", buffer+"/request", `{`+plain+`,"requestId":"one"}`).Status)
+	}
+	refused := func() {
+		for _, a := range []simtest.Answer{
+			c.call("PATCH", buffer+"/request", `{`+plain+`}`), c.call("GET", buffer+"/"+id+"/status", ""), c.call("POST", buffer+"/"+id+"/revoke", ""),
+		} {
+			require.Equal(t, 429, a.Status, a.Body)
+			require.Contains(t, a.Text(".message"), "at most 50 requests per minute; the next one is possible in 30s")
+		}
+	}
+	refused()
+	c.Restart()
+	refused()
+	c.Must(200, "POST", "/_sim/clock/advance", `{"by":"30s"}`)
+	require.Equal(t, 200, c.call("GET", buffer+"/"+id+"/status", "").Status)
+	require.Equal(t, "REVOKED", c.call("POST", buffer+"/"+id+"/revoke", "").Text(".data.status"))
+	require.Equal(t, 429, c.call("POST", buffer+"/"+id+"/revoke", "").Status, "the other forty-nine count for half a minute more")
+	require.Len(t, c.Must(200, "GET", "/_sim/resources?kind=lucidity.buffer", "").Get(".resources"), 2)
 }

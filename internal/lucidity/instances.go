@@ -102,6 +102,11 @@ func (s *Service) authorized(tx *store.Tx, id *instanceIdentifier) (statemachine
 	if err := reachInternalServer(tx, refusal.Unavailable); err != nil {
 		return statemachine.Row[Instance]{}, err
 	}
+	return s.permitted(tx, id)
+}
+
+// permitted is the part of authorized that follows from the estate: PermissionDenied alone.
+func (s *Service) permitted(tx *store.Tx, id *instanceIdentifier) (statemachine.Row[Instance], error) {
 	denied := func(format string, args ...any) error {
 		e := refusal.New(refusal.PermissionDenied, format, args...)
 		return e.Because(InstanceCause{Instance: id.words(), Detail: e.Message})

@@ -32,6 +32,7 @@ type Service struct {
 	instances  *statemachine.Machine[Instance]
 	pools      *statemachine.Machine[Pool]
 	partitions *statemachine.Machine[Partition]
+	buffers    *statemachine.Machine[Buffer]
 }
 
 // New makes the service; its parts are handed to the assembly by the methods below.
@@ -41,6 +42,7 @@ func New(o Options) *Service {
 	s.instances = instanceMachine()
 	s.pools = poolMachine()
 	s.partitions = s.partitionMachine()
+	s.buffers = s.bufferMachine()
 	return s
 }
 
@@ -53,10 +55,10 @@ func (s *Service) API() api.Service {
 
 // Machines lists the lifecycles of the vendor's things.
 func (s *Service) Machines() []statemachine.Lifecycle {
-	return []statemachine.Lifecycle{s.tenants, s.instances, s.pools, s.partitions}
+	return []statemachine.Lifecycle{s.tenants, s.instances, s.pools, s.partitions, s.buffers}
 }
 
 // Tables lists the tables beside those of the machines.
 func (s *Service) Tables() []store.Verifier {
-	return []store.Verifier{cloudAccounts, refreshTokens, switchTable}
+	return []store.Verifier{cloudAccounts, refreshTokens, switchTable, bufferRates}
 }

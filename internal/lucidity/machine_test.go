@@ -7,7 +7,6 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
-	"storagesim/fixtures"
 	"storagesim/internal/api"
 	"storagesim/internal/api/apitest"
 	"storagesim/internal/lucidity"
@@ -50,6 +49,10 @@ func TestSeed_Refuses(t *testing.T) {
 		`{"tenants":[` + tenant + `{"instanceId":"i","partitions":[{"partition":"/a","status":"IN_PROGRESS"}]}]}]}`:                                           `partitions[0]: status "IN_PROGRESS" must be one of`,
 		`{"tenants":[` + tenant + `{"instanceId":"i","partitions":[{"partition":"/a"},{"partition":"/a"}]}]}]}`:                                               "partitions[1]: partition 'AWS/1/i /a' is there already",
 		`{"tenants":[` + tenant + `{"instanceId":"i","pool":{"diskType":"gp3"},"partitions":[{"partition":"/a","status":"ON_BOARDED","diskType":"gp2"}]}]}]}`: "partitions[0]: Config mismatch",
+		`{"tenants":[` + tenant + `{"instanceId":"i","count":2}]}]}`:                                                                                          "tenants[0].instances[0]: give instanceId for one instance, or count and instanceIdPrefix",
+		`{"tenants":[` + tenant + `{"count":2}]}]}`:                                                                                                           "tenants[0].instances[0]: give instanceId for one instance, or count and instanceIdPrefix",
+		`{"tenants":[` + tenant + `{"count":10001,"instanceIdPrefix":"i-"}]}]}`:                                                                               "tenants[0].instances[0]: count 10001 must be 0 to 10000",
+		`{"tenants":[` + tenant + `{"count":2,"instanceIdPrefix":"i-","partitions":[{"partition":"/a"},{"partition":"/a"}]}]}]}`:                              "instances[0].partitions[1]: partition 'AWS/1/i-00000 /a' is there already",
 		`{"refreshTokens":[{"token":""}]}`:                                                                                                                    "refreshTokens[0]: token is required",
 		`{"refreshTokens":[{"token":"sim.x"}]}`:                                                                                                               `refreshTokens[0]: token must not begin with "sim."`,
 		`{"cloudAccounts":[{"cloudProvider":"X","cloudProviderAccountId":"1"}]}`:                                                                              "cloudAccounts[0]: cloudProvider",
@@ -61,6 +64,7 @@ func TestSeed_Refuses(t *testing.T) {
 	}
 	require.NoError(t, seed(t, ""))
 	require.NoError(t, seed(t, `{"gcpMaintenance":true}`))
+	require.NoError(t, seed(t, `{"tenants":[{"cloudProvider":"AWS","cloudProviderAccountId":"1","instances":[{"count":0,"instanceIdPrefix":"i-"}]}]}`))
 }
 
 func seed(t *testing.T, section string) error {
@@ -72,12 +76,4 @@ func seed(t *testing.T, section string) error {
 	e, err := statemachine.New(db, statemachine.Fast, zerolog.Nop(), s.Machines()...)
 	require.NoError(t, err)
 	return e.Base("b", 1, apitest.Start, func(tx *store.Tx) error { return s.Seed(tx, []byte(section)) })
-}
-
-// The fixture small names Lucidity's things in the form that the service takes; a program that starts on it proves that it
-// is read.
-func TestFixtureSmall(t *testing.T) {
-	text, err := fixtures.Read("small")
-	require.NoError(t, err)
-	require.Contains(t, string(text), "lucidity:")
 }

@@ -13,7 +13,8 @@ import (
 var token = api.Permission{Resource: "lucidity", Action: "use"}
 
 // operations lists all rows. Only CreatePartition has a page among the seeds; the others are Extra, with the statuses that
-// are known of them (facts/dms-lucidlink-lucidity.md 2.4) or that the same envelope has (assumption 182).
+// are known of them (facts/dms-lucidlink-lucidity.md 2.4) or that the same envelope has (assumption 182). Bulk schedule and job
+// info have none (assumption 354).
 func (s *Service) operations() []api.Operation {
 	rows := slices.Concat(s.partitionOperations(), s.instanceOperations(), s.tenantOperations(), s.tokenOperations(), s.bufferOperations())
 	for i := range rows {

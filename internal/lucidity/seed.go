@@ -2,6 +2,7 @@ package lucidity
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"time"
 
@@ -28,8 +29,11 @@ type tenantSeed struct {
 	Instances []instanceSeed `json:"instances"`
 }
 
+// instanceSeed describes one instance by its id, or count instances by the prefix of theirs: i-00000 and so on.
 type instanceSeed struct {
 	InstanceID    string         `json:"instanceId"`
+	Count         *int           `json:"count"`
+	IDPrefix      string         `json:"instanceIdPrefix"`
 	ResourceGroup string         `json:"resourceGroup"`
 	Managed       *bool          `json:"managed"` // by Lucidity: default true
 	Pool          *poolSettings  `json:"pool"`
@@ -101,21 +105,55 @@ func (s *Service) seedTenant(tx *store.Tx, path string, n *tenantSeed) error {
 	}
 	for i := range n.Instances {
 		v, path := &n.Instances[i], at(path+".instances", i)
-		id := instanceIdentifier{CloudProvider: n.CloudProvider, CloudProviderAccountID: n.CloudProviderAccountID,
-			InstanceID: v.InstanceID, ResourceGroup: v.ResourceGroup}
-		instance, err := s.addInstance(tx, id, v.Managed == nil || *v.Managed)
+		ids, err := v.ids()
 		if err != nil {
 			return inputAt(path, err)
 		}
-		if v.Pool != nil {
-			if _, err := s.addPool(tx, &instance, *v.Pool); err != nil {
-				return inputAt(path+".pool", err)
+		for _, id := range ids {
+			identifier := instanceIdentifier{CloudProvider: n.CloudProvider, CloudProviderAccountID: n.CloudProviderAccountID,
+				InstanceID: id, ResourceGroup: v.ResourceGroup}
+			if err := s.seedInstance(tx, path, identifier, v); err != nil {
+				return err
 			}
 		}
-		for k := range v.Partitions {
-			if _, err := s.addPartition(tx, &instance, &v.Partitions[k]); err != nil {
-				return inputAt(at(path+".partitions", k), err)
-			}
+	}
+	return nil
+}
+
+// maxSeededInstances bounds a count of instances.
+const maxSeededInstances = 10_000
+
+// ids lists the instances that a seed stands for.
+func (v *instanceSeed) ids() ([]string, error) {
+	switch {
+	case v.Count == nil && v.IDPrefix == "":
+		return []string{v.InstanceID}, nil
+	case v.Count == nil || v.IDPrefix == "" || v.InstanceID != "":
+		return nil, invalid("give instanceId for one instance, or count and instanceIdPrefix for several")
+	case *v.Count < 0 || *v.Count > maxSeededInstances:
+		return nil, invalid("count %d must be 0 to %d", *v.Count, maxSeededInstances)
+	}
+	ids := make([]string, *v.Count)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%s%05d", v.IDPrefix, i)
+	}
+	return ids, nil
+}
+
+func (s *Service) seedInstance(tx *store.Tx, path string, id instanceIdentifier, v *instanceSeed) error {
+	instance, err := s.addInstance(tx, id, v.Managed == nil || *v.Managed)
+	if err != nil {
+		return inputAt(path, err)
+	}
+	if v.Pool != nil {
+		if _, err := s.addPool(tx, &instance, *v.Pool); err != nil {
+			return inputAt(path+".pool", err)
+		}
+	}
+	for k := range v.Partitions {
+		partition := v.Partitions[k]
+		if _, err := s.addPartition(tx, &instance, &partition); err != nil {
+			return inputAt(at(path+".partitions", k), err)
 		}
 	}
 	return nil
