@@ -125,6 +125,14 @@ func (j *Journal) List(limit int, keep func(*Exchange) bool) (list []Exchange, d
 	return list, j.dropped
 }
 
+// Size answers how many exchanges the journal holds, about how many bytes they take, and how many it dropped since it was
+// last emptied.
+func (j *Journal) Size() (entries int, bytes int64, dropped uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.n, j.bytes, j.dropped
+}
+
 // Clear empties the journal.
 func (j *Journal) Clear() {
 	j.mu.Lock()
@@ -153,6 +161,9 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 		x.Faults = out.inj.Verdicts
 	}
 	s.journal.Add(x)
+	if s.observe != nil {
+		s.observe(vendor, r.Operation, x.Status, x.Fault != "", took)
+	}
 	level := zerolog.DebugLevel
 	if out.resp.Status >= http.StatusInternalServerError && out.fault == "" && out.cause == nil {
 		level = zerolog.WarnLevel

@@ -34,7 +34,15 @@ type Server struct {
 	faults   *fault.Injector // nil: nothing goes wrong but by request
 	stopping chan struct{}
 	stop     func() // closes stopping
+	observe  Observe
 }
+
+// Observe is told of every answered request: the operation, nil where no row matched; the status, 0 where no answer was
+// sent; whether a fault made the answer; and how long it took on the wall clock.
+type Observe func(vendor string, op *Operation, status int, injected bool, took time.Duration)
+
+// UseObserver lets fn be told of every request. It is called before the server serves.
+func (s *Server) UseObserver(fn Observe) { s.observe = fn }
 
 // NewServer checks the rows and makes the server. Wall is the clock of durations in the journal and the log; nothing
 // that a client sees comes from it.

@@ -60,6 +60,8 @@ type Config struct {
 	Pending func() []string
 	// CA is the certificate authority of the TLS listener in PEM; nil where there is none.
 	CA []byte
+	// Metrics answers the program's metrics in Prometheus' text format.
+	Metrics func() (text []byte, contentType string, err error)
 	// Wall is the wall clock: uptime and the life of worlds are measured on it.
 	Wall func() time.Time
 }
@@ -85,17 +87,21 @@ func New(c Config) *Control {
 	return ctl
 }
 
-// Handler serves everything under Prefix; mount it there.
-func (c *Control) Handler() http.Handler {
+// Mount registers everything under Prefix, and the metrics where Prometheus looks for them.
+func (c *Control) Mount(outer chi.Router) {
 	router := chi.NewRouter()
 	for i := range c.rows {
+		if c.rows[i].Path == MetricsPath {
+			c.mountMetrics(outer, &c.rows[i])
+			continue
+		}
 		router.Method(c.rows[i].Method, strings.TrimPrefix(c.rows[i].Path, Prefix), c.serve(&c.rows[i]))
 	}
 	router.NotFound(c.serve(&Row{Name: "Unknown", handle: unknownPath}))
 	router.MethodNotAllowed(c.serve(&Row{Name: "WrongMethod", handle: func(_ *Control, r *call) (any, error) {
 		return nil, wrongMethod(router, r.http)
 	}}))
-	return router
+	outer.Mount(Prefix, router)
 }
 
 func unknownPath(c *Control, r *call) (any, error) {

@@ -64,6 +64,8 @@ var operations = []Row{
 	{Name: "ListMachines", Method: get, Path: "/_sim/machines", Statuses: []int{200, 400}, Query: []string{"format", "kind"}, handle: listMachines,
 		Doc: "The lifecycles as data; format=mermaid draws them."},
 	{Name: "GetOpenAPI", Method: get, Path: "/_sim/openapi/{vendor}.json", Statuses: []int{200, 404}},
+	{Name: "GetMetrics", Method: get, Path: MetricsPath, Statuses: []int{200}, handle: getMetrics,
+		Doc: "Counters and sizes of the program as Prometheus reads them."},
 	{Name: "GetCA", Method: get, Path: "/_sim/ca.pem", Statuses: []int{200, 404}, handle: getCA,
 		Doc: "The certificate authority of the TLS listener."},
 

@@ -17,6 +17,7 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/control"
 	"storagesim/internal/fault"
+	"storagesim/internal/metrics"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -133,23 +134,25 @@ func (s *Simulator) assemble(catalog *catalog) error {
 			return err
 		}
 	}
-	s.control = control.New(s.controlConfig(catalog, journal, parts))
+	meter := metrics.New(s.config.Version, metrics.Sizes{DB: s.db, Journal: journal}, server.Services()...)
+	server.UseObserver(meter.Observe)
+	s.control = control.New(s.controlConfig(catalog, journal, parts, meter))
 	if err := s.control.EnsureWorld(); err != nil {
 		return err
 	}
 	router := chi.NewRouter()
 	server.Mount(router)
-	router.Mount(control.Prefix, s.control.Handler())
+	s.control.Mount(router)
 	s.handler = router
 	return nil
 }
 
-func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, parts []api.Vendor) control.Config {
+func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, parts []api.Vendor, meter *metrics.Metrics) control.Config {
 	c := control.Config{
 		DB: s.db, Engine: s.engine, Journal: journal, Faults: s.faults, Vendors: parts, Log: s.config.Log, Version: s.config.Version,
 		AdminToken: s.config.AdminToken, MaxWorlds: s.config.MaxWorlds, Seed: s.config.Seed, Fixture: catalog.own,
 		Fixtures: catalog.names(), Base: catalog.base, Listen: s.listenWorld, Unlisten: s.unlistenWorld,
-		Expiring: s.expire, Pending: s.pending, Wall: time.Now,
+		Expiring: s.expire, Pending: s.pending, Wall: time.Now, Metrics: meter.Text,
 	}
 	if s.identity != nil {
 		c.CA = s.identity.ca

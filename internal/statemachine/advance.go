@@ -236,7 +236,7 @@ func (e *Engine) Now(world string) (now time.Time, err error) {
 func (e *Engine) Clock(world string) (r ClockReading, err error) {
 	err = e.View(world, "", func(tx *store.Tx) error {
 		c := clockOf(tx)
-		r = ClockReading{Mode: c.Mode, Rate: c.Rate, Now: tx.Now, Timers: countTimers(tx)}
+		r = ClockReading{Mode: c.Mode, Rate: c.Rate, Now: tx.Now, Timers: CountTimers(tx)}
 		if due, ok := firstDue(tx); ok {
 			r.Next = &due
 		}

@@ -162,7 +162,8 @@ func Pending(tx *store.Tx, limit int) []Timer {
 	return list
 }
 
-func countTimers(tx *store.Tx) int {
+// CountTimers answers how many timers are pending in the transaction's world.
+func CountTimers(tx *store.Tx) int {
 	n := 0
 	for range timers.Scan(tx.In(""), "", "") {
 		n++
