@@ -5,6 +5,7 @@ GO      ?= go
 PERF    ?= ../shared/perf
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 ARGS    ?=
+BENCH   ?=
 
 BUILD := build
 TOOL  := $(GO) tool -modfile=tools/go.mod
@@ -55,23 +56,20 @@ lint: ## golangci-lint as .golangci.yml says, and shellcheck on the scripts
 fmt: ## format every Go file
 	$(TOOL) golangci-lint fmt ./...
 
-.PHONY: bench
-bench: ## the Go benchmarks, summarised by benchstat
+.PHONY: benchmarks
+benchmarks: ## the Go benchmarks, summarised by benchstat
 	@mkdir -p $(BUILD)
 	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./... | tee $(BUILD)/bench.txt
 	$(TOOL) benchstat $(BUILD)/bench.txt
 
-# Measuring wants a quiet machine: do not run it beside anything else.
-.PHONY: perf
-perf: build ## the load generator of $(PERF) against build/simulator
+# Measuring wants a quiet machine: do not run it beside anything else. BENCH='-runs 1 -d 500ms' is quicker and rougher.
+.PHONY: bench
+bench: build ## build/simulator against its goals, by the load generator of $(PERF): writes docs/performance.md
 	@test -d '$(PERF)' || { echo 'no load generator at $(PERF); say PERF=<its directory>'; exit 1; }
-	@mkdir -p $(BUILD)/perf/bin $(BUILD)/perf/run
+	@mkdir -p $(BUILD)/perf/bin
 	cd '$(PERF)' && $(GO) build -mod=readonly -o '$(abspath $(BUILD)/perf/bin/perf)' ./cmd/perf
 	cd '$(PERF)' && $(GO) build -mod=readonly -o '$(abspath $(BUILD)/perf/bin/perf-baseline)' ./cmd/baseline
-	cp $(BUILD)/simulator $(BUILD)/perf/bin/simulator
-	rm -f $(BUILD)/perf/result.jsonl
-	cd $(BUILD)/perf && bin/perf bench -spec '$(abspath $(PERF))/product.example.json' -only storagesim -out result.jsonl -runs 3 -d 1500ms -bd 500ms
-	cd $(BUILD)/perf && bin/perf report result.jsonl
+	$(GO) run ./test/bench $(BENCH)
 
 ### The world outside
 
