@@ -190,6 +190,9 @@ func projectOf(r *api.Request) string {
 	if project := r.Param("projectName"); project != "" {
 		return project
 	}
+	if r.Operation.Needs.Resource == "projects" {
+		return r.Param("name") // of the project itself
+	}
 	if r.HTTP.URL.RawQuery != "" {
 		if project := r.Query().Get("projectName"); project != "" {
 			return project
