@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
@@ -44,12 +46,15 @@ type listHostsAnswer struct {
 	ConnectedHosts []*ConnectedHost `json:"connectedHosts"`
 }
 
-// listHosts answers, by NQN, all hosts or those connected to a volume; an unknown volume is NotFound. The filter
-// hostNQN is ignored, as its page says (seeds/002 "Get a list of connected hosts").
+// listHosts answers, by NQN, all hosts or those connected to a volume; an unknown volume is NotFound, what is no UUID
+// InvalidArgument. The filter hostNQN is ignored, as its page says (seeds/002 "Get a list of connected hosts").
 func (s *Service) listHosts(tx *store.Tx, _ *api.Request, q *listHostsRequest) (listHostsAnswer, error) {
 	var answer listHostsAnswer
 	rows := hostTable.All(tx, "", "")
 	if q.VolumeUUID != "" {
+		if uuid.Validate(q.VolumeUUID) != nil {
+			return answer, refusal.New(refusal.InvalidArgument, "volumeUUID %q is not a UUID", q.VolumeUUID)
+		}
 		if _, err := s.volumes.Find(tx, q.VolumeUUID); errors.Is(err, store.ErrNotFound) {
 			return answer, refusal.New(refusal.NotFound, "volume UUID %q is not found", q.VolumeUUID)
 		} else if err != nil {

@@ -98,7 +98,7 @@ func TestListPolicies_Filters(t *testing.T) {
 		{admin, "?UUID=" + uuids["scoped"] + "&name=scoped", []string{"scoped"}},
 		{admin, "?UUID=" + uuids["scoped"] + "&name=hidden", none},
 		{admin, "?name=none", none},
-		{admin, "?UUID=none", none},
+		{admin, "?UUID=00000000-0000-4000-8000-000000000000", none},
 		{admin, "?projectName=acme", open},
 		{admin, "?projectName=default", []string{unlimitedPolicy}},
 		{admin, "?projectName=none", none},

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math"
 
+	"github.com/google/uuid"
+
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -21,10 +23,13 @@ type listPoliciesResponse struct {
 }
 
 // listPolicies: seeds/002 "List policies", in the order of UUIDs. Filters narrow each other; when they leave nothing, the
-// answer is 404. Of a project are the policies that it may use, and its default one.
+// answer is 404; what is no UUID is 400. Of a project are the policies that it may use, and its default one.
 func (s *Service) listPolicies(tx *store.Tx, r *api.Request, q *listPoliciesRequest) (listPoliciesResponse, error) {
 	var answer listPoliciesResponse
 	var project Project
+	if q.UUID != "" && uuid.Validate(q.UUID) != nil {
+		return answer, refusal.New(refusal.InvalidArgument, "policy UUID %q is not a UUID", q.UUID)
+	}
 	if q.ProjectName != "" {
 		if err := s.inProject(tx, r, q.ProjectName, "policys", "list"); err != nil {
 			return answer, err
@@ -34,8 +39,8 @@ func (s *Service) listPolicies(tx *store.Tx, r *api.Request, q *listPoliciesRequ
 			return answer, err
 		}
 	}
-	for uuid, row := range s.policies.Table().All(tx, "", "") {
-		if q.UUID != "" && uuid != q.UUID || q.Name != "" && row.Body.Name != q.Name ||
+	for id, row := range s.policies.Table().All(tx, "", "") {
+		if q.UUID != "" && id != q.UUID || q.Name != "" && row.Body.Name != q.Name ||
 			q.ProjectName != "" && !row.Body.belongsTo(&project) {
 			continue
 		}
