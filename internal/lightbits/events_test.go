@@ -225,7 +225,7 @@ volumes:
 	s.get("/api/v2/connectedHosts?volumeUUID="+v["mine"].UUID, &list)
 	require.Len(t, list.ConnectedHosts, 1)
 	s.get("/api/v2/connectedHosts/nqn.x:host:b", &list)
-	for _, path := range []string{"?volumeUUID=nobody", "/nobody", "/"} {
+	for _, path := range []string{"?volumeUUID=00000000-0000-4000-8000-000000000000", "/nobody", "/"} {
 		status, body := s.do(http.MethodGet, "/api/v2/connectedHosts"+path, admin, "")
 		require.Equal(t, 404, status, body)
 	}
