@@ -106,6 +106,22 @@ var serveOptions = [...]option{
 			s.config.Federation = v == "on"
 			return oneOf(v, []string{"on", "off"})
 		}},
+	{"journal-entries", "N", "how many exchanges GET /_sim/requests remembers (default 10000)",
+		func(s *settings, v string) (err error) {
+			if s.config.Limits.JournalCount, err = strconv.Atoi(v); err != nil || s.config.Limits.JournalCount < 1 {
+				return errors.New("must be a whole number above zero")
+			}
+			return nil
+		}},
+	{"journal-bytes", "N", "how many bytes they may have together (default 67108864)",
+		func(s *settings, v string) (err error) {
+			if s.config.Limits.JournalBytes, err = strconv.ParseInt(v, 10, 64); err != nil || s.config.Limits.JournalBytes < 1 {
+				return errors.New("must be a whole number of bytes above zero")
+			}
+			return nil
+		}},
+	{"record", "FILE", "write all requests and answers to a new file, for simulator replay; it holds every secret as it was sent (default none)",
+		func(s *settings, v string) error { s.config.Record = v; return nil }},
 	{"log-level", "LEVEL", "trace, debug, info, warn, error or disabled (default info)",
 		func(s *settings, v string) (err error) {
 			if err := oneOf(v, logLevelNames[:]); err != nil {
@@ -190,6 +206,8 @@ func help() string {
   simulator wait [--url U] [--timeout D]
                                    wait until a simulator is ready
   simulator verify --data DIR      check every index of a data directory that no simulator has open
+  simulator replay FILE            play what --record wrote, and compare the answers: exit 0 when they are the same
+                                   byte for byte, 2 at the first difference, which is shown, 1 on anything else
   simulator lucid COMMAND …        LucidLink's command-line client; so is the binary under the name lucid
   simulator version
   simulator help

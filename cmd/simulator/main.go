@@ -42,6 +42,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return wait(ctx, args, getenv, stderr)
 	case "verify":
 		return verify(args, getenv, stdout, stderr)
+	case "replay":
+		return replay(ctx, args, stdout, stderr)
 	case lucidName:
 		return lucid(ctx, args, getenv, stdout, stderr)
 	case "version":
@@ -51,7 +53,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		say(stdout, help())
 		return exitGood
 	}
-	return complain(stderr, exitUsage, fmt.Errorf("%q is no subcommand; there are: serve, healthcheck, wait, verify, lucid, version, help", name))
+	return complain(stderr, exitUsage, fmt.Errorf("%q is no subcommand; there are: serve, healthcheck, wait, verify, replay, lucid, version, help", name))
 }
 
 // say writes text to where nobody may be listening.

@@ -390,15 +390,26 @@ func (s *Server) wait(r *Request, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(r.HTTP.Context(), d)
-	defer cancel()
-	r.patient()
-	select {
-	case <-ctx.Done():
-		return r.HTTP.Context().Err() == nil
-	case <-s.stopping:
-		return true
+	return r.block(func() bool {
+		ctx, cancel := context.WithTimeout(r.HTTP.Context(), d)
+		defer cancel()
+		r.patient()
+		select {
+		case <-ctx.Done():
+			return r.HTTP.Context().Err() == nil
+		case <-s.stopping:
+			return true
+		}
+	})
+}
+
+// block waits by fn, which answers false when the client went away. Whoever conducts the requests, so that they can be
+// recorded and played again, lets others go on meanwhile.
+func (r *Request) block(fn func() (stays bool)) (stays bool) {
+	if conducted, ok := r.out.(interface{ Wait(block func() bool) bool }); ok {
+		return conducted.Wait(fn)
 	}
+	return fn()
 }
 
 // patient lifts the bound on the time in which a request must have come in, which net/http would apply to watching for

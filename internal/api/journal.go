@@ -144,6 +144,9 @@ func (j *Journal) Clear() {
 // record writes the exchange to the journal and the log.
 func (s *Server) record(vendor string, r *Request, out outcome, started time.Time) {
 	took := s.wall().Sub(started)
+	if conducted, ok := r.out.(interface{ Took() time.Duration }); ok {
+		took = conducted.Took() // the wall clock stands still in a turn
+	}
 	x := Exchange{
 		ID: r.ID, World: r.World, Cluster: r.Cluster, Vendor: vendor, Method: r.HTTP.Method,
 		URL: requestURI(r.HTTP), Header: r.HTTP.Header, Status: out.resp.Status,

@@ -352,7 +352,7 @@ func (s *Server) refuseRoute(refuse func(*Service, *Request) Response) http.Hand
 	return func(w http.ResponseWriter, req *http.Request) {
 		started := s.wall()
 		place := Locate(req, ListenerPlace(req.Context()))
-		r := &Request{ID: s.NextID(), World: place.World, HTTP: req}
+		r := &Request{ID: s.NextID(), World: place.World, HTTP: req, out: w}
 		svc := s.owner(req.URL.Path)
 		out := outcome{resp: refuse(svc, r)}
 		write(w, r, out)

@@ -91,11 +91,15 @@ func (s *Server) stall(r *Request, d time.Duration) {
 		s.wait(r, d)
 		return
 	}
-	r.patient()
-	select {
-	case <-r.HTTP.Context().Done():
-	case <-s.stopping:
-	}
+	r.block(func() bool {
+		r.patient()
+		select {
+		case <-r.HTTP.Context().Done():
+			return false
+		case <-s.stopping:
+			return true
+		}
+	})
 }
 
 // dribble sends the body in small pieces with pauses between them. A server that stops sends the rest at once.

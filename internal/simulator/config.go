@@ -27,6 +27,9 @@ type Config struct {
 	Federation bool
 	SyncDisk   bool // commits survive a power loss, not only the end of the process
 
+	// Record is the file that a recording is written to; empty: none is made. It needs data that begins with the program.
+	Record string
+
 	AdminToken string // control calls that change something need it; empty: none do
 	MaxWorlds  int
 	Version    string

@@ -83,6 +83,10 @@ func (p *port) close(ctx context.Context) {
 
 // listenWorld opens a world's own port.
 func (s *Simulator) listenWorld(world, address string) (string, error) {
+	return s.conductor.listen(func() (string, error) { return s.openWorld(world, address) })
+}
+
+func (s *Simulator) openWorld(world, address string) (string, error) {
 	p, err := s.bind(address, api.Place{World: world}, nil)
 	if err != nil {
 		return "", err

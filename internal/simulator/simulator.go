@@ -38,6 +38,7 @@ type Simulator struct {
 	faults    *fault.Injector
 	handler   http.Handler
 	identity  *identity
+	conductor conductor // who says what the wall clock shows, and who has the turn
 	expiring  chan time.Time
 
 	cancel context.CancelFunc
@@ -64,14 +65,29 @@ func New(config Config) (*Simulator, error) {
 		return nil, err
 	}
 	s := &Simulator{config: config, own: map[string]*port{}, expiring: make(chan time.Time, 1), stopped: make(chan struct{}),
-		cancel: func() {}}
-	if err := s.openData(); err != nil {
-		return nil, errors.Join(err, s.removeTemporary())
+		cancel: func() {}, conductor: alone()}
+	if config.Record != "" {
+		s.conductor = recording(config.Log)
 	}
-	if err := s.assemble(catalog); err != nil {
-		return nil, errors.Join(err, s.abandon())
+	if err := s.make(catalog); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// make opens the data and puts the parts on it; after an error nothing of it is left.
+func (s *Simulator) make(catalog *catalog) error {
+	if err := s.openData(); err != nil {
+		return errors.Join(err, s.removeTemporary())
+	}
+	err := s.assemble(catalog)
+	if err == nil {
+		err = s.record(catalog)
+	}
+	if err != nil {
+		return errors.Join(err, s.abandon())
+	}
+	return nil
 }
 
 // abandon closes the data, and takes away what was not there before.
@@ -117,13 +133,14 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	if s.engine, err = statemachine.New(s.db, s.config.Delays, s.config.Log, machines...); err != nil {
 		return err
 	}
+	s.engine.UseTurns(s.conductor.now, s.conductor.timers)
 	catalog.engine, catalog.vendors = s.engine, parts
 	journal := api.NewJournal(s.config.Limits.JournalCount, s.config.Limits.JournalBytes)
-	server, err := api.NewServer(s.engine, journal, s.config.Log, time.Now, services...)
+	server, err := api.NewServer(s.engine, journal, s.config.Log, s.conductor.now, services...)
 	if err != nil {
 		return err
 	}
-	s.faults = fault.New(s.db, s.engine, api.FaultCatalog(s.engine.Machines(), services...), s.config.Log, time.Now)
+	s.faults = fault.New(s.db, s.engine, api.FaultCatalog(s.engine.Machines(), services...), s.config.Log, s.conductor.now)
 	server.UseFaults(s.faults)
 	s.server = server
 	if _, err := catalog.base(catalog.own, s.config.Seed); err != nil {
@@ -143,7 +160,7 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	router := chi.NewRouter()
 	server.Mount(router)
 	s.control.Mount(router)
-	s.handler = router
+	s.handler = s.conductor.handler(router)
 	return nil
 }
 
@@ -152,10 +169,13 @@ func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, parts 
 		DB: s.db, Engine: s.engine, Journal: journal, Faults: s.faults, Vendors: parts, Log: s.config.Log, Version: s.config.Version,
 		AdminToken: s.config.AdminToken, MaxWorlds: s.config.MaxWorlds, Seed: s.config.Seed, Fixture: catalog.own,
 		Fixtures: catalog.names(), Base: catalog.base, Listen: s.listenWorld, Unlisten: s.unlistenWorld,
-		Expiring: s.expire, Pending: s.pending, Wall: time.Now, Metrics: meter.Text,
+		Expiring: s.expire, Pending: s.pending, Wall: s.conductor.now, Metrics: meter.Text,
 	}
 	if s.identity != nil {
 		c.CA = s.identity.ca
+	}
+	if s.conductor.ca != nil {
+		c.CA = s.conductor.ca
 	}
 	return c
 }
@@ -253,7 +273,7 @@ func (s *Simulator) Close(ctx context.Context) error {
 	closing.Wait()
 	s.cancel()
 	s.work.Wait()
-	return errors.Join(s.faults.Flush(), s.closeData())
+	return errors.Join(s.faults.Flush(), s.conductor.close(), s.closeData())
 }
 
 func (s *Simulator) closeData() error {
@@ -281,6 +301,17 @@ func (s *Simulator) expire(at time.Time) {
 	}
 }
 
+// removeExpired removes the worlds whose time has come, and answers when the next one's will.
+func (s *Simulator) removeExpired() (next time.Time) {
+	s.conductor.expire(func(wall time.Time) {
+		var err error
+		if next, err = s.control.Expire(wall); err != nil {
+			s.config.Log.Error().Err(err).Msg("worlds could not be looked through")
+		}
+	})
+	return next
+}
+
 // reap removes worlds whose time has come, until the context ends.
 func (s *Simulator) reap(ctx context.Context) {
 	timer := time.NewTimer(0)
@@ -292,10 +323,7 @@ func (s *Simulator) reap(ctx context.Context) {
 		case <-s.expiring:
 		case <-timer.C:
 		}
-		next, err := s.control.Expire(time.Now())
-		if err != nil {
-			s.config.Log.Error().Err(err).Msg("worlds could not be looked through")
-		}
+		next := s.removeExpired()
 		if timer.Stop(); !next.IsZero() {
 			timer.Reset(max(time.Until(next), time.Millisecond))
 		}

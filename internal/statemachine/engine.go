@@ -21,6 +21,7 @@ type Engine struct {
 	kinds    map[string]Lifecycle
 	defaults map[string]Delay
 	wall     func() time.Time
+	turn     func(world string, fire func()) // of the timer loop
 	agenda   agenda
 
 	mu        sync.Mutex
@@ -31,7 +32,7 @@ type Engine struct {
 // New makes an engine for the machines of all vendors. The profile chooses the defaults of their delays.
 func New(db *store.DB, profile Profile, log zerolog.Logger, machines ...Lifecycle) (*Engine, error) {
 	e := &Engine{
-		db: db, log: log, wall: wallNow,
+		db: db, log: log, wall: wallNow, turn: func(_ string, fire func()) { fire() },
 		kinds: make(map[string]Lifecycle, len(machines)), defaults: make(map[string]Delay),
 	}
 	e.agenda.init()

@@ -92,10 +92,7 @@ func (e *Engine) Run(ctx context.Context) {
 		}
 		due, next := e.agenda.due(e.wall())
 		for _, world := range due {
-			if _, err := e.catchUp(world); err != nil && !errors.Is(err, store.ErrNoWorld) {
-				e.log.Error().Err(err).Str("world", world).Msg("timers could not be fired")
-			}
-			e.rescan(world)
+			e.turn(world, func() { e.FireDue(world) })
 		}
 		switch {
 		case len(due) > 0:
@@ -106,6 +103,20 @@ func (e *Engine) Run(ctx context.Context) {
 			timer.Reset(max(next.Sub(e.wall()), 0))
 		}
 	}
+}
+
+// FireDue fires what is due in a world by the present of its clock.
+func (e *Engine) FireDue(world string) {
+	if _, err := e.catchUp(world); err != nil && !errors.Is(err, store.ErrNoWorld) {
+		e.log.Error().Err(err).Str("world", world).Msg("timers could not be fired")
+	}
+	e.rescan(world)
+}
+
+// UseTurns has the engine read the wall clock by wall, and the timer loop fire what is due in a world within turn. It is
+// called before anything runs.
+func (e *Engine) UseTurns(wall func() time.Time, turn func(world string, fire func())) {
+	e.wall, e.turn = wall, turn
 }
 
 // OnReplaced calls fn after a world's state was replaced: whenever Rescan is called. fn must not block.

@@ -80,6 +80,9 @@ type script struct {
 // runScript answers the script as it would have to be for this run to be right.
 func runScript(t *testing.T, text string, interrupted bool, opts []Option) string {
 	s := &script{Server: New(t, opts...), vars: map[string]string{}}
+	if !interrupted {
+		s.Record()
+	}
 	s.Header.Set("Authorization", "Bearer script")
 	s.Must(http.StatusOK, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"`+ScriptClock+`"}`)
 	var out strings.Builder

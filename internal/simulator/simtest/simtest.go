@@ -86,6 +86,7 @@ func (s *Server) Close() {
 	defer cancel()
 	require.NoError(s.tb, s.sim.Close(ctx))
 	s.sim = nil
+	s.replay()
 }
 
 // Restart closes the simulator and opens it again on the same data.
@@ -104,6 +105,32 @@ func (s *Server) In(world string) *Server {
 	other.Header = s.Header.Clone()
 	other.Header.Set("X-Sim-World", world)
 	return &other
+}
+
+// Record has everything written down that happens until the simulator is closed; then it must be answered the same, byte
+// for byte, by a replay. A restart ends it.
+func (s *Server) Record() {
+	s.tb.Helper()
+	s.Close()
+	require.NoError(s.tb, os.RemoveAll(filepath.Join(s.config.Data, "simulator.db")))
+	s.config.Record = filepath.Join(s.tb.TempDir(), "recording.jsonl")
+	s.Open()
+}
+
+// replay plays what was recorded.
+func (s *Server) replay() {
+	s.tb.Helper()
+	if s.config.Record == "" {
+		return
+	}
+	result, err := simulator.Replay(context.Background(), s.config, s.config.Record)
+	s.config.Record = ""
+	require.NoError(s.tb, err)
+	if d := result.Difference; d != nil {
+		require.Fail(s.tb, "a replay answers otherwise", "%s %s: %s differs\nrecorded: %s\nreplayed: %s",
+			d.Request.Method, d.Request.URL, d.What, d.Recorded, d.Replayed)
+	}
+	require.NotZero(s.tb, result.Requests)
 }
 
 // Answer is what a request was answered.

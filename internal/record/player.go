@@ -1,0 +1,343 @@
+package record
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"storagesim/internal/api"
+)
+
+// Player plays a recording again. Read its Header, assemble a program on its clock, then Play.
+type Player struct {
+	Header Header
+
+	in    *bufio.Reader
+	where int // the number of the last line that was read
+	cut   bool
+
+	line   *Line
+	shown  time.Time
+	paused map[uint64]*exchange // by the turn in which they began
+	asked  map[uint64]*Request
+	back   chan struct{} // the request that has the turn has given it away
+}
+
+// Program is what a recording is played against.
+type Program struct {
+	Handler http.Handler
+	// Timers fires what is due in a world; Expire removes the worlds whose time has come.
+	Timers func(world string)
+	Expire func(wall time.Time)
+}
+
+// Result says how far a replay came.
+type Result struct {
+	Requests   int         // that were answered as recorded
+	Unanswered int         // that were waiting when the recording ended
+	Cut        bool        // the last line was not whole, as the sudden end of a program leaves it
+	Difference *Difference // the first; nil where there is none
+}
+
+// NewPlayer reads the first line. Its error says what is wrong with the file.
+func NewPlayer(r io.Reader) (*Player, error) {
+	p := &Player{in: bufio.NewReaderSize(r, 1<<16), paused: map[uint64]*exchange{}, asked: map[uint64]*Request{}, back: make(chan struct{})}
+	text, err := p.next()
+	if err != nil {
+		return nil, err
+	}
+	if text == nil {
+		return nil, errors.New("there is no whole line in the recording")
+	}
+	if err := json.Unmarshal(text, &p.Header); err != nil || p.Header.Recording == 0 {
+		return nil, errors.New("its first line is not that of a recording")
+	}
+	if p.Header.Recording != Format {
+		return nil, fmt.Errorf("it has version %d of the format; this program reads %d", p.Header.Recording, Format)
+	}
+	p.shown = p.Header.Started
+	return p, nil
+}
+
+// Now is the program's wall clock.
+func (p *Player) Now() time.Time { return p.shown }
+
+// maxLine bounds a line, in bytes.
+const maxLine = 64 << 20
+
+// next reads a whole line; nil at the end.
+func (p *Player) next() ([]byte, error) {
+	var text []byte
+	for {
+		part, err := p.in.ReadSlice('\n')
+		text = append(text, part...)
+		switch {
+		case err == nil:
+			p.where++
+			return text, nil
+		case errors.Is(err, io.EOF):
+			p.cut = len(text) > 0
+			return nil, nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, err
+		case len(text) > maxLine:
+			return nil, fmt.Errorf("line %d is longer than %d bytes", p.where+1, maxLine)
+		}
+	}
+}
+
+// Play gives the turns as the recording has them, until the first difference. Its error says that the recording cannot be
+// played.
+func (p *Player) Play(ctx context.Context, program Program) (result Result, err error) {
+	defer func() {
+		for begun := range p.paused {
+			p.abandon(begun)
+		}
+	}()
+	for ctx.Err() == nil {
+		text, err := p.next()
+		if err != nil {
+			return result, err
+		}
+		if text == nil {
+			result.Unanswered, result.Cut = len(p.paused), p.cut
+			return result, nil
+		}
+		line := &Line{}
+		if err := json.Unmarshal(text, line); err != nil {
+			return result, fmt.Errorf("line %d: %w", p.where, err)
+		}
+		if p.line != nil && line.Turn != p.line.Turn+1 || p.line == nil && line.Turn != 1 {
+			return result, fmt.Errorf("line %d: turn %d is out of order; something is missing", p.where, line.Turn)
+		}
+		p.line, p.shown = line, line.Wall
+		if result.Difference, err = p.play(program); err != nil {
+			return result, fmt.Errorf("line %d: %w", p.where, err)
+		}
+		if result.Difference != nil {
+			return result, nil
+		}
+		if line.Answer != nil {
+			result.Requests++
+		}
+	}
+	return result, ctx.Err()
+}
+
+// play does one turn.
+func (p *Player) play(program Program) (*Difference, error) {
+	line := p.line
+	var x *exchange
+	var begun uint64
+	switch {
+	case line.Timers != "":
+		program.Timers(line.Timers)
+		return nil, nil
+	case line.Expire:
+		program.Expire(line.Wall)
+		return nil, nil
+	case line.Request != nil:
+		begun = line.Turn
+		req, err := line.Request.again()
+		if err != nil {
+			return nil, err
+		}
+		p.asked[begun] = line.Request
+		x = p.start(program.Handler, req)
+	case line.Resume != 0:
+		begun = line.Resume
+		if x = p.paused[begun]; x == nil {
+			return nil, fmt.Errorf("no request that began in turn %d is waiting", begun)
+		}
+		delete(p.paused, begun)
+		x.resume <- !line.Gone
+	default:
+		return nil, errors.New("the turn is nobody's")
+	}
+	<-p.back
+	if p.paused[begun] == nil && line.Answer == nil || p.paused[begun] != nil && line.Answer != nil {
+		return p.otherwise(begun, x), nil
+	}
+	if line.Answer == nil {
+		return nil, nil
+	}
+	d := differ(p.asked[begun], line.Answer, x.answer())
+	delete(p.asked, begun)
+	if d != nil {
+		d.Line = p.where
+	}
+	return d, nil
+}
+
+// otherwise is the difference of a request that waits where it did not wait, or the other way round.
+func (p *Player) otherwise(begun uint64, x *exchange) *Difference {
+	d := &Difference{Line: p.where, Request: p.asked[begun], What: "the course", Recorded: "it waited", Replayed: x.answer().String()}
+	if p.line.Answer != nil {
+		d.Recorded, d.Replayed = p.line.Answer.String(), "it waits"
+	}
+	return d
+}
+
+// start runs the handler in a goroutine of its own until it ends or waits. Only one of them runs at a time.
+func (p *Player) start(handler http.Handler, req *http.Request) *exchange {
+	ctx, cancel := context.WithCancel(req.Context())
+	x := &exchange{turns: p, http2: req.ProtoMajor == 2, begun: p.line.Turn, since: p.line.Wall, header: http.Header{}, cancel: cancel, resume: make(chan bool)}
+	go func() {
+		done := false
+		defer func() {
+			if !done {
+				_ = recover() // the end of the connection, which net/http would make of it too
+			}
+			x.ended(!done)
+			cancel()
+			p.back <- struct{}{}
+		}()
+		handler.ServeHTTP(x, req.WithContext(ctx))
+		done = true
+	}()
+	return x
+}
+
+func (p *Player) pause(x *exchange, _ func() bool) bool {
+	p.paused[x.begun] = x
+	p.back <- struct{}{}
+	return <-x.resume
+}
+
+// abandon ends a request of which the recording says no more.
+func (p *Player) abandon(begun uint64) {
+	x := p.paused[begun]
+	delete(p.paused, begun)
+	x.cancel()
+	close(x.resume) // whatever it waits for, its client is gone
+	<-p.back
+	if p.paused[begun] != nil {
+		p.abandon(begun)
+	}
+}
+
+func (p *Player) took(*exchange) time.Duration { return p.line.Took }
+
+// Listen answers what came of opening a port when the recording was made.
+func (p *Player) Listen(func() (string, error)) (string, error) {
+	if len(p.line.Listens) == 0 {
+		return "", errors.New("no port was opened here when the recording was made")
+	}
+	said := p.line.Listens[0]
+	p.line.Listens = p.line.Listens[1:]
+	if said.Error != "" {
+		return "", errors.New(said.Error)
+	}
+	return said.Address, nil
+}
+
+// again is the request as net/http would hand it to a handler.
+func (r *Request) again() (*http.Request, error) {
+	target, err := url.ParseRequestURI(r.URL)
+	if r.Method == http.MethodConnect {
+		target, err = &url.URL{Host: r.URL}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	req := &http.Request{
+		Method: r.Method, URL: target, RequestURI: r.URL, Host: r.Host, Header: r.Header.Clone(), ContentLength: r.Length,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, RemoteAddr: "127.0.0.1:1",
+	}
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	if r.HTTP2 {
+		req.Proto, req.ProtoMajor, req.ProtoMinor = "HTTP/2.0", 2, 0
+	}
+	if r.TLS {
+		req.TLS = &tls.ConnectionState{HandshakeComplete: true}
+	}
+	if r.Length != 0 {
+		req.Body = again(r)
+	}
+	return req.WithContext(api.WithListener(context.Background(), r.Listener)), nil
+}
+
+// Difference is an answer that is not as it was.
+type Difference struct {
+	Line     int // of the file
+	Request  *Request
+	What     string // what is different: the status, a header, the body
+	Recorded string
+	Replayed string
+}
+
+// differ compares what the client saw with what it would see now; nil where that is the same.
+func differ(r *Request, was, is *Answer) *Difference {
+	d := &Difference{Request: r, Recorded: was.String(), Replayed: is.String()}
+	switch {
+	case was.End == Gone:
+		if was.Status == is.Status && bytes.HasPrefix(is.Body, was.Body) {
+			return nil
+		}
+		d.What = "what the client had read before it went away"
+	case was.End != is.End:
+		d.What = "the end"
+	case was.Status != is.Status:
+		d.What = "the status"
+	case !sameHeader(was.Header, is.Header):
+		d.What = "a header"
+	case !bytes.Equal(was.Body, is.Body) || was.Size != is.Size || was.SHA256 != is.SHA256:
+		d.What = fmt.Sprintf("the body, from byte %d on", common(was.Body, is.Body))
+	default:
+		return nil
+	}
+	return d
+}
+
+func sameHeader(a, b http.Header) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for name, values := range a {
+		other, ok := b[name]
+		if !ok || fmt.Sprintf("%q", values) != fmt.Sprintf("%q", other) {
+			return false
+		}
+	}
+	return true
+}
+
+// common counts the bytes that both begin with.
+func common(a, b []byte) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// String is the answer as it would be read off a wire.
+func (a *Answer) String() string {
+	var b bytes.Buffer
+	if a.Status == 0 {
+		b.WriteString("no answer\n")
+	} else {
+		fmt.Fprintf(&b, "%d %s\n", a.Status, http.StatusText(a.Status))
+	}
+	_ = a.Header.Write(&b) // a buffer takes everything
+	if len(a.Body) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", bytes.TrimSuffix(a.Body, []byte("\n")))
+	}
+	if a.SHA256 != "" {
+		fmt.Fprintf(&b, "(of %d bytes, SHA-256 %s)\n", a.Size, a.SHA256)
+	}
+	if a.End != "" {
+		fmt.Fprintf(&b, "(%s)\n", a.End)
+	}
+	return b.String()
+}

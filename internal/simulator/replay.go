@@ -1,0 +1,79 @@
+package simulator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"storagesim/fixtures"
+	"storagesim/internal/record"
+)
+
+// Replay plays a recording against a program of its own, without listeners and on data of its own, and answers how far
+// that came. Of the configuration only Log, Version and Vendors count; the rest is the recording's. Its error says that
+// the file cannot be played.
+func Replay(ctx context.Context, config Config, path string) (result record.Result, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return result, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	player, err := record.NewPlayer(file)
+	if err != nil {
+		return result, fmt.Errorf("%s: %w", path, err)
+	}
+	if player.Header.Program != config.Version {
+		config.Log.Warn().Str("recorded", player.Header.Program).Str("this", config.Version).
+			Msg("the recording was made by another version; a difference may be that")
+	}
+	s, err := fromRecording(config, player)
+	if err != nil {
+		return result, fmt.Errorf("%s: %w", path, err)
+	}
+	s.ready = true
+	result, err = player.Play(ctx, record.Program{
+		Handler: s.handler, Timers: s.engine.FireDue,
+		Expire: func(wall time.Time) { _, _ = s.control.Expire(wall) }, // a difference will show
+	})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return result, errors.Join(err, s.Close(ctx))
+}
+
+// fromRecording assembles the program that a recording was made of.
+func fromRecording(config Config, player *record.Player) (*Simulator, error) {
+	var said recorded
+	if err := json.Unmarshal(player.Header.Config, &said); err != nil {
+		return nil, fmt.Errorf("the configuration in it: %w", err)
+	}
+	c := Default()
+	c.Log, c.Vendors, c.Version, c.TLSListen = config.Log, config.Vendors, player.Header.Program, ""
+	c.Seed, c.Fixture, c.Auth, c.Delays = said.Seed, said.Fixture, said.Auth, said.Delays
+	c.MaxRunningWorkflows, c.Federation, c.AdminToken, c.MaxWorlds = said.MaxRunningWorkflows, said.Federation, said.AdminToken, said.MaxWorlds
+	c.Limits.JournalCount, c.Limits.JournalBytes = said.JournalEntries, said.JournalBytes
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if said.FixtureText == nil && !slices.Contains(fixtures.Names(), said.Fixture) {
+		return nil, errNoFixture
+	}
+	catalog := &catalog{bases: map[string]string{}, own: said.Fixture}
+	if said.FixtureText != nil {
+		catalog.file, catalog.text = said.Fixture, []byte(*said.FixtureText)
+	}
+	s := &Simulator{config: c, own: map[string]*port{}, expiring: make(chan time.Time, 1), stopped: make(chan struct{}), cancel: func() {}}
+	s.conductor = conductor{
+		now: player.Now, listen: player.Listen, timers: alone().timers, expire: alone().expire, close: alone().close,
+		handler: func(next http.Handler) http.Handler { return next },
+	}
+	if said.CA != "" {
+		s.conductor.ca = []byte(said.CA)
+	}
+	return s, s.make(catalog)
+}
