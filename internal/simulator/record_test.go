@@ -214,6 +214,7 @@ func TestRecord_EndsWhileARequestWaits(t *testing.T) {
 
 func TestRecord_Refusals(t *testing.T) {
 	s, file := taped(t)
+	s.Must(200, http.MethodGet, "/_sim/health", "")
 	s.Close()
 	c := simulator.Default()
 	c.Record = file
