@@ -164,6 +164,38 @@ func TestFlags_EachChangesSomething(t *testing.T) {
 		status, _ := start(t, env(), "--max-worlds=1").request(http.MethodPost, "/_sim/worlds")
 		require.Equal(t, http.StatusTooManyRequests, status)
 	})
+	t.Run("max-running-workflows", func(t *testing.T) {
+		first, second := twoClones(t, start(t, env(), "--max-running-workflows=1"))
+		require.Equal(t, []int{http.StatusOK, http.StatusTooManyRequests}, []int{first, second})
+		first, second = twoClones(t, start(t, env()))
+		require.Equal(t, []int{http.StatusOK, http.StatusOK}, []int{first, second})
+	})
+	t.Run("federation", func(t *testing.T) {
+		off, _, err := call(http.DefaultClient, http.MethodPost, start(t, env()).HTTP+"/cflogin", `{"username":"admin","password":"light"}`)
+		require.NoError(t, err)
+		on, _, err := call(http.DefaultClient, http.MethodPost, start(t, env(), "--federation=on").HTTP+"/cflogin", `{"username":"admin","password":"light"}`)
+		require.NoError(t, err)
+		require.Equal(t, []int{http.StatusNotImplemented, http.StatusOK}, []int{off, on})
+	})
+	t.Run("sync", func(t *testing.T) {
+		slow, quick := flushes(t, "disk"), flushes(t, "os")
+		require.Zero(t, quick)
+		require.NotZero(t, slow)
+	})
+	t.Run("journal-entries and journal-bytes", func(t *testing.T) {
+		for _, args := range [][]string{{"--journal-entries=2"}, {"--journal-bytes=2000"}} {
+			r := start(t, env(), args...)
+			for range 5 {
+				r.request(http.MethodGet, "/api/v2/nodes")
+			}
+			_, text := r.request(http.MethodGet, "/_sim/requests")
+			require.NotContains(t, text, `"dropped":0`, args)
+		}
+		r := start(t, env())
+		r.request(http.MethodGet, "/api/v2/nodes")
+		_, text := r.request(http.MethodGet, "/_sim/requests")
+		require.Contains(t, text, `"dropped":0`)
+	})
 	t.Run("log-level and log-format", func(t *testing.T) {
 		r := start(t, env(), "--log-level=debug", "--log-format=json")
 		r.request(http.MethodGet, "/_sim/health")
@@ -201,6 +233,10 @@ func TestUsage_WrongValuesAreNamed(t *testing.T) {
 		{args: []string{"--log-level=loud"}, words: "trace, debug"},
 		{args: []string{"--log-format=xml"}, words: "console or json"},
 		{args: []string{"--max-worlds=0"}, words: "above zero"},
+		{args: []string{"--max-running-workflows=0"}, words: "above zero"},
+		{args: []string{"--federation=maybe"}, words: "on or off"},
+		{args: []string{"--journal-entries=0"}, words: "above zero"},
+		{args: []string{"--journal-bytes=64MiB"}, words: "number of bytes"},
 		{args: []string{"--fixture="}, words: "a name or a file"},
 		{args: []string{"--sed=1"}, words: "--seed"},
 		{args: []string{"serve", "now"}, words: `"now"`},
@@ -244,7 +280,14 @@ type process struct {
 
 func spawn(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(os.Args[0], append([]string{"--listen=127.0.0.1:0", "--tls-listen=none"}, args...)...)}
+	return spawnBy(t, nil, args...)
+}
+
+// spawnBy has another program start it.
+func spawnBy(t *testing.T, by []string, args ...string) *process {
+	t.Helper()
+	words := append(by, append([]string{os.Args[0], "--listen=127.0.0.1:0", "--tls-listen=none"}, args...)...)
+	p := &process{cmd: exec.Command(words[0], words[1:]...)}
 	p.cmd.Env = append(os.Environ(), "STORAGESIM_BE_THE_PROGRAM=yes")
 	p.cmd.Stderr = &p.stderr
 	stdout, err := p.cmd.StdoutPipe()

@@ -54,7 +54,7 @@ func volume(name string) string {
 }
 
 // everyVendor does something at all four vendors in a world, with tokens of its own.
-func everyVendor(t *testing.T, s *simtest.Server, world, name string) {
+func everyVendor(s *simtest.Server, world, name string) {
 	w := s.In(world)
 	lb := w.Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lightbits"}`).Text(".token")
 	made := w.Do(http.MethodPost, volumesURL, volume(name), "Authorization", "Bearer "+lb)
@@ -92,7 +92,7 @@ func TestRecord_AMixedSession(t *testing.T) {
 		for c := range 2 {
 			clients.Go(func() {
 				for i := range 4 {
-					everyVendor(t, s, name, fmt.Sprintf("v-%d-%d", c, i))
+					everyVendor(s, name, fmt.Sprintf("v-%d-%d", c, i))
 				}
 			})
 		}
