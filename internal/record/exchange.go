@@ -28,16 +28,20 @@ type exchange struct {
 	begun  uint64 // the turn in which it began
 	since  time.Time
 
-	header http.Header
-	status int
-	head   http.Header // as it was when it was written
-	sent   bool        // the head is on its way
-	held   []byte
-	body   digest
-	end    string
-	cancel func() // ends the request's context; of a replay
-	resume chan bool
+	header  http.Header
+	status  int
+	head    http.Header // as it was when it was written
+	process bool        // what it answers is about the process: only status and headers are recorded
+	sent    bool        // the head is on its way
+	held    []byte
+	body    digest
+	end     string
+	cancel  func() // ends the request's context; of a replay
+	resume  chan bool
 }
+
+// metrics is the path whose answers are about the process.
+const metrics = "/metrics"
 
 // maxHeld is how much of an answer is held back, in bytes.
 const maxHeld = 1 << 20
@@ -167,6 +171,11 @@ func (x *exchange) Took() time.Duration { return x.turns.took(x) }
 // answer is what the client saw, or will see.
 func (x *exchange) answer() *Answer {
 	a := &Answer{Status: x.status, Header: x.head, End: x.end}
+	if x.process && a.Header != nil {
+		a.Header = a.Header.Clone()
+		a.Header.Del("Content-Length")
+		return a
+	}
 	x.body.in(a)
 	return a
 }

@@ -189,7 +189,8 @@ func (p *Player) otherwise(begun uint64, x *exchange) *Difference {
 // start runs the handler in a goroutine of its own until it ends or waits. Only one of them runs at a time.
 func (p *Player) start(handler http.Handler, req *http.Request) *exchange {
 	ctx, cancel := context.WithCancel(req.Context())
-	x := &exchange{turns: p, http2: req.ProtoMajor == 2, begun: p.line.Turn, since: p.line.Wall, header: http.Header{}, cancel: cancel, resume: make(chan bool)}
+	x := &exchange{turns: p, http2: req.ProtoMajor == 2, begun: p.line.Turn, since: p.line.Wall, header: http.Header{}, process: req.URL.Path == metrics,
+		cancel: cancel, resume: make(chan bool)}
 	go func() {
 		done := false
 		defer func() {

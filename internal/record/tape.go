@@ -170,18 +170,11 @@ func (t *Tape) finish(x *exchange) {
 	t.give()
 }
 
-// Metrics is the one path that is not recorded: what it answers is about the process.
-const Metrics = "/metrics"
-
 // Handler records what next answers.
 func (t *Tape) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.URL.Path == Metrics {
-			next.ServeHTTP(w, req)
-			return
-		}
 		line := &Line{Request: t.read(req)}
-		x := &exchange{turns: t, client: w, http2: req.ProtoMajor == 2, header: http.Header{}}
+		x := &exchange{turns: t, client: w, http2: req.ProtoMajor == 2, header: http.Header{}, process: req.URL.Path == metrics}
 		t.take(line)
 		x.begun, x.since = line.Turn, line.Wall
 		done := false

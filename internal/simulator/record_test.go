@@ -78,6 +78,7 @@ func everyVendor(s *simtest.Server, world, name string) {
 func TestRecord_AMixedSession(t *testing.T) {
 	s, file := taped(t, func(c *simulator.Config) { c.TLSListen = "127.0.0.1:0" })
 	s.Must(200, http.MethodGet, "/_sim/ca.pem", "")
+	s.Must(200, http.MethodGet, "/metrics", "")
 	worlds := map[string]string{"frozen": `{"mode":"frozen"}`, "quick": `{"mode":"real","rate":2000}`, "auto": `{"mode":"auto"}`, "real": `{"mode":"real"}`}
 	for name, clock := range worlds {
 		s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"`+name+`","seed":7,"listen":"127.0.0.1:0"}`)
