@@ -234,6 +234,7 @@ func TestUsage_WrongValuesAreNamed(t *testing.T) {
 		{args: []string{"--log-format=xml"}, words: "console or json"},
 		{args: []string{"--max-worlds=0"}, words: "above zero"},
 		{args: []string{"--max-running-workflows=0"}, words: "above zero"},
+		{args: []string{"--max-running-workflows=many"}, words: "above zero"},
 		{args: []string{"--federation=maybe"}, words: "on or off"},
 		{args: []string{"--journal-entries=0"}, words: "above zero"},
 		{args: []string{"--journal-bytes=64MiB"}, words: "number of bytes"},

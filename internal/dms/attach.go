@@ -2,7 +2,6 @@ package dms
 
 import (
 	"fmt"
-	"strings"
 
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -78,29 +77,32 @@ func (s *Service) unlessUnauthorized(tx *store.Tx, r *workflowRow) statemachine.
 	return s.unlessIncomplete(tx, r)
 }
 
-// unlessIncomplete: one of the clusters cannot be asked.
+// unlessIncomplete: some of the clusters cannot be asked; the message says of each why.
 func (s *Service) unlessIncomplete(tx *store.Tx, r *workflowRow) statemachine.Event {
 	return s.check(tx, r, func(run *run) (statemachine.Event, error) {
 		list := s.concerned(tx, &r.Body)
 		if q := r.Body.AttachClusterRequest; q != nil && len(list) == 0 {
 			return "", run.fail(unreachable([]string{q.APIEndpoint}), refusal.Unavailable, "failed to connect to cluster", "endpoint: "+q.APIEndpoint)
 		}
-		var failed error
-		var about []string
 		for i := range list {
-			if err := s.access(tx, &list[i]); err != nil {
-				failed = err
-				about = append(about, fmt.Sprintf("{cluster: %s}", list[i].Cluster.ID))
+			c := &list[i]
+			err := s.access(tx, c)
+			if err == nil {
+				continue
+			}
+			kind, doing := refusal.Unavailable, "failed to fetch cluster information"
+			if refusal.Is(err, refusal.Unauthenticated) {
+				kind, doing = refusal.Unauthenticated, "failed to authenticate with cluster"
+			}
+			others := run.Failure
+			if err := run.fail(err, kind, doing, fmt.Sprintf("{cluster: %s}", c.Cluster.ID)); err != nil {
+				return "", err
+			}
+			if others != "" {
+				run.Failure = others + "; " + run.Failure
 			}
 		}
-		if failed == nil {
-			return "", nil
-		}
-		kind, doing := refusal.Unavailable, "failed to fetch cluster information"
-		if refusal.Is(failed, refusal.Unauthenticated) {
-			kind, doing = refusal.Unauthenticated, "failed to authenticate with cluster"
-		}
-		return "", run.fail(failed, kind, doing, strings.Join(about, ", "))
+		return "", nil
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
@@ -31,11 +32,13 @@ func (dialect) Bind(r *api.Request, question any) error {
 			return refusal.New(refusal.InvalidArgument, "%s", err.Error())
 		}
 	}
-	if r.HTTP.URL.RawQuery != "" {
-		for name, values := range r.Query() {
-			if err := set(question, name, values...); err != nil {
-				return refusal.New(refusal.InvalidArgument, "query parameter %s", err.Error())
-			}
+	values, err := url.ParseQuery(r.HTTP.URL.RawQuery)
+	if err != nil { // the library reads the query as a form, and refuses what is none
+		return refusal.New(refusal.InvalidArgument, "%s", err.Error())
+	}
+	for name, values := range values {
+		if err := set(question, name, values...); err != nil {
+			return refusal.New(refusal.InvalidArgument, "query parameter %s", err.Error())
 		}
 	}
 	var bad error

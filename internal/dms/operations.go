@@ -26,7 +26,7 @@ func (s *Service) operations() []api.Operation {
 func owns(path string) bool {
 	rest, found := strings.CutPrefix(path, "/api/v1")
 	if !found {
-		return path == "/login"
+		return path == "/login" || strings.HasPrefix(path, "/login/")
 	}
 	if rest != "" && rest[0] != '/' {
 		return false
