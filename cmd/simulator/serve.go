@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"storagesim/internal/simulator"
+	"storagesim/internal/store"
 )
 
 // grace is how long requests may go on after the signal to stop.
@@ -56,12 +57,31 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	case <-ctx.Done():
 	case <-sim.Stopped():
 	}
-	end, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	if err := errors.Join(sim.Err(), sim.Close(end)); err != nil {
+	if err := stop(sim); err != nil {
 		return complain(stderr, exitError, err)
 	}
 	return exitGood
+}
+
+// stop lets requests finish for as long as grace. Where the data has failed, bbolt may wait for ever: after the same time
+// again nobody waits for it any more.
+func stop(sim *simulator.Simulator) error {
+	failure := sim.Err()
+	end, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	closed := make(chan error, 1)
+	go func() { closed <- sim.Close(end) }()
+	if failure == nil {
+		return <-closed
+	}
+	select {
+	case err := <-closed:
+		if !errors.Is(err, store.ErrDamaged) { // that is the failure
+			failure = errors.Join(failure, err)
+		}
+	case <-time.After(2 * grace):
+	}
+	return failure
 }
 
 // verify checks a data directory, and says so.

@@ -51,7 +51,7 @@ type Simulator struct {
 	ready   bool
 	closing bool
 	failure error
-	stopped chan struct{} // closed at the first failure of a listener
+	stopped chan struct{} // closed at the first failure of a listener or of the data
 }
 
 // New opens the data and makes what a new directory lacks: the world default on the fixture, the certificates.
@@ -111,8 +111,10 @@ func (s *Simulator) openData() (err error) {
 		return fmt.Errorf("data: %w", err)
 	}
 	file := filepath.Join(s.dir, fileName)
-	_, err = os.Stat(file)
-	s.fresh = errors.Is(err, fs.ErrNotExist)
+	info, err := os.Stat(file)
+	if s.fresh = errors.Is(err, fs.ErrNotExist); err == nil && info.Size() == 0 { // assumption 361
+		return fmt.Errorf("data: %s is empty, and the simulator never leaves it empty: bring back what was in it, or remove it to start anew", file)
+	}
 	s.db, err = store.Open(file, store.Options{SyncDisk: s.config.SyncDisk, Log: s.config.Log})
 	return err
 }
@@ -196,6 +198,13 @@ func (s *Simulator) Open() (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.work.Go(func() { s.engine.Run(ctx) })
+	s.work.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-s.db.Failed():
+			s.fail(s.db.Err())
+		}
+	})
 	s.work.Go(func() { s.reap(ctx) })
 	s.serve(s.plain)
 	if s.secure != nil {
@@ -218,10 +227,10 @@ func (s *Simulator) TLSURL() string {
 	return "https://" + shownAddress(s.secure.address())
 }
 
-// Stopped is closed when a listener fails while it should serve; Err says why.
+// Stopped is closed when a listener or the data fails while it should serve; Err says why.
 func (s *Simulator) Stopped() <-chan struct{} { return s.stopped }
 
-// Err is the first failure of a listener.
+// Err is the first failure of a listener or of the data.
 func (s *Simulator) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

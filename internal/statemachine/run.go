@@ -72,6 +72,9 @@ func (a *agenda) due(wall time.Time) (worlds []string, next time.Time) {
 	return worlds, next
 }
 
+// afterFailure is how long the loop rests when timers could not be fired, because the disk is full for example.
+const afterFailure = time.Second
+
 // Run fires timers as their worlds' clocks reach them, until the context ends. It is the only thing that waits.
 func (e *Engine) Run(ctx context.Context) {
 	worlds, err := e.db.Worlds()
@@ -91,10 +94,13 @@ func (e *Engine) Run(ctx context.Context) {
 		case <-timer.C:
 		}
 		due, next := e.agenda.due(e.wall())
+		failed := false
 		for _, world := range due {
-			e.turn(world, func() { e.FireDue(world) })
+			e.turn(world, func() { failed = !e.fireDue(world) || failed })
 		}
 		switch {
+		case failed:
+			timer.Reset(afterFailure)
 		case len(due) > 0:
 			timer.Reset(0)
 		case next.IsZero():
@@ -106,11 +112,15 @@ func (e *Engine) Run(ctx context.Context) {
 }
 
 // FireDue fires what is due in a world by the present of its clock.
-func (e *Engine) FireDue(world string) {
-	if _, err := e.catchUp(world); err != nil && !errors.Is(err, store.ErrNoWorld) {
+func (e *Engine) FireDue(world string) { e.fireDue(world) }
+
+func (e *Engine) fireDue(world string) (ok bool) {
+	_, err := e.catchUp(world)
+	if ok = err == nil || errors.Is(err, store.ErrNoWorld); !ok {
 		e.log.Error().Err(err).Str("world", world).Msg("timers could not be fired")
 	}
 	e.rescan(world)
+	return ok
 }
 
 // UseTurns has the engine read the wall clock by wall, and the timer loop fire what is due in a world within turn. It is

@@ -131,13 +131,13 @@ func (w *layerWriter) finish() error {
 }
 
 // Bases lists the bases in the order of their names.
-func (db *DB) Bases() ([]string, error) {
+func (db *DB) Bases() (list []string, err error) {
+	defer db.guard(&err)()
 	btx, err := db.begin()
 	if err != nil {
 		return nil, err
 	}
 	defer btx.Rollback()
-	var list []string
 	err = btx.Bucket(bucketBases).ForEach(func(k, _ []byte) error {
 		list = append(list, string(k))
 		return nil

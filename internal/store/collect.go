@@ -74,7 +74,8 @@ func (w *worker) stop() {
 }
 
 // tidy folds the chains that may have become too long, and then collects what that and others left behind.
-func (db *DB) tidy(t todo) error {
+func (db *DB) tidy(t todo) (err error) {
+	defer db.guard(&err)()
 	if t.all {
 		list, err := db.Worlds()
 		if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -24,15 +25,15 @@ type call struct {
 
 // batch is one bolt write transaction and the calls whose writes are in it.
 type batch struct {
-	btx     *bolt.Tx
-	readers *readers
-	src     *source // the world of the last session, nil if its record may have changed since
-	mem     *arena
-	calls   []*call
-	turns   int
-	rows    int
-	dirty   bool
-	broken  error // a write was half applied: nobody's writes may be committed
+	btx    *bolt.Tx
+	db     *DB
+	src    *source // the world of the last session, nil if its record may have changed since
+	mem    *arena
+	calls  []*call
+	turns  int
+	rows   int
+	dirty  bool
+	broken error // a write was half applied: nobody's writes may be committed
 }
 
 func (b *batch) full(l limits) bool {
@@ -185,13 +186,18 @@ func (db *DB) enter(c *call) error {
 // takeTurn runs op and passes the turn on, however op ends.
 func (db *DB) takeTurn(c *call, op func(*batch, *call) error) (err error) {
 	defer db.pass()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer db.catch(&err)
+	if err := db.Err(); err != nil {
+		return err
+	}
 	if db.batch == nil {
 		btx, err := db.beginWrite()
 		if err != nil {
 			return err
 		}
 		db.mem.reset()
-		db.batch = &batch{btx: btx, readers: &db.readers, mem: &db.mem}
+		db.batch = &batch{btx: btx, db: db, mem: &db.mem}
 	}
 	db.batch.turns++
 	return op(db.batch, c)
@@ -224,7 +230,7 @@ func (db *DB) pass() {
 // finish commits, runs the hooks, and lets the callers go.
 func (b *batch) finish() {
 	err := b.commit()
-	b.readers.resume()
+	b.db.readers.resume()
 	for _, c := range b.calls {
 		if c.err = err; err == nil {
 			c.runHooks()
@@ -236,14 +242,18 @@ func (b *batch) finish() {
 }
 
 func (b *batch) commit() (err error) {
+	if b.broken == nil {
+		b.broken = b.db.Err()
+	}
 	if b.broken != nil || !b.dirty {
 		b.btx.Rollback()
 		return b.broken
 	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
 			b.btx.Rollback()
-			err = fmt.Errorf("store: commit: %v", r)
+			err = b.db.damaged(r)
 		}
 	}()
 	if err := b.btx.Commit(); err != nil {

@@ -14,7 +14,8 @@ func visible(names []string) []string {
 }
 
 // HiddenCheckpoints lists a world's hidden checkpoints in the order of their names: ErrNoWorld.
-func (db *DB) HiddenCheckpoints(world string) ([]string, error) {
+func (db *DB) HiddenCheckpoints(world string) (names []string, err error) {
+	defer db.guard(&err)()
 	btx, err := db.begin()
 	if err != nil {
 		return nil, err
@@ -28,7 +29,8 @@ func (db *DB) HiddenCheckpoints(world string) ([]string, error) {
 }
 
 // ViewCheckpoint is View of the world as it is kept under the name of a checkpoint: ErrNoWorld, ErrNoCheckpoint.
-func (db *DB) ViewCheckpoint(world, name string, fn func(*Tx) error) error {
+func (db *DB) ViewCheckpoint(world, name string, fn func(*Tx) error) (err error) {
+	defer db.guard(&err)()
 	btx, err := db.begin()
 	if err != nil {
 		return err

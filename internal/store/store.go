@@ -68,6 +68,7 @@ var (
 	ErrNewer        = errors.New("the file was written by a newer version of this program")
 	ErrNotStore     = errors.New("not a database of this program, or a damaged one")
 	ErrClosed       = errors.New("store is closed")
+	ErrDamaged      = errors.New("the file was damaged while it was open")
 )
 
 // Options for Open; the zero value is the default.
@@ -99,6 +100,7 @@ type DB struct {
 
 	baseMu sync.Mutex // one Base is being built at a time
 	worker worker
+	damage damage
 }
 
 // limits are the sizes that tests change.
@@ -117,7 +119,7 @@ func defaultLimits() limits {
 }
 
 // Open opens the file, and makes it if it does not exist or is empty. It does not wait for a lock: ErrLocked.
-// ErrNewer and ErrNotStore leave the file as it is.
+// ErrNewer and ErrNotStore leave the file as it is. Every page is looked at before anything is written (see pages.go).
 func Open(path string, o Options) (*DB, error) {
 	return open(path, o, defaultLimits())
 }
@@ -126,18 +128,52 @@ func open(path string, o Options, l limits) (*DB, error) {
 	if err := inspect(path); err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, err)
 	}
-	b, err := bolt.Open(path, 0o644, boltOptions(o, l))
+	b, err := openBolt(path, boltOptions(o, l))
 	if err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, openError(path, err))
 	}
-	db := &DB{bolt: b, log: o.Log, limits: l, pinned: map[uint64]bool{}}
+	db := &DB{bolt: b, log: o.Log, limits: l, pinned: map[uint64]bool{}, damage: damage{told: make(chan struct{})}}
 	db.idle.L = &db.mu
-	if err := db.prepare(); err != nil {
-		_ = b.Close()
-		return nil, fmt.Errorf("store: %s: %w", path, err)
-	}
 	db.worker.start(db)
 	return db, nil
+}
+
+// openBolt opens the file. A new one is made under another name first, so that a process that is killed meanwhile leaves none
+// that is half made.
+func openBolt(path string, o *bolt.Options) (b *bolt.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil { // bbolt's way to say that it cannot find out which pages are free
+			err = fmt.Errorf("%w: %v", ErrNotStore, r)
+		}
+	}()
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := makeFile(path); err != nil {
+			return nil, err
+		}
+	}
+	if b, err = bolt.Open(path, 0o644, o); err != nil {
+		return nil, err
+	}
+	if err := prepare(b); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// makeFile makes a file with the fixed buckets.
+func makeFile(path string) error {
+	draft := path + ".new"
+	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	b, err := bolt.Open(draft, 0o644, &bolt.Options{Timeout: time.Nanosecond, NoSync: true, NoFreelistSync: true})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(prepare(b), b.Close()); err != nil {
+		return errors.Join(err, os.Remove(draft))
+	}
+	return os.Rename(draft, path)
 }
 
 func boltOptions(o Options, l limits) *bolt.Options {
@@ -178,21 +214,10 @@ func inspect(path string) (err error) {
 		return fmt.Errorf("%w: %w", ErrNotStore, err)
 	}
 	defer func() { _ = b.Close() }()
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", ErrNotStore, r)
-		}
-	}()
-	return b.View(func(tx *bolt.Tx) error {
-		// Pages beyond the end of the file would be fatal to the process, not errors.
-		if info, err = os.Stat(path); err != nil {
-			return err
-		}
-		if info.Size() < tx.Size() {
-			return fmt.Errorf("%w: %d bytes of %d are there", ErrNotStore, info.Size(), tx.Size())
-		}
-		return checkSchema(tx)
-	})
+	if err := examine(path); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotStore, err)
+	}
+	return b.View(checkSchema)
 }
 
 // checkSchema accepts a file of this version, and a file that holds nothing at all.
@@ -226,16 +251,16 @@ func openError(path string, err error) error {
 }
 
 // prepare makes the fixed buckets of a new file.
-func (db *DB) prepare() error {
+func prepare(b *bolt.DB) error {
 	fresh := false
-	err := db.bolt.View(func(tx *bolt.Tx) error {
+	err := b.View(func(tx *bolt.Tx) error {
 		fresh = tx.Bucket(bucketMeta) == nil
 		return nil
 	})
 	if err != nil || !fresh {
 		return err
 	}
-	return db.bolt.Update(func(tx *bolt.Tx) error {
+	return b.Update(func(tx *bolt.Tx) error {
 		for _, name := range [][]byte{bucketMeta, bucketWorlds, bucketCheckpoints, bucketBases} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
@@ -245,8 +270,8 @@ func (db *DB) prepare() error {
 	})
 }
 
-// Close waits for running transactions and for the current step of background work, and closes the file. Later calls
-// of any method answer ErrClosed.
+// Close waits for running transactions and for the current step of background work, and closes and seals the file. Later
+// calls of any method answer ErrClosed. A damaged file is left as it is: ErrDamaged.
 func (db *DB) Close() error {
 	db.mu.Lock()
 	if db.closed {
@@ -262,9 +287,23 @@ func (db *DB) Close() error {
 		db.idle.Wait()
 	}
 	db.mu.Unlock()
+	if err := db.Err(); err != nil {
+		return err // bbolt may hold locks that nobody will release
+	}
 	db.readers.hold() // for good
-	if err := db.bolt.Close(); err != nil {
+	path := db.bolt.Path()
+	sealed := db.listFree()
+	if err := errors.Join(sealed, db.bolt.Close()); err != nil {
+		return fmt.Errorf("store: close: %w", err)
+	}
+	if err := writeSeal(path); err != nil {
 		return fmt.Errorf("store: close: %w", err)
 	}
 	return nil
+}
+
+// listFree writes down which pages are free, so that whoever opens the file next need not look for them.
+func (db *DB) listFree() error {
+	db.bolt.NoFreelistSync = false
+	return db.bolt.Update(func(*bolt.Tx) error { return nil })
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -118,7 +119,9 @@ func (db *DB) ViewStart(world string, fn func(*Tx) error) error {
 	return db.view(world, true, fn)
 }
 
-func (db *DB) view(world string, start bool, fn func(*Tx) error) error {
+func (db *DB) view(world string, start bool, fn func(*Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer db.catch(&err)
 	if !start {
 		place, err := db.readers.enter(db, world)
 		if err != nil {

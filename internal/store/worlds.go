@@ -137,13 +137,13 @@ func (db *DB) DeleteWorld(name string) error {
 }
 
 // Worlds lists all worlds in the order of their names.
-func (db *DB) Worlds() ([]World, error) {
+func (db *DB) Worlds() (list []World, err error) {
+	defer db.guard(&err)()
 	btx, err := db.begin()
 	if err != nil {
 		return nil, err
 	}
 	defer btx.Rollback()
-	var list []World
 	err = btx.Bucket(bucketWorlds).ForEach(func(k, v []byte) error {
 		w, err := describe(btx, string(k))
 		list = append(list, w)
@@ -153,13 +153,14 @@ func (db *DB) Worlds() ([]World, error) {
 }
 
 // World describes one world: ErrNoWorld.
-func (db *DB) World(name string) (World, error) {
+func (db *DB) World(name string) (w World, err error) {
+	defer db.guard(&err)()
 	btx, err := db.begin()
 	if err != nil {
 		return World{}, err
 	}
 	defer btx.Rollback()
-	w, err := describe(btx, name)
+	w, err = describe(btx, name)
 	return w, plain(err)
 }
 

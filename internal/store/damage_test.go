@@ -1,0 +1,185 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/store"
+)
+
+// someFile is the content of a database: closed, or as a process leaves it that is killed.
+func someFile(t *testing.T, closed bool) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "db")
+	db, err := store.Open(path, store.Options{})
+	require.NoError(t, err)
+	addWorld(t, db, "w")
+	for round := range 8 {
+		update(t, db, func(tx *store.Tx) {
+			for i := range 200 {
+				require.NoError(t, items.Put(tx, &item{ID: fmt.Sprint(i), Name: fmt.Sprint("name ", i), Tags: []string{fmt.Sprint(round)}}))
+			}
+		})
+		require.NoError(t, db.Checkpoint("w", fmt.Sprint(round)))
+	}
+	if closed {
+		require.NoError(t, db.Close())
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return content
+	}
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	return content
+}
+
+// openBytes opens a copy of a file, reads and writes everything in it, and answers the refusal. A refused file stays as it was.
+func openBytes(t *testing.T, content []byte) error {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "db")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	db, err := store.Open(path, store.Options{})
+	if err != nil {
+		require.ErrorIs(t, err, store.ErrNotStore)
+		after, rerr := os.ReadFile(path)
+		require.NoError(t, rerr)
+		require.True(t, string(content) == string(after), "the file was changed")
+		return err
+	}
+	_ = db.Verify(items)
+	readAndWrite(db)
+	require.NoError(t, db.Close())
+	return nil
+}
+
+// readAndWrite does what it can; rows in which a bit is wrong are errors, and nothing ends the process.
+func readAndWrite(db *store.DB) {
+	_ = db.View("w", func(tx *store.Tx) error {
+		for range items.All(tx, "", "") {
+			continue
+		}
+		return nil
+	})
+	for i := range 20 {
+		_ = db.Update("w", func(tx *store.Tx) error { return items.Put(tx, &item{ID: fmt.Sprint("new ", i), Name: fmt.Sprint("new ", i)}) })
+	}
+	_ = db.Restore("w", "3")
+}
+
+// A closed file is sealed: every bit counts.
+func TestOpen_FlippedBitOfAClosedFile(t *testing.T) {
+	content := someFile(t, true)
+	require.NoError(t, openBytes(t, content))
+	seed := rand.Uint64()
+	t.Logf("seed %d, %d bytes", seed, len(content))
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range 100 {
+		at, bit := random.IntN(len(content)-32), random.IntN(8) // not in the seal itself
+		damaged := append([]byte(nil), content...)
+		damaged[at] ^= 1 << bit
+		require.ErrorIs(t, openBytes(t, damaged), store.ErrNotStore, "bit %d of byte %d", bit, at)
+	}
+}
+
+// A file without a seal opens or is refused, but never ends the process, whatever was in the damaged place.
+func TestOpen_DamageToAFileThatWasNotClosed(t *testing.T) {
+	content := someFile(t, false)
+	require.NoError(t, openBytes(t, content))
+	seed := rand.Uint64()
+	t.Logf("seed %d, %d bytes", seed, len(content))
+	random := rand.New(rand.NewPCG(seed, 0))
+	refused := 0
+	for i := range 120 {
+		damaged := append([]byte(nil), content...)
+		page := random.IntN(len(content) / 4096)
+		switch i % 3 {
+		case 0: // anywhere
+			damaged[random.IntN(len(content))] ^= 1 << random.IntN(8)
+		case 1: // where a page says what it is
+			damaged[page*4096+random.IntN(64)] ^= 1 << random.IntN(8)
+		default:
+			clear(damaged[page*4096 : (page+1)*4096])
+		}
+		if openBytes(t, damaged) != nil {
+			refused++
+		}
+	}
+	require.Greater(t, refused, 20)
+	for _, meta := range []int{0, 4096} {
+		damaged := append([]byte(nil), content...)
+		damaged[meta+20] ^= 1
+		require.ErrorContains(t, openBytes(t, damaged), "one of the two pages")
+	}
+}
+
+func TestOpen_TruncatedFile(t *testing.T) {
+	for _, closed := range []bool{true, false} {
+		content := someFile(t, closed)
+		for size := 1; size < len(content); size += 1 + len(content)/97 {
+			require.ErrorIs(t, openBytes(t, content[:size]), store.ErrNotStore, "%d of %d bytes", size, len(content))
+		}
+	}
+}
+
+// What is damaged while it is open becomes an error of whoever meets it, and the end of all writing.
+func TestOpenFile_IsDamaged(t *testing.T) {
+	for name, hurt := range map[string]func(path string) error{
+		"cut off": func(path string) error { return os.Truncate(path, 8192) },
+		"overwritten": func(path string) error {
+			info, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteAt(make([]byte, info.Size()-8192), 8192)
+			return errors.Join(err, f.Close())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "db")
+			require.NoError(t, os.WriteFile(path, someFile(t, true), 0o600))
+			db, err := store.Open(path, store.Options{})
+			require.NoError(t, err)
+			require.NoError(t, db.Err())
+			require.NoError(t, hurt(path))
+			readAndWrite(db)
+			_, _ = db.Worlds()
+			select {
+			case <-db.Failed():
+			case <-time.After(time.Minute):
+				t.Fatal("nobody noticed")
+			}
+			require.ErrorIs(t, db.Err(), store.ErrDamaged)
+			require.ErrorContains(t, db.Err(), path)
+			require.ErrorIs(t, db.Update("w", func(*store.Tx) error { return nil }), store.ErrDamaged)
+			require.ErrorIs(t, db.Close(), store.ErrDamaged)
+		})
+	}
+}
+
+// A panic of the function itself is none of the file's.
+func TestView_OtherPanicsGoOn(t *testing.T) {
+	db := newStore(t)
+	for _, run := range []func(string, func(*store.Tx) error) error{db.View, db.Update} {
+		require.PanicsWithValue(t, "mine", func() { _ = run("w", func(*store.Tx) error { panic("mine") }) })
+		require.Panics(t, func() {
+			_ = run("w", func(tx *store.Tx) error {
+				var none map[string]int
+				none["x"] = len(tx.World())
+				return nil
+			})
+		})
+	}
+	require.NoError(t, db.Err())
+}
