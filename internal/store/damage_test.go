@@ -69,7 +69,9 @@ func readAndWrite(db *store.DB) {
 		return nil
 	})
 	for i := range 20 {
-		_ = db.Update("w", func(tx *store.Tx) error { return items.Put(tx, &item{ID: fmt.Sprint("new ", i), Name: fmt.Sprint("new ", i)}) })
+		_ = db.Update("w", func(tx *store.Tx) error {
+			return items.Put(tx, &item{ID: fmt.Sprint("new ", i), Name: fmt.Sprint("new ", i)})
+		})
 	}
 	_ = db.Restore("w", "3")
 }
