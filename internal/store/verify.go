@@ -174,12 +174,12 @@ func (s *session) partitions(table string) []string {
 	return slices.Compact(list)
 }
 
-// Verify compares the index entries of one partition with what the rows say, and answers the differences in words.
-func (t *Table[T]) Verify(tx *Tx) []string {
+// verify compares the index entries of one partition with those that read says its rows have.
+func (t *layout) verify(tx *Tx, read func(key string, body []byte) (own string, entries []byte, err error)) []string {
 	var problems []string
-	want := map[string]map[string]bool{}
-	for i := range t.indexes {
-		want[t.indexes[i].Name] = map[string]bool{}
+	want := make([]map[string]bool, len(t.indexes))
+	for i := range want {
+		want[i] = map[string]bool{}
 	}
 	space := tx.space(t.rows, 0)
 	var rows iterator
@@ -188,12 +188,10 @@ func (t *Table[T]) Verify(tx *Tx) []string {
 	for k, v := rows.next(); k != nil; k, v = rows.next() {
 		key := string(k[len(space):])
 		stored, body := t.split(key, v)
-		var row T
-		t.decode(key, body, &row)
-		if own := t.key(&row); own != key {
+		own, entries, err := read(key, body)
+		if own != key {
 			problems = append(problems, fmt.Sprintf("%s %q says that its key is %q", t.name, key, own))
 		}
-		entries, err := t.entries(nil, key, &row)
 		if err != nil || !bytes.Equal(stored, entries) {
 			problems = append(problems, fmt.Sprintf("%s %q: stored index entries are not those of the row", t.name, key))
 		}
@@ -201,23 +199,23 @@ func (t *Table[T]) Verify(tx *Tx) []string {
 			var i int
 			var escaped []byte
 			i, escaped, list = t.cutEntry(key, list)
-			if t.indexes[i].Unique && t.taken(tx, i, escaped, key) {
-				problems = append(problems, fmt.Sprintf("%s %q: index %s: value not unique", t.name, key, t.indexes[i].Name))
+			if t.indexes[i].unique && t.taken(tx, i, escaped, key) {
+				problems = append(problems, fmt.Sprintf("%s %q: index %s: value not unique", t.name, key, t.indexes[i].name))
 			}
-			want[t.indexes[i].Name][string(escaped)+key] = true
+			want[i][string(escaped)+key] = true
 		}
 	}
 	for i := range t.indexes {
-		problems = append(problems, t.verifyIndex(tx, i, want[t.indexes[i].Name])...)
+		problems = append(problems, t.verifyIndex(tx, i, want[i])...)
 	}
 	return problems
 }
 
 // verifyIndex compares the entries of one index with those that the rows want.
-func (t *Table[T]) verifyIndex(tx *Tx, index int, want map[string]bool) []string {
+func (t *layout) verifyIndex(tx *Tx, index int, want map[string]bool) []string {
 	var problems []string
-	name := t.indexes[index].Name
-	space := tx.space(t.spaces[index], 0)
+	name := t.indexes[index].name
+	space := tx.space(t.indexes[index].space, 0)
 	var it iterator
 	tx.iterate(&it, space, nil)
 	defer it.close()
