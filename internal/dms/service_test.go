@@ -213,7 +213,8 @@ func TestThickClone_ClockAuto(t *testing.T) {
 func TestClusters_OwnListener(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	west := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"w","listen":"127.0.0.1:0","cluster":"west"}`).Text(".url")
+	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"w","listen":"127.0.0.1:0","cluster":"west"}`)
+	west := made.Text(".url")
 	east := s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "", "X-Sim-Cluster", "east")
 	require.Equal(t, "east", east.Text(".clusterName"))
 	s.Must(200, http.MethodPost, west+"/api/v2/volumes", `{"name":"here","projectName":"default","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
@@ -221,7 +222,23 @@ func TestClusters_OwnListener(t *testing.T) {
 	require.Contains(t, s.Must(200, http.MethodGet, west+"/api/v2/volumes", "").Body, `"name":"here"`)
 	require.Equal(t, "{}", s.Must(200, http.MethodGet, west+"/api/v2/volumes", "", "X-Sim-Cluster", "east").Body)
 	require.Equal(t, "{}", s.Must(200, http.MethodGet, "/api/v2/volumes", "", "X-Sim-Cluster", "west").Body, "another world")
-	s.Must(200, http.MethodGet, west+"/api/v1/clusters", "")
+
+	// The tokens that came with the world are good there, what the control surface does there happens to that cluster, and
+	// a reset keeps it.
+	bearer := []string{"Authorization", "Bearer " + made.Text(".tokens.lightbits")}
+	require.Equal(t, "west", s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "", bearer...).Text(".clusterName"))
+	s.Must(200, http.MethodPost, west+"/_sim/actions/lightbits/fail-node", `{"node":"server00-0"}`)
+	require.Contains(t, s.Must(200, http.MethodGet, west+"/api/v2/nodes", "").Body, `"state":"Inactive"`)
+	require.NotContains(t, s.Must(200, http.MethodGet, west+"/api/v2/nodes", "", "X-Sim-Cluster", "east").Body, `"state":"Inactive"`)
+	s.Must(200, http.MethodPost, west+"/_sim/reset", "")
+	require.Equal(t, "west", s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "").Text(".clusterName"))
+
+	// The other vendors stand beside both clusters, and answer there as anywhere.
+	s.Must(200, http.MethodGet, west+"/api/v1/clusters", "", "Authorization", "Bearer "+made.Text(".tokens.dms"))
+	s.Must(200, http.MethodGet, west+"/v1/domains", "", "Authorization", made.Text(".tokens.lucidlink"))
+	tenants := s.Must(200, http.MethodGet, west+"/external/client/api/v1/tenants", "", "X-Authtype", "lucidity_access_token",
+		"Authorization", made.Text(".tokens.lucidity"))
+	require.Equal(t, "w", tenants.Header.Get("X-Sim-World"))
 }
 
 func TestMaxRunningWorkflows_TheFlagWins(t *testing.T) {

@@ -68,11 +68,7 @@ func (s *Service) createPartition(tx *store.Tx, _ *api.Request, q *createPartiti
 	if err := q.encryption.check(q.InstanceIdentifier.CloudProvider); err != nil {
 		return nil, err
 	}
-	instance, err := s.authorized(tx, q.InstanceIdentifier)
-	if err != nil {
-		return nil, err
-	}
-	row, err := s.partitionOn(tx, &instance.Body, q.Partition)
+	instance, row, err := s.referred(tx, &q.partitionReference)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +85,16 @@ func (s *Service) createPartition(tx *store.Tx, _ *api.Request, q *createPartiti
 		return nil, err
 	}
 	return &partitionStarted{IsSuccess: true, Message: msgStarted}, nil
+}
+
+// referred answers the instance and the partition that a request names, or refuses as authorized and partitionOn say.
+func (s *Service) referred(tx *store.Tx, q *partitionReference) (statemachine.Row[Instance], statemachine.Row[Partition], error) {
+	instance, err := s.authorized(tx, q.InstanceIdentifier)
+	if err != nil {
+		return instance, statemachine.Row[Partition]{}, err
+	}
+	row, err := s.partitionOn(tx, &instance.Body, q.Partition)
+	return instance, row, err
 }
 
 // partitionOn answers the instance's partition; InvalidArgument, naming those that are there, where it has none of that

@@ -41,11 +41,7 @@ func (s *Service) getPartitionStatus(tx *store.Tx, _ *api.Request, q *getPartiti
 	if err := q.check(); err != nil {
 		return nil, err
 	}
-	instance, err := s.authorized(tx, q.InstanceIdentifier)
-	if err != nil {
-		return nil, err
-	}
-	row, err := s.partitionOn(tx, &instance.Body, q.Partition)
+	instance, row, err := s.referred(tx, &q.partitionReference)
 	if err != nil {
 		return nil, err
 	}
