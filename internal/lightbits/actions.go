@@ -25,6 +25,7 @@ func (s *Service) Actions() []api.Action {
 		api.Do(vendor, "fail-device", "an NVMe device fails: its node rebuilds what was on it, or goes down", s.failDevice),
 		api.Do(vendor, "pull-device", "an NVMe device is pulled out of its server", s.pullDevice),
 		api.Do(vendor, "insert-device", "an NVMe device is put into a server; nobody manages it until it is added to a node", s.insertDevice),
+		api.Do(vendor, "corrupt-device", "blocks of an NVMe device turn out to be damaged", s.corruptDevice),
 		api.Do(vendor, "fail-server", "a server dies, and its nodes with it", s.failServer),
 		api.Do(vendor, "recover-server", "a failed server is repaired: it is enabled again", s.recoverServer),
 		api.Do(vendor, "fill-cluster", "hosts write until every node uses so much of its storage", s.fillClusterUp),
@@ -49,7 +50,20 @@ func (s *Service) failNode(tx *store.Tx, p *nodeParams) (any, error) {
 	return s.fireNode(tx, p.Node, "fail")
 }
 
+// recoverNode: FailedPrecondition while the node's server is not there for it (assumption 304).
 func (s *Service) recoverNode(tx *store.Tx, p *nodeParams) (any, error) {
+	row, err := s.nodeByNameOrUUID(tx, p.Node)
+	if err != nil {
+		return nil, err
+	}
+	server, err := s.servers.Get(tx, row.Body.ServerUUID)
+	if err != nil {
+		return nil, err
+	}
+	switch server.Body.State {
+	case ServerFailed, ServerDisabled, ServerDeleting:
+		return nil, refusal.New(refusal.FailedPrecondition, "node %s cannot come back: its server %s is %s", row.Body.Name, server.Body.Name, server.Body.State)
+	}
 	return s.fireNode(tx, p.Node, "recover")
 }
 

@@ -97,6 +97,11 @@ func (s *Service) writeBlocks(tx *store.Tx, v *Volume, start, count uint64) erro
 	})
 }
 
+// writeWhole notes that hosts wrote all of a volume.
+func (s *Service) writeWhole(tx *store.Tx, v *Volume) error {
+	return s.writeBlocks(tx, v, 0, v.Size/physics.BlockSize)
+}
+
 // chainOfVolume answers the chain a volume belongs to; one that was never written, and is no clone, begins its own.
 func chainOfVolume(tx *store.Tx, v *Volume) string {
 	return chainOf(tx, blockKey(holderVolume, v.ProjectName, v.UUID), v.UUID)

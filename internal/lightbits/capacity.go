@@ -29,6 +29,8 @@ type nodeUsage struct {
 
 func (u *nodeUsage) full() bool { return u.Disks.Full(u.Usage) }
 
+func (u *nodeUsage) largest() uint64 { return u.Disks.Largest(u.Usage) }
+
 // usageTable has one row a node.
 var usageTable = store.NewTable("lightbits.usage", func(u *nodeUsage) string { return u.UUID }, store.Codec[nodeUsage]{
 	Append: func(dst []byte, u *nodeUsage) ([]byte, error) {
@@ -149,6 +151,66 @@ func (s *Service) countGroup(tx *store.Tx, nodeUUIDs []string, volumes int64) er
 		return groupTable.Delete(tx, id)
 	}
 	return groupTable.Put(tx, &g)
+}
+
+// chargeVolume takes what a volume needs of its nodes, or with the sign -1 gives it back.
+func (s *Service) chargeVolume(tx *store.Tx, v *Volume, sign int64) error {
+	return s.charge(tx, v.NodeList, volumeUsage(v, sign))
+}
+
+// resizeVolume gives a volume another size in bytes; its nodes promise that then.
+func (s *Service) resizeVolume(tx *store.Tx, v *Volume, size uint64) error {
+	if err := s.chargeVolume(tx, v, -1); err != nil {
+		return err
+	}
+	v.Size = size
+	return s.chargeVolume(tx, v, 1)
+}
+
+// readOnlyNode answers the first of those nodes that serves and is read-only, or nil.
+func (s *Service) readOnlyNode(tx *store.Tx, nodes []string) *nodeUsage {
+	return s.servingNode(tx, nodes, func(u *nodeUsage) bool { return u.full() })
+}
+
+// crowdedNode answers the first of those nodes that serves and has no room for so many bytes more, or nil.
+func (s *Service) crowdedNode(tx *store.Tx, nodes []string, more uint64) *nodeUsage {
+	return s.servingNode(tx, nodes, func(u *nodeUsage) bool { return !u.Disks.Holds(uint64(u.PhysicalUsed) + more) })
+}
+
+// smallNode answers the first of those nodes that serves and on which no volume may have that size in bytes, or nil.
+func (s *Service) smallNode(tx *store.Tx, nodes []string, size uint64) *nodeUsage {
+	return s.servingNode(tx, nodes, func(u *nodeUsage) bool { return u.largest() < size })
+}
+
+func (s *Service) servingNode(tx *store.Tx, nodes []string, which func(u *nodeUsage) bool) *nodeUsage {
+	for _, u := range s.members(tx, nodes) {
+		if u.Serving && which(&u) {
+			return &u
+		}
+	}
+	return nil
+}
+
+// emptiest chooses the nodes and the size of the next volume by which fill-cluster fills the nodes that serve.
+func (s *Service) emptiest(tx *store.Tx, percent uint64) (nodes []string, size uint64) {
+	var vessels []physics.Vessel
+	for _, u := range usageTable.All(tx, "", "") {
+		if u.Attached && u.Serving {
+			vessels = append(vessels, physics.Vessel{UUID: u.UUID, Name: u.Name, Domains: u.Domains, Disks: u.Disks, Used: uint64(u.PhysicalUsed)})
+		}
+	}
+	return physics.Fill(vessels, percent, maxVolumeSize)
+}
+
+// percentUsed answers how much of its effective storage each node uses, by name.
+func (s *Service) percentUsed(tx *store.Tx) map[string]int {
+	percent := map[string]int{}
+	for _, u := range usageTable.All(tx, "", "") {
+		if effective := u.Disks.Effective(); effective > 0 {
+			percent[u.Name] = int(float64(u.PhysicalUsed) / float64(effective) * 100)
+		}
+	}
+	return percent
 }
 
 // noteFullness records that a node became or ceased to be read-only.

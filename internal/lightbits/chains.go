@@ -86,7 +86,9 @@ func (s *Service) addThing(tx *store.Tx, c *chainThings, seen map[string]bool, h
 		if err != nil {
 			return ignoreNotFound(err)
 		}
-		c.snapshots, nodes = append(c.snapshots, row), row.Body.NodeList
+		if len(row.Body.NodeList) > 0 {
+			c.snapshots, nodes = append(c.snapshots, row), row.Body.NodeList
+		}
 	}
 	if c.nodes == nil {
 		c.nodes = nodes

@@ -177,7 +177,7 @@ func (s *Service) nextServer(tx *store.Tx, r *statemachine.Row[clusterUpgrade]) 
 	}
 	u.Current, u.Queue = u.Queue[0], u.Queue[1:]
 	u.Last.ProgressStep++
-	if err := s.startUpgrade(tx, &server, u.Last.TargetVersion); err != nil || s.upgrades.Table().Has(tx, u.Current) {
+	if err := s.startUpgrade(tx, &server, serverUpgrade{Version: u.Last.TargetVersion}); err != nil || s.upgrades.Table().Has(tx, u.Current) {
 		return err
 	}
 	return s.clusterUpgrades.After(tx, r, "next", tx.Now)

@@ -67,13 +67,21 @@ func (s *Service) pullDevice(tx *store.Tx, p *deviceParams) (any, error) {
 			return nil, err
 		}
 	}
-	if err := s.nvmeDevices.Remove(tx, &row); err != nil {
+	if err := s.removeDevice(tx, &row); err != nil {
 		return nil, err
 	}
 	if err := s.logDevice(tx, eventDevicePulled, &row.Body); err != nil {
 		return nil, err
 	}
 	return movedThing{UUID: row.Body.Serial, Name: row.Body.Name}, pulledDevices.Put(tx, &pulledDevice{Serial: row.Body.Serial, Device: row.Body})
+}
+
+// removeDevice takes a device out of the world with what is remembered of it.
+func (s *Service) removeDevice(tx *store.Tx, row *statemachine.Row[NvmeDevice]) error {
+	if err := ignoreNotFound(damageNotes.Delete(tx, row.Body.Serial)); err != nil {
+		return err
+	}
+	return s.nvmeDevices.Remove(tx, row)
 }
 
 type insertDeviceParams struct {

@@ -32,6 +32,13 @@ func (s *Service) deviceReleased(tx *store.Tx, r *statemachine.Row[NvmeDevice]) 
 	return s.logDevice(tx, eventDeviceUnmanaged, d)
 }
 
+// deviceNotAdded: a device that fails before it was added held nothing, and belongs to nobody.
+func (s *Service) deviceNotAdded(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
+	d := &r.Body
+	d.NodeUUID, d.FailureTime = "", tx.Now
+	return s.logDevice(tx, eventDeviceFailed, d)
+}
+
 // deviceFails: a node with erasure coding rebuilds the lost data on its other devices. Without it, or when another
 // device is lost before that is done, the node goes down (facts/lightbits.md 4.8).
 func (s *Service) deviceFails(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
@@ -43,6 +50,9 @@ func (s *Service) deviceFails(tx *store.Tx, r *statemachine.Row[NvmeDevice]) err
 	if d.NodeUUID == "" {
 		return nil
 	}
+	if err := s.nvmeDevices.Touch(tx, r); err != nil { // what follows reads all devices of the node
+		return err
+	}
 	if err := s.countDevices(tx, d.NodeUUID, r); err != nil {
 		return err
 	}
@@ -50,12 +60,40 @@ func (s *Service) deviceFails(tx *store.Tx, r *statemachine.Row[NvmeDevice]) err
 	if err != nil {
 		return err
 	}
-	if node.Body.InLocalRebuild || !node.Body.Ec {
-		return s.eachNode(tx, &Server{NodesUUIDs: []string{d.NodeUUID}}, "fail",
-			statemachine.State(NodeActive), nodeRebuilding, statemachine.State(NodeActivating))
+	if node.Body.Ec && !node.Body.InLocalRebuild && len(s.lostDevices(tx, d.NodeUUID)) == 1 {
+		if s.unlessRebuildable(tx, r) != "" {
+			return nil
+		}
+		return s.localRebuildStarts(tx, r)
 	}
-	if node.Life.State == statemachine.State(NodeInactive) {
-		return nil
+	return s.eachNode(tx, &Server{NodesUUIDs: []string{d.NodeUUID}}, "fail",
+		statemachine.State(NodeActive), nodeRebuilding, statemachine.State(NodeActivating))
+}
+
+// lostDevices are the failed devices of a node whose data has not been rebuilt on the others.
+func (s *Service) lostDevices(tx *store.Tx, node string) []statemachine.Row[NvmeDevice] {
+	return slices.DeleteFunc(s.devicesOf(tx, node), func(r statemachine.Row[NvmeDevice]) bool {
+		return r.Life.State != statemachine.State(DeviceFailed) || !r.Body.RebuildCompletionTime.IsZero()
+	})
+}
+
+// unlessRebuildable: only a node that serves, and has devices left, rebuilds; one that comes back begins then.
+func (s *Service) unlessRebuildable(tx *store.Tx, r *statemachine.Row[NvmeDevice]) statemachine.Event {
+	u, err := usageTable.Get(tx, r.Body.NodeUUID)
+	if err != nil || !u.Serving || u.Disks.Count == 0 {
+		return statemachine.Stay
+	}
+	if node, err := s.nodes.Get(tx, r.Body.NodeUUID); err != nil || node.Body.InLocalRebuild {
+		return statemachine.Stay
+	}
+	return ""
+}
+
+// localRebuildStarts: the other devices of a failed one's node take over its data.
+func (s *Service) localRebuildStarts(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
+	node, err := s.nodes.Get(tx, r.Body.NodeUUID)
+	if err != nil {
+		return err
 	}
 	node.Body.InLocalRebuild, node.Body.LocalRebuildProgress = true, 0
 	if err := s.nodes.Touch(tx, &node); err != nil {
@@ -64,11 +102,41 @@ func (s *Service) deviceFails(tx *store.Tx, r *statemachine.Row[NvmeDevice]) err
 	if err := s.logEvent(tx, eventNodeLocalStart, nodeSubject(node.Body.UUID, node.Body.Name)); err != nil {
 		return err
 	}
-	for _, other := range s.devicesOf(tx, d.NodeUUID) {
-		if other.Body.Serial != d.Serial && other.Life.State == statemachine.State(DeviceHealthy) {
-			if err := s.nvmeDevices.Fire(tx, &other, "rebuild"); err != nil {
-				return err
-			}
+	if err := s.eachDevice(tx, node.Body.UUID, "rebuild", DeviceHealthy); err != nil {
+		return err
+	}
+	if now, err := s.nvmeDevices.Get(tx, r.Body.Serial); err == nil { // without delay it is done by now
+		r.Body.RebuildCompletionTime = now.Body.RebuildCompletionTime
+	}
+	return nil
+}
+
+// wantLocalRebuild lets a node that serves again rebuild what its failed devices held, as soon as the transaction is through.
+func (s *Service) wantLocalRebuild(tx *store.Tx, n *Node) error {
+	if !n.Ec {
+		return nil
+	}
+	for _, lost := range s.lostDevices(tx, n.UUID) {
+		return s.nvmeDevices.After(tx, &lost, "rebuild", tx.Now)
+	}
+	return nil
+}
+
+// haltLocalRebuild: a node that does not serve does not rebuild either; what is done is lost (assumption 303). The caller
+// stores n.
+func (s *Service) haltLocalRebuild(tx *store.Tx, n *Node) error {
+	n.InLocalRebuild, n.LocalRebuildProgress = false, 0
+	return s.eachDevice(tx, n.UUID, "halt", DeviceRebuilding)
+}
+
+// eachDevice moves those devices of a node that are in a state.
+func (s *Service) eachDevice(tx *store.Tx, node string, on statemachine.Event, in NvmeDeviceState) error {
+	for _, row := range s.devicesOf(tx, node) {
+		if row.Life.State != statemachine.State(in) {
+			continue
+		}
+		if err := s.nvmeDevices.Fire(tx, &row, on); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -77,7 +145,7 @@ func (s *Service) deviceFails(tx *store.Tx, r *statemachine.Row[NvmeDevice]) err
 // deviceRebuilt: when the last device has done its part, the node is whole again and may lose another one.
 func (s *Service) deviceRebuilt(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
 	node, err := s.nodes.Get(tx, r.Body.NodeUUID)
-	if err != nil {
+	if err != nil || !node.Body.InLocalRebuild {
 		return err
 	}
 	busy, done := 0, 1

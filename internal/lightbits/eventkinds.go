@@ -83,6 +83,9 @@ const (
 	eventServerUpgrFail  eventName = "ServerUpgradeFailed"
 	eventServerClock     eventName = "ServerClockDrift"
 
+	eventDataRecovered     eventName = "DataIntegrityErrorRecovered"
+	eventDataUnrecoverable eventName = "DataIntegrityErrorUnrecoverable"
+
 	eventEncryptionEnabling eventName = "ClusterEncryptionEnabling"
 	eventEncryptionEnabled  eventName = "ClusterEncryptionEnabled"
 	eventRootKeyRotating    eventName = "RootKeyRotating"
@@ -157,6 +160,9 @@ var eventKindTable = map[eventName]eventKind{
 	eventServerUpgraded:  {Code: 5032, Type: EventServer, Severity: SeverityInfo, Service: ServiceUM, Text: "Server {name} was upgraded"},
 	eventServerUpgrFail:  {Code: 5033, Type: EventServer, Severity: SeverityHigh, Service: ServiceUM, Text: "The upgrade of server {name} failed"},
 	eventServerClock:     {Code: 5041, Type: EventServer, Severity: SeverityMedium, Service: ServiceCM, Text: "The clock of server {name} drifts"},
+
+	eventDataRecovered:     {Code: 6001, Type: EventDataIntegrity, Severity: SeverityMedium, Service: ServiceNM, Text: "Damaged blocks of NVMe device {name} were restored"},
+	eventDataUnrecoverable: {Code: 6002, Type: EventDataIntegrity, Severity: SeverityCritical, Service: ServiceNM, Text: "Damaged blocks of NVMe device {name} cannot be restored by their node"},
 
 	eventEncryptionEnabling: {Code: 7001, Type: EventClusterEncryption, Severity: SeverityInfo, Service: ServiceAPI, Text: "Encryption of cluster {name} is being enabled"},
 	eventEncryptionEnabled:  {Code: 7002, Type: EventClusterEncryption, Severity: SeverityInfo, Service: ServiceCM, Text: "Encryption of cluster {name} is enabled"},

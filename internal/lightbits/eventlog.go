@@ -116,6 +116,7 @@ type eventSubject struct {
 	project string // of a volume or snapshot
 	id      string // of the thing; for a snapshot that of its volume
 	name    string
+	server  string // of damaged data: the UUID of the server; id is that of the node, name the device's serial
 	detail  string // what the description says behind the catalogue's words
 }
 
@@ -165,7 +166,7 @@ func (k *eventKind) event(id string, at time.Time, about eventSubject) Event {
 	case EventCluster, EventClusterEncryption:
 		e.ComponentClusterInfo = what
 	case EventDataIntegrity:
-		e.ComponentDataIntegrityInfo = &ComponentDataIntegrityInfo{NodeUUID: about.id}
+		e.ComponentDataIntegrityInfo = &ComponentDataIntegrityInfo{NodeUUID: about.id, ServerUUID: about.server, SSDs: []string{about.name}}
 	}
 	return e
 }

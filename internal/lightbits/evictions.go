@@ -207,6 +207,9 @@ func (s *Service) stayEnabled(tx *store.Tx, server *statemachine.Row[Server]) er
 	if err := s.setLeaving(tx, v, false); err != nil {
 		return err
 	}
+	if err := s.forgetTimeout(tx, v); err != nil {
+		return err
+	}
 	if err := s.logEvent(tx, eventServerKept, serverSubject(v.UUID, v.Name).with(v.LastEviction.ErrorMessage)); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package lightbits
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -48,6 +49,10 @@ type server struct {
 	engine  *statemachine.Engine
 	db      *store.DB
 	handler http.Handler
+
+	file    string
+	profile statemachine.Profile
+	log     bytes.Buffer // what the engine reports: timers that could not be fired
 }
 
 func newServer(t *testing.T, options ...option) *server {
@@ -56,40 +61,56 @@ func newServer(t *testing.T, options ...option) *server {
 	for _, set := range options {
 		set(&o)
 	}
-	db, err := store.Open(filepath.Join(t.TempDir(), "sim.db"), store.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	s := New(Options{Auth: o.auth})
-	engine, err := statemachine.New(db, o.profile, zerolog.Nop(), s.Machines()...)
-	require.NoError(t, err)
-	require.NoError(t, engine.Base("test", 1, start, func(tx *store.Tx) error {
+	s := &server{t: t, service: New(Options{Auth: o.auth}), file: filepath.Join(t.TempDir(), "sim.db"), profile: o.profile}
+	s.open()
+	t.Cleanup(func() { require.NoError(t, s.db.Close()) })
+	require.NoError(t, s.engine.Base("test", 1, start, func(tx *store.Tx) error {
 		if err := statemachine.AddPartition(tx, cluster); err != nil {
 			return err
 		}
 		tx = tx.In(cluster)
-		if err := s.seedPolicy(tx, Policy{Name: unlimitedPolicy, QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityGlobal}}); err != nil {
+		if err := s.service.seedPolicy(tx, Policy{Name: unlimitedPolicy, QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityGlobal}}); err != nil {
 			return err
 		}
 		for _, name := range []string{systemProject, defaultProject} {
-			if err := s.seedProject(tx, name, ""); err != nil {
+			if err := s.service.seedProject(tx, name, ""); err != nil {
 				return err
 			}
 		}
 		for _, seed := range o.seeds {
-			if err := seed(s, tx); err != nil {
+			if err := seed(s.service, tx); err != nil {
 				return err
 			}
 		}
 		return nil
 	}))
-	require.NoError(t, db.CreateWorld(api.DefaultWorld, "test", nil))
+	require.NoError(t, s.db.CreateWorld(api.DefaultWorld, "test", nil))
 	frozen := statemachine.Frozen
-	require.NoError(t, engine.SetClock(api.DefaultWorld, statemachine.ClockSetting{Mode: &frozen, Now: &start}))
-	served, err := api.NewServer(engine, api.NewJournal(100, 1<<20), zerolog.Nop(), func() time.Time { return start }, s.API())
-	require.NoError(t, err)
+	require.NoError(t, s.engine.SetClock(api.DefaultWorld, statemachine.ClockSetting{Mode: &frozen, Now: &start}))
+	return s
+}
+
+// open serves what lies in the server's file.
+func (s *server) open() {
+	s.t.Helper()
+	var err error
+	s.db, err = store.Open(s.file, store.Options{})
+	require.NoError(s.t, err)
+	s.engine, err = statemachine.New(s.db, s.profile, zerolog.New(&s.log), s.service.Machines()...)
+	require.NoError(s.t, err)
+	served, err := api.NewServer(s.engine, api.NewJournal(100, 1<<20), zerolog.Nop(), func() time.Time { return start }, s.service.API())
+	require.NoError(s.t, err)
 	router := chi.NewRouter()
 	served.Mount(router)
-	return &server{t: t, service: s, engine: engine, db: db, handler: router}
+	s.handler = router
+}
+
+// reopen is a restart: only what lies in the file is left.
+func (s *server) reopen() {
+	s.t.Helper()
+	require.NoError(s.t, s.db.Close())
+	s.service = New(Options{Auth: s.service.auth})
+	s.open()
 }
 
 // admin is a token that the lenient mode takes for a cluster administrator's.

@@ -3,7 +3,6 @@ package lightbits
 import (
 	"slices"
 
-	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -100,13 +99,7 @@ func (s *Service) apart(tx *store.Tx, c *chainThings, from string, u *nodeUsage)
 
 // readable says whether there is a replica on those nodes that can be copied.
 func (s *Service) readable(tx *store.Tx, nodes []string) bool {
-	members := make([]nodeUsage, 0, len(nodes))
-	for _, id := range nodes {
-		if u, err := usageTable.Get(tx, id); err == nil {
-			members = append(members, u)
-		}
-	}
-	return physics.ProtectionOf(len(nodes), upOf(members)).Reads()
+	return s.protection(tx, nodes).Reads()
 }
 
 func (s *Service) migrationStarts(tx *store.Tx, r *statemachine.Row[migration]) error {
@@ -175,6 +168,15 @@ func (s *Service) migrationDropped(tx *store.Tx, r *statemachine.Row[migration])
 		return ignoreNotFound(err)
 	}
 	return s.lookAtEviction(tx, u.Server)
+}
+
+// unlessMoving: a volume that has been created, updated or rolled back while its chain is on its way is Migrating
+// (facts/lightbits.md 4.1).
+func (s *Service) unlessMoving(tx *store.Tx, r *statemachine.Row[Volume]) statemachine.Event {
+	if m, err := s.migrations.Get(tx, chainOfVolume(tx, &r.Body)); err == nil && m.Life.State == "Moving" {
+		return "moving"
+	}
+	return ""
 }
 
 // migrates says whether a volume's chain is on its way, so that the volume stays Migrating until it has arrived.

@@ -94,6 +94,9 @@ func (s *Service) nodeStopped(tx *store.Tx, r *statemachine.Row[Node]) error {
 func (s *Service) nodeInactive(tx *store.Tx, r *statemachine.Row[Node], status NodeStatus, why string) error {
 	n := &r.Body
 	n.Status, n.FailureInfo, n.PowerupProgress = status, why, 0
+	if err := s.haltLocalRebuild(tx, n); err != nil {
+		return err
+	}
 	err := s.moveNode(tx, n, func(u *nodeUsage) { u.Serving, u.Synced, u.Rebuilt, u.Attached = false, false, 0, true })
 	if err != nil {
 		return err
@@ -153,6 +156,9 @@ func (s *Service) nodeBack(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err != nil {
 		return err
 	}
+	if err := s.wantLocalRebuild(tx, n); err != nil {
+		return err
+	}
 	for _, kind := range []eventName{eventNodeActive, eventNodeRebuilding} {
 		if err := s.logEvent(tx, kind, nodeSubject(n.UUID, n.Name)); err != nil {
 			return err
@@ -169,6 +175,9 @@ func (s *Service) nodeReady(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err != nil {
 		return err
 	}
+	if err := s.wantLocalRebuild(tx, n); err != nil {
+		return err
+	}
 	if err := s.logEvent(tx, eventNodeActive, nodeSubject(n.UUID, n.Name)); err != nil {
 		return err
 	}
@@ -181,7 +190,7 @@ func (s *Service) nodeWhole(tx *store.Tx, n *Node) error {
 	if err := s.lookAtUpgrade(tx, n.ServerUUID); err != nil || !s.flagEnabled(tx, flagProactiveRebalance) {
 		return err
 	}
-	for _, u := range s.usages(tx) {
+	for _, u := range usageTable.All(tx, "", "") {
 		if u.full() {
 			if err := s.planRebalance(tx, &u); err != nil {
 				return err
@@ -231,6 +240,9 @@ func (s *Service) nodeDetaching(tx *store.Tx, r *statemachine.Row[Node]) error {
 		return refusal.New(refusal.FailedPrecondition, "node %s holds replicas of volumes or snapshots and cannot be detached", n.Name)
 	}
 	if !replaced {
+		if err := s.haltLocalRebuild(tx, n); err != nil {
+			return err
+		}
 		if err := s.moveNode(tx, n, func(u *nodeUsage) { u.Serving, u.Attached = false, false }); err != nil {
 			return err
 		}
@@ -241,6 +253,9 @@ func (s *Service) nodeDetaching(tx *store.Tx, r *statemachine.Row[Node]) error {
 func (s *Service) nodeUnattached(tx *store.Tx, r *statemachine.Row[Node]) error {
 	n := &r.Body
 	n.Status, n.FailureInfo, n.PermanentFailure = NodeConnectivityOK, "", false
+	if err := s.haltLocalRebuild(tx, n); err != nil {
+		return err
+	}
 	err := s.moveNode(tx, n, func(u *nodeUsage) { u.Serving, u.Synced, u.Attached, u.Leaving = false, true, false, false })
 	if err != nil {
 		return err

@@ -91,6 +91,11 @@ func (s *Service) mayReplace(tx *store.Tx, source, target *statemachine.Row[Node
 			return refusal.New(refusal.Aborted, "there is a user operation in progress on node %s: it is %s", n.Name, n.State)
 		}
 	}
+	for _, n := range []*Node{src, dst} {
+		if s.upgrades.Table().Has(tx, n.ServerUUID) || s.evictions.Table().Has(tx, n.ServerUUID) {
+			return refusal.New(refusal.Aborted, "there is a user operation in progress on the server of node %s: it is being upgraded or evicted", n.Name)
+		}
+	}
 	running := 0
 	for range s.replacements.Table().All(tx, "", "") {
 		running++

@@ -196,6 +196,9 @@ func (s *Service) shownNode(tx *store.Tx, n *Node) (Node, error) {
 		EstimatedFreeLogicalStorage: space.FreeLogical, EstimatedLogicalStorage: space.TotalLogical,
 		CompressionRatio: space.Compression,
 	}
+	errors := s.integrityErrors(tx, n.UUID)
+	shown.Statistics.UnrecoverableDataIntegrityErrors = errors.UnrecoverableDataIntegrityErrors
+	shown.Statistics.RecoverableDataIntegrityErrors = errors.RecoverableDataIntegrityErrors
 	return shown, nil
 }
 

@@ -265,7 +265,7 @@ func checkWorld(t *testing.T, s *server) {
 				domains[all[id].Domains[0]] = true
 			}
 			require.Len(t, domains, len(v.NodeList), "replicas on distinct failure domains")
-			protection := s.service.protection(tx, v.NodeList)
+			protection := ProtectionState(s.service.protection(tx, v.NodeList))
 			if v.State != VolumeCreating && v.State != VolumeFailed {
 				require.Equal(t, protection, v.ProtectionState, v.Name)
 			}

@@ -115,8 +115,11 @@ func (s *Service) nvmeDeviceMachine() *statemachine.Machine[NvmeDevice] {
 			{From: in(none), On: "add", To: adding, Do: s.deviceAdding},
 			{From: in(adding), On: "added", To: healthy, After: "add", Do: s.deviceAdded},
 			{From: in(healthy), On: "rebuild", To: rebuilding},
+			{From: in(rebuilding), On: "halt", To: healthy},
 			{From: in(rebuilding), On: "rebuilt", To: healthy, After: "rebuild", Do: s.deviceRebuilt},
-			{From: in(healthy, adding, rebuilding), On: "fail", To: failed, Do: s.deviceFails},
+			{From: in(healthy, rebuilding), On: "fail", To: failed, Do: s.deviceFails},
+			{From: in(adding), On: "fail", To: failed, Do: s.deviceNotAdded},
+			{From: in(failed), On: "rebuild", To: failed, Do: s.localRebuildStarts, Unless: s.unlessRebuildable},
 			{From: in(failed), On: "release", To: none, Do: s.deviceReleased},
 		},
 		Delays: map[string]statemachine.DelayDefault{

@@ -131,16 +131,31 @@ func (s *Service) readRestrictions(tx *store.Tx, list []*LabelMatchExpression) (
 	return r, nil
 }
 
-// protection is what follows from the states of those nodes (facts/lightbits.md 4.1). A node that has come back counts
-// again when its replicas are rebuilt.
-func (s *Service) protection(tx *store.Tx, nodeUUIDs []string) ProtectionState {
+// protect writes down what follows for a volume from the states of its nodes (facts/lightbits.md 4.1). A node that has
+// come back counts again when its replicas are rebuilt.
+func (s *Service) protect(tx *store.Tx, v *Volume) {
+	nodes := s.members(tx, v.NodeList)
+	v.ProtectionState, v.RebuildProgress = ProtectionState(physics.ProtectionOf(len(v.NodeList), upOf(nodes))), rebuildProgress(nodes)
+}
+
+// protection is how well what lies on those nodes is protected.
+func (s *Service) protection(tx *store.Tx, nodeUUIDs []string) physics.Protection {
+	return physics.ProtectionOf(len(nodeUUIDs), upOf(s.members(tx, nodeUUIDs)))
+}
+
+// upToDate says whether one of those nodes serves replicas that are up to date.
+func (s *Service) upToDate(tx *store.Tx, nodeUUIDs []string) bool {
+	return slices.ContainsFunc(s.members(tx, nodeUUIDs), func(u nodeUsage) bool { return u.Serving && u.Synced })
+}
+
+func (s *Service) members(tx *store.Tx, nodeUUIDs []string) []nodeUsage {
 	nodes := make([]nodeUsage, 0, len(nodeUUIDs))
 	for _, id := range nodeUUIDs {
 		if u, err := usageTable.Get(tx, id); err == nil {
 			nodes = append(nodes, u)
 		}
 	}
-	return ProtectionState(physics.ProtectionOf(len(nodeUUIDs), upOf(nodes)))
+	return nodes
 }
 
 // protectionGroup is the UUID of the group that the volumes of one set of nodes belong to, in whatever order the nodes

@@ -257,10 +257,10 @@ func (s *Service) addVolumes(tx *store.Tx, seed *volumeSeed) error {
 			return err
 		}
 		v.UUID, v.PrimaryNodeUUID, v.PgUUID = tx.NewUUID().String(), v.NodeList[0], s.protectionGroup(tx, v.NodeList)
-		if err := s.charge(tx, v.NodeList, volumeUsage(&v, 1)); err != nil {
+		if err := s.chargeVolume(tx, &v, 1); err != nil {
 			return err
 		}
-		v.ProtectionState = s.protection(tx, v.NodeList)
+		s.protect(tx, &v)
 		if _, err := s.volumes.Create(tx, v, statemachine.State(VolumeAvailable)); err != nil {
 			return err
 		}

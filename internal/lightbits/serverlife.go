@@ -101,11 +101,16 @@ func (s *Service) serverUp(tx *store.Tx, r *statemachine.Row[Server]) error {
 	if err := s.setLeaving(tx, &r.Body, false); err != nil {
 		return err
 	}
-	r.Body.ServerPermanenetFailureTimeout = 0
-	if err := ignoreNotFound(serverPlans.Delete(tx, r.Body.UUID)); err != nil {
+	if err := s.forgetTimeout(tx, &r.Body); err != nil {
 		return err
 	}
 	return s.eachNode(tx, &r.Body, "recover", statemachine.State(NodeInactive))
+}
+
+// forgetTimeout ends what the server was disabled with; the caller stores v (assumption 272).
+func (s *Service) forgetTimeout(tx *store.Tx, v *Server) error {
+	v.ServerPermanenetFailureTimeout = 0
+	return ignoreNotFound(serverPlans.Delete(tx, v.UUID))
 }
 
 // eachNode moves those of the server's nodes that are in one of the states.
@@ -148,11 +153,14 @@ func (s *Service) serverGone(tx *store.Tx, r *statemachine.Row[Server]) error {
 		if err != nil {
 			return err
 		}
-		if err := s.nvmeDevices.Remove(tx, &row); err != nil {
+		if err := s.removeDevice(tx, &row); err != nil {
 			return err
 		}
 	}
 	if err := ignoreNotFound(serverPlans.Delete(tx, v.UUID)); err != nil {
+		return err
+	}
+	if err := ignoreNotFound(clockDrifts.Delete(tx, v.UUID)); err != nil {
 		return err
 	}
 	return s.logServer(eventServerDeleted)(tx, r)

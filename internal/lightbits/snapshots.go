@@ -92,7 +92,7 @@ func (s *Service) snapshotMachine() *statemachine.Machine[Snapshot] {
 		Locate: s.inEveryProject,
 		Mirror: func(sn *Snapshot, l statemachine.Life) { sn.State = SnapshotState(l.State) },
 		Rules: []statemachine.Rule[Snapshot]{
-			{From: []statemachine.State{creating}, On: "ready", To: available, After: "create", Do: s.snapshotReady},
+			{From: []statemachine.State{creating}, On: "ready", To: available, After: "create", Do: s.snapshotReady, Unless: s.unlessSource},
 			{From: []statemachine.State{creating, available}, On: "fail", To: failed, Do: s.snapshotFailed},
 			{From: []statemachine.State{available}, On: "delete", To: deleting, Do: s.snapshotDeleting},
 			{From: []statemachine.State{available}, On: "expire", To: deleting, Do: s.snapshotDeleting},
@@ -126,16 +126,25 @@ func (s *Service) snapshotMachine() *statemachine.Machine[Snapshot] {
 
 const msgSnapshotTemporary = "snapshot {name} is in the temporary state {state}; try again later"
 
+// unlessSource: of a volume that is gone or has failed there is nothing to cut.
+func (s *Service) unlessSource(tx *store.Tx, row *statemachine.Row[Snapshot]) statemachine.Event {
+	volume, err := s.volumes.Get(tx, scopedKey(row.Body.ProjectName, row.Body.SourceVolumeUUID))
+	if err != nil || volume.Body.State == VolumeFailed {
+		return "fail"
+	}
+	return ""
+}
+
 // snapshotReady cuts the snapshot: what it holds and its creation time are of this instant (facts/lightbits.md 4.2).
 // From here on its retention time runs.
 func (s *Service) snapshotReady(tx *store.Tx, row *statemachine.Row[Snapshot]) error {
 	sn := &row.Body
 	sn.CreationTime = tx.Now
 	volume, err := s.volumes.Get(tx, scopedKey(sn.ProjectName, sn.SourceVolumeUUID))
-	if err == nil {
-		err = s.snapshotBlocks(tx, &volume.Body, sn)
+	if err != nil {
+		return err
 	}
-	if ignoreNotFound(err) != nil {
+	if err := s.snapshotBlocks(tx, &volume.Body, sn); err != nil {
 		return err
 	}
 	if sn.RetentionTime != nil && *sn.RetentionTime > 0 {
@@ -146,8 +155,18 @@ func (s *Service) snapshotReady(tx *store.Tx, row *statemachine.Row[Snapshot]) e
 	return s.logSnapshot(tx, eventSnapshotAvailable, sn)
 }
 
+// snapshotFailed: like a failed volume, it stays visible and holds nothing (assumption 302).
 func (s *Service) snapshotFailed(tx *store.Tx, row *statemachine.Row[Snapshot]) error {
-	return s.logSnapshot(tx, eventSnapshotFailed, &row.Body)
+	sn := &row.Body
+	if err := s.dropSnapshotBlocks(tx, sn); err != nil {
+		return err
+	}
+	nodes := sn.NodeList
+	sn.NodeList, sn.PrimaryNodeUUID, sn.PgUUID, sn.Statistics = nil, "", "", &SnapshotStatistics{}
+	if err := s.lookAtDeletions(tx, nodes); err != nil {
+		return err
+	}
+	return s.logSnapshot(tx, eventSnapshotFailed, sn)
 }
 
 func (s *Service) snapshotDeleting(tx *store.Tx, row *statemachine.Row[Snapshot]) error {

@@ -36,7 +36,7 @@ func (s *Service) CloneSource(tx *store.Tx, project, snapshotUUID string) (Clone
 		return CloneSource{}, err
 	}
 	sn := &row.Body
-	if s.protection(tx, sn.NodeList) == ProtectionNotAvailable {
+	if !s.protection(tx, sn.NodeList).Reads() {
 		return CloneSource{}, refusal.New(refusal.Unavailable, "snapshot %s cannot be read: none of its nodes has its data", sn.Name)
 	}
 	return CloneSource{

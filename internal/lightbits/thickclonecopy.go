@@ -46,16 +46,10 @@ func (s *Service) checkCopyRoom(tx *store.Tx, row *statemachine.Row[Volume], run
 	for _, r := range runs {
 		need += r.Count * bytes
 	}
-	for _, id := range v.NodeList {
-		node, err := usageTable.Get(tx, id)
-		if err != nil {
-			return err
-		}
-		if uint64(node.PhysicalUsed)+need > node.Disks.Effective() {
-			return refusal.New(refusal.ResourceExhausted,
-				"volume %s cannot be written: node %s holds %d bytes, has room for %d, and %d more are to be written",
-				v.Name, node.Name, node.PhysicalUsed, node.Disks.Effective(), need)
-		}
+	if node := s.crowdedNode(tx, v.NodeList, need); node != nil {
+		return refusal.New(refusal.ResourceExhausted,
+			"volume %s cannot be written: node %s holds %d bytes, has room for %d, and %d more are to be written",
+			v.Name, node.Name, node.PhysicalUsed, node.Disks.Effective(), need)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ func (s *Service) upgradeOperations() []api.Operation {
 type serverUpgrade struct {
 	Server  string `json:"server"`
 	Version string `json:"version"`
+	Force   bool   `json:"force"` // whatever volumes lose service
 }
 
 // upgradeSteps is ProgressTotal of an upgrade: Upgrading, Rebooting, Recovering.
@@ -86,7 +87,7 @@ func (s *Service) upgradeServer(tx *store.Tx, r *api.Request, q *upgradeServerRe
 			"upgrading server %s risks loss of service: %d volumes would no longer take reads or writes while it reboots; ForceUpgrade overrides this", v.Name, lost).
 			Because(map[string]any{"server": v.UUID, "volumes": lost})
 	}
-	return none, s.startUpgrade(tx, &row, version)
+	return none, s.startUpgrade(tx, &row, serverUpgrade{Version: version, Force: q.ForceUpgrade})
 }
 
 var versionForm = regexp.MustCompile(`(?:^|[^0-9.])([0-9]+\.[0-9]+\.[0-9]+)(?:[^0-9.]|\.[^0-9]|$)`)
@@ -115,21 +116,23 @@ func (s *Service) packageVersion(tx *store.Tx, uri string, proxy *ProxyInfo) (st
 }
 
 // startUpgrade begins the upgrade of a server.
-func (s *Service) startUpgrade(tx *store.Tx, server *statemachine.Row[Server], version string) error {
+func (s *Service) startUpgrade(tx *store.Tx, server *statemachine.Row[Server], u serverUpgrade) error {
 	v := &server.Body
-	v.LastUpgrade = &ServerLastUpgrade{Status: UpgradeUpgrading, StartTime: tx.Now, TargetVersion: version, ProgressStep: 1, ProgressTotal: upgradeSteps}
+	u.Server = v.UUID
+	v.LastUpgrade = &ServerLastUpgrade{Status: UpgradeUpgrading, StartTime: tx.Now, TargetVersion: u.Version, ProgressStep: 1, ProgressTotal: upgradeSteps}
 	v.UpgradeStatus = UpgradeUpgrading
 	if err := s.servers.Save(tx, server); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, eventServerUpgrading, serverSubject(v.UUID, v.Name).with("to "+version)); err != nil {
+	if err := s.logEvent(tx, eventServerUpgrading, serverSubject(v.UUID, v.Name).with("to "+u.Version)); err != nil {
 		return err
 	}
-	_, err := s.upgrades.Create(tx, serverUpgrade{Server: v.UUID, Version: version}, statemachine.State(UpgradeUpgrading))
+	_, err := s.upgrades.Create(tx, u, statemachine.State(UpgradeUpgrading))
 	return err
 }
 
-// unlessUnfit: a package that the cluster does not allow, or that is older than what runs, is not installed.
+// unlessUnfit: a package that the cluster does not allow, or that is older than what runs, is not installed; a server that
+// volumes have come to depend on meanwhile does not reboot (assumption 301).
 func (s *Service) unlessUnfit(tx *store.Tx, r *statemachine.Row[serverUpgrade]) statemachine.Event {
 	if s.unfit(tx, &r.Body) != "" {
 		return "fail"
@@ -151,6 +154,9 @@ func (s *Service) unfit(tx *store.Tx, u *serverUpgrade) string {
 		return fmt.Sprintf("version %s is not allowed in the cluster: %s to %s are", u.Version, c.MinAllowed, c.MaxAllowed)
 	case compareVersions(u.Version, server.Body.LightOSVersion) < 0:
 		return fmt.Sprintf("version %s is older than %s, which is installed", u.Version, server.Body.LightOSVersion)
+	}
+	if lost := s.volumesLost(tx, server.Body.NodesUUIDs); lost > 0 && !u.Force {
+		return fmt.Sprintf("%d volumes would no longer take reads or writes while the server reboots", lost)
 	}
 	return ""
 }

@@ -173,7 +173,7 @@ func (s *Service) insertVolume(tx *store.Tx, v Volume) (Volume, error) {
 	if len(v.NodeList) > 0 {
 		v.PrimaryNodeUUID, v.PgUUID = v.NodeList[0], s.protectionGroup(tx, v.NodeList)
 	}
-	if err := s.charge(tx, v.NodeList, volumeUsage(&v, 1)); err != nil {
+	if err := s.chargeVolume(tx, &v, 1); err != nil {
 		return v, err
 	}
 	if v.SourceSnapshotUUID != "" {

@@ -126,17 +126,20 @@ func (s *Service) volumeMachine() *statemachine.Machine[Volume] {
 		},
 		Rules: []statemachine.Rule[Volume]{
 			{From: []statemachine.State{creating}, On: "ready", To: available, After: "create", Do: s.volumeReady,
-				Unless: func(_ *store.Tx, r *row) statemachine.Event {
+				Unless: func(tx *store.Tx, r *row) statemachine.Event {
 					if len(r.Body.NodeList) == 0 {
 						return "fail"
 					}
-					return ""
+					return s.unlessMoving(tx, r)
 				}},
+			{From: []statemachine.State{creating}, On: "moving", To: migrating, Do: s.volumeReady},
 			{From: []statemachine.State{creating, available, updating, rollback, migrating}, On: "fail", To: failed, Do: s.volumeFailed},
 			{From: usable, On: "update", To: updating},
-			{From: []statemachine.State{updating}, On: "updated", To: available, After: "update", Do: s.volumeUpdated},
+			{From: []statemachine.State{updating}, On: "updated", To: available, After: "update", Do: s.volumeUpdated, Unless: s.unlessMoving},
+			{From: []statemachine.State{updating}, On: "moving", To: migrating, Do: s.volumeUpdated},
 			{From: usable, On: "rollback", To: rollback},
-			{From: []statemachine.State{rollback}, On: "rolledback", To: available, After: "rollback", Do: s.volumeRolledBack},
+			{From: []statemachine.State{rollback}, On: "rolledback", To: available, After: "rollback", Do: s.volumeRolledBack, Unless: s.unlessMoving},
+			{From: []statemachine.State{rollback}, On: "moving", To: migrating, Do: s.volumeRolledBack},
 			{From: []statemachine.State{available}, On: "migrate", To: migrating},
 			{From: []statemachine.State{migrating}, On: "migrated", To: available, After: "migrate",
 				Unless: func(tx *store.Tx, r *row) statemachine.Event {
@@ -256,16 +259,33 @@ func holdsName(state statemachine.State) bool {
 }
 
 func (s *Service) volumeReady(tx *store.Tx, row *statemachine.Row[Volume]) error {
-	row.Body.ProtectionState = s.protection(tx, row.Body.NodeList)
+	s.protect(tx, &row.Body)
 	return s.logVolume(tx, eventVolumeAvailable, &row.Body)
 }
 
-// volumeFailed: a failed volume stays visible but holds nothing (facts/lightbits.md 4.1).
+// volumeFailed: a failed volume stays visible but holds nothing (facts/lightbits.md 4.1,
+// assumption 302): no replicas, no blocks, no hosts.
 func (s *Service) volumeFailed(tx *store.Tx, row *statemachine.Row[Volume]) error {
-	if row.Body.ProtectionState == "" {
-		row.Body.ProtectionState = ProtectionNotAvailable
+	v := &row.Body
+	if err := s.vacate(tx, v); err != nil {
+		return err
 	}
-	return s.logVolume(tx, eventVolumeFailed, &row.Body)
+	v.NodeList, v.PrimaryNodeUUID, v.PgUUID, v.ConnectedHosts = nil, "", "", nil
+	v.ProtectionState, v.RebuildProgress, v.Statistics = ProtectionNotAvailable, rebuildNone, &VolumeStatistics{}
+	return s.logVolume(tx, eventVolumeFailed, v)
+}
+
+// vacate gives back what a volume held of its nodes, and lets its hosts go.
+func (s *Service) vacate(tx *store.Tx, v *Volume) error {
+	if err := s.dropVolumeBlocks(tx, v); err != nil {
+		return err
+	}
+	for _, nqn := range v.ConnectedHosts {
+		if err := disconnectVolume(tx, nqn, v.UUID); err != nil && !refusal.Is(err, refusal.NotFound) {
+			return err
+		}
+	}
+	return s.chargeVolume(tx, v, -1)
 }
 
 func (s *Service) volumeUpdated(tx *store.Tx, row *statemachine.Row[Volume]) error {
@@ -283,10 +303,7 @@ func (s *Service) volumeDeleting(tx *store.Tx, row *statemachine.Row[Volume]) er
 // volumeGone gives back what the volume held, and lets go the snapshot that waited for its last clone.
 func (s *Service) volumeGone(tx *store.Tx, row *statemachine.Row[Volume]) error {
 	v := &row.Body
-	if err := s.dropVolumeBlocks(tx, v); err != nil {
-		return err
-	}
-	if err := s.charge(tx, v.NodeList, volumeUsage(v, -1)); err != nil {
+	if err := s.vacate(tx, v); err != nil {
 		return err
 	}
 	if err := s.logVolume(tx, eventVolumeDeleted, v); err != nil {

@@ -2,7 +2,6 @@ package lightbits
 
 import (
 	"storagesim/internal/api"
-	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -116,11 +115,7 @@ func (s *Service) resize(tx *store.Tx, v *Volume, size uint64, force bool) error
 	if err := s.mayGrow(tx, v, size); err != nil {
 		return err
 	}
-	if err := s.charge(tx, v.NodeList, volumeUsage(v, -1)); err != nil {
-		return err
-	}
-	v.Size = size
-	if err := s.charge(tx, v.NodeList, volumeUsage(v, 1)); err != nil {
+	if err := s.resizeVolume(tx, v, size); err != nil {
 		return err
 	}
 	if shrinks {
@@ -138,20 +133,11 @@ func (s *Service) mayGrow(tx *store.Tx, v *Volume, size uint64) error {
 	if size < v.Size {
 		return nil
 	}
-	for _, id := range v.NodeList {
-		u, err := usageTable.Get(tx, id)
-		if err != nil {
-			return err
-		}
-		if !u.Serving {
-			continue
-		}
-		if u.full() {
-			return refusal.New(refusal.InvalidArgument, "volume %s cannot grow: node %s is read-only, its storage is nearly full", v.Name, u.Name)
-		}
-		if room := physics.SpaceOf(u.Disks, u.Usage).TotalLogical; room < size {
-			return refusal.New(refusal.InvalidArgument, "volume %s cannot grow to %d bytes: node %s holds at most %d", v.Name, size, u.Name, room)
-		}
+	if u := s.readOnlyNode(tx, v.NodeList); u != nil {
+		return refusal.New(refusal.InvalidArgument, "volume %s cannot grow: node %s is read-only, its storage is nearly full", v.Name, u.Name)
+	}
+	if u := s.smallNode(tx, v.NodeList, size); u != nil {
+		return refusal.New(refusal.InvalidArgument, "volume %s cannot grow to %d bytes: node %s holds at most %d", v.Name, size, u.Name, u.largest())
 	}
 	return nil
 }
@@ -214,11 +200,7 @@ func (s *Service) rollbackVolume(tx *store.Tx, r *api.Request, q *rollbackVolume
 		return none, refusal.New(refusal.InvalidArgument, "snapshot %s was not made from volume %s but from %s",
 			snap.Body.Name, v.Name, snap.Body.SourceVolumeName)
 	}
-	if err := s.charge(tx, v.NodeList, volumeUsage(v, -1)); err != nil {
-		return none, err
-	}
-	v.Size = snap.Body.Size
-	if err := s.charge(tx, v.NodeList, volumeUsage(v, 1)); err != nil {
+	if err := s.resizeVolume(tx, v, snap.Body.Size); err != nil {
 		return none, err
 	}
 	if err := s.rollbackBlocks(tx, &snap.Body, v); err != nil {

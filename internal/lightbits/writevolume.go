@@ -119,16 +119,10 @@ func (s *Service) checkWritable(tx *store.Tx, row *statemachine.Row[Volume]) err
 		return refusal.New(refusal.FailedPrecondition, "volume %s has the protection state %s; it can be written while it is %s or %s",
 			v.Name, v.ProtectionState, ProtectionFullyProtected, ProtectionDegraded).Because(cause)
 	}
-	for _, id := range v.NodeList {
-		node, err := usageTable.Get(tx, id)
-		if err != nil {
-			return err
-		}
-		if node.Serving && node.full() {
-			return refusal.New(refusal.ResourceExhausted,
-				"volume %s cannot be written: node %s is read-only, since %d bytes of it are used and it takes %d",
-				v.Name, node.Name, node.PhysicalUsed, node.Disks.ReadOnlyAt()).Because(cause)
-		}
+	if node := s.readOnlyNode(tx, v.NodeList); node != nil {
+		return refusal.New(refusal.ResourceExhausted,
+			"volume %s cannot be written: node %s is read-only, since %d bytes of it are used and it takes %d",
+			v.Name, node.Name, node.PhysicalUsed, node.Disks.ReadOnlyAt()).Because(cause)
 	}
 	return nil
 }
@@ -136,16 +130,10 @@ func (s *Service) checkWritable(tx *store.Tx, row *statemachine.Row[Volume]) err
 // checkRoom refuses a write, which has been charged, that does not fit on one of the nodes. One that fits may well make
 // a node read-only (assumption 74).
 func (s *Service) checkRoom(tx *store.Tx, v *Volume) error {
-	for _, id := range v.NodeList {
-		node, err := usageTable.Get(tx, id)
-		if err != nil {
-			return err
-		}
-		if node.Serving && uint64(node.PhysicalUsed) > node.Disks.Effective() {
-			return refusal.New(refusal.ResourceExhausted,
-				"volume %s cannot be written: node %s would hold %d bytes and has room for %d",
-				v.Name, node.Name, node.PhysicalUsed, node.Disks.Effective())
-		}
+	if node := s.crowdedNode(tx, v.NodeList, 0); node != nil {
+		return refusal.New(refusal.ResourceExhausted,
+			"volume %s cannot be written: node %s would hold %d bytes and has room for %d",
+			v.Name, node.Name, node.PhysicalUsed, node.Disks.Effective())
 	}
 	return nil
 }

@@ -69,6 +69,12 @@ func (d Disks) WithParity(data uint64) uint64 {
 // ReadOnlyAt is how many bytes may be occupied before a node is read-only.
 func (d Disks) ReadOnlyAt() uint64 { return scale(d.Effective(), readOnlyPercent, 100) }
 
+// Holds says whether so many bytes fit, read-only or not.
+func (d Disks) Holds(used uint64) bool { return used <= d.Effective() }
+
+// Largest is the size in bytes that a volume may have on a node which holds so much: all of its estimated logical storage.
+func (d Disks) Largest(u Usage) uint64 { return SpaceOf(d, u).TotalLogical }
+
 // Full says whether a node that holds so much is read-only.
 func (d Disks) Full(u Usage) bool { return uint64(max(u.PhysicalUsed, 0)) > d.ReadOnlyAt() }
 

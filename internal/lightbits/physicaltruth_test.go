@@ -1,0 +1,221 @@
+package lightbits
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// serverOf answers the server of the volume's first node.
+func (s *server) serverOf(volume string) string {
+	var holder shownNode
+	s.get("/api/v2/nodes/"+s.volumes("default")[volume].NodeList[0], &holder)
+	return holder.ServerUUID
+}
+
+func (s *server) ok(method, path, body string) {
+	s.t.Helper()
+	status, answer := s.do(method, path, admin, body)
+	require.Equal(s.t, 200, status, answer)
+}
+
+func (s *server) hold(delay string, to string) {
+	s.t.Helper()
+	d, err := statemachine.ParseDelay([]byte(to))
+	require.NoError(s.t, err)
+	s.update(func(tx *store.Tx) error { return s.engine.SetDelays(tx, map[string]*statemachine.Delay{delay: &d}) })
+}
+
+// What is updated, rolled back or cloned while its data is on its way is Migrating afterwards, until the data is there.
+func TestVolume_BusyWhileMigrating(t *testing.T) {
+	s := newServer(t, withCluster("servers: 5\nfeatureFlags: {evict-data: true}\nvolumes: [{name: v, replicaCount: 3}]"))
+	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
+	s.advance(time.Second)
+	s.hold("lightbits.migration.move", `"1m"`)
+	s.ok("POST", "/api/v2/servers/"+s.serverOf("v")+"/disable", `{"evictData":true}`)
+	require.Equal(t, "Migrating", s.volumes("default")["v"].State)
+
+	s.ok("POST", deedProject+"volumes", `{"name":"clone","sourceSnapshotName":"s","acl":{"values":["ALLOW_ANY"]}}`)
+	s.ok("PUT", deedProject+"volumes/?name=v", `{"size":"8GiB"}`)
+	require.Equal(t, "Updating", s.volumes("default")["v"].State)
+	s.advance(time.Second)
+	require.Equal(t, "Migrating", s.volumes("default")["v"].State)
+	require.Equal(t, "Migrating", s.volumes("default")["clone"].State)
+	s.ok("PUT", deedProject+"volumes/"+s.volumes("default")["v"].UUID+"/rollback", `{"srcSnapshotName":"s"}`)
+	require.Equal(t, "Rollback", s.volumes("default")["v"].State)
+	s.advance(time.Second)
+	require.Equal(t, "Migrating", s.volumes("default")["v"].State)
+	s.advance(time.Minute)
+	require.Equal(t, "Available", s.volumes("default")["v"].State)
+	require.Equal(t, "Available", s.volumes("default")["clone"].State)
+	require.Equal(t, s.volumes("default")["v"].NodeList, s.volumes("default")["clone"].NodeList)
+}
+
+// A volume that has failed is there to be seen, and holds nothing.
+func TestVolume_FailedHoldsNothing(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3, acl: [ALLOW_ANY]}]"))
+	s.must("write-volume", `{"volume":"v","bytes":"1GiB"}`)
+	s.must("connect-host", `{"volume":"v","hostNQN":"nqn.2020-01.com.example:h"}`)
+	require.Equal(t, "1073741824", s.node("server00-0").Statistics["physicalUsedStorage"])
+	s.update(func(tx *store.Tx) error {
+		row, _ := s.service.volumeByName(tx, defaultProject, "v")
+		return s.service.volumes.Fire(tx, &row, "fail")
+	})
+	n := s.node("server00-0")
+	require.Nil(t, n.Statistics["physicalUsedStorage"])
+	require.Nil(t, n.Statistics["logicalStorage"])
+	v := s.volumes("default")["v"]
+	require.Equal(t, "Failed", v.State)
+	require.Empty(t, v.NodeList)
+	status, _ := s.do("GET", "/api/v2/hosts/nqn.2020-01.com.example:h", admin, "")
+	require.Equal(t, 404, status, "a host of nothing is not connected")
+	s.must("fail-node", `{"node":"server00-0"}`)
+	require.Equal(t, map[string]any{"numInactiveNodes": 1.0, "state": "Warning"}, clusterHealthOf(s), "no volume is hurt")
+}
+
+// Of a volume that went away before its snapshot was cut, there is no snapshot.
+func TestSnapshot_VolumeGoneBeforeTheCut(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v}, {name: w}]"))
+	s.hold("lightbits.snapshot.create", `"1m"`)
+	s.ok("POST", deedProject+"snapshots", `{"name":"gone","sourceVolumeName":"v"}`)
+	s.ok("POST", deedProject+"snapshots", `{"name":"cut","sourceVolumeName":"w"}`)
+	s.ok("DELETE", deedProject+"volumes/?name=v", "")
+	s.advance(2 * time.Minute)
+	require.Equal(t, SnapshotFailed, decodeWire[Snapshot](t, s, deedProject+"snapshots/?Name=gone").State)
+	require.Empty(t, decodeWire[Snapshot](t, s, deedProject+"snapshots/?Name=gone").NodeList)
+	require.Equal(t, SnapshotAvailable, decodeWire[Snapshot](t, s, deedProject+"snapshots/?Name=cut").State)
+}
+
+// Damaged blocks are counted where they are, and restored from parity or from other replicas as far as there are any.
+func TestCorruptDevice(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: one, replicaCount: 1}, {name: three, replicaCount: 3}]"))
+	node := s.volumes("default")["one"].NodeList[0]
+	var list listNvmeDevicesAnswer
+	s.get("/api/v2/nvmeDevices?nodeUUID="+node, &list)
+	first, second := list.NvmeDevices[0].Serial, list.NvmeDevices[1].Serial
+	errorsOf := func() (device NvmeDeviceStatistics, onNode NodeStatistics, one, three VolumeStatistics) {
+		device = *decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/"+first).Statistics
+		onNode = *decodeWire[Node](t, s, "/api/v2/nodes/"+node).Statistics
+		one = *decodeWire[Volume](t, s, deedProject+"volumes/?name=one").Statistics
+		return device, onNode, one, *decodeWire[Volume](t, s, deedProject+"volumes/?name=three").Statistics
+	}
+	s.must("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":3,"volume":"one"}`, first))
+	s.must("corrupt-device", fmt.Sprintf(`{"serial":%q}`, first))
+	device, onNode, one, _ := errorsOf()
+	require.Equal(t, NvmeDeviceStatistics{RecoverableDataIntegrityErrors: 4}, device)
+	require.Equal(t, uint32(4), onNode.RecoverableDataIntegrityErrors)
+	require.Equal(t, uint32(3), one.RecoverableDataIntegrityErrors)
+	require.Equal(t, []string{"DataIntegrityErrorRecovered"}, s.eventNames("?componentType=DataIntegrity"), "one event in DeviceHealthIntervalForRaisingEvent")
+
+	s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, second))
+	for _, volume := range []string{"one", "three"} {
+		s.must("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":5,"volume":%q}`, first, volume))
+	}
+	device, onNode, one, three := errorsOf()
+	require.Equal(t, NvmeDeviceStatistics{RecoverableDataIntegrityErrors: 4, UnrecoverableDataIntegrityErrors: 10}, device)
+	require.Equal(t, uint32(10), onNode.UnrecoverableDataIntegrityErrors)
+	require.Equal(t, uint32(5), one.UnrecoverableDataIntegrityErrors, "no parity and no other replica")
+	require.Equal(t, uint32(5), three.RecoverableDataIntegrityErrors, "two other replicas")
+	require.Zero(t, three.UnrecoverableDataIntegrityErrors)
+	s.must("write-volume", `{"volume":"one","bytes":4096}`)
+	_, _, one, _ = errorsOf()
+	require.Equal(t, uint32(5), one.UnrecoverableDataIntegrityErrors, "what was counted stays")
+
+	_, err := s.action("corrupt-device", fmt.Sprintf(`{"serial":%q}`, second))
+	require.ErrorContains(t, err, "is Failed and holds no data")
+	_, err = s.action("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":1000001}`, first))
+	var input *api.InputError
+	require.ErrorAs(t, err, &input)
+}
+
+// A local rebuild ends with its node, and begins again when the node is back.
+func TestDevice_RebuildWaitsForItsNode(t *testing.T) {
+	for _, profile := range []statemachine.Profile{statemachine.Fast, statemachine.Instant} {
+		s := newServer(t, withProfile(profile), withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
+		var list listNvmeDevicesAnswer
+		s.get("/api/v2/nvmeDevices?nodeUUID="+s.node("server00-0").UUID, &list)
+		lost := list.NvmeDevices[0].Serial
+		device := func(serial string) NvmeDevice { return decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/"+serial) }
+		s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, lost))
+		if profile == statemachine.Fast {
+			s.must("fail-node", `{"node":"server00-0"}`)
+			require.False(t, s.node("server00-0").InLocalRebuild)
+			require.Equal(t, DeviceHealthy, device(list.NvmeDevices[1].Serial).State)
+			s.advance(time.Minute)
+			require.True(t, device(lost).RebuildCompletionTime.IsZero(), "nobody rebuilds on a node that is down")
+			s.must("recover-node", `{"node":"server00-0"}`)
+			s.advance(400 * time.Millisecond)
+			require.True(t, s.node("server00-0").InLocalRebuild)
+			s.advance(time.Minute)
+		}
+		require.False(t, s.node("server00-0").InLocalRebuild)
+		require.False(t, device(lost).RebuildCompletionTime.IsZero())
+	}
+}
+
+// A pulled device is rebuilt like one that has failed.
+func TestDevice_PulledIsRebuilt(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3"))
+	var list listNvmeDevicesAnswer
+	s.get("/api/v2/nvmeDevices?nodeUUID="+s.node("server00-0").UUID, &list)
+	s.must("pull-device", fmt.Sprintf(`{"serial":%q}`, list.NvmeDevices[0].Serial))
+	require.True(t, s.node("server00-0").InLocalRebuild)
+	s.must("pull-device", fmt.Sprintf(`{"serial":%q}`, list.NvmeDevices[1].Serial))
+	require.Equal(t, "Inactive", s.node("server00-0").State)
+}
+
+// A device that is pulled before it was added costs nobody anything.
+func TestDevice_FailsWhileAdding(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3\ndevicesPerNode: 4"))
+	s.must("insert-device", `{"serial":"NEW","server":"server00"}`)
+	s.ok("POST", "/api/v2/nvmeDevices", fmt.Sprintf(`{"serialNumber":"NEW","nodeUUID":%q}`, s.node("server00-0").UUID))
+	s.must("fail-device", `{"serial":"NEW"}`)
+	require.Equal(t, "Active", s.node("server00-0").State)
+	require.Equal(t, 4, s.node("server00-0").NumManagedDevices)
+	require.Empty(t, decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/NEW").NodeUUID)
+}
+
+// A server on which volumes have come to depend since its upgrade began does not reboot, unless it was forced to.
+func TestUpgradeServer_RiskAppears(t *testing.T) {
+	for _, force := range []bool{false, true} {
+		s := newServer(t, withCluster("servers: 4\nvolumes: [{name: v, replicaCount: 3}]"))
+		v, id := s.volumes("default")["v"], s.serverOf("v")
+		s.ok("POST", "/api/v2/servers/"+id+"/upgrade", fmt.Sprintf(`{"InstallPkgUri":"https://packages.example/lightos-3.16.1.tar.gz","ForceUpgrade":%t}`, force))
+		s.must("fail-node", fmt.Sprintf(`{"node":%q}`, v.NodeList[1]))
+		s.advance(400 * time.Millisecond)
+		last := decodeWire[Server](t, s, "/api/v2/servers/"+id).LastUpgrade
+		if force {
+			require.Equal(t, UpgradeRebooting, last.Status)
+			require.Equal(t, "ReadOnly", s.volumes("default")["v"].ProtectionState)
+			continue
+		}
+		require.Equal(t, UpgradeFailed, last.Status)
+		require.Contains(t, last.ErrorMessage, "1 volumes would no longer take reads or writes")
+		require.Equal(t, "Degraded", s.volumes("default")["v"].ProtectionState)
+	}
+}
+
+// While a server is upgraded or emptied, none of its nodes is replaced, and none comes back before its server does.
+func TestNode_OfABusyServer(t *testing.T) {
+	s := newServer(t, withCluster("servers: 4\nvolumes: [{name: v, replicaCount: 3}]"))
+	s.ok("POST", "/api/v2/servers", `{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001"}`)
+	s.advance(time.Second)
+	spare := s.node("server04-0").UUID
+	id := s.serverOf("v")
+	node := s.volumes("default")["v"].NodeList[0]
+	s.ok("POST", "/api/v2/servers/"+id+"/upgrade", `{"InstallPkgUri":"https://packages.example/lightos-3.16.1.tar.gz"}`)
+	status, body := s.do("POST", "/api/v2/nodes/"+node+"/replace", admin, fmt.Sprintf(`{"TargetNodeUUID":%q,"ReplaceWhileActive":true}`, spare))
+	require.Equal(t, 409, status, body)
+	s.advance(time.Minute)
+	s.ok("POST", "/api/v2/nodes/"+node+"/replace", fmt.Sprintf(`{"TargetNodeUUID":%q,"ReplaceWhileActive":true}`, spare))
+
+	s.must("fail-server", `{"server":"server03"}`)
+	_, err := s.action("recover-node", `{"node":"server03-0"}`)
+	require.ErrorContains(t, err, "its server server03 is Failed")
+}

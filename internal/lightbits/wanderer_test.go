@@ -1,0 +1,235 @@
+package lightbits
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// wanderer does things at random: through the API, by physical actions, on the control surface, with the file.
+type wanderer struct {
+	*server
+	random *rand.Rand
+	made   int
+	tried  map[string]int // by the name of the deed
+	done   map[string]int
+	kept   []string // checkpoints
+
+	// What is there, as UUIDs and serials in the order of their keys.
+	volumes, failedVolumes, snapshots, nodes, servers, serials, policies, schedules []string
+}
+
+// Above these populations what would make more takes away instead.
+const (
+	mostVolumes   = 40
+	mostSnapshots = 40
+	mostServers   = 7
+)
+
+// deed is one kind of thing that a wanderer does; do answers what it did in words, and whether it was let.
+type deed struct {
+	name   string
+	weight int
+	do     func(w *wanderer) (what string, done bool)
+}
+
+func newWanderer(s *server, seed uint64) *wanderer {
+	return &wanderer{server: s, random: rand.New(rand.NewPCG(seed, 1)), tried: map[string]int{}, done: map[string]int{}}
+}
+
+// step does one deed and answers it in words.
+func (w *wanderer) step(deeds []deed) string {
+	w.look()
+	w.made++
+	total := 0
+	for i := range deeds {
+		total += deeds[i].weight
+	}
+	at := w.random.IntN(total)
+	i := slices.IndexFunc(deeds, func(d deed) bool { at -= d.weight; return at < 0 })
+	d := &deeds[i]
+	what, done := d.do(w)
+	w.tried[d.name]++
+	if done {
+		w.done[d.name]++
+	}
+	return d.name + ": " + strings.TrimSpace(what)
+}
+
+// look notes what is there.
+func (w *wanderer) look() {
+	s := w.service
+	w.view(func(tx *store.Tx) error {
+		w.volumes, w.failedVolumes = nil, nil
+		for key, raw := range s.volumes.Table().Scan(tx, "", "") {
+			_, id, _ := strings.Cut(key, "\x00")
+			w.volumes = append(w.volumes, id)
+			if string(statemachine.Peek(raw).State) == string(VolumeFailed) {
+				w.failedVolumes = append(w.failedVolumes, id)
+			}
+		}
+		w.snapshots = idsOf(tx, s.snapshots.Table())
+		w.nodes = idsOf(tx, s.nodes.Table())
+		w.servers = idsOf(tx, s.servers.Table())
+		w.serials = idsOf(tx, s.nvmeDevices.Table())
+		w.policies = idsOf(tx, s.policies.Table())
+		w.schedules = idsOf(tx, s.resourcePolicies.Table())
+		return nil
+	})
+}
+
+// idsOf lists what is behind the project in the keys of a table.
+func idsOf[T any](tx *store.Tx, table *store.Table[T]) []string {
+	var list []string
+	for key := range table.Scan(tx, "", "") {
+		if _, id, scoped := strings.Cut(key, "\x00"); scoped {
+			key = id
+		}
+		list = append(list, key)
+	}
+	return list
+}
+
+func (w *wanderer) pick(from []string) string {
+	if len(from) == 0 {
+		return ""
+	}
+	return from[w.random.IntN(len(from))]
+}
+
+func (w *wanderer) chance(oneIn int) bool { return w.random.IntN(oneIn) == 0 }
+
+func (w *wanderer) flip() bool { return w.chance(2) }
+
+// call does an operation. Nothing of what is asked may break the process.
+func (w *wanderer) call(method, path, format string, args ...any) (string, bool) {
+	w.t.Helper()
+	body := fmt.Sprintf(format, args...)
+	status, answer := w.do(method, path, admin, body)
+	require.Contains(w.t, []int{200, 400, 404, 409, 412, 429, 501, 503}, status, "%s %s %s: %s", method, path, body, answer)
+	return fmt.Sprintln(method, path, body, status, answer), status == 200
+}
+
+// act does a physical action; one that cannot be done is refused in words.
+func (w *wanderer) act(name, format string, args ...any) (string, bool) {
+	w.t.Helper()
+	params := fmt.Sprintf(format, args...)
+	_, err := w.action(name, params)
+	var refused *refusal.Error
+	var input *api.InputError
+	if err != nil && !errors.As(err, &refused) && !errors.As(err, &input) {
+		require.NoError(w.t, err, "%s %s", name, params)
+	}
+	return fmt.Sprintln(name, params, err), err == nil
+}
+
+// fire lets an event happen to a thing, as the control surface does.
+func (w *wanderer) fire(kind, id string, on statemachine.Event) (string, bool) {
+	w.t.Helper()
+	err := w.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error {
+		_, err := w.engine.Fire(tx, kind, []string{cluster}, id, on)
+		return err
+	})
+	w.mayRefuse(err)
+	return fmt.Sprintln(kind, id, on, err), err == nil
+}
+
+// mayRefuse lets those errors pass that tell a caller of the control surface what cannot be.
+func (w *wanderer) mayRefuse(err error) {
+	w.t.Helper()
+	var illegal *statemachine.IllegalError
+	var nothing *statemachine.NothingPendingError
+	var refused *refusal.Error
+	if err != nil && !errors.As(err, &illegal) && !errors.As(err, &nothing) && !errors.As(err, &refused) && !errors.Is(err, store.ErrNotFound) {
+		require.NoError(w.t, err)
+	}
+}
+
+// resources lists the things of a kind.
+func (w *wanderer) resources(kind string) []statemachine.Resource {
+	var list []statemachine.Resource
+	require.NoError(w.t, w.engine.View(api.DefaultWorld, "test", func(tx *store.Tx) error {
+		return w.engine.Resources(tx, kind, []string{cluster}, func(r statemachine.Resource) bool {
+			list = append(list, r)
+			return true
+		})
+	}))
+	return list
+}
+
+// inWorld reads the cluster of any world.
+func (w *wanderer) inWorld(world string, fn func(tx *store.Tx)) {
+	require.NoError(w.t, w.engine.View(world, "test", func(tx *store.Tx) error {
+		fn(tx.In(cluster))
+		return nil
+	}))
+}
+
+// rest mends everything and lets an hour pass. Then nothing may be under way any more.
+func (w *wanderer) rest() (string, bool) {
+	w.restart()
+	for range 8 {
+		w.look()
+		for _, node := range w.nodes {
+			w.act("recover-node", `{"node":%q}`, node)
+		}
+		for _, id := range w.servers {
+			w.act("recover-server", `{"server":%q}`, id)
+			w.call("POST", "/api/v2/servers/"+id+"/enable", "")
+		}
+		w.advance(2 * time.Minute)
+	}
+	w.advance(time.Hour)
+	w.view(func(tx *store.Tx) error {
+		w.checkQuiet(tx)
+		return nil
+	})
+	return "everything is mended and at rest", true
+}
+
+// restart ends what could keep things from going on: the outage, the flags that move replicas about, delays that hold,
+// schedules.
+func (w *wanderer) restart() {
+	w.act("partition-cluster", `{"unreachable":false}`)
+	for _, flag := range wandererFlags {
+		w.act("set-feature-flag", `{"name":%q,"enabled":false}`, flag)
+	}
+	for _, id := range w.schedules {
+		w.call("DELETE", "/api/v2/projects/default/resourcePolicies/"+id, "")
+	}
+	for _, name := range wandererDelays {
+		w.setDelay(name, nil)
+	}
+	for _, kind := range w.engine.Kinds() {
+		for _, r := range w.resources(kind) {
+			if slices.ContainsFunc(r.Timers, func(t statemachine.Timer) bool { return t.Held }) {
+				w.release(kind, r.ID)
+			}
+		}
+	}
+}
+
+func (w *wanderer) setDelay(name string, d *statemachine.Delay) {
+	require.NoError(w.t, w.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error {
+		return w.engine.SetDelays(tx, map[string]*statemachine.Delay{name: d})
+	}))
+}
+
+func (w *wanderer) release(kind, id string) (string, bool) {
+	err := w.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error {
+		_, err := w.engine.Release(tx, kind, []string{cluster}, id)
+		return err
+	})
+	w.mayRefuse(err)
+	return fmt.Sprintln("release", kind, id, err), err == nil
+}
