@@ -71,6 +71,19 @@ bench: build ## build/simulator against its goals, by the load generator of $(PE
 	cd '$(PERF)' && $(GO) build -mod=readonly -o '$(abspath $(BUILD)/perf/bin/perf-baseline)' ./cmd/baseline
 	$(GO) run ./test/bench $(BENCH)
 
+### Nothing lost
+
+# How long the soak takes, as Go writes durations.
+SOAK ?= 1h
+
+.PHONY: reliability
+reliability: build ## kill -9, damaged and full disks, hostile clients, linearizability: some minutes
+	RELIABILITY=yes SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -timeout 20m -v -skip Soak ./test/reliability
+
+.PHONY: soak
+soak: build ## half load for an hour, SOAK=10m for less: memory, file, goroutines and descriptors stay flat
+	SOAK='$(SOAK)' SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -timeout 0 -v -run Soak ./test/reliability
+
 ### The world outside
 
 .PHONY: cinder

@@ -79,7 +79,7 @@ func examine(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	data, release, err := mapFile(f)
 	if err != nil {
 		return err
@@ -343,7 +343,7 @@ func writeSeal(path string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // again, after the last line
 	data, release, err := mapFile(f)
 	if err != nil {
 		return err
