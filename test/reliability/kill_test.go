@@ -314,6 +314,9 @@ func (c *client) checkFork(t *testing.T, p *program.Program, world string, conte
 // kill -9 at random moments of eight clients on one data directory: all that was acknowledged is there, what was not is there
 // as a whole or not at all, every index is as the rows say, and what was on its way gets there.
 func TestKill_NothingIsLost(t *testing.T) {
+	if binary == "" {
+		t.Skip("SIMULATOR does not name a binary; make reliability does")
+	}
 	rounds := 3
 	if all {
 		rounds = 20

@@ -1,17 +1,15 @@
 // Package reliability kills, starves and besieges the built simulator, and looks at what is left.
 //
-// Plain `go test` runs a short version of the first. `make reliability` sets RELIABILITY and runs all but the soak, `make
-// soak` that. SIMULATOR names the binary; without it one is built. SEED repeats a run; every run prints its seed.
+// SIMULATOR names the binary; without it everything is skipped, since the tests of cmd/simulator kill that program already.
+// With it, a short version of the kills runs. `make reliability` sets RELIABILITY too and runs all but the soak, `make soak`
+// that. SEED repeats a run; every run prints its seed.
 package reliability
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -21,37 +19,16 @@ import (
 )
 
 // binary is the program under test.
-var binary string
+var binary = os.Getenv("SIMULATOR")
 
 // all says that the long versions are wanted.
 var all = os.Getenv("RELIABILITY") != ""
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	if binary = os.Getenv("SIMULATOR"); binary != "" {
-		return m.Run()
-	}
-	dir, err := os.MkdirTemp("", "reliability-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "simulator")
-	build := exec.Command("go", "build", "-o", binary, "storagesim/cmd/simulator")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
-		return 1
-	}
-	return m.Run()
-}
 
 // long skips a test that only `make reliability` runs.
 func long(t *testing.T) {
 	t.Helper()
-	if !all {
+	if !all || binary == "" {
 		t.Skip("make reliability runs it")
 	}
 }
