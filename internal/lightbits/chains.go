@@ -181,5 +181,8 @@ func (s *Service) moveReplica(tx *store.Tx, c *chainThings, from, to string) err
 	if err := s.chargeNode(tx, to, takes); err != nil {
 		return err
 	}
-	return s.chargeNode(tx, from, gives)
+	if err := s.chargeNode(tx, from, gives); err != nil {
+		return err
+	}
+	return s.lookAtDeletions(tx, []string{from})
 }

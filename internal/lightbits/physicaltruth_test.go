@@ -219,3 +219,22 @@ func TestNode_OfABusyServer(t *testing.T) {
 	_, err := s.action("recover-node", `{"node":"server03-0"}`)
 	require.ErrorContains(t, err, "its server server03 is Failed")
 }
+
+// A server that waits for its deletion is gone when the last thing has left it, be that but a snapshot whose volume is
+// deleted.
+func TestDeleteServer_LastSnapshotLeaves(t *testing.T) {
+	s := newServer(t, withCluster("servers: 4\nfeatureFlags: {fail-in-place: true}\nvolumes: [{name: v, replicaCount: 3}]"))
+	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
+	s.advance(time.Second)
+	id := s.serverOf("v")
+	s.ok("DELETE", deedProject+"volumes/?name=v", "")
+	s.advance(time.Second)
+	s.ok("POST", "/api/v2/servers/"+id+"/disable", "")
+	s.advance(time.Second)
+	s.ok("DELETE", "/api/v2/servers/"+id+"?forceDelete=true", "")
+	s.advance(30 * time.Minute)
+	require.Equal(t, ServerDeleting, decodeWire[Server](t, s, "/api/v2/servers/"+id).State)
+	s.advance(time.Hour)
+	status, _ := s.do("GET", "/api/v2/servers/"+id, admin, "")
+	require.Equal(t, 404, status, "fail-in-place has brought the snapshot elsewhere")
+}

@@ -365,6 +365,9 @@ func (m *Machine[B]) releaseByID(tx *store.Tx, id string) (Resource, error) {
 		c := m.cause(&row)
 		return Resource{}, &NothingPendingError{Cause: c}
 	}
+	if err := timers.Delete(tx.In(""), timerKey(&waiting[0])); err != nil { // also where the row stays as it is
+		return Resource{}, err
+	}
 	if err := m.Fire(tx, &row, waiting[0].Event); err != nil {
 		return Resource{}, err
 	}

@@ -270,3 +270,18 @@ func TestMachine_StayWaitsForNothingAnyMore(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, reading.Timers)
 }
+
+// A row that stays as it is waits for nothing any more when it was released, either: what it waits for tells it.
+func TestEngine_ReleaseOfWhatStays(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.create("stubborn")
+	require.NoError(t, b.engine.Update("w", "test", func(tx *store.Tx) error {
+		_, err := b.engine.Release(tx, "test.lamp", []string{""}, "stubborn")
+		return err
+	}))
+	require.Equal(t, "Warming", b.state("stubborn"))
+	reading, err := b.engine.Clock("w")
+	require.NoError(t, err)
+	require.Zero(t, reading.Timers)
+}
