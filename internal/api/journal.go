@@ -78,6 +78,8 @@ type Journal struct {
 	bytes    int64
 	maxBytes int64
 	dropped  uint64
+
+	listeners []func(Exchange)
 }
 
 // NewJournal keeps at most count exchanges of together at most bytes bytes.
@@ -85,8 +87,19 @@ func NewJournal(count int, bytes int64) *Journal {
 	return &Journal{ring: make([]Exchange, max(count, 1)), maxBytes: bytes}
 }
 
+// Listen calls fn with every exchange that is added from then on, kept or not. fn must not block. Listen
+// is for the time before anything is served.
+func (j *Journal) Listen(fn func(Exchange)) { j.listeners = append(j.listeners, fn) }
+
 // Add appends an exchange and drops the oldest ones that no longer fit. One that can never fit is itself dropped.
 func (j *Journal) Add(x Exchange) {
+	j.keep(x)
+	for _, fn := range j.listeners {
+		fn(x)
+	}
+}
+
+func (j *Journal) keep(x Exchange) {
 	size := x.weigh()
 	x.size = size
 	j.mu.Lock()

@@ -64,6 +64,8 @@ type Config struct {
 	Metrics func() (text []byte, contentType string, err error)
 	// Wall is the wall clock: uptime and the life of worlds are measured on it.
 	Wall func() time.Time
+	// Heartbeat is the real time after which a stream of events says that it is still there.
+	Heartbeat time.Duration
 }
 
 // Control answers the calls. Make one with New.
@@ -76,6 +78,10 @@ type Control struct {
 	issuer  *idp.Issuer
 	rows    []Row
 	paths   []string
+
+	events   *hub
+	stopping chan struct{}
+	stop     func() // closes stopping
 }
 
 // New makes the control surface.
@@ -84,8 +90,15 @@ func New(c Config) *Control {
 	for i := range ctl.rows {
 		ctl.paths = append(ctl.paths, ctl.rows[i].Path)
 	}
+	ctl.stopping = make(chan struct{})
+	ctl.stop = sync.OnceFunc(func() { close(ctl.stopping) })
+	ctl.events = newHub(c.Wall)
+	ctl.events.attach(&ctl.Config)
 	return ctl
 }
+
+// Stop ends what goes on by itself: streams of events. It may be called more than once.
+func (c *Control) Stop() { c.stop() }
 
 // Mount registers everything under Prefix, and the metrics where Prometheus looks for them.
 func (c *Control) Mount(outer chi.Router) {

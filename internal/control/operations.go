@@ -156,7 +156,8 @@ var operations = []Row{
 		Doc: "Empties the journal."},
 	{Name: "Verify", Method: post, Path: "/_sim/verify", Statuses: []int{200, 400, 404, 406, 409}, handle: with(verify),
 		Doc: "Whether the world's calls were as they should be; 406 with expected and actual where not."},
-	{Name: "StreamEvents", Method: get, Path: "/_sim/events", Statuses: []int{200}},
+	{Name: "StreamEvents", Method: get, Path: "/_sim/events", Statuses: []int{200, 400, 404, 429}, Query: []string{"type"}, handle: streamEvents,
+		Doc: "What happens in the world, as server-sent events: requests, transitions, faults, clock."},
 	{Name: "StartScenario", Method: post, Path: "/_sim/scenarios", Statuses: []int{201, 400, 404}},
 	{Name: "GetScenario", Method: get, Path: "/_sim/scenarios/{id}", Statuses: []int{200, 404}},
 }

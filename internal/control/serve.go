@@ -24,6 +24,8 @@ type call struct {
 	place api.Place
 	http  *http.Request
 	query url.Values
+	// stream, where the answer is one, is written behind its head.
+	stream func(w http.ResponseWriter)
 }
 
 // world is the world that the call is about.
@@ -74,6 +76,12 @@ type plain struct {
 	text        []byte
 }
 
+// stream is an answer of any length, written while it happens.
+type stream struct {
+	contentType string
+	write       func(w http.ResponseWriter)
+}
+
 // serve is a control call's whole life.
 func (c *Control) serve(row *Row) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
@@ -83,7 +91,13 @@ func (c *Control) serve(row *Row) http.HandlerFunc {
 		resp := c.answer(r)
 		w.Header().Set(api.HeaderRequestID, r.id)
 		w.Header().Set(api.HeaderWorld, r.world())
-		api.Write(w, resp)
+		if r.stream != nil {
+			w.Header().Set("Content-Type", resp.ContentType)
+			w.Header().Set("Cache-Control", "no-store")
+			r.stream(w)
+		} else {
+			api.Write(w, resp)
+		}
 		c.Log.Debug().Str("op", row.ID()).Str("request_id", r.id).Str("world", r.world()).Int("status", resp.Status).
 			Dur("dur", c.Wall().Sub(began)).Msg(req.Method + " " + req.URL.Path)
 	}
@@ -103,6 +117,10 @@ func (c *Control) answer(r *call) (resp api.Response) {
 	answer, err := r.row.handle(c, r)
 	if err != nil {
 		return c.refuse(r, err)
+	}
+	if s, ok := answer.(stream); ok {
+		r.stream = s.write
+		return api.Response{Status: http.StatusOK, ContentType: s.contentType}
 	}
 	if p, ok := answer.(plain); ok {
 		return api.Response{Status: r.row.Statuses[0], ContentType: p.contentType, Body: p.text}

@@ -45,6 +45,7 @@ type Limits struct {
 	ReadHeaderTimeout time.Duration // until the header is there
 	ReadTimeout       time.Duration // until the whole request is there
 	IdleTimeout       time.Duration // a connection without a request is closed
+	Heartbeat         time.Duration // between two signs of life of a stream of events
 	JournalCount      int           // exchanges kept
 	JournalBytes      int64         // bytes of exchanges kept
 }
@@ -56,7 +57,7 @@ func Default() Config {
 		Delays: statemachine.Fast, MaxWorlds: 1000, Version: "dev", Log: zerolog.Nop(),
 		Limits: Limits{
 			HeaderBytes: 64 << 10, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
-			JournalCount: 10_000, JournalBytes: 64 << 20,
+			Heartbeat: 15 * time.Second, JournalCount: 10_000, JournalBytes: 64 << 20,
 		},
 	}
 }

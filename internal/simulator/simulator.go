@@ -171,7 +171,7 @@ func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, parts 
 		DB: s.db, Engine: s.engine, Journal: journal, Faults: s.faults, Vendors: parts, Log: s.config.Log, Version: s.config.Version,
 		AdminToken: s.config.AdminToken, MaxWorlds: s.config.MaxWorlds, Seed: s.config.Seed, Fixture: catalog.own,
 		Fixtures: catalog.names(), Base: catalog.base, Listen: s.listenWorld, Unlisten: s.unlistenWorld,
-		Expiring: s.expire, Pending: s.pending, Wall: s.conductor.now, Metrics: meter.Text,
+		Expiring: s.expire, Pending: s.pending, Wall: s.conductor.now, Metrics: meter.Text, Heartbeat: s.config.Limits.Heartbeat,
 	}
 	if s.identity != nil {
 		c.CA = s.identity.ca
@@ -273,6 +273,7 @@ func (s *Simulator) Close(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	s.server.Stop()
+	s.control.Stop()
 	var closing sync.WaitGroup
 	for _, p := range ports {
 		if p != nil {

@@ -287,6 +287,7 @@ func (e *Engine) setClock(world string, s ClockSetting) (now time.Time, err erro
 				tx.OnCommit(func() { e.agenda.add(world, at) })
 			}
 		}
+		e.tellClock(tx, clock, now)
 		return clocks.Put(tx.In(""), &clock)
 	})
 	return now, err

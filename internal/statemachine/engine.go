@@ -27,6 +27,7 @@ type Engine struct {
 	mu        sync.Mutex
 	listeners []func(world string, moved []Transition)
 	replaced  []func(world string)
+	clocks    []func(world string, c Clock, now time.Time)
 }
 
 // New makes an engine for the machines of all vendors. The profile chooses the defaults of their delays.
@@ -68,6 +69,27 @@ func (e *Engine) Listen(fn func(world string, moved []Transition)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.listeners = append(e.listeners, fn)
+}
+
+// OnClock calls fn after every commit that set a world's clock, on request or by the clock mode auto, with what it shows
+// from then on. fn must not block.
+func (e *Engine) OnClock(fn func(world string, c Clock, now time.Time)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.clocks = append(e.clocks, fn)
+}
+
+// tellClock hands a clock that the transaction has set to those who asked for it once it is committed.
+func (e *Engine) tellClock(tx *store.Tx, c Clock, now time.Time) {
+	world := tx.World()
+	tx.OnCommit(func() {
+		e.mu.Lock()
+		listeners := e.clocks
+		e.mu.Unlock()
+		for _, fn := range listeners {
+			fn(world, c, now)
+		}
+	})
 }
 
 // observation is a row that a client was shown while a timer was pending for it.

@@ -17,6 +17,7 @@ func (e *Engine) StartClock(world string, s ClockSetting) (started bool, err err
 			return err
 		}
 		clock = clock.at(*s.Now, wall)
+		e.tellClock(tx, clock, clock.show(wall))
 		return clocks.Put(tx.In(""), &clock)
 	})
 	e.rescan(world)

@@ -1,0 +1,123 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"storagesim/internal/api"
+)
+
+// writeWithin is how long a subscriber may keep a write waiting before its stream is cut, in real time.
+const writeWithin = 10 * time.Second
+
+// streamEvents answers the events of the call's world from now on, or from Last-Event-ID on, as text/event-stream (WHATWG
+// HTML 9.2). The stream ends with the world, with the program and with the client.
+func streamEvents(c *Control, r *call) (any, error) {
+	kinds, err := readTypes(r.query.Get("type"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.DB.World(r.world()); err != nil {
+		return nil, err
+	}
+	sub, missing, lost, err := c.events.subscribe(r.world(), kinds, r.http.Header.Get("Last-Event-ID"))
+	if err != nil {
+		return nil, err
+	}
+	return stream{contentType: "text/event-stream", write: func(w http.ResponseWriter) {
+		defer sub.leave()
+		out := eventWriter{w: w, control: http.NewResponseController(w), hub: c.events}
+		_ = out.control.SetReadDeadline(time.Time{}) // the limit on requests is not one on answers
+		if lost {
+			out.dropped(missing, "they are no longer kept")
+		}
+		c.pourEvents(r.http.Context(), sub, &out)
+	}}, nil
+}
+
+// readTypes reads a list of types; the plural is forgiven.
+func readTypes(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var kinds []string
+	for name := range strings.SplitSeq(text, ",") {
+		kind := strings.TrimSuffix(strings.TrimSpace(name), "s")
+		if !slices.Contains(eventTypes[:], kind) {
+			return nil, &api.InputError{Path: "type", Detail: fmt.Sprintf("%q is no type of event", name), Valid: eventTypes[:]}
+		}
+		kinds = append(kinds, kind)
+	}
+	return kinds, nil
+}
+
+// pourEvents writes what happens until somebody has enough of it.
+func (c *Control) pourEvents(ctx context.Context, sub *subscription, out *eventWriter) {
+	out.comment("events of the world " + sub.world)
+	for out.send() {
+		beat, cancel := context.WithTimeout(ctx, c.Heartbeat)
+		select {
+		case <-c.stopping:
+			cancel()
+			return
+		case <-sub.wake:
+		case <-beat.Done():
+			out.comment("heartbeat")
+		}
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		events, dropped, over := sub.take()
+		if dropped > 0 {
+			out.dropped(dropped, "they came faster than they were read")
+		}
+		for i := range events {
+			out.event(&events[i])
+		}
+		if over {
+			out.comment("the world " + sub.world + " is no more")
+			out.send()
+			return
+		}
+	}
+}
+
+// eventWriter writes the lines of the stream.
+type eventWriter struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	hub     *hub
+	buf     bytes.Buffer
+}
+
+func (o *eventWriter) comment(text string) { fmt.Fprintf(&o.buf, ": %s\n\n", text) }
+
+func (o *eventWriter) dropped(count uint64, why string) {
+	fmt.Fprintf(&o.buf, "event: dropped\ndata: %s\n\n", droppedNotice{Count: count, Why: why}.text())
+}
+
+func (o *eventWriter) event(e *event) {
+	fmt.Fprintf(&o.buf, "id: %s\nevent: %s\ndata: %s\n\n", o.hub.eventID(e.seq), e.kind, e.data)
+}
+
+// send hands over what was written; false once the client is gone or has not read for too long.
+func (o *eventWriter) send() bool {
+	err := o.control.SetWriteDeadline(o.hub.wall().Add(writeWithin))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return false
+	}
+	_, err = o.w.Write(o.buf.Bytes())
+	o.buf.Reset()
+	if err != nil || o.control.Flush() != nil {
+		return false
+	}
+	_ = o.control.SetWriteDeadline(time.Time{}) // over HTTP/2 it would end a stream that is only quiet
+	return true
+}

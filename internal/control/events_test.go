@@ -1,0 +1,270 @@
+package control_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/simulator"
+	"storagesim/internal/simulator/simtest"
+)
+
+// listener reads a stream of events.
+type listener struct {
+	t     *testing.T
+	resp  *http.Response
+	lines *bufio.Reader
+}
+
+type sent struct {
+	id, kind, comment string
+	data              map[string]any
+}
+
+func listen(t *testing.T, s *simtest.Server, client *http.Client, url string, header ...string) *listener {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	req.Header = s.Header.Clone()
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	t.Cleanup(func() { resp.Body.Close() })
+	require.Equal(t, 200, resp.StatusCode)
+	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
+	require.NotEmpty(t, resp.Header.Get("X-Sim-Request-Id"))
+	require.NotEmpty(t, resp.Header.Get("X-Sim-World"))
+	l := &listener{t: t, resp: resp, lines: bufio.NewReader(resp.Body)}
+	return l
+}
+
+func events(t *testing.T, s *simtest.Server, query string, header ...string) *listener {
+	t.Helper()
+	l := listen(t, s, s.Client, s.URL+"/_sim/events"+query, header...)
+	if !strings.Contains(strings.Join(header, " "), "Last-Event-ID") {
+		require.Contains(t, l.block().comment, "events of the world")
+	}
+	return l
+}
+
+// block is the next block of lines, whatever it is.
+func (l *listener) block() (b sent) {
+	l.t.Helper()
+	for {
+		line, err := l.lines.ReadString('\n')
+		require.NoError(l.t, err)
+		switch line = strings.TrimSuffix(line, "\n"); {
+		case line == "":
+			return b
+		case strings.HasPrefix(line, ": "):
+			b.comment = line[2:]
+		case strings.HasPrefix(line, "id: "):
+			b.id = line[4:]
+		case strings.HasPrefix(line, "event: "):
+			b.kind = line[7:]
+		case strings.HasPrefix(line, "data: "):
+			require.NoError(l.t, json.Unmarshal([]byte(line[6:]), &b.data))
+		default:
+			require.Fail(l.t, "not a line of an event stream", line)
+		}
+	}
+}
+
+// next is the next event.
+func (l *listener) next() sent {
+	l.t.Helper()
+	for {
+		if b := l.block(); b.kind != "" {
+			return b
+		}
+	}
+}
+
+func TestEvents_RequestsTransitionsFaultsClockOfTheWorld(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"other"}`)
+	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
+	l := events(t, s, "")
+	s.Must(200, http.MethodPut, "/_sim/clock", `{"now":"2030-01-01T00:00:00Z"}`)
+	l.next() // the way there
+	e := l.next()
+	require.Equal(t, "clock", e.kind)
+	require.Equal(t, "frozen", e.data["mode"])
+	require.Equal(t, "2030-01-01T00:00:00Z", e.data["now"])
+
+	s.In("other").Must(200, http.MethodPost, "/lamps", `{"name":"elsewhere"}`)
+	a := s.Must(200, http.MethodPost, "/lamps", `{"name":"desk","password":"hidden"}`)
+	e = l.next()
+	require.Equal(t, "transition", e.kind)
+	require.Equal(t, map[string]any{"world": "default", "at": "2030-01-01T00:00:00Z", "cluster": "north", "kind": "lamps.lamp",
+		"id": a.Text(".id"), "event": "create", "from": "", "to": "Made"}, e.data)
+	e = l.next()
+	require.Equal(t, "request", e.kind)
+	require.Equal(t, a.Header.Get("X-Sim-Request-Id"), e.data["id"])
+	require.Equal(t, "lamps.CreateLamp", e.data["operation"])
+	require.InDelta(t, 200, e.data["status"], 0)
+	require.NotContains(t, fmt.Sprint(e.data), "hidden")
+
+	s.Must(503, http.MethodPost, "/lamps", `{}`, "X-Sim-Fault", "503")
+	require.Equal(t, "request", l.next().kind)
+	e = l.next()
+	require.Equal(t, "fault", e.kind)
+	require.Equal(t, "lamps.CreateLamp", e.data["operation"])
+	require.NotEmpty(t, e.data["fault"])
+
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
+	e = l.next()
+	require.Equal(t, "Lit", e.data["to"])
+	e = l.next()
+	require.Equal(t, "2030-01-01T00:01:00Z", e.data["now"])
+	s.Must(200, http.MethodPost, "/_sim/reset", "")
+	e = l.next()
+	require.Equal(t, "clock", e.kind)
+	require.Equal(t, true, e.data["replaced"])
+}
+
+func TestEvents_FilterByType(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
+	for query, want := range map[string][]string{
+		"?type=transition": {"transition", "transition"}, "?type=faults": {"fault"}, "?type=clock,request": {"request", "request", "clock"},
+	} {
+		l := events(t, s, query)
+		s.Must(200, http.MethodPost, "/lamps", `{}`)
+		s.Must(503, http.MethodPost, "/lamps", `{}`, "X-Sim-Fault", "503")
+		s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
+		for i, kind := range want {
+			require.Equal(t, kind, l.next().kind, "%s %d", query, i)
+		}
+	}
+}
+
+func TestEvents_RefusesWhatItDoesNotKnow(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	a := s.Must(400, http.MethodGet, "/_sim/events?type=request,volumes", "")
+	require.Equal(t, `["request","transition","fault","clock"]`, a.Text(".valid"))
+	s.Must(400, http.MethodGet, "/_sim/events?types=request", "")
+	s.Must(400, http.MethodGet, "/_sim/events", "", "Last-Event-ID", "five")
+	s.In("nowhere").Must(404, http.MethodGet, "/_sim/events", "")
+	for range 64 {
+		events(t, s, "")
+	}
+	a = s.Must(429, http.MethodGet, "/_sim/events", "")
+	require.Contains(t, a.Text(".detail"), "64 streams")
+}
+
+func TestEvents_ResumesAtLastEventID(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	l := events(t, s, "?type=request")
+	s.Must(200, http.MethodGet, "/lamps", "")
+	first := l.next()
+	l.resp.Body.Close()
+	a := s.Must(200, http.MethodGet, "/lamps?missed", "")
+	l = events(t, s, "?type=request", "Last-Event-ID", first.id)
+	require.Equal(t, a.Header.Get("X-Sim-Request-Id"), l.next().data["id"])
+
+	s.Restart()
+	l = events(t, s, "", "Last-Event-ID", first.id)
+	e := l.next()
+	require.Equal(t, "dropped", e.kind)
+	require.Empty(t, e.id, "so that the client still knows where it was")
+	require.Equal(t, "they are no longer kept", e.data["why"])
+}
+
+// A client that does not read is told what it lost once it does.
+func TestEvents_TellsASlowClientWhatItLost(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	l := events(t, s, "?type=request")
+	const clients, each = 4, 3000
+	path := "/lamps?" + strings.Repeat("x", 1000)
+	var sending sync.WaitGroup
+	for range clients {
+		sending.Go(func() {
+			for range each {
+				resp, err := http.Get(s.URL + path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+			}
+		})
+	}
+	sending.Wait()
+	last := s.Must(200, http.MethodGet, "/lamps?last", "").Header.Get("X-Sim-Request-Id")
+	got, dropped := 0, 0
+	for {
+		e := l.next()
+		if e.kind == "dropped" {
+			dropped += int(e.data["count"].(float64))
+			continue
+		}
+		got++
+		if e.data["id"] == last {
+			break
+		}
+	}
+	require.Positive(t, dropped)
+	require.Equal(t, clients*each+1, got+dropped, "each one came or is counted")
+}
+
+func TestEvents_SignsOfLifeBeyondTheLimitOnRequests(t *testing.T) {
+	limits := func(c *simulator.Config) { c.Limits.Heartbeat, c.Limits.ReadTimeout = 20*time.Millisecond, 100*time.Millisecond }
+	withTLS := func(c *simulator.Config) { c.TLSListen = "127.0.0.1:0" }
+	s := simtest.New(t, simtest.Lamps, limits, withTLS)
+	h2c := new(http.Protocols)
+	h2c.SetUnencryptedHTTP2(true)
+	clients := map[string]struct {
+		url       string
+		transport *http.Transport
+		major     int
+	}{
+		"http/1.1": {s.URL, &http.Transport{}, 1},
+		"h2c":      {s.URL, &http.Transport{Protocols: h2c}, 2},
+		"h2": {s.TLSURL, &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{
+			InsecureSkipVerify: true}}, 2},
+	}
+	for name, c := range clients {
+		t.Run(name, func(t *testing.T) {
+			defer c.transport.CloseIdleConnections()
+			l := listen(t, s, &http.Client{Transport: c.transport}, c.url+"/_sim/events")
+			require.Equal(t, c.major, l.resp.ProtoMajor)
+			l.block()
+			for range 20 {
+				require.Equal(t, "heartbeat", l.block().comment)
+			}
+			a := s.Must(200, http.MethodGet, "/lamps", "")
+			require.Equal(t, a.Header.Get("X-Sim-Request-Id"), l.next().data["id"])
+			l.resp.Body.Close()
+		})
+	}
+}
+
+func TestEvents_EndWithTheWorldAndWithTheProgram(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
+	l := events(t, s.In("t"), "?type=request")
+	s.Must(200, http.MethodDelete, "/_sim/worlds/t", "")
+	require.Contains(t, l.block().comment, "is no more")
+	_, err := l.lines.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+
+	l = events(t, s, "")
+	began := time.Now()
+	s.Close()
+	require.Less(t, time.Since(began), 2*time.Second)
+	_, err = l.lines.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+}
