@@ -221,7 +221,9 @@ func TestEvents_TellsASlowClientWhatItLost(t *testing.T) {
 }
 
 func TestEvents_SignsOfLifeBeyondTheLimitOnRequests(t *testing.T) {
-	limits := func(c *simulator.Config) { c.Limits.Heartbeat, c.Limits.ReadTimeout = 20*time.Millisecond, 100*time.Millisecond }
+	limits := func(c *simulator.Config) {
+		c.Limits.Heartbeat, c.Limits.ReadTimeout = 20*time.Millisecond, 100*time.Millisecond
+	}
 	withTLS := func(c *simulator.Config) { c.TLSListen = "127.0.0.1:0" }
 	s := simtest.New(t, simtest.Lamps, limits, withTLS)
 	h2c := new(http.Protocols)
