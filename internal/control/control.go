@@ -64,8 +64,12 @@ type Config struct {
 	Metrics func() (text []byte, contentType string, err error)
 	// Wall is the wall clock: uptime and the life of worlds are measured on it.
 	Wall func() time.Time
+	// URL answers where the program can be reached; scenarios drive it there.
+	URL func() string
 	// Heartbeat is the real time after which a stream of events says that it is still there.
 	Heartbeat time.Duration
+	// EventQueue is how many events wait for one stream that is read slowly.
+	EventQueue int
 }
 
 // Control answers the calls. Make one with New.
@@ -79,9 +83,10 @@ type Control struct {
 	rows    []Row
 	paths   []string
 
-	events   *hub
-	stopping chan struct{}
-	stop     func() // closes stopping
+	events    *hub
+	scenarios scenarios
+	stopping  chan struct{}
+	stop      func() // closes stopping
 }
 
 // New makes the control surface.
@@ -92,13 +97,16 @@ func New(c Config) *Control {
 	}
 	ctl.stopping = make(chan struct{})
 	ctl.stop = sync.OnceFunc(func() { close(ctl.stopping) })
-	ctl.events = newHub(c.Wall)
+	ctl.events = newHub(c.Wall, c.EventQueue)
 	ctl.events.attach(&ctl.Config)
 	return ctl
 }
 
-// Stop ends what goes on by itself: streams of events. It may be called more than once.
-func (c *Control) Stop() { c.stop() }
+// Stop ends what goes on by itself: scenarios and streams of events. It may be called more than once.
+func (c *Control) Stop() {
+	c.scenarios.stop()
+	c.stop()
+}
 
 // Mount registers everything under Prefix, and the metrics where Prometheus looks for them.
 func (c *Control) Mount(outer chi.Router) {

@@ -14,7 +14,7 @@ import (
 )
 
 // writeWithin is how long a subscriber may keep a write waiting before its stream is cut, in real time.
-const writeWithin = 10 * time.Second
+const writeWithin = 30 * time.Second
 
 // streamEvents answers the events of the call's world from now on, or from Last-Event-ID on, as text/event-stream (WHATWG
 // HTML 9.2). The stream ends with the world, with the program and with the client.

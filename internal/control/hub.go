@@ -18,10 +18,9 @@ import (
 // The bounds of the stream of events.
 const (
 	maxRing        = 4096        // events kept for those who come back
-	maxQueue       = 1024        // events that wait for one subscriber
 	maxSubscribers = 64          // at a time
 	comeBack       = time.Minute // real time for which events are kept after the last subscriber has left
-	maxEventText   = 1024        // bytes of a URL in an event
+	maxEventText   = 4096        // bytes of a URL in an event
 )
 
 // The types of events, in the order of control-api.md.
@@ -48,6 +47,7 @@ type event struct {
 type hub struct {
 	wall  func() time.Time
 	epoch string // of this process, so that numbers of an earlier one are not taken for its own
+	queue int    // events that wait for one subscriber at most
 	alive atomic.Bool
 
 	mu       sync.Mutex
@@ -58,8 +58,8 @@ type hub struct {
 	watching atomic.Pointer[[]*watcher]
 }
 
-func newHub(wall func() time.Time) *hub {
-	return &hub{wall: wall, epoch: strconv.FormatInt(wall().UnixNano(), 36), subs: map[*subscription]bool{}}
+func newHub(wall func() time.Time, queue int) *hub {
+	return &hub{wall: wall, queue: max(queue, 1), epoch: strconv.FormatInt(wall().UnixNano(), 36), subs: map[*subscription]bool{}}
 }
 
 // attach has the hub told what happens, from now on.
@@ -293,7 +293,7 @@ func (s *subscription) offer(e event) {
 		return
 	}
 	s.mu.Lock()
-	if len(s.queue) == maxQueue {
+	if len(s.queue) == s.hub.queue {
 		s.queue = slices.Delete(s.queue, 0, 1)
 		s.dropped++
 	}

@@ -11,8 +11,10 @@ import (
 
 func testHub() (h *hub, wall *time.Time) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	return newHub(func() time.Time { return at }), &at
+	return newHub(func() time.Time { return at }, maxQueue), &at
 }
+
+const maxQueue = 1024
 
 func (h *hub) mustSubscribe(t *testing.T, after string) (s *subscription, missing uint64, lost bool) {
 	t.Helper()

@@ -10,6 +10,7 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
+	"storagesim/internal/scenario"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -21,6 +22,8 @@ type Problem struct {
 	Detail string    `json:"detail"`
 	Valid  []string  `json:"valid,omitempty"`  // the names that would be right
 	Checks []verdict `json:"checks,omitempty"` // of a verification that does not hold
+	// Errors is all that is wrong in a scenario.
+	Errors []scenario.Problem `json:"errors,omitempty"`
 }
 
 func (p *Problem) Error() string { return p.Detail }

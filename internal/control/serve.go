@@ -76,6 +76,12 @@ type plain struct {
 	text        []byte
 }
 
+// accepted is an answer with another status than the row's first.
+type accepted struct {
+	status int
+	answer any
+}
+
 // stream is an answer of any length, written while it happens.
 type stream struct {
 	contentType string
@@ -125,11 +131,15 @@ func (c *Control) answer(r *call) (resp api.Response) {
 	if p, ok := answer.(plain); ok {
 		return api.Response{Status: r.row.Statuses[0], ContentType: p.contentType, Body: p.text}
 	}
+	status := r.row.Statuses[0]
+	if other, ok := answer.(accepted); ok {
+		status, answer = other.status, other.answer
+	}
 	body, err := json.Marshal(answer)
 	if err != nil {
 		return c.refuse(r, err)
 	}
-	return api.Response{Status: r.row.Statuses[0], ContentType: "application/json", Body: append(body, '\n')}
+	return api.Response{Status: status, ContentType: "application/json", Body: append(body, '\n')}
 }
 
 // admit checks what is the same for every call: who may change something, and the names of the query.

@@ -89,10 +89,6 @@ func verify(c *Control, r *call, q *verification) (any, error) {
 		}
 		add("noLeaks", "nothing that was made is left", named(leaked))
 	}
-	if len(v.Checks) == 0 {
-		return nil, &api.InputError{Path: "", Detail: "nothing to verify",
-			Valid: []string{"count", "order", "noEarlyRetry", "noLeaks", "noUnexpected"}}
-	}
 	if !v.Holds {
 		return nil, v.problem()
 	}
@@ -104,19 +100,8 @@ func (c *Control) exchanges(r *call, q *verification) ([]api.Exchange, error) {
 	if _, err := c.DB.World(r.world()); err != nil {
 		return nil, err
 	}
-	for i, operation := range append([]string{q.Match.Operation}, q.Order...) {
-		if err := c.checkOperation(operation); err != nil {
-			return nil, err
-		}
-		if i > 0 && operation == "" {
-			return nil, &api.InputError{Path: "order", Detail: "an operation is missing"}
-		}
-	}
-	if _, _, err := statusRange(q.Match.Status); err != nil {
+	if err := c.checkVerification(q); err != nil {
 		return nil, err
-	}
-	if q.Count != nil && q.Count.Min == nil && q.Count.Max == nil {
-		return nil, &api.InputError{Path: "count", Detail: "min or max must be given", Valid: []string{"min", "max"}}
 	}
 	seen, dropped := c.Journal.List(maxVerified, func(x *api.Exchange) bool { return x.World == r.world() })
 	if dropped > 0 {
@@ -124,6 +109,29 @@ func (c *Control) exchanges(r *call, q *verification) ([]api.Exchange, error) {
 			"the journal has forgotten %d exchanges for want of room; empty it before the test, so that what is verified is all there was", dropped)}
 	}
 	return seen, nil
+}
+
+// checkVerification refuses a question about what there is not, and one that asks nothing.
+func (c *Control) checkVerification(q *verification) error {
+	for i, operation := range append([]string{q.Match.Operation}, q.Order...) {
+		if err := c.checkOperation(operation); err != nil {
+			return err
+		}
+		if i > 0 && operation == "" {
+			return &api.InputError{Path: "order", Detail: "an operation is missing"}
+		}
+	}
+	if _, _, err := statusRange(q.Match.Status); err != nil {
+		return err
+	}
+	if q.Count != nil && q.Count.Min == nil && q.Count.Max == nil {
+		return &api.InputError{Path: "count", Detail: "min or max must be given", Valid: []string{"min", "max"}}
+	}
+	if q.Count == nil && len(q.Order) == 0 && !q.NoEarlyRetry && !q.NoLeaks && !q.NoUnexpected {
+		return &api.InputError{Path: "", Detail: "nothing to verify",
+			Valid: []string{"count", "order", "noEarlyRetry", "noLeaks", "noUnexpected"}}
+	}
+	return nil
 }
 
 // maxVerified is above what a journal holds.

@@ -46,6 +46,7 @@ type Limits struct {
 	ReadTimeout       time.Duration // until the whole request is there
 	IdleTimeout       time.Duration // a connection without a request is closed
 	Heartbeat         time.Duration // between two signs of life of a stream of events
+	EventQueue        int           // events that wait for one stream that is read slowly
 	JournalCount      int           // exchanges kept
 	JournalBytes      int64         // bytes of exchanges kept
 }
@@ -57,7 +58,7 @@ func Default() Config {
 		Delays: statemachine.Fast, MaxWorlds: 1000, Version: "dev", Log: zerolog.Nop(),
 		Limits: Limits{
 			HeaderBytes: 64 << 10, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
-			Heartbeat: 15 * time.Second, JournalCount: 10_000, JournalBytes: 64 << 20,
+			Heartbeat: 15 * time.Second, EventQueue: 1024, JournalCount: 10_000, JournalBytes: 64 << 20,
 		},
 	}
 }

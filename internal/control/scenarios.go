@@ -1,0 +1,250 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"storagesim/fixtures"
+	"storagesim/internal/api"
+	"storagesim/internal/scenario"
+)
+
+// The bounds on scenarios of the process.
+const (
+	maxRunningScenarios = 16
+	maxKeptScenarios    = 100 // that have ended
+	maxScenarioWait     = time.Minute
+)
+
+// scenarios are the runs of this process, the earliest first. They lie in memory as the journal does
+// (docs/decisions/0009): a restart forgets them.
+type scenarios struct {
+	mu   sync.Mutex
+	next uint64
+	list []*scenarioRun
+	over bool // the program stops
+}
+
+type scenarioRun struct {
+	id string
+	*scenario.Run
+}
+
+func (r *scenarioRun) running() bool {
+	select {
+	case <-r.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// add begins a run if there is room for it, and forgets the oldest that have ended.
+func (s *scenarios) add(begin func(id string) *scenario.Run) (*scenarioRun, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	running := 0
+	for _, r := range s.list {
+		if r.running() {
+			running++
+		}
+	}
+	switch {
+	case s.over:
+		return nil, &Problem{Status: http.StatusServiceUnavailable, Detail: "the simulator is stopping"}
+	case running >= maxRunningScenarios:
+		return nil, &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(
+			"%d scenarios are running and no more are allowed; wait for one, or stop one by DELETE /_sim/scenarios/{id}", running)}
+	}
+	for i := 0; i < len(s.list) && len(s.list)-running >= maxKeptScenarios; {
+		if s.list[i].running() {
+			i++
+			continue
+		}
+		s.list = slices.Delete(s.list, i, i+1)
+	}
+	s.next++
+	id := "scenario-" + strconv.FormatUint(s.next, 10)
+	r := &scenarioRun{id: id, Run: begin(id)}
+	s.list = append(s.list, r)
+	return r, nil
+}
+
+func (s *scenarios) all() []*scenarioRun {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.list)
+}
+
+// stop ends all runs and waits until their worlds are gone.
+func (s *scenarios) stop() {
+	s.mu.Lock()
+	s.over = true
+	list := slices.Clone(s.list)
+	s.mu.Unlock()
+	for _, r := range list {
+		r.Stop()
+	}
+	for _, r := range list {
+		<-r.Done()
+	}
+}
+
+type checkedScenario struct {
+	Name   string   `json:"name"`
+	Steps  []string `json:"steps"`
+	Expect int      `json:"expect"`
+}
+
+// startScenario reads and checks a document, YAML or JSON, or the shipped one that the query names, and begins it in the
+// world of the call. With dryRun nothing begins.
+func startScenario(c *Control, r *call) (any, error) {
+	text, err := c.scenarioText(r)
+	if err != nil {
+		return nil, err
+	}
+	dry := r.query.Get("dryRun")
+	if dry != "" && dry != "true" && dry != "false" {
+		return nil, &api.InputError{Path: "dryRun", Detail: fmt.Sprintf("%.80q is neither true nor false", dry), Valid: []string{"true", "false"}}
+	}
+	catalog, err := c.scenarioCatalog(r)
+	if err != nil {
+		return nil, err
+	}
+	s, err := scenario.Parse(text, catalog)
+	var invalid *scenario.InvalidError
+	if errors.As(err, &invalid) {
+		return nil, &Problem{Status: http.StatusBadRequest, Detail: invalid.Error(), Errors: invalid.Problems}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if dry == "true" {
+		checked := checkedScenario{Name: s.Name, Expect: len(s.Expect)}
+		for i := range s.Steps {
+			checked.Steps = append(checked.Steps, s.Steps[i].ID)
+		}
+		return accepted{status: http.StatusOK, answer: checked}, nil
+	}
+	if _, err := c.DB.World(r.world()); err != nil {
+		return nil, err
+	}
+	run, err := c.scenarios.add(func(id string) *scenario.Run {
+		return scenario.Start(s, id, r.world(), scenario.Surface{URL: c.URL(), AdminToken: c.AdminToken, Watch: c.events.watch, Wall: c.Wall})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.report(run), nil
+}
+
+// scenarioText is the document: the body, or the one that the query names.
+func (c *Control) scenarioText(r *call) ([]byte, error) {
+	text, err := r.body()
+	if err != nil {
+		return nil, err
+	}
+	name := r.query.Get("name")
+	switch {
+	case name == "":
+		return text, nil
+	case len(text) > 0:
+		return nil, &api.InputError{Path: "name", Detail: "a name and a document are given together; one of them says what to start"}
+	}
+	text, err = fixtures.ReadScenario(name)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+		return nil, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no scenario %.80q", name), Valid: fixtures.Scenarios()}
+	}
+	return text, err
+}
+
+// report is a run's report without secrets.
+func (c *Control) report(r *scenarioRun) scenario.Report {
+	report := r.Report()
+	for i := range report.Timeline {
+		report.Timeline[i].Answer = c.redactText(report.Timeline[i].Answer, "")
+	}
+	return report
+}
+
+type scenarioEntry struct {
+	ID      string           `json:"id"`
+	Name    string           `json:"name"`
+	World   string           `json:"world"`
+	Verdict scenario.Verdict `json:"verdict"`
+	Why     string           `json:"why,omitempty"`
+}
+
+type scenarioList struct {
+	Scenarios []scenarioEntry `json:"scenarios"` // the earliest first
+	Shipped   []string        `json:"shipped"`   // can be started by ?name=
+}
+
+func listScenarios(c *Control, _ *call) (any, error) {
+	list := scenarioList{Scenarios: []scenarioEntry{}, Shipped: fixtures.Scenarios()}
+	for _, r := range c.scenarios.all() {
+		report := r.Report()
+		list.Scenarios = append(list.Scenarios, scenarioEntry{ID: r.id, Name: report.Name, World: report.World,
+			Verdict: report.Verdict, Why: report.Why})
+	}
+	return list, nil
+}
+
+func (c *Control) scenario(r *call) (*scenarioRun, error) {
+	var ids []string
+	for _, run := range c.scenarios.all() {
+		if run.id == r.param("id") {
+			return run, nil
+		}
+		ids = append(ids, run.id)
+	}
+	return nil, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no scenario %.80q", r.param("id")), Valid: ids}
+}
+
+// getScenario answers the timeline and the verdict: at once, or as soon as the scenario has ended and at the latest after
+// the real time that the query's wait says.
+func getScenario(c *Control, r *call) (any, error) {
+	run, err := c.scenario(r)
+	if err != nil {
+		return nil, err
+	}
+	if text := r.query.Get("wait"); text != "" {
+		wait, err := duration("wait", text)
+		if err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(r.http.Context(), min(wait, maxScenarioWait))
+		defer cancel()
+		select {
+		case <-run.Done():
+		case <-c.stopping:
+		case <-ctx.Done():
+		}
+	}
+	return c.report(run), nil
+}
+
+// deleteScenario stops a scenario that runs, and answers its report; one that has ended is forgotten.
+func deleteScenario(c *Control, r *call) (any, error) {
+	run, err := c.scenario(r)
+	if err != nil {
+		return nil, err
+	}
+	if run.running() {
+		run.Stop()
+		<-run.Done()
+		return c.report(run), nil
+	}
+	report := c.report(run)
+	c.scenarios.mu.Lock()
+	defer c.scenarios.mu.Unlock()
+	c.scenarios.list = slices.DeleteFunc(c.scenarios.list, func(other *scenarioRun) bool { return other == run })
+	return report, nil
+}

@@ -1,0 +1,367 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// reading is what GET /_sim/clock answers.
+type reading struct {
+	Mode string     `json:"mode"`
+	Rate float64    `json:"rate"`
+	Now  time.Time  `json:"now"`
+	Next *time.Time `json:"next"`
+}
+
+// answer is what came back for a request; err says why nothing did, or not all of it.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	err    error
+}
+
+// maxBody bounds what is read of an answer, in bytes.
+const maxBody = 4 << 20
+
+// send sends a request to the world.
+func (r *Run) send(ctx context.Context, control bool, method, path string, body []byte, header map[string]string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, r.on.URL+path, bytes.NewReader(body))
+	if err != nil {
+		return answer{}, fmt.Errorf("%s %.200s: %w", method, path, err)
+	}
+	req.Header.Set("X-Sim-World", r.world)
+	if control && r.on.AdminToken != "" {
+		req.Header.Set("Authorization", "Bearer "+r.on.AdminToken)
+	}
+	for name, value := range header {
+		if http.CanonicalHeaderKey(name) == "Host" {
+			req.Host = value
+			continue
+		}
+		req.Header.Set(name, value)
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return answer{err: err}, nil
+	}
+	defer resp.Body.Close()
+	a := answer{status: resp.StatusCode, header: resp.Header}
+	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody)); err != nil {
+		a.err = fmt.Errorf("the answer %d broke off: %w", a.status, err)
+	}
+	return a, nil
+}
+
+// ask makes a control call of the runner's own, which must succeed, and answers the body.
+func (r *Run) ask(ctx context.Context, method, path string, body any) ([]byte, error) {
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			return nil, err
+		}
+	}
+	a, err := r.send(ctx, true, method, path, text, nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case a.err != nil:
+		return nil, fmt.Errorf("%s %s: %w", method, path, a.err)
+	case a.status >= http.StatusBadRequest:
+		return nil, &refusedError{call: method + " " + path, status: a.status, detail: a.detail()}
+	}
+	return a.body, nil
+}
+
+// refusedError is a control call that was refused.
+type refusedError struct {
+	call   string
+	status int
+	detail string
+}
+
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("%s was refused with %d: %s", e.call, e.status, e.detail)
+}
+
+// detail is what a problem says, else the answer's beginning.
+func (a *answer) detail() string {
+	var problem struct{ Detail string }
+	if json.Unmarshal(a.body, &problem) == nil && problem.Detail != "" {
+		return problem.Detail
+	}
+	return strings.ToValidUTF8(string(a.body[:min(len(a.body), 300)]), "")
+}
+
+// makeWorld makes the world that the scenario wants for itself.
+func (r *Run) makeWorld(ctx context.Context) error {
+	w := r.s.World
+	if w == nil {
+		return nil
+	}
+	body := map[string]any{}
+	if w.From != "" {
+		body["from"] = w.From
+	}
+	if w.Seed != nil {
+		body["seed"] = *w.Seed
+	}
+	if !w.Keep {
+		body["ttl"] = (r.s.Timeout + 10*time.Minute).String() // should the process end before the scenario
+	}
+	text, err := r.ask(ctx, http.MethodPost, "/_sim/worlds", body)
+	if err != nil {
+		return err
+	}
+	var made struct{ Name string }
+	if err := json.Unmarshal(text, &made); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.world, r.report.World = made.Name, made.Name
+	return nil
+}
+
+// lastCall is how long the removal of a scenario's world may take.
+const lastCall = 5 * time.Second
+
+// leave removes the scenario's own world.
+func (r *Run) leave() error {
+	if r.s.World == nil || r.s.World.Keep || r.vars["world"] == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastCall)
+	defer cancel()
+	_, err := r.ask(ctx, http.MethodDelete, "/_sim/worlds/"+r.world, nil)
+	return err
+}
+
+// prepare sets the clock, mints the tokens and reads the instant from which the steps count.
+func (r *Run) prepare(ctx context.Context) error {
+	r.vars["world"] = r.world
+	setting := map[string]any{}
+	if c := r.s.Clock; c.Mode != "" {
+		setting["mode"] = c.Mode
+	}
+	if r.s.Clock.Now != "" {
+		setting["now"] = r.s.Clock.Now
+	}
+	if r.s.Clock.Rate != 0 {
+		setting["rate"] = r.s.Clock.Rate
+	}
+	if len(setting) > 0 {
+		if _, err := r.ask(ctx, http.MethodPut, "/_sim/clock", setting); err != nil {
+			return err
+		}
+	}
+	for _, vendor := range r.s.tokens() {
+		text, err := r.ask(ctx, http.MethodPost, "/_sim/tokens", map[string]any{"vendor": vendor})
+		if err != nil {
+			return err
+		}
+		var minted struct{ Token string }
+		if err := json.Unmarshal(text, &minted); err != nil {
+			return err
+		}
+		r.vars[tokenPrefix+vendor] = minted.Token
+	}
+	clock, err := r.clock(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Start = clock.Now
+	return err
+}
+
+func (r *Run) clock(ctx context.Context) (c reading, err error) {
+	text, err := r.ask(ctx, http.MethodGet, "/_sim/clock", nil)
+	if err != nil {
+		return c, err
+	}
+	err = json.Unmarshal(text, &c)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Now = c.Now
+	return c, err
+}
+
+// holds says whether something is as it is waited for, and how it is otherwise.
+func (r *Run) holds(ctx context.Context, w *When) (holds bool, why string, err error) {
+	switch {
+	case w == nil:
+		return true, "", nil
+	case w.Operation != "":
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		n := 0
+		for s, times := range r.counts {
+			if s.operation == w.Operation && (len(w.Status) == 0 || w.Status.Has(s.status)) {
+				n += times
+			}
+		}
+		return n >= w.Times, fmt.Sprintf("there were %d", n), nil
+	}
+	state, err := r.state(ctx, w.Kind, w.ID)
+	return state == w.State, "it is " + state, err
+}
+
+// gone is the state of what is not there.
+const gone = "gone"
+
+// state answers the state of a resource.
+func (r *Run) state(ctx context.Context, kind, id string) (string, error) {
+	id, err := r.vars.path(id)
+	if err != nil {
+		return "", err
+	}
+	text, err := r.ask(ctx, http.MethodGet, "/_sim/resources/"+kind+"/"+id, nil)
+	var refused *refusedError
+	if errors.As(err, &refused) && refused.status == http.StatusNotFound {
+		return gone, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var thing struct{ State string }
+	err = json.Unmarshal(text, &thing)
+	return thing.State, err
+}
+
+// do does a step, as often as it says.
+func (r *Run) do(ctx context.Context, i int, clock reading) error {
+	s := &r.s.Steps[i]
+	began := r.on.Wall()
+	r.entry(i, func(e *Entry) {
+		e.State, e.At, e.After, e.Waits = StepRunning, clock.Now, clock.Now.Sub(r.start()).String(), ""
+	})
+	var err error
+	if s.Call != nil {
+		err = r.perform(ctx, i)
+	}
+	r.entry(i, func(e *Entry) { e.Took = r.on.Wall().Sub(began) })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return r.fail(i, err)
+	}
+	r.entry(i, func(e *Entry) { e.State = StepPassed })
+	return nil
+}
+
+func (r *Run) perform(ctx context.Context, i int) error {
+	s := &r.s.Steps[i]
+	counts := map[int]int{}
+	var last answer
+	for n := range s.Repeat {
+		r.vars["n"] = strconv.Itoa(n + 1)
+		a, err := r.request(ctx, s.Call)
+		if err != nil {
+			return err
+		}
+		counts[a.statusOr0()]++
+		r.note(i, s.Repeat, &a)
+		if s.Expect.Counts == nil {
+			if err := r.check(s, &a); err != nil {
+				if s.Repeat > 1 {
+					return fmt.Errorf("repetition %d: %w", n+1, err)
+				}
+				return err
+			}
+		}
+		last = a
+	}
+	if want := s.Expect.Counts; want != nil {
+		if !maps.Equal(want, counts) {
+			return failed("expected answers %s, but there were %s", countWords(want), countWords(counts))
+		}
+	}
+	return r.keep(s, &last)
+}
+
+// statusOr0 is 0 where no whole answer came.
+func (a *answer) statusOr0() int {
+	if a.err != nil {
+		return 0
+	}
+	return a.status
+}
+
+func countWords(counts map[int]int) string {
+	var list []string
+	for _, status := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, fmt.Sprintf("%d × %d", counts[status], status))
+	}
+	return strings.Join(list, ", ")
+}
+
+// note writes an answer into the timeline.
+func (r *Run) note(i, repeat int, a *answer) {
+	r.entry(i, func(e *Entry) {
+		e.Status, e.Answer = a.status, strings.ToValidUTF8(string(a.body[:min(len(a.body), maxAnswer)]), "�")
+		if repeat > 1 {
+			if e.Statuses == nil {
+				e.Statuses = map[string]int{}
+			}
+			e.Statuses = maps.Clone(e.Statuses)
+			e.Statuses[strconv.Itoa(a.statusOr0())]++
+		}
+	})
+}
+
+// request sends what a step says, with values in the place of variables.
+func (r *Run) request(ctx context.Context, c *Call) (answer, error) {
+	path, err := r.vars.path(c.Path)
+	if err != nil {
+		return answer{}, err
+	}
+	text, err := r.vars.expand(c.Text)
+	if err != nil {
+		return answer{}, err
+	}
+	body := []byte(text)
+	header := map[string]string{}
+	if c.Body != nil {
+		value, err := r.vars.expandAll(c.Body)
+		if err != nil {
+			return answer{}, err
+		}
+		if body, err = json.Marshal(value); err != nil {
+			return answer{}, err
+		}
+		header["Content-Type"] = "application/json"
+	}
+	headers := []map[string]string{r.s.Header, c.Header}
+	if c.Control {
+		headers = headers[1:] // the common ones are for the vendors
+	}
+	for _, more := range headers {
+		for name, value := range more {
+			if header[http.CanonicalHeaderKey(name)], err = r.vars.expand(value); err != nil {
+				return answer{}, err
+			}
+		}
+	}
+	if c.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
+		defer cancel()
+	}
+	return r.send(ctx, c.Control, c.Method, path, body, header)
+}

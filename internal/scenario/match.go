@@ -1,0 +1,96 @@
+package scenario
+
+import (
+	"slices"
+	"strings"
+)
+
+// find answers the row that a method and a path lead to, and its path parameters. A variable can stand for any parameter.
+func find(rows []Operation, method, path string) (*Operation, map[string]string) {
+	var best *Operation
+	var bestParams map[string]string
+	for i := range rows {
+		if rows[i].Method != method {
+			continue
+		}
+		for _, pattern := range rows[i].Paths {
+			params, ok := match(pattern, path)
+			if ok && (best == nil || len(params) < len(bestParams)) { // the more literal one, as the router does
+				best, bestParams = &rows[i], params
+			}
+		}
+	}
+	return best, bestParams
+}
+
+// match fits a path to a pattern with {parameters}; one at the end may be empty (design 3, the twin route).
+func match(pattern, path string) (params map[string]string, ok bool) {
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return nil, false
+	}
+	params = map[string]string{}
+	for i, part := range want {
+		before, rest, isParam := strings.Cut(part, "{")
+		if !isParam {
+			if part != got[i] {
+				return nil, false
+			}
+			continue
+		}
+		name, behind, _ := strings.Cut(rest, "}")
+		value := got[i]
+		if !strings.HasPrefix(value, before) || !strings.HasSuffix(value, behind) || len(value) < len(before)+len(behind) {
+			return nil, false
+		}
+		if value = value[len(before) : len(value)-len(behind)]; value == "" && i != len(want)-1 {
+			return nil, false
+		}
+		params[name] = value
+	}
+	return params, true
+}
+
+// nearest are the rows that look most like what was asked for.
+func nearest(rows []Operation, method, path string) []string {
+	var list []string
+	for i := range rows {
+		for _, p := range rows[i].Paths {
+			list = append(list, rows[i].Method+" "+p)
+		}
+	}
+	return closest(method+" "+path, list)
+}
+
+// closest answers the few names that look most like the one that was given.
+func closest(given string, names []string) []string {
+	list := slices.Compact(slices.Sorted(slices.Values(names)))
+	asked := pairs(given)
+	score := func(name string) int {
+		n := 0
+		for pair := range pairs(name) {
+			if asked[pair] {
+				n += 2
+			} else {
+				n--
+			}
+		}
+		return n
+	}
+	scores := make(map[string]int, len(list))
+	for _, name := range list {
+		scores[name] = score(name)
+	}
+	slices.SortStableFunc(list, func(a, b string) int { return scores[b] - scores[a] })
+	return list[:min(5, len(list))]
+}
+
+// pairs are the pairs of neighbouring letters in a text, in lower case.
+func pairs(text string) map[string]bool {
+	text = strings.ToLower(text[:min(len(text), 200)])
+	set := make(map[string]bool, len(text))
+	for i := range len(text) - 1 {
+		set[text[i:i+2]] = true
+	}
+	return set
+}
