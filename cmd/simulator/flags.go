@@ -206,14 +206,11 @@ func help() string {
   simulator wait [--url U] [--timeout D]
                                    wait until a simulator is ready
   simulator verify --data DIR      check every index of a data directory that no simulator has open
-<<<<<<< HEAD
   simulator replay FILE            play what --record wrote, and compare the answers: exit 0 when they are the same
                                    byte for byte, 2 at the first difference, which is shown, 1 on anything else
-=======
   simulator scenario run FILE|NAME [--url U] [--junit FILE]
                                    stage a failure; exit 0 good, 2 an expectation failed, 1 anything else
   simulator scenario check FILE    only look whether it is right;  scenario list: those that come with the program
->>>>>>> 24cffe6 (scenario, control, cmd/simulator: scenarios by file, by name and by POST /_sim/scenarios)
   simulator lucid COMMAND …        LucidLink's command-line client; so is the binary under the name lucid
   simulator version
   simulator help

@@ -42,13 +42,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return wait(ctx, args, getenv, stderr)
 	case "verify":
 		return verify(args, getenv, stdout, stderr)
-<<<<<<< HEAD
 	case "replay":
 		return replay(ctx, args, stdout, stderr)
-=======
 	case "scenario":
 		return runScenario(ctx, args, getenv, stdout, stderr)
->>>>>>> 24cffe6 (scenario, control, cmd/simulator: scenarios by file, by name and by POST /_sim/scenarios)
 	case lucidName:
 		return lucid(ctx, args, getenv, stdout, stderr)
 	case "version":
@@ -58,11 +55,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		say(stdout, help())
 		return exitGood
 	}
-<<<<<<< HEAD
-	return complain(stderr, exitUsage, fmt.Errorf("%q is no subcommand; there are: serve, healthcheck, wait, verify, replay, lucid, version, help", name))
-=======
-	return complain(stderr, exitUsage, fmt.Errorf("%q is no subcommand; there are: serve, healthcheck, wait, verify, scenario, lucid, version, help", name))
->>>>>>> 24cffe6 (scenario, control, cmd/simulator: scenarios by file, by name and by POST /_sim/scenarios)
+	return complain(stderr, exitUsage, fmt.Errorf("%q is no subcommand; there are: serve, healthcheck, wait, verify, replay, scenario, lucid, version, help", name))
 }
 
 // say writes text to where nobody may be listening.

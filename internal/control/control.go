@@ -64,7 +64,7 @@ type Config struct {
 	Metrics func() (text []byte, contentType string, err error)
 	// Wall is the wall clock: uptime and the life of worlds are measured on it.
 	Wall func() time.Time
-	// URL answers where the program can be reached; scenarios drive it there.
+	// URL answers where the program can be reached; scenarios drive it there. Nil where none may run.
 	URL func() string
 	// Heartbeat is the real time after which a stream of events says that it is still there.
 	Heartbeat time.Duration

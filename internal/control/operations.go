@@ -158,7 +158,7 @@ var operations = []Row{
 		Doc: "Whether the world's calls were as they should be; 406 with expected and actual where not."},
 	{Name: "StreamEvents", Method: get, Path: "/_sim/events", Statuses: []int{200, 400, 404, 429}, Query: []string{"type"}, handle: streamEvents,
 		Doc: "What happens in the world, as server-sent events: requests, transitions, faults, clock."},
-	{Name: "StartScenario", Method: post, Path: "/_sim/scenarios", Statuses: []int{201, 200, 400, 404, 413, 429}, Query: []string{"name", "dryRun"}, handle: startScenario,
+	{Name: "StartScenario", Method: post, Path: "/_sim/scenarios", Statuses: []int{201, 200, 400, 404, 409, 413, 429}, Query: []string{"name", "dryRun"}, handle: startScenario,
 		Doc: "Checks a scenario, YAML or JSON, and starts it in the world; name starts one that comes with the program, dryRun=true only checks."},
 	{Name: "ListScenarios", Method: get, Path: "/_sim/scenarios", Statuses: []int{200}, handle: listScenarios,
 		Doc: "The scenarios of this process with their verdicts, and the names of those that come with the program."},

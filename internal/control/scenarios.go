@@ -136,6 +136,10 @@ func startScenario(c *Control, r *call) (any, error) {
 	if _, err := c.DB.World(r.world()); err != nil {
 		return nil, err
 	}
+	if c.URL == nil {
+		return nil, &Problem{Status: http.StatusConflict, Detail: "no scenario runs while a recording is made: what it asks would be " +
+			"in the recording, and be asked once more when that is played; dryRun=true checks one"}
+	}
 	run, err := c.scenarios.add(func(id string) *scenario.Run {
 		return scenario.Start(s, id, r.world(), scenario.Surface{URL: c.URL(), AdminToken: c.AdminToken, Watch: c.events.watch, Wall: c.Wall})
 	})

@@ -24,6 +24,8 @@ type conductor struct {
 	close   func() error
 	ca      []byte // that of the program that made the recording; of a replay
 	tape    *record.Tape
+	// inside says that scenarios may run: what they ask would be in a recording, and be asked once more when it is played.
+	inside bool
 }
 
 // alone is the real world, where everything happens at once.
@@ -35,6 +37,7 @@ func alone() conductor {
 		listen:  func(open func() (string, error)) (string, error) { return open() },
 		handler: func(next http.Handler) http.Handler { return next },
 		close:   func() error { return nil },
+		inside:  true,
 	}
 }
 
