@@ -109,12 +109,14 @@ func (a *answer) detail() string {
 	return strings.ToValidUTF8(string(a.body[:min(len(a.body), 300)]), "")
 }
 
-// makeWorld makes the world that the scenario wants for itself.
-func (r *Run) makeWorld(ctx context.Context) error {
+// makeWorld makes the world that the scenario wants for itself. It is not broken off, so that what was made is known.
+func (r *Run) makeWorld() error {
 	w := r.s.World
 	if w == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastCall)
+	defer cancel()
 	body := map[string]any{}
 	if w.From != "" {
 		body["from"] = w.From
@@ -135,16 +137,16 @@ func (r *Run) makeWorld(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.world, r.report.World = made.Name, made.Name
+	r.made, r.world, r.report.World = true, made.Name, made.Name
 	return nil
 }
 
-// lastCall is how long the removal of a scenario's world may take.
+// lastCall is how long the making and the removal of a scenario's world may take, in real time.
 const lastCall = 5 * time.Second
 
 // leave removes the scenario's own world.
 func (r *Run) leave() error {
-	if r.s.World == nil || r.s.World.Keep || r.vars["world"] == "" {
+	if !r.made || r.s.World.Keep {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lastCall)

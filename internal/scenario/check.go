@@ -83,6 +83,7 @@ func (k *checker) frame() {
 		k.add(k.line("world.from", 1), "world.from", k.catalog.Starts, "%.80q is neither a fixture nor a checkpoint", w.From)
 	}
 	k.header("header", k.s.Header, 1)
+	k.variables("header", 1, k.saved(nil), k.s.Header)
 }
 
 // steps names the steps, ties them together, and checks each.
@@ -175,7 +176,14 @@ func (k *checker) step(i int) {
 		return
 	}
 	k.header(path+".header", s.Call.Header, s.line)
-	k.variables(path, s.line, known, s.Call.Path, s.Call.Text, s.Call.Body, s.Call.Header, s.Expect.Header, s.Expect.Body)
+	what := path + ".request"
+	if s.Call.Control {
+		what = path + ".control"
+	}
+	k.variables(what, s.line, known, s.Call.Path)
+	k.variables(path+".header", s.line, known, s.Call.Header)
+	k.variables(path+".body", s.line, known, s.Call.Text, s.Call.Body)
+	k.variables(path+".expect", s.line, known, s.Expect.Header, s.Expect.Body)
 	if s.Call.Control {
 		k.control(s, path)
 	} else {

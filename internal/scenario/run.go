@@ -36,6 +36,7 @@ type Run struct {
 	counts map[seen]int
 
 	// What follows belongs to the run's own goroutine.
+	made  bool // the world that the scenario wants for itself
 	vars  values
 	since []time.Time // when each step could first have been done but for its At and When, on the world's clock
 	wake  chan struct{}
@@ -130,7 +131,7 @@ func (r *Run) run(ctx context.Context) {
 
 // play does the steps and looks at the expectations.
 func (r *Run) play(ctx context.Context) error {
-	if err := r.makeWorld(ctx); err != nil {
+	if err := r.makeWorld(); err != nil {
 		return err
 	}
 	stop := r.on.Watch(r.world, r.saw)

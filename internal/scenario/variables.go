@@ -21,7 +21,7 @@ func (k *checker) variables(path string, line int, known []string, values ...any
 		eachText(value, func(text string) {
 			for _, found := range pattern.FindAllStringSubmatch(text, -1) {
 				if !slices.Contains(known, found[1]) {
-					k.add(line, path, known, "%.80s is not known there: a step before it must save it", found[0])
+					k.add(k.line(path, line), path, known, "%.80s is not known there: a step before it must save it", found[0])
 				}
 			}
 		})
