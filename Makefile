@@ -79,6 +79,7 @@ SOAK ?= 1h
 .PHONY: reliability
 reliability: build ## kill -9, damaged and full disks, hostile clients, linearizability: some minutes
 	RELIABILITY=yes SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -timeout 20m -v -skip Soak ./test/reliability
+	cd test/reliability/linearizability && SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -mod=readonly -count=1 -timeout 10m -v ./...
 
 .PHONY: soak
 soak: build ## half load for an hour, SOAK=10m for less: memory, file, goroutines and descriptors stay flat

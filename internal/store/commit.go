@@ -17,7 +17,7 @@ import (
 type call struct {
 	turn   chan struct{} // capacity 1
 	done   chan struct{} // closed when the batch that the call was part of is committed, or has failed
-	joined bool          // it has written something, or had nothing to write
+	joined bool          // it is to wait for the commit
 	err    error
 	hooks  []func()
 	panic  any // of a hook
@@ -41,7 +41,8 @@ func (b *batch) full(l limits) bool {
 }
 
 // Update runs fn on the world in a write transaction, shared with other callers of Update: if fn returns an error or
-// panics, nothing that it did stays, and the others are not concerned. When Update returns nil, the writes survive the
+// panics, nothing that it did stays, and the others are not concerned. An error is returned only when the writes are committed
+// that fn may have seen: if that fails, so does Update. When Update returns nil, the writes survive the
 // end of the process (see Options.SyncDisk for more). It returns fn's error, ErrNoWorld, a *CorruptError, or the reason
 // why the commit failed. fn must not call Update or anything else that writes.
 func (db *DB) Update(world string, fn func(*Tx) error) error {
@@ -199,8 +200,12 @@ func (db *DB) takeTurn(c *call, op func(*batch, *call) error) (err error) {
 		db.mem.reset()
 		db.batch = &batch{btx: btx, db: db, mem: &db.mem}
 	}
-	db.batch.turns++
-	return op(db.batch, c)
+	b := db.batch
+	b.turns++
+	if err = op(b, c); err != nil && b.dirty && b.broken == nil {
+		b.join(c) // what it was refused for may be a write that nobody else can see yet
+	}
+	return err
 }
 
 // pass gives the turn to the next caller, after a commit if the batch is complete.

@@ -1,5 +1,7 @@
 package store
 
+import "runtime"
+
 // OpenSmall opens a file with limits so small that a few rows make several steps of background work.
 func OpenSmall(path string) (*DB, error) {
 	return open(path, Options{}, limits{turns: 4, rows: 50, step: 7, stepSize: 1 << 10, chain: 2, small: 3})
@@ -48,4 +50,17 @@ func (db *DB) Spoil(world, table, key string, value []byte) error {
 		tx.put(tx.key(spacePrefix(table, ""), key), value)
 		return nil
 	})
+}
+
+// WaitQueued returns when n callers wait for their turn.
+func (db *DB) WaitQueued(n int) {
+	for {
+		db.mu.Lock()
+		waiting := len(db.queue)
+		db.mu.Unlock()
+		if waiting >= n {
+			return
+		}
+		runtime.Gosched()
+	}
 }

@@ -24,7 +24,6 @@ var binary = os.Getenv("SIMULATOR")
 // all says that the long versions are wanted.
 var all = os.Getenv("RELIABILITY") != ""
 
-
 // long skips a test that only `make reliability` runs.
 func long(t *testing.T) {
 	t.Helper()

@@ -1,0 +1,65 @@
+package store_test
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/store"
+)
+
+// Whoever is refused because of another's write comes back only when everybody can see that write: else a client that was told
+// that a name is taken would not find who has it, and after kill -9 nobody would.
+func TestUpdate_RefusalWaitsForWhatItSaw(t *testing.T) {
+	db := newStore(t)
+	errTaken := errors.New("taken")
+	writing, queued, refused := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var work sync.WaitGroup
+	work.Go(func() {
+		err := db.Update("w", func(tx *store.Tx) error {
+			close(writing)
+			<-queued
+			return items.Put(tx, &item{ID: "a"})
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-writing
+	work.Go(func() {
+		err := db.Update("w", func(tx *store.Tx) error {
+			if _, err := items.Get(tx, "a"); err != nil {
+				return err
+			}
+			return errTaken
+		})
+		close(refused)
+		if !errors.Is(err, errTaken) {
+			t.Error(err)
+		}
+		view(t, db, "w", func(tx *store.Tx) { require.Equal(t, []string{"a"}, keysOf(tx)) })
+	})
+	db.WaitQueued(1)
+	work.Go(func() {
+		err := db.Update("w", func(*store.Tx) error {
+			for range 10_000 { // the one before has every chance to come back too early
+				runtime.Gosched()
+			}
+			select {
+			case <-refused:
+				t.Error("the refusal came before the commit")
+			default:
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	db.WaitQueued(2)
+	close(queued)
+	work.Wait()
+}

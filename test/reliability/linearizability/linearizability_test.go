@@ -1,0 +1,345 @@
+// Package linearizability records what concurrent clients ask and are answered about few volumes, over HTTP and across kill -9,
+// and has porcupine look for an order in which one copy of the volumes, asked one request at a time, would have answered
+// the same.
+package linearizability
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/stretchr/testify/require"
+
+	"storagesim/test/reliability/program"
+)
+
+type kind int
+
+const (
+	create kind = iota
+	get
+	update // with If-Match
+	remove
+)
+
+// question is one request about the volume of a name.
+type question struct {
+	kind  kind
+	name  string
+	match string // update: the ETag that it asks for
+	label string // update: what it writes
+	made  string // create, update: what identifies the answer's own write, to tell it from others'
+}
+
+// answer is what came back. lost: nobody knows whether it happened.
+type answer struct {
+	lost   bool
+	status int
+	uuid   string
+	etag   string
+	label  string
+}
+
+// state is a volume as the model has it.
+type state struct {
+	there bool
+	uuid  string // "" while nobody has been told
+	etag  string // "" while nobody has been told
+	label string
+}
+
+// model is one volume for each name, created, read, updated and deleted at once: the delays are instant. Steps are not
+// deterministic where an answer was lost: what is not known of a state is learnt from the first answer that tells it.
+var model = (&porcupine.NondeterministicModel{
+	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
+		byName := map[string][]porcupine.Operation{}
+		for _, op := range history {
+			name := op.Input.(question).name
+			byName[name] = append(byName[name], op)
+		}
+		var parts [][]porcupine.Operation
+		for _, part := range byName {
+			parts = append(parts, part)
+		}
+		return parts
+	},
+	Init: func() []any { return []any{state{}} },
+	Step: func(before, input, output any) []any {
+		var after []any
+		for _, s := range step(before.(state), input.(question), output.(answer)) {
+			after = append(after, s)
+		}
+		return after
+	},
+	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v -> %+v", input, output) },
+}).ToModel()
+
+// step answers the states that the volume may be in after the request, none if it cannot have been answered so.
+func step(s state, q question, a answer) []state {
+	if a.lost {
+		return lost(s, q)
+	}
+	switch q.kind {
+	case create:
+		switch {
+		case a.status == 409 && s.there:
+			return []state{s}
+		case a.status == 200 && !s.there:
+			return []state{{there: true, uuid: a.uuid}} // its ETag moves on when it becomes Available
+		}
+	case get:
+		switch {
+		case a.status == 404 && !s.there:
+			return []state{s}
+		case a.status == 200 && s.there && a.label == s.label && same(s.uuid, a.uuid) && same(s.etag, a.etag):
+			s.uuid, s.etag = a.uuid, a.etag
+			return []state{s}
+		}
+	case update:
+		switch {
+		case a.status == 404 && !s.there, a.status == 412 && s.there && s.etag != q.match:
+			return []state{s}
+		case a.status == 200 && s.there && same(s.etag, q.match):
+			s.label, s.etag = q.label, ""
+			return []state{s}
+		}
+	case remove:
+		switch {
+		case a.status == 404 && !s.there:
+			return []state{s}
+		case a.status == 200 && s.there:
+			return []state{{}}
+		}
+	}
+	return nil
+}
+
+// same says that what is known, if anything is, agrees with what was told.
+func same(known, told string) bool { return known == "" || known == told }
+
+// lost is step where no answer came: it happened, if it could, or it did not.
+func lost(s state, q question) []state {
+	switch {
+	case q.kind == create && !s.there:
+		return []state{s, {there: true}}
+	case q.kind == update && s.there && same(s.etag, q.match):
+		return []state{s, {there: true, uuid: s.uuid, label: q.label}}
+	case q.kind == remove && s.there:
+		return []state{s, {}}
+	}
+	return []state{s}
+}
+
+// recorder collects a history. Time counts from its start.
+type recorder struct {
+	began time.Time
+	mu    sync.Mutex
+	ops   []porcupine.Operation
+}
+
+func (r *recorder) now() int64 { return int64(time.Since(r.began)) }
+
+func (r *recorder) add(client int, q question, a answer, call, end int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ops = append(r.ops, porcupine.Operation{ClientId: client, Input: q, Output: a, Call: call, Return: end})
+}
+
+const volumesPath = "/api/v2/projects/default/volumes"
+
+// ask sends one request. A create or a delete answers before the timer of its transition has fired, which with instant delays
+// happens before the next request: so clients never see it.
+func ask(client *http.Client, base string, q question) (a answer, known bool, err error) {
+	var method, path, body string
+	var header []string
+	byName := volumesPath + "/?name=" + q.name
+	switch q.kind {
+	case create:
+		method, path = http.MethodPost, volumesPath
+		body = `{"name":"` + q.name + `","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`
+	case get:
+		method, path = http.MethodGet, byName
+	case update:
+		method, path, header = http.MethodPut, byName, []string{"If-Match", q.match}
+		body = `{"labels":[{"key":"by","value":"` + q.label + `"}]}`
+	case remove:
+		method, path = http.MethodDelete, byName
+	}
+	got, err := program.Call(client, method, base+path, "", body, header...)
+	if err != nil {
+		return answer{lost: true}, true, nil
+	}
+	a.status = got.Status
+	switch got.Status {
+	case 200:
+	case 404, 409, 412:
+		return a, true, nil
+	case 503: // it was in a temporary state, and nothing happened
+		return a, false, nil
+	default:
+		return a, false, fmt.Errorf("%s %s answered %d %s", method, path, got.Status, got.Text)
+	}
+	var v struct {
+		UUID, ETag string
+		Labels     []struct{ Value string }
+	}
+	if q.kind == create || q.kind == get {
+		if err := json.Unmarshal([]byte(got.Text), &v); err != nil {
+			return a, false, err
+		}
+	}
+	if a.uuid, a.etag = v.UUID, v.ETag; len(v.Labels) > 0 {
+		a.label = v.Labels[0].Value
+	}
+	return a, true, nil
+}
+
+// worker asks until the process is gone or it has asked enough. The answer to its last request may be lost.
+func (r *recorder) worker(t *testing.T, id int, random *rand.Rand, base string, requests int, answered *atomic.Int64) {
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	etags := map[string]string{} // as this client has last read them
+	for i := range requests {
+		q := question{name: "v" + strconv.Itoa(random.IntN(3))}
+		switch draw := random.IntN(100); {
+		case draw < 15:
+			q.kind = create
+		case draw < 50 || etags[q.name] == "":
+			q.kind = get
+		case draw < 85:
+			q.kind, q.match, q.label = update, etags[q.name], fmt.Sprintf("c%d-%d-%d", id, i, random.Uint32())
+		default:
+			q.kind = remove
+		}
+		call := r.now()
+		a, known, err := ask(client, base, q)
+		end := r.now()
+		switch {
+		case err != nil:
+			t.Error(err)
+			return
+		case a.lost:
+			r.add(id, q, a, call, int64(1)<<62) // it may happen at any later time
+			return
+		case known:
+			r.add(id, q, a, call, end)
+		}
+		if q.kind == get {
+			etags[q.name] = a.etag
+		}
+		answered.Add(1)
+	}
+}
+
+// record lets eight clients ask, in rounds between which the process is killed.
+func record(t *testing.T, rounds, requests int) []porcupine.Operation {
+	t.Helper()
+	binary := os.Getenv("SIMULATOR")
+	if binary == "" {
+		t.Skip("SIMULATOR does not name a binary; make reliability does")
+	}
+	seed := rand.Uint64()
+	if text := os.Getenv("SEED"); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, "SEED")
+	}
+	t.Logf("SEED=%d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	dir := t.TempDir()
+	r := &recorder{began: time.Now()}
+	for round := range rounds {
+		p, err := program.Start(binary, "", "--data", dir, "--delays", "instant")
+		require.NoError(t, err)
+		var answered atomic.Int64
+		var work sync.WaitGroup
+		for c := range 8 {
+			own := rand.New(rand.NewPCG(random.Uint64(), 1))
+			work.Go(func() { r.worker(t, round*8+c, own, p.HTTP, requests, &answered) })
+		}
+		if round < rounds-1 {
+			enough := int64(requests*2 + random.IntN(requests*4))
+			for answered.Load() < enough && !t.Failed() {
+				a, err := program.Call(http.DefaultClient, http.MethodGet, p.HTTP+"/_sim/health", "", "") // takes its time
+				require.NoError(t, err)
+				require.Equal(t, 200, a.Status)
+			}
+			p.Kill()
+		}
+		work.Wait()
+		p.Kill()
+	}
+	return r.ops
+}
+
+func requireOrder(t *testing.T, history []porcupine.Operation) {
+	t.Helper()
+	kinds, missing := map[string]int{}, 0
+	for _, op := range history {
+		a := op.Output.(answer)
+		kinds[fmt.Sprint([]string{"create", "get", "update", "delete"}[op.Input.(question).kind], " ", a.status)]++
+		if a.lost {
+			missing++
+		}
+	}
+	t.Logf("%d operations, of which %d answers were lost: %v", len(history), missing, kinds)
+	require.Positive(t, kinds["update 200"])
+	require.Positive(t, kinds["update 412"], "no If-Match was stale: nothing was tried")
+	result := porcupine.CheckOperationsTimeout(model, history, 2*time.Minute)
+	require.Equal(t, porcupine.Ok, result, "there is no such order")
+
+	// The model can fail: the same history with one read that tells a later write than there was is refused.
+	for i, op := range history {
+		if a := op.Output.(answer); op.Input.(question).kind == get && a.status == 200 && a.label != "" {
+			falsified := append([]porcupine.Operation(nil), history...)
+			a.label = "nobody wrote this"
+			falsified[i].Output = a
+			require.Equal(t, porcupine.Illegal, porcupine.CheckOperationsTimeout(model, falsified, 2*time.Minute), "a falsified history passes")
+			return
+		}
+	}
+	t.Fatal("no read of an update: nothing was tried")
+}
+
+func TestHistory_OfOneProcess(t *testing.T) { requireOrder(t, record(t, 1, 400)) }
+
+func TestHistory_AcrossKills(t *testing.T) { requireOrder(t, record(t, 6, 150)) }
+
+// What a broken server would answer is refused.
+func TestModel_Refuses(t *testing.T) {
+	made := answer{status: 200, uuid: "u", etag: ""}
+	read := answer{status: 200, uuid: "u", etag: "2"}
+	for name, steps := range map[string][]struct {
+		q question
+		a answer
+	}{
+		"a lost update": {
+			{question{kind: create}, made}, {question{kind: get}, read}, {question{kind: update, match: "2", label: "x"}, answer{status: 200}},
+			{question{kind: get}, answer{status: 200, uuid: "u", etag: "2"}},
+		},
+		"two updates of one ETag": {
+			{question{kind: create}, made}, {question{kind: get}, read}, {question{kind: update, match: "2", label: "x"}, answer{status: 200}},
+			{question{kind: get}, answer{status: 200, uuid: "u", etag: "3", label: "x"}},
+			{question{kind: update, match: "2", label: "y"}, answer{status: 200}},
+		},
+		"a lost create":       {{question{kind: create}, made}, {question{kind: get}, answer{status: 404}}},
+		"a create of another": {{question{kind: create}, made}, {question{kind: get}, answer{status: 200, uuid: "w", etag: "2"}}},
+		"two of one name":     {{question{kind: create}, made}, {question{kind: create}, answer{status: 200, uuid: "w"}}},
+		"a deleted one":       {{question{kind: create}, made}, {question{kind: remove}, answer{status: 200}}, {question{kind: get}, read}},
+	} {
+		var history []porcupine.Operation
+		for i, s := range steps {
+			s.q.name = "v"
+			history = append(history, porcupine.Operation{Input: s.q, Output: s.a, Call: int64(2 * i), Return: int64(2*i + 1)})
+		}
+		require.False(t, porcupine.CheckOperations(model, history), name)
+	}
+}
