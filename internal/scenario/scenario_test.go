@@ -1,0 +1,129 @@
+package scenario
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/fixtures"
+	"storagesim/internal/api"
+)
+
+// testCatalog is a surface small enough to see through.
+func testCatalog() *Catalog {
+	return &Catalog{
+		Operations: []Operation{{ID: "lamps.GetLamp", Method: "GET", Paths: []string{"/lamps/{id}"}}, {ID: "lamps.ListLamps", Method: "GET", Paths: []string{"/lamps"}}},
+		Calls:      []Operation{{ID: "control.SetClock", Method: "PUT", Paths: []string{"/_sim/clock"}}, {ID: "control.ListResources", Method: "GET", Paths: []string{"/_sim/resources"}, Query: []string{"kind"}}},
+		Kinds:      map[string][]string{"lamps.lamp": {"Made", "Lit", "gone"}}, Vendors: []string{"lamps"}, Starts: []string{"small"},
+		Check: func(call string, _ map[string]string, body []byte, _ bool) error {
+			if call == "control.SetClock" && !json.Valid(body) {
+				return &api.InputError{Path: "mode", Detail: "is wrong", Valid: []string{"frozen"}}
+			}
+			return nil
+		},
+	}
+}
+
+func TestParse_TellsTheLineOfEverythingThatIsWrong(t *testing.T) {
+	for name, c := range map[string]struct {
+		text  string
+		lines []int
+	}{
+		"not YAML":        {"name: x\n  steps: [", []int{2}},
+		"not an object":   {"- x", []int{1}},
+		"unknown members": {"name: x\nnam: y\nsteps:\n  - request: GET /lamps\n    expct: {}\n", []int{2, 5}},
+		"types":           {"name: x\ntimeout: soon\nsteps:\n  - request: GET /lamps\n    repeat: many\n    at: 5\n", []int{2, 5, 6}},
+		"missing":         {"description: x", []int{1, 1}},
+		"both":            {"name: x\nsteps:\n  - request: GET /lamps\n    control: PUT /clock\n", []int{3}},
+		"does nothing":    {"name: x\nsteps:\n  - id: a\n", []int{3}},
+		"nothing to save": {"name: x\nsteps:\n  - at: 1s\n    save: {x: .y}\n", []int{4}},
+		"variables":       {"name: x\nsteps:\n  - request: GET /lamps/${a}\n  - id: b\n    request: GET /lamps\n    save: {a: '[0].id'}\n", []int{3}},
+		"body":            {"name: x\nsteps:\n  - control: PUT /clock\n    body: frozen\n", []int{4}},
+		"JSON":            {"{\n\t\"name\": \"x\",\n\t\"steps\": [\n\t\t{\"request\": \"GET /lamps\", \"at\": true}\n\t]\n}", []int{4}},
+		"too deep":        {"name: x\nsteps: " + strings.Repeat("[", 100) + strings.Repeat("]", 100), []int{2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse([]byte(c.text), testCatalog())
+			var invalid *InvalidError
+			require.ErrorAs(t, err, &invalid)
+			var lines []int
+			for _, p := range invalid.Problems {
+				lines = append(lines, p.Line)
+			}
+			require.Equal(t, c.lines, lines, "%v", err)
+		})
+	}
+}
+
+func TestParse_WhatIsSaidIsMeant(t *testing.T) {
+	s, err := Parse([]byte(`{"name":"x","steps":[{"id":"a","request":"GET /lamps","save":{"id":"[0].id"},"header":{"X":"\ud83d\ude00"}},
+		{"request":"GET /lamps/${id}?x=${n}","repeat":3,"expect":{"counts":{"200":3}}},{"at":"1h","after":"a","control":"PUT /clock","body":{"rate":2}}]}`), testCatalog())
+	require.NoError(t, err)
+	require.Equal(t, []string{"a"}, s.Steps[1].After, "after the one before it")
+	require.Equal(t, "lamps.GetLamp", s.Steps[1].Call.ID)
+	require.Equal(t, map[int]int{200: 3}, s.Steps[1].Expect.Counts)
+	require.Equal(t, "😀", s.Steps[0].Call.Header["X"])
+	require.Equal(t, time.Hour, *s.Steps[2].At)
+	require.Equal(t, "/_sim/clock", s.Steps[2].Call.Path)
+	require.Equal(t, map[string]any{"rate": json.Number("2")}, s.Steps[2].Call.Body)
+	path, err := values{"id": "a/b c&d", "n": "1"}.path(s.Steps[1].Call.Path)
+	require.NoError(t, err)
+	require.Equal(t, "/lamps/a%2Fb%20c%26d?x=1", path)
+}
+
+func TestGlobAndSame(t *testing.T) {
+	for _, c := range []struct {
+		pattern, text string
+		fits          bool
+	}{{"a", "a", true}, {"a", "ab", false}, {"*", "", true}, {"a*c", "abc", true}, {"a*c", "ab", false}, {"a*b*c", "a/b/c", true}, {"ab*b", "ab", false}} {
+		require.Equal(t, c.fits, glob(c.pattern, c.text), "%s %s", c.pattern, c.text)
+	}
+	require.True(t, same(json.Number("1"), json.Number("1.0")))
+	require.False(t, same(json.Number("1"), "1"))
+	require.False(t, same(map[string]any{"a": nil}, map[string]any{}))
+}
+
+func TestReport_JUnitIsValidWhateverWasAnswered(t *testing.T) {
+	no := false
+	r := Report{Name: "x", Verdict: Failed, Why: "w", Timeline: []Entry{
+		{Step: "<a>", State: StepPassed, Request: "GET /?a=\"&b"}, {Step: "b", State: StepFailed, Why: "]]>\x00\xff", Answer: "\x01<html>"},
+		{Step: "c", State: StepSkipped}}, Expect: []Outcome{{Check: "e", Holds: &no, Why: "why"}, {Check: "f"}}}
+	text, err := r.JUnit()
+	require.NoError(t, err)
+	var suites junitSuites
+	require.NoError(t, xml.Unmarshal(text, &suites))
+	require.Equal(t, []int{5, 2, 0, 2}, []int{suites.Tests, suites.Failures, suites.Errors, suites.Skipped})
+	text, err = (&Report{Name: "x", Verdict: Stopped, Why: "it was stopped"}).JUnit()
+	require.NoError(t, err)
+	require.Contains(t, string(text), `<error message="it was stopped"`)
+}
+
+// Whatever is written, it is read, or refused with lines that the document has.
+func FuzzScenario(f *testing.F) {
+	for _, name := range fixtures.Scenarios() {
+		text, err := fixtures.ReadScenario(name)
+		require.NoError(f, err)
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := Parse(text, testCatalog())
+		var invalid *InvalidError
+		if err == nil {
+			require.NotEmpty(t, s.Steps)
+			s.tokens()
+			return
+		}
+		require.True(t, errors.As(err, &invalid))
+		require.NotEmpty(t, invalid.Problems)
+		for _, p := range invalid.Problems {
+			require.Positive(t, p.Line)
+			require.LessOrEqual(t, p.Line, strings.Count(string(text), "\n")+strings.Count(string(text), "\r")+2)
+			require.NotEmpty(t, p.Detail)
+		}
+	})
+}
