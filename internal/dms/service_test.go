@@ -282,3 +282,14 @@ func TestFixture_SaysWhatIsWrong(t *testing.T) {
 		require.ErrorContains(t, err, "dms."+wrong, text)
 	}
 }
+
+// A token is good for as long as its user exists: a world that was reset to one with other users refuses it.
+func TestToken_OfAUserThatIsGone(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, func(c *simulator.Config) { c.Fixture = "testdata/limited/limited.yaml" })
+	token := s.Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"dms","role":"audit","ttl":"87600h"}`).Text(".token")
+	s.Must(200, http.MethodGet, "/api/v1/clusters", "", "Authorization", "Bearer "+token)
+	s.Must(200, http.MethodPost, "/_sim/reset", `{"to":"small"}`)
+	gone := s.Must(401, http.MethodGet, "/api/v1/clusters", "", "Authorization", "Bearer "+token)
+	require.Contains(t, gone.Text(".message"), `the token's user "audit" does not exist any more`)
+}

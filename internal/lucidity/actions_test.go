@@ -50,3 +50,16 @@ func TestJournal_KeepsTheCause(t *testing.T) {
 	id := a.Header.Get("X-Sim-Request-Id")
 	require.Contains(t, c.Must(200, "GET", "/_sim/requests/"+id, "").Body, "NOT_SUPPORTED")
 }
+
+// A pool that was there stays when the only onboarding into it fails: what comes next must match it still.
+func TestPool_OutlivesAFailedOnboarding(t *testing.T) {
+	const instance = `"cloudProvider":"AWS","cloudProviderAccountId":"111111111111","instanceId":"i-pooled"`
+	c := newClient(t)
+	c.Must(200, "POST", "/_sim/actions/lucidity/add-instance", `{`+instance+`,"partitions":["/a","/b"]}`)
+	c.Must(200, "POST", "/_sim/actions/lucidity/add-pool", `{`+instance+`,"diskType":"io2"}`)
+	require.Equal(t, 202, c.call("POST", createPath, `{"instanceIdentifier":{`+instance+`},"partition":"/a","diskType":"io2"}`).Status)
+	c.Must(200, "POST", "/_sim/actions/lucidity/fail-partition", `{`+instance+`,"partition":"/a"}`)
+	a := c.call("POST", createPath, `{"instanceIdentifier":{`+instance+`},"partition":"/b","diskType":"gp3"}`)
+	require.Equal(t, 412, a.Status, a.Body)
+	require.Contains(t, a.Text(".message"), "diskType is 'io2' in the pool")
+}

@@ -70,3 +70,29 @@ func TestUsersAndSnapshots_AreRoots(t *testing.T) {
 		}
 	}
 }
+
+// A filespace has at most a thousand snapshots; one that is deleted makes room.
+func TestSnapshots_AreBounded(t *testing.T) {
+	s := newServer(t)
+	id := initialized(s, "files", awsStorage)
+	for range 1000 {
+		s.Must(200, http.MethodPost, "/_sim/actions/lucidlink/snapshot", `{"filespace":"`+id+`"}`)
+	}
+	s.Must(200, http.MethodPost, "/app/link", `{"fs":"files","user":"root","password":"root"}`)
+	full := s.Must(409, http.MethodPost, "/app/snapshots", `{"password":"root"}`)
+	require.Contains(t, full.Body, "1000 snapshots")
+	s.Must(204, http.MethodDelete, "/app/snapshots/1", `{"password":"root"}`)
+	s.Must(201, http.MethodPost, "/app/snapshots", `{"password":"root"}`)
+}
+
+// What init-s3 says of the bucket must be what the filespace was made with.
+func TestInitialize_OtherBucket(t *testing.T) {
+	s := newServer(t)
+	domain := s.Must(200, http.MethodGet, "/v1/domains", "").Text(".0.id")
+	f := s.Must(201, http.MethodPost, "/v1/filespaces",
+		fmt.Sprintf(`{"domain":%q,"name":"files","storage":{"provider":"AWS","region":"eu-west-1","bucket":"mine"}}`, domain))
+	s.Must(200, http.MethodPost, "/_sim/resources/lucidlink.filespace/"+f.Text(".id")+"/release", "")
+	const question = `{"fs":"files","password":"p","accessKey":"a","secretKey":"s","bucketName":%q}`
+	require.Contains(t, s.Must(400, http.MethodPost, "/app/init-s3", fmt.Sprintf(question, "yours")).Body, "stored in the bucket mine")
+	s.Must(200, http.MethodPost, "/app/init-s3", fmt.Sprintf(question, "mine"))
+}
