@@ -7,6 +7,7 @@ import (
 
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // Vendor is all that the assembled program needs of a vendor.
@@ -21,6 +22,13 @@ type Vendor struct {
 	// seed, with nil where the fixture has no such section. What is wrong in the section is an *InputError with the path
 	// inside the section; then nothing of the fixture is kept. May be nil.
 	Seed func(tx *store.Tx, section []byte) error
+	// Derived are those of Tables whose rows follow from other rows: a world's file does not have them. Derive makes them,
+	// and whatever else in a row does, in every cluster of a world that was read from a file; it refuses with an *InputError where the rows contradict
+	// each other. It may be nil if Derived is.
+	Derived []store.Verifier
+	Derive  func(tx *store.Tx) error
+	// References are looked at when a world is read from a file.
+	References []Reference
 }
 
 // Action is something physical that a person or nature would do: a node fails, a host connects. Make one with Do.
@@ -61,8 +69,8 @@ func Do[P any](vendor, name, doc string, run func(tx *store.Tx, p *P) (any, erro
 func (a *Action) Run(tx *store.Tx, params json.RawMessage) (any, error) { return a.run(tx, params) }
 
 func jsonType(t reflect.Type) string {
-	t = pointed(t)
-	if decodesItself(t) {
+	t = strict.Pointed(t)
+	if strict.DecodesItself(t) {
 		return "string"
 	}
 	switch t.Kind() {

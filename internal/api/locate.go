@@ -96,6 +96,19 @@ func hostPlace(host string) Place {
 	return Place{}
 }
 
+// GoodLabel says whether a name can be a label of a Host (RFC 1123), as names of worlds and clusters must be.
+func GoodLabel(name string) bool {
+	if name == "" || len(name) > 63 || name[0] == '-' || name[len(name)-1] == '-' {
+		return false
+	}
+	for _, b := range []byte(name) {
+		if (b < 'a' || b > 'z') && (b < '0' || b > '9') && b != '-' {
+			return false
+		}
+	}
+	return true
+}
+
 // WorldClaim is the claim by which a minted JWT says what world it was minted for.
 const WorldClaim = "sim_world"
 

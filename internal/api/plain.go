@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"unicode/utf8"
+
+	"storagesim/internal/strict"
 )
 
 // DecodePlain fills v, a pointer to a struct, from one JSON object as a service reads it that has no protobuf gateway:
@@ -22,11 +24,11 @@ func DecodePlain(data []byte, v any) error {
 	if !json.Valid(data) {
 		return &InputError{Detail: syntaxWords(data)}
 	}
-	t := pointed(reflect.TypeOf(v))
+	t := strict.Pointed(reflect.TypeOf(v))
 	if data[0] != '{' && data[0] != 'n' {
 		return &InputError{Detail: "the body must be a JSON object"}
 	}
-	return inputError(t, json.Unmarshal(knownOnly(data, t), v))
+	return strict.Explain(t, json.Unmarshal(knownOnly(data, t), v))
 }
 
 // syntaxWords says what encoding/json finds wrong in data, and where.
@@ -39,13 +41,13 @@ func syntaxWords(data []byte) string {
 // knownOnly drops the members that the type does not have, so that encoding/json cannot take one for a member that
 // differs from it in case. The data is valid JSON.
 func knownOnly(data []byte, t reflect.Type) []byte {
-	t = pointed(t)
-	if t == nil || decodesItself(t) {
+	t = strict.Pointed(t)
+	if t == nil || strict.DecodesItself(t) {
 		return data
 	}
 	switch {
 	case t.Kind() == reflect.Struct && data[0] == '{':
-		members, _ := membersOf(t)
+		members, _ := strict.MembersOf(t)
 		return knownMembers(data, func(name string) (reflect.Type, bool) {
 			member, known := members[name]
 			return member, known

@@ -115,10 +115,11 @@ func (c *Control) resetToFixture(r *call, w store.World, fixture string) error {
 		return &Problem{Status: http.StatusBadRequest, Valid: w.Checkpoints,
 			Detail: "a world is reset to a checkpoint of its own; POST /_sim/worlds forks one of another world"}
 	}
-	base, err := c.Base(fixture, meta.Seed)
+	base, seed, err := c.Base(fixture, meta.Seed)
 	if err != nil {
 		return err
 	}
+	meta.Seed = seed
 	meta.From, meta.Cluster = fixture, ""
 	if err := c.DB.SetMeta(w.Name, mustJSON(meta)); err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/fault"
+	"storagesim/internal/fixture"
 	"storagesim/internal/idp"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -49,8 +50,11 @@ type Config struct {
 	Fixture string
 	// Fixtures are the names that Base takes, in order.
 	Fixtures []string
-	// Base makes, where it is not there yet, the state that a fixture describes, and answers its name in the store.
-	Base func(fixture string, seed uint64) (base string, err error)
+	// Base makes, where it is not there yet, the state of a fixture, and answers its name in the store and the seed it has:
+	// the one given where the fixture describes a world, its own where it is one exactly.
+	Base func(fixture string, seed uint64) (base string, actual uint64, err error)
+	// States writes worlds into documents and reads them back.
+	States *fixture.Worlds
 	// Listen opens a port that leads to a world, and answers its address; Unlisten closes it after the requests in it.
 	Listen   func(world, address string) (actual string, err error)
 	Unlisten func(world string)
@@ -78,6 +82,7 @@ type Control struct {
 	started time.Time
 	ids     atomic.Uint64
 	making  sync.Mutex // one world is made at a time, so that the limit and the free names hold
+	loading sync.Mutex // one document is taken apart at a time, so that memory is bounded
 	secret  *regexp.Regexp
 	issuer  *idp.Issuer
 	rows    []Row

@@ -16,11 +16,11 @@ func (c *Control) EnsureWorld() error {
 	if !errors.Is(err, store.ErrNoWorld) {
 		return err
 	}
-	base, err := c.Base(c.Fixture, c.Seed)
+	base, seed, err := c.Base(c.Fixture, c.Seed)
 	if err != nil {
 		return err
 	}
-	meta := worldMeta{From: c.Fixture, Seed: c.Seed, Created: c.Wall().UTC()}
+	meta := worldMeta{From: c.Fixture, Seed: seed, Created: c.Wall().UTC()}
 	return c.DB.CreateWorld(api.DefaultWorld, base, mustJSON(meta))
 }
 

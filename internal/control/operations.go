@@ -87,8 +87,10 @@ var operations = []Row{
 		Doc: "Forgets a checkpoint."},
 	{Name: "RestoreCheckpoint", Method: post, Path: "/_sim/checkpoints/{name}/restore", Statuses: []int{200, 404}, handle: bare(restoreCheckpoint),
 		Doc: "Takes the world back to a checkpoint, any number of times."},
-	{Name: "GetState", Method: get, Path: "/_sim/state", Statuses: []int{200, 404}},
-	{Name: "PutState", Method: put, Path: "/_sim/state", Statuses: []int{200, 400, 404}},
+	{Name: "GetState", Method: get, Path: "/_sim/state", Statuses: []int{200, 404, 406}, handle: getState,
+		Doc: "The whole world as a fixture file, JSON or, by Accept, YAML. Keys and secrets are in it."},
+	{Name: "PutState", Method: put, Path: "/_sim/state", Statuses: []int{200, 400, 404, 413}, handle: putState,
+		Doc: "Replaces the world by what a fixture file says, which is then where it starts; checkpoints stay."},
 
 	{Name: "GetClock", Method: get, Path: "/_sim/clock", Statuses: []int{200, 404}, handle: getClock,
 		Doc: "How the world's clock stands."},

@@ -10,7 +10,6 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
-	"storagesim/internal/scenario"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -22,8 +21,15 @@ type Problem struct {
 	Detail string    `json:"detail"`
 	Valid  []string  `json:"valid,omitempty"`  // the names that would be right
 	Checks []verdict `json:"checks,omitempty"` // of a verification that does not hold
-	// Errors is all that is wrong in a scenario.
-	Errors []scenario.Problem `json:"errors,omitempty"`
+	Errors []flaw    `json:"errors,omitempty"` // all that is wrong in a scenario or a fixture, in its order
+}
+
+// flaw is one thing that is wrong in a document.
+type flaw struct {
+	Line   int      `json:"line,omitempty"` // from 1; absent where the document is a fixture in JSON
+	Path   string   `json:"path,omitempty"`
+	Detail string   `json:"detail"`
+	Valid  []string `json:"valid,omitempty"`
 }
 
 func (p *Problem) Error() string { return p.Detail }

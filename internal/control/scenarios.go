@@ -121,7 +121,11 @@ func startScenario(c *Control, r *call) (any, error) {
 	s, err := scenario.Parse(text, catalog)
 	var invalid *scenario.InvalidError
 	if errors.As(err, &invalid) {
-		return nil, &Problem{Status: http.StatusBadRequest, Detail: invalid.Error(), Errors: invalid.Problems}
+		p := &Problem{Status: http.StatusBadRequest, Detail: invalid.Error()}
+		for _, one := range invalid.Problems {
+			p.Errors = append(p.Errors, flaw(one))
+		}
+		return nil, p
 	}
 	if err != nil {
 		return nil, err

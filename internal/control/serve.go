@@ -59,13 +59,16 @@ func (r *call) limit(preset int) (int, error) {
 	return n, nil
 }
 
-func (r *call) body() ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r.http.Body, maxBody+1))
+func (r *call) body() ([]byte, error) { return r.bodyOf(maxBody) }
+
+// bodyOf reads a body of at most that many bytes.
+func (r *call) bodyOf(most int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r.http.Body, most+1))
 	if err != nil {
 		return nil, &Problem{Status: http.StatusBadRequest, Detail: "the request body could not be read to its end: " + err.Error()}
 	}
-	if len(text) > maxBody {
-		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the request body is larger than %d bytes", maxBody)}
+	if int64(len(text)) > most {
+		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the request body is larger than %d bytes", most)}
 	}
 	return text, nil
 }

@@ -121,7 +121,7 @@ func createWorld(c *Control, r *call, body *newWorld) (any, error) {
 		end := meta.Created.Add(ttl)
 		meta.Expires = &end
 	}
-	if body.Name != "" && !goodLabel(body.Name) {
+	if body.Name != "" && !api.GoodLabel(body.Name) {
 		return nil, &api.InputError{Path: "name", Detail: fmt.Sprintf(
 			"%q cannot be the label of a Host: use 1 to 63 lower-case letters, digits and inner dashes", body.Name)}
 	}
@@ -168,9 +168,12 @@ func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (string, error)
 	if meta.From == "" {
 		meta.From = c.Fixture
 	}
-	base, err := c.Base(meta.From, meta.Seed)
+	base, seed, err := c.Base(meta.From, meta.Seed)
 	if err != nil {
 		return "", err
+	}
+	if body.Seed == nil {
+		meta.Seed = seed
 	}
 	return name, c.DB.CreateWorld(name, base, mustJSON(meta))
 }
@@ -274,19 +277,6 @@ func (c *Control) settle(name string, meta *worldMeta, by string) (tokens map[st
 func noCluster(tx *store.Tx, name string) error {
 	return &api.InputError{Path: "cluster", Detail: fmt.Sprintf("%q is none of the world's clusters", name),
 		Valid: statemachine.Partitions(tx)[1:]}
-}
-
-// goodLabel says whether a name can be a label of a Host (RFC 1123).
-func goodLabel(name string) bool {
-	if name == "" || len(name) > 63 || name[0] == '-' || name[len(name)-1] == '-' {
-		return false
-	}
-	for _, b := range []byte(name) {
-		if (b < 'a' || b > 'z') && (b < '0' || b > '9') && b != '-' {
-			return false
-		}
-	}
-	return true
 }
 
 // duration reads a Go duration above zero.

@@ -24,7 +24,7 @@ type nodeUsage struct {
 	Attached           bool   // part of the cluster; false for nodes that wait to replace another
 	Leaving            bool   // its data is being evicted: no new replica comes here
 	Disks              physics.Disks
-	Usage
+	Usage              `json:"-"` // a world's file has not what can be counted
 }
 
 func (u *nodeUsage) full() bool { return u.Disks.Full(u.Usage) }

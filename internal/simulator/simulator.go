@@ -17,6 +17,7 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/control"
 	"storagesim/internal/fault"
+	"storagesim/internal/fixture"
 	"storagesim/internal/metrics"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -136,7 +137,6 @@ func (s *Simulator) assemble(catalog *catalog) error {
 		return err
 	}
 	s.engine.UseTurns(s.conductor.now, s.conductor.timers)
-	catalog.engine, catalog.vendors = s.engine, parts
 	journal := api.NewJournal(s.config.Limits.JournalCount, s.config.Limits.JournalBytes)
 	server, err := api.NewServer(s.engine, journal, s.config.Log, s.conductor.now, services...)
 	if err != nil {
@@ -144,8 +144,9 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	}
 	s.faults = fault.New(s.db, s.engine, api.FaultCatalog(s.engine.Machines(), services...), s.config.Log, s.conductor.now)
 	server.UseFaults(s.faults)
+	catalog.engine, catalog.worlds = s.engine, fixture.New(s.engine, parts, s.faults)
 	s.server = server
-	if _, err := catalog.base(catalog.own, s.config.Seed); err != nil {
+	if _, _, err := catalog.base(catalog.own, s.config.Seed); err != nil {
 		return err
 	}
 	if s.config.TLSListen != "" {
@@ -170,7 +171,7 @@ func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, parts 
 	c := control.Config{
 		DB: s.db, Engine: s.engine, Journal: journal, Faults: s.faults, Vendors: parts, Log: s.config.Log, Version: s.config.Version,
 		AdminToken: s.config.AdminToken, MaxWorlds: s.config.MaxWorlds, Seed: s.config.Seed, Fixture: catalog.own,
-		Fixtures: catalog.names(), Base: catalog.base, Listen: s.listenWorld, Unlisten: s.unlistenWorld,
+		Fixtures: catalog.names(), Base: catalog.base, States: catalog.worlds, Listen: s.listenWorld, Unlisten: s.unlistenWorld,
 		Expiring: s.expire, Pending: s.pending, Wall: s.conductor.now, Metrics: meter.Text,
 		Heartbeat: s.config.Limits.Heartbeat, EventQueue: s.config.Limits.EventQueue,
 	}

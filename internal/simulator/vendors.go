@@ -15,7 +15,8 @@ func vendors(c Config) []api.Vendor {
 	lc := lucidity.New(lucidity.Options{Auth: c.Auth})
 	ll := lucidlink.New(lucidlink.Options{Auth: lucidlink.AuthMode(c.Auth)})
 	return []api.Vendor{
-		{Service: lb.API(), Machines: lb.Machines(), Tables: lb.Tables(), Actions: lb.Actions(), Minter: lb.MintToken, Seed: lb.Seed},
+		{Service: lb.API(), Machines: lb.Machines(), Tables: lb.Tables(), Actions: lb.Actions(), Minter: lb.MintToken, Seed: lb.Seed,
+			Derived: lb.Derived(), Derive: lb.Derive, References: lb.References()},
 		{Service: dm.API(), Machines: dm.Machines(), Tables: dm.Tables(), Minter: dm.MintToken, Seed: dm.Seed},
 		{Service: ll.API(), Machines: ll.Machines(), Tables: ll.Tables(), Actions: ll.Actions(), Minter: ll.MintToken, Seed: ll.Seed},
 		{Service: lc.API(), Machines: lc.Machines(), Tables: lc.Tables(), Actions: lc.Actions(), Minter: lc.MintToken, Seed: lc.Seed},

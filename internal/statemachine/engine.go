@@ -251,7 +251,7 @@ func (e *Engine) Base(name string, seed uint64, at time.Time, fill func(tx *stor
 
 // Verifiers lists the tables of all machines and of the engine itself, for store.Verify.
 func (e *Engine) Verifiers() []store.Verifier {
-	list := []store.Verifier{timers, clocks, sequences, delayOverrides, partitions}
+	list := engineTables()
 	for _, kind := range slices.Sorted(maps.Keys(e.kinds)) {
 		list = append(list, e.kinds[kind].verifier())
 	}

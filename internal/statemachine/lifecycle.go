@@ -284,6 +284,9 @@ type Lifecycle interface {
 	fireByID(tx *store.Tx, id string, on Event) (Resource, error)
 	releaseByID(tx *store.Tx, id string) (Resource, error)
 	saveByID(tx *store.Tx, id string) (Resource, error)
+	exportRows(tx *store.Tx, each func(doc []byte) error) error
+	importRow(tx *store.Tx, doc []byte) error
+	hasID(tx *store.Tx, id string) bool
 }
 
 func (m *Machine[B]) kind() string { return m.Kind }

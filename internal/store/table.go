@@ -11,11 +11,14 @@ import (
 type Codec[T any] struct {
 	Append func(dst []byte, row *T) ([]byte, error)
 	Decode func(src []byte, row *T) error
+
+	json bool // the bytes are what encoding/json makes of the row
 }
 
 // JSON is encoding/json as a codec.
 func JSON[T any]() Codec[T] {
 	return Codec[T]{
+		json: true,
 		Append: func(dst []byte, row *T) ([]byte, error) {
 			b, err := json.Marshal(row)
 			return append(dst, b...), err

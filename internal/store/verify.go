@@ -4,15 +4,20 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// Verifier is what Verify asks of a table; every *Table is one.
+// Verifier is a table whatever its rows are: what Verify asks of it, and what the file form of a world does. Every *Table
+// is one.
 type Verifier interface {
 	Name() string
 	Verify(tx *Tx) []string
+	Has(tx *Tx, key string) bool
+	Export(tx *Tx) iter.Seq2[string, []byte]
+	Import(tx *Tx, doc []byte) error
 }
 
 // Verify checks the file's pages, every chain, and every given table in every partition where it occurs, in the present,

@@ -22,8 +22,9 @@ var update = flag.Bool("update", false, "write the answers of scenario scripts i
 // ScriptClock is what the frozen clock of the default world shows when a script begins.
 const ScriptClock = "2026-06-01T00:00:00Z"
 
-// RunScripts runs every scenario script of a directory twice: straight, and with the simulator closed and reopened on
-// its data before every step. A script is blocks between empty lines:
+// RunScripts runs every scenario script of a directory three times: straight, with the simulator closed and reopened on
+// its data before every step, and with the default world written to a file and read back before every step. The last is left out for a
+// script that begins with a line `# not from a file: <why>`. A script is blocks between empty lines:
 //
 //	# words, which the file keeps
 //	POST /api/v2/projects/default/volumes
@@ -56,7 +57,7 @@ func RunScripts(t *testing.T, dir string, opts ...Option) {
 		require.NoError(t, err)
 		name := strings.TrimSuffix(filepath.Base(file), ".txt")
 		t.Run(name+"/straight", func(t *testing.T) {
-			got := runScript(t, string(text), false, opts)
+			got := runScript(t, string(text), func(*Server, int) {}, opts)
 			if *update {
 				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
 				text = []byte(got)
@@ -65,9 +66,26 @@ func RunScripts(t *testing.T, dir string, opts ...Option) {
 			require.Equal(t, string(text), got, "%s: run it with -update if this is meant", file)
 		})
 		t.Run(name+"/interrupted", func(t *testing.T) {
-			require.Equal(t, string(text), runScript(t, string(text), true, opts), "%s: restarts must change nothing", file)
+			restart := func(s *Server, _ int) { s.Restart() }
+			require.Equal(t, string(text), runScript(t, string(text), restart, opts), "%s: restarts must change nothing", file)
+		})
+		t.Run(name+"/transplanted", func(t *testing.T) {
+			if why, ok := strings.CutPrefix(string(text), "# not from a file: "); ok {
+				t.Skip(strings.SplitN(why, "\n", 2)[0])
+			}
+			require.Equal(t, string(text), runScript(t, string(text), transplant, opts), "%s: a world in a file must be the same world", file)
 		})
 	}
+}
+
+// transplant writes the default world to a file, by turns as JSON and as YAML, and puts it in its own place. It must be the same file
+// then.
+func transplant(s *Server, step int) {
+	s.tb.Helper()
+	form := []string{"application/json", "application/yaml"}[step%2]
+	before := s.Must(http.StatusOK, http.MethodGet, "/_sim/state", "", "Accept", form).Body
+	s.Must(http.StatusOK, http.MethodPut, "/_sim/state", before)
+	require.Equal(s.tb, before, s.Must(http.StatusOK, http.MethodGet, "/_sim/state", "", "Accept", form).Body)
 }
 
 // script is one run.
@@ -78,7 +96,8 @@ type script struct {
 }
 
 // runScript answers the script as it would have to be for this run to be right.
-func runScript(t *testing.T, text string, interrupted bool, opts []Option) string {
+// Before is called before each step.
+func runScript(t *testing.T, text string, before func(s *Server, step int), opts []Option) string {
 	s := &script{Server: New(t, opts...), vars: map[string]string{}}
 	if !interrupted {
 		s.Record()
@@ -94,9 +113,7 @@ func runScript(t *testing.T, text string, interrupted bool, opts []Option) strin
 		if len(b.lines) == 0 {
 			continue
 		}
-		if interrupted {
-			s.Restart()
-		}
+		before(s.Server, i)
 		if answer := s.step(b.lines); answer != "" {
 			out.WriteString("----\n" + answer + "\n")
 		}

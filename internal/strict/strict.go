@@ -1,4 +1,6 @@
-package api
+// Package strict decodes JSON that a person wrote: control calls, fixtures, worlds in a file. What encoding/json forgives
+// is refused, and the refusal says where in the document it is and what would be right there.
+package strict
 
 import (
 	"bytes"
@@ -12,66 +14,88 @@ import (
 	"strings"
 )
 
-// InputError says what is wrong in a document that a person wrote, and where: a control call, a fixture.
-type InputError struct {
+// Error says what is wrong in a document, and where.
+type Error struct {
 	Path   string // "clusters[0].servers"; "" for the whole document
 	Detail string
 	Valid  []string // what would be right there, where that is a closed list
 }
 
-func (e *InputError) Error() string {
+func (e *Error) Error() string {
 	if e.Path == "" {
 		return e.Detail
 	}
 	return e.Path + ": " + e.Detail
 }
 
-// DecodeStrict fills v from one JSON document as encoding/json does, and refuses what that forgives: members that v
+// Below says of an error inside a part of a document where that part lies. An error that is no *Error comes back as it is.
+func Below(at string, err error) error {
+	var inside *Error
+	if !errors.As(err, &inside) {
+		return err
+	}
+	e := *inside
+	if e.Path = joinPath(at, inside.Path); inside.Path == "" || strings.HasPrefix(inside.Path, "[") {
+		e.Path = at + inside.Path
+	}
+	return &e
+}
+
+// Decode fills v from one JSON document as encoding/json does, and refuses what that forgives: members that v
 // does not have or that differ in case, members given twice, and anything behind the document. Nothing at all is an
-// empty object. The error is an *InputError.
-func DecodeStrict(data []byte, v any) error {
+// empty object. The error is an *Error.
+func Decode(data []byte, v any) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		data = []byte("{}")
 	}
+	if err := Check(data, reflect.TypeOf(v)); err != nil {
+		return err
+	}
+	return Explain(reflect.TypeOf(v), json.Unmarshal(data, v))
+}
+
+// Check is Decode without decoding: whether the text is one JSON document whose members a value of the type has, each of
+// them once. What their values are is not looked at.
+func Check(data []byte, t reflect.Type) error {
 	// The whole document first: this finds what is cut off, and bounds how deep it nests.
 	var whole json.RawMessage
 	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&whole); err != nil {
-		return &InputError{Detail: "is not JSON: " + err.Error()}
+		return &Error{Detail: "is not JSON: " + err.Error()}
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	if err := checkValue(dec, "", reflect.TypeOf(v)); err != nil {
+	if err := checkValue(dec, "", t); err != nil {
 		return err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return &InputError{Detail: fmt.Sprintf("there is something behind the end of the JSON document, at byte %d", dec.InputOffset())}
+		return &Error{Detail: fmt.Sprintf("there is something behind the end of the JSON document, at byte %d", dec.InputOffset())}
 	}
-	return inputError(reflect.TypeOf(v), json.Unmarshal(data, v))
+	return nil
 }
 
-// inputError says a decoding error of encoding/json in its own words. The document is of type t.
-func inputError(t reflect.Type, err error) error {
+// Explain says a decoding error of encoding/json in its own words. The document is of type t.
+func Explain(t reflect.Type, err error) error {
 	var wrongType *json.UnmarshalTypeError
-	var own *InputError
+	var own *Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &wrongType):
-		return &InputError{Path: memberPath(t, wrongType.Field), Detail: fmt.Sprintf("must be %s, not %s", typeWords(wrongType.Type), wrongType.Value)}
+		return &Error{Path: memberPath(t, wrongType.Field), Detail: fmt.Sprintf("must be %s, not %s", typeWords(wrongType.Type), wrongType.Value)}
 	}
-	return &InputError{Detail: err.Error()}
+	return &Error{Detail: err.Error()}
 }
 
 // memberPath leaves out of a path of encoding/json the names of embedded structs, which are no members.
 func memberPath(t reflect.Type, path string) string {
 	var kept []string
 	for step := range strings.SplitSeq(path, ".") {
-		for t = pointed(t); t != nil && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array); {
-			t = pointed(t.Elem())
+		for t = Pointed(t); t != nil && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array); {
+			t = Pointed(t.Elem())
 		}
-		members, rest := membersOf(t)
+		members, rest := MembersOf(t)
 		next, known := members[step]
 		switch {
 		case known:
@@ -113,7 +137,7 @@ func typeWords(t reflect.Type) string {
 func checkValue(dec *json.Decoder, path string, t reflect.Type) error {
 	token, err := dec.Token()
 	if err != nil {
-		return &InputError{Path: path, Detail: "is not JSON: " + err.Error()}
+		return &Error{Path: path, Detail: "is not JSON: " + err.Error()}
 	}
 	switch token {
 	case json.Delim('{'):
@@ -126,26 +150,26 @@ func checkValue(dec *json.Decoder, path string, t reflect.Type) error {
 	if err == nil {
 		_, err = dec.Token() // the closing bracket
 	}
-	return inputError(t, err)
+	return Explain(t, err)
 }
 
 func checkObject(dec *json.Decoder, path string, t reflect.Type) error {
-	members, rest := membersOf(t)
+	members, rest := MembersOf(t)
 	seen := map[string]bool{}
 	for dec.More() {
 		token, err := dec.Token()
 		if err != nil {
-			return &InputError{Path: path, Detail: "is not JSON: " + err.Error()}
+			return &Error{Path: path, Detail: "is not JSON: " + err.Error()}
 		}
 		name := token.(string)
 		at := joinPath(path, name)
 		if seen[name] {
-			return &InputError{Path: at, Detail: "is given twice"}
+			return &Error{Path: at, Detail: "is given twice"}
 		}
 		seen[name] = true
 		member, known := members[name]
 		if !known && members != nil {
-			return &InputError{Path: at, Detail: "is not known", Valid: sortedNames(members)}
+			return &Error{Path: at, Detail: "is not known", Valid: sortedNames(members)}
 		}
 		if !known {
 			member = rest
@@ -158,9 +182,9 @@ func checkObject(dec *json.Decoder, path string, t reflect.Type) error {
 }
 
 func checkArray(dec *json.Decoder, path string, t reflect.Type) error {
-	t = pointed(t)
+	t = Pointed(t)
 	var element reflect.Type
-	if t != nil && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && !decodesItself(t) {
+	if t != nil && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && !DecodesItself(t) {
 		element = t.Elem()
 	}
 	for i := 0; dec.More(); i++ {
@@ -178,23 +202,24 @@ func joinPath(path, name string) string {
 	return path + "." + name
 }
 
-func pointed(t reflect.Type) reflect.Type {
+// Pointed is what a pointer type points to in the end; other types are themselves.
+func Pointed(t reflect.Type) reflect.Type {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	return t
 }
 
-// decodesItself says that a type has its own idea of its JSON, which is then not looked into.
-func decodesItself(t reflect.Type) bool {
+// DecodesItself says that a type has its own idea of its JSON, which is then not looked into.
+func DecodesItself(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
 }
 
-// membersOf answers the members of a struct, or nil and the type that all members have.
-func membersOf(t reflect.Type) (members map[string]reflect.Type, rest reflect.Type) {
-	t = pointed(t)
+// MembersOf answers the members of a struct, or nil and the type that all members have.
+func MembersOf(t reflect.Type) (members map[string]reflect.Type, rest reflect.Type) {
+	t = Pointed(t)
 	switch {
-	case t == nil || decodesItself(t):
+	case t == nil || DecodesItself(t):
 		return nil, nil
 	case t.Kind() == reflect.Map:
 		return nil, t.Elem()
@@ -227,7 +252,7 @@ type Member struct {
 // Members lists the JSON members of a struct type in the order of its fields, embedded structs' among them.
 func Members(t reflect.Type) []Member {
 	var list []Member
-	t = pointed(t)
+	t = Pointed(t)
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -1,0 +1,160 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"storagesim/internal/api"
+	"storagesim/internal/fixture"
+	"storagesim/internal/store"
+)
+
+const (
+	typeJSON = "application/json"
+	typeYAML = "application/yaml"
+)
+
+// yamlTypes are what clients call YAML; RFC 9512 names the first.
+var yamlTypes = []string{typeYAML, "application/x-yaml", "text/yaml", "text/x-yaml"}
+
+func getState(c *Control, r *call) (any, error) {
+	contentType, err := stateType(r.http.Header.Values("Accept"))
+	if err != nil {
+		return nil, err
+	}
+	c.loading.Lock()
+	defer c.loading.Unlock()
+	var text []byte
+	err = c.Engine.View(r.world(), r.by(), func(tx *store.Tx) (err error) {
+		text, err = c.States.Export(tx)
+		return err
+	})
+	if err == nil && contentType == typeYAML {
+		text, err = fixture.YAML(text)
+	}
+	return plain{contentType: contentType, text: text}, err
+}
+
+// stateType chooses the form by the Accept header: JSON unless something else is preferred.
+func stateType(accept []string) (string, error) {
+	best, chosen, given := 0.0, "", false
+	for _, part := range strings.Split(strings.Join(accept, ","), ",") {
+		name, params, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		given = true
+		q := 1.0
+		if text, ok := params["q"]; ok {
+			if q, err = strconv.ParseFloat(text, 64); err != nil {
+				continue
+			}
+		}
+		form := ""
+		switch {
+		case slices.Contains(yamlTypes, name):
+			form = typeYAML
+		case name == typeJSON || name == "*/*" || name == "application/*":
+			form = typeJSON
+		case name == "text/*":
+			form = typeYAML
+		}
+		if form != "" && q > best {
+			best, chosen = q, form
+		}
+	}
+	switch {
+	case chosen != "":
+		return chosen, nil
+	case !given:
+		return typeJSON, nil
+	}
+	return "", &Problem{Status: http.StatusNotAcceptable, Detail: "a world is answered as JSON or as YAML", Valid: append([]string{typeJSON}, yamlTypes...)}
+}
+
+type putStateAnswer struct {
+	World string `json:"world"`
+	Now   string `json:"now"`
+}
+
+func putState(c *Control, r *call) (any, error) {
+	w, err := c.DB.World(r.world()) // before the body is read
+	if err != nil {
+		return nil, err
+	}
+	text, err := r.bodyOf(fixture.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	if len(strings.TrimSpace(string(text))) == 0 {
+		return nil, &api.InputError{Detail: "a fixture is wanted, such as GET /_sim/state answers; {} is an empty one"}
+	}
+	c.loading.Lock()
+	defer c.loading.Unlock()
+	document, err := fixture.Parse(text)
+	if err != nil {
+		return nil, unreadable(document, err)
+	}
+	meta, err := metaOf(w.Meta)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.replaceWorld(r, w.Name, &meta, document); err != nil {
+		return nil, flaws(document, err)
+	}
+	now, err := c.Engine.Now(w.Name)
+	return putStateAnswer{World: w.Name, Now: instant(now)}, err
+}
+
+// replaceWorld puts the world on the document, and says so in its record.
+func (c *Control) replaceWorld(r *call, world string, meta *worldMeta, document *fixture.Document) error {
+	err := c.Engine.Replace(world, r.by(), func(tx *store.Tx) error {
+		tx.SetSeed(meta.Seed)
+		if err := c.States.Load(tx, document); err != nil {
+			return err
+		}
+		meta.Seed = tx.Seed()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	meta.From, meta.Cluster = fromState, ""
+	if err := c.DB.SetMeta(world, mustJSON(meta)); err != nil || document.Exact() || world == api.DefaultWorld {
+		return err
+	}
+	_, err = c.settle(world, meta, r.by()) // the tokens that it was made with stay good
+	return err
+}
+
+// fromState is what the listing says of a world that was put.
+const fromState = "PUT " + Prefix + "/state"
+
+// unreadable is the refusal of a document that is neither JSON nor YAML, or nothing like a fixture.
+func unreadable(document *fixture.Document, err error) error {
+	if errors.As(err, new(*fixture.Errors)) {
+		return flaws(document, err)
+	}
+	return &Problem{Status: http.StatusBadRequest, Detail: "the document cannot be read: " + err.Error()}
+}
+
+// flaws is the refusal of a document with all that is wrong in it.
+func flaws(document *fixture.Document, err error) error {
+	var wrong *fixture.Errors
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	p := &Problem{Status: http.StatusBadRequest, Detail: wrong.Error(), Valid: wrong.List[0].Valid}
+	for _, one := range wrong.List {
+		p.Errors = append(p.Errors, flaw{Path: one.Path, Line: document.Line(one.Path), Detail: one.Detail, Valid: one.Valid})
+	}
+	if wrong.More > 0 {
+		p.Errors = append(p.Errors, flaw{Detail: fmt.Sprintf("%d more are not listed", wrong.More)})
+	}
+	return p
+}

@@ -1,0 +1,228 @@
+package lightbits
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"storagesim/internal/api"
+	"storagesim/internal/lightbits/physics"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+	"storagesim/internal/wire"
+)
+
+// What a world's file says of rows that are stored in a few bytes, and what follows from others.
+
+// portableBlocks is a blockRow in a world's file.
+type portableBlocks struct {
+	Holder  string        `json:"holder"` // volume or snapshot
+	Project string        `json:"project"`
+	UUID    string        `json:"UUID"`
+	Chain   string        `json:"chain"`
+	Seq     uint64        `json:"seq"`
+	Writing uint64        `json:"writing,omitempty"`
+	Runs    []portableRun `json:"runs"`
+}
+
+type portableRun struct {
+	Start      uint64 `json:"start"`
+	Count      uint64 `json:"count"`
+	Generation uint64 `json:"generation"`
+}
+
+var holderNames = map[string]blockHolder{"volume": holderVolume, "snapshot": holderSnapshot}
+
+// MarshalJSON is the row as a world's file has it.
+func (b *blockRow) MarshalJSON() ([]byte, error) {
+	p := portableBlocks{Holder: "snapshot", Project: b.project, UUID: b.uuid, Chain: b.chain, Seq: b.seq, Writing: uint64(b.writing), Runs: []portableRun{}}
+	if b.holder == holderVolume {
+		p.Holder = "volume"
+	}
+	for _, r := range b.extents {
+		p.Runs = append(p.Runs, portableRun{Start: r.Start, Count: r.Count, Generation: uint64(r.Generation)})
+	}
+	return json.Marshal(p)
+}
+
+// UnmarshalJSON reads MarshalJSON's form; its errors are *api.InputError.
+func (b *blockRow) UnmarshalJSON(text []byte) error {
+	var p portableBlocks
+	if err := api.DecodeStrict(text, &p); err != nil {
+		return err
+	}
+	holder, ok := holderNames[p.Holder]
+	switch {
+	case !ok:
+		return &api.InputError{Path: "holder", Detail: fmt.Sprintf("%q holds no blocks", p.Holder), Valid: []string{"snapshot", "volume"}}
+	case p.UUID == "" || p.Chain == "" || p.Seq == 0:
+		return inputError("chain", "UUID, chain and seq, which counts from 1, must be given")
+	case len(p.Runs) > physics.MaxRuns:
+		return inputError("runs", "%d are more than %d", len(p.Runs), physics.MaxRuns)
+	}
+	*b = blockRow{holder: holder, project: p.Project, uuid: p.UUID, chain: p.Chain, seq: p.Seq, writing: physics.Generation(p.Writing),
+		extents: make(physics.Extents, 0, len(p.Runs))}
+	end := uint64(0)
+	for i, r := range p.Runs {
+		if r.Count == 0 || r.Generation == 0 || r.Start < end || r.Start+r.Count <= r.Start {
+			return inputError(fmt.Sprintf("runs[%d]", i), "must begin behind the one before it, and have a count and a generation above 0")
+		}
+		end = r.Start + r.Count
+		b.extents = append(b.extents, physics.Run{Start: r.Start, Count: r.Count, Generation: physics.Generation(r.Generation)})
+	}
+	return nil
+}
+
+// portableEvent is an event of the log in a world's file; what filters look at follows from it.
+type portableEvent struct {
+	At      time.Time       `json:"at"`
+	Project string          `json:"project,omitempty"`
+	Event   json.RawMessage `json:"event"`
+}
+
+// MarshalJSON is the row as a world's file has it.
+func (e *loggedEvent) MarshalJSON() ([]byte, error) {
+	body, err := wire.Append(nil, &e.Body, zero)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(portableEvent{At: e.At, Project: e.Project, Event: body})
+}
+
+// UnmarshalJSON reads MarshalJSON's form; its errors are *api.InputError.
+func (e *loggedEvent) UnmarshalJSON(text []byte) error {
+	var p portableEvent
+	if err := api.DecodeStrict(text, &p); err != nil {
+		return err
+	}
+	if p.At.Year() < 1 || p.At.Year() > 9999 {
+		return inputError("at", "must be an instant in the years 1 to 9999")
+	}
+	*e = loggedEvent{At: p.At.UTC(), Project: p.Project}
+	var wrong *wire.Error
+	if err := api.CheckStrict(p.Event, &e.Body); err != nil {
+		return below("event", err)
+	}
+	if err := wire.Unmarshal(p.Event, &e.Body); errors.As(err, &wrong) {
+		return inputError("event."+wrong.Path, "%s", wrong.Problem)
+	} else if err != nil {
+		return err
+	}
+	seq, err := eventSeq(e.Body.ID)
+	if err != nil || seq == 0 {
+		return inputError("event.ID", "%q is no event ID: the last six bytes of the UUID are its number, from 1", e.Body.ID)
+	}
+	e.Seq, e.Type, e.Severity = seq, e.Body.Type, e.Body.Severity
+	return nil
+}
+
+// Derived are the tables that Derive fills.
+func (s *Service) Derived() []store.Verifier { return []store.Verifier{groupTable} }
+
+// References are the names by which rows speak of others.
+func (s *Service) References() []api.Reference {
+	return []api.Reference{
+		{From: s.volumes.Kind, Member: "body.projectName", To: projects.Name()},
+		{From: s.volumes.Kind, Member: "body.nodeList", To: s.nodes.Kind},
+		{From: s.snapshots.Kind, Member: "body.projectName", To: projects.Name()},
+		{From: s.snapshots.Kind, Member: "body.nodeList", To: s.nodes.Kind},
+		{From: s.nodes.Kind, Member: "body.serverUUID", To: s.servers.Kind},
+		{From: s.nodes.Kind, Member: "body.UUID", To: usageTable.Name()},
+		{From: usageTable.Name(), Member: "UUID", To: s.nodes.Kind},
+		{From: usageTable.Name(), Member: "Server", To: s.servers.Kind},
+		{From: hostTable.Name(), Member: "volumeUUIDs", To: s.volumes.Kind},
+		{From: credentials.Name(), Member: "projectName", To: projects.Name()},
+	}
+}
+
+// Derive counts anew what volumes and snapshots take of their nodes, in all clusters. It refuses with *api.InputError, joined, where blocks belong to
+// nothing or what is known of a node for placement contradicts its state.
+func (s *Service) Derive(tx *store.Tx) error {
+	var wrong []error
+	for i, cluster := range statemachine.Partitions(tx)[1:] {
+		tx := tx.In(cluster)
+		for _, err := range append(s.contradictions(tx), s.recount(tx)...) {
+			var input *api.InputError
+			if !errors.As(err, &input) {
+				return err
+			}
+			wrong = append(wrong, below(fmt.Sprintf("clusters[%d].rows", i), err))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// recount writes the usage of each node and the groups of nodes from what lies on them.
+func (s *Service) recount(tx *store.Tx) (wrong []error) {
+	usages, groups := map[string]Usage{}, map[string]*replicaGroup{}
+	chains := map[string][]string{}
+	for _, row := range s.volumes.Table().All(tx, "", "") {
+		v := &row.Body
+		for i, id := range v.NodeList {
+			u := volumeUsage(v, 1)
+			if i == 0 {
+				u.Primaries = 1
+			}
+			usages[id] = usages[id].Add(u)
+		}
+		if len(v.NodeList) == 0 {
+			continue
+		}
+		chains[chainOfVolume(tx, v)] = v.NodeList
+		id := s.protectionGroup(tx, v.NodeList)
+		if groups[id] == nil {
+			groups[id] = &replicaGroup{UUID: id, Nodes: slices.Sorted(slices.Values(v.NodeList))}
+		}
+		groups[id].Volumes++
+	}
+	for _, row := range s.snapshots.Table().All(tx, "", "") {
+		chains[s.chainOfAny(tx, &row.Body)] = row.Body.NodeList
+	}
+	for chain, nodes := range chains {
+		_, all := loadChain(tx, chain).account()
+		for _, id := range nodes {
+			usages[id] = usages[id].Add(Usage{LogicalUsed: int64(all.Logical()), PhysicalUsed: int64(all.Physical())})
+		}
+	}
+	for id, u := range s.usages(tx) {
+		u.Usage = usages[id]
+		if u.Negative() {
+			wrong = append(wrong, inputError(s.nodes.Kind, "node %s would hold more than can be counted", u.Name))
+			continue
+		}
+		if err := usageTable.Put(tx, &u); err != nil {
+			return append(wrong, err)
+		}
+	}
+	for _, g := range groups {
+		if err := groupTable.Put(tx, g); err != nil {
+			return append(wrong, err)
+		}
+	}
+	return wrong
+}
+
+// contradictions are blocks that belong to nothing, and nodes of which placement thinks something else than their state says.
+func (s *Service) contradictions(tx *store.Tx) (wrong []error) {
+	for _, b := range blockTable.All(tx, "", "") {
+		key := scopedKey(b.project, b.uuid)
+		if b.holder == holderVolume && !s.volumes.Table().Has(tx, key) || b.holder == holderSnapshot && !s.snapshots.Table().Has(tx, key) {
+			wrong = append(wrong, inputError(blockTable.Name(), "holds blocks of %s in project %s, which is not there; take its row away too", b.uuid, b.project))
+		}
+	}
+	for id, u := range s.usages(tx) {
+		row, err := s.nodes.Get(tx, id)
+		if err != nil {
+			return append(wrong, err)
+		}
+		serving := row.Life.State == statemachine.State(NodeActive) || row.Life.State == nodeRebuilding
+		down := row.Life.State == statemachine.State(NodeInactive) || row.Life.State == statemachine.State(NodeActivating) ||
+			row.Life.State == statemachine.State(NodeUnattached)
+		if serving && !u.Serving || down && u.Serving {
+			wrong = append(wrong, inputError(usageTable.Name(), "Serving of node %s is %t, and the node is %s", u.Name, u.Serving, row.Life.State))
+		}
+	}
+	return wrong
+}

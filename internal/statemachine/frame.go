@@ -1,0 +1,149 @@
+package statemachine
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"storagesim/internal/store"
+	"storagesim/internal/strict"
+)
+
+// Frame is what the engine keeps of a world beside its rows, in the form of a world's file.
+type Frame struct {
+	Clock     FrameClock        `json:"clock"`
+	Delays    map[string]*Delay `json:"delays,omitempty"` // those that the world sets for itself
+	LastTimer uint64            `json:"lastTimer"`        // timers are numbered in order of creation
+}
+
+// FrameClock is a clock: it showed Now at the wall instant At, and goes on from there in its mode. Without either it
+// shows the wall's time. A frozen clock has no At.
+type FrameClock struct {
+	Mode Mode      `json:"mode"`
+	Rate float64   `json:"rate"`
+	Now  time.Time `json:"now,omitzero"`
+	At   time.Time `json:"at,omitzero"`
+}
+
+// engineTables are those whose rows are in a Frame, in the rows of machines or in the partitions' list.
+func engineTables() []store.Verifier {
+	return []store.Verifier{timers, clocks, sequences, delayOverrides, partitions}
+}
+
+// OwnsTable says whether a table's rows go into a world's file by ExportFrame and ExportRows.
+func (e *Engine) OwnsTable(name string) bool {
+	for _, t := range engineTables() {
+		if t.Name() == name {
+			return true
+		}
+	}
+	for _, m := range e.kinds {
+		if m.verifier().Name() == name {
+			return true
+		}
+	}
+	return false
+}
+
+// ExportFrame reads the frame of the transaction's world.
+func (e *Engine) ExportFrame(tx *store.Tx) Frame {
+	root := tx.In("")
+	clock := clockOf(tx)
+	f := Frame{Clock: FrameClock{Mode: clock.Mode, Rate: clock.Rate, Now: clock.Base}}
+	if clock.Mode != Frozen && !clock.Base.IsZero() {
+		f.Clock.At = clock.Wall.UTC()
+	}
+	if seq, err := sequences.Get(root, "seq"); err == nil {
+		f.LastTimer = seq.Next
+	}
+	for name, o := range delayOverrides.All(root, "", "") {
+		if f.Delays == nil {
+			f.Delays = map[string]*Delay{}
+		}
+		f.Delays[name] = &o.Delay
+	}
+	return f
+}
+
+// ImportFrame writes the frame into an empty world, and sets the transaction's instant to what the clock then shows.
+// What is wrong in it is a *strict.Error each, joined.
+func (e *Engine) ImportFrame(tx *store.Tx, f *Frame) error {
+	var wrong []error
+	if err := e.importClock(tx, f.Clock); err != nil {
+		wrong = append(wrong, strict.Below("clock", err))
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Delays)) {
+		d := f.Delays[name]
+		if _, ok := e.defaults[name]; !ok {
+			wrong = append(wrong, &strict.Error{Path: "delays." + name, Detail: "is no delay", Valid: slices.Sorted(maps.Keys(e.defaults))})
+		} else if d == nil {
+			wrong = append(wrong, &strict.Error{Path: "delays." + name, Detail: "must not be null; leave it out for the default"})
+		} else if err := delayOverrides.Put(tx.In(""), &delayOverride{Name: name, Delay: *d}); err != nil {
+			return err
+		}
+	}
+	if f.LastTimer > 0 {
+		if err := sequences.Put(tx.In(""), &sequence{Next: f.LastTimer}); err != nil {
+			return err
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+func (e *Engine) importClock(tx *store.Tx, in FrameClock) error {
+	wall := e.wall()
+	if in.Mode == "" {
+		in.Mode = Real
+	}
+	switch {
+	case !slices.Contains([]Mode{Real, Frozen, Auto}, in.Mode):
+		return &strict.Error{Path: "mode", Detail: fmt.Sprintf("%q is no mode", in.Mode), Valid: []string{string(Auto), string(Frozen), string(Real)}}
+	case in.Rate == 0:
+		in.Rate = 1
+	case !(in.Rate > 0 && in.Rate <= maxRate):
+		return &strict.Error{Path: "rate", Detail: fmt.Sprintf("%v must be above 0 and at most %v", in.Rate, maxRate)}
+	}
+	if in.Now.IsZero() && in.Mode == Frozen {
+		return &strict.Error{Path: "now", Detail: "must be given for a frozen clock"}
+	}
+	if in.Now.IsZero() && !in.At.IsZero() {
+		return &strict.Error{Path: "now", Detail: "must be given where at is: the clock showed now at the wall instant at"}
+	}
+	for path, t := range map[string]time.Time{"now": in.Now, "at": in.At} {
+		if err := goodInstant(path, t); err != nil && !t.IsZero() {
+			return err
+		}
+	}
+	clock := Clock{Mode: in.Mode, Rate: in.Rate}
+	if in.Now.IsZero() && in.Mode == Real && in.Rate == 1 {
+		tx.Now = clock.show(wall)
+		return nil
+	}
+	if in.Now.IsZero() {
+		in.Now = wall
+	}
+	if in.At.IsZero() {
+		in.At = wall
+	}
+	clock = clock.at(in.Now, in.At)
+	if shown := clock.show(wall); shown.Year() < 1 || shown.Year() > 9999 {
+		return &strict.Error{Path: "at", Detail: fmt.Sprintf("the clock would show %s by now", shown.Format(time.RFC3339))}
+	}
+	tx.Now = clock.show(wall)
+	return clocks.Put(tx.In(""), &clock)
+}
+
+// Replace puts a world on what fn writes into an empty one; that is then where the world starts. If fn fails, nothing
+// changes. store.ErrNoWorld.
+func (e *Engine) Replace(world, by string, fn func(tx *store.Tx) error) error {
+	err := e.db.Replace(world, func(tx *store.Tx) error {
+		tx.Now, tx.By, tx.Owner = e.wall().UTC().Truncate(time.Millisecond), by, &txState{engine: e}
+		return fn(tx)
+	})
+	if err == nil {
+		e.Rescan(world)
+	}
+	return err
+}

@@ -1,0 +1,346 @@
+package statemachine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"storagesim/internal/store"
+	"storagesim/internal/strict"
+	"storagesim/internal/wire"
+)
+
+// portableRow is a row as a world's file has it: its life by name, what is pending for it, and the body as the vendor
+// answers it, without the members that only repeat its life.
+type portableRow struct {
+	State   State           `json:"state"`
+	Version uint64          `json:"version"`
+	Stamp   uint64          `json:"stamp"`
+	Since   time.Time       `json:"since,omitzero"`
+	By      string          `json:"by,omitempty"`
+	Pending []portableTimer `json:"pending,omitempty"`
+	Body    json.RawMessage `json:"body"`
+}
+
+// portableTimer is what is pending for the row that it stands in.
+type portableTimer struct {
+	Event Event     `json:"event"`
+	Due   time.Time `json:"due,omitzero"`
+	Order uint64    `json:"order,omitempty"` // among what is due at one instant; 0: behind all there is
+	Reads int       `json:"reads,omitempty"`
+	Held  bool      `json:"held,omitempty"`
+	Seen  int       `json:"seen,omitempty"`
+}
+
+// object is a JSON object's members in their order.
+type object []objectMember
+
+type objectMember struct {
+	name  string
+	value json.RawMessage
+}
+
+func (o object) value(name string) json.RawMessage {
+	for _, m := range o {
+		if m.name == name {
+			return m.value
+		}
+	}
+	return nil
+}
+
+// readObject takes a JSON object apart; the text is valid JSON.
+func readObject(text []byte) (object, error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
+		return nil, errors.New("must be an object")
+	}
+	var o object
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		m := objectMember{name: name.(string)}
+		if err := dec.Decode(&m.value); err != nil {
+			return nil, err
+		}
+		o = append(o, m)
+	}
+	return o, nil
+}
+
+// without writes the object without some of its members.
+func (o object) without(names []string) json.RawMessage {
+	text := []byte{'{'}
+	for _, m := range o {
+		if slices.Contains(names, m.name) {
+			continue
+		}
+		if len(text) > 1 {
+			text = append(text, ',')
+		}
+		name, _ := json.Marshal(m.name) // a string always marshals
+		text = append(append(append(text, name...), ':'), m.value...)
+	}
+	return append(text, '}')
+}
+
+// encode is the body as it is stored.
+func (m *Machine[B]) encode(b *B) ([]byte, error) { return wire.Append(nil, b, m.Zero) }
+
+// repeated lists the body's members that say nothing but what the row's life says: plain values that Mirror makes different in
+// different states or versions of the row whose body is the sample.
+func (m *Machine[B]) repeated(sample []byte) []string {
+	if m.Mirror == nil {
+		return nil
+	}
+	var names []string
+	var first object
+	for i, state := range append(m.states(), m.Initial[0]) {
+		var b B
+		if wire.Unmarshal(sample, &b) != nil {
+			return nil
+		}
+		m.Mirror(&b, Life{State: state, Version: uint64(i + 1)})
+		text, err := m.encode(&b)
+		if err != nil {
+			continue
+		}
+		o, err := readObject(text)
+		if err != nil {
+			return nil
+		}
+		if first == nil {
+			first = o
+		}
+		for _, member := range append(slices.Clone(o), first...) {
+			plain := len(member.value) > 0 && member.value[0] != '{' && member.value[0] != '['
+			if plain && !slices.Contains(names, member.name) && !bytes.Equal(o.value(member.name), first.value(member.name)) {
+				names = append(names, member.name)
+			}
+		}
+	}
+	return names
+}
+
+// exportRows calls each with every row of the transaction's partition as a document.
+func (m *Machine[B]) exportRows(tx *store.Tx, each func(doc []byte) error) error {
+	var names []string
+	sampled := false
+	for key, raw := range m.table.Scan(tx, "", "") {
+		life, body, err := splitLife(raw)
+		if err != nil {
+			return &store.CorruptError{Table: m.table.Name(), Key: key, Err: err}
+		}
+		if !sampled {
+			names, sampled = m.repeated(body), true
+		}
+		doc := portableRow{State: life.State, Version: life.Version, Stamp: life.Stamp, Since: life.Since, By: life.By, Body: body}
+		if short, ok := m.shorten(life, body, names); ok {
+			doc.Body = short
+		}
+		for _, t := range pending(tx, m.Kind, key) {
+			if t.Stamp == life.Stamp {
+				doc.Pending = append(doc.Pending, portableTimer{Event: t.Event, Due: t.Due, Order: t.Seq, Reads: t.Reads, Held: t.Held, Seen: t.Seen})
+			}
+		}
+		text, err := json.Marshal(doc)
+		if err != nil {
+			return &store.CorruptError{Table: m.table.Name(), Key: key, Err: err}
+		}
+		if err := each(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shorten leaves out of a body what its life repeats, if the body can be made again of the rest.
+func (m *Machine[B]) shorten(life Life, body []byte, names []string) (json.RawMessage, bool) {
+	if len(names) == 0 {
+		return nil, false
+	}
+	o, err := readObject(body)
+	if err != nil {
+		return nil, false
+	}
+	short := o.without(names)
+	row := Row[B]{Life: life}
+	if err := wire.Unmarshal(short, &row.Body); err != nil {
+		return nil, false
+	}
+	m.mirror(&row)
+	again, err := m.encode(&row.Body)
+	return short, err == nil && bytes.Equal(again, body)
+}
+
+// importRow inserts the row that a document describes, with what is pending for it. What is wrong in the document is a
+// *strict.Error.
+func (m *Machine[B]) importRow(tx *store.Tx, doc []byte) error {
+	in := portableRow{Version: 1, Stamp: 1, Since: tx.Now}
+	if err := strict.Decode(doc, &in); err != nil {
+		return err
+	}
+	if !slices.Contains(m.states(), in.State) {
+		valid := make([]string, 0, len(m.states()))
+		for _, s := range m.states() {
+			valid = append(valid, string(s))
+		}
+		return &strict.Error{Path: "state", Detail: fmt.Sprintf("%q is no state of %s", in.State, m.Kind), Valid: valid}
+	}
+	if in.Version == 0 || in.Stamp == 0 {
+		return &strict.Error{Path: "version", Detail: "version and stamp count from 1"}
+	}
+	if err := goodInstant("since", in.Since); err != nil {
+		return err
+	}
+	row := Row[B]{Life: Life{State: in.State, Version: in.Version, Stamp: in.Stamp, Since: in.Since.UTC().Truncate(time.Millisecond), By: in.By}}
+	if err := m.readBody(in.Body, &row); err != nil {
+		return strict.Below("body", err)
+	}
+	if err := m.table.InsertForeign(tx, &row); err != nil {
+		return strict.Below("body", err)
+	}
+	for i := range in.Pending {
+		if err := m.importTimer(tx, &row, &in.Pending[i]); err != nil {
+			return strict.Below(fmt.Sprintf("pending[%d]", i), err)
+		}
+	}
+	return nil
+}
+
+// readBody fills the row's body, and refuses members that contradict what the row's life says.
+func (m *Machine[B]) readBody(text []byte, row *Row[B]) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // Mirror may count on members that nobody but a person could leave out
+			err = &strict.Error{Detail: fmt.Sprintf("a part is missing that %s always has (%v)", m.Kind, p)}
+		}
+	}()
+	if len(text) == 0 {
+		return &strict.Error{Detail: "must be given"}
+	}
+	if err := strict.Check(text, reflect.TypeFor[B]()); err != nil {
+		return err
+	}
+	var wrong *wire.Error
+	if err := wire.Unmarshal(text, &row.Body); errors.As(err, &wrong) {
+		return &strict.Error{Path: wrong.Path, Detail: wrong.Problem}
+	} else if err != nil {
+		return &strict.Error{Detail: err.Error()}
+	}
+	before, err := m.encode(&row.Body)
+	if err != nil {
+		return &strict.Error{Detail: err.Error()}
+	}
+	m.mirror(row)
+	after, err := m.encode(&row.Body)
+	if err != nil {
+		return &strict.Error{Detail: err.Error()}
+	}
+	if bytes.Equal(before, after) {
+		return nil
+	}
+	given, err := readObject(text)
+	if err != nil {
+		return &strict.Error{Detail: err.Error()}
+	}
+	said, _ := readObject(before) // what wire writes is an object
+	made, _ := readObject(after)
+	for _, member := range given {
+		if !bytes.Equal(said.value(member.name), made.value(member.name)) {
+			return &strict.Error{Path: member.name, Detail: fmt.Sprintf(
+				"says %s, but follows from the row's state and version, which make it %s; leave it out, or make them agree",
+				said.value(member.name), made.value(member.name))}
+		}
+	}
+	return nil
+}
+
+// importTimer puts into the queue what is pending for a row.
+func (m *Machine[B]) importTimer(tx *store.Tx, row *Row[B], in *portableTimer) error {
+	var events []string
+	for i := range m.Rules {
+		if slices.Contains(m.Rules[i].From, row.Life.State) {
+			events = append(events, string(m.Rules[i].On))
+		}
+	}
+	waits := 0
+	for _, is := range []bool{!in.Due.IsZero(), in.Reads > 0, in.Held} {
+		if is {
+			waits++
+		}
+	}
+	switch {
+	case !slices.Contains(events, string(in.Event)):
+		return &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is no event that %s takes in %s", in.Event, m.Kind, row.Life.State), Valid: events}
+	case waits != 1 || in.Reads < 0 || in.Reads > maxReads || in.Seen < 0:
+		return &strict.Error{Detail: "exactly one of due, reads (from 1 up) and held must be given", Valid: []string{"due", "held", "reads"}}
+	}
+	if err := goodInstant("due", in.Due); err != nil && !in.Due.IsZero() {
+		return err
+	}
+	t := Timer{Due: in.Due.UTC(), Partition: tx.Partition(), Kind: m.Kind, Key: m.Key(&row.Body), ID: m.id(&row.Body),
+		Event: in.Event, Stamp: row.Life.Stamp, Reads: in.Reads, Held: in.Held, Seen: in.Seen}
+	if in.Order == 0 {
+		return schedule(tx, t)
+	}
+	t.Seq = in.Order
+	last, err := sequences.Get(tx.In(""), "seq")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if in.Order > last.Next {
+		return &strict.Error{Path: "order", Detail: fmt.Sprintf("%d is greater than the number of the last timer, %d", in.Order, last.Next)}
+	}
+	if err := timers.Insert(tx.In(""), &t); errors.Is(err, store.ErrExists) {
+		return &strict.Error{Path: "order", Detail: fmt.Sprintf("%d is given twice for one instant", in.Order)}
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// goodInstant accepts what RFC 3339 can say.
+func goodInstant(path string, t time.Time) error {
+	if t.Year() < 1 || t.Year() > 9999 || t.IsZero() {
+		return &strict.Error{Path: path, Detail: "must be an instant in the years 1 to 9999"}
+	}
+	return nil
+}
+
+// ExportRows calls each with every row of a kind in the transaction's partition, as a JSON document, in the order of
+// their keys. What is pending for a row stands in it.
+func (e *Engine) ExportRows(tx *store.Tx, kind string, each func(doc []byte) error) error {
+	m, err := e.lifecycle(kind)
+	if err != nil {
+		return err
+	}
+	return m.exportRows(tx, each)
+}
+
+// ImportRow inserts what a document of ExportRows describes, and nothing follows from it: no effect, no event, no timer but those
+// in the document. ImportFrame comes first. What is wrong in the document is a *strict.Error; a row whose key or ID is
+// there already is store.ErrExists.
+func (e *Engine) ImportRow(tx *store.Tx, kind string, doc []byte) error {
+	m, err := e.lifecycle(kind)
+	if err != nil {
+		return err
+	}
+	return m.importRow(tx, doc)
+}
+
+// HasRow says whether a kind has a row with that ID in the transaction's partition.
+func (e *Engine) HasRow(tx *store.Tx, kind, id string) bool {
+	m := e.kinds[kind]
+	return m != nil && m.hasID(tx, id)
+}
+
+func (m *Machine[B]) hasID(tx *store.Tx, id string) bool {
+	_, err := m.Find(tx, id)
+	return err == nil
+}
