@@ -63,7 +63,7 @@ func fromRecording(config Config, player *record.Player) (*Simulator, error) {
 	if said.FixtureText == nil && !slices.Contains(fixtures.Names(), said.Fixture) {
 		return nil, errNoFixture
 	}
-	catalog := &catalog{bases: map[string]string{}, own: said.Fixture}
+	catalog := &catalog{bases: map[string]madeBase{}, own: said.Fixture}
 	if said.FixtureText != nil {
 		catalog.file, catalog.text = said.Fixture, []byte(*said.FixtureText)
 	}
