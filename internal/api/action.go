@@ -48,6 +48,11 @@ type Param struct {
 	Doc  string `json:"doc,omitempty"`
 }
 
+// Known is the cause of a refusal of a name by an action: the names that there are.
+type Known struct {
+	Valid []string `json:"valid"`
+}
+
 // Do makes an action of a function. The members of P, with their tags json and doc, are its parameters; others are
 // refused. Run gets the request's cluster as the transaction's partition where the vendor is clustered. What it
 // answers is shown as JSON; nil is an empty object. It refuses with an *InputError, a refusal or store.ErrNotFound.

@@ -113,11 +113,12 @@ func machineProblem(err error) *Problem {
 	if e == nil {
 		return nil
 	}
+	names, _ := e.Cause.(api.Known)
 	switch e.Kind {
 	case refusal.NotFound:
-		return &Problem{Status: http.StatusNotFound, Detail: e.Message}
+		return &Problem{Status: http.StatusNotFound, Detail: e.Message, Valid: names.Valid}
 	case refusal.InvalidArgument, refusal.OutOfRange:
-		return &Problem{Status: http.StatusBadRequest, Detail: e.Message}
+		return &Problem{Status: http.StatusBadRequest, Detail: e.Message, Valid: names.Valid}
 	default:
 		return &Problem{Status: http.StatusConflict, Detail: e.Message}
 	}

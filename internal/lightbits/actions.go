@@ -43,7 +43,7 @@ type nodeParams struct {
 type movedThing struct {
 	UUID  string             `json:"UUID"`
 	Name  string             `json:"name"`
-	State statemachine.State `json:"state"`
+	State statemachine.State `json:"state,omitempty"` // none of what is gone
 }
 
 func (s *Service) failNode(tx *store.Tx, p *nodeParams) (any, error) {
@@ -195,5 +195,9 @@ func (s *Service) setFeatureFlag(tx *store.Tx, p *flagParams) (any, error) {
 	if p.Enabled == nil {
 		return nil, &api.InputError{Path: "enabled", Detail: "must be true or false"}
 	}
-	return FeatureFlag{Name: p.Name, Enabled: *p.Enabled}, s.setFlag(tx, p.Name, *p.Enabled)
+	answer := FeatureFlag{Name: p.Name, Enabled: *p.Enabled}
+	if *p.Enabled {
+		return answer, s.enableFlag(tx, p.Name)
+	}
+	return answer, s.disableFlag(tx, p.Name)
 }

@@ -40,6 +40,9 @@ func (s *Service) failDevice(tx *store.Tx, p *deviceParams) (any, error) {
 }
 
 func (s *Service) deviceForAction(tx *store.Tx, serial string) (statemachine.Row[NvmeDevice], error) {
+	if serial == "" {
+		return statemachine.Row[NvmeDevice]{}, &api.InputError{Path: "serial", Detail: "must be the serial of an NVMe device; GET /api/v2/nvmeDevices lists them"}
+	}
 	row, err := s.nvmeDevices.Find(tx, serial)
 	if errors.Is(err, store.ErrNotFound) {
 		return row, refusal.New(refusal.NotFound, "there is no NVMe device with the serial %q", serial)
@@ -85,9 +88,9 @@ func (s *Service) removeDevice(tx *store.Tx, row *statemachine.Row[NvmeDevice]) 
 }
 
 type insertDeviceParams struct {
-	Serial string    `json:"serial" doc:"of a device that was pulled, or of a new one; drawn where it is left out"`
-	Server string    `json:"server" doc:"UUID or name; a pulled device goes where it was unless this says otherwise"`
-	Size   byteCount `json:"size" doc:"of a new device, as a number of bytes or with a unit; like the server's others where it is left out"`
+	Serial string     `json:"serial" doc:"of a device that was pulled, or of a new one; drawn where it is left out"`
+	Server string     `json:"server" doc:"UUID or name; a pulled device goes where it was unless this says otherwise"`
+	Size   *byteCount `json:"size" doc:"of a new device, as a number of bytes or with a unit; like the server's others where it is left out"`
 }
 
 // insertDevice: the device is there and nobody manages it until it is added to a node.
@@ -118,8 +121,11 @@ func (s *Service) insertDevice(tx *store.Tx, p *insertDeviceParams) (any, error)
 	if err := s.fitDevice(tx, &d, &server.Body, old.Serial == ""); err != nil {
 		return nil, err
 	}
-	if p.Size > 0 {
-		d.Size = uint64(p.Size)
+	if p.Size != nil {
+		if *p.Size < lba || *p.Size > maxVolumeSize {
+			return nil, &api.InputError{Path: "size", Detail: fmt.Sprintf("%d must be %d to %d bytes", *p.Size, lba, int64(maxVolumeSize))}
+		}
+		d.Size = uint64(*p.Size) / lba * lba
 	}
 	row, err := s.nvmeDevices.Create(tx, d, statemachine.State(DeviceNone))
 	if err != nil {
@@ -172,7 +178,8 @@ func (s *Service) serverForAction(tx *store.Tx, ref string) (statemachine.Row[Se
 		names = append(names, row.Body.Name)
 	}
 	slices.Sort(names)
-	return statemachine.Row[Server]{}, refusal.New(refusal.NotFound, "there is no server %q; there are: %s", ref, strings.Join(names, ", "))
+	return statemachine.Row[Server]{}, refusal.New(refusal.NotFound, "there is no server %q; there are: %s", ref, strings.Join(names, ", ")).
+		Because(api.Known{Valid: names})
 }
 
 func (s *Service) failServer(tx *store.Tx, p *serverParams) (any, error) {

@@ -16,10 +16,12 @@ type eventKind struct {
 // The events. The product's own catalogue is not public, so names and codes are ours (assumption 44): a thousand codes
 // for each type, in the order of the type's number.
 const (
-	eventClusterReady  eventName = "ClusterReady"
-	eventConfigUpdated eventName = "ClusterConfigUpdated"
-	eventFlagEnabled   eventName = "FeatureFlagEnabled"
-	eventFlagDisabled  eventName = "FeatureFlagDisabled"
+	eventClusterReady       eventName = "ClusterReady"
+	eventClusterUnreachable eventName = "ClusterUnreachable"
+	eventClusterReachable   eventName = "ClusterReachable"
+	eventConfigUpdated      eventName = "ClusterConfigUpdated"
+	eventFlagEnabled        eventName = "FeatureFlagEnabled"
+	eventFlagDisabled       eventName = "FeatureFlagDisabled"
 
 	eventNodeInactive   eventName = "NodeInactive"
 	eventNodeActivating eventName = "NodeActivating"
@@ -94,10 +96,12 @@ const (
 
 // eventKindTable is the catalogue.
 var eventKindTable = map[eventName]eventKind{
-	eventClusterReady:  {Code: 1001, Type: EventCluster, Severity: SeverityInfo, Service: ServiceCM, Text: "Cluster {name} is ready"},
-	eventConfigUpdated: {Code: 1021, Type: EventCluster, Severity: SeverityInfo, Service: ServiceAPI, Text: "The configuration of cluster {name} was updated"},
-	eventFlagEnabled:   {Code: 1022, Type: EventCluster, Severity: SeverityInfo, Service: ServiceAPI, Text: "A feature flag of cluster {name} was enabled"},
-	eventFlagDisabled:  {Code: 1023, Type: EventCluster, Severity: SeverityInfo, Service: ServiceAPI, Text: "A feature flag of cluster {name} was disabled"},
+	eventClusterUnreachable: {Code: 1002, Type: EventCluster, Severity: SeverityCritical, Service: ServiceAPI, Text: "The management API of cluster {name} cannot be reached"},
+	eventClusterReachable:   {Code: 1003, Type: EventCluster, Severity: SeverityInfo, Service: ServiceAPI, Text: "The management API of cluster {name} can be reached again"},
+	eventClusterReady:       {Code: 1001, Type: EventCluster, Severity: SeverityInfo, Service: ServiceCM, Text: "Cluster {name} is ready"},
+	eventConfigUpdated:      {Code: 1021, Type: EventCluster, Severity: SeverityInfo, Service: ServiceAPI, Text: "The configuration of cluster {name} was updated"},
+	eventFlagEnabled:        {Code: 1022, Type: EventCluster, Severity: SeverityInfo, Service: ServiceAPI, Text: "A feature flag of cluster {name} was enabled"},
+	eventFlagDisabled:       {Code: 1023, Type: EventCluster, Severity: SeverityInfo, Service: ServiceAPI, Text: "A feature flag of cluster {name} was disabled"},
 
 	eventNodeInactive:   {Code: 2001, Type: EventNode, Severity: SeverityHigh, Service: ServiceCM, Text: "Node {name} is inactive"},
 	eventNodeActivating: {Code: 2002, Type: EventNode, Severity: SeverityInfo, Service: ServiceNM, Text: "Node {name} is powering up"},

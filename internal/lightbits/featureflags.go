@@ -67,8 +67,9 @@ func (s *Service) setFlag(tx *store.Tx, name string, enabled bool) error {
 
 func checkFlag(name string) error {
 	if _, ok := flagDefaultValues[name]; !ok {
-		return refusal.New(refusal.InvalidArgument, "there is no feature flag %q; there are: %s", name,
-			strings.Join(slices.Sorted(maps.Keys(flagDefaultValues)), ", "))
+		names := slices.Sorted(maps.Keys(flagDefaultValues))
+		return refusal.New(refusal.InvalidArgument, "there is no feature flag %q; there are: %s", name, strings.Join(names, ", ")).
+			Because(api.Known{Valid: names})
 	}
 	return nil
 }
@@ -99,26 +100,33 @@ func (s *Service) getFeatureFlag(tx *store.Tx, _ *api.Request, q *getFeatureFlag
 
 // enableFeatureFlag: seeds/002 "Enable feature flag". One that is on stays on (assumption 243).
 func (s *Service) enableFeatureFlag(tx *store.Tx, _ *api.Request, q *getFeatureFlagRequest) (api.Empty, error) {
-	if err := s.setFlag(tx, q.Name, true); err != nil {
-		return api.Empty{}, err
+	return api.Empty{}, s.enableFlag(tx, q.Name)
+}
+
+func (s *Service) enableFlag(tx *store.Tx, name string) error {
+	if err := s.setFlag(tx, name, true); err != nil {
+		return err
 	}
-	return api.Empty{}, s.logFlag(tx, eventFlagEnabled, q.Name)
+	return s.logFlag(tx, eventFlagEnabled, name)
 }
 
 // disableFeatureFlag: seeds/002 "Disable feature flag". cluster-encryption cannot be turned off once the cluster's data is
 // encrypted: that is the 501 of the page (facts/lightbits.md 4.13). That event-log goes off is the last that it records.
 func (s *Service) disableFeatureFlag(tx *store.Tx, _ *api.Request, q *getFeatureFlagRequest) (api.Empty, error) {
-	var none api.Empty
-	if err := checkFlag(q.Name); err != nil {
-		return none, err
+	return api.Empty{}, s.disableFlag(tx, q.Name)
+}
+
+func (s *Service) disableFlag(tx *store.Tx, name string) error {
+	if err := checkFlag(name); err != nil {
+		return err
 	}
-	if q.Name == flagClusterEncryption && s.encryptionEnabled(tx) {
-		return none, refusal.New(refusal.Unimplemented, "the feature flag %s cannot be disabled: encryption is enabled, which is not reversible", q.Name)
+	if name == flagClusterEncryption && s.encryptionEnabled(tx) {
+		return refusal.New(refusal.Unimplemented, "the feature flag %s cannot be disabled: encryption is enabled, which is not reversible", name)
 	}
-	if err := s.logFlag(tx, eventFlagDisabled, q.Name); err != nil {
-		return none, err
+	if err := s.logFlag(tx, eventFlagDisabled, name); err != nil {
+		return err
 	}
-	return none, s.setFlag(tx, q.Name, false)
+	return s.setFlag(tx, name, false)
 }
 
 func (s *Service) logFlag(tx *store.Tx, kind eventName, flag string) error {

@@ -223,7 +223,8 @@ func (s *Service) nodeByNameOrUUID(tx *store.Tx, ref string) (statemachine.Row[N
 		names = append(names, row.Body.Name)
 	}
 	slices.Sort(names)
-	return statemachine.Row[Node]{}, refusal.New(refusal.NotFound, "there is no node %q; there are: %s", ref, strings.Join(names, ", "))
+	return statemachine.Row[Node]{}, refusal.New(refusal.NotFound, "there is no node %q; there are: %s", ref, strings.Join(names, ", ")).
+		Because(api.Known{Valid: names})
 }
 
 // mirrorNode: a node that rebuilds its replicas is Active for the API.

@@ -55,13 +55,24 @@ func (s *Service) partitionCluster(tx *store.Tx, p *partitionParams) (any, error
 	}
 	tx = tx.In(name)
 	off := p.Unreachable == nil || *p.Unreachable
-	switch {
-	case off:
-		err = outages.Put(tx, &outage{})
-	case cutOff(tx):
+	answer := partitioned{Cluster: name, UUID: s.clusterUUID(tx), Unreachable: off}
+	if off == cutOff(tx) {
+		return answer, nil
+	}
+	kind := eventClusterReachable
+	if off {
+		kind, err = eventClusterUnreachable, outages.Put(tx, &outage{})
+	} else {
 		err = outages.Delete(tx, outageKey)
 	}
-	return partitioned{Cluster: name, UUID: s.clusterUUID(tx), Unreachable: off}, err
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.cluster(tx)
+	if err != nil {
+		return nil, err
+	}
+	return answer, s.logEvent(tx, kind, clusterSubject(c.UUID, c.Name))
 }
 
 // clusterNamed answers the partition of the cluster with that name or UUID; "" is the transaction's own.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,4 +70,25 @@ func TestEveryOperationIsInAScenario(t *testing.T) {
 		}
 	}
 	require.Empty(t, missing, "no scenario of the vendor has these with a success, or with 501 where they are not emulated")
+}
+
+// Every physical action of Lightbits does something in a scenario script and refuses something in one.
+func TestEveryLightbitsActionIsInAScenario(t *testing.T) {
+	var listed struct {
+		Actions []struct{ Vendor, Name string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(simtest.New(t).Must(200, http.MethodGet, "/_sim/actions", "").Body), &listed))
+	require.NotEmpty(t, listed.Actions)
+	said := map[string][]int{} // by path, the classes of the statuses
+	for _, q := range simtest.ScriptedRequests(t, "../lightbits/testdata") {
+		said[q.Path] = append(said[q.Path], q.Status/100)
+	}
+	var missing []string
+	for _, a := range listed.Actions {
+		at := said["/_sim/actions/lightbits/"+a.Name]
+		if a.Vendor == "lightbits" && (!slices.Contains(at, 2) || !slices.Contains(at, 4)) {
+			missing = append(missing, a.Name)
+		}
+	}
+	require.Empty(t, missing, "no scenario shows what these actions do and what they refuse")
 }

@@ -145,12 +145,29 @@ func checkValue(dec *json.Decoder, path string, t reflect.Type) error {
 	case json.Delim('['):
 		err = checkArray(dec, path, t)
 	default:
-		return nil
+		return checkOwn(token, path, t)
 	}
 	if err == nil {
 		_, err = dec.Token() // the closing bracket
 	}
 	return Explain(t, err)
+}
+
+// checkOwn says where a value is that its type, which decodes itself, refuses.
+func checkOwn(token json.Token, path string, t reflect.Type) error {
+	t = pointed(t)
+	if token == nil || t == nil || !decodesItself(t) {
+		return nil
+	}
+	text, err := json.Marshal(token)
+	if err != nil {
+		return err
+	}
+	var own *InputError
+	if errors.As(json.Unmarshal(text, reflect.New(t).Interface()), &own) && own.Path == "" {
+		return &InputError{Path: path, Detail: own.Detail, Valid: own.Valid}
+	}
+	return nil
 }
 
 func checkObject(dec *json.Decoder, path string, t reflect.Type) error {

@@ -145,13 +145,14 @@ func blocks(text string) []block {
 	return all
 }
 
-// Scripted is a request to a vendor that a script has, and the status that it must be answered.
+// Scripted is a request that a script has, and the status that it must be answered.
 type Scripted struct {
 	File, Method, Path string // the path without a query, its variables not yet replaced
 	Status             int
 }
 
-// ScriptedRequests answers the requests to vendors in all scripts of a directory and those below it.
+// ScriptedRequests answers the requests, to vendors and to the control surface, in all scripts of a directory and those
+// below it.
 func ScriptedRequests(tb testing.TB, dir string) []Scripted {
 	tb.Helper()
 	var all []Scripted
@@ -164,7 +165,11 @@ func ScriptedRequests(tb testing.TB, dir string) []Scripted {
 			if len(b.lines) == 0 {
 				continue
 			}
-			method, url, ok := strings.Cut(b.lines[0], " ")
+			line, control := strings.CutPrefix(b.lines[0], "control ")
+			method, url, ok := strings.Cut(line, " ")
+			if control {
+				url = underSim(url)
+			}
 			if !ok || !strings.HasPrefix(url, "/") {
 				continue
 			}
@@ -195,13 +200,16 @@ func (s *script) step(lines []string) string {
 	case words[0] == "advance" && len(words) == 2:
 		return s.advance(words[1])
 	case words[0] == "control" && len(words) == 3:
-		return s.request(words[1], "/_sim"+strings.TrimPrefix(words[2], "/_sim"), lines[1:])
+		return s.request(words[1], underSim(words[2]), lines[1:])
 	case len(words) == 2 && strings.ToUpper(words[0]) == words[0]:
 		return s.request(words[0], words[1], lines[1:])
 	}
 	require.Fail(s.tb, "unknown step", lines[0])
 	return ""
 }
+
+// underSim is a path of the control surface, which a script may write with its prefix or without.
+func underSim(path string) string { return "/_sim" + strings.TrimPrefix(path, "/_sim") }
 
 func (s *script) expand(line string) string {
 	for name, value := range s.vars {
