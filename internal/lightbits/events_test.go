@@ -126,13 +126,13 @@ func TestListEvents_Pages(t *testing.T) {
 
 func TestEventLog_FlagOff(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
-	before := s.eventNames("")
+	before := append(s.eventNames(""), "FeatureFlagDisabled")
 	s.must("set-feature-flag", `{"name":"event-log","enabled":false}`)
 	s.must("fail-node", `{"node":"server00-0"}`)
 	require.Equal(t, before, s.eventNames(""))
 	s.must("set-feature-flag", `{"name":"event-log","enabled":true}`)
 	s.must("recover-node", `{"node":"server00-0"}`)
-	require.Equal(t, append(before, "NodeActivating"), s.eventNames(""))
+	require.Equal(t, append(before, "FeatureFlagEnabled", "NodeActivating"), s.eventNames(""))
 }
 
 // The log forgets its oldest events and answers the rest.
