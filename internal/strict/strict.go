@@ -155,17 +155,17 @@ func checkValue(dec *json.Decoder, path string, t reflect.Type) error {
 
 // checkOwn says where a value is that its type, which decodes itself, refuses.
 func checkOwn(token json.Token, path string, t reflect.Type) error {
-	t = pointed(t)
-	if token == nil || t == nil || !decodesItself(t) {
+	t = Pointed(t)
+	if token == nil || t == nil || !DecodesItself(t) {
 		return nil
 	}
 	text, err := json.Marshal(token)
 	if err != nil {
 		return err
 	}
-	var own *InputError
+	var own *Error
 	if errors.As(json.Unmarshal(text, reflect.New(t).Interface()), &own) && own.Path == "" {
-		return &InputError{Path: path, Detail: own.Detail, Valid: own.Valid}
+		return &Error{Path: path, Detail: own.Detail, Valid: own.Valid}
 	}
 	return nil
 }
