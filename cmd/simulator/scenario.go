@@ -196,8 +196,9 @@ func (c *scenarioClient) run(ctx context.Context, text []byte, junit string, std
 		return exitGood
 	case scenario.Failed:
 		return exitFailed
+	default:
+		return exitError
 	}
-	return exitError
 }
 
 // told is a report for a person to read.

@@ -27,8 +27,8 @@ func ended(s *simtest.Server, id string) simtest.Answer {
 	return s.Must(200, http.MethodGet, scenariosPath+"/"+id+"?wait=60s", "")
 }
 
-func frozenLamps(t *testing.T, opts ...simtest.Option) *simtest.Server {
-	s := simtest.New(t, append([]simtest.Option{simtest.Lamps}, opts...)...)
+func frozenLamps(t *testing.T) *simtest.Server {
+	s := simtest.New(t, simtest.Lamps)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"2030-01-01T00:00:00Z"}`)
 	return s
 }

@@ -265,11 +265,11 @@ func (k *checker) control(s *Step, path string) {
 			k.add(line, path+".control", op.Query, "%.80q is no parameter of %s", name, op.ID)
 		}
 	}
-	body, whole := []byte(s.Call.Text), true
+	body := []byte(s.Call.Text)
 	if s.Call.Body != nil {
 		body, _ = json.Marshal(s.Call.Body) // it was JSON before
 	}
-	whole = !strings.Contains(string(body), "${")
+	whole := !strings.Contains(string(body), "${")
 	k.refused(k.line(path+".body", line), path, k.catalog.Check(op.ID, params, body, whole))
 }
 

@@ -59,8 +59,9 @@ func (n *node) plain() any {
 			list[i] = n.list[i].plain()
 		}
 		return list
+	default:
+		return n.value
 	}
-	return n.value
 }
 
 // words calls a value what it is.

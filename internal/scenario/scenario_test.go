@@ -3,7 +3,6 @@ package scenario
 import (
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -118,7 +117,7 @@ func FuzzScenario(f *testing.F) {
 			s.tokens()
 			return
 		}
-		require.True(t, errors.As(err, &invalid))
+		require.ErrorAs(t, err, &invalid)
 		require.NotEmpty(t, invalid.Problems)
 		for _, p := range invalid.Problems {
 			require.Positive(t, p.Line)
