@@ -61,8 +61,8 @@ func (s *Service) nodeMachine() *statemachine.Machine[Node] {
 			{From: in(attaching), On: "fail", To: unattached, Do: s.attachFailed},
 			{From: in(active, inactive), On: "detach", To: detaching, Do: s.nodeDetaching},
 			{From: in(detaching), On: "detached", To: unattached, After: "detach", Do: s.nodeUnattached, Unless: s.unlessReplaced},
-			{From: in(detaching), On: "keep", To: inactive, Do: s.nodeDown},
-			{From: in(detaching), On: "resume", To: active, Do: s.nodeReady},
+			{From: in(detaching), On: "keep", To: inactive, Do: s.nodeKept(s.nodeDown)},
+			{From: in(detaching), On: "resume", To: active, Do: s.nodeKept(s.nodeReady)},
 			{From: in(detaching), On: "fail", To: inactive, Do: s.detachFailed},
 		},
 		Delays: map[string]statemachine.DelayDefault{
@@ -239,7 +239,11 @@ func (s *Service) nodeDetaching(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if !replaced && len(s.chainsOn(tx, n.UUID)) > 0 {
 		return refusal.New(refusal.FailedPrecondition, "node %s holds replicas of volumes or snapshots and cannot be detached", n.Name)
 	}
-	if !replaced {
+	if replaced { // what came here now would not have been looked at when the replacement was allowed
+		if err := s.moveNode(tx, n, func(u *nodeUsage) { u.Leaving = true }); err != nil {
+			return err
+		}
+	} else {
 		if err := s.haltLocalRebuild(tx, n); err != nil {
 			return err
 		}

@@ -175,13 +175,31 @@ func (s *Service) replacing(tx *store.Tx, node string) *statemachine.Row[replace
 	return nil
 }
 
-// unlessReplaces: a node that replaces another one has its replicas to rebuild.
+// unlessReplaces: a node that replaces another one has its replicas to rebuild. Where that cannot be any more, because
+// replicas have moved or the room is taken since it was allowed, the replacement does not happen.
 func (s *Service) unlessReplaces(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
-	if s.replacing(tx, r.Body.UUID) != nil {
-		return "replaced"
+	job := s.replacing(tx, r.Body.UUID)
+	if job == nil {
+		return ""
 	}
-	return ""
+	source, err := s.nodes.Get(tx, job.Body.Source)
+	if err != nil || s.canTakeOver(tx, &source.Body, &r.Body) != nil {
+		return "fail"
+	}
+	return "replaced"
 }
+
+// nodeKept: a node whose replacement did not happen takes replicas again.
+func (s *Service) nodeKept(then nodeEffect) nodeEffect {
+	return func(tx *store.Tx, r *statemachine.Row[Node]) error {
+		if err := s.moveNode(tx, &r.Body, func(u *nodeUsage) { u.Leaving = false }); err != nil {
+			return err
+		}
+		return then(tx, r)
+	}
+}
+
+type nodeEffect = func(tx *store.Tx, r *statemachine.Row[Node]) error
 
 // unlessReplaced: a node that is being replaced keeps what it holds until the other one is there.
 func (s *Service) unlessReplaced(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
@@ -267,7 +285,7 @@ func (s *Service) detachFailed(tx *store.Tx, r *statemachine.Row[Node]) error {
 			return err
 		}
 	}
-	return s.nodeDown(tx, r)
+	return s.nodeKept(s.nodeDown)(tx, r)
 }
 
 // cutReplacement ends what a node that leaves the world has to do with a replacement.

@@ -220,6 +220,40 @@ func TestNode_OfABusyServer(t *testing.T) {
 	require.ErrorContains(t, err, "its server server03 is Failed")
 }
 
+// A node that is being replaced takes nothing new, and is not replaced when the target cannot take over any more what has
+// changed since: here another replica has come into the target's failure domain.
+func TestReplaceNode_WhatChangesMeanwhile(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3\nnodesPerServer: 2\nvolumes: [{name: v, replicaCount: 2}]"))
+	s.ok("POST", "/api/v2/servers", `{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001"}`)
+	s.advance(time.Second)
+	target, sibling := s.node("server03-0").UUID, s.node("server03-1").UUID
+	s.update(func(tx *store.Tx) error {
+		row, err := s.service.nodes.Get(tx, sibling)
+		require.NoError(t, err)
+		return s.service.nodes.Fire(tx, &row, "attach")
+	})
+	s.advance(time.Second)
+	v := s.volumes("default")["v"]
+	source := v.NodeList[0]
+	s.hold("lightbits.node.attach", `"1m"`)
+	s.ok("POST", "/api/v2/nodes/"+source+"/replace", fmt.Sprintf(`{"TargetNodeUUID":%q,"ReplaceWhileActive":true}`, target))
+	for k := range 20 {
+		s.ok("POST", deedProject+"volumes", fmt.Sprintf(`{"name":"n%d","size":"4GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`, k))
+		require.NotContains(t, s.volumes("default")[fmt.Sprint("n", k)].NodeList, source)
+	}
+	s.update(func(tx *store.Tx) error {
+		c, err := s.service.things(tx, v.UUID)
+		require.NoError(t, err)
+		return s.service.moveReplica(tx, &c, v.NodeList[1], sibling)
+	})
+	s.advance(2 * time.Minute)
+	require.Equal(t, NodeActive, decodeWire[Node](t, s, "/api/v2/nodes/"+source).State, "the replacement did not happen")
+	require.Equal(t, "Unattached", s.node("server03-0").State)
+	require.Equal(t, []string{source, sibling}, s.volumes("default")["v"].NodeList)
+	s.ok("POST", deedProject+"volumes", `{"name":"last","size":"4GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
+	require.Equal(t, []string{source}, s.volumes("default")["last"].NodeList, "it takes replicas again, and has the least")
+}
+
 // A server that waits for its deletion is gone when the last thing has left it, be that but a snapshot whose volume is
 // deleted.
 func TestDeleteServer_LastSnapshotLeaves(t *testing.T) {

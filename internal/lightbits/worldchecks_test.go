@@ -149,7 +149,7 @@ func (w *wanderer) checkNode(tx *store.Tx, id string, u *nodeUsage) {
 	server, err := w.service.servers.Get(tx, u.Server)
 	require.NoError(t, err, "node %s is on no server", u.Name)
 	require.Contains(t, server.Body.NodesUUIDs, id)
-	if u.Leaving {
+	if u.Leaving && n.State != NodeDetaching {
 		require.Contains(t, []ServerState{ServerDisabling, ServerDisabled, ServerFailed, ServerDeleting}, server.Body.State, "node %s is being emptied", u.Name)
 	}
 	var healthy, bytes uint64
