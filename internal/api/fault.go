@@ -58,3 +58,9 @@ func preferredCode(h http.Header) string {
 	}
 	return ""
 }
+
+// ImpossibleFault is the cause of a refusal of a request that asks for a fault that cannot be.
+type ImpossibleFault struct {
+	Detail string   `json:"detail"`
+	Valid  []string `json:"valid,omitempty"`
+}

@@ -248,7 +248,7 @@ func (s *Server) precede(svc *Service, r *Request, out *outcome) (inj *injection
 	case err == nil:
 		return inj, false
 	case errors.As(err, &impossible):
-		out.resp = Problem(http.StatusBadRequest, err)
+		out.resp, out.cause = Problem(http.StatusBadRequest, err), ImpossibleFault{Detail: impossible.Detail, Valid: impossible.Valid}
 	default:
 		*out = s.refused(svc, r, *out, err)
 	}
@@ -296,8 +296,8 @@ func (s *Server) shape(svc *Service, r *Request, h *fault.Happening, out *outcom
 			e.Message = injectedText(h.Effect.Status, h.By)
 		}
 		e.Status, e.RetryAfter = h.Effect.Status, h.RetryAfter
-		*out = s.refused(svc, r, *out, e)
-		out.stream = nil
+		*out = s.refuse(svc, r, *out, e, false) // nothing is wrong with the world
+		out.stream, out.finding = nil, nil
 	}
 	if h.Effect.Malformed {
 		out.resp.Body, out.pooled = h.Effect.Mangle(out.resp.Body), false

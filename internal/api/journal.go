@@ -14,28 +14,36 @@ import (
 
 // Exchange is one request and its answer as the journal keeps it.
 type Exchange struct {
-	ID        string        `json:"id"`
-	World     string        `json:"world"`
-	Cluster   string        `json:"cluster,omitempty"`
-	Vendor    string        `json:"vendor"`
-	Operation string        `json:"operation,omitempty"` // "" for a path or method that no row has
-	Method    string        `json:"method"`
-	URL       string        `json:"url"`
-	Header    http.Header   `json:"header"`
-	Body      string        `json:"body,omitempty"`
-	BodyCut   int           `json:"bodyCut,omitempty"` // bytes at its end that were not kept
-	Status    int           `json:"status"`            // 0: no answer was sent
-	Answer    string        `json:"answer,omitempty"`
-	AnswerCut int           `json:"answerCut,omitempty"`
-	At        time.Time     `json:"at"`      // the world's clock
-	Started   time.Time     `json:"started"` // the wall clock
-	Took      time.Duration `json:"tookNs"`
+	ID           string        `json:"id"`
+	World        string        `json:"world"`
+	Cluster      string        `json:"cluster,omitempty"`
+	Vendor       string        `json:"vendor"`
+	Operation    string        `json:"operation,omitempty"` // "" for a path or method that no row has
+	Method       string        `json:"method"`
+	URL          string        `json:"url"`
+	Host         string        `json:"host,omitempty"`
+	Proto        string        `json:"proto,omitempty"` // HTTP/1.1, HTTP/2.0
+	TLS          bool          `json:"tls,omitempty"`
+	Header       http.Header   `json:"header"`
+	Body         string        `json:"body,omitempty"`
+	BodyCut      int           `json:"bodyCut,omitempty"` // bytes at its end that were not kept
+	Status       int           `json:"status"`            // 0: no answer was sent
+	AnswerHeader http.Header   `json:"answerHeader,omitempty"`
+	Answer       string        `json:"answer,omitempty"`
+	AnswerCut    int           `json:"answerCut,omitempty"`
+	At           time.Time     `json:"at"`      // the world's clock
+	Started      time.Time     `json:"started"` // the wall clock
+	Took         time.Duration `json:"tookNs"`
 	// RetryAfter is how many seconds of the world's clock the answer asked the client to wait.
 	RetryAfter int    `json:"retryAfter,omitempty"`
 	Fault      string `json:"fault,omitempty"`
 	// Faults is what the fault rules about the operation had to say.
 	Faults []fault.Verdict `json:"faults,omitempty"`
 	Cause  any             `json:"cause,omitempty"`
+	// Finding is what the server found out about a refusal by itself.
+	Finding *Finding `json:"finding,omitempty"`
+	// Hint says what a request that no operation answers looks like, and where it should go.
+	Hint string `json:"hint,omitempty"`
 
 	size int64
 }
@@ -57,12 +65,17 @@ func kept(body []byte) (text string, cut int) {
 
 // weigh is about how many bytes an exchange holds in memory.
 func (x *Exchange) weigh() int64 {
-	n := 512 + len(x.Body) + len(x.Answer) + len(x.URL)
-	for name, values := range x.Header {
-		n += len(name)
-		for _, v := range values {
-			n += len(v)
+	n := 512 + len(x.Body) + len(x.Answer) + len(x.URL) + len(x.Hint)
+	for _, header := range [...]http.Header{x.Header, x.AnswerHeader} {
+		for name, values := range header {
+			n += len(name)
+			for _, v := range values {
+				n += len(v)
+			}
 		}
+	}
+	if x.Cause != nil || x.Finding != nil {
+		n += weighCause(x.Cause, x.Finding)
 	}
 	for i := range x.Faults {
 		n += 64 + len(x.Faults[i].Rule) + len(x.Faults[i].Why)
@@ -163,7 +176,8 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 	x := Exchange{
 		ID: r.ID, World: r.World, Cluster: r.Cluster, Vendor: vendor, Method: r.HTTP.Method,
 		URL: requestURI(r.HTTP), Header: r.HTTP.Header, Status: out.resp.Status,
-		At: out.at, Started: started, Took: took, Fault: out.fault, Cause: out.cause,
+		At: out.at, Started: started, Took: took, Fault: out.fault, Cause: out.cause, Finding: out.finding, Hint: out.hint,
+		Host: r.HTTP.Host, Proto: r.HTTP.Proto, TLS: r.HTTP.TLS != nil, AnswerHeader: out.resp.headers(),
 	}
 	x.Body, x.BodyCut = kept(r.body)
 	x.Answer, x.AnswerCut = kept(out.resp.Body)
@@ -181,6 +195,10 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 		s.observe(vendor, r.Operation, x.Status, x.Fault != "", took)
 	}
 	level := zerolog.DebugLevel
+	if out.hint != "" {
+		s.log.Info().Str("request_id", r.ID).Str("world", r.World).Str("vendor", vendor).Int("status", x.Status).
+			Msg(x.Method + " " + x.URL + ": " + out.hint)
+	}
 	if out.resp.Status >= http.StatusInternalServerError && out.fault == "" && out.cause == nil {
 		level = zerolog.WarnLevel
 	}
@@ -188,6 +206,21 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 		e.Str("op", x.Operation).Str("request_id", r.ID).Str("world", r.World).Int("status", x.Status).
 			Dur("dur", took).Str("fault", out.fault).Msg(r.HTTP.Method + " " + r.HTTP.URL.Path)
 	}
+}
+
+// headers are those that the operation chose.
+func (resp *Response) headers() http.Header {
+	if resp.Status == 0 {
+		return nil
+	}
+	h := make(http.Header, len(resp.Header)+1)
+	for name, value := range resp.Header {
+		h.Set(name, value)
+	}
+	if resp.ContentType != "" {
+		h.Set("Content-Type", resp.ContentType)
+	}
+	return h
 }
 
 // requestURI is what the request line said.

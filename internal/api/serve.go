@@ -126,12 +126,14 @@ const maxKeptBuffer = 4 << 20
 type outcome struct {
 	resp Response
 	// pooled says that the body was appended to the buffer that the server lent.
-	pooled bool
-	at     time.Time
-	fault  string
-	cause  any
-	inj    *injection // what went wrong with it on purpose
-	stream *Stream    // the body, where it is made while it is sent
+	pooled  bool
+	at      time.Time
+	fault   string
+	cause   any
+	finding *Finding
+	hint    string     // of a request that no row answers
+	inj     *injection // what went wrong with it on purpose
+	stream  *Stream    // the body, where it is made while it is sent
 }
 
 // serve is one request's whole life.
@@ -276,8 +278,13 @@ func internalError(id string) *refusal.Error {
 	return refusal.New(refusal.Internal, "internal error; the simulator's log says more under %s", id)
 }
 
-// refused renders an error. What is not a refusal is the simulator's own fault: logged in full, shown in one sentence.
+// refused renders an error, and finds out what it was about.
 func (s *Server) refused(svc *Service, r *Request, out outcome, err error) outcome {
+	return s.refuse(svc, r, out, err, true)
+}
+
+// refuse renders an error. What is not a refusal is the simulator's own fault: logged in full, shown in one sentence.
+func (s *Server) refuse(svc *Service, r *Request, out outcome, err error, find bool) outcome {
 	var large *TooLargeError
 	e := refusal.Of(err)
 	out.pooled, out.stream = false, nil
@@ -292,6 +299,9 @@ func (s *Server) refused(svc *Service, r *Request, out outcome, err error) outco
 		e = internalError(r.ID)
 	}
 	out.resp, out.cause = svc.Dialect.Refuse(r, e), e.Cause
+	if find && (out.resp.Status < http.StatusInternalServerError || out.resp.Status == http.StatusServiceUnavailable) {
+		out.finding = s.find(r, e)
+	}
 	if e.RetryAfter > 0 {
 		out.resp.Header = with(out.resp.Header, "Retry-After", strconv.Itoa(e.RetryAfter))
 	}
@@ -354,7 +364,7 @@ func (s *Server) refuseRoute(refuse func(*Service, *Request) Response) http.Hand
 		place := Locate(req, ListenerPlace(req.Context()))
 		r := &Request{ID: s.NextID(), World: place.World, HTTP: req, out: w}
 		svc := s.owner(req.URL.Path)
-		out := outcome{resp: refuse(svc, r)}
+		out := outcome{resp: refuse(svc, r), hint: hint(s.services, req.Method, req.URL.Path)}
 		write(w, r, out)
 		s.record(svc.Vendor, r, out, started)
 	}

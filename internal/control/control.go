@@ -79,14 +79,15 @@ type Config struct {
 // Control answers the calls. Make one with New.
 type Control struct {
 	Config
-	started time.Time
-	ids     atomic.Uint64
-	making  sync.Mutex // one world is made at a time, so that the limit and the free names hold
-	loading sync.Mutex // one document is taken apart at a time, so that memory is bounded
-	secret  *regexp.Regexp
-	issuer  *idp.Issuer
-	rows    []Row
-	paths   []string
+	started    time.Time
+	ids        atomic.Uint64
+	making     sync.Mutex     // one world is made at a time, so that the limit and the free names hold
+	loading    sync.Mutex     // one document is taken apart at a time, so that memory is bounded
+	secret     *regexp.Regexp // a member with a secret
+	secretName *regexp.Regexp
+	issuer     *idp.Issuer
+	rows       []Row
+	paths      []string
 
 	events    *hub
 	scenarios scenarios
@@ -96,7 +97,7 @@ type Control struct {
 
 // New makes the control surface.
 func New(c Config) *Control {
-	ctl := &Control{Config: c, started: c.Wall(), rows: operations, secret: regexp.MustCompile(secretMember), issuer: idp.New()}
+	ctl := &Control{Config: c, started: c.Wall(), rows: operations, secret: regexp.MustCompile(secretMember), secretName: regexp.MustCompile(secretName), issuer: idp.New()}
 	for i := range ctl.rows {
 		ctl.paths = append(ctl.paths, ctl.rows[i].Path)
 	}

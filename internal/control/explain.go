@@ -13,12 +13,14 @@ import (
 
 // explanation is why a request was answered as it was.
 type explanation struct {
-	ID        string          `json:"id"`
-	Operation string          `json:"operation,omitempty"`
-	Status    int             `json:"status"`
-	At        time.Time       `json:"at"`
-	Why       string          `json:"why"`
-	Cause     any             `json:"cause,omitempty"`
+	ID        string    `json:"id"`
+	Operation string    `json:"operation,omitempty"`
+	Status    int       `json:"status"`
+	At        time.Time `json:"at"`
+	Why       string    `json:"why"`
+	Cause     any       `json:"cause,omitempty"`
+	// About is what the request was about, as it stood when it was refused.
+	About     *api.Finding    `json:"about,omitempty"`
 	Faults    []fault.Verdict `json:"faults,omitempty"` // which rules fired or nearly fired, and why not
 	WouldWork []string        `json:"wouldWork,omitempty"`
 }
@@ -30,7 +32,7 @@ func explainRequest(c *Control, r *call) (any, error) {
 		return nil, err
 	}
 	x := found.(api.Exchange)
-	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, Cause: x.Cause, Faults: x.Faults}
+	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, Cause: x.Cause, About: x.Finding, Faults: x.Faults}
 	switch {
 	case x.Fault != "":
 		e.Why = fmt.Sprintf("it was made to go wrong on purpose, by %s", strings.ReplaceAll(x.Fault, "header", "the request's own header"))
@@ -41,6 +43,9 @@ func explainRequest(c *Control, r *call) (any, error) {
 		c.explainRoute(&x, &e)
 	default:
 		explainCause(&x, &e)
+	}
+	if e.Cause == nil && e.About != nil {
+		e.Cause = e.About.Rule
 	}
 	return e, nil
 }
@@ -56,10 +61,68 @@ func explainCause(x *api.Exchange, e *explanation) {
 	case api.StaleETag:
 		e.Why = fmt.Sprintf("If-Match expects the ETag %q, but the current one is %q; it was changed by %s", cause.Expected, cause.Current, by(cause.By))
 		e.WouldWork = []string{fmt.Sprintf("If-Match: %s", cause.Current), "no If-Match at all"}
+	case api.ImpossibleFault:
+		e.Why = "the request asks for a fault that cannot be: " + cause.Detail
+		e.WouldWork = []string{"one of: " + strings.Join(cause.Valid, ", ")}
 	default:
-		e.Why = reason(x)
-		e.WouldWork = advice(x.Status)
+		e.Why = reason(x) + standing(x.Finding)
+		if known, ok := x.Cause.(interface{ WouldWork() string }); ok {
+			e.WouldWork = []string{known.WouldWork()}
+		}
+		e.WouldWork = append(append(e.WouldWork, remedies(x)...), advice(x.Status)...)
 	}
+}
+
+// standing says how the thing stood that the request was about.
+func standing(f *api.Finding) string {
+	if f == nil || f.Thing == nil {
+		return ""
+	}
+	t := f.Thing
+	words := fmt.Sprintf("; %s %s has been %s since %s, where %s put it", t.Kind, t.ID, shownState(t.State), t.Since, by(t.By))
+	if t.Next != nil {
+		words += fmt.Sprintf(", and %s is pending", *t.Next)
+	}
+	return words
+}
+
+func shownState(s statemachine.State) string {
+	if s == statemachine.Gone {
+		return gone
+	}
+	return string(s)
+}
+
+// remedies says what would have worked, as far as the finding tells.
+func remedies(x *api.Exchange) []string {
+	f := x.Finding
+	if f == nil {
+		return nil
+	}
+	var list []string
+	if f.Member != "" {
+		list = append(list, fmt.Sprintf("another value of %s, as the answer says", f.Member))
+	} else if len(f.Members) > 0 {
+		list = append(list, "the members "+strings.Join(f.Members, ", ")+", as the answer says")
+	}
+	if t := f.Thing; t != nil {
+		switch {
+		case x.Status == http.StatusConflict && len(f.Names) > 0:
+			list = append(list, fmt.Sprintf("another name, or this one once %s %s is gone", t.Kind, t.ID))
+		case t.Next != nil:
+			list = append(list, fmt.Sprintf("the same request after POST /_sim/resources/%s/%s/release, or once %s has happened", t.Kind, t.ID, *t.Next))
+		default:
+			list = append(list, fmt.Sprintf("the same request in another state of %s %s; from %s it takes: %s", t.Kind, t.ID, shownState(t.State), events(t.Takes)))
+		}
+	}
+	switch {
+	case x.Status != http.StatusNotFound:
+	case len(f.There) > 0:
+		list = append(list, "what is there, such as "+strings.Join(f.There, ", "))
+	case len(f.Kinds) > 0:
+		list = append(list, "making one first: there is no "+strings.Join(f.Kinds, " or ")+" here")
+	}
+	return list
 }
 
 func by(who string) string {
@@ -99,6 +162,14 @@ func reason(x *api.Exchange) string {
 
 func advice(status int) []string {
 	switch status {
+	case http.StatusBadRequest:
+		return []string{"a request that keeps the rule that the answer names"}
+	case http.StatusConflict:
+		return []string{"the same request once what is in the way is gone or finished; GET /_sim/timers lists what is under way"}
+	case http.StatusPreconditionFailed:
+		return []string{"the same request once the condition that the answer names is met"}
+	case http.StatusRequestEntityTooLarge:
+		return []string{"a smaller body"}
 	case http.StatusUnauthorized:
 		return []string{"a token that POST /_sim/tokens mints for this world and vendor"}
 	case http.StatusForbidden:
@@ -108,7 +179,7 @@ func advice(status int) []string {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		return []string{"the same request later; POST /_sim/clock/advance brings later about"}
 	}
-	return nil
+	return []string{"the same request once what the answer names is otherwise"}
 }
 
 // explainRoute says where a call to an unknown path or method should perhaps have gone.
@@ -125,4 +196,7 @@ func (c *Control) explainRoute(x *api.Exchange, e *explanation) {
 		}
 	}
 	e.WouldWork = closest(x.Method+" "+at, routes)
+	if e.Cause = "no operation has this path and method"; x.Hint != "" {
+		e.Cause, e.Why = x.Hint, e.Why+"; "+x.Hint
+	}
 }

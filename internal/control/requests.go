@@ -1,9 +1,9 @@
 package control
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -34,6 +34,9 @@ func listRequests(c *Control, r *call) (any, error) {
 	for _, x := range found {
 		list.Requests = append(list.Requests, c.redact(x))
 	}
+	if wantsHAR(r.http) {
+		return jsonOf(harType, archive(c.Version, &list))
+	}
 	return list, nil
 }
 
@@ -57,6 +60,9 @@ func (c *Control) requestFilter(r *call) (func(*api.Exchange) bool, error) {
 	operation, world := r.query.Get("operation"), r.query.Get("world")
 	if err := c.checkOperation(operation); err != nil {
 		return nil, err
+	}
+	if world != "" && !goodLabel(world) {
+		return nil, &api.InputError{Path: "world", Detail: fmt.Sprintf("%q cannot be a world's name", world), Valid: c.worldNames()}
 	}
 	low, high, err := statusRange(r.query.Get("status"))
 	if err != nil {
@@ -135,39 +141,18 @@ func requestNumber(id string) (uint64, bool) {
 	return n, ok && err == nil
 }
 
-// secretMember matches a member of a JSON object that holds a secret as text. payload is the key of a credential.
-const secretMember = `(?i)("(?:[^"\\]*(?:password|secret|token|private_?key|api_?key)[^"\\]*|payload|jwt|credential)"\s*:\s*)"(?:[^"\\]|\\.)*"?`
-
-const redacted = "[redacted]"
-
-// redact takes the secrets out of an exchange.
-func (c *Control) redact(x api.Exchange) api.Exchange {
-	x.Header = x.Header.Clone()
-	for _, name := range []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key"} {
-		for i, value := range x.Header[name] {
-			scheme, _, ok := strings.Cut(value, " ")
-			if x.Header[name][i] = redacted; ok {
-				x.Header[name][i] = scheme + " " + redacted
-			}
-		}
+// worldNames are the names of the worlds there are.
+func (c *Control) worldNames() []string {
+	worlds, _ := c.DB.Worlds() // none to name when they cannot be read
+	names := make([]string, len(worlds))
+	for i := range worlds {
+		names[i] = worlds[i].Name
 	}
-	x.Body = c.redactText(x.Body, x.Header.Get("Content-Type"))
-	x.Answer = c.redactText(x.Answer, "")
-	return x
+	return names
 }
 
-func (c *Control) redactText(text, contentType string) string {
-	if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
-		form, err := url.ParseQuery(text)
-		if err != nil {
-			return redacted
-		}
-		for name := range form {
-			if c.secret.MatchString(`"` + name + `":""`) {
-				form.Set(name, redacted)
-			}
-		}
-		return form.Encode()
-	}
-	return c.secret.ReplaceAllString(text, `${1}"`+redacted+`"`)
+// jsonOf is a JSON answer of another media type.
+func jsonOf(contentType string, v any) (any, error) {
+	text, err := json.Marshal(v)
+	return plain{contentType: contentType, text: append(text, '\n')}, err
 }

@@ -177,7 +177,7 @@ func (c *Control) scenarioText(r *call) ([]byte, error) {
 func (c *Control) report(r *scenarioRun) scenario.Report {
 	report := r.Report()
 	for i := range report.Timeline {
-		report.Timeline[i].Answer = c.redactText(report.Timeline[i].Answer, "")
+		report.Timeline[i].Answer, _ = c.redactText(report.Timeline[i].Answer, "", nil)
 	}
 	return report
 }

@@ -108,6 +108,9 @@ func (c *Control) exchanges(r *call, q *verification) ([]api.Exchange, error) {
 		return nil, &Problem{Status: http.StatusConflict, Detail: fmt.Sprintf(
 			"the journal has forgotten %d exchanges for want of room; empty it before the test, so that what is verified is all there was", dropped)}
 	}
+	for i := range seen {
+		seen[i].URL, _ = c.redactURL(seen[i].URL, nil) // it is shown
+	}
 	return seen, nil
 }
 
@@ -220,7 +223,11 @@ func unexpected(seen []api.Exchange) string {
 	var calls []string
 	for _, x := range seen {
 		if x.Operation == "" {
-			calls = append(calls, fmt.Sprintf("%s %s %s (%d)", x.ID, x.Method, x.URL, x.Status))
+			call := fmt.Sprintf("%s %s %s (%d)", x.ID, x.Method, x.URL, x.Status)
+			if x.Hint != "" {
+				call += ": " + x.Hint
+			}
+			calls = append(calls, call)
 		}
 	}
 	if len(calls) == 0 {

@@ -109,6 +109,15 @@ type MissingPermission struct {
 	Project  string   `json:"project,omitempty"`
 }
 
+// WouldWork is what explain says.
+func (m MissingPermission) WouldWork() string {
+	where := "in every project"
+	if m.Project != "" {
+		where = "in the project " + m.Project
+	}
+	return fmt.Sprintf("a token with a role that may %s %s %s; POST /_sim/tokens mints one", m.Action, m.Resource, where)
+}
+
 func (p *Principal) denied(project string, need api.Permission) error {
 	where := ""
 	if project != "" {

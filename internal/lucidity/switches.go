@@ -53,3 +53,6 @@ func underMaintenance(tx *store.Tx, provider string) error {
 	return refusal.New(refusal.Unavailable, "API support for GCP instances is currently undergoing maintenance").
 		Because(SwitchCause{Action: `lucidity/gcp-maintenance {"enabled":false}`})
 }
+
+// WouldWork is what explain says.
+func (c SwitchCause) WouldWork() string { return "the same request after the action " + c.Action }

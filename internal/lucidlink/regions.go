@@ -129,3 +129,8 @@ func (s *Service) setRegion(tx *store.Tx, p *regionParams) (any, error) {
 	r := Region{Provider: p.Provider, Name: p.Region, Closed: !*p.Open}
 	return r, regions.Put(tx, &r)
 }
+
+// WouldWork is what explain says.
+func (r Region) WouldWork() string {
+	return fmt.Sprintf(`another region, or this one after the action lucidlink/set-region {"provider":%q,"region":%q,"open":true}`, r.Provider, r.Name)
+}

@@ -276,6 +276,9 @@ func (s *script) request(method, path string, lines []string) string {
 		lines = lines[1:]
 	}
 	s.last = s.Do(method, path, strings.Join(lines, "\n"), header...)
+	if !strings.HasPrefix(path, "/_sim") {
+		s.Explained(s.last)
+	}
 	return show(s.last, parts)
 }
 
