@@ -158,7 +158,7 @@ func TestJournal_HintsWhereItShouldGo(t *testing.T) {
 		{http.MethodGet, "/filespaces", "lucidlink.ListFilespaces, which is GET /api/v1/filespaces"},
 		{http.MethodGet, "/api/v2/service-credentials", "dms.GetServiceCredentials, which is GET /api/v1/service-credentials"},
 		{http.MethodGet, "/api/v2//nodes", "the slashes are doubled"},
-		{http.MethodGet, "/api/v2/nodes/", "there is no slash at its end"},
+		{http.MethodGet, "/api/v2/cluster/", "there is no slash at its end"},
 		{http.MethodGet, "/API/v2/nodes", "told apart by case"},
 		{http.MethodPatch, "/api/v2/nodes", "not with PATCH; it takes GET"},
 	} {

@@ -44,6 +44,23 @@ func (s *Simulator) bind(address string, place api.Place, identity *identity) (*
 	return &port{listener: listener, server: server}, nil
 }
 
+// warnIfOpen says so when others than this machine can change everything.
+func (s *Simulator) warnIfOpen() {
+	if s.config.AdminToken != "" {
+		return
+	}
+	for _, p := range []*port{s.plain, s.secure} {
+		if p == nil {
+			continue
+		}
+		host, _, _ := net.SplitHostPort(p.address()) // it is a listener's
+		if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+			s.config.Log.Warn().Str("listen", p.address()).
+				Msg("whoever reaches this address can change everything: --admin-token bounds the control surface")
+		}
+	}
+}
+
 // debugLog takes what net/http complains about, which is about clients.
 type debugLog struct{ log zerolog.Logger }
 

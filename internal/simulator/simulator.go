@@ -200,6 +200,7 @@ func (s *Simulator) Open() (err error) {
 	if err := s.control.Reopen(); err != nil {
 		return err
 	}
+	s.warnIfOpen()
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.work.Go(func() { s.engine.Run(ctx) })

@@ -177,6 +177,12 @@ func (s *Server) Must(status int, method, path, body string, header ...string) A
 	return a
 }
 
+// Into reads the answer's JSON.
+func (a Answer) Into(v any) {
+	a.tb.Helper()
+	require.NoError(a.tb, json.Unmarshal([]byte(a.Body), v), a.Body)
+}
+
 // Get is the value at a path of the answer's JSON, such as .volumes[0].name; nil where there is none.
 func (a Answer) Get(path string) any {
 	a.tb.Helper()
