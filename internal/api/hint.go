@@ -22,17 +22,17 @@ func hint(services []Service, method, asked string) string {
 	if methods := methodsOf(services, clean); len(methods) > 0 {
 		return "the path is known, but not with " + method + "; it takes " + strings.Join(methods, ", ")
 	}
+	if lower := strings.ToLower(clean); lower != clean {
+		if found := match(services, method, lower); found != nil {
+			return found.words(method, lower) + "; paths are told apart by case"
+		}
+	}
 	for _, base := range bases(services) {
 		for rest := clean; rest != "" && rest != "/"; rest = afterFirst(rest) {
 			at := strings.TrimSuffix(base, "/") + rest
 			if found := match(services, method, at); found != nil && at != clean {
 				return found.words(method, at) + "; the base of its paths is " + base
 			}
-		}
-	}
-	if lower := strings.ToLower(clean); lower != clean {
-		if found := match(services, method, lower); found != nil {
-			return found.words(method, lower) + "; paths are told apart by case"
 		}
 	}
 	return ""
