@@ -109,7 +109,7 @@ func TestJournal_HAR(t *testing.T) {
 	}
 	require.Equal(t, "1.2", answer.Text(".log.version"))
 	require.Equal(t, s.URL+volumes+"?a=1&b=2", answer.Text(".log.entries[0].request.url"))
-	require.Equal(t, `{"name":"a"}`, answer.Text(".log.entries[0].request.postData.text"))
+	require.JSONEq(t, `{"name":"a"}`, answer.Text(".log.entries[0].request.postData.text"))
 	require.Equal(t, "application/json", s.Must(200, http.MethodGet, "/_sim/requests", "").Header.Get("Content-Type"))
 }
 
