@@ -11,6 +11,7 @@ import (
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // Finding is what the server finds out by itself about a refusal, beside the cause that the handler gave: what the
@@ -113,7 +114,7 @@ func (f *Finding) member(r *Request, words string) {
 	if !r.Operation.Implemented() {
 		return
 	}
-	t := pointed(reflect.TypeOf(r.Operation.Endpoint.question()))
+	t := strict.Pointed(reflect.TypeOf(r.Operation.Endpoint.question()))
 	if t.Kind() != reflect.Struct {
 		return
 	}

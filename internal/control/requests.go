@@ -61,7 +61,7 @@ func (c *Control) requestFilter(r *call) (func(*api.Exchange) bool, error) {
 	if err := c.checkOperation(operation); err != nil {
 		return nil, err
 	}
-	if world != "" && !goodLabel(world) {
+	if world != "" && !api.GoodLabel(world) {
 		return nil, &api.InputError{Path: "world", Detail: fmt.Sprintf("%q cannot be a world's name", world), Valid: c.worldNames()}
 	}
 	low, high, err := statusRange(r.query.Get("status"))
