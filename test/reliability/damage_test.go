@@ -25,7 +25,7 @@ func filled(t *testing.T, stop bool) []byte {
 	dir := t.TempDir()
 	p := start(t, "--data", dir)
 	for i := range 300 {
-		must(t, p, 200, http.MethodPost, volumesPath, "", newVolume(fmt.Sprint("v", i), "1GiB"), nil)
+		must(t, p, 200, http.MethodPost, volumesPath, "", newVolume(fmt.Sprint("v", i)), nil)
 		if i%50 == 0 {
 			must(t, p, 200, http.MethodPut, fmt.Sprint("/_sim/checkpoints/c", i), "", "", nil)
 			must(t, p, 201, http.MethodPost, "/_sim/worlds", "", fmt.Sprintf(`{"name":"w%d","from":"c%d"}`, i, i), nil)
@@ -73,7 +73,7 @@ func try(t *testing.T, content []byte) (refused bool) {
 		_, err := program.Call(http.DefaultClient, http.MethodGet, p.HTTP+read, "", "")
 		require.NoError(t, err, p.Stderr())
 	}
-	a, err := program.Call(http.DefaultClient, http.MethodPost, p.HTTP+volumesPath, "", newVolume("another", "1GiB"))
+	a, err := program.Call(http.DefaultClient, http.MethodPost, p.HTTP+volumesPath, "", newVolume("another"))
 	require.NoError(t, err, p.Stderr())
 	require.Contains(t, []int{200, 500}, a.Status)
 	require.NotContains(t, p.Stderr(), "panic", "a request met the damage")
@@ -163,7 +163,7 @@ func TestDamage_DirectoryIsReadOnly(t *testing.T) {
 	dir := mounted(t, "size=64m")
 	data := filepath.Join(dir, "data")
 	p := start(t, "--data", data)
-	must(t, p, 200, http.MethodPost, volumesPath, "", newVolume("v", "1GiB"), nil)
+	must(t, p, 200, http.MethodPost, volumesPath, "", newVolume("v"), nil)
 	require.Zero(t, p.Stop())
 	path := filepath.Join(data, fileName)
 	content, err := os.ReadFile(path)
@@ -210,7 +210,7 @@ func TestDisk_FillsUp(t *testing.T) {
 		path := ballast(t, dir, 256<<10)
 		failed := 0
 		for i := 0; failed < 20; i++ {
-			a, err := program.Call(http.DefaultClient, http.MethodPost, p.HTTP+volumesPath, "", newVolume(fmt.Sprint(from, i), "1GiB"))
+			a, err := program.Call(http.DefaultClient, http.MethodPost, p.HTTP+volumesPath, "", newVolume(fmt.Sprint(from, i)))
 			require.NoError(t, err, p.Stderr())
 			if a.Status == 200 {
 				kept++
@@ -227,7 +227,7 @@ func TestDisk_FillsUp(t *testing.T) {
 	}
 	kept := fill("a")
 	require.Len(t, volumes(t, p, ""), kept)
-	must(t, p, 200, http.MethodPost, volumesPath, "", newVolume("room", "1GiB"), nil)
+	must(t, p, 200, http.MethodPost, volumesPath, "", newVolume("room"), nil)
 	kept += 1 + fill("b")
 	require.Len(t, volumes(t, p, ""), kept)
 	require.NotContains(t, p.Stderr(), "panic")
@@ -263,7 +263,7 @@ func TestDisk_FileSizeLimit(t *testing.T) {
 	p := startAfter(t, "ulimit -f 2048", "--data", data) // KiB
 	kept, failed := 0, 0
 	for i := 0; failed < 20; i++ {
-		a, err := program.Call(http.DefaultClient, http.MethodPost, p.HTTP+volumesPath, "", newVolume(fmt.Sprint(i), "1GiB"))
+		a, err := program.Call(http.DefaultClient, http.MethodPost, p.HTTP+volumesPath, "", newVolume(fmt.Sprint(i)))
 		require.NoError(t, err, p.Stderr())
 		kept, failed = kept+is(a.Status == 200), failed+is(a.Status >= 500)
 		require.Less(t, i, 5000, "the limit is never reached")

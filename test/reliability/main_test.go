@@ -72,8 +72,8 @@ func must(t *testing.T, p *program.Program, status int, method, path, world, bod
 
 const volumesPath = "/api/v2/projects/default/volumes"
 
-func newVolume(name, size string) string {
-	return `{"name":"` + name + `","size":"` + size + `","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`
+func newVolume(name string) string {
+	return `{"name":"` + name + `","size":"1GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`
 }
 
 type volume struct{ UUID, Name, State, Size string }

@@ -25,14 +25,17 @@ import (
 const mib = 1 << 20
 
 // surface is a way in: one operation of each vendor, and of the control surface, that takes a body.
-type surface struct{ name, method, path string }
+type surface struct {
+	name, method, path string
+	vendor             string // whose token its bodies are read with; "": any
+}
 
 var surfaces = [...]surface{
-	{"lightbits", http.MethodPost, volumesPath},
-	{"dms", http.MethodPost, "/api/v1/volumes/thickclone"},
-	{"lucidlink", http.MethodPost, "/api/v1/filespaces"},
-	{"lucidity", http.MethodPost, "/external/client/api/v1/partition/create"},
-	{"control", http.MethodPost, "/_sim/worlds"},
+	{"lightbits", http.MethodPost, volumesPath, ""},
+	{"dms", http.MethodPost, "/api/v1/volumes/thickclone", ""},
+	{"lucidlink", http.MethodPost, "/api/v1/filespaces", ""},
+	{"lucidity", http.MethodPost, "/external/client/api/v1/partition/create", "lucidity"},
+	{"control", http.MethodPost, "/_sim/worlds", ""},
 }
 
 // others asks, as somebody who does no harm, and must be answered.
@@ -261,11 +264,17 @@ func TestSiege_BadBodies(t *testing.T) {
 		"long name":          `{"name":"` + strings.Repeat("a", 900_000) + `"}`,
 		"many members":       `{` + strings.Repeat(`"a":1,`, 150_000) + `"b":1}`,
 	}
+	var lucidity struct{ Token string }
+	must(t, p, 200, http.MethodPost, "/_sim/tokens", "", `{"vendor":"lucidity"}`, &lucidity)
 	before := p.Resident()
 	told := map[string]map[int]int{}
 	for what, body := range bodies {
 		for _, s := range surfaces {
-			a, err := program.Call(&http.Client{Timeout: time.Minute}, s.method, p.HTTP+s.path, "", body, "Content-Type", "application/json")
+			header := []string{"Content-Type", "application/json"}
+			if s.vendor == "lucidity" {
+				header = append(header, "Authorization", lucidity.Token, "X-Authtype", "lucidity_access_token")
+			}
+			a, err := program.Call(&http.Client{Timeout: time.Minute}, s.method, p.HTTP+s.path, "", body, header...)
 			require.NoError(t, err, "%s, %s: %s", s.name, what, p.Stderr())
 			if told[s.name] == nil {
 				told[s.name] = map[int]int{}

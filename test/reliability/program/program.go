@@ -138,7 +138,7 @@ func Verify(binary, data string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	if err := os.CopyFS(dir, os.DirFS(data)); err != nil {
 		return err
 	}
