@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"storagesim/fixtures"
 	"storagesim/internal/api"
@@ -15,11 +15,20 @@ import (
 	"storagesim/internal/wire"
 )
 
+// jsonOf is YAML as JSON.
+func jsonOf(text []byte) ([]byte, error) {
+	var v any
+	if err := yaml.Unmarshal(text, &v); err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
+}
+
 // withCluster makes the test's cluster of a fixture's words: YAML members of a cluster.
 func withCluster(members string) option {
 	return withSeed(func(s *Service, tx *store.Tx) error {
 		c := clusterSeed{}
-		text, err := yaml.YAMLToJSON([]byte("name: local\n" + members))
+		text, err := jsonOf([]byte("name: local\n" + members))
 		if err == nil {
 			err = api.DecodeStrict(text, &c)
 		}
@@ -123,7 +132,7 @@ func TestFixtures_Load(t *testing.T) {
 			text, err := fixtures.Read(name)
 			require.NoError(t, err)
 			var document struct{ Lightbits json.RawMessage }
-			text, err = yaml.YAMLToJSON(text)
+			text, err = jsonOf(text)
 			require.NoError(t, err)
 			require.NoError(t, json.Unmarshal(text, &document))
 			s := newServer(t, withSeed(func(s *Service, tx *store.Tx) error { return s.Seed(tx.In(""), document.Lightbits) }))
