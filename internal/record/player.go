@@ -70,8 +70,8 @@ func NewPlayer(r io.Reader) (*Player, error) {
 // Now is the program's wall clock.
 func (p *Player) Now() time.Time { return p.shown }
 
-// maxLine bounds a line, in bytes.
-const maxLine = 64 << 20
+// maxLine bounds a line, in bytes: the longest body, escaped, with room to spare.
+const maxLine = 256 << 20
 
 // next reads a whole line; nil at the end.
 func (p *Player) next() ([]byte, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"storagesim/internal/api"
+	"storagesim/internal/fixture"
 	"storagesim/internal/record"
 	"storagesim/internal/statemachine"
 )
@@ -93,9 +94,9 @@ func (s *Simulator) record(catalog *catalog) error {
 	return s.conductor.tape.Open(c.Record, c.Version, said, s.longestBody(), s.engine.Now)
 }
 
-// longestBody is the most that any operation reads of a body, in bytes.
+// longestBody is the most that any operation reads of a body, in bytes: the longest is a world as a file.
 func (s *Simulator) longestBody() int64 {
-	longest := int64(api.DefaultMaxBody)
+	longest := max(int64(api.DefaultMaxBody), fixture.MaxSize)
 	for _, svc := range s.server.Services() {
 		for i := range svc.Operations {
 			longest = max(longest, svc.Operations[i].MaxBody)

@@ -1,7 +1,9 @@
 package simulator_test
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -246,4 +248,26 @@ func TestRecord_AnotherVersionAndAFixture(t *testing.T) {
 	require.Nil(t, result.Difference)
 	require.Equal(t, 1, result.Requests)
 	require.Contains(t, log.String(), "another version")
+}
+
+// A world that is put in place by a long file, and a stream of events, which has no end.
+func TestRecord_LongBodiesAndStreams(t *testing.T) {
+	s, file := taped(t)
+	s.Must(200, http.MethodPut, "/_sim/clock", frozen)
+	state := s.Must(200, http.MethodGet, "/_sim/state", "").Body
+	s.Must(200, http.MethodPut, "/_sim/state", state+strings.Repeat("# a long remark\n", 1<<17), "Content-Type", "application/yaml")
+	ctx, cancel := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/_sim/events", nil)
+	require.NoError(t, err)
+	stream, err := s.Client.Do(req)
+	require.NoError(t, err)
+	s.Must(200, http.MethodPost, volumesURL, volume("a"), "Authorization", "Bearer x")
+	line, err := bufio.NewReader(stream.Body).ReadString('\n')
+	require.NoError(t, err)
+	require.NotEmpty(t, line, "events are sent while others have their turns")
+	cancel()
+	stream.Body.Close()
+	s.Must(200, http.MethodGet, "/_sim/health", "")
+	s.Close()
+	requireSame(t, file, 6)
 }
