@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write the answers of scenario scripts i
 const ScriptClock = "2026-06-01T00:00:00Z"
 
 // RunScripts runs every scenario script of a directory three times: straight, with the simulator closed and reopened on
-// its data before every step, and with the default world written to a file and read back before every step. The last is left out for a
+// its data before every step, and with the default world written to a file and read back before every third step. The last is left out for a
 // script that begins with a line `# not from a file: <why>`. A script is blocks between empty lines:
 //
 //	# words, which the file keeps
@@ -82,6 +82,9 @@ func RunScripts(t *testing.T, dir string, opts ...Option) {
 // then.
 func transplant(s *Server, step int) {
 	s.tb.Helper()
+	if step%3 != 0 {
+		return
+	}
 	form := []string{"application/json", "application/yaml"}[step%2]
 	before := s.Must(http.StatusOK, http.MethodGet, "/_sim/state", "", "Accept", form).Body
 	s.Must(http.StatusOK, http.MethodPut, "/_sim/state", before)
