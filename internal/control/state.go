@@ -20,7 +20,7 @@ const (
 )
 
 // yamlTypes are what clients call YAML; RFC 9512 names the first.
-var yamlTypes = []string{typeYAML, "application/x-yaml", "text/yaml", "text/x-yaml"}
+var yamlTypes = [...]string{typeYAML, "application/x-yaml", "text/yaml", "text/x-yaml"}
 
 func getState(c *Control, r *call) (any, error) {
 	contentType, err := stateType(r.http.Header.Values("Accept"))
@@ -57,7 +57,7 @@ func stateType(accept []string) (string, error) {
 		}
 		form := ""
 		switch {
-		case slices.Contains(yamlTypes, name):
+		case slices.Contains(yamlTypes[:], name):
 			form = typeYAML
 		case name == typeJSON || name == "*/*" || name == "application/*":
 			form = typeJSON
@@ -74,7 +74,7 @@ func stateType(accept []string) (string, error) {
 	case !given:
 		return typeJSON, nil
 	}
-	return "", &Problem{Status: http.StatusNotAcceptable, Detail: "a world is answered as JSON or as YAML", Valid: append([]string{typeJSON}, yamlTypes...)}
+	return "", &Problem{Status: http.StatusNotAcceptable, Detail: "a world is answered as JSON or as YAML", Valid: append([]string{typeJSON}, yamlTypes[:]...)}
 }
 
 type putStateAnswer struct {

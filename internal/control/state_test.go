@@ -23,8 +23,8 @@ func export(s *simtest.Server, form string) string {
 
 // furnished is a world with something of everything: things in several states in two clusters, timers, rules with
 // counters, a plan, delays, keys, blocks.
-func furnished(t *testing.T, opts ...simtest.Option) *simtest.Server {
-	s := simtest.New(t, opts...)
+func furnished(t *testing.T) *simtest.Server {
+	s := simtest.New(t)
 	s.Header.Set("Authorization", "Bearer x")
 	freeze(s)
 	s.Must(200, http.MethodPut, "/_sim/delays", `{"lightbits.volume.create":{"uniform":["1s","9s"]},"lightbits.snapshot.create":"held","lucidlink.filespace.provision":"reads:3"}`)
@@ -178,7 +178,7 @@ func TestState_Refusals(t *testing.T) {
 		"unknown member":  {`{"state":{"version":1,"sed":1}}`, "state.sed", "is not known"},
 		"unknown kind":    {`{"state":{"version":1,"clusters":[{"name":"east","rows":{"lightbits.volumes":[]}}]}}`, "state.clusters[0].rows.lightbits.volumes", "is no kind"},
 		"wrong place":     {`{"state":{"version":1,"world":{"lightbits.volume":[]}}}`, "state.world.lightbits.volume", "lies here"},
-		"unknown in body": {volume(`{"state":"Available","body":{"nmae":"a"}}`), "state.clusters[0].rows.lightbits.volume[0].body.nmae", "is not known"},
+		"unknown in body": {volume(`{"state":"Available","body":{"colour":"a"}}`), "state.clusters[0].rows.lightbits.volume[0].body.colour", "is not known"},
 		"wrong type":      {volume(`{"state":"Available","body":{"size":true}}`), "state.clusters[0].rows.lightbits.volume[0].body.size", ""},
 		"wrong state":     {volume(`{"state":"Avail","body":{}}`), "state.clusters[0].rows.lightbits.volume[0].state", "is no state"},
 		"contradiction":   {volume(`{"state":"Failed","body":{"UUID":"u","name":"a","state":"Available"}}`), "state.clusters[0].rows.lightbits.volume[0].body.state", "leave it out"},
