@@ -60,8 +60,7 @@ func (s *Service) recoverNode(tx *store.Tx, p *nodeParams) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch server.Body.State {
-	case ServerFailed, ServerDisabled, ServerDeleting:
+	if slices.Contains([]ServerState{ServerFailed, ServerDisabled, ServerDeleting}, server.Body.State) {
 		return nil, refusal.New(refusal.FailedPrecondition, "node %s cannot come back: its server %s is %s", row.Body.Name, server.Body.Name, server.Body.State)
 	}
 	return s.fireNode(tx, p.Node, "recover")

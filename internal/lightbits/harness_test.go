@@ -35,7 +35,7 @@ type option func(*setup)
 
 func withAuth(mode AuthMode) option { return func(o *setup) { o.auth = mode } }
 
-func withProfile(p statemachine.Profile) option { return func(o *setup) { o.profile = p } } //nolint:unparam // the harness takes any
+func withProfile(p statemachine.Profile) option { return func(o *setup) { o.profile = p } }
 
 // withSeed fills the cluster further, after its policy no-limit-policy and its projects system and default.
 func withSeed(fn func(s *Service, tx *store.Tx) error) option {

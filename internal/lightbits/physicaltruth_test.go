@@ -12,10 +12,10 @@ import (
 	"storagesim/internal/store"
 )
 
-// serverOf answers the server of the volume's first node.
-func (s *server) serverOf(volume string) string {
+// firstServer answers the server of the first node of volume v.
+func (s *server) firstServer() string {
 	var holder shownNode
-	s.get("/api/v2/nodes/"+s.volumes("default")[volume].NodeList[0], &holder)
+	s.get("/api/v2/nodes/"+s.volumes("default")["v"].NodeList[0], &holder)
 	return holder.ServerUUID
 }
 
@@ -38,7 +38,7 @@ func TestVolume_BusyWhileMigrating(t *testing.T) {
 	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
 	s.advance(time.Second)
 	s.hold("lightbits.migration.move", `"1m"`)
-	s.ok("POST", "/api/v2/servers/"+s.serverOf("v")+"/disable", `{"evictData":true}`)
+	s.ok("POST", "/api/v2/servers/"+s.firstServer()+"/disable", `{"evictData":true}`)
 	require.Equal(t, "Migrating", s.volumes("default")["v"].State)
 
 	s.ok("POST", deedProject+"volumes", `{"name":"clone","sourceSnapshotName":"s","acl":{"values":["ALLOW_ANY"]}}`)
@@ -185,7 +185,7 @@ func TestDevice_FailsWhileAdding(t *testing.T) {
 func TestUpgradeServer_RiskAppears(t *testing.T) {
 	for _, force := range []bool{false, true} {
 		s := newServer(t, withCluster("servers: 4\nvolumes: [{name: v, replicaCount: 3}]"))
-		v, id := s.volumes("default")["v"], s.serverOf("v")
+		v, id := s.volumes("default")["v"], s.firstServer()
 		s.ok("POST", "/api/v2/servers/"+id+"/upgrade", fmt.Sprintf(`{"InstallPkgUri":"https://packages.example/lightos-3.16.1.tar.gz","ForceUpgrade":%t}`, force))
 		s.must("fail-node", fmt.Sprintf(`{"node":%q}`, v.NodeList[1]))
 		s.advance(400 * time.Millisecond)
@@ -207,7 +207,7 @@ func TestNode_OfABusyServer(t *testing.T) {
 	s.ok("POST", "/api/v2/servers", `{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001"}`)
 	s.advance(time.Second)
 	spare := s.node("server04-0").UUID
-	id := s.serverOf("v")
+	id := s.firstServer()
 	node := s.volumes("default")["v"].NodeList[0]
 	s.ok("POST", "/api/v2/servers/"+id+"/upgrade", `{"InstallPkgUri":"https://packages.example/lightos-3.16.1.tar.gz"}`)
 	status, body := s.do("POST", "/api/v2/nodes/"+node+"/replace", admin, fmt.Sprintf(`{"TargetNodeUUID":%q,"ReplaceWhileActive":true}`, spare))
@@ -260,7 +260,7 @@ func TestDeleteServer_LastSnapshotLeaves(t *testing.T) {
 	s := newServer(t, withCluster("servers: 4\nfeatureFlags: {fail-in-place: true}\nvolumes: [{name: v, replicaCount: 3}]"))
 	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
 	s.advance(time.Second)
-	id := s.serverOf("v")
+	id := s.firstServer()
 	s.ok("DELETE", deedProject+"volumes/?name=v", "")
 	s.advance(time.Second)
 	s.ok("POST", "/api/v2/servers/"+id+"/disable", "")

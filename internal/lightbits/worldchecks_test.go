@@ -144,6 +144,7 @@ func (w *wanderer) checkNode(tx *store.Tx, id string, u *nodeUsage) {
 		require.False(t, u.Serving || u.Attached || u.Volumes > 0, "%+v", u)
 	case statemachine.State(NodeAttaching):
 		require.False(t, u.Serving || u.Attached, "%+v", u)
+	default: // a node that is Detaching serves or not, as it did before
 	}
 	require.False(t, n.PermanentFailure && n.State != NodeInactive && n.State != NodeDetaching, "node %s is %s and has failed for good", n.Name, n.State)
 	server, err := w.service.servers.Get(tx, u.Server)
