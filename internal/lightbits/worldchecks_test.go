@@ -1,7 +1,9 @@
 package lightbits
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/stretchr/testify/require"
 
@@ -220,6 +222,18 @@ func (s *Service) tablesByKind() map[string]func(tx *store.Tx, key string) bool 
 	}
 }
 
+// nodeWords tells what every node does, for a failure.
+func (w *wanderer) nodeWords(tx *store.Tx) string {
+	var text strings.Builder
+	for _, row := range w.service.nodes.Table().All(tx, "", "") {
+		u, _ := usageTable.Get(tx, row.Body.UUID)
+		server, _ := w.service.servers.Get(tx, row.Body.ServerUUID)
+		fmt.Fprintf(&text, "%s is %s since %s by %s: %+v; its server is %s since %s by %s\n", row.Body.Name, row.Life.State, row.Life.Since, row.Life.By, u,
+			server.Life.State, server.Life.Since, server.Life.By)
+	}
+	return text.String()
+}
+
 // checkQuiet: where everything was mended and time has passed, nothing is under way.
 func (w *wanderer) checkQuiet(tx *store.Tx) {
 	w.t.Helper()
@@ -227,7 +241,7 @@ func (w *wanderer) checkQuiet(tx *store.Tx) {
 	for _, row := range s.volumes.Table().All(tx, "", "") {
 		require.Contains(t, []VolumeState{VolumeAvailable, VolumeFailed}, row.Body.State, "volume %s", row.Body.Name)
 		if row.Body.State == VolumeAvailable && !s.onDeletedServer(tx, row.Body.NodeList) {
-			require.Equal(t, ProtectionFullyProtected, row.Body.ProtectionState, "volume %s", row.Body.Name)
+			require.Equal(t, ProtectionFullyProtected, row.Body.ProtectionState, "volume %s, nodes:\n%s", row.Body.Name, w.nodeWords(tx))
 		}
 	}
 	for _, row := range s.snapshots.Table().All(tx, "", "") {
