@@ -36,8 +36,11 @@ func someFile(t *testing.T, closed bool) []byte {
 		require.NoError(t, err)
 		return content
 	}
-	content, err := os.ReadFile(path)
-	require.NoError(t, err)
+	var content []byte
+	require.NoError(t, db.Update("w", func(*store.Tx) (err error) { // nobody writes meanwhile, background work neither
+		content, err = os.ReadFile(path)
+		return err
+	}))
 	require.NoError(t, db.Close())
 	return content
 }
