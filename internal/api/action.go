@@ -29,6 +29,8 @@ type Vendor struct {
 	Derive  func(tx *store.Tx) error
 	// References are looked at when a world is read from a file.
 	References []Reference
+	// OfWorld are the kinds of machines of a clustered vendor that lie in the world itself, not in one of its clusters.
+	OfWorld []string
 }
 
 // Action is something physical that a person or nature would do: a node fails, a host connects. Make one with Do.

@@ -121,6 +121,9 @@ func (e *loggedEvent) UnmarshalJSON(text []byte) error {
 // Derived are the tables that Derive fills.
 func (s *Service) Derived() []store.Verifier { return []store.Verifier{groupTable} }
 
+// OfWorld are the kinds of things that belong to all clusters together: the federation's.
+func (s *Service) OfWorld() []string { return []string{s.workflows.Kind} }
+
 // References are the names by which rows speak of others.
 func (s *Service) References() []api.Reference {
 	return []api.Reference{

@@ -16,7 +16,7 @@ func vendors(c Config) []api.Vendor {
 	ll := lucidlink.New(lucidlink.Options{Auth: lucidlink.AuthMode(c.Auth)})
 	return []api.Vendor{
 		{Service: lb.API(), Machines: lb.Machines(), Tables: lb.Tables(), Actions: lb.Actions(), Minter: lb.MintToken, Seed: lb.Seed,
-			Derived: lb.Derived(), Derive: lb.Derive, References: lb.References()},
+			Derived: lb.Derived(), Derive: lb.Derive, References: lb.References(), OfWorld: lb.OfWorld()},
 		{Service: dm.API(), Machines: dm.Machines(), Tables: dm.Tables(), Minter: dm.MintToken, Seed: dm.Seed},
 		{Service: ll.API(), Machines: ll.Machines(), Tables: ll.Tables(), Actions: ll.Actions(), Minter: ll.MintToken, Seed: ll.Seed},
 		{Service: lc.API(), Machines: lc.Machines(), Tables: lc.Tables(), Actions: lc.Actions(), Minter: lc.MintToken, Seed: lc.Seed},
