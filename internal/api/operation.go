@@ -8,6 +8,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -40,6 +41,10 @@ type Operation struct {
 	ReadOnly bool
 	// EmptyLast says that the path's last parameter may be empty: /volumes/?name=x is the same operation.
 	EmptyLast bool
+	// Consumes is the media type of the body, Produces are those that a successful answer may have; without them it is
+	// application/json.
+	Consumes string
+	Produces []string
 	// MaxBody in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
 
@@ -92,6 +97,8 @@ func (op *Operation) Documents(status int) bool {
 type Endpoint struct {
 	question func() any
 	call     func(tx *store.Tx, r *Request, q any) (any, error)
+	asks     reflect.Type
+	answers  reflect.Type
 }
 
 // Handle makes an endpoint of a handler. Q is filled by the dialect from the body, then the query, then the path,
@@ -103,6 +110,7 @@ func Handle[Q, A any](handler func(tx *store.Tx, r *Request, q *Q) (A, error)) E
 		call: func(tx *store.Tx, r *Request, q any) (any, error) {
 			return handler(tx, r, q.(*Q))
 		},
+		asks: reflect.TypeFor[Q](), answers: reflect.TypeFor[A](),
 	}
 }
 
@@ -117,6 +125,7 @@ type Service struct {
 	Vendor     string
 	Operations []Operation
 	Dialect    Dialect
+	Contract   Contract
 	// Authorize sets r.Principal or refuses. It runs in the operation's own transaction, before anything else.
 	Authorize func(tx *store.Tx, r *Request) error
 	// Clustered says that the vendor's things lie in the partition of the request's cluster.

@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"path"
 
 	"storagesim/internal/api"
-	"storagesim/internal/refusal"
 )
 
 // faultEntry is one status that an operation documents, as a rule that says no message would have it answered.
@@ -54,11 +52,7 @@ func listFaultCatalog(c *Control, r *call) (any, error) {
 }
 
 func entryFor(svc *api.Service, op *api.Operation, status int) faultEntry {
-	r := &api.Request{ID: "req-0", World: api.DefaultWorld, Operation: op,
-		HTTP: &http.Request{Method: op.Method, URL: &url.URL{Path: op.Path}, Header: http.Header{}}}
-	e := refusal.New(svc.Dialect.Kind(status), "%s", fmt.Sprintf("%s (injected by <rule>)", http.StatusText(status)))
-	e.Status = status
-	resp := svc.Dialect.Refuse(r, e)
+	resp := svc.RefusalOf(op, status, fmt.Sprintf("%s (injected by <rule>)", http.StatusText(status)))
 	entry := faultEntry{Operation: op.ID(), Method: op.Method, Path: op.Path, Status: resp.Status,
 		ContentType: resp.ContentType, Header: resp.Header, Body: string(resp.Body)}
 	if json.Valid(resp.Body) {

@@ -132,3 +132,15 @@ func (dialect) NoMethod(*api.Request, []string) api.Response {
 
 // Kind is the usual one.
 func (dialect) Kind(status int) refusal.Kind { return api.KindOf(status) }
+
+// contract: the login takes a name and a password, everything else the token that it answers (facts/dms-lucidlink-lucidity.md
+// 3.1).
+var contract = api.Contract{
+	Title: "Lightbits DMS API v1", Encoding: api.GatewayV2,
+	Credentials: func(op *api.Operation) []api.Credential {
+		if op.Needs == (api.Permission{}) {
+			return []api.Credential{{Name: "login", Type: "http", Scheme: "basic", Doc: "The service's user."}}
+		}
+		return []api.Credential{{Name: "token", Type: "http", Scheme: "bearer", Doc: "The idToken of the login."}}
+	},
+}

@@ -49,7 +49,7 @@ func New(o Options, clusters Clusters) *Service {
 
 // API answers the vendor as the server serves it.
 func (s *Service) API() api.Service {
-	return api.Service{Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, Owns: owns}
+	return api.Service{Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, Owns: owns, Contract: contract}
 }
 
 // Machines lists the lifecycles of the vendor's things.

@@ -18,9 +18,9 @@ import (
 func (s *Service) workflowOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListWorkflows", Method: http.MethodGet, Path: "/api/v1/workflows", Statuses: []int{200, 400, 401, 500},
-			Needs: token, Endpoint: api.Handle(s.listWorkflows)},
+			Needs: token, Endpoint: api.HandleAs[workflowList](s.listWorkflows)},
 		{Name: "GetWorkflow", Method: http.MethodGet, Path: "/api/v1/workflows/{workflowId}", Statuses: []int{200, 400, 401, 500},
-			Needs: token, Endpoint: api.Handle(s.getWorkflow)},
+			Needs: token, Endpoint: api.HandleAs[getWorkflowResponse](s.getWorkflow)},
 		{Name: "CancelWorkflow", Method: http.MethodPost, Path: "/api/v1/workflows/{workflowId}/cancel",
 			Statuses: []int{200, 400, 401, 500}, Needs: token, Endpoint: api.Handle(s.cancelWorkflow)},
 	}
@@ -91,6 +91,12 @@ const (
 	maxPageSize     = 250
 )
 
+// workflowList is what listWorkflows joins from stored bytes.
+type workflowList struct {
+	Workflows     []*Workflow `json:"workflows"`
+	NextPageToken []byte      `json:"nextPageToken"`
+}
+
 type listWorkflowsRequest struct {
 	PageSize      int32  `json:"pageSize"`
 	NextPageToken []byte `json:"nextPageToken"`
@@ -135,6 +141,11 @@ func (s *Service) listWorkflows(tx *store.Tx, _ *api.Request, q *listWorkflowsRe
 	}
 	rest, err := json.Marshal(timeuuid.PageToken(next))
 	return append(append(append(answer, `],"nextPageToken":`...), rest...), '}'), err
+}
+
+// getWorkflowResponse is what getWorkflow puts around stored bytes.
+type getWorkflowResponse struct {
+	Workflow *Workflow `json:"workflow"`
 }
 
 type getWorkflowRequest struct {

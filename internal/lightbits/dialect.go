@@ -104,3 +104,18 @@ func (dialect) NoMethod(*api.Request, []string) api.Response {
 
 // Kind is the usual one.
 func (dialect) Kind(status int) refusal.Kind { return api.KindOf(status) }
+
+// contract: every operation that needs a permission wants a bearer token (facts/lightbits.md 3); the login to a cluster
+// federation takes a name and a password.
+var contract = api.Contract{
+	Title: "Lightbits REST API v2", Encoding: api.GatewayV1, IfMatch: true,
+	Credentials: func(op *api.Operation) []api.Credential {
+		switch {
+		case op.Name == "CFLogin":
+			return []api.Credential{{Name: "login", Type: "http", Scheme: "basic", Doc: "A user of the cluster federation."}}
+		case op.Needs == api.Permission{}:
+			return nil
+		}
+		return []api.Credential{{Name: "token", Type: "http", Scheme: "bearer", Doc: "A JWT that a project's credential signed, or any opaque text while the simulator is lenient."}}
+	},
+}

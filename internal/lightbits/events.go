@@ -17,12 +17,18 @@ import (
 func (s *Service) eventOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListEvents", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/events", Also: []string{"/api/v2/events"},
-			Statuses: []int{200, 400, 401, 403, 404, 500, 501}, Needs: can("events", "list"), Endpoint: api.Handle(s.listEvents)},
+			Statuses: []int{200, 400, 401, 403, 404, 500, 501}, Needs: can("events", "list"), Endpoint: api.HandleAs[eventList](s.listEvents)},
 	}
 }
 
 // maxEvents is how many events an answer holds at most, and unless the request says less (assumption 49).
 const maxEvents = 1000
+
+// eventList is what listEvents joins from stored bytes.
+type eventList struct {
+	Events    []*Event `json:"events"`
+	NextToken string   `json:"nextToken"`
+}
 
 type listEventsRequest struct {
 	ProjectName   string   `json:"projectName"`

@@ -96,6 +96,7 @@ func New(o Options) *Service {
 func (s *Service) API() api.Service {
 	return api.Service{
 		Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, Clustered: true, Owns: owns,
+		Contract: contract,
 	}
 }
 

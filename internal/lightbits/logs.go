@@ -12,7 +12,8 @@ import (
 func (s *Service) logsOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "FetchLogs", Method: http.MethodGet, Path: "/api/v2/logs",
-			Statuses: []int{200, 401, 403, 500}, Needs: can("logs", "get"), Endpoint: api.Handle(s.fetchLogs)},
+			Statuses: []int{200, 401, 403, 500}, Needs: can("logs", "get"), Endpoint: api.Handle(s.fetchLogs),
+			Produces: []string{"application/gzip", "application/x-tar", "application/x-xz"}},
 	}
 }
 

@@ -100,6 +100,11 @@ type getSnapshotRequest struct {
 	ProjectName string `json:"projectName"`
 }
 
+// snapshotList is what listSnapshots joins from stored bytes.
+type snapshotList struct {
+	Snapshots []*Snapshot `json:"snapshots"`
+}
+
 // getSnapshot: seeds/002 "Get snapshot".
 func (s *Service) getSnapshot(tx *store.Tx, r *api.Request, q *getSnapshotRequest) (api.JSON, error) {
 	if err := s.inProject(tx, r, q.ProjectName, "snapshots", "get"); err != nil {

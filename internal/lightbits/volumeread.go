@@ -52,6 +52,11 @@ func (s *Service) storedVolume(tx *store.Tx, project string, ref volumeRef) (key
 	return key, row, found
 }
 
+// volumeList is what listVolumes joins from stored bytes.
+type volumeList struct {
+	Volumes []*Volume `json:"volumes"`
+}
+
 type listVolumesRequest struct {
 	UUID          string `json:"UUID"`
 	Name          string `json:"name"`

@@ -17,11 +17,11 @@ import (
 func (s *Service) volumeOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListVolumes", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/volumes", Also: []string{"/api/v2/volumes"},
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("volumes", "list"), Endpoint: api.Handle(s.listVolumes)},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("volumes", "list"), Endpoint: api.HandleAs[volumeList](s.listVolumes)},
 		{Name: "CreateVolume", Method: http.MethodPost, Path: "/api/v2/projects/{projectName}/volumes", Also: []string{"/api/v2/volumes"},
 			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("volumes", "create"), Endpoint: api.Handle(s.createVolume)},
 		{Name: "GetVolume", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/volumes/{UUID}", Also: []string{"/api/v2/volumes/{UUID}"},
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("volumes", "get"), Endpoint: api.Handle(s.getVolume)},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("volumes", "get"), Endpoint: api.HandleAs[Volume](s.getVolume)},
 		{Name: "DeleteVolume", Method: http.MethodDelete, Path: "/api/v2/projects/{projectName}/volumes/{UUID}", Also: []string{"/api/v2/volumes/{UUID}"},
 			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 503}, Needs: can("volumes", "delete"), Endpoint: api.Handle(s.deleteVolume)},
 		{Name: "UpdateVolume", Method: http.MethodPut, Path: "/api/v2/projects/{projectName}/volumes/{UUID}", Also: []string{"/api/v2/volumes/{UUID}"},

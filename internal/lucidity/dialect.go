@@ -3,6 +3,7 @@ package lucidity
 import (
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -21,7 +22,10 @@ const tenantsPath = "/external/client/api/v1/tenants"
 
 // newer says whether the request is answered in the newer envelope.
 func newer(r *api.Request) bool {
-	path := r.HTTP.URL.Path
+	return inTenants(r.HTTP.URL.Path)
+}
+
+func inTenants(path string) bool {
 	return path == tenantsPath || strings.HasPrefix(path, tenantsPath+"/")
 }
 
@@ -172,3 +176,34 @@ func (dialect) NoMethod(r *api.Request, allowed []string) api.Response {
 
 // Kind is the usual one.
 func (dialect) Kind(status int) refusal.Kind { return api.KindOf(status) }
+
+// contract: the access token is sent bare, and a header beside it says that it is one (facts/dms-lucidlink-lucidity.md 2.1).
+var contract = api.Contract{
+	Title: "Lucidity external API", Encoding: api.Plain,
+	Envelope: func(op *api.Operation) (any, string) {
+		switch {
+		case op.Answer() == reflect.TypeFor[refreshTokenBody]():
+			return nil, ""
+		case inTenants(op.Path):
+			return tenantDone{}, "data"
+		}
+		return done{}, "data"
+	},
+	Credentials: func(op *api.Operation) []api.Credential {
+		if op.Needs == (api.Permission{}) {
+			return nil
+		}
+		return []api.Credential{
+			{Name: "token", Type: "apiKey", Header: "Authorization", Doc: "The access token, without a word before it."},
+			{Name: "authType", Type: "apiKey", Header: headerAuthType, Doc: "Always " + authTypeToken + "."},
+		}
+	},
+}
+
+// tenantDone is tenantEnvelope as a success fills it.
+type tenantDone struct {
+	Success   bool      `json:"success"`
+	Data      any       `json:"data"`
+	Error     *struct{} `json:"error"` // always null
+	RequestID string    `json:"requestId"`
+}

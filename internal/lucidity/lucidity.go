@@ -50,6 +50,7 @@ func New(o Options) *Service {
 func (s *Service) API() api.Service {
 	return api.Service{
 		Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, BodyToken: bodyToken, Owns: owns,
+		Contract: contract,
 	}
 }
 

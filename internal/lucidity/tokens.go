@@ -25,7 +25,7 @@ const (
 func (s *Service) tokenOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "RefreshToken", Method: http.MethodPost, Path: "/external/api/v1/auth/user-token/refresh",
-			Statuses: []int{200, 400, 401, 500}, Extra: true, ReadOnly: true, Endpoint: api.Handle(s.refreshToken)},
+			Statuses: []int{200, 400, 401, 500}, Extra: true, ReadOnly: true, Endpoint: api.HandleAs[refreshTokenBody](s.refreshToken)},
 	}
 }
 

@@ -20,7 +20,8 @@ func (s *Service) billingOperations() []api.Operation {
 		{Name: "ListInvoices", Method: http.MethodGet, Path: "/v1/billing/invoices", Statuses: []int{200, 401}, Extra: true, Needs: token,
 			Endpoint: api.Handle(s.listInvoices)},
 		{Name: "GetInvoiceBreakdownPerFilespace", Method: http.MethodGet, Path: "/v1/billing/invoices/{id}/breakdown/csv",
-			Statuses: []int{200, 401, 404}, Extra: true, Needs: token, Endpoint: api.Handle(s.getInvoiceBreakdownPerFilespace)},
+			Statuses: []int{200, 401, 404}, Extra: true, Needs: token, Endpoint: api.Handle(s.getInvoiceBreakdownPerFilespace),
+			Produces: []string{contentCSV}},
 	}
 }
 

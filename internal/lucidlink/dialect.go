@@ -210,3 +210,14 @@ func headers(r *api.Request) map[string]string {
 		"X-Frame-Options":               "SAMEORIGIN",
 	}
 }
+
+// contract: access tokens come from the token request, by client credentials (facts/dms-lucidlink-lucidity.md 1.1).
+var contract = api.Contract{
+	Title: "LucidLink Service API v1", Encoding: api.Plain,
+	Credentials: func(op *api.Operation) []api.Credential {
+		if op.Needs == (api.Permission{}) {
+			return nil
+		}
+		return []api.Credential{{Name: "token", Type: "oauth2", TokenURL: "/oauth2/token", Doc: "An access token, sent as a bearer token."}}
+	},
+}

@@ -25,7 +25,7 @@ const createAccessToken = "CreateAccessToken"
 func (s *Service) tokenOperations() []api.Operation {
 	return []api.Operation{
 		{Name: createAccessToken, Method: http.MethodPost, Path: "/oauth2/token", Statuses: []int{200}, Further: []int{400},
-			Endpoint: api.Handle(s.createAccessToken)},
+			Endpoint: api.Handle(s.createAccessToken), Consumes: "application/x-www-form-urlencoded"},
 	}
 }
 

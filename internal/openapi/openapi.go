@@ -1,0 +1,467 @@
+// Package openapi makes OpenAPI 3.1 documents of what is served: of the rows of the operations and of the Go types that
+// they bind and answer. A document can therefore not say anything else than the program does; the tests of the vendors
+// check every answer that they see against it.
+//
+// The same program makes the same bytes. Descriptions are the simulator's own words, never those of a vendor.
+package openapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"storagesim/internal/api"
+)
+
+// Call is one operation under one path as a document shows it.
+type Call struct {
+	ID                        string // of this path, unique in the document
+	Operation                 string // that the path leads to; several may lead to one
+	Summary, Description, Tag string
+	Method, Path              string
+	// Asks is the type of the body or, where Query is set, of the query. Its members that are parameters of the path are
+	// left out; nil is nothing.
+	Asks  reflect.Type
+	Query bool
+	// Named are further parameters of the query, which are texts.
+	Named    []string
+	Consumes string // "" is application/json
+	// World, Clustered, Faults and IfMatch say which of the common headers the call minds.
+	World, Clustered, Faults, IfMatch bool
+	// Answers is the type of a successful answer's body, nil for one without any; with Produces it is text or bytes.
+	Answers  reflect.Type
+	Produces []string
+	Envelope reflect.Type // around the answer, in the member Inside; nil for none
+	Inside   string
+	Success  []int
+	Refusals []Refusal
+	Security [][]api.Credential // one of these
+}
+
+// Refusal is an answer that says no.
+type Refusal struct {
+	Status      int // 0 is any other
+	ContentType string
+	Body        []byte // JSON, as an example
+	Problem     bool   // may be a problem document of the simulator as well
+}
+
+// Builder collects calls into a document. Make one with NewBuilder.
+type Builder struct {
+	doc     Document
+	schemas schemas
+	tags    map[string]bool
+	calls   []Call
+	usual   *Schema // how most of the calls say no
+}
+
+// Names of the common parameters. Generators put the names of all components into one space, so none may be a vendor's
+// word.
+const (
+	paramWorld     = "SimWorld"
+	paramCluster   = "SimCluster"
+	paramFault     = "SimFault"
+	paramFaultPlan = "SimFaultPlan"
+	paramPrefer    = "PreferCode"
+	paramIfMatch   = "IfMatch"
+)
+
+const description = "Made from the rows and types of storagesim, a simulator that stands in for the real service. " +
+	"Its answers carry X-Sim-Request-Id and X-Sim-World, those that were made on purpose X-Sim-Fault too."
+
+// NewBuilder begins a document without paths.
+func NewBuilder(title, version string, encoding api.Encoding) *Builder {
+	text := func(name, doc string) *Parameter {
+		return &Parameter{Name: name, In: "header", Description: doc, Schema: &Schema{Type: "string"}}
+	}
+	b := &Builder{tags: map[string]bool{}}
+	b.schemas = schemas{encoding: encoding, components: map[string]*Schema{}, names: map[schemaKey]string{}}
+	b.doc = Document{
+		OpenAPI: "3.1.0",
+		Info:    Info{Title: title, Description: description, Version: version, License: License{Name: "as the program"}},
+		Servers: []Server{{URL: "/"}},
+		Paths:   map[string]*PathItem{},
+		Components: Components{
+			Schemas: b.schemas.components,
+			Parameters: map[string]*Parameter{
+				paramWorld:     text(api.HeaderWorld, "The world that the request is about; default without."),
+				paramCluster:   text(api.HeaderCluster, "The cluster of the world; its default cluster without."),
+				paramFault:     text(api.HeaderFault, "Makes this request fail: a documented status, or any of 400 to 599 with ;force behind it, or a step of a plan."),
+				paramFaultPlan: text(api.HeaderFaultPlan, "The plan of failures that the request follows."),
+				paramPrefer:    text("Prefer", "code= and a documented status makes this request fail."),
+				paramIfMatch:   text("If-Match", "The ETag that the thing must still have."),
+			},
+			Headers: map[string]*Header{
+				"RequestId":  {Description: "What the exchange is called in the journal.", Schema: &Schema{Type: "string"}},
+				"World":      {Description: "The world that answered.", Schema: &Schema{Type: "string"}},
+				"Fault":      {Description: "The rule that made this answer.", Schema: &Schema{Type: "string"}},
+				"RetryAfter": {Description: "Seconds of the world's clock to wait.", Schema: &Schema{Type: "string"}},
+			},
+			Responses: map[string]*Response{}, SecuritySchemes: map[string]SecurityScheme{},
+		},
+	}
+	b.schemas.components[problemName] = problemSchema()
+	return b
+}
+
+const (
+	problemName = "Problem"
+	problemType = "application/problem+json"
+	jsonType    = "application/json"
+)
+
+// problemSchema is what the simulator itself says of a request that it cannot take (RFC 9457).
+func problemSchema() *Schema {
+	texts := &Schema{Type: "array", Items: &Schema{Type: "string"}, Description: "The names that would be right."}
+	check := &Schema{Type: "object", AdditionalProperties: false, Required: []string{"check", "holds"}, Properties: map[string]*Schema{
+		"check": {Type: "string"}, "holds": {Type: "boolean"}, "expected": {Type: "string"}, "actual": {Type: "string"}}}
+	return &Schema{Type: "object", AdditionalProperties: false, Required: []string{"detail", "status", "title"}, Properties: map[string]*Schema{
+		"title": {Type: "string"}, "status": {Type: "integer"}, "detail": {Type: "string"}, "valid": texts,
+		"checks": {Type: "array", Items: check, Description: "What a verification looked at."},
+	}}
+}
+
+// Add puts a call into the document.
+func (b *Builder) Add(c Call) { b.calls = append(b.calls, c) }
+
+// JSON is the document as it is served.
+func (b *Builder) JSON() ([]byte, error) {
+	b.usual = usualRefusal(b.calls)
+	for _, c := range b.calls {
+		b.add(c)
+	}
+	for _, tag := range sortedKeys(b.tags) {
+		b.doc.Tags = append(b.doc.Tags, Tag{Name: tag})
+	}
+	return json.Marshal(b.doc)
+}
+
+func (b *Builder) add(c Call) {
+	path, renamed := b.path(c.Path)
+	op := &Operation{OperationID: c.ID, Summary: c.Summary, Description: c.Description, Tags: []string{c.Tag},
+		Responses: map[string]*Response{}, Security: b.security(c.Security)}
+	b.tags[c.Tag] = true
+	inPath := map[string]bool{}
+	for _, name := range pathParams(c.Path) {
+		inPath[name] = true
+		op.Parameters = append(op.Parameters, &Parameter{Name: renamed[name], In: "path", Required: true, Schema: b.pathSchema(c.Asks, name)})
+	}
+	if c.Asks != nil && c.Query {
+		op.Parameters = append(op.Parameters, b.query(c.Asks, "", inPath)...)
+	} else if c.Asks != nil {
+		op.RequestBody = b.body(c, inPath)
+	}
+	for _, name := range c.Named {
+		op.Parameters = append(op.Parameters, &Parameter{Name: name, In: "query", Schema: &Schema{Type: "string"}})
+	}
+	op.Parameters = append(op.Parameters, headers(c)...)
+	for _, status := range c.Success {
+		op.Responses[strconv.Itoa(status)] = b.success(c, status)
+	}
+	for _, refusal := range c.Refusals {
+		key := "default"
+		if refusal.Status != 0 {
+			key = strconv.Itoa(refusal.Status)
+		}
+		op.Responses[key] = b.sharedResponse(refusal.Status, b.refusal(c, refusal))
+	}
+	if b.doc.Paths[path] == nil {
+		b.doc.Paths[path] = &PathItem{}
+	}
+	(*b.doc.Paths[path])[strings.ToLower(c.Method)] = op
+}
+
+// headers are the common parameters of a call, as references.
+func headers(c Call) []*Parameter {
+	var list []*Parameter
+	for _, one := range [...]struct {
+		minds bool
+		name  string
+	}{
+		{c.World, paramWorld}, {c.Clustered, paramCluster}, {c.Faults, paramFault}, {c.Faults, paramFaultPlan},
+		{c.Faults, paramPrefer}, {c.IfMatch, paramIfMatch},
+	} {
+		if one.minds {
+			list = append(list, &Parameter{Ref: "#/components/parameters/" + one.name})
+		}
+	}
+	return list
+}
+
+// path answers the document's name of a path, and what its parameters are called there: of two paths that differ in the
+// names of parameters only, OpenAPI takes one.
+func (b *Builder) path(path string) (name string, renamed map[string]string) {
+	renamed = map[string]string{}
+	name = path
+	for _, other := range sortedKeys(b.doc.Paths) {
+		if erased(other) == erased(path) {
+			name = other
+		}
+	}
+	theirs := pathParams(name)
+	for i, own := range pathParams(path) {
+		renamed[own] = theirs[i]
+	}
+	return name, renamed
+}
+
+func erased(path string) string {
+	for _, p := range pathParams(path) {
+		path = strings.Replace(path, "{"+p+"}", "{}", 1)
+	}
+	return path
+}
+
+// pathParams lists the names of a path's parameters.
+func pathParams(path string) []string {
+	var list []string
+	for {
+		_, rest, found := strings.Cut(path, "{")
+		if !found {
+			return list
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		list, path = append(list, name), after
+	}
+}
+
+// pathSchema is that of a parameter of the path: a number where the member of that name is one.
+func (b *Builder) pathSchema(asks reflect.Type, name string) *Schema {
+	if asks != nil && asks.Kind() == reflect.Struct {
+		for _, m := range members(asks) {
+			if m.name == name {
+				return b.paramSchema(m.t)
+			}
+		}
+	}
+	return &Schema{Type: "string"}
+}
+
+// paramSchema is that of a parameter, nil for what fits in none. Numbers are numbers there on every wire.
+func (b *Builder) paramSchema(t reflect.Type) *Schema {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if schema := b.schemas.scalar(t); schema != nil {
+		if schema.Pattern == digits {
+			return &Schema{Type: "integer", Format: schema.Format}
+		}
+		return schema
+	}
+	if t.Kind() == reflect.Slice {
+		if items := b.paramSchema(t.Elem()); items != nil {
+			return &Schema{Type: "array", Items: items}
+		}
+	}
+	return nil
+}
+
+// query lists the members of a type as parameters of the query, those of nested messages with dots.
+func (b *Builder) query(t reflect.Type, prefix string, leave map[string]bool) []*Parameter {
+	var list []*Parameter
+	for _, m := range members(t) {
+		name := prefix + m.name
+		if leave[name] {
+			continue
+		}
+		if schema := b.paramSchema(m.t); schema != nil {
+			list = append(list, &Parameter{Name: name, In: "query", Description: m.doc, Schema: schema})
+			continue
+		}
+		inner := m.t
+		for inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct && prefix == "" {
+			list = append(list, b.query(inner, name+".", leave)...)
+		}
+	}
+	return list
+}
+
+// body is what the call takes beside its path; nil where that is nothing.
+func (b *Builder) body(c Call, inPath map[string]bool) *RequestBody {
+	var schema *Schema
+	if c.Asks.Kind() == reflect.Struct {
+		o := b.schemas.object(c.Asks, false, upper(c.Operation), func(member string) bool { return inPath[member] })
+		if len(o.Properties) == 0 {
+			return nil
+		}
+		schema = b.shared(o, upper(c.Operation)+"Request", upper(c.ID)+"Request")
+	} else {
+		schema = b.schemas.of(c.Asks, false, upper(c.Operation))
+	}
+	media := c.Consumes
+	if media == "" {
+		media = jsonType
+	}
+	return &RequestBody{Content: map[string]*Media{media: {Schema: schema, Example: b.schemas.sample(schema, "", 0)}}}
+}
+
+func (b *Builder) success(c Call, status int) *Response {
+	r := &Response{Description: http.StatusText(status), Headers: answerHeaders(status)}
+	if len(c.Produces) > 0 {
+		r.Content = map[string]*Media{}
+		for _, media := range c.Produces {
+			media, _, _ = strings.Cut(media, ";")
+			r.Content[media] = &Media{Schema: &Schema{Type: "string"}}
+		}
+		return r
+	}
+	if c.Answers == nil || status == http.StatusNoContent {
+		return r
+	}
+	schema := b.schemas.of(c.Answers, true, upper(c.Operation)+"Answer")
+	if c.Envelope != nil {
+		outer := b.schemas.object(c.Envelope, true, "", nil)
+		outer.Properties[c.Inside] = schema
+		schema = b.shared(outer, upper(c.Operation)+"Answer")
+	}
+	r.Content = map[string]*Media{jsonType: {Schema: schema, Example: b.schemas.sample(schema, "", 0)}}
+	return r
+}
+
+func (b *Builder) refusal(c Call, no Refusal) *Response {
+	text := "Any other answer"
+	if no.Status != 0 {
+		text = http.StatusText(no.Status)
+	}
+	r := &Response{Description: text, Headers: answerHeaders(no.Status), Content: map[string]*Media{}}
+	if no.Problem {
+		r.Content[problemType] = &Media{Schema: reference(problemName)}
+	}
+	var body any
+	if no.ContentType != "" && json.Unmarshal(no.Body, &body) == nil {
+		media, _, _ := strings.Cut(no.ContentType, ";")
+		if media == problemType {
+			r.Content[media] = &Media{Schema: reference(problemName), Example: body}
+		} else {
+			r.Content[media] = &Media{Schema: b.refusalSchema(c, body), Example: body}
+		}
+	}
+	return r
+}
+
+// usualRefusal is the form in which most of the calls say no.
+func usualRefusal(calls []Call) *Schema {
+	var usual *Schema
+	seen, most := map[string]int{}, 0
+	for i := range calls {
+		for _, no := range calls[i].Refusals {
+			var body any
+			if json.Unmarshal(no.Body, &body) != nil {
+				continue
+			}
+			schema := inferred(body)
+			key, _ := json.Marshal(schema) // schemas always marshal
+			if seen[string(key)]++; seen[string(key)] > most {
+				usual, most = schema, seen[string(key)]
+			}
+		}
+	}
+	return usual
+}
+
+// refusalSchema is the component Refusal; where an operation says no in another form, one of its own.
+func (b *Builder) refusalSchema(c Call, body any) *Schema {
+	schema := inferred(body)
+	if reflect.DeepEqual(schema, b.usual) {
+		return b.shared(schema, "Refusal")
+	}
+	return b.shared(schema, upper(c.Tag)+"Refusal", upper(c.ID)+"Refusal")
+}
+
+// shared is a reference to the first of these components that is the schema, or can be.
+func (b *Builder) shared(schema *Schema, names ...string) *Schema {
+	for _, name := range names {
+		if b.schemas.components[name] == nil {
+			b.schemas.components[name] = schema
+		}
+		if reflect.DeepEqual(b.schemas.components[name], schema) {
+			return reference(name)
+		}
+	}
+	return schema
+}
+
+// sharedResponse is a reference to the component of the status, where that is the same response.
+func (b *Builder) sharedResponse(status int, r *Response) *Response {
+	name := "Other"
+	if status != 0 {
+		name = strings.ReplaceAll(http.StatusText(status), " ", "")
+	}
+	if b.doc.Components.Responses[name] == nil {
+		b.doc.Components.Responses[name] = r
+	}
+	if reflect.DeepEqual(b.doc.Components.Responses[name], r) {
+		return &Response{Ref: "#/components/responses/" + name}
+	}
+	return r
+}
+
+func answerHeaders(status int) map[string]*Header {
+	h := map[string]*Header{
+		api.HeaderRequestID: {Ref: "#/components/headers/RequestId"},
+		api.HeaderWorld:     {Ref: "#/components/headers/World"},
+	}
+	if status == 0 || status >= http.StatusBadRequest {
+		h[api.HeaderFault] = &Header{Ref: "#/components/headers/Fault"}
+	}
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		h["Retry-After"] = &Header{Ref: "#/components/headers/RetryAfter"}
+	}
+	return h
+}
+
+// security says what must be shown, and notes the schemes.
+func (b *Builder) security(alternatives [][]api.Credential) []map[string][]string {
+	list := []map[string][]string{}
+	for _, all := range alternatives {
+		need := map[string][]string{}
+		for _, c := range all {
+			need[c.Name] = []string{}
+			scheme := SecurityScheme{Type: c.Type, Description: c.Doc, Scheme: c.Scheme}
+			switch c.Type {
+			case "apiKey":
+				scheme.In, scheme.Name = "header", c.Header
+			case "oauth2":
+				scheme.Flows = &Flows{ClientCredentials: Flow{TokenURL: c.TokenURL, Scopes: map[string]string{}}}
+			}
+			b.doc.Components.SecuritySchemes[c.Name] = scheme
+		}
+		list = append(list, need)
+	}
+	return list
+}
+
+// words makes a sentence's beginning of an operation's name: "CreateVolume" is "Create volume".
+func words(name string) string {
+	var text strings.Builder
+	runes := []rune(name)
+	for i, r := range runes {
+		begins := i > 0 && unicode.IsUpper(r) && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1]))
+		if !begins {
+			text.WriteRune(r)
+			continue
+		}
+		text.WriteByte(' ')
+		if i+1 < len(runes) && unicode.IsLower(runes[i+1]) {
+			r = unicode.ToLower(r)
+		}
+		text.WriteRune(r)
+	}
+	return text.String()
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,98 @@
+package openapi
+
+import (
+	"strings"
+)
+
+// maxDepth bounds how deep a sample nests where a type contains itself.
+const maxDepth = 8
+
+// sample makes a value that the schema lets through, for examples. name is the member that it is for.
+func (s *schemas) sample(schema *Schema, name string, depth int) any {
+	if schema.Ref != "" {
+		schema = s.components[strings.TrimPrefix(schema.Ref, componentPrefix)]
+	}
+	if len(schema.AnyOf) > 0 {
+		return s.sample(schema.AnyOf[0], name, depth)
+	}
+	kind, _ := schema.Type.(string)
+	if kinds, several := schema.Type.([]string); several {
+		kind = kinds[0]
+	}
+	switch kind {
+	case "object":
+		return s.sampleObject(schema, depth)
+	case "array":
+		if depth >= maxDepth {
+			return []any{}
+		}
+		return []any{s.sample(schema.Items, strings.TrimSuffix(name, "s"), depth+1)}
+	case "boolean":
+		return true
+	case "integer":
+		return 1
+	case "number":
+		return 0.5
+	case "string":
+		return sampleText(schema, name)
+	}
+	return nil
+}
+
+func (s *schemas) sampleObject(schema *Schema, depth int) any {
+	o := map[string]any{}
+	for name, member := range schema.Properties {
+		if depth < maxDepth || contains(schema.Required, name) {
+			if v := s.sample(member, name, depth+1); v != nil {
+				o[name] = v
+			}
+		}
+	}
+	if held, ok := schema.AdditionalProperties.(*Schema); ok && depth < maxDepth {
+		if v := s.sample(held, "", depth+1); v != nil {
+			o["key"] = v
+		}
+	}
+	return o
+}
+
+func contains(list []string, text string) bool {
+	for _, one := range list {
+		if one == text {
+			return true
+		}
+	}
+	return false
+}
+
+// sampleText is a text of the form that the schema wants, and that the member's name makes one expect.
+func sampleText(schema *Schema, name string) string {
+	lower := strings.ToLower(name)
+	switch {
+	case len(schema.Enum) > 1:
+		return schema.Enum[1] // the first one often says that nothing is known
+	case len(schema.Enum) == 1:
+		return schema.Enum[0]
+	case schema.Format == "date-time":
+		return "2040-01-02T03:04:05Z"
+	case schema.Pattern == digits:
+		return "4096"
+	case schema.Pattern == seconds:
+		return "3600s"
+	case schema.ContentEncoding == "base64":
+		return "c3RvcmFnZXNpbQ=="
+	case strings.HasSuffix(lower, "uuid"), lower == "id":
+		return "5b0f3c1e-6f43-4e6a-9a53-0d4dd3e5a0c1"
+	case strings.HasSuffix(lower, "projectname"):
+		return "default"
+	case strings.HasSuffix(lower, "etag"):
+		return "1"
+	case strings.HasSuffix(lower, "ip"), strings.HasSuffix(lower, "ips"):
+		return "192.0.2.1"
+	case lower == "size":
+		return "4GiB"
+	case strings.HasSuffix(lower, "name"):
+		return "example"
+	}
+	return "text"
+}

@@ -1,0 +1,283 @@
+package openapi
+
+import (
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"storagesim/internal/api"
+	"storagesim/internal/wire"
+)
+
+// schemas makes JSON Schemas of Go types, by the rules of one wire. What is answered and what is asked are different
+// schemas even where they are one type: an answer has no members but its own, and may always have some of them.
+type schemas struct {
+	encoding   api.Encoding
+	components map[string]*Schema
+	names      map[schemaKey]string
+}
+
+type schemaKey struct {
+	t      reflect.Type
+	answer bool
+}
+
+const (
+	componentPrefix = "#/components/schemas/"
+	digits          = `^-?[0-9]+$`
+	seconds         = `^-?[0-9]+(\.[0-9]+)?s$`
+)
+
+func reference(name string) *Schema { return &Schema{Ref: componentPrefix + name} }
+
+// gateway says whether the wire is that of a protobuf gateway.
+func (s *schemas) gateway() bool { return s.encoding != api.Plain }
+
+// of is the schema of a value of the type; structs become components. name is the component's where the type has none.
+func (s *schemas) of(t reflect.Type, answer bool, name string) *Schema {
+	if t.Kind() == reflect.Pointer {
+		return s.of(t.Elem(), answer, name)
+	}
+	if scalar := s.scalar(t); scalar != nil {
+		return scalar
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return s.component(t, answer, name)
+	case reflect.Slice, reflect.Array:
+		return &Schema{Type: "array", Items: s.of(t.Elem(), answer, name)}
+	case reflect.Map:
+		return &Schema{Type: "object", AdditionalProperties: s.of(t.Elem(), answer, name)}
+	default:
+		return &Schema{}
+	}
+}
+
+// scalar is the schema of a type that holds no other, nil for the rest.
+func (s *schemas) scalar(t reflect.Type) *Schema {
+	zero := 0
+	switch {
+	case t == reflect.TypeFor[time.Time]():
+		return &Schema{Type: "string", Format: "date-time"}
+	case t == reflect.TypeFor[wire.Duration]():
+		return &Schema{Type: "string", Pattern: seconds}
+	case t == reflect.TypeFor[json.RawMessage](), t.Implements(reflect.TypeFor[json.Marshaler]()):
+		return &Schema{}
+	case t.Kind() == reflect.String && t.Implements(reflect.TypeFor[wire.Enum]()) && s.gateway():
+		return &Schema{Type: "string", Enum: enumNames(t)}
+	case t.Implements(reflect.TypeFor[encoding.TextMarshaler]()):
+		return &Schema{Type: "string"}
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return &Schema{Type: "boolean"}
+	case reflect.String:
+		return &Schema{Type: "string"}
+	case reflect.Int32:
+		return &Schema{Type: "integer", Format: "int32"}
+	case reflect.Uint32:
+		return &Schema{Type: "integer", Format: "int64", Minimum: &zero}
+	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64:
+		format := strings.ToLower(strings.TrimSuffix(t.Kind().String(), "64")) + "64"
+		if s.gateway() {
+			return &Schema{Type: "string", Format: format, Pattern: digits}
+		}
+		return &Schema{Type: "integer", Format: format}
+	case reflect.Float32, reflect.Float64:
+		return &Schema{Type: "number", Format: "double"}
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return &Schema{Type: "string", ContentEncoding: "base64"}
+		}
+	}
+	return nil
+}
+
+// enumNames lists the names of an enum in the order of their numbers.
+func enumNames(t reflect.Type) []string {
+	numbers := reflect.Zero(t).Interface().(wire.Enum).EnumNumbers()
+	names := make([]string, 0, len(numbers))
+	for name := range numbers {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if d := int(numbers[a]) - int(numbers[b]); d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	return names
+}
+
+// component answers a reference to the struct's schema, which it makes where it is not there yet.
+func (s *schemas) component(t reflect.Type, answer bool, fallback string) *Schema {
+	if t.NumField() == 0 {
+		return s.object(t, answer, fallback, nil)
+	}
+	key := schemaKey{t, answer}
+	if name, there := s.names[key]; there {
+		return reference(name)
+	}
+	name := s.free(t, answer, fallback)
+	s.names[key] = name
+	s.components[name] = &Schema{} // taken, so that the type may contain itself
+	s.components[name] = s.object(t, answer, name, nil)
+	return reference(name)
+}
+
+// free chooses a component's name: that of the type, which for what is asked ends in Input.
+func (s *schemas) free(t reflect.Type, answer bool, fallback string) string {
+	base := t.Name()
+	if at := strings.IndexByte(base, '['); at >= 0 {
+		base = base[:at]
+	}
+	if base == "" {
+		base = fallback
+	}
+	base = upper(base)
+	if stem, is := strings.CutSuffix(base, "Response"); is && answer {
+		base = stem + "Answer" // generators call the whole answer of a call its response
+	}
+	if !answer {
+		base += "Input"
+	}
+	name := base
+	if s.components[name] != nil {
+		name = upper(path.Base(t.PkgPath())) + base
+	}
+	for n := 2; s.components[name] != nil; n++ {
+		name = fmt.Sprintf("%s%d", base, n)
+	}
+	return name
+}
+
+func upper(word string) string {
+	runes := []rune(word)
+	runes[0] = unicode.ToUpper(runes[0])
+	return string(runes)
+}
+
+// object is the schema of a struct without the members that leave names.
+func (s *schemas) object(t reflect.Type, answer bool, name string, leave func(member string) bool) *Schema {
+	o := &Schema{Type: "object"}
+	if answer {
+		o.AdditionalProperties = false
+	}
+	for _, m := range members(t) {
+		if leave != nil && leave(m.name) {
+			continue
+		}
+		if o.Properties == nil {
+			o.Properties = map[string]*Schema{}
+		}
+		member := s.of(m.t, answer, name+upper(m.name))
+		if answer && s.required(m) {
+			o.Required = append(o.Required, m.name)
+			if s.nullable(m.t) {
+				member = orNull(member)
+			}
+		}
+		if m.doc != "" && member.Ref == "" {
+			member.Description = m.doc
+		}
+		o.Properties[m.name] = member
+	}
+	slices.Sort(o.Required)
+	return o
+}
+
+// required says whether an answer always has the member.
+func (s *schemas) required(m member) bool {
+	switch s.encoding {
+	case api.GatewayV1:
+		return false
+	case api.GatewayV2:
+		return !slices.Contains(m.options, "oneof")
+	default:
+		return !slices.Contains(m.options, "omitempty") && !slices.Contains(m.options, "omitzero")
+	}
+}
+
+// nullable says whether a member that is always there may be null.
+func (s *schemas) nullable(t reflect.Type) bool {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		return true
+	case s.encoding == api.GatewayV2:
+		return t == reflect.TypeFor[time.Time]()
+	}
+	return false
+}
+
+func orNull(s *Schema) *Schema {
+	if name, ok := s.Type.(string); ok && s.Enum == nil {
+		s.Type = []string{name, "null"}
+		return s
+	}
+	if s.Type == nil && s.Ref == "" {
+		return s // lets null through as it is
+	}
+	return &Schema{AnyOf: []*Schema{s, {Type: "null"}}}
+}
+
+// member is a member of a struct as JSON has it.
+type member struct {
+	name    string
+	t       reflect.Type
+	options []string
+	doc     string
+}
+
+// members lists those of a struct; an embedded struct without a tag lends its own.
+func members(t reflect.Type) []member {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	var list []member
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag := strings.Split(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && tag[0] == "":
+			list = append(list, members(f.Type)...)
+		case !f.IsExported() || tag[0] == "-":
+		default:
+			if tag[0] == "" {
+				tag[0] = f.Name
+			}
+			list = append(list, member{name: tag[0], t: f.Type, options: tag[1:], doc: f.Tag.Get("doc")})
+		}
+	}
+	return list
+}
+
+// inferred is the schema of a JSON value that always looks the same, such as a refusal.
+func inferred(v any) *Schema {
+	switch v := v.(type) {
+	case nil:
+		return &Schema{Type: "null"}
+	case bool:
+		return &Schema{Type: "boolean"}
+	case float64:
+		return &Schema{Type: "integer"}
+	case string:
+		return &Schema{Type: "string"}
+	case []any:
+		return &Schema{Type: "array", Items: &Schema{}}
+	case map[string]any:
+		o := &Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*Schema{}}
+		for name, value := range v {
+			o.Properties[name] = inferred(value)
+			o.Required = append(o.Required, name)
+		}
+		slices.Sort(o.Required)
+		return o
+	}
+	return &Schema{}
+}
