@@ -50,10 +50,17 @@ func HandleAs[Body, Q, A any](handler func(tx *store.Tx, r *Request, q *Q) (A, e
 	return e
 }
 
-// Question is the type that the dialect fills from a request; nil for an operation that is not emulated.
+// Withheld is the endpoint of an operation that is not offered as the program was started: it answers 501, and the documents
+// say what it would answer.
+func (e Endpoint) Withheld() Endpoint {
+	e.question, e.call = nil, nil
+	return e
+}
+
+// Question is the type that the dialect fills from a request; nil for one that was never emulated.
 func (op *Operation) Question() reflect.Type { return op.Endpoint.asks }
 
-// Answer is the type that the handler answers; nil for an operation that is not emulated.
+// Answer is the type that the handler answers; nil for one that was never emulated.
 func (op *Operation) Answer() reflect.Type { return op.Endpoint.answers }
 
 // RefusalOf renders what an operation answers when it is refused with that status, outside of any request.

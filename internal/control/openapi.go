@@ -40,7 +40,7 @@ func getOpenAPI(c *Control, r *call) (any, error) {
 // form is what a call takes and answers, each as a value of its type; nil is nothing.
 type form struct{ asks, answers any }
 
-// forms are those of all calls by name. What is of no type here is text, of the media type in produced.
+// forms are those of all calls by name. A call that is not here answers no JSON: see produced.
 func forms() map[string]form {
 	empty := api.Empty{}
 	return map[string]form{
@@ -92,9 +92,9 @@ func forms() map[string]form {
 	}
 }
 
-// produced are the media types of the calls that do not answer JSON.
+// produced are the media types of the calls that answer text, or that can.
 func produced() map[string]string {
-	return map[string]string{"GetMetrics": "text/plain", "GetCA": "application/x-pem-file"}
+	return map[string]string{"GetMetrics": "text/plain", "ListMachines": "text/plain", "GetCA": "application/x-pem-file"}
 }
 
 // tokenForm is the form of CreateIdpToken (see idpTokenForm).

@@ -42,7 +42,7 @@ func (s *Service) federationOperations() []api.Operation {
 	}
 	for i := range rows {
 		if !s.federation {
-			rows[i].Endpoint, rows[i].Unavailable = api.Endpoint{}, "method "+rows[i].Name+" not implemented"
+			rows[i].Endpoint, rows[i].Unavailable = rows[i].Endpoint.Withheld(), "method "+rows[i].Name+" not implemented"
 		}
 	}
 	return rows

@@ -32,7 +32,8 @@ type Call struct {
 	Consumes string // "" is application/json
 	// World, Clustered, Faults and IfMatch say which of the common headers the call minds.
 	World, Clustered, Faults, IfMatch bool
-	// Answers is the type of a successful answer's body, nil for one without any; with Produces it is text or bytes.
+	// Answers is the type of a successful answer's JSON, nil for one without any. Produces are the media types of answers
+	// that are text or bytes.
 	Answers  reflect.Type
 	Produces []string
 	Envelope reflect.Type // around the answer, in the member Inside; nil for none
@@ -304,13 +305,9 @@ func (b *Builder) body(c Call, inPath map[string]bool) *RequestBody {
 
 func (b *Builder) success(c Call, status int) *Response {
 	r := &Response{Description: http.StatusText(status), Headers: answerHeaders(status)}
-	if len(c.Produces) > 0 {
-		r.Content = map[string]*Media{}
-		for _, media := range c.Produces {
-			media, _, _ = strings.Cut(media, ";")
-			r.Content[media] = &Media{Schema: &Schema{Type: "string"}}
-		}
-		return r
+	for _, media := range c.Produces {
+		media, _, _ = strings.Cut(media, ";")
+		r.add(media, &Media{Schema: &Schema{Type: "string"}})
 	}
 	if c.Answers == nil || status == http.StatusNoContent {
 		return r
@@ -321,8 +318,15 @@ func (b *Builder) success(c Call, status int) *Response {
 		outer.Properties[c.Inside] = schema
 		schema = b.shared(outer, upper(c.Operation)+"Answer")
 	}
-	r.Content = map[string]*Media{jsonType: {Schema: schema, Example: b.schemas.sample(schema, "", 0)}}
+	r.add(jsonType, &Media{Schema: schema, Example: b.schemas.sample(schema, "", 0)})
 	return r
+}
+
+func (r *Response) add(media string, body *Media) {
+	if r.Content == nil {
+		r.Content = map[string]*Media{}
+	}
+	r.Content[media] = body
 }
 
 func (b *Builder) refusal(c Call, no Refusal) *Response {

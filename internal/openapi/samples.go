@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -42,8 +43,8 @@ func (s *schemas) sample(schema *Schema, name string, depth int) any {
 func (s *schemas) sampleObject(schema *Schema, depth int) any {
 	o := map[string]any{}
 	for name, member := range schema.Properties {
-		if depth < maxDepth || contains(schema.Required, name) {
-			if v := s.sample(member, name, depth+1); v != nil {
+		if depth < maxDepth || slices.Contains(schema.Required, name) {
+			if v := s.sample(member, name, depth+1); v != nil || slices.Contains(schema.Required, name) {
 				o[name] = v
 			}
 		}
@@ -54,15 +55,6 @@ func (s *schemas) sampleObject(schema *Schema, depth int) any {
 		}
 	}
 	return o
-}
-
-func contains(list []string, text string) bool {
-	for _, one := range list {
-		if one == text {
-			return true
-		}
-	}
-	return false
 }
 
 // sampleText is a text of the form that the schema wants, and that the member's name makes one expect.

@@ -51,7 +51,7 @@ func call(svc *api.Service, op *api.Operation, path string) Call {
 	if asks != nil && asks != reflect.TypeFor[api.Empty]() {
 		c.Asks, c.Query = asks, op.Method == http.MethodGet || op.Method == http.MethodDelete
 	}
-	if answers != nil && (answers != reflect.TypeFor[api.Empty]() || svc.Contract.Encoding != api.Plain) {
+	if answers != nil && len(op.Produces) == 0 && (answers != reflect.TypeFor[api.Empty]() || svc.Contract.Encoding != api.Plain) {
 		c.Answers = answers
 		if svc.Contract.Envelope != nil {
 			if envelope, member := svc.Contract.Envelope(op); member != "" {
@@ -84,7 +84,7 @@ func about(op *api.Operation) string {
 		said = append(said, fmt.Sprintf("Needs the permission %s on %s.", op.Needs.Action, op.Needs.Resource))
 	}
 	if !op.Implemented() {
-		said = append(said, "Not emulated: it answers 501.")
+		said = append(said, "Not offered: it answers 501.")
 	}
 	if op.Extra {
 		said = append(said, "The vendor's page does not have it.")

@@ -37,7 +37,7 @@ type GuardRule struct {
 
 // Describe answers the machine as data.
 func (m *Machine[B]) Describe() Description {
-	d := Description{Kind: m.Kind, Initial: m.Initial, Ends: m.Ends, States: m.states(), Delays: map[string]DelayDefault{}}
+	d := Description{Kind: m.Kind, Initial: m.Initial, Ends: append([]State{}, m.Ends...), Guards: []GuardRule{}, States: m.states(), Delays: map[string]DelayDefault{}}
 	for i := range m.Rules {
 		r := &m.Rules[i]
 		t := TransitionRule{From: r.From, Event: r.On, To: r.To}

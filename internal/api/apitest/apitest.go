@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"storagesim/internal/api"
+	"storagesim/internal/openapi"
+	"storagesim/internal/openapi/openapitest"
 )
 
 // Target is a vendor on a server.
@@ -56,8 +58,9 @@ type Good struct{ Operation, Body string }
 type suite struct {
 	Options
 
-	target Target
-	spec   map[string]SpecRow // by the row's own method and path with names erased
+	target   Target
+	document *openapitest.Checker
+	spec     map[string]SpecRow // by the row's own method and path with names erased
 }
 
 // Run runs the suite. Each part has a server of its own.
@@ -79,6 +82,10 @@ func Run(t *testing.T, newServer func(testing.TB) Target, o Options) {
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			s := &suite{Options: o, target: newServer(t), spec: map[string]SpecRow{}}
+			text, err := openapi.Vendor(&s.target.Service, "test")
+			require.NoError(t, err)
+			s.document, err = openapitest.Read(text)
+			require.NoError(t, err)
 			for _, row := range Spec() {
 				s.spec[row.Route()] = row
 			}

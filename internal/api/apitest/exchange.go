@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"storagesim/internal/api"
+	"storagesim/internal/openapi/openapitest"
 )
 
 // unknownID is well formed wherever a UUID is wanted, and a name wherever one is.
@@ -59,5 +60,7 @@ func (s *suite) send(t *testing.T, method, path, body string, prepare func(*http
 		world = api.DefaultWorld
 	}
 	require.Equal(t, world, a.Header.Get(api.HeaderWorld), "every answer carries %s", api.HeaderWorld)
+	_, err := s.document.Check(method, req.URL.EscapedPath(), openapitest.Answer(a))
+	require.NoError(t, err)
 	return a
 }

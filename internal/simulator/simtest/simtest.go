@@ -33,12 +33,13 @@ type Server struct {
 	tb     testing.TB
 	config simulator.Config
 	sim    *simulator.Simulator
+	own    *documents // of vendors that are the test's own
 }
 
 // New starts a simulator on free ports, without TLS, on a data directory of its own; the test's end closes it.
 func New(tb testing.TB, opts ...Option) *Server {
 	tb.Helper()
-	s := &Server{tb: tb, config: simulator.Default(), Client: &http.Client{Transport: &http.Transport{}}, Header: http.Header{}}
+	s := &Server{tb: tb, config: simulator.Default(), Client: &http.Client{Transport: &http.Transport{}}, Header: http.Header{}, own: &documents{}}
 	s.config.Listen, s.config.TLSListen = "127.0.0.1:0", ""
 	for _, opt := range opts {
 		opt(&s.config)
@@ -166,7 +167,9 @@ func (s *Server) Do(method, path, body string, header ...string) Answer {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(s.tb, err)
-	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: string(text), tb: s.tb}
+	a := Answer{Status: resp.StatusCode, Header: resp.Header, Body: string(text), tb: s.tb}
+	s.check(req, a)
+	return a
 }
 
 // Must is Do with the status that the answer must have.
