@@ -380,14 +380,17 @@ func (s *Server) owner(path string) *Service {
 	return &s.services[0]
 }
 
+// ProblemBody is what the simulator itself says of a request to a vendor that it cannot take (RFC 9457).
+type ProblemBody struct {
+	Title  string   `json:"title"`
+	Status int      `json:"status"`
+	Detail string   `json:"detail"`
+	Valid  []string `json:"valid,omitempty" doc:"the names that would be right"`
+}
+
 // Problem is an application/problem+json answer of the simulator itself.
 func Problem(status int, err error) Response {
-	body := struct {
-		Title  string   `json:"title"`
-		Status int      `json:"status"`
-		Detail string   `json:"detail"`
-		Valid  []string `json:"valid,omitempty"`
-	}{Title: http.StatusText(status), Status: status, Detail: err.Error()}
+	body := ProblemBody{Title: http.StatusText(status), Status: status, Detail: err.Error()}
 	var fault *InvalidFaultError
 	if errors.As(err, &fault) {
 		body.Valid = fault.Valid

@@ -11,6 +11,7 @@ import (
 	"storagesim/internal/fault"
 	"storagesim/internal/idp"
 	"storagesim/internal/openapi"
+	"storagesim/internal/scenario"
 	"storagesim/internal/statemachine"
 )
 
@@ -89,12 +90,19 @@ func forms() map[string]form {
 		"ExplainRequest":    {answers: explanation{}},
 		"DeleteRequests":    {answers: empty},
 		"Verify":            {verification{}, verified{}},
+		"GetState":          {answers: map[string]any{}},
+		"PutState":          {map[string]any{}, putStateAnswer{}},
+		"StartScenario":     {map[string]any{}, scenario.Report{}},
+		"ListScenarios":     {answers: scenarioList{}},
+		"GetScenario":       {answers: scenario.Report{}},
+		"DeleteScenario":    {answers: scenario.Report{}},
 	}
 }
 
 // produced are the media types of the calls that answer text, or that can.
 func produced() map[string]string {
-	return map[string]string{"GetMetrics": "text/plain", "ListMachines": "text/plain", "GetCA": "application/x-pem-file"}
+	return map[string]string{"GetMetrics": "text/plain", "ListMachines": "text/plain", "GetState": typeYAML, "StreamEvents": "text/event-stream",
+		"GetCA": "application/x-pem-file"}
 }
 
 // tokenForm is the form of CreateIdpToken (see idpTokenForm).
@@ -112,7 +120,7 @@ type tokenForm struct {
 
 // openAPI makes the document of this surface.
 func (c *Control) openAPI() ([]byte, error) {
-	b := openapi.NewBuilder("storagesim control surface", c.Version, api.Plain)
+	b := openapi.NewBuilder("storagesim control surface", c.Version, api.Plain, reflect.TypeFor[Problem]())
 	known, texts := forms(), produced()
 	for i := range c.rows {
 		row := &c.rows[i]
@@ -124,8 +132,11 @@ func (c *Control) openAPI() ([]byte, error) {
 		if media := texts[row.Name]; media != "" {
 			one.Produces = []string{media}
 		}
-		if row.Name == "CreateIdpToken" {
+		switch row.Name {
+		case "CreateIdpToken":
 			one.Consumes = "application/x-www-form-urlencoded"
+		case "StartScenario": // a dry run begins nothing
+			one.Other = map[int]reflect.Type{http.StatusOK: reflect.TypeFor[checkedScenario]()}
 		}
 		if row.Method != http.MethodGet {
 			one.Security = [][]api.Credential{{}, {{Name: "adminToken", Type: "http", Scheme: "bearer",

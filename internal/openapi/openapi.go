@@ -36,7 +36,8 @@ type Call struct {
 	// that are text or bytes.
 	Answers  reflect.Type
 	Produces []string
-	Envelope reflect.Type // around the answer, in the member Inside; nil for none
+	Other    map[int]reflect.Type // in place of Answers with that status
+	Envelope reflect.Type         // around the answer, in the member Inside; nil for none
 	Inside   string
 	Success  []int
 	Refusals []Refusal
@@ -74,8 +75,8 @@ const (
 const description = "Made from the rows and types of storagesim, a simulator that stands in for the real service. " +
 	"Its answers carry X-Sim-Request-Id and X-Sim-World, those that were made on purpose X-Sim-Fault too."
 
-// NewBuilder begins a document without paths.
-func NewBuilder(title, version string, encoding api.Encoding) *Builder {
+// NewBuilder begins a document without paths. problem is the type of the simulator's own refusals.
+func NewBuilder(title, version string, encoding api.Encoding, problem reflect.Type) *Builder {
 	text := func(name, doc string) *Parameter {
 		return &Parameter{Name: name, In: "header", Description: doc, Schema: &Schema{Type: "string"}}
 	}
@@ -105,7 +106,8 @@ func NewBuilder(title, version string, encoding api.Encoding) *Builder {
 			Responses: map[string]*Response{}, SecuritySchemes: map[string]SecurityScheme{},
 		},
 	}
-	b.schemas.components[problemName] = problemSchema()
+	plain := schemas{encoding: api.Plain, components: b.schemas.components, names: b.schemas.names}
+	b.schemas.components[problemName] = plain.object(problem, true, problemName, nil)
 	return b
 }
 
@@ -114,17 +116,6 @@ const (
 	problemType = "application/problem+json"
 	jsonType    = "application/json"
 )
-
-// problemSchema is what the simulator itself says of a request that it cannot take (RFC 9457).
-func problemSchema() *Schema {
-	texts := &Schema{Type: "array", Items: &Schema{Type: "string"}, Description: "The names that would be right."}
-	check := &Schema{Type: "object", AdditionalProperties: false, Required: []string{"check", "holds"}, Properties: map[string]*Schema{
-		"check": {Type: "string"}, "holds": {Type: "boolean"}, "expected": {Type: "string"}, "actual": {Type: "string"}}}
-	return &Schema{Type: "object", AdditionalProperties: false, Required: []string{"detail", "status", "title"}, Properties: map[string]*Schema{
-		"title": {Type: "string"}, "status": {Type: "integer"}, "detail": {Type: "string"}, "valid": texts,
-		"checks": {Type: "array", Items: check, Description: "What a verification looked at."},
-	}}
-}
 
 // Add puts a call into the document.
 func (b *Builder) Add(c Call) { b.calls = append(b.calls, c) }
@@ -176,114 +167,6 @@ func (b *Builder) add(c Call) {
 	(*b.doc.Paths[path])[strings.ToLower(c.Method)] = op
 }
 
-// headers are the common parameters of a call, as references.
-func headers(c Call) []*Parameter {
-	var list []*Parameter
-	for _, one := range [...]struct {
-		minds bool
-		name  string
-	}{
-		{c.World, paramWorld}, {c.Clustered, paramCluster}, {c.Faults, paramFault}, {c.Faults, paramFaultPlan},
-		{c.Faults, paramPrefer}, {c.IfMatch, paramIfMatch},
-	} {
-		if one.minds {
-			list = append(list, &Parameter{Ref: "#/components/parameters/" + one.name})
-		}
-	}
-	return list
-}
-
-// path answers the document's name of a path, and what its parameters are called there: of two paths that differ in the
-// names of parameters only, OpenAPI takes one.
-func (b *Builder) path(path string) (name string, renamed map[string]string) {
-	renamed = map[string]string{}
-	name = path
-	for _, other := range sortedKeys(b.doc.Paths) {
-		if erased(other) == erased(path) {
-			name = other
-		}
-	}
-	theirs := pathParams(name)
-	for i, own := range pathParams(path) {
-		renamed[own] = theirs[i]
-	}
-	return name, renamed
-}
-
-func erased(path string) string {
-	for _, p := range pathParams(path) {
-		path = strings.Replace(path, "{"+p+"}", "{}", 1)
-	}
-	return path
-}
-
-// pathParams lists the names of a path's parameters.
-func pathParams(path string) []string {
-	var list []string
-	for {
-		_, rest, found := strings.Cut(path, "{")
-		if !found {
-			return list
-		}
-		name, after, _ := strings.Cut(rest, "}")
-		list, path = append(list, name), after
-	}
-}
-
-// pathSchema is that of a parameter of the path: a number where the member of that name is one.
-func (b *Builder) pathSchema(asks reflect.Type, name string) *Schema {
-	if asks != nil && asks.Kind() == reflect.Struct {
-		for _, m := range members(asks) {
-			if m.name == name {
-				return b.paramSchema(m.t)
-			}
-		}
-	}
-	return &Schema{Type: "string"}
-}
-
-// paramSchema is that of a parameter, nil for what fits in none. Numbers are numbers there on every wire.
-func (b *Builder) paramSchema(t reflect.Type) *Schema {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if schema := b.schemas.scalar(t); schema != nil {
-		if schema.Pattern == digits {
-			return &Schema{Type: "integer", Format: schema.Format}
-		}
-		return schema
-	}
-	if t.Kind() == reflect.Slice {
-		if items := b.paramSchema(t.Elem()); items != nil {
-			return &Schema{Type: "array", Items: items}
-		}
-	}
-	return nil
-}
-
-// query lists the members of a type as parameters of the query, those of nested messages with dots.
-func (b *Builder) query(t reflect.Type, prefix string, leave map[string]bool) []*Parameter {
-	var list []*Parameter
-	for _, m := range members(t) {
-		name := prefix + m.name
-		if leave[name] {
-			continue
-		}
-		if schema := b.paramSchema(m.t); schema != nil {
-			list = append(list, &Parameter{Name: name, In: "query", Description: m.doc, Schema: schema})
-			continue
-		}
-		inner := m.t
-		for inner.Kind() == reflect.Pointer {
-			inner = inner.Elem()
-		}
-		if inner.Kind() == reflect.Struct && prefix == "" {
-			list = append(list, b.query(inner, name+".", leave)...)
-		}
-	}
-	return list
-}
-
 // body is what the call takes beside its path; nil where that is nothing.
 func (b *Builder) body(c Call, inPath map[string]bool) *RequestBody {
 	var schema *Schema
@@ -309,10 +192,14 @@ func (b *Builder) success(c Call, status int) *Response {
 		media, _, _ = strings.Cut(media, ";")
 		r.add(media, &Media{Schema: &Schema{Type: "string"}})
 	}
-	if c.Answers == nil || status == http.StatusNoContent {
+	answers := c.Answers
+	if other := c.Other[status]; other != nil {
+		answers = other
+	}
+	if answers == nil || status == http.StatusNoContent {
 		return r
 	}
-	schema := b.schemas.of(c.Answers, true, upper(c.Operation)+"Answer")
+	schema := b.schemas.of(answers, true, upper(c.Operation)+"Answer")
 	if c.Envelope != nil {
 		outer := b.schemas.object(c.Envelope, true, "", nil)
 		outer.Properties[c.Inside] = schema
