@@ -102,6 +102,7 @@ func forms() map[string]form {
 // produced are the media types of the calls that answer text, or that can.
 func produced() map[string]string {
 	return map[string]string{"GetMetrics": "text/plain", "ListMachines": "text/plain", "GetState": typeYAML, "StreamEvents": "text/event-stream",
+		"ListRequests": harType,
 		"GetCA": "application/x-pem-file"}
 }
 
