@@ -103,7 +103,7 @@ func forms() map[string]form {
 func produced() map[string]string {
 	return map[string]string{"GetMetrics": "text/plain", "ListMachines": "text/plain", "GetState": typeYAML, "StreamEvents": "text/event-stream",
 		"ListRequests": harType,
-		"GetCA": "application/x-pem-file"}
+		"GetCA":        "application/x-pem-file"}
 }
 
 // tokenForm is the form of CreateIdpToken (see idpTokenForm).
