@@ -195,7 +195,7 @@ func (s *Service) servingNode(tx *store.Tx, nodes []string, which func(u *nodeUs
 func (s *Service) emptiest(tx *store.Tx, percent uint64) (nodes []string, size uint64) {
 	var vessels []physics.Vessel
 	for _, u := range usageTable.All(tx, "", "") {
-		if u.Attached && u.Serving {
+		if u.Attached && u.Serving && !u.Leaving {
 			vessels = append(vessels, physics.Vessel{UUID: u.UUID, Name: u.Name, Domains: u.Domains, Disks: u.Disks, Used: uint64(u.PhysicalUsed)})
 		}
 	}

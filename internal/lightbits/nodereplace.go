@@ -236,6 +236,9 @@ func (s *Service) nodeTakesOver(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err != nil {
 		return err
 	}
+	if err := s.moveNode(tx, &old.Body, func(u *nodeUsage) { u.Serving, u.Attached = false, false }); err != nil {
+		return err
+	}
 	if !s.nodes.Waits(tx, &old) {
 		if err := s.nodes.After(tx, &old, "detached", tx.Now); err != nil {
 			return err

@@ -241,6 +241,8 @@ func TestReplaceNode_WhatChangesMeanwhile(t *testing.T) {
 		s.ok("POST", deedProject+"volumes", fmt.Sprintf(`{"name":"n%d","size":"4GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`, k))
 		require.NotContains(t, s.volumes("default")[fmt.Sprint("n", k)].NodeList, source)
 	}
+	s.must("fill-cluster", `{"percent":10}`)
+	require.Zero(t, decodeWire[Node](t, s, "/api/v2/nodes/"+source).Statistics.PhysicalUsedStorage, "nor do hosts fill it up")
 	s.update(func(tx *store.Tx) error {
 		c, err := s.service.things(tx, v.UUID)
 		require.NoError(t, err)
