@@ -24,7 +24,8 @@ func documentsOf(t *testing.T) map[string]string {
 }
 
 func TestDocuments_SameBytesInEveryProgram(t *testing.T) {
-	require.Equal(t, documentsOf(t), documentsOf(t))
+	first, second := documentsOf(t), documentsOf(t)
+	require.Equal(t, first, second)
 }
 
 func TestDocuments_ExamplesAreWhatTheSchemasSay(t *testing.T) {

@@ -95,6 +95,7 @@ func (s *schemas) scalar(t reflect.Type) *Schema {
 		if t.Elem().Kind() == reflect.Uint8 {
 			return &Schema{Type: "string", ContentEncoding: "base64"}
 		}
+	default:
 	}
 	return nil
 }
