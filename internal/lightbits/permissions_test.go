@@ -235,7 +235,7 @@ func sameShape(pattern, path string) bool {
 type explained struct {
 	Operation, Why string
 	Status         int
-	Cause          struct{ Subject, Resource, Action, Project string }
+	Cause          json.RawMessage
 }
 
 // ask sends the operation's request with another token and answers the refusal and its explanation.
@@ -270,6 +270,7 @@ func (w *guardedWorld) unauthenticated(t *testing.T, g *guarded, how, says strin
 	message, why := w.ask(t, g, token, http.StatusUnauthorized, 16)
 	require.Contains(t, message, says, how)
 	require.Contains(t, why.Why, "could not be told who it is")
+	require.NotEmpty(t, why.Cause)
 }
 
 func (w *guardedWorld) denied(t *testing.T, g *guarded, role string) {
@@ -278,7 +279,9 @@ func (w *guardedWorld) denied(t *testing.T, g *guarded, role string) {
 	require.Contains(t, message, "permission denied: "+g.needs)
 	require.Contains(t, message, role)
 	resource, action, _ := strings.Cut(g.needs, ":")
-	require.Equal(t, resource, why.Cause.Resource)
-	require.Equal(t, action, why.Cause.Action)
-	require.Equal(t, g.project, why.Cause.Project)
+	var missing struct{ Resource, Action, Project string }
+	require.NoError(t, json.Unmarshal(why.Cause, &missing))
+	require.Equal(t, resource, missing.Resource)
+	require.Equal(t, action, missing.Action)
+	require.Equal(t, g.project, missing.Project)
 }
