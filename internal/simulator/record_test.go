@@ -246,7 +246,7 @@ func TestRecord_AnotherVersionAndAFixture(t *testing.T) {
 	var log bytes.Buffer
 	result := play(t, file, simtest.Lamps, func(c *simulator.Config) { c.Version, c.Log = "9.9", zerolog.New(&log) })
 	require.Nil(t, result.Difference)
-	require.Equal(t, 1, result.Requests)
+	require.Positive(t, result.Requests) // and those for the document that answers are checked against
 	require.Contains(t, log.String(), "another version")
 }
 
