@@ -21,7 +21,7 @@ SHELL       := bash
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^### /{printf "\n%s\n", substr($$0, 5); next} /^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^### /{printf "\n%s\n", substr($$0, 5); next} /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: ## a static binary, build/simulator, that knows its version
@@ -81,6 +81,11 @@ reliability: build ## kill -9, damaged and full disks, hostile clients, lineariz
 	RELIABILITY=yes SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -timeout 20m -v -skip Soak ./test/reliability
 	cd test/reliability/linearizability && SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -mod=readonly -count=1 -timeout 10m -v ./...
 
+.PHONY: survival
+survival: build ## of that, what takes seconds: three rounds of kill -9, and linearizability
+	SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -v -run Kill ./test/reliability
+	cd test/reliability/linearizability && SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -mod=readonly -count=1 ./...
+
 .PHONY: soak
 soak: build ## half load for an hour, SOAK=10m for less: memory, file, goroutines and descriptors stay flat
 	SOAK='$(SOAK)' SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -timeout 0 -v -run Soak ./test/reliability
@@ -101,4 +106,4 @@ image: ## builds the Dockerfile without an engine or a registry, and tries the i
 
 # Cheap and telling first. `test` has no switch that drops the race detector: what CI calls green was raced.
 .PHONY: ci
-ci: build test lint cinder image ## all of the above that can fail
+ci: build test survival lint cinder lucidlink image ## all of the above that can fail
