@@ -245,7 +245,8 @@ func (e *Engine) Clock(world string) (r ClockReading, err error) {
 	return r, err
 }
 
-// SetClock changes a world's clock. What becomes due by a later instant fires first, in due order.
+// SetClock changes a world's clock. What becomes due by a later instant fires first, in due order; a clock that is
+// stopped there shows that instant, however long the firing took.
 func (e *Engine) SetClock(world string, s ClockSetting) error {
 	if _, err := e.catchUp(world); err != nil {
 		return err
@@ -254,11 +255,11 @@ func (e *Engine) SetClock(world string, s ClockSetting) error {
 		if err := e.checkClock(world, s); err != nil {
 			return err
 		}
-		if _, _, err := e.Advance(world, Advance{To: *s.Now}); err != nil {
+		if _, err := e.fireBy(world, func(Clock) time.Time { return *s.Now }, true); err != nil {
 			return err
 		}
 	}
-	_, err := e.setClock(world, ClockSetting{Mode: s.Mode, Rate: s.Rate, Now: s.Now})
+	_, err := e.setClock(world, s)
 	return err
 }
 

@@ -159,6 +159,19 @@ func TestClock_SettingItForwardFiresWhatIsDue(t *testing.T) {
 	require.Equal(t, "Shining", b.state("a"))
 }
 
+func TestClock_IsStoppedAtTheInstantAsked(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.engine.SetWall(func() time.Time {
+		b.pass(time.Millisecond)
+		return b.now()
+	})
+	frozen, later := statemachine.Frozen, start.Add(time.Hour)
+	require.NoError(t, b.engine.SetClock("w", statemachine.ClockSetting{Mode: &frozen, Now: &later}))
+	now, err := b.engine.Now("w")
+	require.NoError(t, err)
+	require.Equal(t, later, now)
+}
+
 func TestDelay_Reads(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
