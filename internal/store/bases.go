@@ -19,19 +19,12 @@ func (db *DB) Base(name string, fn func(*Tx) error) error {
 		return err
 	}
 	s := &session{writable: true, src: &source{opened: true}, mem: &arena{}}
-	tx := s.whole()
 	defer s.end()
-	if err := call1(fn, &tx); err != nil {
-		return err
-	}
-	id, err := db.pinLayer()
+	id, err := db.layerOf(s, fn)
 	if err != nil {
 		return err
 	}
 	defer db.unpin(id)
-	if err := db.fill(id, s); err != nil {
-		return err
-	}
 	err = db.write(func(b *batch, c *call) error {
 		b.dirty = true
 		c.hooks = s.hooks
@@ -39,6 +32,23 @@ func (db *DB) Base(name string, fn func(*Tx) error) error {
 		return b.btx.Bucket(bucketBases).Put([]byte(name), appendChain(nil, []uint64{id}))
 	})
 	return err
+}
+
+// layerOf writes what fn writes in the session, which is on an empty store, into a new layer, and keeps the layer from
+// being collected until it is unpinned.
+func (db *DB) layerOf(s *session, fn func(*Tx) error) (id uint64, err error) {
+	tx := s.whole()
+	if err := call1(fn, &tx); err != nil {
+		return 0, err
+	}
+	if id, err = db.pinLayer(); err != nil {
+		return 0, err
+	}
+	if err := db.fill(id, s); err != nil {
+		db.unpin(id)
+		return 0, err
+	}
+	return id, nil
 }
 
 func (db *DB) hasBase(name string) (bool, error) {

@@ -103,19 +103,12 @@ func (db *DB) Replace(world string, fn func(*Tx) error) error {
 	db.baseMu.Lock()
 	defer db.baseMu.Unlock()
 	s := &session{writable: true, src: &source{opened: true, world: world}, mem: &arena{}}
-	tx := s.whole()
 	defer s.end()
-	if err := call1(fn, &tx); err != nil {
-		return err
-	}
-	id, err := db.pinLayer()
+	id, err := db.layerOf(s, fn)
 	if err != nil {
 		return err
 	}
 	defer db.unpin(id)
-	if err := db.fill(id, s); err != nil {
-		return err
-	}
 	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, r *record) error {
 		r.start = []uint64{id}
 		return r.replace(btx, r.start)

@@ -20,6 +20,19 @@ func (b *bench) fill(s *server, from, count int) error {
 	return err
 }
 
+// filled starts the simulator on a directory of its own and creates count volumes.
+func (b *bench) filled(count int) (*server, error) {
+	s, err := b.fresh()
+	if err != nil {
+		return nil, err
+	}
+	if err := b.fill(s, 0, count); err != nil {
+		s.kill()
+		return nil, err
+	}
+	return s, nil
+}
+
 func (b *bench) startUp() error {
 	var took []float64
 	var idle float64
@@ -41,14 +54,11 @@ func (b *bench) startUp() error {
 }
 
 func (b *bench) reads() error {
-	s, err := b.fresh()
+	s, err := b.filled(1000)
 	if err != nil {
 		return err
 	}
 	defer s.kill()
-	if err := b.fill(s, 0, 1000); err != nil {
-		return err
-	}
 	_, text, err := s.ask("GET", volumes+"/?name=obj-000000005", "")
 	if err != nil {
 		return err
@@ -208,14 +218,11 @@ func (b *bench) time() error {
 }
 
 func (b *bench) worlds() error {
-	s, err := b.fresh()
+	s, err := b.filled(10_000)
 	if err != nil {
 		return err
 	}
 	defer s.kill()
-	if err := b.fill(s, 0, 10_000); err != nil {
-		return err
-	}
 	// What is pending in a checkpoint falls due again in each of its forks: let it happen before.
 	if _, _, err := s.ask("POST", "/_sim/clock/advance", `{"by":"2s"}`); err != nil {
 		return err
@@ -247,14 +254,11 @@ func (b *bench) worlds() error {
 
 // armedRule compares the processor time of requests with and without a rule that concerns their operation and never matches.
 func (b *bench) armedRule() error {
-	s, err := b.fresh()
+	s, err := b.filled(10)
 	if err != nil {
 		return err
 	}
 	defer s.kill()
-	if err := b.fill(s, 0, 10); err != nil {
-		return err
-	}
 	var differences []float64
 	cost := func() (float64, error) {
 		before := s.processor()
