@@ -222,6 +222,7 @@ func (s *Service) updateClusterConfigParam(tx *store.Tx, _ *api.Request, q *upda
 	if err != nil {
 		return none, err
 	}
+	drift := s.configDuration(tx, configClockDrift)
 	c.Changes++
 	if name == configClusterName {
 		c.Name = value
@@ -231,5 +232,8 @@ func (s *Service) updateClusterConfigParam(tx *store.Tx, _ *api.Request, q *upda
 	if err := clusterTable.Put(tx, &c); err != nil {
 		return none, err
 	}
-	return none, s.logEvent(tx, eventConfigUpdated, clusterSubject(c.UUID, c.Name).with(name+" is "+value))
+	if err := s.logEvent(tx, eventConfigUpdated, clusterSubject(c.UUID, c.Name).with(name+" is "+value)); err != nil {
+		return none, err
+	}
+	return none, s.driftThresholdMoved(tx, drift)
 }

@@ -50,7 +50,7 @@ func (s *Service) corruptDevice(tx *store.Tx, p *corruptDeviceParams) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	recoverable := node.Body.Ec && len(s.lostDevices(tx, d.NodeUUID)) == 0
+	recoverable := node.Body.Ec && s.lostParts(tx, d.NodeUUID) == 0
 	if p.Volume != "" {
 		if err := s.corruptVolume(tx, p, &node.Body, recoverable); err != nil {
 			return nil, err

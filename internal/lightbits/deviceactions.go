@@ -70,6 +70,11 @@ func (s *Service) pullDevice(tx *store.Tx, p *deviceParams) (any, error) {
 			return nil, err
 		}
 	}
+	if row.Life.State == statemachine.State(DeviceFailed) {
+		if err := s.keepLost(tx, &row.Body); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.removeDevice(tx, &row); err != nil {
 		return nil, err
 	}
@@ -199,50 +204,4 @@ func (s *Service) fireServer(tx *store.Tx, ref string, on statemachine.Event) (a
 		return nil, err
 	}
 	return movedThing{UUID: row.Body.UUID, Name: row.Body.Name, State: row.Life.State}, nil
-}
-
-// clockDrift is by how much the clock of a server is off.
-type clockDrift struct {
-	Server string        `json:"server"`
-	Drift  time.Duration `json:"drift"`
-}
-
-var clockDrifts = store.NewTable("lightbits.clockdrift", func(c *clockDrift) string { return c.Server }, store.JSON[clockDrift]())
-
-type driftParams struct {
-	Server string `json:"server" doc:"UUID or name"`
-	By     string `json:"by" doc:"how much further the clock is off now, such as \"45s\"; a negative one mends it"`
-}
-
-// maxDrift bounds how far a clock can be off.
-const maxDrift = 365 * 24 * time.Hour
-
-// ageClockDrift: when the clock of a server is off by ClockDriftIntervalForRaisingEvent or more, and was not before, that
-// is an event.
-func (s *Service) ageClockDrift(tx *store.Tx, p *driftParams) (any, error) {
-	by, err := time.ParseDuration(p.By)
-	if err != nil || by.Abs() > maxDrift {
-		return nil, &api.InputError{Path: "by", Detail: fmt.Sprintf("%q is not a duration of at most 8760h, such as \"45s\"", p.By)}
-	}
-	server, err := s.serverForAction(tx, p.Server)
-	if err != nil {
-		return nil, err
-	}
-	drift, err := clockDrifts.Get(tx, server.Body.UUID)
-	if ignoreNotFound(err) != nil {
-		return nil, err
-	}
-	threshold := s.configDuration(tx, configClockDrift)
-	was := drift.Drift
-	drift.Server, drift.Drift = server.Body.UUID, max(-maxDrift, min(maxDrift, drift.Drift+by))
-	if err := clockDrifts.Put(tx, &drift); err != nil {
-		return nil, err
-	}
-	if was.Abs() < threshold && drift.Drift.Abs() >= threshold {
-		err = s.logEvent(tx, eventServerClock, serverSubject(server.Body.UUID, server.Body.Name).with("by "+drift.Drift.String()))
-		if err != nil {
-			return nil, err
-		}
-	}
-	return map[string]string{"server": server.Body.UUID, "drift": drift.Drift.String(), "raisesEventAt": threshold.String()}, nil
 }

@@ -28,6 +28,9 @@ func (s *Service) deviceAdded(tx *store.Tx, r *statemachine.Row[NvmeDevice]) err
 
 func (s *Service) deviceReleased(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
 	d := &r.Body
+	if err := s.keepLost(tx, d); err != nil {
+		return err
+	}
 	d.NodeUUID, d.DeviceUsage, d.FailureTime, d.RebuildCompletionTime = "", UsageUnManaged, time.Time{}, time.Time{}
 	return s.logDevice(tx, eventDeviceUnmanaged, d)
 }
@@ -60,66 +63,118 @@ func (s *Service) deviceFails(tx *store.Tx, r *statemachine.Row[NvmeDevice]) err
 	if err != nil {
 		return err
 	}
-	if node.Body.Ec && !node.Body.InLocalRebuild && len(s.lostDevices(tx, d.NodeUUID)) == 1 {
-		if s.unlessRebuildable(tx, r) != "" {
+	if node.Body.Ec && !node.Body.InLocalRebuild && s.lostParts(tx, d.NodeUUID) == 1 {
+		if !s.rebuildable(tx, d.NodeUUID) { // it rebuilds when it comes back
 			return nil
 		}
-		return s.localRebuildStarts(tx, r)
+		if err := s.localRebuildStarts(tx, &node); err != nil {
+			return err
+		}
+		now, err := s.nvmeDevices.Get(tx, d.Serial)
+		d.RebuildCompletionTime = now.Body.RebuildCompletionTime // without delay it is done by now
+		return err
 	}
 	return s.eachNode(tx, &Server{NodesUUIDs: []string{d.NodeUUID}}, "fail",
 		statemachine.State(NodeActive), nodeRebuilding, statemachine.State(NodeActivating))
 }
 
-// lostDevices are the failed devices of a node whose data has not been rebuilt on the others.
-func (s *Service) lostDevices(tx *store.Tx, node string) []statemachine.Row[NvmeDevice] {
-	return slices.DeleteFunc(s.devicesOf(tx, node), func(r statemachine.Row[NvmeDevice]) bool {
-		return r.Life.State != statemachine.State(DeviceFailed) || !r.Body.RebuildCompletionTime.IsZero()
-	})
+// lostPart is a device that left its node before what it held was rebuilt on the others.
+type lostPart struct {
+	Node   string `json:"node"`
+	Serial string `json:"serial"`
+	Name   string `json:"name"`
 }
 
-// unlessRebuildable: only a node that serves, and has devices left, rebuilds; one that comes back begins then.
-func (s *Service) unlessRebuildable(tx *store.Tx, r *statemachine.Row[NvmeDevice]) statemachine.Event {
-	u, err := usageTable.Get(tx, r.Body.NodeUUID)
-	if err != nil || !u.Serving || u.Disks.Count == 0 {
-		return statemachine.Stay
-	}
-	if node, err := s.nodes.Get(tx, r.Body.NodeUUID); err != nil || node.Body.InLocalRebuild {
-		return statemachine.Stay
-	}
-	return ""
-}
+// lostTable has the parts of a node beside each other.
+var lostTable = store.NewTable("lightbits.lostparts", func(p *lostPart) string { return scopedKey(p.Node, p.Serial) }, store.JSON[lostPart]())
 
-// localRebuildStarts: the other devices of a failed one's node take over its data.
-func (s *Service) localRebuildStarts(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
-	node, err := s.nodes.Get(tx, r.Body.NodeUUID)
-	if err != nil {
+// keepLost remembers, of a device that has failed and leaves its node, that what it held has not been rebuilt there.
+func (s *Service) keepLost(tx *store.Tx, d *NvmeDevice) error {
+	if d.NodeUUID == "" || !d.RebuildCompletionTime.IsZero() {
+		return nil
+	}
+	node, err := s.nodes.Get(tx, d.NodeUUID)
+	if err != nil || !node.Body.Ec {
 		return err
 	}
+	return lostTable.Put(tx, &lostPart{Node: d.NodeUUID, Serial: d.Serial, Name: d.Name})
+}
+
+// dropLost forgets the parts that a node has lost and answers them.
+func dropLost(tx *store.Tx, node string) ([]lostPart, error) {
+	var list []lostPart
+	for _, p := range lostTable.All(tx, scopedKey(node, ""), "") {
+		list = append(list, p)
+	}
+	for i := range list {
+		if err := lostTable.Delete(tx, scopedKey(node, list[i].Serial)); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// isLost says of a device that it failed and that its data has not been rebuilt on the others.
+func isLost(r *statemachine.Row[NvmeDevice]) bool {
+	return r.Life.State == statemachine.State(DeviceFailed) && r.Body.RebuildCompletionTime.IsZero()
+}
+
+// lostParts counts the devices whose data a node has to rebuild, those that have left it too.
+func (s *Service) lostParts(tx *store.Tx, node string) int {
+	count := 0
+	for _, r := range s.devicesOf(tx, node) {
+		if isLost(&r) {
+			count++
+		}
+	}
+	for range lostTable.All(tx, scopedKey(node, ""), "") {
+		count++
+	}
+	return count
+}
+
+// rebuildable: only a node that serves, and has devices left, rebuilds.
+func (s *Service) rebuildable(tx *store.Tx, node string) bool {
+	u, err := usageTable.Get(tx, node)
+	return err == nil && u.Serving && u.Disks.Count > 0
+}
+
+// localRebuildStarts: the devices of a node that are healthy take over the data of those that are not.
+func (s *Service) localRebuildStarts(tx *store.Tx, node *statemachine.Row[Node]) error {
 	node.Body.InLocalRebuild, node.Body.LocalRebuildProgress = true, 0
-	if err := s.nodes.Touch(tx, &node); err != nil {
+	if err := s.nodes.Touch(tx, node); err != nil {
 		return err
 	}
 	if err := s.logEvent(tx, eventNodeLocalStart, nodeSubject(node.Body.UUID, node.Body.Name)); err != nil {
 		return err
 	}
-	if err := s.eachDevice(tx, node.Body.UUID, "rebuild", DeviceHealthy); err != nil {
-		return err
-	}
-	if now, err := s.nvmeDevices.Get(tx, r.Body.Serial); err == nil { // without delay it is done by now
-		r.Body.RebuildCompletionTime = now.Body.RebuildCompletionTime
-	}
-	return nil
+	return s.eachDevice(tx, node.Body.UUID, "rebuild", DeviceHealthy)
 }
 
-// wantLocalRebuild lets a node that serves again rebuild what its failed devices held, as soon as the transaction is through.
-func (s *Service) wantLocalRebuild(tx *store.Tx, n *Node) error {
-	if !n.Ec {
+// wantLocalRebuild lets a node that serves again rebuild what its lost devices held, as soon as the transaction is through.
+func (s *Service) wantLocalRebuild(tx *store.Tx, r *statemachine.Row[Node]) error {
+	if s.unlessLost(tx, r) != "" {
 		return nil
 	}
-	for _, lost := range s.lostDevices(tx, n.UUID) {
-		return s.nvmeDevices.After(tx, &lost, "rebuild", tx.Now)
+	return s.nodes.After(tx, r, "mend", tx.Now)
+}
+
+// unlessLost: a node without erasure coding, one that has lost nothing, and one that rebuilds already have nothing to begin.
+func (s *Service) unlessLost(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
+	if !r.Body.Ec || r.Body.InLocalRebuild || s.lostParts(tx, r.Body.UUID) == 0 || !s.rebuildable(tx, r.Body.UUID) {
+		return statemachine.Stay
 	}
-	return nil
+	return ""
+}
+
+// nodeMends begins the local rebuild that wantLocalRebuild asked for.
+func (s *Service) nodeMends(tx *store.Tx, r *statemachine.Row[Node]) error {
+	if err := s.localRebuildStarts(tx, r); err != nil {
+		return err
+	}
+	now, err := s.nodes.Get(tx, r.Body.UUID) // without delay it is done by now
+	r.Body.InLocalRebuild, r.Body.LocalRebuildProgress = now.Body.InLocalRebuild, now.Body.LocalRebuildProgress
+	return err
 }
 
 // haltLocalRebuild: a node that does not serve does not rebuild either; what is done is lost (assumption 303). The caller
@@ -157,7 +212,7 @@ func (s *Service) deviceRebuilt(tx *store.Tx, r *statemachine.Row[NvmeDevice]) e
 			busy++
 		case other.Life.State == statemachine.State(DeviceHealthy):
 			done++
-		case other.Life.State == statemachine.State(DeviceFailed) && other.Body.RebuildCompletionTime.IsZero():
+		case isLost(&other):
 			failed = append(failed, other)
 		}
 	}
@@ -175,6 +230,15 @@ func (s *Service) deviceRebuilt(tx *store.Tx, r *statemachine.Row[NvmeDevice]) e
 			return err
 		}
 		if err := s.logDevice(tx, eventDeviceRebuilt, &failed[i].Body); err != nil {
+			return err
+		}
+	}
+	gone, err := dropLost(tx, node.Body.UUID)
+	if err != nil {
+		return err
+	}
+	for _, p := range gone {
+		if err := s.logEvent(tx, eventDeviceRebuilt, deviceSubject(p.Serial, p.Name)); err != nil {
 			return err
 		}
 	}

@@ -113,6 +113,6 @@ func (s *Service) Machines() []statemachine.Lifecycle {
 func (s *Service) Tables() []store.Verifier {
 	return append(idp.Tables(),
 		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, eventTable, flagTable, projects,
-		signers, rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverPlans, pulledDevices, clockDrifts, damageNotes, idpClientConfs, authMapEntries, trustedHosts,
+		signers, rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverPlans, pulledDevices, lostTable, clockDrifts, damageNotes, idpClientConfs, authMapEntries, trustedHosts,
 	)
 }

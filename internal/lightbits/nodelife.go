@@ -55,6 +55,8 @@ func (s *Service) nodeMachine() *statemachine.Machine[Node] {
 			{From: in(activating), On: "ready", To: active, Do: s.nodeReady},
 			{From: in(nodeRebuilding), On: "rebuild", To: nodeRebuilding, After: "rebuild", Do: s.nodeRebuilds, Unless: s.unlessRebuilt},
 			{From: in(nodeRebuilding), On: "rebuilt", To: active, Do: s.nodeRebuilt},
+			{From: in(active), On: "mend", To: active, Do: s.nodeMends, Unless: s.unlessLost},
+			{From: in(nodeRebuilding), On: "mend", To: nodeRebuilding, Do: s.nodeMends, Unless: s.unlessLost},
 			{From: in(unattached), On: "attach", To: attaching, Do: s.nodeAttaching},
 			{From: in(attaching), On: "attached", To: active, After: "attach", Do: s.nodeReady, Unless: s.unlessReplaces},
 			{From: in(attaching), On: "replaced", To: nodeRebuilding, Do: s.nodeTakesOver},
@@ -156,7 +158,7 @@ func (s *Service) nodeBack(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err != nil {
 		return err
 	}
-	if err := s.wantLocalRebuild(tx, n); err != nil {
+	if err := s.wantLocalRebuild(tx, r); err != nil {
 		return err
 	}
 	for _, kind := range []eventName{eventNodeActive, eventNodeRebuilding} {
@@ -175,7 +177,7 @@ func (s *Service) nodeReady(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err != nil {
 		return err
 	}
-	if err := s.wantLocalRebuild(tx, n); err != nil {
+	if err := s.wantLocalRebuild(tx, r); err != nil {
 		return err
 	}
 	if err := s.logEvent(tx, eventNodeActive, nodeSubject(n.UUID, n.Name)); err != nil {
@@ -223,6 +225,9 @@ func (s *Service) nodeRebuilt(tx *store.Tx, r *statemachine.Row[Node]) error {
 		return err
 	}
 	if err := s.reprotect(tx, n.UUID); err != nil {
+		return err
+	}
+	if err := s.wantLocalRebuild(tx, r); err != nil {
 		return err
 	}
 	return s.nodeWhole(tx, n)

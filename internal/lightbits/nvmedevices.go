@@ -119,7 +119,6 @@ func (s *Service) nvmeDeviceMachine() *statemachine.Machine[NvmeDevice] {
 			{From: in(rebuilding), On: "rebuilt", To: healthy, After: "rebuild", Do: s.deviceRebuilt},
 			{From: in(healthy, rebuilding), On: "fail", To: failed, Do: s.deviceFails},
 			{From: in(adding), On: "fail", To: failed, Do: s.deviceNotAdded},
-			{From: in(failed), On: "rebuild", To: failed, Do: s.localRebuildStarts, Unless: s.unlessRebuildable},
 			{From: in(failed), On: "release", To: none, Do: s.deviceReleased},
 		},
 		Delays: map[string]statemachine.DelayDefault{

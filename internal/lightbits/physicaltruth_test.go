@@ -170,6 +170,61 @@ func TestDevice_PulledIsRebuilt(t *testing.T) {
 	require.Equal(t, "Inactive", s.node("server00-0").State)
 }
 
+// What a pulled device held is rebuilt when its node is back, though the device is not; until then another loss is the second.
+func TestDevice_PulledIsRebuiltAfterItsNodeFailed(t *testing.T) {
+	for _, profile := range []statemachine.Profile{statemachine.Fast, statemachine.Instant} {
+		s := newServer(t, withProfile(profile), withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
+		s.hold("lightbits.nvmeDevice.rebuild", `"held"`)
+		var list listNvmeDevicesAnswer
+		s.get("/api/v2/nvmeDevices?nodeUUID="+s.node("server00-0").UUID, &list)
+		pulled, other := list.NvmeDevices[0].Serial, list.NvmeDevices[1].Serial
+		s.must("pull-device", fmt.Sprintf(`{"serial":%q}`, pulled))
+		s.must("fail-node", `{"node":"server00-0"}`)
+		s.must("insert-device", fmt.Sprintf(`{"serial":%q}`, pulled)) // it comes back empty
+		s.must("recover-node", `{"node":"server00-0"}`)
+		s.advance(time.Minute)
+		require.Equal(t, "Active", s.node("server00-0").State)
+		require.True(t, s.node("server00-0").InLocalRebuild)
+
+		s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, other))
+		require.Equal(t, "Inactive", s.node("server00-0").State, "two devices' data is missing")
+		s.hold("lightbits.nvmeDevice.rebuild", `"1s"`)
+		s.must("recover-node", `{"node":"server00-0"}`)
+		s.advance(time.Minute)
+		require.False(t, s.node("server00-0").InLocalRebuild)
+		require.Equal(t, "FullyProtected", s.volumes("default")["v"].ProtectionState)
+		require.Equal(t, []string{
+			"NVMeDeviceFailed", "NVMeDevicePulled", "NVMeDeviceInserted", "NVMeDeviceFailed", "NVMeDeviceRebuilt", "NVMeDeviceRebuilt",
+		}, s.eventNames("?componentType=NVMeSSD"))
+		s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, list.NvmeDevices[2].Serial))
+		require.True(t, s.node("server00-0").InLocalRebuild, "a first loss again")
+		s.view(func(tx *store.Tx) error {
+			require.Equal(t, 1, s.service.lostParts(tx, s.node("server00-0").UUID))
+			return nil
+		})
+	}
+}
+
+// Whoever lowers the threshold hears at once of the clocks that are beyond it, and of none twice.
+func TestClockDrift_ThresholdIsLowered(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3"))
+	set := func(threshold string) {
+		s.ok("PUT", "/api/v2/clusterConfig/ClockDriftIntervalForRaisingEvent", fmt.Sprintf(`{"configParam":{"value":%q}}`, threshold))
+	}
+	drifts := func() int { return len(s.eventNames("?componentType=Server")) }
+	s.must("age-clock-drift", `{"server":"server01","by":"-40s"}`)
+	s.must("age-clock-drift", `{"server":"server02","by":"20s"}`)
+	require.Zero(t, drifts())
+	set("30s")
+	require.Equal(t, []string{"ServerClockDrift"}, s.eventNames("?componentType=Server"))
+	set("25s")
+	require.Equal(t, 1, drifts(), "that one is known")
+	set("1h")
+	require.Equal(t, 1, drifts(), "a higher one tells nothing")
+	set("20s")
+	require.Equal(t, 3, drifts(), "both are beyond it now")
+}
+
 // A device that is pulled before it was added costs nobody anything.
 func TestDevice_FailsWhileAdding(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\ndevicesPerNode: 4"))

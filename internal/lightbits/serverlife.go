@@ -144,6 +144,9 @@ func (s *Service) serverGone(tx *store.Tx, r *statemachine.Row[Server]) error {
 		if err := s.nodes.Remove(tx, &row); err != nil {
 			return err
 		}
+		if _, err := dropLost(tx, id); err != nil {
+			return err
+		}
 		if err := usageTable.Delete(tx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}

@@ -55,6 +55,9 @@ func (w *wanderer) check(tx *store.Tx) {
 		require.Contains(t, chains, b.chain, "blocks of %s lie nowhere", b.uuid)
 	}
 	w.checkSums(tx, usages, want, groups)
+	for _, p := range lostTable.All(tx, "", "") {
+		require.Contains(t, usages, p.Node, "device %s is missed on a node that is gone", p.Serial)
+	}
 	w.checkServers(tx)
 	w.checkTimers(tx)
 }
@@ -254,6 +257,9 @@ func (w *wanderer) checkQuiet(tx *store.Tx) {
 	for _, row := range s.nodes.Table().All(tx, "", "") {
 		if !s.onDeletedServer(tx, []string{row.Body.UUID}) {
 			require.Contains(t, []statemachine.State{"Active", "Unattached"}, row.Life.State, "node %s", row.Body.Name)
+		}
+		if row.Body.Ec && s.rebuildable(tx, row.Body.UUID) {
+			require.Zero(t, s.lostParts(tx, row.Body.UUID), "node %s has not rebuilt what it lost", row.Body.Name)
 		}
 	}
 	for _, row := range s.servers.Table().All(tx, "", "") {
