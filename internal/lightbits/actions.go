@@ -50,7 +50,8 @@ func (s *Service) failNode(tx *store.Tx, p *nodeParams) (any, error) {
 	return s.fireNode(tx, p.Node, "fail")
 }
 
-// recoverNode: FailedPrecondition while the node's server is not there for it (assumption 304).
+// recoverNode: a node that was lost before it had joined the cluster joins it now (assumption 362). FailedPrecondition
+// while the node's server is not there for it (assumption 304).
 func (s *Service) recoverNode(tx *store.Tx, p *nodeParams) (any, error) {
 	row, err := s.nodeByNameOrUUID(tx, p.Node)
 	if err != nil {
@@ -62,6 +63,13 @@ func (s *Service) recoverNode(tx *store.Tx, p *nodeParams) (any, error) {
 	}
 	if slices.Contains([]ServerState{ServerFailed, ServerDisabled, ServerDeleting}, server.Body.State) {
 		return nil, refusal.New(refusal.FailedPrecondition, "node %s cannot come back: its server %s is %s", row.Body.Name, server.Body.Name, server.Body.State)
+	}
+	plan, err := s.plan(tx, server.Body.UUID)
+	if err != nil {
+		return nil, err
+	}
+	if plan.Extend && row.Body.State == NodeUnattached {
+		return s.fireNode(tx, p.Node, "attach")
 	}
 	return s.fireNode(tx, p.Node, "recover")
 }

@@ -58,7 +58,7 @@ func (s *Service) logDrift(tx *store.Tx, v *Server, drift time.Duration) error {
 }
 
 // driftThresholdMoved tells of the clocks that are off by so much only since ClockDriftIntervalForRaisingEvent is less than
-// it was.
+// it was (assumption 365).
 func (s *Service) driftThresholdMoved(tx *store.Tx, was time.Duration) error {
 	threshold := s.configDuration(tx, configClockDrift)
 	for _, drift := range clockDrifts.All(tx, "", "") {

@@ -257,17 +257,25 @@ func (s *Service) endpoints(tx *store.Tx) clusterEndpoints {
 	slices.SortFunc(nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
 	var ends clusterEndpoints
 	for i := range servers {
-		ends.api = append(ends.api, servers[i].APIEndpoints...)
+		for _, api := range servers[i].APIEndpoints {
+			ends.api = withText(ends.api, api) // servers share one where reuseIP was used
+		}
 		ends.versions = append(ends.versions, servers[i].LightOSVersion)
 	}
 	for i := range nodes {
-		ends.nvme = append(ends.nvme, nodes[i].NvmeEndpoint)
 		host := nodes[i].NvmeEndpoint[:strings.LastIndexByte(nodes[i].NvmeEndpoint, ':')+1]
-		if discovery := host + discoveryPort; !slices.Contains(ends.discovery, discovery) {
-			ends.discovery = append(ends.discovery, discovery)
-		}
+		ends.nvme = withText(ends.nvme, nodes[i].NvmeEndpoint)
+		ends.discovery = withText(ends.discovery, host+discoveryPort)
 	}
 	return ends
+}
+
+// withText is the list with a text that it has once.
+func withText(list []string, text string) []string {
+	if slices.Contains(list, text) {
+		return list
+	}
+	return append(list, text)
 }
 
 // compareVersions orders dotted versions by their numbers: 3.9 before 3.10. What follows a "~" or "-" does not count.

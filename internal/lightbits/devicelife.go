@@ -78,7 +78,7 @@ func (s *Service) deviceFails(tx *store.Tx, r *statemachine.Row[NvmeDevice]) err
 		statemachine.State(NodeActive), nodeRebuilding, statemachine.State(NodeActivating))
 }
 
-// lostPart is a device that left its node before what it held was rebuilt on the others.
+// lostPart is a device that left its node before what it held was rebuilt on the others (assumption 364).
 type lostPart struct {
 	Node   string `json:"node"`
 	Serial string `json:"serial"`

@@ -244,6 +244,9 @@ func (s *Service) nodeTakesOver(tx *store.Tx, r *statemachine.Row[Node]) error {
 			return err
 		}
 	}
+	if err := s.noteExtended(tx, r); err != nil {
+		return err
+	}
 	return s.nodeBack(tx, r)
 }
 
@@ -268,6 +271,15 @@ func (s *Service) attachFailed(tx *store.Tx, r *statemachine.Row[Node]) error {
 		on = "resume"
 	}
 	return s.nodes.Fire(tx, &source, on)
+}
+
+// unlessDown: a node that was down already when its replacement began loses nothing more (assumption 363).
+func (s *Service) unlessDown(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
+	u, err := usageTable.Get(tx, r.Body.UUID)
+	if err == nil && !u.Serving && s.replacements.Table().Has(tx, r.Body.UUID) {
+		return statemachine.Stay
+	}
+	return ""
 }
 
 // detachFailed: when a node is lost that was being replaced while it was active, the replacement does not happen.

@@ -163,18 +163,3 @@ func newSerial(tx *store.Tx, i, k int) string {
 	copy(serial[4:], []byte{byte(i), byte(k >> 8), byte(k)})
 	return "SIM" + strings.ToUpper(hex.EncodeToString(serial[:]))
 }
-
-// serverCreated: with extendCluster the nodes of a new server join the cluster; otherwise they wait to replace others.
-func (s *Service) serverCreated(tx *store.Tx, r *statemachine.Row[Server]) error {
-	if err := s.logServer(eventServerCreated)(tx, r); err != nil {
-		return err
-	}
-	plan, err := serverPlans.Get(tx, r.Body.UUID)
-	if err != nil {
-		return ignoreNotFound(err)
-	}
-	if err := serverPlans.Delete(tx, r.Body.UUID); err != nil || !plan.Extend {
-		return err
-	}
-	return s.eachNode(tx, &r.Body, "attach", statemachine.State(NodeUnattached))
-}

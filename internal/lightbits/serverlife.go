@@ -26,7 +26,7 @@ func (s *Service) serverMachine() *statemachine.Machine[Server] {
 			v.State, v.ETag = ServerState(l.State), strconv.FormatUint(l.Version, 10)
 		},
 		Rules: []statemachine.Rule[Server]{
-			{From: in(creating), On: "created", To: enabled, After: "create", Do: s.serverCreated},
+			{From: in(creating), On: "created", To: enabled, After: "create", Do: s.serverReady(eventServerCreated)},
 			{From: in(enabled), On: "disable", To: disabling, Do: s.logServer(eventServerDisabling)},
 			{From: in(disabling), On: "disabled", To: disabled, After: "disable", Do: s.serverDown(eventServerDisabled),
 				Unless: func(tx *store.Tx, r *statemachine.Row[Server]) statemachine.Event {
@@ -37,8 +37,8 @@ func (s *Service) serverMachine() *statemachine.Machine[Server] {
 				}},
 			{From: in(disabling), On: "stay", To: enabled, Do: s.logServer(eventServerEnabled)},
 			{From: in(disabled), On: "enable", To: enabling, Do: s.serverUp},
-			{From: in(enabling), On: "enabled", To: enabled, After: "enable", Do: s.logServer(eventServerEnabled)},
-			{From: in(enabled, disabling, enabling, disabled), On: "fail", To: failed, Do: s.serverDown(eventServerFailed)},
+			{From: in(enabling), On: "enabled", To: enabled, After: "enable", Do: s.serverReady(eventServerEnabled)},
+			{From: in(creating, enabled, disabling, enabling, disabled), On: "fail", To: failed, Do: s.serverDown(eventServerFailed)},
 			{From: in(failed), On: "recover", To: enabling, Do: s.serverUp},
 			{From: in(disabled, failed), On: "delete", To: deleting, Do: s.logServer(eventServerDeleting)},
 			{From: in(deleting), On: "deleted", To: statemachine.Gone, After: "delete", Do: s.serverGone,
@@ -110,7 +110,7 @@ func (s *Service) serverUp(tx *store.Tx, r *statemachine.Row[Server]) error {
 // forgetTimeout ends what the server was disabled with; the caller stores v (assumption 272).
 func (s *Service) forgetTimeout(tx *store.Tx, v *Server) error {
 	v.ServerPermanenetFailureTimeout = 0
-	return ignoreNotFound(serverPlans.Delete(tx, v.UUID))
+	return s.replan(tx, v.UUID, func(p *serverPlan) { p.Never = false })
 }
 
 // eachNode moves those of the server's nodes that are in one of the states.

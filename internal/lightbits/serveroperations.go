@@ -108,16 +108,6 @@ func (s *Service) singleReplicas(tx *store.Tx, v *Server) int {
 	return count
 }
 
-// serverPlan is what is remembered of a server beside what it shows.
-type serverPlan struct {
-	Server string `json:"server"`
-	Extend bool   `json:"extend"` // its nodes join the cluster as soon as it is Enabled
-	Never  bool   `json:"never"`  // its nodes never fail for good: a permanentFailureTimeout of 0s
-}
-
-// serverPlans has a row for each server that there is something to remember of.
-var serverPlans = store.NewTable("lightbits.serverplan", func(p *serverPlan) string { return p.Server }, store.JSON[serverPlan]())
-
 type disableServerRequest struct {
 	serverRef
 	ForceDisable            bool           `json:"ForceDisable"`
@@ -150,7 +140,7 @@ func (s *Service) disableServer(tx *store.Tx, _ *api.Request, q *disableServerRe
 			return none, refusal.New(refusal.InvalidArgument, "permanentFailureTimeout %s is not possible: it is at least %s, or 0s for never", d, minPermanentFailure)
 		}
 		v.ServerPermanenetFailureTimeout = *t
-		if err := serverPlans.Put(tx, &serverPlan{Server: v.UUID, Never: *t == 0}); err != nil {
+		if err := s.replan(tx, v.UUID, func(p *serverPlan) { p.Never = *t == 0 }); err != nil {
 			return none, err
 		}
 	}
