@@ -56,7 +56,6 @@ const (
 	eventSnapshotCreated   eventName = "SnapshotCreated"
 	eventSnapshotAvailable eventName = "SnapshotAvailable"
 	eventSnapshotFailed    eventName = "SnapshotFailed"
-	eventSnapshotUpdated   eventName = "SnapshotUpdated"
 	eventSnapshotDeleting  eventName = "SnapshotDeleting"
 	eventSnapshotDeleted   eventName = "SnapshotDeleted"
 	eventSnapshotSkipped   eventName = "ScheduledSnapshotSkipped"
@@ -136,7 +135,6 @@ var eventKindTable = map[eventName]eventKind{
 	eventSnapshotCreated:   {Code: 3101, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "A snapshot of volume {name} was created"},
 	eventSnapshotAvailable: {Code: 3102, Type: EventVolume, Severity: SeverityInfo, Service: ServiceCM, Text: "A snapshot of volume {name} is available"},
 	eventSnapshotFailed:    {Code: 3103, Type: EventVolume, Severity: SeverityHigh, Service: ServiceCM, Text: "A snapshot of volume {name} has failed"},
-	eventSnapshotUpdated:   {Code: 3104, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "A snapshot of volume {name} was updated"},
 	eventSnapshotDeleting:  {Code: 3105, Type: EventVolume, Severity: SeverityInfo, Service: ServiceAPI, Text: "A snapshot of volume {name} is being deleted"},
 	eventSnapshotDeleted:   {Code: 3106, Type: EventVolume, Severity: SeverityInfo, Service: ServiceCM, Text: "A snapshot of volume {name} was deleted"},
 	eventSnapshotSkipped:   {Code: 3121, Type: EventVolume, Severity: SeverityMedium, Service: ServiceCM, Text: "A scheduled snapshot of volume {name} was skipped"},

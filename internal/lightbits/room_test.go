@@ -21,10 +21,8 @@ var behindTheDoor = map[string]bool{
 // No handler reaches around the physics.
 func TestPhysics_OneDoor(t *testing.T) {
 	t.Parallel()
-	packages, err := parser.ParseDir(gotoken.NewFileSet(), ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0) //nolint:staticcheck // one directory, no build tags
-	require.NoError(t, err)
 	handlers := 0
-	for file, parsed := range packages["lightbits"].Files {
+	for file, parsed := range sources(t) {
 		for _, d := range parsed.Decls {
 			fn, ok := d.(*ast.FuncDecl)
 			if !ok || !isHandler(fn) {
@@ -40,6 +38,40 @@ func TestPhysics_OneDoor(t *testing.T) {
 		}
 	}
 	require.Greater(t, handlers, 100)
+}
+
+// Every kind of event in the catalogue is recorded by something, and has a code of its own.
+func TestEvents_EveryKindIsRecorded(t *testing.T) {
+	t.Parallel()
+	kinds, recorded, codes := map[string]bool{}, map[string]bool{}, map[uint32]eventName{}
+	for file, parsed := range sources(t) {
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if file != "eventkinds.go" {
+				if id, ok := n.(*ast.Ident); ok {
+					recorded[id.Name] = true
+				}
+			} else if c, ok := n.(*ast.ValueSpec); ok && c.Type != nil {
+				kinds[c.Names[0].Name] = true
+			}
+			return true
+		})
+	}
+	require.Len(t, kinds, len(eventKindTable))
+	for kind := range kinds {
+		require.True(t, recorded[kind], "nothing records %s", kind)
+	}
+	for name, k := range eventKindTable {
+		require.Empty(t, codes[k.Code], "code %d of %s", k.Code, name)
+		codes[k.Code] = name
+	}
+}
+
+// sources are the files of this package without its tests.
+func sources(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	packages, err := parser.ParseDir(gotoken.NewFileSet(), ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0) //nolint:staticcheck // one directory, no build tags
+	require.NoError(t, err)
+	return packages["lightbits"].Files
 }
 
 // isHandler: operations and actions take what was asked as a pointer to …Request or …Params.

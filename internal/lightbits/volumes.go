@@ -267,12 +267,24 @@ func (s *Service) volumeReady(tx *store.Tx, row *statemachine.Row[Volume]) error
 // assumption 302): no replicas, no blocks, no hosts.
 func (s *Service) volumeFailed(tx *store.Tx, row *statemachine.Row[Volume]) error {
 	v := &row.Body
+	about := volumeSubject(v.ProjectName, v.UUID, v.Name)
+	if len(v.NodeList) == 0 {
+		about = about.with(s.whyNotPlaced(tx, v))
+	}
 	if err := s.vacate(tx, v); err != nil {
 		return err
 	}
 	v.NodeList, v.PrimaryNodeUUID, v.PgUUID, v.ConnectedHosts = nil, "", "", nil
 	v.ProtectionState, v.RebuildProgress, v.Statistics = ProtectionNotAvailable, rebuildNone, &VolumeStatistics{}
-	return s.logVolume(tx, eventVolumeFailed, v)
+	return s.logEvent(tx, eventVolumeFailed, about)
+}
+
+// whyNotPlaced says what a volume without nodes lacks.
+func (s *Service) whyNotPlaced(tx *store.Tx, v *Volume) string {
+	if _, err := s.place(tx, v.Size, v.ReplicaCount, v.PlacementRestrictions); err != nil {
+		return err.Error()
+	}
+	return "too few nodes had room for its replicas when it was created"
 }
 
 // vacate gives back what a volume held of its nodes, and lets its hosts go.

@@ -1,6 +1,8 @@
 package lightbits
 
 import (
+	"fmt"
+
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -115,7 +117,12 @@ func (s *Service) resize(tx *store.Tx, v *Volume, size uint64, force bool) error
 	if err := s.mayGrow(tx, v, size); err != nil {
 		return err
 	}
+	was := v.Size
 	if err := s.resizeVolume(tx, v, size); err != nil {
+		return err
+	}
+	about := volumeSubject(v.ProjectName, v.UUID, v.Name).with(fmt.Sprintf("from %d to %d bytes", was, size))
+	if err := s.logEvent(tx, eventVolumeResized, about); err != nil {
 		return err
 	}
 	if shrinks {

@@ -43,7 +43,7 @@ const ScriptClock = "2026-06-01T00:00:00Z"
 //	fired lightbits.volume 01234567-… ready Creating -> Available
 //
 // The first line is a request, `control METHOD path` (the same, under /_sim), `advance D`, `advance next` or `restart`.
-// `? paths` shows only these parts of the answer. `$name = .path` keeps a part of the last answer, and ${name} stands
+// `? paths` shows only these parts of the answer, `? .events.*.EventName` that of every element as a list. `$name = .path` keeps a part of the last answer, and ${name} stands
 // for it from then on. Below ---- is what must be answered: the status and the body, indented; of an archive its content
 // type and the names of its files. With -update the answers of the straight run are written there. Requests carry an opaque token unless the script says `header Authorization:`
 // otherwise; an empty value takes a header away.

@@ -211,7 +211,7 @@ func textOf(v any) string {
 	return string(text)
 }
 
-// lookup follows a path like .a.b[0].c through a JSON document.
+// lookup follows a path like .a.b[0].c through a JSON document; .a.*.b is the list of what the elements of a have there.
 func lookup(text, path string) (any, error) {
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
@@ -219,19 +219,28 @@ func lookup(text, path string) (any, error) {
 	if err := dec.Decode(&v); err != nil {
 		return nil, fmt.Errorf("%s of %q: %w", path, text, err)
 	}
-	for _, step := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
-		switch in := v.(type) {
-		case map[string]any:
-			v = in[step]
-		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i >= len(in) {
-				return nil, nil
+	return follow(v, strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' })), nil
+}
+
+// follow is nil where the path leads nowhere.
+func follow(v any, steps []string) any {
+	if len(steps) == 0 {
+		return v
+	}
+	switch in := v.(type) {
+	case map[string]any:
+		return follow(in[steps[0]], steps[1:])
+	case []any:
+		if steps[0] == "*" {
+			parts := make([]any, len(in))
+			for i, element := range in {
+				parts[i] = follow(element, steps[1:])
 			}
-			v = in[i]
-		default:
-			return nil, nil
+			return parts
+		}
+		if i, err := strconv.Atoi(steps[0]); err == nil && i >= 0 && i < len(in) {
+			return follow(in[i], steps[1:])
 		}
 	}
-	return v, nil
+	return nil
 }
