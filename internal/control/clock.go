@@ -19,6 +19,9 @@ func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 func getClock(c *Control, r *call) (any, error) { return c.Engine.Clock(r.world()) }
 
 func setClock(c *Control, r *call, body *statemachine.ClockSetting) (any, error) {
+	if err := c.checkSetting(body); err != nil {
+		return nil, err
+	}
 	now, err := c.Engine.Now(r.world())
 	if err != nil {
 		return nil, err

@@ -136,7 +136,12 @@ func (c *Control) openAPI() ([]byte, error) {
 		switch row.Name {
 		case "CreateIdpToken":
 			one.Consumes = "application/x-www-form-urlencoded"
+		case "ListRequests":
+			one.Forms = map[string]reflect.Type{harType: reflect.TypeFor[harFile]()}
+		case "PutState":
+			one.Takes = []string{typeYAML}
 		case "StartScenario": // a dry run begins nothing
+			one.Takes = []string{typeYAML}
 			one.Other = map[int]reflect.Type{http.StatusOK: reflect.TypeFor[checkedScenario]()}
 		}
 		if row.Method != http.MethodGet {

@@ -144,9 +144,8 @@ func (c *Control) checkAction(params map[string]string, body []byte) error {
 }
 
 func (c *Control) checkSetting(q *statemachine.ClockSetting) error {
-	modes := []string{string(statemachine.Real), string(statemachine.Frozen), string(statemachine.Auto)}
-	if q.Mode != nil && !slices.Contains(modes, string(*q.Mode)) {
-		return &api.InputError{Path: "mode", Detail: fmt.Sprintf("%.80q is no mode of a clock", *q.Mode), Valid: modes}
+	if q.Mode != nil && !slices.Contains(q.Mode.Names(), string(*q.Mode)) {
+		return &api.InputError{Path: "mode", Detail: fmt.Sprintf("%.80q is no mode of a clock", *q.Mode), Valid: q.Mode.Names()}
 	}
 	return nil
 }

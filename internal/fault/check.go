@@ -294,7 +294,7 @@ func (r *Ready) checkPhase(*Catalog) error {
 		}
 	case After:
 	default:
-		return &InvalidError{Path: "phase", Detail: fmt.Sprintf("%.80q is no phase", r.Rule.Phase), Valid: []string{string(Before), string(After)}}
+		return &InvalidError{Path: "phase", Detail: fmt.Sprintf("%.80q is no phase", r.Rule.Phase), Valid: r.Rule.Phase.Names()}
 	}
 	if !e.Interloper {
 		return nil

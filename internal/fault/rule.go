@@ -56,6 +56,9 @@ const (
 	After  Phase = "after"
 )
 
+// Names lists the phases.
+func (Phase) Names() []string { return []string{string(Before), string(After)} }
+
 // Effect is what goes wrong.
 type Effect struct {
 	Status     int        `json:"status,omitempty" doc:"400 to 599, with the vendor's body"`
@@ -86,6 +89,9 @@ const (
 
 // connections are all of them, in the order of control-api.md.
 var connections = [...]string{string(Reset), string(Empty), string(Truncate), string(Stall), string(Drip)}
+
+// Names lists the connection effects.
+func (Connection) Names() []string { return connections[:] }
 
 // Dribble is the pace of a body that comes in pieces.
 type Dribble struct {

@@ -30,12 +30,16 @@ type Call struct {
 	// Named are further parameters of the query, which are texts.
 	Named    []string
 	Consumes string // "" is application/json
+	// Takes are further media types that the body may have, as a text.
+	Takes []string
 	// World, Clustered, Faults and IfMatch say which of the common headers the call minds.
 	World, Clustered, Faults, IfMatch bool
 	// Answers is the type of a successful answer's JSON, nil for one without any. Produces are the media types of answers
 	// that are text or bytes.
 	Answers  reflect.Type
 	Produces []string
+	// Forms are the types of those of Produces that are JSON of another form than Answers.
+	Forms    map[string]reflect.Type
 	Other    map[int]reflect.Type // in place of Answers with that status
 	Envelope reflect.Type         // around the answer, in the member Inside; nil for none
 	Inside   string
@@ -183,14 +187,22 @@ func (b *Builder) body(c Call, inPath map[string]bool) *RequestBody {
 	if media == "" {
 		media = jsonType
 	}
-	return &RequestBody{Content: map[string]*Media{media: {Schema: schema, Example: b.schemas.sample(schema, "", 0)}}}
+	body := &RequestBody{Content: map[string]*Media{media: {Schema: schema, Example: b.schemas.sample(schema, "", 0)}}}
+	for _, text := range c.Takes {
+		body.Content[text] = &Media{Schema: &Schema{Type: "string"}}
+	}
+	return body
 }
 
 func (b *Builder) success(c Call, status int) *Response {
 	r := &Response{Description: http.StatusText(status), Headers: answerHeaders(status)}
 	for _, media := range c.Produces {
 		media, _, _ = strings.Cut(media, ";")
-		r.add(media, &Media{Schema: &Schema{Type: "string"}})
+		schema := &Schema{Type: "string"}
+		if form := c.Forms[media]; form != nil {
+			schema = b.schemas.of(form, true, upper(c.Operation)+"Form")
+		}
+		r.add(media, &Media{Schema: schema})
 	}
 	answers := c.Answers
 	if other := c.Other[status]; other != nil {

@@ -28,6 +28,9 @@ type schemaKey struct {
 	answer bool
 }
 
+// closed is a type of texts of which there are only these.
+type closed interface{ Names() []string }
+
 const (
 	componentPrefix = "#/components/schemas/"
 	digits          = `^-?[0-9]+$`
@@ -71,6 +74,8 @@ func (s *schemas) scalar(t reflect.Type) *Schema {
 		return &Schema{}
 	case t.Kind() == reflect.String && t.Implements(reflect.TypeFor[wire.Enum]()) && s.gateway():
 		return &Schema{Type: "string", Enum: enumNames(t)}
+	case t.Kind() == reflect.String && t.Implements(reflect.TypeFor[closed]()):
+		return &Schema{Type: "string", Enum: reflect.Zero(t).Interface().(closed).Names()}
 	case t.Implements(reflect.TypeFor[encoding.TextMarshaler]()):
 		return &Schema{Type: "string"}
 	}

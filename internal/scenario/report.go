@@ -14,6 +14,11 @@ const (
 	Stopped Verdict = "stopped"
 )
 
+// Names lists the verdicts.
+func (Verdict) Names() []string {
+	return []string{string(Running), string(Passed), string(Failed), string(Broken), string(Stopped)}
+}
+
 // StepState is how far a step is.
 type StepState string
 
@@ -25,6 +30,11 @@ const (
 	StepFailed  StepState = "failed"
 	StepSkipped StepState = "skipped"
 )
+
+// Names lists the states of steps.
+func (StepState) Names() []string {
+	return []string{string(StepWaiting), string(StepRunning), string(StepPassed), string(StepFailed), string(StepSkipped)}
+}
 
 // Report is what is told of a scenario.
 type Report struct {

@@ -20,6 +20,9 @@ const (
 	Auto   Mode = "auto"
 )
 
+// Names lists the modes.
+func (Mode) Names() []string { return []string{string(Real), string(Frozen), string(Auto)} }
+
 // maxRate bounds how much faster than the wall a clock may run.
 const maxRate = 1e6
 

@@ -58,7 +58,10 @@ type Guard struct {
 
 // DelayDefault is what a named delay is under the profiles fast and realistic; under instant all delays are zero.
 // Both are in the form that ParseDelay reads.
-type DelayDefault struct{ Fast, Realistic string }
+type DelayDefault struct {
+	Fast      string `json:"fast"`
+	Realistic string `json:"realistic"`
+}
 
 // Machine is the lifecycle of one kind of thing, and the table of its rows. Make one with Define.
 type Machine[B any] struct {

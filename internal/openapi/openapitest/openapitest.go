@@ -120,7 +120,7 @@ func (c *Checker) body(response any, where string, a Answer) error {
 	if content[media] == nil {
 		return fmt.Errorf("its type is %s", media)
 	}
-	if media != "application/json" && media != "application/problem+json" {
+	if media != "application/json" && !strings.HasSuffix(media, "+json") {
 		return nil
 	}
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(a.Body))
