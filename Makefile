@@ -100,10 +100,18 @@ cinder: build ## OpenStack Cinder's own driver through its whole cycle
 lucidlink: build ## a provider's shell script and an OAuth library against LucidLink's API and client
 	SIMULATOR=$(BUILD)/simulator bash test/clients/lucidlink/run.sh
 
+.PHONY: openapi-go
+openapi-go: build ## Go clients that oapi-codegen makes of the served OpenAPI documents, and a program on them
+	SIMULATOR=$(BUILD)/simulator test/clients/openapi-go/run.sh
+
+.PHONY: openapi-ts
+openapi-ts: build ## the documents and their examples under public validators, TypeScript clients, and a program on them
+	SIMULATOR=$(BUILD)/simulator test/clients/openapi-ts/run.sh
+
 .PHONY: image
 image: ## builds the Dockerfile without an engine or a registry, and tries the image
 	VERSION='$(VERSION)' test/image/run.sh
 
 # Cheap and telling first. `test` has no switch that drops the race detector: what CI calls green was raced.
 .PHONY: ci
-ci: build test survival lint cinder lucidlink image ## all of the above that can fail
+ci: build test survival lint cinder lucidlink openapi-go openapi-ts image ## all of the above that can fail
