@@ -304,6 +304,11 @@ func (c *tenant) mint() error {
 
 // round is what the client does again and again.
 func (c *tenant) round(n int) error {
+	if n%8 == 7 { // before the first of the tokens expires
+		if err := c.mint(); err != nil {
+			return err
+		}
+	}
 	for _, part := range []func(round int) error{c.work, c.others, c.time, c.aside, c.look} {
 		if err := part(n); err != nil {
 			return err

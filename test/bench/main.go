@@ -43,7 +43,7 @@ func (b *bench) run() (err error) {
 	}
 	defer b.bare.kill()
 	for _, part := range []func() error{
-		b.startUp, b.reads, b.creates, b.createsOnDisk, b.growth, b.time, b.worlds, b.armedRule, b.size,
+		b.startUp, b.reads, b.creates, b.createsOnDisk, b.growth, b.time, b.worlds, b.forks, b.armedRule, b.size,
 	} {
 		if err := part(); err != nil {
 			return err

@@ -252,6 +252,52 @@ func (b *bench) worlds() error {
 	return nil
 }
 
+// forks makes 1,000 forks of a world of 10,000 volumes, each of which then changes a thing of its own, and says by how much
+// the file and the memory of the process have grown together; pages of the file that are in memory count twice.
+func (b *bench) forks() error {
+	const count = 1000
+	dir, flags := filepath.Join(b.dir, "forked"), []string{"--fixture", "large", "--max-worlds", strconv.Itoa(count + 1)}
+	s, err := b.on(dir, flags...)
+	if err != nil {
+		return err
+	}
+	_, _, err = s.ask("PUT", "/_sim/checkpoints/c", "")
+	s.kill()
+	if err != nil {
+		return err
+	}
+	if s, err = b.on(dir, flags...); err != nil { // anew: what making the world took in memory would hide the growth
+		return err
+	}
+	defer s.kill()
+	size := func() float64 {
+		info, err := os.Stat(s.file)
+		if err != nil {
+			return 0
+		}
+		return float64(info.Size()) / (1 << 20)
+	}
+	if _, _, err := s.ask("GET", volumes+"?limit=1000", ""); err != nil {
+		return err
+	}
+	memory, _ := s.memory()
+	file := size()
+	for i := range count {
+		n := strconv.Itoa(i)
+		if _, _, err := s.ask("POST", "/_sim/worlds", `{"name":"f`+n+`","from":"c"}`); err != nil {
+			return err
+		}
+		if _, _, err := s.ask("POST", volumes, strings.ReplaceAll(volume, "{n}", n), "X-Sim-World", "f"+n); err != nil {
+			return err
+		}
+	}
+	after, _ := s.memory()
+	grown := after - memory + size() - file
+	b.note("1,000 forks at 10,000 volumes, each with a volume of its own: file and memory",
+		fmt.Sprintf("%.0f MiB (%.0f and %.0f)", grown, size()-file, after-memory), "≤ 200 MiB", grown <= 200)
+	return nil
+}
+
 // armedRule compares the processor time of requests with and without a rule that concerns their operation and never matches.
 func (b *bench) armedRule() error {
 	s, err := b.filled(10)

@@ -31,6 +31,7 @@ type bench struct {
 type server struct {
 	cmd  *exec.Cmd
 	base string
+	file string // of the simulator's data
 	// ready is how long it took from exec to the first good answer.
 	ready time.Duration
 }
@@ -77,9 +78,13 @@ func (b *bench) fresh(flags ...string) (*server, error) {
 }
 
 func (b *bench) on(dir string, flags ...string) (*server, error) {
-	return b.start(b.simulator, "/_sim/ready", append([]string{
+	s, err := b.start(b.simulator, "/_sim/ready", append([]string{
 		"serve", "--listen", "127.0.0.1:PORT", "--tls-listen", "none", "--log-level", "error", "--data", dir,
 	}, flags...)...)
+	if err == nil {
+		s.file = filepath.Join(dir, "simulator.db")
+	}
+	return s, err
 }
 
 func (s *server) kill() {
@@ -128,14 +133,18 @@ func nanoseconds(schedstat []byte) float64 {
 	return n
 }
 
-// ask makes one call of the control surface or of a vendor, and answers how long it took.
-func (s *server) ask(method, path, body string) (time.Duration, []byte, error) {
+// ask makes one call of the control surface or of a vendor, and answers how long it took. Header holds names and values
+// in turn.
+func (s *server) ask(method, path, body string, header ...string) (time.Duration, []byte, error) {
 	req, err := http.NewRequest(method, s.base+path, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
 	req.Header.Set("Authorization", "Bearer x")
 	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	began := time.Now()
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
