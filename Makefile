@@ -71,6 +71,17 @@ bench: build ## build/simulator against its goals, by the load generator of $(PE
 	cd '$(PERF)' && $(GO) build -mod=readonly -o '$(abspath $(BUILD)/perf/bin/perf-baseline)' ./cmd/baseline
 	$(GO) run ./test/bench $(BENCH)
 
+# How long each fuzz target takes.
+FUZZ ?= 60s
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for a minute, FUZZ=10s for less; what fails lies in testdata/fuzz then, where `make test` finds it
+	@failed=''; while read -r package target; do \
+	  echo "== $$package $$target"; \
+	  $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(FUZZ)' -fuzzminimizetime 10x "$$package" </dev/null || failed="$$failed $$target"; \
+	done < <($(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ {target[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, target[i]; n = 0}'); \
+	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
 ### Nothing lost
 
 # How long the soak takes, as Go writes durations.

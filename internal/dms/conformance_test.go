@@ -13,12 +13,19 @@ import (
 	"storagesim/internal/store"
 )
 
-func TestConformance(t *testing.T) {
-	newServer := func(tb testing.TB) apitest.Target {
-		s := dms.New(dms.Options{}, nobody{})
-		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, "")
-	}
-	apitest.Run(t, newServer, apitest.Options{
+func TestConformance(t *testing.T) { apitest.Run(t, conformant, conformance(t)) }
+
+func FuzzDMS(f *testing.F) { apitest.Fuzz(f, conformant, conformance(f)) }
+
+// conformant is a server with this vendor alone.
+func conformant(tb testing.TB) apitest.Target {
+	s := dms.New(dms.Options{}, nobody{})
+	return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, "")
+}
+
+// conformance is what no row says.
+func conformance(_ testing.TB) apitest.Options {
+	return apitest.Options{
 		Authenticate: func(req *http.Request) {
 			if req.URL.Path == "/login" {
 				req.SetBasicAuth("admin", "light")
@@ -35,7 +42,7 @@ func TestConformance(t *testing.T) {
 		},
 		UnknownPaths: []string{"/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v1/clusters/", "/api/v1/workflows/a/b/c"},
 		Good:         []apitest.Good{{Operation: "AttachCluster", Body: `{"apiEndpoint":"10.0.0.1:443"}`}},
-	})
+	}
 }
 
 // nobody answers at any endpoint: the service is alone.

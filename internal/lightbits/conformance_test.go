@@ -17,11 +17,18 @@ import (
 	"storagesim/internal/lightbits"
 )
 
-func TestConformance(t *testing.T) {
-	newServer := func(tb testing.TB) apitest.Target {
-		s := lightbits.New(lightbits.Options{})
-		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, `{"clusters":[{"name":"east"}]}`)
-	}
+func TestConformance(t *testing.T) { apitest.Run(t, conformant, conformance(t)) }
+
+func FuzzLightbits(f *testing.F) { apitest.Fuzz(f, conformant, conformance(f)) }
+
+// conformant is a server with this vendor alone.
+func conformant(tb testing.TB) apitest.Target {
+	s := lightbits.New(lightbits.Options{})
+	return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, `{"clusters":[{"name":"east"}]}`)
+}
+
+// conformance is what no row says.
+func conformance(tb testing.TB) apitest.Options {
 	text := func(status int, body string) func(testing.TB, apitest.Answer) {
 		return func(tb testing.TB, a apitest.Answer) {
 			tb.Helper()
@@ -30,7 +37,7 @@ func TestConformance(t *testing.T) {
 			require.Equal(tb, body, string(a.Body))
 		}
 	}
-	apitest.Run(t, newServer, apitest.Options{
+	return apitest.Options{
 		Authenticate: func(req *http.Request) { req.Header.Set("Authorization", "Bearer opaque") },
 		Refusal:      refusal,
 		NoRoute:      text(http.StatusNotFound, "Not Found\n"),
@@ -47,9 +54,9 @@ func TestConformance(t *testing.T) {
 			{Operation: "UpdateResourcePolicy", Body: `{"description":"changed"}`},
 			{Operation: "CreateAdminEndpoint", Body: `{"port":22,"ips":["10.0.0.1"]}`},
 			{Operation: "UpdateClusterConfigParam", Body: `{"configParam":{"value":"conformance"}}`},
-			{Operation: "CreateCredential", Body: `{"ID":"conformance","type":"RS256PubKey","payload":"` + publicKey(t) + `"}`},
+			{Operation: "CreateCredential", Body: `{"ID":"conformance","type":"RS256PubKey","payload":"` + publicKey(tb) + `"}`},
 		},
-	})
+	}
 }
 
 // refusal: {"error","code","message"} and nothing else (facts/lightbits.md 2.3).

@@ -23,12 +23,19 @@ const (
 	goodTenant   = `"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"2","externalId":"e","awsIAMRoleName":"r","awsIAMPolicyName":"p"}`
 )
 
-func TestConformance(t *testing.T) {
-	newServer := func(tb testing.TB) apitest.Target {
-		s := lucidity.New(lucidity.Options{})
-		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, estate)
-	}
-	apitest.Run(t, newServer, apitest.Options{
+func TestConformance(t *testing.T) { apitest.Run(t, conformant, conformance(t)) }
+
+func FuzzLucidity(f *testing.F) { apitest.Fuzz(f, conformant, conformance(f)) }
+
+// conformant is a server with this vendor alone.
+func conformant(tb testing.TB) apitest.Target {
+	s := lucidity.New(lucidity.Options{})
+	return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, estate)
+}
+
+// conformance is what no row says.
+func conformance(_ testing.TB) apitest.Options {
+	return apitest.Options{
 		Authenticate: func(req *http.Request) {
 			req.Header.Set("X-Authtype", "lucidity_access_token")
 			req.Header.Set("Authorization", "opaque")
@@ -53,7 +60,7 @@ func TestConformance(t *testing.T) {
 			{Operation: "RequestBuffer", Body: `{` + goodInstance + `}`},
 			{Operation: "DeboardTenant", Body: `{` + goodTenant + `}`},
 		},
-	})
+	}
 }
 
 // refusal: {"status","message","data","trackingCode"}, whose status is not the HTTP status and whose data is null, or of the

@@ -13,22 +13,29 @@ import (
 	"storagesim/internal/lucidlink"
 )
 
-func TestConformance(t *testing.T) {
-	newServer := func(tb testing.TB) apitest.Target {
-		s := lucidlink.New(lucidlink.Options{})
-		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, "")
-	}
+func TestConformance(t *testing.T) { apitest.Run(t, conformant, conformance(t)) }
+
+func FuzzLucidLink(f *testing.F) { apitest.Fuzz(f, conformant, conformance(f)) }
+
+// conformant is a server with this vendor alone.
+func conformant(tb testing.TB) apitest.Target {
+	s := lucidlink.New(lucidlink.Options{})
+	return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, "")
+}
+
+// conformance is what no row says.
+func conformance(_ testing.TB) apitest.Options {
 	noRoute := func(tb testing.TB, a apitest.Answer) {
 		framed(tb, a)
 		require.Equal(tb, 404, a.Status)
 		require.Contains(tb, []string{`{"status":404,"message":"Not Found"}`, `{"success":false,"statusCode":404}`}, string(a.Body))
 	}
-	apitest.Run(t, newServer, apitest.Options{
+	return apitest.Options{
 		Unknown:      map[string]int{"GetUser": 409, "UpdateUser": 409, "DeleteUser": 409, "DeleteSnapshot": 409}, // not linked
 		Authenticate: func(req *http.Request) { req.Header.Set("Authorization", "opaque") },
 		Refusal:      refusal, NoRoute: noRoute, NoMethod: noRoute,
 		UnknownPaths: []string{"/v1", "/v1/nothing", "/v1/domains/", "/api/v1/domains/a/b", "/api/v1/billing", "/oauth2/authorize"},
-	})
+	}
 }
 
 // refusal: {"status","message"}, the number being the HTTP status; of the token request it is {"error","error_description"}.

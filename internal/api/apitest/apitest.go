@@ -25,6 +25,8 @@ type Target struct {
 	Service api.Service
 	// State answers a digest of all that a client could have changed; it may not change by a request that fails.
 	State func(testing.TB) string
+	// Keep remembers what is there, and Back brings it back as often as wanted.
+	Keep, Back func(testing.TB)
 }
 
 // Answer is a whole answer of a server.
@@ -81,17 +83,22 @@ func Run(t *testing.T, newServer func(testing.TB) Target, o Options) {
 		{"members", (*suite).members},
 	} {
 		t.Run(part.name, func(t *testing.T) {
-			s := &suite{Options: o, target: newServer(t), spec: map[string]SpecRow{}}
-			text, err := openapi.Vendor(&s.target.Service, "test")
-			require.NoError(t, err)
-			s.document, err = openapitest.Read(text)
-			require.NoError(t, err)
-			for _, row := range Spec() {
-				s.spec[row.Route()] = row
-			}
-			part.run(s, t)
+			part.run(newSuite(t, newServer(t), o), t)
 		})
 	}
+}
+
+func newSuite(tb testing.TB, target Target, o Options) *suite {
+	tb.Helper()
+	s := &suite{Options: o, target: target, spec: map[string]SpecRow{}}
+	text, err := openapi.Vendor(&s.target.Service, "test")
+	require.NoError(tb, err)
+	s.document, err = openapitest.Read(text)
+	require.NoError(tb, err)
+	for _, row := range Spec() {
+		s.spec[row.Route()] = row
+	}
+	return s
 }
 
 // each runs fn as a subtest for every row that wanted says, and once for each of its paths.

@@ -48,7 +48,7 @@ func (s *suite) hostileBodies(t *testing.T) {
 }
 
 // survives: a refusal is one that a caller can have brought about, in the vendor's words; a success is JSON.
-func (s *suite) survives(t *testing.T, op *api.Operation, what string, a Answer) {
+func (s *suite) survives(t testing.TB, op *api.Operation, what string, a Answer) {
 	t.Helper()
 	if a.Status >= http.StatusBadRequest {
 		// What waits for something else is a documented 503, and not every kind of update is emulated by the product itself.

@@ -32,7 +32,7 @@ func unknown(path string) string { return fill(path, func(string) string { retur
 type header struct{ name, value string }
 
 // do sends a request with a good token. Every answer says what world it is of and how the exchange is called.
-func (s *suite) do(t *testing.T, method, path, body string, headers ...header) Answer {
+func (s *suite) do(t testing.TB, method, path, body string, headers ...header) Answer {
 	t.Helper()
 	return s.send(t, method, path, body, func(req *http.Request) {
 		if s.Authenticate != nil {
@@ -44,7 +44,7 @@ func (s *suite) do(t *testing.T, method, path, body string, headers ...header) A
 	})
 }
 
-func (s *suite) send(t *testing.T, method, path, body string, prepare func(*http.Request)) Answer {
+func (s *suite) send(t testing.TB, method, path, body string, prepare func(*http.Request)) Answer {
 	t.Helper()
 	req := httptest.NewRequest(method, path, strings.NewReader(body))
 	if body != "" {

@@ -42,7 +42,7 @@ func (s *suite) members(t *testing.T) {
 }
 
 // existing fills a path with ids of things that are there: each parameter from the list whose path stands before it.
-func (s *suite) existing(t *testing.T, path string) (string, bool) {
+func (s *suite) existing(t testing.TB, path string) (string, bool) {
 	at := strings.Index(path, "/{")
 	if at < 0 {
 		return path, true

@@ -47,7 +47,16 @@ func Serve(tb testing.TB, v api.Vendor, section string) Target {
 	require.NoError(tb, err)
 	router := chi.NewRouter()
 	server.Mount(router)
-	return Target{Handler: router, Service: v.Service, State: func(tb testing.TB) string { return digest(tb, db, engine) }}
+	const kept = "kept"
+	return Target{
+		Handler: router, Service: v.Service,
+		State: func(tb testing.TB) string { return digest(tb, db, engine) },
+		Keep:  func(tb testing.TB) { require.NoError(tb, db.Checkpoint(api.DefaultWorld, kept)) },
+		Back: func(tb testing.TB) {
+			require.NoError(tb, db.Restore(api.DefaultWorld, kept))
+			engine.Rescan(api.DefaultWorld)
+		},
+	}
 }
 
 // digest tells the world's things with their states and timers, and its clock.

@@ -108,6 +108,13 @@ func (s *Server) In(world string) *Server {
 	return &other
 }
 
+// For is the same server for a part of the test, such as one input of a fuzz test.
+func (s *Server) For(tb testing.TB) *Server {
+	other := *s
+	other.tb = tb
+	return &other
+}
+
 // Record has everything written down that happens until the simulator is closed; then it must be answered the same, byte
 // for byte, by a replay. A restart ends it.
 func (s *Server) Record() {

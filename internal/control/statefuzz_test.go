@@ -1,0 +1,90 @@
+package control_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"testing"
+
+	"maps"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/simulator/simtest"
+)
+
+// replaced counts n down by the values of a document, and answers it with the n-th one replaced, or taken away where by is nil.
+func replaced(v any, n *int, by any) any {
+	*n--
+	if *n == -1 {
+		return by
+	}
+	switch in := v.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(in)) {
+			if in[name] = replaced(in[name], n, by); in[name] == nil {
+				delete(in, name)
+			}
+		}
+	case []any:
+		for i := range in {
+			in[i] = replaced(in[i], n, by)
+		}
+	}
+	return v
+}
+
+// FuzzState changes one value of a world's file, whatever it is and by whatever JSON, and puts the world on it: it is
+// refused, and then the world is as it was, or taken, and then it can be read, moved on and written again.
+func FuzzState(f *testing.F) {
+	s := simtest.New(f)
+	s.Header.Set("Authorization", "Bearer x")
+	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"2026-06-01T00:00:00Z"}`)
+	s.Must(200, http.MethodPost, volumesPath, `{"name":"v","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
+	s.Must(200, http.MethodPost, "/api/v2/projects/default/resourcePolicies", `{"name":"p","resourceName":"v","schedulePolicy":{"retentionTime":"60s","snapshotSchedulePolicy":{"weeklySchedule":{"daysOfWeek":[{"day":"Monday"}]}}}}`)
+	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"r","match":{"operation":"lightbits.ListVolumes"},"when":{"times":2,"probability":0.5},"effect":{"status":500}}`)
+	s.Must(201, http.MethodPost, "/_sim/fault-plans", `{"id":"p","operations":{"lightbits.CreateVolume":["500","pass"]}}`)
+	whole := s.Must(200, http.MethodGet, "/_sim/state", "").Body
+	count := -1
+	var document any
+	require.NoError(f, json.Unmarshal([]byte(whole), &document))
+	replaced(document, &count, nil)
+	total := -count
+	for i := range total {
+		if i%(total/20) == 0 {
+			for _, by := range []string{`null`, `-1`, `[]`, `"2026-02-30T00:00:00Z"`} {
+				f.Add(uint(i), by)
+			}
+		}
+	}
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
+	f.Fuzz(func(t *testing.T, at uint, by string) {
+		w := s.For(t).In("t")
+		var document, value any
+		require.NoError(t, json.Unmarshal([]byte(whole), &document))
+		if json.Unmarshal([]byte(by), &value) != nil {
+			value = by
+		}
+		n := int(at % uint(total))
+		text, err := json.Marshal(replaced(document, &n, value))
+		require.NoError(t, err)
+		w.Must(200, http.MethodPost, "/_sim/reset", "")
+		before := export(w, "application/json")
+		a := w.Do(http.MethodPut, "/_sim/state", string(text))
+		if a.Status != http.StatusOK {
+			require.Equal(t, http.StatusBadRequest, a.Status, a.Body)
+			require.Equal(t, before, export(w, "application/json"))
+			return
+		}
+		for _, path := range []string{"/_sim/clock", "/_sim/timers", "/_sim/resources", "/_sim/faults", "/_sim/delays",
+			"/api/v2/volumes", "/api/v2/nodes", "/api/v2/cluster", "/api/v2/projects", "/api/v2/events", "/api/v1/clusters", "/v1/filespaces"} {
+			got := w.Do(http.MethodGet, path, "")
+			require.True(t, got.Status != http.StatusInternalServerError || got.Header.Get("X-Sim-Fault") != "", "%s: %s", path, got.Body)
+		}
+		moved := w.Do(http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
+		require.Less(t, moved.Status, http.StatusInternalServerError, moved.Body)
+		again := export(w, "application/json")
+		w.Must(200, http.MethodPut, "/_sim/state", again)
+		require.Equal(t, again, export(w, "application/json"))
+	})
+}
