@@ -78,13 +78,14 @@ var wireCases = map[string]struct {
 		require.Equal(t, 503, g.resp.StatusCode)
 		require.JSONEq(t, `{"error":"Service Unavailable (injected by wire)"}`, g.body)
 	}},
-	"latency before": {`{"latency":{"fixed":"60ms"}}`, "", true, late},
-	"latency after":  {`{"latency":{"uniform":["60ms","70ms"]}}`, "after", true, late},
-	"latency normal": {`{"latency":{"normal":{"mean":"70ms","stddev":"1us"},"cap":"65ms"}}`, "after", true, late},
-	"reset":          {`{"connection":"reset"}`, "", false, cut(syscall.ECONNRESET)},
-	"reset after":    {`{"connection":"reset"}`, "after", true, cut(syscall.ECONNRESET)},
-	"empty":          {`{"connection":"empty"}`, "", false, cut(io.EOF)},
-	"stall":          {`{"connection":"stall","stallFor":"20ms"}`, "", false, cut(io.EOF)},
+	"latency before":    {`{"latency":{"fixed":"60ms"}}`, "", true, late},
+	"latency after":     {`{"latency":{"uniform":["60ms","70ms"]}}`, "after", true, late},
+	"latency normal":    {`{"latency":{"normal":{"mean":"70ms","stddev":"1us"},"cap":"65ms"}}`, "after", true, late},
+	"latency lognormal": {`{"latency":{"lognormal":{"median":"70ms","p99":"71ms"}}}`, "", true, late},
+	"reset":             {`{"connection":"reset"}`, "", false, cut(syscall.ECONNRESET)},
+	"reset after":       {`{"connection":"reset"}`, "after", true, cut(syscall.ECONNRESET)},
+	"empty":             {`{"connection":"empty"}`, "", false, cut(io.EOF)},
+	"stall":             {`{"connection":"stall","stallFor":"20ms"}`, "", false, cut(io.EOF)},
 	"truncate": {`{"connection":"truncate","truncateAt":7}`, "", true, func(t *testing.T, _ bool, g got) {
 		require.NoError(t, g.err)
 		require.Equal(t, 200, g.resp.StatusCode)

@@ -3,6 +3,7 @@ package control
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"storagesim/internal/api"
@@ -69,8 +70,12 @@ func (c *Control) Expire(wall time.Time) (next time.Time, err error) {
 		switch {
 		case meta.Expires == nil:
 		case !meta.Expires.After(wall):
+			leaked, err := c.leaks(w.Name) // nobody else will be told
+			if err != nil {
+				return next, err
+			}
 			c.remove(w.Name)
-			c.Log.Info().Str("world", w.Name).Msg("the world's time has come and it was removed")
+			c.Log.Info().Str("world", w.Name).Msg(strings.TrimSuffix("the world's time has come and it was removed: "+named(leaked), ": "))
 		case next.IsZero() || meta.Expires.Before(next):
 			next = *meta.Expires
 		}

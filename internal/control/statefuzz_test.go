@@ -58,6 +58,8 @@ func FuzzState(f *testing.F) {
 		}
 	}
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
+	s.In("t").Must(200, http.MethodPut, "/_sim/checkpoints/start", "")
+	before := export(s.In("t"), "application/json")
 	f.Fuzz(func(t *testing.T, at uint, by string) {
 		w := s.For(t).In("t")
 		var document, value any
@@ -68,8 +70,6 @@ func FuzzState(f *testing.F) {
 		n := int(at % uint(total))
 		text, err := json.Marshal(replaced(document, &n, value))
 		require.NoError(t, err)
-		w.Must(200, http.MethodPost, "/_sim/reset", "")
-		before := export(w, "application/json")
 		a := w.Do(http.MethodPut, "/_sim/state", string(text))
 		if a.Status != http.StatusOK {
 			require.Equal(t, http.StatusBadRequest, a.Status, a.Body)
@@ -86,5 +86,6 @@ func FuzzState(f *testing.F) {
 		again := export(w, "application/json")
 		w.Must(200, http.MethodPut, "/_sim/state", again)
 		require.Equal(t, again, export(w, "application/json"))
+		w.Must(200, http.MethodPost, "/_sim/reset", `{"to":"start"}`)
 	})
 }

@@ -1,11 +1,16 @@
 package control_test
 
 import (
+	"bytes"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"storagesim/internal/simulator"
 	"storagesim/internal/simulator/simtest"
 )
 
@@ -84,6 +89,45 @@ func TestVerify_EarlyRetryOnTheWorldsClock(t *testing.T) {
 	s.Must(200, http.MethodGet, volumesPath, "")
 	a := s.Must(406, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`)
 	require.Contains(t, a.Text(".detail"), "after 4s, which had been told to wait 5s")
+}
+
+// A client that waits in real time has waited, although the world's clock stands still.
+func TestVerify_RealClientOnAFrozenClock(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	freeze(s)
+	id := s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`).Text(".id")
+	s.Must(200, http.MethodPut, "/_sim/faults", `{"rules":[
+		{"id":"busy","match":{"operation":"lamps.ListLamps"},"when":{"attempts":[1,3]},"force":true,"effect":{"status":503,"retryAfter":"1s"}},
+		{"id":"wait","match":{"operation":"lamps.GetLamp"},"effect":{"latency":{"fixed":"1s"}}}]}`)
+	s.Must(503, http.MethodGet, "/lamps", "")
+	s.Must(200, http.MethodGet, "/lamps/"+id, "") // takes a second
+	s.Must(200, http.MethodGet, "/lamps", "")
+	s.Must(200, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`)
+	s.Must(503, http.MethodGet, "/lamps", "")
+	s.Must(200, http.MethodGet, "/lamps", "")
+	require.Contains(t, s.Must(406, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`).Text(".detail"), "after 0s, which had been told to wait 1s")
+}
+
+// What is left in a world is told while it is there, and in the log when its time ends; of a world that is gone nothing holds.
+func TestVerify_NoLeaksOnceAWorldIsGone(t *testing.T) {
+	var log bytes.Buffer
+	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Log = zerolog.New(&log) })
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
+	s.In("t").Must(200, http.MethodPost, "/lamps", `{"name":"left"}`)
+	require.Contains(t, s.In("t").Must(406, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`).Text(".detail"), "left")
+	s.In("t").Must(200, http.MethodPut, "/_sim/checkpoints/c", "")
+	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"brief","from":"small","ttl":"300ms","listen":"127.0.0.1:0"}`)
+	s.In("brief").Must(200, http.MethodPost, "/lamps", `{"name":"forgotten"}`)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(made.Text(".url"), "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Read(make([]byte, 1)) // until the world's port is closed
+	require.Error(t, err)
+	require.Contains(t, s.In("brief").Must(404, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`).Text(".detail"), `"brief"`)
+	s.Must(200, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`)
+	s.Close()
+	require.Contains(t, log.String(), "it was removed: 1 are left: lamps.lamp")
+	require.Contains(t, log.String(), "forgotten")
 }
 
 func TestVerify_RefusesWhatItCannotMean(t *testing.T) {

@@ -1,0 +1,72 @@
+package simulator_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/api"
+	"storagesim/internal/simulator"
+	"storagesim/internal/simulator/simtest"
+	"storagesim/internal/store"
+)
+
+// A handler that panics and a body that never ends are answered with markers, over HTTP/1.1 and HTTP/2, in the vendor's
+// words; what net/http refuses by itself is not ours to mark (assumption 380).
+func TestMarkers_PanicsAndTimeouts(t *testing.T) {
+	var log bytes.Buffer
+	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) {
+		c.TLSListen, c.Log = "127.0.0.1:0", zerolog.New(&log)
+		c.Limits.ReadTimeout = 300 * time.Millisecond
+		operations := c.Vendors[0].Service.Operations
+		for i := range operations {
+			if operations[i].Name == "PolishLamp" {
+				operations[i].Endpoint = api.Handle(func(*store.Tx, *api.Request, *api.Empty) (api.Empty, error) { panic("too bright") })
+			}
+		}
+	})
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
+	for _, version2 := range []bool{false, true} {
+		transport := &http.Transport{Protocols: new(http.Protocols)}
+		transport.Protocols.SetHTTP1(!version2)
+		transport.Protocols.SetUnencryptedHTTP2(version2)
+		s.Client = &http.Client{Transport: transport}
+		a := s.In("t").Must(500, http.MethodPost, "/lamps/x/polish", "")
+		id := a.Header.Get("X-Sim-Request-Id")
+		require.Equal(t, "t", a.Header.Get("X-Sim-World"))
+		require.NotEmpty(t, id)
+		require.Contains(t, a.Text(".error"), id, "the log says more under it")
+		require.NotContains(t, a.Body, "bright")
+		require.Equal(t, "500", s.Must(200, http.MethodGet, "/_sim/requests/"+id, "").Text(".status"))
+		transport.CloseIdleConnections()
+	}
+	late := readAll(t, s, "POST /lamps HTTP/1.1\r\nHost: x\r\nX-Sim-World: t\r\nContent-Length: 10\r\n\r\n{")
+	require.Contains(t, late, "HTTP/1.1 400")
+	require.Contains(t, late, "X-Sim-Request-Id: req-")
+	require.Contains(t, late, "X-Sim-World: t")
+
+	for request, status := range map[string]string{
+		"GET /lamps HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("a", 70<<10) + "\r\n\r\n": "431",
+		"GET /lamps\r\n\r\n":                               "400",
+		"GET /lamps HTTP/1.1\r\n\r\n":                      "400",
+		"GET /lamps HTTP/1.1\r\nHost: x\r\nbroken\r\n\r\n": "400",
+		"GET /lamps HTTP/9.9\r\nHost: x\r\n\r\n":           "505",
+	} {
+		own := readAll(t, s, request)
+		require.True(t, strings.HasPrefix(own, "HTTP/1.1 "+status), "%.40q: %.80q", request, own)
+		require.NotContains(t, own, "X-Sim-", "%.40q: then docs/control-coverage.md is wrong", request)
+	}
+	plain := *s
+	plain.URL = "http://" + strings.TrimPrefix(s.TLSURL, "https://")
+	own := readAll(t, &plain, "GET /lamps HTTP/1.1\r\nHost: x\r\n\r\n")
+	require.Contains(t, own, "400 Bad Request", fmt.Sprintf("%.80q", own))
+	require.Contains(t, own, "HTTPS")
+	s.Close()
+	require.Contains(t, log.String(), "too bright")
+}
