@@ -1,7 +1,6 @@
 package lightbits
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 
@@ -58,18 +57,6 @@ func deleteAuthMapOf(tx *store.Tx, project string) error {
 		}
 	}
 	return nil
-}
-
-// findAuthMapEntry refuses with NotFound, and with InvalidArgument where no name is given.
-func findAuthMapEntry(tx *store.Tx, name string) (AuthMapEntry, error) {
-	if name == "" {
-		return AuthMapEntry{}, refusal.New(refusal.InvalidArgument, "the authorization map entry name is missing")
-	}
-	e, err := authMapEntries.Get(tx, name)
-	if errors.Is(err, store.ErrNotFound) {
-		return e, refusal.New(refusal.NotFound, "authorization map entry %q was not found", name)
-	}
-	return e, err
 }
 
 type listAuthMapEntriesResponse struct {
@@ -144,12 +131,12 @@ func (s *Service) checkAuthMapEntry(tx *store.Tx, q *authMapEntryRequest) error 
 
 // getAuthMapEntry: seeds/002 "Get an authorization map entry".
 func (s *Service) getAuthMapEntry(tx *store.Tx, _ *api.Request, q *idpNameRequest) (AuthMapEntry, error) {
-	return findAuthMapEntry(tx, q.Name)
+	return named(tx, authMapEntries, "authorization map entry", q.Name)
 }
 
 // deleteAuthMapEntry: seeds/002 "Delete an authorization map entry".
 func (s *Service) deleteAuthMapEntry(tx *store.Tx, _ *api.Request, q *idpNameRequest) (api.Empty, error) {
-	e, err := findAuthMapEntry(tx, q.Name)
+	e, err := named(tx, authMapEntries, "authorization map entry", q.Name)
 	if err != nil {
 		return api.Empty{}, err
 	}
@@ -158,7 +145,7 @@ func (s *Service) deleteAuthMapEntry(tx *store.Tx, _ *api.Request, q *idpNameReq
 
 // updateAuthMapEntry: seeds/002 "update an authorization map entry". Every member is required (facts/lightbits.md 2.4).
 func (s *Service) updateAuthMapEntry(tx *store.Tx, _ *api.Request, q *authMapEntryRequest) (AuthMapEntry, error) {
-	old, err := findAuthMapEntry(tx, q.Name)
+	old, err := named(tx, authMapEntries, "authorization map entry", q.Name)
 	if err != nil {
 		return old, err
 	}

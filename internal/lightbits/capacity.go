@@ -222,7 +222,10 @@ func (s *Service) noteFullness(tx *store.Tx, u *nodeUsage, wasFull bool) error {
 		}
 		return s.planRebalance(tx, u)
 	case !full && wasFull:
-		return s.logEvent(tx, eventNodeWritable, nodeSubject(u.UUID, u.Name))
+		if err := s.logEvent(tx, eventNodeWritable, nodeSubject(u.UUID, u.Name)); err != nil {
+			return err
+		}
+		return s.lookForRoom(tx)
 	}
 	return nil
 }

@@ -235,5 +235,8 @@ func (s *Service) updateClusterConfigParam(tx *store.Tx, _ *api.Request, q *upda
 	if err := s.logEvent(tx, eventConfigUpdated, clusterSubject(c.UUID, c.Name).with(name+" is "+value)); err != nil {
 		return none, err
 	}
+	if name == configPermanentFailure {
+		return none, s.permanentFailureMoved(tx)
+	}
 	return none, s.driftThresholdMoved(tx, drift)
 }

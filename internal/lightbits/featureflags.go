@@ -107,7 +107,10 @@ func (s *Service) enableFlag(tx *store.Tx, name string) error {
 	if err := s.setFlag(tx, name, true); err != nil {
 		return err
 	}
-	return s.logFlag(tx, eventFlagEnabled, name)
+	if err := s.logFlag(tx, eventFlagEnabled, name); err != nil {
+		return err
+	}
+	return s.lookForRoom(tx)
 }
 
 // disableFeatureFlag: seeds/002 "Disable feature flag". cluster-encryption cannot be turned off once the cluster's data is

@@ -1,6 +1,7 @@
 package lightbits
 
 import (
+	"errors"
 	"math"
 	"math/big"
 	"net/netip"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"storagesim/internal/refusal"
+	"storagesim/internal/store"
 )
 
 // lba is the unit of the product's bookkeeping, in bytes.
@@ -193,4 +195,17 @@ func (z SectorSize) bytes() uint32 {
 		return 512
 	}
 	return lba
+}
+
+// named answers the row whose key is a name. What is how such a thing is called in words. InvalidArgument where no name is
+// given, NotFound where nothing has it.
+func named[T any](tx *store.Tx, table *store.Table[T], what, name string) (row T, err error) {
+	if name == "" {
+		return row, refusal.New(refusal.InvalidArgument, "the %s name is missing", what)
+	}
+	row, err = table.Get(tx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return row, refusal.New(refusal.NotFound, "%s %q was not found", what, name)
+	}
+	return row, err
 }

@@ -1,7 +1,6 @@
 package lightbits
 
 import (
-	"errors"
 	"net/http"
 
 	"storagesim/internal/api"
@@ -75,18 +74,6 @@ func clientConf(tx *store.Tx, idpConfiguration, clientID string) (IdpClientConf,
 		return c, true
 	}
 	return IdpClientConf{}, false
-}
-
-// findIdpClientConf refuses with NotFound, and with InvalidArgument where no name is given.
-func findIdpClientConf(tx *store.Tx, name string) (IdpClientConf, error) {
-	if name == "" {
-		return IdpClientConf{}, refusal.New(refusal.InvalidArgument, "the idp-client-configuration name is missing")
-	}
-	c, err := idpClientConfs.Get(tx, name)
-	if errors.Is(err, store.ErrNotFound) {
-		return c, refusal.New(refusal.NotFound, "idp-client-configuration %q was not found", name)
-	}
-	return c, err
 }
 
 type listIdpClientConfsResponse struct {
@@ -171,14 +158,14 @@ func checkClaimName(name string) error {
 
 // getIdpClientConf: seeds/002 "Get an idp-client-configuration".
 func (s *Service) getIdpClientConf(tx *store.Tx, _ *api.Request, q *idpNameRequest) (IdpClientConf, error) {
-	return findIdpClientConf(tx, q.Name)
+	return named(tx, idpClientConfs, "idp-client-configuration", q.Name)
 }
 
 // deleteIdpClientConf: seeds/002 "Delete an idp-client-configuration". InvalidArgument where an authorization map entry
 // would be left that no token could lead to any more (assumption 206).
 func (s *Service) deleteIdpClientConf(tx *store.Tx, _ *api.Request, q *idpNameRequest) (api.Empty, error) {
 	var none api.Empty
-	c, err := findIdpClientConf(tx, q.Name)
+	c, err := named(tx, idpClientConfs, "idp-client-configuration", q.Name)
 	if err != nil {
 		return none, err
 	}
@@ -217,7 +204,7 @@ type updateIdpClientConfRequest struct {
 
 // updateIdpClientConf: seeds/002 "Update an idp-client-configuration". Its claim is all that can be changed.
 func (s *Service) updateIdpClientConf(tx *store.Tx, _ *api.Request, q *updateIdpClientConfRequest) (IdpClientConf, error) {
-	c, err := findIdpClientConf(tx, q.Name)
+	c, err := named(tx, idpClientConfs, "idp-client-configuration", q.Name)
 	if err != nil {
 		return c, err
 	}

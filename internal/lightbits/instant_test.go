@@ -27,7 +27,7 @@ var resting = map[string][]string{
 }
 
 // dated are the events that wait for a date and not for a thing to get on.
-var dated = []string{"perish", "snapshot", "expire", "retire", "purge"}
+var dated = []string{"overdue", "snapshot", "expire"}
 
 // instant is a simulator without delays, on a clock that stands.
 type instant struct {

@@ -173,6 +173,17 @@ func TestFetchLogs_FailedServerIsLeftOut(t *testing.T) {
 	require.Contains(t, got.files["collect.log"], lost+" is Failed and cannot be reached")
 }
 
+// What happened to a device is in its server's log also when it lies beside the server.
+func TestFetchLogs_PulledDevice(t *testing.T) {
+	s := newServer(t, withCluster("servers: 2"))
+	s.must("insert-device", `{"serial":"SPARE","server":"server01"}`)
+	s.must("pull-device", `{"serial":"SPARE"}`)
+	logs := s.fetchLogs("")
+	for server, said := range map[string]bool{"server00": false, "server01": true} {
+		require.Equal(t, said, strings.Contains(logs.files[server+"/var/log/lightbits/node-manager.log"], "was pulled"), server)
+	}
+}
+
 // Days count back from the world's clock; lists longer than a page become several files, and nothing is lost between.
 func TestFetchLogs_DaysAndPages(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1\nvolumes: {count: 2500, size: 1MiB, replicaCount: 1}"))

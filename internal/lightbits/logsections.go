@@ -198,13 +198,19 @@ func (a *logArchive) varLog(servers []Server) error {
 	return nil
 }
 
-// idsOf lists the IDs that events about a server carry: its own, those of its nodes, the serials of its devices.
+// idsOf lists the IDs that events about a server carry: its own, those of its nodes, the serials of its devices and of those
+// that were pulled out of it.
 func (a *logArchive) idsOf(v *Server) ([]string, error) {
 	ids := append([]string{v.UUID}, v.NodesUUIDs...)
 	err := a.view(func(tx *store.Tx) error {
 		ids = ids[:1+len(v.NodesUUIDs)]
 		for _, row := range a.service.nvmeDevices.Table().By(tx, devicesByServer, v.UUID) {
 			ids = append(ids, row.Body.Serial)
+		}
+		for serial, p := range pulledDevices.All(tx, "", "") {
+			if p.Device.ServerUUID == v.UUID {
+				ids = append(ids, serial)
+			}
 		}
 		return nil
 	})

@@ -212,6 +212,33 @@ func (s *Service) planRebalance(tx *store.Tx, u *nodeUsage) error {
 	return s.planMigration(tx, best.id, u.UUID, migrationRebalance)
 }
 
+// lookForRoom lets replicas leave full nodes and nodes that have failed for good, as far as the feature flags say so: when one of
+// these was switched on, and when there is room that was not there before (assumption 367).
+func (s *Service) lookForRoom(tx *store.Tx) error {
+	if s.flagEnabled(tx, flagProactiveRebalance) {
+		for _, u := range usageTable.All(tx, "", "") {
+			if !u.full() {
+				continue
+			}
+			if err := s.planRebalance(tx, &u); err != nil {
+				return err
+			}
+		}
+	}
+	if !s.flagEnabled(tx, flagFailInPlace) {
+		return nil
+	}
+	for _, row := range s.nodes.Table().All(tx, "", "") {
+		if !row.Body.PermanentFailure || row.Body.State != NodeInactive {
+			continue
+		}
+		if err := s.failInPlace(tx, row.Body.UUID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // failInPlace brings the replicas of a node that has failed for good to other nodes, where the flag fail-in-place is on.
 func (s *Service) failInPlace(tx *store.Tx, node string) error {
 	if !s.flagEnabled(tx, flagFailInPlace) {

@@ -39,6 +39,7 @@ func (s *Service) nodeMachine() *statemachine.Machine[Node] {
 			{From: in(active, nodeRebuilding, activating), On: "fail", To: inactive, Do: s.nodeDown},
 			{From: in(active, nodeRebuilding, activating), On: "stop", To: inactive, Do: s.nodeStopped},
 			{From: in(inactive), On: "perish", To: inactive, Do: s.nodePerished},
+			{From: in(inactive), On: "overdue", To: inactive, Unless: s.unlessPatient},
 			{From: in(inactive), On: "recover", To: activating, Do: s.nodePowersUp},
 			{From: in(activating), On: "powerup", To: activating, After: "powerup",
 				Do: func(_ *store.Tx, r *row) error {
@@ -106,12 +107,45 @@ func (s *Service) nodeInactive(tx *store.Tx, r *statemachine.Row[Node], status N
 	if err := s.logEvent(tx, eventNodeInactive, nodeSubject(n.UUID, n.Name)); err != nil {
 		return err
 	}
-	if timeout := s.permanentFailureAfter(tx, n.ServerUUID); timeout > 0 {
-		if err := s.nodes.After(tx, r, "perish", tx.Now.Add(timeout)); err != nil {
+	if err := s.awaitPermanentFailure(tx, r); err != nil {
+		return err
+	}
+	return s.reprotect(tx, n.UUID)
+}
+
+// awaitPermanentFailure looks at an Inactive node again when nobody waits for it any longer.
+func (s *Service) awaitPermanentFailure(tx *store.Tx, r *statemachine.Row[Node]) error {
+	timeout := s.permanentFailureAfter(tx, r.Body.ServerUUID)
+	if timeout == 0 || r.Body.PermanentFailure {
+		return nil
+	}
+	due := r.Life.Since.Add(timeout)
+	if due.Before(tx.Now) {
+		due = tx.Now
+	}
+	return s.nodes.After(tx, r, "overdue", due)
+}
+
+// unlessPatient: how long a node may be Inactive can have changed since it was looked at.
+func (s *Service) unlessPatient(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
+	timeout := s.permanentFailureAfter(tx, r.Body.ServerUUID)
+	if timeout == 0 || r.Body.PermanentFailure || tx.Now.Before(r.Life.Since.Add(timeout)) {
+		return statemachine.Stay
+	}
+	return "perish"
+}
+
+// permanentFailureMoved looks at all Inactive nodes with a new DurationToTurnIntoPermanentFailure (assumption 366).
+func (s *Service) permanentFailureMoved(tx *store.Tx) error {
+	for _, row := range s.nodes.Table().All(tx, "", "") {
+		if row.Life.State != statemachine.State(NodeInactive) {
+			continue
+		}
+		if err := s.awaitPermanentFailure(tx, &row); err != nil {
 			return err
 		}
 	}
-	return s.reprotect(tx, n.UUID)
+	return nil
 }
 
 // permanentFailureAfter is how long a node of the server may be Inactive until its failure is permanent: what the server
@@ -186,20 +220,13 @@ func (s *Service) nodeReady(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.nodeWhole(tx, n)
 }
 
-// nodeWhole tells those who wait for a node that serves and is up to date: the upgrade of its server, and full nodes
-// that could give it replicas.
+// nodeWhole tells those who wait for a node that serves and is up to date: the upgrade of its server, and replicas that
+// have to go elsewhere.
 func (s *Service) nodeWhole(tx *store.Tx, n *Node) error {
-	if err := s.lookAtUpgrade(tx, n.ServerUUID); err != nil || !s.flagEnabled(tx, flagProactiveRebalance) {
+	if err := s.lookAtUpgrade(tx, n.ServerUUID); err != nil {
 		return err
 	}
-	for _, u := range usageTable.All(tx, "", "") {
-		if u.full() {
-			if err := s.planRebalance(tx, &u); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return s.lookForRoom(tx)
 }
 
 func (s *Service) nodeRebuilds(tx *store.Tx, r *statemachine.Row[Node]) error {

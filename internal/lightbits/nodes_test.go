@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -16,26 +14,6 @@ import (
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
-
-// golden compares a machine with its grid in testdata; UPDATE_GRIDS=1 writes it.
-func golden(t *testing.T, check []string, d statemachine.Description) {
-	t.Helper()
-	require.Empty(t, check)
-	file := filepath.Join("testdata", "grids", d.Kind+".txt")
-	if os.Getenv("UPDATE_GRIDS") != "" {
-		require.NoError(t, os.WriteFile(file, []byte(d.Grid()), 0o644))
-	}
-	want, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.Equal(t, string(want), d.Grid())
-}
-
-func TestPhysicalMachines(t *testing.T) {
-	s := New(Options{})
-	golden(t, s.nodes.Check(), s.nodes.Describe())
-	golden(t, s.servers.Check(), s.servers.Describe())
-	golden(t, s.nvmeDevices.Check(), s.nvmeDevices.Describe())
-}
 
 func TestListNodes_Filters(t *testing.T) {
 	s := newServer(t, withCluster(`

@@ -329,3 +329,74 @@ func TestDeleteServer_LastSnapshotLeaves(t *testing.T) {
 	status, _ := s.do("GET", "/api/v2/servers/"+id, admin, "")
 	require.Equal(t, 404, status, "fail-in-place has brought the snapshot elsewhere")
 }
+
+// Of the nodes that are Inactive by then, too, a new DurationToTurnIntoPermanentFailure says how long they are waited for.
+func TestNode_PermanentFailureTimeoutMoves(t *testing.T) {
+	for _, c := range []struct {
+		timeout string
+		failed  []bool // after half an hour, one hour, two hours
+	}{
+		{"10m", []bool{true, true, true}}, {"90m", []bool{false, false, true}}, {"0s", []bool{false, false, false}},
+	} {
+		s := newServer(t, withCluster("servers: 3"))
+		path := "/api/v2/nodes/" + s.node("server00-0").UUID
+		s.must("fail-node", `{"node":"server00-0"}`)
+		s.advance(20 * time.Minute)
+		s.ok("PUT", "/api/v2/clusterConfig/DurationToTurnIntoPermanentFailure", fmt.Sprintf(`{"configParam":{"value":%q}}`, c.timeout))
+		var failed []bool
+		for _, by := range []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour} {
+			s.advance(by)
+			failed = append(failed, decodeWire[Node](t, s, path).PermanentFailure)
+		}
+		require.Equal(t, c.failed, failed, c.timeout)
+		s.ok("PUT", "/api/v2/clusterConfig/DurationToTurnIntoPermanentFailure", `{"configParam":{"value":"1h"}}`)
+		s.advance(time.Second)
+		require.True(t, decodeWire[Node](t, s, path).PermanentFailure, "two hours are enough")
+	}
+}
+
+// fail-in-place does what it is for also where it is switched on, or where room comes, after the failure.
+func TestFailInPlace_Later(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
+	s.must("fail-node", `{"node":"server00-0"}`)
+	s.advance(2 * time.Hour)
+	s.ok("POST", "/api/v2/featureFlags/fail-in-place/enable", "")
+	s.advance(time.Minute)
+	require.Equal(t, "Degraded", s.volumes("default")["v"].ProtectionState, "there is no other node")
+	s.ok("POST", "/api/v2/servers", `{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001","extendCluster":true}`)
+	s.advance(time.Minute)
+	v := s.volumes("default")["v"]
+	require.Equal(t, "FullyProtected", v.ProtectionState)
+	require.Contains(t, v.NodeList, s.node("server03-0").UUID)
+
+	s.ok("POST", "/api/v2/featureFlags/fail-in-place/disable", "")
+	s.must("fail-node", `{"node":"server03-0"}`)
+	s.must("recover-node", `{"node":"server00-0"}`)
+	s.advance(2 * time.Hour)
+	require.Equal(t, "Degraded", s.volumes("default")["v"].ProtectionState)
+	s.ok("POST", "/api/v2/featureFlags/fail-in-place/enable", "")
+	s.advance(time.Minute)
+	require.Equal(t, "FullyProtected", s.volumes("default")["v"].ProtectionState)
+}
+
+// proactive-rebalance that is switched on when a node is full already begins at once.
+func TestProactiveRebalance_Later(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 1, size: 20TiB}, {name: w, replicaCount: 1, size: 4TiB}]"))
+	s.must("write-volume", `{"volume":"v","bytes":"20TiB"}`)
+	v, w := s.volumes("default")["v"], s.volumes("default")["w"]
+	if v.NodeList[0] != w.NodeList[0] {
+		s.update(func(tx *store.Tx) error {
+			c, err := s.service.things(tx, w.UUID)
+			require.NoError(t, err)
+			return s.service.moveReplica(tx, &c, w.NodeList[0], v.NodeList[0])
+		})
+	}
+	s.must("write-volume", `{"volume":"w","bytes":"3TiB"}`)
+	full := func() bool { return decodeWire[Node](t, s, "/api/v2/nodes/"+v.NodeList[0]).ReadOnly }
+	require.True(t, full())
+	s.advance(time.Minute)
+	require.True(t, full())
+	s.ok("POST", "/api/v2/featureFlags/proactive-rebalance/enable", "")
+	s.advance(time.Minute)
+	require.False(t, full())
+}

@@ -14,12 +14,6 @@ import (
 	"storagesim/internal/store"
 )
 
-func TestPolicyMachines(t *testing.T) {
-	s := New(Options{})
-	golden(t, s.resourcePolicies.Check(), s.resourcePolicies.Describe())
-	golden(t, s.adminEndpoints.Check(), s.adminEndpoints.Describe())
-}
-
 // instant reads a time of 2026.
 func instant(t *testing.T, text string) time.Time {
 	t.Helper()

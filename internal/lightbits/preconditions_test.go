@@ -1,0 +1,84 @@
+package lightbits
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// refused asks for what must be refused with that status and those words.
+func (s *server) refused(status int, words, method, path, body string) {
+	s.t.Helper()
+	got, answer := s.do(method, path, admin, body)
+	require.Equal(s.t, status, got, answer)
+	require.Contains(s.t, answer, words)
+}
+
+// A server with the only replica of a volume is emptied only by force.
+func TestDisableServer_EvictsSingleReplicasByForce(t *testing.T) {
+	s := newServer(t, withCluster("servers: 4\nfeatureFlags: {evict-data: true}\nvolumes: [{name: one, replicaCount: 1}]"))
+	var holder shownNode
+	s.get("/api/v2/nodes/"+s.volumes("default")["one"].NodeList[0], &holder)
+	path := "/api/v2/servers/" + holder.ServerUUID + "/disable"
+	s.refused(400, "1 volumes or snapshots with a single replica; ForceDisable evicts them too", "POST", path, `{"evictData":true}`)
+	s.ok("POST", path, `{"evictData":true,"ForceDisable":true}`)
+	s.advance(time.Minute)
+	require.Equal(t, EvictionCompleted, decodeWire[Server](t, s, "/api/v2/servers/"+holder.ServerUUID).LastEviction.Status)
+	one := s.volumes("default")["one"]
+	require.NotEqual(t, holder.UUID, one.NodeList[0])
+	require.Equal(t, "FullyProtected", one.ProtectionState)
+}
+
+// A cluster has at most maxServers servers.
+func TestCreateServer_TooMany(t *testing.T) {
+	s := newServer(t, withCluster(fmt.Sprintf("servers: %d\ndevicesPerNode: 1", maxServers-1)))
+	body := `{"serverEndpoints":["http://10.9.0.%d:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-00000000000%d"}`
+	s.ok("POST", "/api/v2/servers", fmt.Sprintf(body, 1, 1))
+	s.refused(400, "the cluster has 240 servers and takes no more", "POST", "/api/v2/servers", fmt.Sprintf(body, 2, 2))
+	require.Len(t, s.servers(""), maxServers)
+}
+
+// While a server is upgraded, its nodes are neither stopped nor started nor restarted by hand.
+func TestNodeInstance_OfAServerThatIsUpgraded(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3"))
+	node := s.node("server00-0")
+	s.ok("POST", "/api/v2/servers/"+node.ServerUUID+"/upgrade", `{"InstallPkgUri":"https://packages.example/lightos-3.16.1.tar.gz"}`)
+	for _, what := range []string{"stop", "restart"} {
+		s.refused(400, "server server00, which is being upgraded: Upgrading", "POST", "/api/v2/nodes/"+node.UUID+"/"+what, `{"force":true}`)
+	}
+	s.advance(400 * time.Millisecond)
+	require.Equal(t, "Inactive", s.node("server00-0").State)
+	s.refused(400, "server server00, which is being upgraded: Rebooting", "POST", "/api/v2/nodes/"+node.UUID+"/start", "")
+	s.advance(time.Minute)
+	s.ok("POST", "/api/v2/nodes/"+node.UUID+"/restart", "")
+}
+
+// A server has slots for twice as many devices as a node manages.
+func TestInsertDevice_NoFreeSlot(t *testing.T) {
+	s := newServer(t, withCluster("servers: 2"))
+	for k := defaultDevices; k < maxSlots; k++ {
+		s.must("insert-device", fmt.Sprintf(`{"serial":"NEW%d","server":"server00"}`, k))
+	}
+	_, err := s.action("insert-device", `{"serial":"LAST","server":"server00"}`)
+	require.ErrorContains(t, err, "server server00 has 48 NVMe devices and no free slot")
+	s.must("insert-device", `{"serial":"LAST","server":"server01"}`)
+	s.must("pull-device", `{"serial":"NEW8"}`)
+	s.must("insert-device", `{"serial":"NEXT","server":"server00"}`)
+	require.Equal(t, "nvme8n1", decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/NEXT").Name, "the slot that became free")
+}
+
+// A clone has as many replicas as its snapshot.
+func TestCreateVolume_CloneWithOtherReplicas(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 2}]"))
+	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
+	s.advance(time.Second)
+	body := `{"name":"clone","replicaCount":%d,"acl":{"values":["ALLOW_ANY"]},"sourceSnapshotName":"s"}`
+	for _, replicas := range []int{1, 3} {
+		s.refused(400, fmt.Sprintf("replica count %d is not that of snapshot s, which is 2", replicas), "POST", deedProject+"volumes", fmt.Sprintf(body, replicas))
+	}
+	s.ok("POST", deedProject+"volumes", strings.Replace(fmt.Sprintf(body, 0), `"replicaCount":0,`, "", 1))
+	require.Len(t, s.volumes("default")["clone"].NodeList, 2)
+}
