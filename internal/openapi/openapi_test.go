@@ -63,3 +63,39 @@ func TestDocuments_EveryOperationWithItsStatuses(t *testing.T) {
 	}
 	require.Greater(t, checked, 190)
 }
+
+// The words that a document lists are those that a refusal of another word names.
+func TestDocuments_ClosedListsAreWhatRefusalsName(t *testing.T) {
+	s := simtest.New(t)
+	document := s.Must(http.StatusOK, http.MethodGet, "/_sim/openapi/control.json", "")
+	for _, c := range []struct{ method, path, body, member string }{
+		{http.MethodPut, "/_sim/clock", `{"mode":"frozn"}`, ".components.schemas.SetClockRequest.properties.mode"},
+		{http.MethodPost, "/_sim/faults", `{"match":{},"effect":{"status":500},"phase":"during"}`, ".components.schemas.RuleInput.properties.phase"},
+		{http.MethodPost, "/_sim/faults", `{"match":{},"effect":{"connection":"rest"}}`, ".components.schemas.EffectInput.properties.connection"},
+	} {
+		refused := s.Must(http.StatusBadRequest, c.method, c.path, c.body)
+		require.NotEmpty(t, refused.Get(".valid"), c.member)
+		require.Equal(t, refused.Get(".valid"), document.Get(c.member+".enum"), c.member)
+	}
+}
+
+// Bodies of other forms than JSON are in the document: a client that was made of it could not send or read them otherwise.
+func TestDocuments_OtherForms(t *testing.T) {
+	s := simtest.New(t)
+	c := s.Must(http.StatusOK, http.MethodGet, "/_sim/openapi/control.json", "")
+	paths := c.Get(".paths").(map[string]any)
+	content := func(path, method string, names ...string) map[string]any {
+		v := paths[path].(map[string]any)[method]
+		for _, name := range names {
+			v = v.(map[string]any)[name]
+		}
+		return v.(map[string]any)["content"].(map[string]any)
+	}
+	require.Contains(t, content("/_sim/state", "put", "requestBody"), "application/yaml")
+	require.Contains(t, content("/_sim/scenarios", "post", "requestBody"), "application/yaml")
+	require.Contains(t, content("/_sim/state", "get", "responses", "200"), "application/yaml")
+	archive := content("/_sim/requests", "get", "responses", "200")["application/har+json"].(map[string]any)["schema"]
+	require.Equal(t, map[string]any{"$ref": "#/components/schemas/HarFile"}, archive)
+	s.Must(http.StatusOK, http.MethodGet, "/api/v2/nodes", "", "Authorization", "Bearer x")
+	s.Must(http.StatusOK, http.MethodGet, "/_sim/requests", "", "Accept", "application/har+json") // is checked against it
+}
