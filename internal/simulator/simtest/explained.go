@@ -23,4 +23,21 @@ func (s *Server) Explained(a Answer) {
 	}
 	require.NotNil(s.tb, e.Get(".cause"), "%d %s has no cause: %s", a.Status, a.Body, e.Body)
 	require.NotNil(s.tb, e.Get(".wouldWork[0]"), "%d %s: nothing would have worked: %s", a.Status, a.Body, e.Body)
+	if cause, ok := e.Get(".cause").(map[string]any); ok {
+		for _, form := range causeForms {
+			if _, is := cause[form.member]; is {
+				require.Contains(s.tb, form.statuses, a.Status, "%s explains a %d by %s", e.Body, a.Status, form.what)
+			}
+		}
+	}
+}
+
+// causeForms are the forms of a cause, known by a member that only they have, and the statuses that each can be behind.
+var causeForms = [...]struct { //nolint:gochecknoglobals // a table
+	member, what string
+	statuses     []int
+}{
+	{"current", "an ETag", []int{http.StatusPreconditionFailed}},
+	{"roles", "a permission", []int{http.StatusUnauthorized, http.StatusForbidden}},
+	{"takes", "a guard", []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed, http.StatusServiceUnavailable}},
 }
