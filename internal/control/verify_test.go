@@ -111,7 +111,7 @@ func TestVerify_RealClientOnAFrozenClock(t *testing.T) {
 // What is left in a world is told while it is there, and in the log when its time ends; of a world that is gone nothing holds.
 func TestVerify_NoLeaksOnceAWorldIsGone(t *testing.T) {
 	var log bytes.Buffer
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Log = zerolog.New(&log) })
+	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Log = zerolog.New(zerolog.SyncWriter(&log)) })
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
 	s.In("t").Must(200, http.MethodPost, "/lamps", `{"name":"left"}`)
 	require.Contains(t, s.In("t").Must(406, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`).Text(".detail"), "left")

@@ -21,7 +21,7 @@ import (
 func TestMarkers_PanicsAndTimeouts(t *testing.T) {
 	var log bytes.Buffer
 	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) {
-		c.TLSListen, c.Log = "127.0.0.1:0", zerolog.New(&log)
+		c.TLSListen, c.Log = "127.0.0.1:0", zerolog.New(zerolog.SyncWriter(&log))
 		c.Limits.ReadTimeout = 300 * time.Millisecond
 		operations := c.Vendors[0].Service.Operations
 		for i := range operations {
