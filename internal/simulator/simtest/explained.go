@@ -33,7 +33,7 @@ func (s *Server) Explained(a Answer) {
 }
 
 // causeForms are the forms of a cause, known by a member that only they have, and the statuses that each can be behind.
-var causeForms = [...]struct { //nolint:gochecknoglobals // a table
+var causeForms = [...]struct {
 	member, what string
 	statuses     []int
 }{
