@@ -25,13 +25,16 @@ func (db *DB) Base(name string, fn func(*Tx) error) error {
 		return err
 	}
 	defer db.unpin(id)
-	err = db.write(func(b *batch, c *call) error {
-		b.dirty = true
-		c.hooks = s.hooks
-		b.join(c)
-		return b.btx.Bucket(bucketBases).Put([]byte(name), appendChain(nil, []uint64{id}))
+	err = db.change(func(btx *bolt.Tx) error {
+		return btx.Bucket(bucketBases).Put([]byte(name), appendChain(nil, []uint64{id}))
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	for _, hook := range s.hooks {
+		hook()
+	}
+	return nil
 }
 
 // layerOf writes what fn writes in the session, which is on an empty store, into a new layer, and keeps the layer from

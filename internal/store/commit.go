@@ -1,17 +1,16 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"runtime/debug"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// Callers that write take turns on one bolt transaction. Whoever has the turn runs its own function in its own
-// goroutine (so a panic or a Goexit stays where it belongs), applies what it wrote, and passes the turn to the caller
-// that has waited longest. When nobody waits, or the batch is full, the one who has the turn commits for all, and the
-// next caller begins a new batch. Nobody ever waits for others to come.
+// Callers that write take turns. Whoever has the turn runs its own function in its own goroutine (so a panic or a
+// Goexit stays where it belongs), keeps what it wrote, and passes the turn to the caller that has waited longest. When
+// nobody waits, or the batch is full, the one who has the turn commits for all, and the next caller begins a new batch.
+// Nobody ever waits for others to come.
 
 // call is one caller's place in the queue.
 type call struct {
@@ -23,22 +22,25 @@ type call struct {
 	panic  any // of a hook
 }
 
-// batch is one bolt write transaction and the calls whose writes are in it.
+// batch is one commit and the calls whose writes are in it.
 type batch struct {
-	btx    *bolt.Tx
-	db     *DB
-	src    *source // the world of the last session, nil if its record may have changed since
-	mem    *arena
-	calls  []*call
-	turns  int
-	rows   int
-	dirty  bool
-	broken error // a write was half applied: nobody's writes may be committed
+	db      *DB
+	btx     *bolt.Tx // for reading
+	recent  recent
+	commit  uint64  // the number of this commit
+	src     *source // the world of the last session
+	calls   []*call
+	turns   int
+	touched []*memNode // that have a value of this commit
+	record  []byte     // of the log
 }
 
-func (b *batch) full(l limits) bool {
-	return b.turns >= l.turns || b.rows >= l.rows || b.broken != nil
-}
+// maxRecord is how many bytes are kept for the next commit's record.
+const maxRecord = 1 << 20
+
+func (b *batch) full(l limits) bool { return b.turns >= l.turns || len(b.touched) >= l.rows }
+
+func (b *batch) dirty() bool { return len(b.touched) > 0 }
 
 // Update runs fn on the world in a write transaction, shared with other callers of Update: if fn returns an error or
 // panics, nothing that it did stays, and the others are not concerned. An error is returned only when the writes are committed
@@ -77,6 +79,7 @@ func (b *batch) session(world string, c *call, next func(*Tx) (bool, error)) (mo
 		if _, err := src.open(b.btx, world); err != nil {
 			return false, err
 		}
+		src.over(b.recent, b.commit)
 		b.src = src
 	}
 	var v struct { // one allocation
@@ -84,7 +87,7 @@ func (b *batch) session(world string, c *call, next func(*Tx) (bool, error)) (mo
 		tx Tx
 	}
 	s := &v.s
-	s.src, s.mem, s.writable = b.src, b.mem, true
+	s.src, s.mem, s.writable = b.src, &b.db.mem, true
 	v.tx = s.whole()
 	defer s.end()
 	err = call1(func(tx *Tx) (err error) {
@@ -94,9 +97,7 @@ func (b *batch) session(world string, c *call, next func(*Tx) (bool, error)) (mo
 	if err != nil {
 		return false, err
 	}
-	if err := b.apply(s); err != nil {
-		return false, err
-	}
+	b.keep(s)
 	c.hooks = append(c.hooks, s.hooks...)
 	b.join(c)
 	return more, nil
@@ -110,35 +111,38 @@ func (b *batch) join(c *call) {
 	}
 }
 
-// apply writes what a session wrote. If that fails in the middle, the whole batch does.
-func (b *batch) apply(s *session) error {
-	b.broken = errors.New("store: another write of the same commit failed")
-	n, err := s.apply()
-	if err != nil {
-		return err
+// keep makes what a session wrote visible to the next one, and part of the commit.
+func (b *batch) keep(s *session) {
+	if s.over == nil {
+		return
 	}
-	b.broken = nil
-	b.rows += n
-	b.dirty = b.dirty || n > 0
-	return nil
+	g, layer := b.recent.now, s.src.chain[0]
+	m := g.table(layer)
+	if m == nil {
+		m = g.mustTable(layer, s.src.world)
+		s.src.over(b.recent, b.commit)
+	}
+	for n := s.over.first(); n != nil; n = n.next[0] {
+		b.touched = append(b.touched, m.put(n.key, n.value, b.commit))
+		g.bytes += len(n.key) + len(n.value)
+	}
+	g.entries += s.over.count
+	if len(b.record) == 0 {
+		b.record = newRecord(b.record)
+	}
+	b.record = appendWrites(b.record, layer, s.over)
 }
 
 // change is write for functions that use the bolt transaction directly; they check everything first, so that an error
-// after the first write means that bolt failed.
+// that is not a refusal means that bolt failed. What was committed before is in the tree when fn runs.
 func (db *DB) change(fn func(*bolt.Tx) error) error {
-	return db.write(func(b *batch, c *call) error {
-		b.src = nil
-		if err := fn(b.btx); err != nil {
-			var r refusal
-			if !errors.As(err, &r) {
-				b.broken = err
-			}
-			return err
-		}
-		b.dirty = true
-		b.join(c)
-		return nil
-	})
+	c := newCall()
+	if err := db.enter(c); err != nil {
+		return err
+	}
+	defer db.pass()
+	db.finish()
+	return db.changeTree(fn)
 }
 
 // refusal marks an error of a change that has written nothing.
@@ -148,7 +152,7 @@ func (r refusal) Unwrap() error { return r.error }
 
 // write runs op when it is this caller's turn, and returns when what op wrote is committed.
 func (db *DB) write(op func(*batch, *call) error) error {
-	c := &call{turn: make(chan struct{}, 1), done: make(chan struct{})}
+	c := newCall()
 	if err := db.enter(c); err != nil {
 		return err
 	}
@@ -165,6 +169,8 @@ func (db *DB) write(op func(*batch, *call) error) error {
 	}
 	return err
 }
+
+func newCall() *call { return &call{turn: make(chan struct{}, 1), done: make(chan struct{})} }
 
 // enter returns when the caller has the turn.
 func (db *DB) enter(c *call) error {
@@ -193,19 +199,34 @@ func (db *DB) takeTurn(c *call, op func(*batch, *call) error) (err error) {
 		return err
 	}
 	if db.batch == nil {
-		btx, err := db.beginWrite()
-		if err != nil {
+		if db.batch, err = db.newBatch(); err != nil {
 			return err
 		}
-		db.mem.reset()
-		db.batch = &batch{btx: btx, db: db, mem: &db.mem}
 	}
 	b := db.batch
 	b.turns++
-	if err = op(b, c); err != nil && b.dirty && b.broken == nil {
+	if err = op(b, c); err != nil && b.dirty() {
 		b.join(c) // what it was refused for may be a write that nobody else can see yet
 	}
 	return err
+}
+
+// newBatch waits if the tree is too far behind.
+func (db *DB) newBatch() (*batch, error) {
+	if r := db.readers.now(); r.before != nil && r.now.full(db.limits, 4) {
+		db.settle()
+		if db.readers.now().before != nil { // it could not be written: try again, and say why not
+			if err := db.changeTree(func(*bolt.Tx) error { return nil }); err != nil {
+				return nil, err
+			}
+		}
+	}
+	btx, r, err := db.readers.snapshot(db)
+	if err != nil {
+		return nil, err
+	}
+	db.mem.reset()
+	return &batch{db: db, btx: btx, recent: r, commit: r.commit + 1, record: db.record[:0], touched: db.touched[:0]}, nil
 }
 
 // pass gives the turn to the next caller, after a commit if the batch is complete.
@@ -213,10 +234,7 @@ func (db *DB) pass() {
 	db.mu.Lock()
 	if b := db.batch; len(db.queue) == 0 || b == nil || b.full(db.limits) {
 		db.mu.Unlock()
-		if b != nil {
-			db.batch = nil
-			b.finish()
-		}
+		db.finish()
 		db.mu.Lock()
 	}
 	if len(db.queue) == 0 {
@@ -232,10 +250,30 @@ func (db *DB) pass() {
 	next.turn <- struct{}{}
 }
 
-// finish commits, runs the hooks, and lets the callers go.
-func (b *batch) finish() {
-	err := b.commit()
-	b.db.readers.resume()
+// finish commits the batch, runs the hooks, and lets the callers go. The caller has the turn.
+func (db *DB) finish() {
+	b := db.batch
+	if b == nil {
+		return
+	}
+	db.batch = nil
+	_ = b.btx.Rollback()
+	err := b.append()
+	if err != nil {
+		for _, n := range b.touched {
+			n.undo(b.commit)
+		}
+	} else if b.dirty() {
+		db.readers.publish(b.commit)
+		if b.recent.now.full(db.limits, 1) && db.readers.now().before == nil {
+			db.rotate()
+		}
+	}
+	clear(b.touched)
+	db.touched = b.touched[:0]
+	if db.record = b.record[:0]; cap(db.record) > maxRecord {
+		db.record = nil
+	}
 	for _, c := range b.calls {
 		if c.err = err; err == nil {
 			c.runHooks()
@@ -246,22 +284,20 @@ func (b *batch) finish() {
 	}
 }
 
-func (b *batch) commit() (err error) {
-	if b.broken == nil {
-		b.broken = b.db.Err()
+// append writes the commit to the log.
+func (b *batch) append() (err error) {
+	if err := b.db.Err(); err != nil || !b.dirty() {
+		return err
 	}
-	if b.broken != nil || !b.dirty {
-		b.btx.Rollback()
-		return b.broken
-	}
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if r := recover(); r != nil {
-			b.btx.Rollback()
-			err = b.db.damaged(r)
+	g := b.recent.now
+	if g.log == nil {
+		g.log, err = newWAL(b.db.bolt.Path(), g.number, b.recent.tree, b.db.syncDisk, b.db.limits.log)
+		if err != nil {
+			return fmt.Errorf("store: commit: %w", err)
 		}
-	}()
-	if err := b.btx.Commit(); err != nil {
+		b.db.settler.wake()
+	}
+	if err := g.log.commit(b.record); err != nil {
 		return fmt.Errorf("store: commit: %w", err)
 	}
 	return nil

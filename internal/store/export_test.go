@@ -1,10 +1,14 @@
 package store
 
-import "runtime"
+import (
+	"runtime"
+
+	bolt "go.etcd.io/bbolt"
+)
 
 // OpenSmall opens a file with limits so small that a few rows make several steps of background work.
 func OpenSmall(path string) (*DB, error) {
-	return open(path, Options{}, limits{turns: 4, rows: 50, step: 7, stepSize: 1 << 10, chain: 2, small: 3})
+	return open(path, Options{}, limits{turns: 4, rows: 50, step: 7, stepSize: 1 << 10, chain: 2, small: 3, recent: 20, recentSize: 1 << 13})
 }
 
 // Tidy folds and collects until nothing is left to do.
@@ -27,21 +31,16 @@ func (db *DB) Layers(world string) (all, chain int, err error) {
 	return all, len(r.chain) - 1, err
 }
 
-// SetMaxSize makes commits fail that would let the file grow beyond size.
-func (db *DB) SetMaxSize(size int) { db.bolt.MaxSize = size }
+// SetMaxSize makes writes fail that would let the file or its log grow beyond size; 0 takes that back. Nobody may write
+// meanwhile.
+func (db *DB) SetMaxSize(size int) {
+	_ = db.change(func(*bolt.Tx) error { return nil })
+	db.bolt.MaxSize, db.limits.log = size, int64(size)
+}
 
 // SetSchema changes the version that the file says it has.
 func (db *DB) SetSchema(version string) error {
-	btx, err := db.beginWrite()
-	if err != nil {
-		return err
-	}
-	defer db.readers.resume()
-	defer btx.Rollback()
-	if err := btx.Bucket(bucketMeta).Put(keySchema, []byte(version)); err != nil {
-		return err
-	}
-	return btx.Commit()
+	return db.change(func(btx *bolt.Tx) error { return btx.Bucket(bucketMeta).Put(keySchema, []byte(version)) })
 }
 
 // Spoil puts bytes in the place of a row, below everything that checks them.

@@ -12,16 +12,46 @@ import (
 type iterator struct {
 	s      *session // nil: layers only
 	prefix []byte
-	set    []cursor // one for each layer, newest first
+	set    []cursor // one for each table and each layer, newest first
 	only   int      // the one of set that has anything to offer, -1 if several have
 	over   *node    // the last node behind the current position, nil if not yet looked for
 	at     []byte   // the position: keys below have been dealt with
 	passed bool     // so has the key that equals at
 }
 
+// cursor stands on an entry of a layer in the tree, or of a memtable.
 type cursor struct {
 	c    *bolt.Cursor
 	k, v []byte
+
+	m      *memtable // instead of c
+	n      *memNode
+	commit uint64
+}
+
+// seek puts it on the first entry that is not less than key.
+func (cur *cursor) seek(key []byte) {
+	if cur.m == nil {
+		cur.k, cur.v = cur.c.Seek(key)
+		return
+	}
+	cur.n = cur.m.seek(key, nil)
+	cur.next()
+}
+
+// next puts it on the next entry. The key is nil at the end.
+func (cur *cursor) next() {
+	if cur.m == nil {
+		cur.k, cur.v = cur.c.Next()
+		return
+	}
+	for cur.n = cur.n.next[0].Load(); cur.n != nil; cur.n = cur.n.next[0].Load() {
+		if cur.v = cur.n.at(cur.commit); cur.v != nil {
+			cur.k = cur.n.key
+			return
+		}
+	}
+	cur.k, cur.v = nil, nil
 }
 
 // iterate puts it before the first key that has the prefix and is greater than after (not empty). Both begin with a space
@@ -37,7 +67,7 @@ func (s *session) iterate(it *iterator, prefix, after []byte) {
 }
 
 func (it *iterator) close() {
-	if src := it.s.src; src != nil && len(it.set) == len(src.layers) {
+	if src := it.s.src; src != nil && len(it.set) == len(src.tables)+len(src.layers) {
 		src.idle = append(src.idle, it.set)
 	}
 	it.set = nil
@@ -49,9 +79,9 @@ func (it *iterator) start() {
 	live := 0
 	for i := range it.set {
 		cur := &it.set[i]
-		cur.k, cur.v = cur.c.Seek(it.at)
+		cur.seek(it.at)
 		if it.passed && bytes.Equal(cur.k, it.at) {
-			cur.k, cur.v = cur.c.Next()
+			cur.next()
 		}
 		if cur.k == nil || !bytes.HasPrefix(cur.k, it.prefix) {
 			cur.k = nil
@@ -88,7 +118,7 @@ func (it *iterator) step() (key, value []byte) {
 		cur := &it.set[it.only]
 		key, value = cur.k, cur.v
 		if key != nil {
-			cur.k, cur.v = cur.c.Next()
+			cur.next()
 			it.at, it.passed = key, true
 		}
 		return key, value
@@ -111,7 +141,7 @@ func (it *iterator) step() (key, value []byte) {
 	}
 	for i := same; i < len(it.set); i++ {
 		if cur := &it.set[i]; bytes.Equal(cur.k, key) {
-			cur.k, cur.v = cur.c.Next()
+			cur.next()
 		}
 	}
 	it.at, it.passed = key, true
@@ -147,6 +177,11 @@ func (s *session) last(prefix []byte) []byte {
 		var key []byte
 		if s.over != nil {
 			if n := s.over.before(bound); n != nil {
+				key = n.key
+			}
+		}
+		for _, m := range src.tables {
+			if n := m.before(bound, src.commit); n != nil && (key == nil || bytes.Compare(n.key, key) > 0) {
 				key = n.key
 			}
 		}

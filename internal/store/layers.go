@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -56,11 +55,14 @@ type source struct {
 	meta  []byte
 	chain []uint64 // newest first; for writing, chain[0] is the top layer
 
+	tables []*memtable // what the tree lacks of chain[0], the newer first
+	commit uint64      // which of it is seen
+
 	opened bool
 	layers []*bolt.Bucket // those that were ever written to, newest first
 	hasTop bool           // layers[0] is chain[0]
 	find   []*bolt.Cursor // one for each of layers, for single keys
-	idle   [][]cursor     // one for each of layers, of iterations that have ended
+	idle   [][]cursor     // one for each of tables and of layers, of iterations that have ended
 }
 
 // open puts the source on a world.
@@ -71,6 +73,16 @@ func (src *source) open(btx *bolt.Tx, world string) (record, error) {
 	}
 	*src = source{btx: btx, world: world, meta: r.meta, chain: r.chain, layers: src.layers[:0], find: src.find[:0]}
 	return r, nil
+}
+
+// over lays on the chain what the tree lacks, as of a commit.
+func (src *source) over(r recent, commit uint64) {
+	src.tables, src.commit, src.idle = nil, commit, nil
+	for _, g := range []*generation{r.now, r.before} {
+		if m := g.table(src.chain[0]); m != nil {
+			src.tables = append(src.tables, m)
+		}
+	}
 }
 
 // openLayers finds the layers of the chain that have a bucket.
@@ -103,16 +115,19 @@ func (src *source) top() (*bolt.Bucket, error) {
 	return b, nil
 }
 
-// cursors lends one cursor for each layer.
+// cursors lends one cursor for each table and each layer.
 func (src *source) cursors() []cursor {
 	if n := len(src.idle); n > 0 {
 		set := src.idle[n-1]
 		src.idle = src.idle[:n-1]
 		return set
 	}
-	set := make([]cursor, len(src.layers))
+	set := make([]cursor, len(src.tables)+len(src.layers))
+	for i, m := range src.tables {
+		set[i].m, set[i].commit = m, src.commit
+	}
 	for i, b := range src.layers {
-		set[i].c = b.Cursor()
+		set[len(src.tables)+i].c = b.Cursor()
 	}
 	return set
 }
@@ -120,6 +135,11 @@ func (src *source) cursors() []cursor {
 // get answers the value without its tag, valid until the transaction ends; false if no layer has the key or the newest
 // one says that it is gone.
 func (src *source) get(key []byte) ([]byte, bool) {
+	for _, m := range src.tables {
+		if v := m.get(key, src.commit); v != nil {
+			return v[1:], v[0] == tagRow
+		}
+	}
 	src.openLayers()
 	return lookup(src.find, key)
 }
@@ -161,29 +181,21 @@ func (s *session) source() *source {
 	return s.src
 }
 
-// apply moves what the session wrote into the top layer, and answers how many entries that were.
-func (s *session) apply() (int, error) {
-	if s.over == nil {
-		return 0, nil
-	}
-	s.src.openLayers()
-	if err := s.src.write(s.over); err != nil {
-		return 0, fmt.Errorf("store: write: %w", err)
-	}
-	return s.over.count, nil
-}
-
-// write puts entries into the top layer. A tombstone goes there only if an older layer has the row.
-func (src *source) write(o *overlay) error {
+// write puts what a memtable has into the top layer. A tombstone goes there only if an older layer has the row.
+func (src *source) write(m *memtable) error {
 	delta := 0
-	for n := o.first(); n != nil; n = n.next[0] {
+	for n := m.head.next[0].Load(); n != nil; n = n.next[0].Load() {
+		v := n.newest.Load()
+		if v == nil {
+			continue
+		}
 		there := false
 		older := src.find
 		if src.hasTop {
 			k, _ := src.find[0].Seek(n.key)
 			there, older = bytes.Equal(k, n.key), src.find[1:]
 		}
-		if n.value[0] == tagGone {
+		if v.value[0] == tagGone {
 			if _, live := lookup(older, n.key); !live {
 				if there {
 					if err := src.layers[0].Delete(n.key); err != nil {
@@ -198,7 +210,7 @@ func (src *source) write(o *overlay) error {
 		if err != nil {
 			return err
 		}
-		if err := top.Put(n.key, n.value); err != nil {
+		if err := top.Put(n.key, v.value); err != nil {
 			return err
 		}
 		if !there {

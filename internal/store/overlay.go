@@ -83,13 +83,11 @@ func (o *overlay) before(bound []byte) *node {
 
 // height draws 1 with probability 3/4, 2 with 3/16 and so on.
 func (o *overlay) height() int {
-	o.state ^= o.state << 13
-	o.state ^= o.state >> 7
-	o.state ^= o.state << 17
+	o.state = shuffle(o.state)
 	return min(1+bits.TrailingZeros64(o.state|1<<62)/2, maxHeight)
 }
 
-// arena hands out memory in blocks. What it has handed out is valid until it is reset.
+// arena hands out memory in blocks. Bytes are valid for as long as anybody has them, nodes until it is reset.
 type arena struct {
 	bytes []byte
 	nodes []node
@@ -122,14 +120,10 @@ func (a *arena) node() *node {
 	return &a.nodes[a.used-1]
 }
 
-// reset takes back the last block; those before it are left to the collector.
+// reset takes back the last block of nodes; those before it are left to the collector.
 func (a *arena) reset() {
-	a.bytes = a.bytes[:0]
 	clear(a.nodes[:a.used])
 	a.used = 0
-	if cap(a.bytes) > arenaBytes {
-		a.bytes = nil
-	}
 	if cap(a.row) > arenaBytes {
 		a.row = nil
 	}

@@ -1,22 +1,24 @@
 package store
 
 import (
+	"runtime"
 	"sync"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// While nobody writes, readers share one bolt transaction and what has been found out in it: the worlds' records, their
-// layers, cursors, and what Memos made. The first write ends that: readers that are in it stay, later ones open
-// transactions of their own until the write is done. So nothing that readers share outlives the state that it was read
-// from, and no transaction is left open in which bolt, which must have all of them closed to enlarge its mapping, could
-// get stuck.
+// Readers share one bolt transaction and what has been found out in it: the worlds' records, their layers, cursors, and
+// what Memos made. The next commit ends that: readers that are in it stay, later ones share another. So nothing that
+// readers share outlives the state that it was read from. While the tree is written to, readers open transactions of their
+// own, so that none is left open in which bolt, which must have all of them closed to enlarge its mapping, could get
+// stuck.
 
 // readers hands out what they share.
 type readers struct {
 	mu      sync.Mutex
-	present *shared // nil while nobody has read since the last write
-	writes  int     // write transactions that are open or about to be
+	present *shared // nil while nobody has read since the last commit
+	writes  int     // bolt's write transactions that are open or about to be
+	recent  recent
 }
 
 // shared is one committed state.
@@ -38,28 +40,97 @@ type opened struct {
 // maxIdle is how many readers' cursors a world keeps.
 const maxIdle = 64
 
-// hold ends the sharing until resume: call it before a write transaction begins.
+// hold ends the sharing until resume: call it before a write transaction of bolt begins.
 func (r *readers) hold() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.writes++
-	if r.present != nil {
-		r.leave(r.present)
-		r.present = nil
+	last := r.drop()
+	r.mu.Unlock()
+	last.end()
+}
+
+// drop makes the next reader begin anew. The caller holds the lock, and calls end without it.
+func (r *readers) drop() *shared {
+	s := r.present
+	r.present = nil
+	if s == nil {
+		return nil
+	}
+	return s.leave()
+}
+
+// leave is one reader less. It answers the state if that was the last, so that the caller ends it when it no longer holds the
+// lock: bolt may make it wait for a writer who waits for all other readers.
+func (s *shared) leave() *shared {
+	if s.inside--; s.inside > 0 {
+		return nil
+	}
+	return s
+}
+
+func (s *shared) end() {
+	if s != nil {
+		_ = s.btx.Rollback() // of a read transaction that is open
 	}
 }
 
-// resume is called after a write transaction has ended.
-func (r *readers) resume() {
+// resume is called after a write transaction has ended; install tells what has changed by it.
+func (r *readers) resume(install func(*recent)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.writes--
+	r.recent.coming = 0
+	install(&r.recent)
 }
 
-// leave ends the transaction with its last reader. The caller holds the lock.
-func (r *readers) leave(s *shared) {
-	if s.inside--; s.inside == 0 {
-		s.btx.Rollback()
+// comes says that bolt is about to commit a transaction that writes a generation to the tree, and nothing else.
+func (r *readers) comes(btx *bolt.Tx) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.recent.coming = uint64(btx.ID())
+}
+
+// publish makes a commit the present one.
+func (r *readers) publish(commit uint64) {
+	r.mu.Lock()
+	r.recent.commit = commit
+	last := r.drop()
+	r.mu.Unlock()
+	last.end()
+}
+
+// rotate begins a new generation and answers the one before.
+func (r *readers) rotate() *generation {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	full := r.recent.now
+	r.recent.before, r.recent.now = full, newGeneration(full.number+1)
+	return full
+}
+
+// now is what there is to know at this moment.
+func (r *readers) now() recent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.recent
+}
+
+// snapshot answers a transaction of bolt and what it lacks of the present state.
+func (r *readers) snapshot(db *DB) (*bolt.Tx, recent, error) {
+	for {
+		before := r.now()
+		btx, err := db.begin()
+		if err != nil {
+			return nil, before, err
+		}
+		after, tree := r.now(), uint64(btx.ID())
+		if after.now == before.now && (tree == after.tree || tree == after.coming) {
+			return btx, before, nil
+		}
+		if err := btx.Rollback(); err != nil { // what bolt has committed is not installed yet
+			return nil, before, err
+		}
+		runtime.Gosched()
 	}
 }
 
@@ -70,7 +141,7 @@ type seat struct {
 	src *source
 }
 
-// enter answers a place in the present state; none while somebody writes.
+// enter answers a place in the present state; none while the tree is written to.
 func (r *readers) enter(db *DB, world string) (p seat, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -90,6 +161,7 @@ func (r *readers) enter(db *DB, world string) (p seat, err error) {
 		if _, err := p.of.src.open(p.in.btx, world); err != nil {
 			return seat{}, err
 		}
+		p.of.src.over(r.recent, r.recent.commit)
 		p.of.src.openLayers()
 		p.in.worlds[world] = p.of
 	}
@@ -105,11 +177,12 @@ func (r *readers) enter(db *DB, world string) (p seat, err error) {
 // exit gives a place back.
 func (r *readers) exit(p seat) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if len(p.of.idle) < maxIdle {
 		p.of.idle = append(p.of.idle, p.src)
 	}
-	r.leave(p.in)
+	last := p.in.leave()
+	r.mu.Unlock()
+	last.end()
 }
 
 // twin is the same source with cursors of its own.

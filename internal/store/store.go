@@ -11,6 +11,7 @@
 //
 //	meta                          bucket; its sequence is the number of the last layer made
 //	  schema                      decimal version of this drawing, now 1
+//	  applied                     8 bytes, big endian: the number of the last log that is in the tree (see wal.go)
 //	worlds
 //	  <world>                     top layer, frozen chain, start chain, opaque meta (see record)
 //	checkpoints
@@ -33,8 +34,8 @@
 // A chain is written as uvarint count and uvarint layer numbers, newest first. The tables whose names begin with an
 // tilde are the store's own (~random: seed and draws, in partition ""; it lies beside the timers, which are written as often).
 //
-// Concurrent writers share commits (see commit.go); readers never wait for writers. Rows are applied to bbolt only after
-// the function that wrote them has succeeded, so that one failing function leaves no trace in a commit that it shares.
+// Concurrent writers share commits (see commit.go); readers never wait for writers. A commit goes to a log and to memory, and
+// to bbolt with many others (see flush.go); a function that fails leaves no trace in a commit that it shares.
 package store
 
 import (
@@ -93,10 +94,15 @@ type DB struct {
 	closed  bool
 	pinned  map[uint64]bool // layers being built, which no chain names yet
 
-	batch *batch // belongs to the call that has the turn, as mem does
-	mem   arena
+	batch   *batch // belongs to the call that has the turn, as mem, record and touched do
+	mem     arena
+	record  []byte
+	touched []*memNode
 
-	readers readers
+	syncDisk bool
+	readers  readers
+	flushing sync.WaitGroup
+	settler  settler
 
 	baseMu sync.Mutex // one Base is being built at a time
 	worker worker
@@ -112,10 +118,15 @@ type limits struct {
 	chain    int // frozen layers that a chain may have without being folded
 	small    int // layers of fewer entries count as having this many
 	mapping  int // bytes of the file that are mapped at first
+
+	recent     int   // entries that the tree may lack before they are written to it
+	recentSize int   // bytes of them
+	log        int64 // bytes that a log may have; 0: any number
 }
 
 func defaultLimits() limits {
-	return limits{turns: 64, rows: 4096, step: 250, stepSize: 1 << 18, chain: 6, small: 16, mapping: 1 << 30}
+	return limits{turns: 64, rows: 4096, step: 250, stepSize: 1 << 18, chain: 6, small: 16, mapping: 1 << 30,
+		recent: 16384, recentSize: 8 << 20}
 }
 
 // Open opens the file, and makes it if it does not exist or is empty. It does not wait for a lock: ErrLocked.
@@ -132,9 +143,13 @@ func open(path string, o Options, l limits) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, openError(path, err))
 	}
-	db := &DB{bolt: b, log: o.Log, limits: l, pinned: map[uint64]bool{}, damage: damage{told: make(chan struct{})}}
+	db := &DB{bolt: b, log: o.Log, limits: l, syncDisk: o.SyncDisk, pinned: map[uint64]bool{}, damage: damage{told: make(chan struct{})}}
 	db.idle.L = &db.mu
+	if err := db.firstGeneration(); err != nil {
+		return nil, fmt.Errorf("store: %s: %w", path, errors.Join(err, b.Close()))
+	}
 	db.worker.start(db)
+	db.settler.start(db)
 	return db, nil
 }
 
@@ -154,7 +169,7 @@ func openBolt(path string, o *bolt.Options) (b *bolt.DB, err error) {
 	if b, err = bolt.Open(path, 0o644, o); err != nil {
 		return nil, err
 	}
-	if err := prepare(b); err != nil {
+	if err := errors.Join(prepare(b), replay(b)); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil
@@ -217,7 +232,13 @@ func inspect(path string) (err error) {
 	if err := examine(path); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotStore, err)
 	}
-	return b.View(checkSchema)
+	if err := b.View(checkSchema); err != nil {
+		return err
+	}
+	if _, _, err := leftBehind(b); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotStore, err)
+	}
+	return nil
 }
 
 // checkSchema accepts a file of this version, and a file that holds nothing at all.
@@ -281,6 +302,7 @@ func (db *DB) Close() error {
 	db.closed = true
 	db.mu.Unlock()
 
+	db.settler.stop()
 	db.worker.stop()
 	db.mu.Lock()
 	for db.writing {
@@ -290,20 +312,16 @@ func (db *DB) Close() error {
 	if err := db.Err(); err != nil {
 		return err // bbolt may hold locks that nobody will release
 	}
+	db.flushing.Wait()
+	db.bolt.NoFreelistSync = false // so that whoever opens the file next need not look for free pages
+	last := db.changeTree(func(*bolt.Tx) error { return nil })
 	db.readers.hold() // for good
 	path := db.bolt.Path()
-	sealed := db.listFree()
-	if err := errors.Join(sealed, db.bolt.Close()); err != nil {
+	if err := errors.Join(last, db.bolt.Close()); err != nil {
 		return fmt.Errorf("store: close: %w", err)
 	}
 	if err := writeSeal(path); err != nil {
 		return fmt.Errorf("store: close: %w", err)
 	}
 	return nil
-}
-
-// listFree writes down which pages are free, so that whoever opens the file next need not look for them.
-func (db *DB) listFree() error {
-	db.bolt.NoFreelistSync = false
-	return db.bolt.Update(func(*bolt.Tx) error { return nil })
 }

@@ -149,7 +149,7 @@ func (db *DB) viewShared(place seat, fn func(*Tx) error) error {
 
 // viewAlone runs fn in a transaction of its own.
 func (db *DB) viewAlone(world string, start bool, fn func(*Tx) error) error {
-	btx, err := db.begin()
+	btx, present, err := db.readers.snapshot(db)
 	if err != nil {
 		return err
 	}
@@ -167,6 +167,8 @@ func (db *DB) viewAlone(world string, start bool, fn func(*Tx) error) error {
 	}
 	if start {
 		v.src.chain = r.start
+	} else {
+		v.src.over(present, present.commit)
 	}
 	v.s.src = &v.src
 	v.tx = v.s.whole()
@@ -182,7 +184,7 @@ func (db *DB) beginWrite() (*bolt.Tx, error) {
 	db.readers.hold()
 	btx, err := begun(db.bolt.Begin(true))
 	if err != nil {
-		db.readers.resume()
+		db.readers.resume(func(*recent) {})
 	}
 	return btx, err
 }

@@ -24,6 +24,9 @@ type Verifier interface {
 // the start and the checkpoints of every world. It answers all differences in one error. Writers wait while pages are
 // checked: it is meant for tests and for repair.
 func (db *DB) Verify(tables ...Verifier) error {
+	if err := db.change(func(*bolt.Tx) error { return nil }); err != nil {
+		return err
+	}
 	if err := db.verifyPages(); err != nil {
 		return err
 	}
@@ -56,7 +59,7 @@ func (db *DB) verifyPages() error {
 	if err != nil {
 		return err
 	}
-	defer db.readers.resume()
+	defer db.readers.resume(func(*recent) {})
 	defer btx.Rollback()
 	var problems []error
 	for err := range btx.Check() {
