@@ -71,7 +71,7 @@ func (e *Engine) fireFirst(tx *store.Tx, clock Clock, limit time.Time, move bool
 		}
 	}
 	e.publish(tx, clock)
-	if err := timers.Delete(root, timerKey(&t)); err != nil {
+	if err := dequeue(root, &t); err != nil {
 		return nil, true, err
 	}
 	m := e.kinds[t.Kind]

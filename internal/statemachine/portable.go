@@ -290,14 +290,11 @@ func (m *Machine[B]) importTimer(tx *store.Tx, row *Row[B], in *portableTimer) e
 		return schedule(tx, t)
 	}
 	t.Seq = in.Order
-	last, err := sequences.Get(tx.In(""), "seq")
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
+	last := sequenceOf(tx)
 	if in.Order > last.Next {
 		return &strict.Error{Path: "order", Detail: fmt.Sprintf("%d is greater than the number of the last timer, %d", in.Order, last.Next)}
 	}
-	if err := timers.Insert(tx.In(""), &t); errors.Is(err, store.ErrExists) {
+	if err := enqueue(tx, last, &t); errors.Is(err, store.ErrExists) {
 		return &strict.Error{Path: "order", Detail: fmt.Sprintf("%d is given twice for one instant", in.Order)}
 	} else if err != nil {
 		return err

@@ -3,6 +3,7 @@ package statemachine
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -57,26 +58,43 @@ var timerCodec = store.Codec[Timer]{
 	},
 }
 
-// sequence numbers the timers of a world.
-type sequence struct{ Next uint64 }
+// sequence is where a world's queue stands: the number of the last timer, and the key of the last one that fired. No
+// pending timer has that key or a lesser one, so that nobody looks for the first one among those that are gone.
+type sequence struct {
+	Next  uint64
+	Fired string
+}
 
 var sequences = store.NewTable("timerseq", func(*sequence) string { return "seq" }, store.Codec[sequence]{
-	Append: func(dst []byte, s *sequence) ([]byte, error) { return binary.BigEndian.AppendUint64(dst, s.Next), nil },
+	Append: func(dst []byte, s *sequence) ([]byte, error) {
+		return append(binary.BigEndian.AppendUint64(dst, s.Next), s.Fired...), nil
+	},
 	Decode: func(src []byte, s *sequence) error {
-		if len(src) != 8 {
-			return errors.New("timer sequence is not eight bytes")
+		if len(src) != 8 && len(src) != 8+timerKeySize {
+			return fmt.Errorf("timer sequence of %d bytes", len(src))
 		}
-		s.Next = binary.BigEndian.Uint64(src)
+		s.Next, s.Fired = binary.BigEndian.Uint64(src), string(src[8:])
 		return nil
 	},
 })
+
+// sequenceOf answers where the queue of the transaction's world stands.
+func sequenceOf(tx *store.Tx) sequence {
+	s, err := sequences.Get(tx.In(""), "seq")
+	if err != nil {
+		return sequence{} // nothing was ever scheduled
+	}
+	return s
+}
+
+const timerKeySize = 16
 
 func timerKey(t *Timer) string {
 	due := uint64(math.MaxUint64)
 	if !t.Due.IsZero() {
 		due = dueBits(t.Due)
 	}
-	key := binary.BigEndian.AppendUint64(make([]byte, 0, 16), due)
+	key := binary.BigEndian.AppendUint64(make([]byte, 0, timerKeySize), due)
 	return string(binary.BigEndian.AppendUint64(key, t.Seq))
 }
 
@@ -89,7 +107,7 @@ func timerOwner(partition, kind, key string) string {
 
 // firstDue answers the instant of the earliest timer with a due time, from its key alone.
 func firstDue(tx *store.Tx) (time.Time, bool) {
-	key, _, ok := timers.First(tx.In(""), "")
+	key, _, ok := timers.First(tx.In(""), "", sequenceOf(tx).Fired)
 	if !ok {
 		return time.Time{}, false
 	}
@@ -104,7 +122,7 @@ func dueOf(key string) (time.Time, bool) {
 
 // firstTimer answers the earliest timer if it is due by limit.
 func firstTimer(tx *store.Tx, limit time.Time) (Timer, bool) {
-	key, raw, ok := timers.First(tx.In(""), "")
+	key, raw, ok := timers.First(tx.In(""), "", sequenceOf(tx).Fired)
 	if !ok {
 		return Timer{}, false
 	}
@@ -116,18 +134,32 @@ func firstTimer(tx *store.Tx, limit time.Time) (Timer, bool) {
 
 // schedule puts a timer into the queue of the transaction's world.
 func schedule(tx *store.Tx, t Timer) error {
-	root := tx.In("")
-	seq, err := sequences.Get(root, "seq")
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
+	seq := sequenceOf(tx)
 	seq.Next++
-	if err := sequences.Put(root, &seq); err != nil {
-		return err
-	}
 	t.Seq = seq.Next
 	stateOf(tx).touch(t.Due)
-	return timers.Insert(root, &t)
+	return enqueue(tx, seq, &t)
+}
+
+// enqueue inserts a timer whose number is set.
+func enqueue(tx *store.Tx, seq sequence, t *Timer) error {
+	if timerKey(t) <= seq.Fired {
+		seq.Fired = ""
+	}
+	if err := sequences.Put(tx.In(""), &seq); err != nil {
+		return err
+	}
+	return timers.Insert(tx.In(""), t)
+}
+
+// dequeue removes the first timer.
+func dequeue(tx *store.Tx, t *Timer) error {
+	seq := sequenceOf(tx)
+	seq.Fired = timerKey(t)
+	if err := sequences.Put(tx.In(""), &seq); err != nil {
+		return err
+	}
+	return timers.Delete(tx.In(""), seq.Fired)
 }
 
 // unschedule removes what is pending for a row.

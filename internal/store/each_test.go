@@ -91,7 +91,7 @@ func TestUpdateEach_NoWorld(t *testing.T) {
 func TestTable_FirstAnswersTheLeastLiveRow(t *testing.T) {
 	db := newStore(t)
 	update(t, db, func(tx *store.Tx) {
-		_, _, found := items.First(tx, "")
+		_, _, found := items.First(tx, "", "")
 		require.False(t, found)
 		for _, id := range []string{"b", "a", "ab"} {
 			require.NoError(t, put(tx, id))
@@ -100,11 +100,11 @@ func TestTable_FirstAnswersTheLeastLiveRow(t *testing.T) {
 	require.NoError(t, db.Checkpoint("w", "c"))
 	update(t, db, func(tx *store.Tx) {
 		require.NoError(t, items.Delete(tx, "a"))
-		key, raw, found := items.First(tx, "")
+		key, raw, found := items.First(tx, "", "")
 		require.True(t, found)
 		require.Equal(t, "ab", key)
 		require.Equal(t, "name of ab", items.Decode(key, raw).Name)
-		key, _, _ = items.First(tx, "b")
+		key, _, _ = items.First(tx, "b", "")
 		require.Equal(t, "b", key)
 	})
 }

@@ -174,12 +174,17 @@ func (t *layout) Scan(tx *Tx, prefix, after string) iter.Seq2[string, []byte] {
 	}
 }
 
-// First answers the row with the least key that has the prefix, its bytes as Raw does; false if there is none.
-func (t *layout) First(tx *Tx, prefix string) (key string, raw []byte, found bool) {
+// First answers the row with the least key that has the prefix and is greater than after, its bytes as Raw does; false if
+// there is none.
+func (t *layout) First(tx *Tx, prefix, after string) (key string, raw []byte, found bool) {
 	from := tx.key(t.rows, prefix) // nothing else makes a key before the iterator is done
 	space := len(from) - len(prefix)
+	var beyond []byte
+	if after != "" {
+		beyond = append(tx.space(t.rows, len(after)), after...)
+	}
 	var it iterator
-	tx.iterate(&it, from, nil)
+	tx.iterate(&it, from, beyond)
 	defer it.close()
 	k, v := it.next()
 	if k == nil {
