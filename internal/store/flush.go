@@ -48,6 +48,13 @@ func (g *generation) table(layer uint64) *memtable {
 	return g.tables[layer]
 }
 
+// empty tells whether nothing was written.
+func (g *generation) empty() bool {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return len(g.tables) == 0
+}
+
 // mustTable makes it if there is none.
 func (g *generation) mustTable(layer uint64, world string) *memtable {
 	g.mu.Lock()
@@ -120,7 +127,7 @@ func (r recent) unwritten() (list []*generation) {
 	if r.before != nil {
 		list = append(list, r.before)
 	}
-	if len(r.now.tables) > 0 {
+	if !r.now.empty() {
 		list = append(list, r.now)
 	}
 	return list
@@ -270,7 +277,7 @@ func (s *settler) start(db *DB) {
 func (s *settler) settle(db *DB, pause *time.Timer) bool {
 	for seen := uint64(0); ; {
 		now := db.readers.now()
-		if len(now.now.tables) == 0 {
+		if now.now.empty() {
 			return true
 		}
 		if seen == now.commit {
