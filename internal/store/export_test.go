@@ -1,6 +1,8 @@
 package store
 
 import (
+	"os"
+	"path/filepath"
 	"runtime"
 
 	bolt "go.etcd.io/bbolt"
@@ -62,4 +64,35 @@ func (db *DB) WaitQueued(n int) {
 		}
 		runtime.Gosched()
 	}
+}
+
+// CopyTo copies the file and its logs as a process leaves them that is killed between two commits, and answers the copy.
+func (db *DB) CopyTo(dir string) (string, error) {
+	c := newCall()
+	if err := db.enter(c); err != nil {
+		return "", err
+	}
+	defer db.pass()
+	db.finish()
+	db.settle()
+	logs, err := filepath.Glob(db.bolt.Path() + "*")
+	if err != nil {
+		return "", err
+	}
+	for _, name := range logs {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), content, 0o600); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Join(dir, filepath.Base(db.bolt.Path())), nil
+}
+
+// SetMaxTree is SetMaxSize of the tree alone.
+func (db *DB) SetMaxTree(size int) {
+	_ = db.change(func(*bolt.Tx) error { return nil })
+	db.bolt.MaxSize = size
 }

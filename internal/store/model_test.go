@@ -172,8 +172,14 @@ func (m *model) step(name string, w *modelWorld) {
 		m.createWorld()
 	case n < 96:
 		require.NoError(m, m.db.Tidy())
-	case n < 98:
+	case n < 97:
 		require.NoError(m, m.db.Close())
+		m.open()
+	case n < 98:
+		copied, err := m.db.CopyTo(m.TempDir())
+		require.NoError(m, err)
+		require.NoError(m, m.db.Close())
+		m.path = copied
 		m.open()
 	default:
 		require.ErrorIs(m, m.db.Restore(name, "no"), store.ErrNoCheckpoint)

@@ -213,6 +213,13 @@ func inspect(path string) (err error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		logs, _, err := readWALs(path, 0)
+		if err == nil && len(logs) > 0 {
+			err = fmt.Errorf("%s is there without the file that it belongs to", logs[0].name)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrNotStore, err)
+		}
 		return nil
 	case err != nil:
 		return openError(path, err)
