@@ -66,19 +66,15 @@ func (s *Service) clusterUUID(tx *store.Tx) string {
 
 // maxReplicas is how many replicas a volume can have now: the cluster's limit, or fewer where it has fewer failure
 // domains with an attached node (facts/lightbits.md 4.1 "replicaCount").
-func (s *Service) maxReplicas(tx *store.Tx) uint32 {
+func (s *Service) maxReplicas(tx *store.Tx, attached []nodeUsage) uint32 {
 	c, _ := s.cluster(tx)
 	domains := map[string]bool{}
-	nodes := uint32(0)
-	for _, u := range usageTable.All(tx, "", "") {
-		if u.Attached {
-			nodes++
-			for _, d := range u.Domains {
-				domains[d] = true
-			}
+	for i := range attached {
+		for _, d := range attached[i].Domains {
+			domains[d] = true
 		}
 	}
-	return min(c.MaxReplicas, nodes, uint32(len(domains)))
+	return min(c.MaxReplicas, uint32(len(attached)), uint32(len(domains)))
 }
 
 // lastNsid is the namespace id that was given away last.

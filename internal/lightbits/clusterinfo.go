@@ -197,7 +197,7 @@ func (s *Service) getCluster(tx *store.Tx, _ *api.Request, _ *api.Empty) (Cluste
 	ends := s.endpoints(tx)
 	all := s.usages(tx)
 	c := Cluster{
-		UUID: row.UUID, SubsystemNQN: row.subsystemNQN(), CurrentMaxReplicas: s.maxReplicas(tx),
+		UUID: row.UUID, SubsystemNQN: row.subsystemNQN(), CurrentMaxReplicas: s.maxReplicas(tx, attachedNodes(tx)),
 		SupportedMaxReplicas: row.MaxReplicas, Statistics: s.clusterStatistics(tx, all), ETag: row.etag(),
 		Health: s.clusterHealth(tx, all), MinAllowedVersion: row.MinAllowed, MaxAllowedVersion: row.MaxAllowed,
 		APIEndpoints: ends.api, DiscoveryEndpoints: ends.discovery, ClusterName: row.Name,
@@ -219,7 +219,7 @@ func (s *Service) getClusterInfo(tx *store.Tx, _ *api.Request, _ *api.Empty) (Cl
 	}
 	ends := s.endpoints(tx)
 	return ClusterInfo{
-		UUID: row.UUID, SubsystemNQN: row.subsystemNQN(), CurrentMaxReplicas: s.maxReplicas(tx),
+		UUID: row.UUID, SubsystemNQN: row.subsystemNQN(), CurrentMaxReplicas: s.maxReplicas(tx, attachedNodes(tx)),
 		SupportedMaxReplicas: row.MaxReplicas, ETag: row.etag(), APIEndpoints: ends.api,
 		DiscoveryEndpoints: ends.discovery, NvmeEndpoints: ends.nvme, ClusterName: row.Name,
 		LastUpgrade: s.clusterLastUpgrade(tx), EncryptionStatus: s.encryptionStatus(tx),

@@ -286,10 +286,10 @@ func TestCharge(t *testing.T) {
 	require.NoError(t, charge([]string{a}, Usage{LogicalUsed: 24_192_000_000_001, PhysicalUsed: 24_192_000_000_001}))
 	require.True(t, s.node("server00-0").ReadOnly)
 	s.view(func(tx *store.Tx) error {
-		nodes, err := s.service.place(tx, 1<<30, 1, nil)
+		nodes, err := s.service.place(tx, attachedNodes(tx), 1<<30, 1, nil)
 		require.Equal(t, []string{b}, nodes)
 		require.NoError(t, err)
-		_, err = s.service.place(tx, 1<<30, 2, nil)
+		_, err = s.service.place(tx, attachedNodes(tx), 1<<30, 2, nil)
 		require.ErrorAs(t, err, new(*physics.TooFewError))
 		return nil
 	})
@@ -305,7 +305,7 @@ func TestPlace_Expressions(t *testing.T) {
 	}
 	place := func(e []*LabelMatchExpression) (nodes []string, err error) {
 		s.view(func(tx *store.Tx) error {
-			nodes, err = s.service.place(tx, 1<<30, 1, e)
+			nodes, err = s.service.place(tx, attachedNodes(tx), 1<<30, 1, e)
 			return nil
 		})
 		return nodes, err

@@ -67,21 +67,30 @@ var labelKeyNames = map[string]int32{"Unknown": 0, "FD": 1, "PrimaryFD": 2, "Clu
 // EnumNumbers is as in the vendor's definition.
 func (LabelKey) EnumNumbers() map[string]int32 { return labelKeyNames }
 
-// place chooses the nodes of a new volume of that size in bytes, the primary one first. *physics.TooFewError where
+// attachedNodes lists what the cluster's nodes have and hold, those that are not attached left out.
+func attachedNodes(tx *store.Tx) []nodeUsage {
+	list := make([]nodeUsage, 0, 4)
+	for _, u := range usageTable.All(tx, "", "") {
+		if u.Attached {
+			list = append(list, u)
+		}
+	}
+	return list
+}
+
+// place chooses among the attached nodes those of a new volume of that size in bytes, the primary one first. *physics.TooFewError where
 // nodes are missing; InvalidArgument for restrictions that cannot be taken (facts/lightbits.md 4.1 "placement"). It
 // promises nothing: charge does.
-func (s *Service) place(tx *store.Tx, size uint64, replicas uint32, restrictions []*LabelMatchExpression) (nodeUUIDs []string, err error) {
+func (s *Service) place(tx *store.Tx, attached []nodeUsage, size uint64, replicas uint32, restrictions []*LabelMatchExpression) (nodeUUIDs []string, err error) {
 	limits := physics.Restrictions{}
 	if len(restrictions) > 0 {
 		if limits, err = s.restrictions(tx, restrictions); err != nil {
 			return nil, refusedRestrictions(err)
 		}
 	}
-	var nodes []physics.Node
-	for _, u := range usageTable.All(tx, "", "") {
-		if !u.Attached {
-			continue
-		}
+	nodes := make([]physics.Node, 0, len(attached))
+	for i := range attached {
+		u := &attached[i]
 		nodes = append(nodes, physics.Node{
 			UUID: u.UUID, Name: u.Name, Domains: u.Domains, Active: u.Serving, Full: u.full(), Leaving: u.Leaving,
 			Room: physics.SpaceOf(u.Disks, u.Usage).TotalLogical, Used: uint64(u.Provisioned), Primary: u.Primaries,

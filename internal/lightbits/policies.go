@@ -238,11 +238,18 @@ func (s *Service) effectivePolicy(tx *store.Tx, project, uuid, name string) (Pol
 
 // clusterDefaultQoS answers the policy that DefaultQoSName names, or the unlimited one where that cannot be used any more.
 func (s *Service) clusterDefaultQoS(tx *store.Tx) (Policy, error) {
-	row, err := s.policyByName(tx, s.configText(tx, configDefaultQoS))
-	if err != nil || usable(&row.Body) != nil {
-		row, err = s.policyByName(tx, unlimitedPolicy)
+	for _, name := range []string{s.configText(tx, configDefaultQoS), unlimitedPolicy} {
+		for key := range s.policies.Table().KeysBy(tx, policiesByName, name) {
+			row, err := s.policies.Table().Shared(tx, key)
+			if err != nil {
+				return Policy{}, err
+			}
+			if name == unlimitedPolicy || usable(&row.Body) == nil {
+				return row.Body, nil
+			}
+		}
 	}
-	return row.Body, err
+	return Policy{}, store.ErrNotFound
 }
 
 // policyInUse names what uses a policy: the cluster or a project that has it as its default, or a volume; "" where

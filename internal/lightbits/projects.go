@@ -70,13 +70,13 @@ type projectRow struct {
 
 var projects = store.NewTable("lightbits.project", func(p *projectRow) string { return p.Name }, store.JSON[projectRow]())
 
-// project answers a project, or a refusal NotFound.
+// project answers a project, whose lists are not to be changed, or a refusal NotFound.
 func (s *Service) project(tx *store.Tx, name string) (Project, error) {
-	row, err := projects.Get(tx, name)
-	if errors.Is(err, store.ErrNotFound) {
+	row, err := projects.Shared(tx, name)
+	if err != nil {
 		return Project{}, refusal.New(refusal.NotFound, "project %q does not exist", name)
 	}
-	return row.Project, err
+	return row.Project, nil
 }
 
 // projectNames lists the projects of the transaction's cluster in order.

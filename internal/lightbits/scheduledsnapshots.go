@@ -87,7 +87,7 @@ const maxResourcePolicyName = 200
 // followDefaultPolicy gives a new volume a resource policy of its own where its project has a default one: a copy of
 // its schedule and retention (assumption 231).
 func (s *Service) followDefaultPolicy(tx *store.Tx, v *Volume) error {
-	row, err := projects.Get(tx, v.ProjectName)
+	row, err := projects.Shared(tx, v.ProjectName)
 	if err != nil {
 		return err
 	}

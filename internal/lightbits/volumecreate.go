@@ -111,10 +111,11 @@ func (s *Service) placeVolume(tx *store.Tx, q *createVolumeRequest, v *Volume) e
 	if v.Size, err = parseSize(q.Size); err != nil {
 		return err
 	}
-	if most := s.maxReplicas(tx); q.ReplicaCount < 1 || q.ReplicaCount > most {
+	attached := attachedNodes(tx)
+	if most := s.maxReplicas(tx, attached); q.ReplicaCount < 1 || q.ReplicaCount > most {
 		return refusal.New(refusal.InvalidArgument, "replica count %d is outside of the valid range 1 to %d", q.ReplicaCount, most)
 	}
-	v.NodeList, err = s.place(tx, v.Size, v.ReplicaCount, v.PlacementRestrictions)
+	v.NodeList, err = s.place(tx, attached, v.Size, v.ReplicaCount, v.PlacementRestrictions)
 	var few *physics.TooFewError
 	var restriction *physics.RestrictionError
 	switch {

@@ -281,7 +281,7 @@ func (s *Service) volumeFailed(tx *store.Tx, row *statemachine.Row[Volume]) erro
 
 // whyNotPlaced says what a volume without nodes lacks.
 func (s *Service) whyNotPlaced(tx *store.Tx, v *Volume) string {
-	if _, err := s.place(tx, v.Size, v.ReplicaCount, v.PlacementRestrictions); err != nil {
+	if _, err := s.place(tx, attachedNodes(tx), v.Size, v.ReplicaCount, v.PlacementRestrictions); err != nil {
 		return err.Error()
 	}
 	return "too few nodes had room for its replicas when it was created"

@@ -87,7 +87,7 @@ func (b *batch) session(world string, c *call, next func(*Tx) (bool, error)) (mo
 		tx Tx
 	}
 	s := &v.s
-	s.src, s.mem, s.writable = b.src, &b.db.mem, true
+	s.src, s.mem, s.writable, s.decoded = b.src, &b.db.mem, true, &b.db.decoded
 	v.tx = s.whole()
 	defer s.end()
 	err = call1(func(tx *Tx) (err error) {

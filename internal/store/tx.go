@@ -33,6 +33,7 @@ type session struct {
 	writable bool
 	over     *overlay // what was written, nil if nothing was
 	mem      *arena   // where over lies
+	decoded  *decodedRows
 	views    []*Tx
 	hooks    []func()
 
@@ -141,7 +142,7 @@ func (db *DB) viewShared(place seat, fn func(*Tx) error) error {
 		s  session
 		tx Tx
 	}
-	v.s.src, v.s.shares = place.src, place.of
+	v.s.src, v.s.shares, v.s.decoded = place.src, place.of, &db.decoded
 	v.tx = v.s.whole()
 	defer v.s.end()
 	return call1(fn, &v.tx)
@@ -170,7 +171,7 @@ func (db *DB) viewAlone(world string, start bool, fn func(*Tx) error) error {
 	} else {
 		v.src.over(present, present.commit)
 	}
-	v.s.src = &v.src
+	v.s.src, v.s.decoded = &v.src, &db.decoded
 	v.tx = v.s.whole()
 	defer v.s.end()
 	return call1(fn, &v.tx)
