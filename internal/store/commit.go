@@ -36,7 +36,7 @@ type batch struct {
 }
 
 // maxRecord is how many bytes are kept for the next commit's record.
-const maxRecord = 1 << 20
+const maxRecord = 4 << 20
 
 func (b *batch) full(l limits) bool { return b.turns >= l.turns || len(b.touched) >= l.rows }
 
