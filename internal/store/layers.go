@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"runtime"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -181,13 +182,19 @@ func (s *session) source() *source {
 	return s.src
 }
 
+// writeSlice is how many entries are written to the tree at a time.
+const writeSlice = 16
+
 // write puts what a memtable has into the top layer. A tombstone goes there only if an older layer has the row.
 func (src *source) write(m *memtable) error {
-	delta := 0
+	delta, since := 0, 0
 	for n := m.head.next[0].Load(); n != nil; n = n.next[0].Load() {
 		v := n.newest.Load()
 		if v == nil {
 			continue
+		}
+		if since++; since%writeSlice == 0 {
+			runtime.Gosched() // those who wait for an answer first
 		}
 		there := false
 		older := src.find

@@ -23,7 +23,7 @@ type memtable struct {
 // or is in the tree alone, is what writers do most.
 type filter [filterWords]atomic.Uint64
 
-const filterWords = 1 << 12 // 256 Ki bits: of 33,000 keys, one in a hundred and fifty is taken for another
+const filterWords = 1 << 11 // 128 Ki bits: of 16,000 keys, one in a hundred and fifty is taken for another
 
 var filterSeed = maphash.MakeSeed()
 

@@ -127,7 +127,7 @@ type limits struct {
 
 func defaultLimits() limits {
 	return limits{turns: 64, rows: 4096, step: 250, stepSize: 1 << 18, chain: 6, small: 16, mapping: 1 << 30,
-		recent: 32768, recentSize: 16 << 20}
+		recent: 16384, recentSize: 8 << 20}
 }
 
 // Open opens the file, and makes it if it does not exist or is empty. It does not wait for a lock: ErrLocked.
