@@ -8,7 +8,10 @@ import (
 
 // decodedRows keeps some rows as they were decoded, with the bytes that they were made of: a row whose bytes are the same is
 // the same, in whichever world, layer or transaction.
-type decodedRows [1 << decodedBits]atomic.Pointer[decodedRow]
+type decodedRows struct {
+	seed maphash.Seed
+	rows [1 << decodedBits]atomic.Pointer[decodedRow]
+}
 
 const decodedBits = 10
 
@@ -32,7 +35,7 @@ func (t *Table[T]) Shared(tx *Tx, key string) (*T, error) {
 		row := t.Decode(key, raw)
 		return &row, nil
 	}
-	slot := &tx.decoded[maphash.Bytes(filterSeed, raw)>>(64-decodedBits)]
+	slot := &tx.decoded.rows[maphash.Bytes(tx.decoded.seed, raw)>>(64-decodedBits)]
 	if d := slot.Load(); d != nil && d.table == &t.layout && bytes.Equal(d.raw, raw) {
 		return d.row.(*T), nil
 	}

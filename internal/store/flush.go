@@ -4,10 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"sync"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -133,6 +131,16 @@ func (r recent) unwritten() (list []*generation) {
 	return list
 }
 
+// firstGeneration begins with what the tree has.
+func (db *DB) firstGeneration() error {
+	btx, err := db.begin()
+	if err != nil {
+		return err
+	}
+	db.readers.recent = recent{now: newGeneration(applied(btx) + 1), tree: uint64(btx.ID())}
+	return btx.Rollback()
+}
+
 // rotate begins a new generation and has the full one written by another goroutine. The caller has the turn.
 func (db *DB) rotate() {
 	full := db.readers.rotate()
@@ -241,159 +249,4 @@ func (db *DB) writeTree(fn func(*bolt.Tx) error, install func(*recent)) (err err
 func (db *DB) abandon(btx *bolt.Tx) {
 	_ = btx.Rollback() // it may have ended
 	db.readers.resume(func(*recent) {})
-}
-
-// settler writes to the tree what was committed when nothing has been committed for a while: what is asked for then is found
-// in one place.
-type settler struct {
-	signal chan struct{} // capacity 1
-	quit   chan struct{}
-	done   chan struct{}
-}
-
-// settleAfter is how long nothing must have been committed. It is longer than the pauses of a client that waits for answers.
-const settleAfter = 100 * time.Millisecond
-
-func (s *settler) start(db *DB) {
-	s.signal, s.quit, s.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(s.done)
-		pause := time.NewTimer(0)
-		defer pause.Stop()
-		for {
-			select {
-			case <-s.quit:
-				return
-			case <-s.signal:
-			}
-			if !s.settle(db, pause) {
-				return
-			}
-		}
-	}()
-}
-
-// settle answers false when it is to end.
-func (s *settler) settle(db *DB, pause *time.Timer) bool {
-	for seen := uint64(0); ; {
-		now := db.readers.now()
-		if now.now.empty() {
-			return true
-		}
-		if seen == now.commit {
-			if err := db.change(func(*bolt.Tx) error { return nil }); err != nil && !errors.Is(err, ErrClosed) {
-				db.log.Error().Err(err).Msg("store: what was committed stays in the log for now")
-				return true
-			}
-			continue
-		}
-		seen = now.commit
-		pause.Reset(settleAfter)
-		select {
-		case <-s.quit:
-			return false
-		case <-pause.C:
-		}
-	}
-}
-
-// wake is called after the first commit of a generation.
-func (s *settler) wake() {
-	select {
-	case s.signal <- struct{}{}:
-	default:
-	}
-}
-
-func (s *settler) stop() {
-	close(s.quit)
-	<-s.done
-}
-
-// replay brings the logs that a killed process has left into the tree.
-func replay(b *bolt.DB) error {
-	logs, old, err := leftBehind(b)
-	if err != nil {
-		return err
-	}
-	if len(logs) > 0 {
-		if err := b.Update(func(btx *bolt.Tx) error { return replayInto(btx, logs) }); err != nil {
-			return err
-		}
-	}
-	for _, f := range logs {
-		old = append(old, f.name)
-	}
-	for _, name := range old {
-		if err := os.Remove(name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// leftBehind reads the logs beside a database that its tree lacks, and names those that it does not.
-func leftBehind(b *bolt.DB) (logs []walFile, old []string, err error) {
-	err = b.View(func(btx *bolt.Tx) (err error) {
-		if btx.Bucket(bucketMeta) == nil {
-			return nil
-		}
-		if logs, old, err = readWALs(b.Path(), applied(btx)); err != nil {
-			return err
-		}
-		for i, f := range logs {
-			tree := uint64(btx.ID())
-			if f.number != applied(btx)+1+uint64(i) || len(f.records) > 0 && f.tree != tree && f.tree+1 != tree {
-				return fmt.Errorf("%s: %w: it does not go on from this file, but from another state of it", f.name, errWAL)
-			}
-		}
-		return nil
-	})
-	return logs, old, err
-}
-
-// replayInto writes what stands in the logs to the tree that they go on from.
-func replayInto(btx *bolt.Tx, logs []walFile) error {
-	worlds := map[uint64]string{} // by their top layers
-	err := btx.Bucket(bucketWorlds).ForEach(func(k, v []byte) error {
-		r, err := decodeRecord(v, nil)
-		if err == nil {
-			worlds[r.chain[0]] = string(k)
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, f := range logs {
-		if len(f.records) == 0 {
-			continue
-		}
-		g := newGeneration(f.number)
-		err := f.each(func(commit, layer uint64, key, value []byte) error {
-			world, ok := worlds[layer]
-			if !ok {
-				return fmt.Errorf("%w: layer %d is not the top of any world", errWAL, layer)
-			}
-			g.mustTable(layer, world).put(key, value, commit)
-			return nil
-		})
-		if err == nil {
-			err = g.write(btx)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
-		}
-	}
-	return nil
-}
-
-// firstGeneration begins with what the tree has.
-func (db *DB) firstGeneration() error {
-	btx, err := db.begin()
-	if err != nil {
-		return err
-	}
-	db.readers.recent = recent{now: newGeneration(applied(btx) + 1), tree: uint64(btx.ID())}
-	return btx.Rollback()
 }

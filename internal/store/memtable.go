@@ -21,30 +21,31 @@ type memtable struct {
 
 // filter tells most keys that were never put from those that were (a Bloom filter): looking for a row that is not there,
 // or is in the tree alone, is what writers do most.
-type filter [filterWords]atomic.Uint64
+type filter struct {
+	seed maphash.Seed
+	bits [filterWords]atomic.Uint64
+}
 
 const filterWords = 1 << 11 // 128 Ki bits: of 16,000 keys, one in a hundred and fifty is taken for another
 
-var filterSeed = maphash.MakeSeed()
-
-// places answers four bits, each as a word and a mask.
-func places(key []byte) [4]uint32 {
-	h := maphash.Bytes(filterSeed, key)
+// places answers the numbers of four bits.
+func (f *filter) places(key []byte) [4]uint32 {
+	h := maphash.Bytes(f.seed, key)
 	return [4]uint32{uint32(h) & filterMask, uint32(h>>17) & filterMask, uint32(h>>34) & filterMask, uint32(h>>47) & filterMask}
 }
 
 const filterMask = filterWords*64 - 1
 
 func (f *filter) add(key []byte) {
-	for _, bit := range places(key) {
-		f[bit/64].Or(1 << (bit % 64))
+	for _, bit := range f.places(key) {
+		f.bits[bit/64].Or(1 << (bit % 64))
 	}
 }
 
 // has answers false only for a key that was not added.
 func (f *filter) has(key []byte) bool {
-	for _, bit := range places(key) {
-		if f[bit/64].Load()&(1<<(bit%64)) == 0 {
+	for _, bit := range f.places(key) {
+		if f.bits[bit/64].Load()&(1<<(bit%64)) == 0 {
 			return false
 		}
 	}
@@ -68,7 +69,7 @@ type version struct {
 }
 
 func newMemtable(world string) *memtable {
-	m := &memtable{world: world, state: 0x9E3779B97F4A7C15}
+	m := &memtable{world: world, state: 0x9E3779B97F4A7C15, known: filter{seed: maphash.MakeSeed()}}
 	m.head.next = m.tower[:]
 	return m
 }

@@ -41,6 +41,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"math"
 	"os"
@@ -144,7 +145,8 @@ func open(path string, o Options, l limits) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, openError(path, err))
 	}
-	db := &DB{bolt: b, log: o.Log, limits: l, syncDisk: o.SyncDisk, pinned: map[uint64]bool{}, damage: damage{told: make(chan struct{})}}
+	db := &DB{bolt: b, log: o.Log, limits: l, syncDisk: o.SyncDisk, pinned: map[uint64]bool{}, damage: damage{told: make(chan struct{})},
+		decoded: decodedRows{seed: maphash.MakeSeed()}}
 	db.idle.L = &db.mu
 	if err := db.firstGeneration(); err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, errors.Join(err, b.Close()))

@@ -183,7 +183,7 @@ func (f *walFile) read(last bool) error {
 	for at := 0; at < len(rest); {
 		body, err := cutRecord(rest[at:])
 		switch {
-		case err == io.ErrUnexpectedEOF && last:
+		case errors.Is(err, io.ErrUnexpectedEOF) && last:
 			f.records = rest[:at]
 			return nil
 		case err != nil:

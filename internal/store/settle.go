@@ -1,0 +1,75 @@
+package store
+
+import (
+	"errors"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// settler writes to the tree what was committed when nothing has been committed for a while: what is asked for then is found
+// in one place.
+type settler struct {
+	signal chan struct{} // capacity 1
+	quit   chan struct{}
+	done   chan struct{}
+}
+
+// settleAfter is how long nothing must have been committed. It is longer than the pauses of a client that waits for answers.
+const settleAfter = 100 * time.Millisecond
+
+func (s *settler) start(db *DB) {
+	s.signal, s.quit, s.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(s.done)
+		pause := time.NewTimer(0)
+		defer pause.Stop()
+		for {
+			select {
+			case <-s.quit:
+				return
+			case <-s.signal:
+			}
+			if !s.settle(db, pause) {
+				return
+			}
+		}
+	}()
+}
+
+// settle answers false when it is to end.
+func (s *settler) settle(db *DB, pause *time.Timer) bool {
+	for seen := uint64(0); ; {
+		now := db.readers.now()
+		if now.now.empty() {
+			return true
+		}
+		if seen == now.commit {
+			if err := db.change(func(*bolt.Tx) error { return nil }); err != nil && !errors.Is(err, ErrClosed) {
+				db.log.Error().Err(err).Msg("store: what was committed stays in the log for now")
+				return true
+			}
+			continue
+		}
+		seen = now.commit
+		pause.Reset(settleAfter)
+		select {
+		case <-s.quit:
+			return false
+		case <-pause.C:
+		}
+	}
+}
+
+// wake is called after the first commit of a generation.
+func (s *settler) wake() {
+	select {
+	case s.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (s *settler) stop() {
+	close(s.quit)
+	<-s.done
+}
