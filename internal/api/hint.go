@@ -8,8 +8,12 @@ import (
 )
 
 // hint says what a request that no row answers looks like, and where it should go: a path with another base, with doubled
-// or missing slashes, in other letters, or another method. "" where it is like nothing.
+// or missing slashes, in other letters, or another method. "" where it is like nothing, as a path of more than maxHinted
+// segments is.
 func hint(services []Service, method, asked string) string {
+	if strings.Count(asked, "/") > maxHinted {
+		return ""
+	}
 	clean := path.Clean("/" + asked)
 	if found := match(services, method, clean); found != nil {
 		switch {
@@ -37,6 +41,9 @@ func hint(services []Service, method, asked string) string {
 	}
 	return ""
 }
+
+// maxHinted is more than any operation has, with any base: looking at a path takes as long as the square of its segments.
+const maxHinted = 32
 
 func (op *Operation) words(method, at string) string {
 	return "it looks like " + op.ID() + ", which is " + method + " " + at

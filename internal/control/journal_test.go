@@ -170,6 +170,8 @@ func TestJournal_HintsWhereItShouldGo(t *testing.T) {
 		require.Contains(t, s.Must(200, http.MethodGet, "/_sim/requests/"+id+"/explain", "").Text(".why"), x.words)
 	}
 	require.Contains(t, s.Must(406, http.MethodPost, "/_sim/verify", `{"noUnexpected":true}`).Body, "it looks like lightbits.ListProjects")
-	id := s.Do(http.MethodGet, "/nothing/like/it", "").Header.Get("X-Sim-Request-Id")
-	require.Nil(t, s.Must(200, http.MethodGet, "/_sim/requests/"+id, "").Get(".hint"))
+	for _, path := range []string{"/nothing/like/it", strings.Repeat("/a", 20_000)} { // looking at the second takes minutes
+		id := s.Do(http.MethodGet, path, "").Header.Get("X-Sim-Request-Id")
+		require.Nil(t, s.Must(200, http.MethodGet, "/_sim/requests/"+id, "").Get(".hint"))
+	}
 }
