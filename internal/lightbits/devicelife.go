@@ -23,7 +23,14 @@ func (s *Service) deviceAdded(tx *store.Tx, r *statemachine.Row[NvmeDevice]) err
 	if err := s.logDevice(tx, eventDeviceHealthy, d); err != nil {
 		return err
 	}
-	return s.countDevices(tx, d.NodeUUID, r)
+	if err := s.countDevices(tx, d.NodeUUID, r); err != nil {
+		return err
+	}
+	node, err := s.nodes.Get(tx, d.NodeUUID)
+	if err != nil || node.Body.State != NodeActive {
+		return err
+	}
+	return s.wantLocalRebuild(tx, &node) // it may have had no device left to rebuild on (assumption 371)
 }
 
 func (s *Service) deviceReleased(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
@@ -151,7 +158,7 @@ func (s *Service) localRebuildStarts(tx *store.Tx, node *statemachine.Row[Node])
 	return s.eachDevice(tx, node.Body.UUID, "rebuild", DeviceHealthy)
 }
 
-// wantLocalRebuild lets a node that serves again rebuild what its lost devices held, as soon as the transaction is through.
+// wantLocalRebuild lets a node that serves again, or has a device again, rebuild what its lost devices held, as soon as the transaction is through.
 func (s *Service) wantLocalRebuild(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if s.unlessLost(tx, r) != "" {
 		return nil

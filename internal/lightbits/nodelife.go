@@ -292,7 +292,7 @@ func (s *Service) nodeUnattached(tx *store.Tx, r *statemachine.Row[Node]) error 
 	if err := s.haltLocalRebuild(tx, n); err != nil {
 		return err
 	}
-	err := s.moveNode(tx, n, func(u *nodeUsage) { u.Serving, u.Synced, u.Attached, u.Leaving = false, true, false, false })
+	err := s.moveNode(tx, n, func(u *nodeUsage) { u.Serving, u.Synced, u.Attached = false, true, false })
 	if err != nil {
 		return err
 	}

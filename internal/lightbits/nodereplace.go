@@ -236,7 +236,7 @@ func (s *Service) nodeTakesOver(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err != nil {
 		return err
 	}
-	if err := s.moveNode(tx, &old.Body, func(u *nodeUsage) { u.Serving, u.Attached = false, false }); err != nil {
+	if err := s.moveNode(tx, &old.Body, func(u *nodeUsage) { u.Serving, u.Attached, u.Leaving = false, false, false }); err != nil {
 		return err
 	}
 	if !s.nodes.Waits(tx, &old) {
@@ -273,10 +273,10 @@ func (s *Service) attachFailed(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.nodes.Fire(tx, &source, on)
 }
 
-// unlessDown: a node that was down already when its replacement began loses nothing more (assumption 363).
+// unlessDown: a node that was down already when its replacement began loses nothing more (assumption 363), and neither
+// does one that holds nothing, or nothing any more (assumption 370).
 func (s *Service) unlessDown(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
-	u, err := usageTable.Get(tx, r.Body.UUID)
-	if err == nil && !u.Serving && s.replacements.Table().Has(tx, r.Body.UUID) {
+	if u, err := usageTable.Get(tx, r.Body.UUID); err == nil && !u.Serving {
 		return statemachine.Stay
 	}
 	return ""

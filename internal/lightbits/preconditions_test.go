@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// refused asks for what must be refused with 400 and those words.
-func (s *server) refused(words, method, path, body string) {
+// refused posts what must be refused with 400 and those words.
+func (s *server) refused(words, path, body string) {
 	s.t.Helper()
-	got, answer := s.do(method, path, admin, body)
+	got, answer := s.do("POST", path, admin, body)
 	require.Equal(s.t, 400, got, answer)
 	require.Contains(s.t, answer, words)
 }
@@ -23,7 +23,7 @@ func TestDisableServer_EvictsSingleReplicasByForce(t *testing.T) {
 	var holder shownNode
 	s.get("/api/v2/nodes/"+s.volumes("default")["one"].NodeList[0], &holder)
 	path := "/api/v2/servers/" + holder.ServerUUID + "/disable"
-	s.refused("1 volumes or snapshots with a single replica; ForceDisable evicts them too", "POST", path, `{"evictData":true}`)
+	s.refused("1 volumes or snapshots with a single replica; ForceDisable evicts them too", path, `{"evictData":true}`)
 	s.ok("POST", path, `{"evictData":true,"ForceDisable":true}`)
 	s.advance(time.Minute)
 	require.Equal(t, EvictionCompleted, decodeWire[Server](t, s, "/api/v2/servers/"+holder.ServerUUID).LastEviction.Status)
@@ -37,7 +37,7 @@ func TestCreateServer_TooMany(t *testing.T) {
 	s := newServer(t, withCluster(fmt.Sprintf("servers: %d\ndevicesPerNode: 1", maxServers-1)))
 	body := `{"serverEndpoints":["http://10.9.0.%d:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-00000000000%d"}`
 	s.ok("POST", "/api/v2/servers", fmt.Sprintf(body, 1, 1))
-	s.refused("the cluster has 240 servers and takes no more", "POST", "/api/v2/servers", fmt.Sprintf(body, 2, 2))
+	s.refused("the cluster has 240 servers and takes no more", "/api/v2/servers", fmt.Sprintf(body, 2, 2))
 	require.Len(t, s.servers(""), maxServers)
 }
 
@@ -47,11 +47,11 @@ func TestNodeInstance_OfAServerThatIsUpgraded(t *testing.T) {
 	node := s.node("server00-0")
 	s.ok("POST", "/api/v2/servers/"+node.ServerUUID+"/upgrade", `{"InstallPkgUri":"https://packages.example/lightos-3.16.1.tar.gz"}`)
 	for _, what := range []string{"stop", "restart"} {
-		s.refused("server server00, which is being upgraded: Upgrading", "POST", "/api/v2/nodes/"+node.UUID+"/"+what, `{"force":true}`)
+		s.refused("server server00, which is being upgraded: Upgrading", "/api/v2/nodes/"+node.UUID+"/"+what, `{"force":true}`)
 	}
 	s.advance(400 * time.Millisecond)
 	require.Equal(t, "Inactive", s.node("server00-0").State)
-	s.refused("server server00, which is being upgraded: Rebooting", "POST", "/api/v2/nodes/"+node.UUID+"/start", "")
+	s.refused("server server00, which is being upgraded: Rebooting", "/api/v2/nodes/"+node.UUID+"/start", "")
 	s.advance(time.Minute)
 	s.ok("POST", "/api/v2/nodes/"+node.UUID+"/restart", "")
 }
@@ -77,7 +77,7 @@ func TestCreateVolume_CloneWithOtherReplicas(t *testing.T) {
 	s.advance(time.Second)
 	body := `{"name":"clone","replicaCount":%d,"acl":{"values":["ALLOW_ANY"]},"sourceSnapshotName":"s"}`
 	for _, replicas := range []int{1, 3} {
-		s.refused(fmt.Sprintf("replica count %d is not that of snapshot s, which is 2", replicas), "POST", deedProject+"volumes", fmt.Sprintf(body, replicas))
+		s.refused(fmt.Sprintf("replica count %d is not that of snapshot s, which is 2", replicas), deedProject+"volumes", fmt.Sprintf(body, replicas))
 	}
 	s.ok("POST", deedProject+"volumes", strings.Replace(fmt.Sprintf(body, 0), `"replicaCount":0,`, "", 1))
 	require.Len(t, s.volumes("default")["clone"].NodeList, 2)
