@@ -93,8 +93,9 @@ reliability: build ## kill -9, damaged and full disks, hostile clients, lineariz
 	cd test/reliability/linearizability && SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -mod=readonly -count=1 -timeout 10m -v ./...
 
 .PHONY: survival
-survival: build ## of that, what takes seconds: three rounds of kill -9, and linearizability
+survival: build ## of that, what takes seconds: three rounds of kill -9, bad input, and linearizability
 	SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -v -run Kill ./test/reliability
+	RELIABILITY=yes SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -run 'Siege_(Bad|Large)' ./test/reliability
 	cd test/reliability/linearizability && SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -mod=readonly -count=1 ./...
 
 .PHONY: soak
