@@ -32,8 +32,9 @@ run: ## the simulator in the foreground; flags by ARGS='--seed 7'
 	$(GO) run ./cmd/simulator $(ARGS)
 
 .PHONY: test
-test: ## every Go test with the race detector
+test: ## every Go test with the race detector; and, without it, every scenario with its world taken through a file
 	$(GO) test -race ./...
+	$(GO) test -run '^Test(Scenarios|Scenarios_Encryption|Federation)$$//transplanted' ./internal/...
 
 .PHONY: scenarios
 scenarios: ## the scenario scripts only, in all vendors

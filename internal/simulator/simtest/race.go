@@ -1,0 +1,6 @@
+//go:build race
+
+package simtest
+
+// slowed: the race detector makes everything five times slower.
+const slowed = true
