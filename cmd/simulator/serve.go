@@ -42,6 +42,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	go giveBack(ctx)
 	sim, err := simulator.New(s.config)
 	if err != nil {
 		return complain(stderr, exitError, err)

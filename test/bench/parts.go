@@ -178,18 +178,28 @@ func (b *bench) growth() error {
 	}
 	b.note(fmt.Sprintf("create p50 at %d volumes against 1,000", b.many), fmt.Sprintf("%.2f (%.0f and %.0f µs)", many/few, many, few),
 		"≤ 1.3", many/few <= 1.3)
-	time.Sleep(3 * time.Second)
+	time.Sleep(6 * time.Second) // it gives memory back when nobody asks
 	_, own := s.memory()
 	b.note(fmt.Sprintf("memory at %d volumes, pages of the file aside", b.many), fmt.Sprintf("%.0f MiB", own), "≤ 80 MiB", own <= 80)
-	var took []float64
-	for range b.runs {
-		s.kill()
-		if s, err = b.on(dir); err != nil {
-			return err
+	for _, end := range []struct {
+		words string
+		of    func(*server)
+	}{{"stopped", (*server).stop}, {"killed", (*server).kill}} {
+		var took []float64
+		for range b.runs {
+			if err := b.fill(s, next, 1); err != nil {
+				return err
+			}
+			next++
+			end.of(s)
+			if s, err = b.on(dir); err != nil {
+				return err
+			}
+			took = append(took, s.ready.Seconds()*1000)
 		}
-		took = append(took, s.ready.Seconds()*1000)
+		b.note(fmt.Sprintf("exec to first 200 on a directory of %d volumes, of a process that was %s", b.many, end.words),
+			fmt.Sprintf("%.0f ms", median(took)), "≤ 75 ms", median(took) <= 75)
 	}
-	b.note(fmt.Sprintf("exec to first 200 on a directory of %d volumes", b.many), fmt.Sprintf("%.0f ms", median(took)), "≤ 75 ms", median(took) <= 75)
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -85,6 +86,12 @@ func (b *bench) on(dir string, flags ...string) (*server, error) {
 		s.file = filepath.Join(dir, "simulator.db")
 	}
 	return s, err
+}
+
+// stop ends it as an operator does.
+func (s *server) stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	_ = s.cmd.Wait()
 }
 
 func (s *server) kill() {
