@@ -45,11 +45,14 @@ func (s *settler) settle(db *DB, pause *time.Timer) bool {
 			return true
 		}
 		if seen == now.commit {
-			if err := db.change(func(*bolt.Tx) error { return nil }); err != nil && !errors.Is(err, ErrClosed) {
+			err := db.change(func(*bolt.Tx) error { return nil })
+			switch {
+			case err == nil:
+				continue
+			case !errors.Is(err, ErrClosed): // Close writes the rest itself
 				db.log.Error().Err(err).Msg("store: what was committed stays in the log for now")
-				return true
 			}
-			continue
+			return true
 		}
 		seen = now.commit
 		pause.Reset(settleAfter)
