@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -218,4 +219,16 @@ func TestClose_WaitsAndThenRefuses(t *testing.T) {
 	require.ErrorIs(t, db.Verify(), store.ErrClosed)
 	_, err := db.Worlds()
 	require.ErrorIs(t, err, store.ErrClosed)
+}
+
+// What the settler cannot write any more, because Close has begun, Close writes.
+func TestClose_WhileTheSettlerIsAboutToWrite(t *testing.T) {
+	db := newStore(t)
+	update(t, db, func(tx *store.Tx) { require.NoError(t, put(tx, "a")) })
+	select {
+	case <-db.SettleWhileClosing():
+	case <-time.After(10 * time.Second):
+		t.Fatal("the settler asks a closed store again and again")
+	}
+	require.NoError(t, db.Close())
 }

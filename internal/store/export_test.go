@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -95,4 +96,23 @@ func (db *DB) CopyTo(dir string) (string, error) {
 func (db *DB) SetMaxTree(size int) {
 	_ = db.change(func(*bolt.Tx) error { return nil })
 	db.bolt.MaxSize = size
+}
+
+// SettleWhileClosing is the settler's turn in the instant in which Close has begun and waits for it. It closes its result
+// when the settler rests; the store is as it was then.
+func (db *DB) SettleWhileClosing() <-chan struct{} {
+	db.settler.stop()
+	db.mu.Lock()
+	db.closed = true
+	db.mu.Unlock()
+	rests := make(chan struct{})
+	go func() {
+		(&settler{quit: make(chan struct{})}).settle(db, time.NewTimer(0))
+		db.mu.Lock()
+		db.closed = false
+		db.mu.Unlock()
+		db.settler.start(db)
+		close(rests)
+	}()
+	return rests
 }

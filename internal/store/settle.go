@@ -45,14 +45,10 @@ func (s *settler) settle(db *DB, pause *time.Timer) bool {
 			return true
 		}
 		if seen == now.commit {
-			err := db.change(func(*bolt.Tx) error { return nil })
-			switch {
-			case err == nil:
-				continue
-			case !errors.Is(err, ErrClosed): // Close writes the rest itself
-				db.log.Error().Err(err).Msg("store: what was committed stays in the log for now")
+			if !db.settled() {
+				return true
 			}
-			return true
+			continue
 		}
 		seen = now.commit
 		pause.Reset(settleAfter)
@@ -62,6 +58,16 @@ func (s *settler) settle(db *DB, pause *time.Timer) bool {
 		case <-pause.C:
 		}
 	}
+}
+
+// settled writes to the tree what was committed. It answers false when that cannot be had now, and asking at once again
+// would not help: the store is closed, and Close writes the rest itself, or the disk refuses, and the log keeps it.
+func (db *DB) settled() bool {
+	err := db.change(func(*bolt.Tx) error { return nil })
+	if err != nil && !errors.Is(err, ErrClosed) {
+		db.log.Error().Err(err).Msg("store: what was committed stays in the log for now")
+	}
+	return err == nil
 }
 
 // wake is called after the first commit of a generation.
