@@ -3,8 +3,10 @@ package api
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"time"
 
+	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 	"storagesim/internal/strict"
@@ -54,6 +56,12 @@ type Param struct {
 type Known struct {
 	Valid []string `json:"valid"`
 }
+
+// CauseKind is refusal.Value.
+func (Known) CauseKind() refusal.CauseKind { return refusal.Value }
+
+// WouldWork is what explain says.
+func (k Known) WouldWork() string { return "one of: " + strings.Join(k.Valid, ", ") }
 
 // Do makes an action of a function. The members of P, with their tags json and doc, are its parameters; others are
 // refused. Run gets the request's cluster as the transaction's partition where the vendor is clustered. What it

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"storagesim/internal/refusal"
 )
 
 // InvalidFaultError says that a request asks for a fault that cannot be.
@@ -64,3 +66,6 @@ type ImpossibleFault struct {
 	Detail string   `json:"detail"`
 	Valid  []string `json:"valid,omitempty"`
 }
+
+// CauseKind is refusal.FaultWish.
+func (ImpossibleFault) CauseKind() refusal.CauseKind { return refusal.FaultWish }

@@ -171,7 +171,8 @@ func (s *Server) precede(svc *Service, r *Request, out *outcome) (inj *injection
 	case err == nil:
 		return inj, false
 	case errors.As(err, &impossible):
-		out.resp, out.cause = Problem(http.StatusBadRequest, err), ImpossibleFault{Detail: impossible.Detail, Valid: impossible.Valid}
+		cause := ImpossibleFault{Detail: impossible.Detail, Valid: impossible.Valid}
+		out.resp, out.kind, out.cause = Problem(http.StatusBadRequest, err), cause.CauseKind(), cause
 	default:
 		*out = s.refused(svc, r, *out, err)
 	}
@@ -220,7 +221,7 @@ func (s *Server) shape(svc *Service, r *Request, h *fault.Happening, out *outcom
 		}
 		e.Status, e.RetryAfter = h.Effect.Status, h.RetryAfter
 		*out = s.refuse(svc, r, *out, e, false) // nothing is wrong with the world
-		out.stream, out.finding = nil, nil
+		out.stream, out.finding, out.kind = nil, nil, refusal.Rule
 	}
 	if h.Effect.Malformed {
 		out.resp.Body, out.pooled = h.Effect.Mangle(out.resp.Body), false

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -50,9 +52,10 @@ const maxThere = 5
 // find looks at what a request that was refused was about. nil where the cause says it all: a guard with its state, an
 // ETag.
 func (s *Server) find(r *Request, e *refusal.Error) *Finding {
-	switch e.Cause.(type) {
-	case statemachine.Cause, StaleETag:
+	switch e.CauseKind() {
+	case refusal.Guard, refusal.ETag, refusal.World, refusal.Cluster:
 		return nil
+	default:
 	}
 	f := &Finding{Kind: e.Kind.String(), Rule: e.Message}
 	switch e.Kind {
@@ -79,6 +82,12 @@ func (s *Server) find(r *Request, e *refusal.Error) *Finding {
 // standing fills in the thing, or those that are there in its place.
 func (s *Server) standing(tx *store.Tx, r *Request, f *Finding) {
 	f.Names, f.Thing, f.There = s.subject(tx, r).Names, nil, nil
+	if len(f.Names) == 0 {
+		f.Names = r.spoken(f.Rule)
+	}
+	if f.Member == "" {
+		f.Member = r.nameless()
+	}
 	if thing, ok := s.named(tx, r, f.Names); ok {
 		f.Thing = standingOf(&thing)
 		return
@@ -109,6 +118,35 @@ func standingOf(thing *statemachine.Resource) *Standing {
 	return st
 }
 
+// spoken lists the values of the path's and the query's parameters and the texts and numbers of the body, its members'
+// names among them, that the words of a refusal repeat, the longest first.
+func (r *Request) spoken(words string) []string {
+	var names []string
+	add := func(value string) {
+		if value != "" && strings.Contains(words, value) && !slices.Contains(names, value) {
+			names = append(names, value)
+		}
+	}
+	r.EachParam(func(_, value string) { add(value) })
+	for _, values := range r.Query() {
+		for _, value := range values {
+			add(value)
+		}
+	}
+	dec := json.NewDecoder(bytes.NewReader(r.body))
+	dec.UseNumber()
+	for token, err := dec.Token(); err == nil; token, err = dec.Token() { // what is no JSON names nothing
+		switch value := token.(type) {
+		case string:
+			add(value)
+		case json.Number:
+			add(value.String())
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	return names
+}
+
 // member finds the member that the words of a refusal name, among those that the operation knows.
 func (f *Finding) member(r *Request, words string) {
 	if !r.Operation.Implemented() {
@@ -120,10 +158,29 @@ func (f *Finding) member(r *Request, words string) {
 	}
 	for _, m := range Members(t) {
 		f.Members = append(f.Members, m.Name)
-		if len(m.Name) > len(f.Member) && strings.Contains(strings.ToLower(words), strings.ToLower(m.Name)) {
-			f.Member = m.Name
+	}
+	words = strings.ToLower(words)
+	for _, said := range []string{words, strings.ReplaceAll(words, " ", "")} { // "replica count" is replicaCount
+		for _, name := range f.Members {
+			if len(name) > len(f.Member) && strings.Contains(said, strings.ToLower(name)) {
+				f.Member = name
+			}
+		}
+		if f.Member != "" {
+			break
 		}
 	}
+	if f.Members == nil && len(r.body) > 0 {
+		f.Member = "body" // of an operation that knows no members
+	}
+}
+
+// nameless answers the parameter that the path leaves empty, which only its last one can be; "" where it is not.
+func (r *Request) nameless() string {
+	if !r.Operation.EmptyLast || !strings.HasSuffix(r.HTTP.URL.Path, "/") {
+		return ""
+	}
+	return strings.Trim(r.Operation.Path[lastSlash(r.Operation.Path)+1:], "{}")
 }
 
 // shownToken says what stood in Authorization, without a word of it.

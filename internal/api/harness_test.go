@@ -169,13 +169,20 @@ func getToy(tx *store.Tx, r *api.Request, q *toy) (toy, error) {
 	}
 	found, err := toys.Get(tx, q.Name)
 	if errors.Is(err, store.ErrNotFound) {
-		return toy{}, refusal.New(refusal.NotFound, "no toy %q", q.Name).Because(map[string]string{"looked": "everywhere"})
+		return toy{}, refusal.New(refusal.NotFound, "no toy %q", q.Name).Because(lookedFor{"everywhere"})
 	}
 	if err == nil {
 		err = r.IfMatch("7", "somebody")
 	}
 	return found, err
 }
+
+// lookedFor is a cause of its own.
+type lookedFor struct {
+	Looked string `json:"looked"`
+}
+
+func (lookedFor) CauseKind() refusal.CauseKind { return refusal.Missing }
 
 // breakToy writes, and then fails in the way that the toy's name says.
 func breakToy(tx *store.Tx, _ *api.Request, q *toy) (any, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"storagesim/internal/fault"
+	"storagesim/internal/refusal"
 )
 
 // Exchange is one request and its answer as the journal keeps it.
@@ -39,7 +40,9 @@ type Exchange struct {
 	Fault      string `json:"fault,omitempty"`
 	// Faults is what the fault rules about the operation had to say.
 	Faults []fault.Verdict `json:"faults,omitempty"`
-	Cause  any             `json:"cause,omitempty"`
+	// CauseKind says what sort of thing the request failed on; "" where it did not.
+	CauseKind refusal.CauseKind `json:"causeKind,omitempty"`
+	Cause     any               `json:"cause,omitempty"`
 	// Finding is what the server found out about a refusal by itself.
 	Finding *Finding `json:"finding,omitempty"`
 	// Hint says what a request that no operation answers looks like, and where it should go.
@@ -176,8 +179,11 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 	x := Exchange{
 		ID: r.ID, World: r.World, Cluster: r.Cluster, Vendor: vendor, Method: r.HTTP.Method,
 		URL: requestURI(r.HTTP), Header: r.HTTP.Header, Status: out.resp.Status,
-		At: out.at, Started: started, Took: took, Fault: out.fault, Cause: out.cause, Finding: out.finding, Hint: out.hint,
+		At: out.at, Started: started, Took: took, Fault: out.fault, CauseKind: out.kind, Finding: out.finding, Hint: out.hint,
 		Host: r.HTTP.Host, Proto: r.HTTP.Proto, TLS: r.HTTP.TLS != nil, AnswerHeader: out.resp.headers(),
+	}
+	if out.cause != nil {
+		x.Cause = out.cause
 	}
 	x.Body, x.BodyCut = kept(r.body)
 	x.Answer, x.AnswerCut = kept(out.resp.Body)

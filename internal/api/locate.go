@@ -152,5 +152,5 @@ func tokenWorld(authorization string) string {
 // noWorld is the refusal of a request that names a world that does not exist.
 func noWorld(world string) *refusal.Error {
 	return refusal.New(refusal.NotFound,
-		"world %q does not exist in this simulator; POST /_sim/worlds makes one, GET /_sim/worlds lists them", world)
+		"world %q does not exist in this simulator; POST /_sim/worlds makes one, GET /_sim/worlds lists them", world).Because(NoWorld{World: world})
 }

@@ -72,8 +72,12 @@ func (r *Request) Body() []byte { return r.body }
 type StaleETag struct {
 	Expected string `json:"expected"`
 	Current  string `json:"current"`
+	None     bool   `json:"none,omitempty"` // the thing has no ETag: every one is stale
 	By       string `json:"changedBy,omitempty"`
 }
+
+// CauseKind is refusal.ETag.
+func (StaleETag) CauseKind() refusal.CauseKind { return refusal.ETag }
 
 // IfMatch refuses the request when it carries an If-Match that is not the thing's current ETag. The header is optional
 // and unquoted; quotes, a weak mark and * are forgiven (facts/lightbits.md 5). By names who changed the thing last.
@@ -87,5 +91,5 @@ func (r *Request) IfMatch(current, by string) error {
 		return nil
 	}
 	return refusal.New(refusal.FailedPrecondition, "ETag mismatch: If-Match is %q but the resource has %q", expected, current).
-		Because(StaleETag{Expected: expected, Current: current, By: by})
+		Because(StaleETag{Expected: expected, Current: current, None: current == "", By: by})
 }

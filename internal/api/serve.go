@@ -126,10 +126,12 @@ const maxKeptBuffer = 4 << 20
 type outcome struct {
 	resp Response
 	// pooled says that the body was appended to the buffer that the server lent.
-	pooled  bool
-	at      time.Time
-	fault   string
-	cause   any
+	pooled bool
+	at     time.Time
+	fault  string
+	// kind and cause are what the request failed on.
+	kind    refusal.CauseKind
+	cause   refusal.Cause
 	finding *Finding
 	hint    string     // of a request that no row answers
 	inj     *injection // what went wrong with it on purpose
@@ -238,7 +240,7 @@ func (s *Server) enter(svc *Service, r *Request, tx *store.Tx) (*store.Tx, error
 			r.Cluster = statemachine.DefaultPartition(tx)
 		} else if !statemachine.HasPartition(tx, r.Cluster) {
 			return nil, refusal.New(refusal.NotFound, "cluster %q does not exist in world %q; it has: %v",
-				r.Cluster, r.World, statemachine.Partitions(tx)[1:])
+				r.Cluster, r.World, statemachine.Partitions(tx)[1:]).Because(NoCluster{Cluster: r.Cluster, There: statemachine.Partitions(tx)[1:]})
 		}
 		tx = tx.In(r.Cluster)
 	}
@@ -292,13 +294,13 @@ func (s *Server) refuse(svc *Service, r *Request, out outcome, err error, find b
 	case errors.Is(err, store.ErrNoWorld):
 		e = noWorld(r.World)
 	case errors.As(err, &large):
-		e = refusal.New(refusal.ResourceExhausted, "%s", large.Error())
+		e = refusal.New(refusal.ResourceExhausted, "%s", large.Error()).Because(TooLarge{Limit: large.Limit})
 		e.Status = http.StatusRequestEntityTooLarge
 	case e == nil:
 		s.log.Error().Err(err).Str("op", r.Operation.ID()).Str("request_id", r.ID).Msg("operation failed")
 		e = internalError(r.ID)
 	}
-	out.resp, out.cause = svc.Dialect.Refuse(r, e), e.Cause
+	out.resp, out.kind, out.cause = svc.Dialect.Refuse(r, e), e.CauseKind(), e.Cause
 	if find && (out.resp.Status < http.StatusInternalServerError || out.resp.Status == http.StatusServiceUnavailable) {
 		out.finding = s.find(r, e)
 	}
@@ -364,7 +366,7 @@ func (s *Server) refuseRoute(refuse func(*Service, *Request) Response) http.Hand
 		place := Locate(req, ListenerPlace(req.Context()))
 		r := &Request{ID: s.NextID(), World: place.World, HTTP: req, out: w}
 		svc := s.owner(req.URL.Path)
-		out := outcome{resp: refuse(svc, r), hint: hint(s.services, req.Method, req.URL.Path)}
+		out := outcome{resp: refuse(svc, r), kind: refusal.Route, hint: hint(s.services, req.Method, req.URL.Path)}
 		write(w, r, out)
 		s.record(svc.Vendor, r, out, started)
 	}

@@ -224,5 +224,5 @@ func TestServe_Journal(t *testing.T) {
 	require.Equal(t, []string{"t1", "toys", "toys.GetToy", "GET", "/toys/none?q=1"}, []string{x.World, x.Vendor, x.Operation, x.Method, x.URL})
 	require.Equal(t, 404, x.Status)
 	require.Equal(t, `NotFound: no toy "none"`, x.Answer)
-	require.Equal(t, map[string]string{"looked": "everywhere"}, x.Cause)
+	require.Equal(t, lookedFor{"everywhere"}, x.Cause)
 }

@@ -17,11 +17,40 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
+// patience is how long a test waits for the next line of a stream, of the wall clock, until it fails.
+const patience = 10 * time.Second
+
 // listener reads a stream of events.
 type listener struct {
 	t     *testing.T
 	resp  *http.Response
 	lines *bufio.Reader
+}
+
+// soon waits for what is read from a stream.
+func soon[T any](read func() (T, error)) (T, error) {
+	type result struct {
+		v   T
+		err error
+	}
+	came := make(chan result, 1)
+	go func() {
+		v, err := read()
+		came <- result{v, err}
+	}()
+	select {
+	case r := <-came:
+		return r.v, r.err
+	case <-time.After(patience):
+		var none T
+		return none, fmt.Errorf("nothing came for %s", patience)
+	}
+}
+
+// line is the next line without its end; io.EOF where the stream is over.
+func (l *listener) line() (string, error) {
+	line, err := soon(func() (string, error) { return l.lines.ReadString('\n') })
+	return strings.TrimSuffix(line, "\n"), err
 }
 
 type sent struct {
@@ -37,7 +66,7 @@ func listen(t *testing.T, s *simtest.Server, client *http.Client, url string, he
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	resp, err := client.Do(req)
+	resp, err := soon(func() (*http.Response, error) { return client.Do(req) })
 	require.NoError(t, err)
 	t.Cleanup(func() { resp.Body.Close() })
 	require.Equal(t, 200, resp.StatusCode)
@@ -61,9 +90,9 @@ func events(t *testing.T, s *simtest.Server, query string, header ...string) *li
 func (l *listener) block() (b sent) {
 	l.t.Helper()
 	for {
-		line, err := l.lines.ReadString('\n')
+		line, err := l.line()
 		require.NoError(l.t, err)
-		switch line = strings.TrimSuffix(line, "\n"); {
+		switch {
 		case line == "":
 			return b
 		case strings.HasPrefix(line, ": "):
@@ -247,13 +276,13 @@ func TestEvents_EndWithTheWorldAndWithTheProgram(t *testing.T) {
 	l := events(t, s.In("t"), "?type=request")
 	s.Must(200, http.MethodDelete, "/_sim/worlds/t", "")
 	require.Contains(t, l.block().comment, "is no more")
-	_, err := l.lines.ReadByte()
+	_, err := l.line()
 	require.ErrorIs(t, err, io.EOF)
 
 	l = events(t, s, "")
 	began := time.Now()
 	s.Close()
 	require.Less(t, time.Since(began), 2*time.Second)
-	_, err = l.lines.ReadByte()
+	_, err = l.line()
 	require.ErrorIs(t, err, io.EOF)
 }

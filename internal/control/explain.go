@@ -8,6 +8,7 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/fault"
+	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 )
 
@@ -18,7 +19,8 @@ type explanation struct {
 	Status    int       `json:"status"`
 	At        time.Time `json:"at"`
 	Why       string    `json:"why"`
-	Cause     any       `json:"cause,omitempty"`
+	// Cause is what a refused request failed on: kind is one of refusal.CauseKind, the other members follow from it.
+	Cause map[string]any `json:"cause,omitempty"`
 	// About is what the request was about, as it stood when it was refused.
 	About     *api.Finding    `json:"about,omitempty"`
 	Faults    []fault.Verdict `json:"faults,omitempty"` // which rules fired or nearly fired, and why not
@@ -32,10 +34,10 @@ func explainRequest(c *Control, r *call) (any, error) {
 		return nil, err
 	}
 	x := found.(api.Exchange)
-	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, Cause: x.Cause, About: x.Finding, Faults: x.Faults}
+	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, About: x.Finding, Faults: x.Faults}
 	switch {
-	case x.Fault != "":
-		e.Why = fmt.Sprintf("it was made to go wrong on purpose, by %s", strings.ReplaceAll(x.Fault, "header", "the request's own header"))
+	case x.Fault != "" && (x.Status < http.StatusBadRequest || x.CauseKind == refusal.Rule):
+		e.Why = "it was made to go wrong on purpose, by " + culprits(&x)
 		e.WouldWork = []string{"the same request without the fault"}
 	case x.Status < http.StatusBadRequest:
 		e.Why = "it was not refused"
@@ -44,10 +46,18 @@ func explainRequest(c *Control, r *call) (any, error) {
 	default:
 		explainCause(&x, &e)
 	}
-	if e.Cause == nil && e.About != nil {
-		e.Cause = e.About.Rule
+	if x.CauseKind != "" {
+		e.Cause = causeOf(&x)
+	}
+	if x.Fault != "" && x.CauseKind != "" && x.CauseKind != refusal.Rule {
+		e.Why += "; and it was tampered with on purpose, by " + culprits(&x)
 	}
 	return e, nil
+}
+
+// culprits are the rules behind what was done on purpose.
+func culprits(x *api.Exchange) string {
+	return strings.ReplaceAll(x.Fault, "header", "the request's own header")
 }
 
 // explainCause reads the cause that the refusal carried.
@@ -60,7 +70,10 @@ func explainCause(x *api.Exchange, e *explanation) {
 			fmt.Sprintf("POST /_sim/resources/%s/%s/release finishes a transition that is pending", cause.Machine, cause.ID)}
 	case api.StaleETag:
 		e.Why = fmt.Sprintf("If-Match expects the ETag %q, but the current one is %q; it was changed by %s", cause.Expected, cause.Current, by(cause.By))
-		e.WouldWork = []string{fmt.Sprintf("If-Match: %s", cause.Current), "no If-Match at all"}
+		if !cause.None {
+			e.WouldWork = []string{"If-Match: " + cause.Current}
+		}
+		e.WouldWork = append(e.WouldWork, "no If-Match at all")
 	case api.ImpossibleFault:
 		e.Why = "the request asks for a fault that cannot be: " + cause.Detail
 		e.WouldWork = []string{"one of: " + strings.Join(cause.Valid, ", ")}
@@ -127,7 +140,7 @@ func remedies(x *api.Exchange) []string {
 
 func by(who string) string {
 	if who == "" {
-		return "the fixture"
+		return theFixture
 	}
 	return who
 }
@@ -195,8 +208,8 @@ func (c *Control) explainRoute(x *api.Exchange, e *explanation) {
 			}
 		}
 	}
-	e.WouldWork = closest(x.Method+" "+at, routes)
-	if e.Cause = "no operation has this path and method"; x.Hint != "" {
-		e.Cause, e.Why = x.Hint, e.Why+"; "+x.Hint
+	e.WouldWork = append(closest(x.Method+" "+at, routes), "GET /_sim/operations lists what there is")
+	if x.Hint != "" {
+		e.Why += "; " + x.Hint
 	}
 }

@@ -3,6 +3,8 @@ package control_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"storagesim/internal/simulator"
 	"storagesim/internal/simulator/simtest"
 )
 
@@ -34,10 +37,30 @@ func replaced(v any, n *int, by any) any {
 	return v
 }
 
+// fewOfAll is a world with something of every kind and little of each, so that a run takes a millisecond.
+const fewOfAll = `
+lightbits:
+  clusters:
+    - {name: east, servers: 1, devicesPerNode: 2}
+lucidity:
+  tenants:
+    - cloudProvider: AWS
+      cloudProviderAccountId: "1"
+      instances:
+        - {instanceId: i-1, pool: {diskType: gp3}, partitions: [{partition: /a, status: ON_BOARDED}, {partition: /b}]}
+lucidlink:
+  accounts:
+    - {name: default, domain: example, clients: [{clientId: c, clientSecret: secret}]}
+  regions:
+    AWS: {me-south-1: closed}
+`
+
 // FuzzState changes one value of a world's file, whatever it is and by whatever JSON, and puts the world on it: it is
 // refused, and then the world is as it was, or taken, and then it can be read, moved on and written again.
 func FuzzState(f *testing.F) {
-	s := simtest.New(f)
+	few := filepath.Join(f.TempDir(), "few.yaml")
+	require.NoError(f, os.WriteFile(few, []byte(fewOfAll), 0o600))
+	s := simtest.New(f, func(c *simulator.Config) { c.Fixture = few })
 	s.Header.Set("Authorization", "Bearer x")
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"2026-06-01T00:00:00Z"}`)
 	s.Must(200, http.MethodPost, volumesPath, `{"name":"v","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)

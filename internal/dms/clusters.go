@@ -10,7 +10,6 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
-	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
 
@@ -191,9 +190,7 @@ func (s *Service) detachCluster(tx *store.Tx, _ *api.Request, q *detachClusterRe
 		w := &raw.Body
 		if !ended(raw.Life.State) && w.uses(q.ClusterID) {
 			return none, refusal.New(refusal.FailedPrecondition, "cluster %s is used by workflow %s, a %s that is %s",
-				q.ClusterID, w.ID, w.Type, w.State).Because(statemachine.Cause{
-				Machine: s.workflows.Kind, ID: w.ID, Operation: "DetachCluster", State: raw.Life.State, Since: raw.Life.Since, By: raw.Life.By,
-			})
+				q.ClusterID, w.ID, w.Type, w.State).Because(s.workflows.Stands("DetachCluster", &raw))
 		}
 	}
 	return none, clusterTable.Delete(tx, q.ClusterID)

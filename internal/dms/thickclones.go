@@ -3,6 +3,7 @@ package dms
 import (
 	"net/http"
 	"regexp"
+	"strconv"
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
@@ -90,6 +91,20 @@ func (s *Service) createThickCloneSnapshot(tx *store.Tx, _ *api.Request, q *snap
 	return workflowIDResponse{WorkflowID: id}, err
 }
 
+// Crowded is the cause of a 429.
+type Crowded struct {
+	MaxRunning int `json:"maxRunningWorkflows"`
+	Running    int `json:"running"`
+}
+
+// CauseKind is refusal.Limit.
+func (Crowded) CauseKind() refusal.CauseKind { return refusal.Limit }
+
+// WouldWork is what explain says.
+func (c Crowded) WouldWork() string {
+	return "the same request once fewer than " + strconv.Itoa(c.MaxRunning) + " workflows run; GET /_sim/timers lists when they go on"
+}
+
 // newClone checks what can be checked without asking a cluster: 400. Everything else is found out by the workflow
 // (assumption 121). Last comes the limit of running workflows: 429.
 func (s *Service) newClone(tx *store.Tx, src *cloneSource, dst *cloneTarget, verify bool) (*clone, error) {
@@ -105,7 +120,7 @@ func (s *Service) newClone(tx *store.Tx, src *cloneSource, dst *cloneTarget, ver
 	if most := s.settings(tx).MaxRunning; s.running(tx) >= most {
 		return nil, refusal.New(refusal.ResourceExhausted,
 			"the maximum number of running workflows (%d) has been reached, please retry after some workflows complete", most).
-			Because(map[string]any{"maxRunningWorkflows": most, "running": s.running(tx)})
+			Because(Crowded{MaxRunning: most, Running: s.running(tx)})
 	}
 	return &clone{Source: *src, Target: *dst, Verify: verify}, nil
 }

@@ -109,6 +109,9 @@ type MissingPermission struct {
 	Project  string   `json:"project,omitempty"`
 }
 
+// CauseKind is refusal.Permission.
+func (MissingPermission) CauseKind() refusal.CauseKind { return refusal.Permission }
+
 // WouldWork is what explain says.
 func (m MissingPermission) WouldWork() string {
 	where := "in every project"

@@ -85,7 +85,8 @@ func (s *Service) rotateClusterRootKey(tx *store.Tx, _ *api.Request, _ *api.Empt
 	}
 	if e := &row.Body; len(e.PreviousKekGenerations) > 0 && tx.Now.Before(e.KekUpdateDate.Add(rotationInterval)) {
 		return none, refusal.New(refusal.Aborted, "the last rotation of the root key was at %s; the next one is possible from %s on",
-			rfc3339(e.KekUpdateDate), rfc3339(e.KekUpdateDate.Add(rotationInterval)))
+			rfc3339(e.KekUpdateDate), rfc3339(e.KekUpdateDate.Add(rotationInterval))).
+			Because(TooEarly{Last: e.KekUpdateDate, From: e.KekUpdateDate.Add(rotationInterval)})
 	}
 	return none, s.encryptions.Fire(tx, &row, "rotate")
 }

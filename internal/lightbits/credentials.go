@@ -71,6 +71,7 @@ func (CredsKind) EnumNumbers() map[string]int32 {
 type credentialRow struct {
 	Credential
 	ETag uint64 `json:"etag"`
+	By   string `json:"by,omitempty"` // who made it; the fixture where it is empty
 }
 
 func credentialKey(project, id string) string { return project + "/" + id }
@@ -80,7 +81,7 @@ var credentials = store.NewTable("lightbits.credential",
 
 // seedCredential stores a credential of any kind; store.ErrExists where there is one of that ID.
 func (s *Service) seedCredential(tx *store.Tx, c Credential) error {
-	return credentials.Insert(tx, &credentialRow{Credential: c, ETag: 1})
+	return credentials.Insert(tx, &credentialRow{Credential: c, ETag: 1, By: tx.By})
 }
 
 // deleteCredentialsOf deletes all credentials of a project.
@@ -141,7 +142,7 @@ func (s *Service) createCredential(tx *store.Tx, r *api.Request, q *createCreden
 	if err := checkPayload(q.Type, q.Payload); err != nil {
 		return Credential{}, err
 	}
-	row := credentialRow{ETag: 1, Credential: Credential{
+	row := credentialRow{ETag: 1, By: tx.By, Credential: Credential{
 		ProjectName: q.ProjectName, ID: q.ID, Type: q.Type, Payload: q.Payload, Kind: CredsUserCreds}}
 	err := credentials.Insert(tx, &row)
 	if errors.Is(err, store.ErrExists) {
@@ -238,7 +239,7 @@ func (s *Service) deleteCredential(tx *store.Tx, r *api.Request, q *credentialRe
 	if err != nil {
 		return none, err
 	}
-	if err := r.IfMatch(strconv.FormatUint(row.ETag, 10), ""); err != nil {
+	if err := r.IfMatch(strconv.FormatUint(row.ETag, 10), row.By); err != nil {
 		return none, err
 	}
 	if row.Kind == CredsBeaconCreds {

@@ -178,13 +178,14 @@ func (s *Service) enableClusterEncryption(tx *store.Tx, _ *api.Request, q *enabl
 // encryptable refuses with FailedPrecondition a cluster that is not ready to be encrypted.
 func (s *Service) encryptable(tx *store.Tx, in KeyStore) error {
 	if !s.flagEnabled(tx, flagClusterEncryption) {
-		return refusal.New(refusal.FailedPrecondition, "the feature flag %s is off; enable it first", flagClusterEncryption)
+		return refusal.New(refusal.FailedPrecondition, "the feature flag %s is off; enable it first", flagClusterEncryption).
+			Because(Unset{Setting: flagClusterEncryption, Value: "off", Needs: "on"})
 	}
 	for range s.volumes.Table().Scan(tx, "", "") {
-		return refusal.New(refusal.FailedPrecondition, "the cluster has volumes; encryption can only be enabled while there are none")
+		return refusal.New(refusal.FailedPrecondition, "the cluster has volumes; encryption can only be enabled while there are none").Because(InTheWay{Kinds: []string{s.volumes.Kind}})
 	}
 	for range s.snapshots.Table().Scan(tx, "", "") {
-		return refusal.New(refusal.FailedPrecondition, "the cluster has snapshots; encryption can only be enabled while there are none")
+		return refusal.New(refusal.FailedPrecondition, "the cluster has snapshots; encryption can only be enabled while there are none").Because(InTheWay{Kinds: []string{s.snapshots.Kind}})
 	}
 	if in != KeyStoreTPM {
 		return nil
@@ -192,7 +193,8 @@ func (s *Service) encryptable(tx *store.Tx, in KeyStore) error {
 	for _, row := range s.servers.Table().All(tx, "", "") {
 		if !row.Body.Tpm2IsSupported {
 			return refusal.New(refusal.FailedPrecondition,
-				"server %s does not support TPM 2.0, which the key store %s needs on every server", row.Body.Name, KeyStoreTPM)
+				"server %s does not support TPM 2.0, which the key store %s needs on every server", row.Body.Name, KeyStoreTPM).
+				Because(Unset{Setting: "Tpm2IsSupported", Of: row.Body.UUID, Value: "false", Needs: "true"})
 		}
 	}
 	return nil

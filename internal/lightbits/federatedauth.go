@@ -136,6 +136,9 @@ type UnmappedToken struct {
 	Identifiers      []string `json:"identifiers,omitempty"`
 }
 
+// CauseKind is refusal.Permission.
+func (UnmappedToken) CauseKind() refusal.CauseKind { return refusal.Permission }
+
 // mapRoles looks a token up in the authorization map (facts/lightbits.md 4.21): a client in mode App by its ID, one in
 // mode User by the claim that its configuration names, any other by that of the configuration in mode Converge. All
 // entries that fit count.

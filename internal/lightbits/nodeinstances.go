@@ -72,7 +72,7 @@ func (s *Service) mayStop(tx *store.Tx, row *statemachine.Row[Node], doing strin
 	}
 	if lost := s.volumesLost(tx, []string{n.UUID}); lost > 0 && !force {
 		return refusal.New(refusal.InvalidArgument, "%s node %s risks loss of service: %d volumes would no longer take reads or writes; force overrides this",
-			doing, n.Name, lost).Because(map[string]any{"node": n.UUID, "volumes": lost})
+			doing, n.Name, lost).Because(AtRisk{Node: n.UUID, Volumes: lost, Member: "force"})
 	}
 	return nil
 }

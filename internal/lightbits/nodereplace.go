@@ -101,7 +101,8 @@ func (s *Service) mayReplace(tx *store.Tx, source, target *statemachine.Row[Node
 		running++
 	}
 	if running >= maxReplacements {
-		return refusal.New(refusal.ResourceExhausted, "too many commands in progress: %d nodes are being replaced, which is as many as can be at a time", running)
+		return refusal.New(refusal.ResourceExhausted, "too many commands in progress: %d nodes are being replaced, which is as many as can be at a time", running).
+			Because(Crowded{Max: maxReplacements, Running: running})
 	}
 	want := string(NodeInactive)
 	fits := src.State == NodeInactive

@@ -66,6 +66,7 @@ const (
 type projectRow struct {
 	Project
 	ETag uint64 `json:"etag"`
+	By   string `json:"by,omitempty"` // who changed it last; nobody since the fixture where it is empty
 }
 
 var projects = store.NewTable("lightbits.project", func(p *projectRow) string { return p.Name }, store.JSON[projectRow]())
@@ -108,7 +109,7 @@ func (s *Service) insertProject(tx *store.Tx, p Project) (Project, error) {
 				&DefaultPolicy{PolicyType: PolicyTypeQosRateLimit, PolicyUUID: policy.UUID})
 		}
 	}
-	return p, projects.Insert(tx, &projectRow{Project: p, ETag: 1})
+	return p, projects.Insert(tx, &projectRow{Project: p, ETag: 1, By: tx.By})
 }
 
 // defaultQoS answers the UUID of the project's default QoS policy, or "".
@@ -241,7 +242,7 @@ func (s *Service) deleteProject(tx *store.Tx, r *api.Request, q *projectRequest)
 	if err != nil {
 		return none, err
 	}
-	if err := r.IfMatch(strconv.FormatUint(row.ETag, 10), ""); err != nil {
+	if err := r.IfMatch(strconv.FormatUint(row.ETag, 10), row.By); err != nil {
 		return none, err
 	}
 	if q.Name == systemProject || q.Name == defaultProject {
@@ -297,6 +298,6 @@ func (s *Service) updateProject(tx *store.Tx, r *api.Request, q *updateProjectRe
 	}
 	row.DefaultPolicies = append(row.DefaultPolicies, q.DefaultPolicies...)
 	row.DefaultPolicies = slices.DeleteFunc(row.DefaultPolicies, func(d *DefaultPolicy) bool { return d.PolicyUUID == "" })
-	row.ETag++
+	row.ETag, row.By = row.ETag+1, tx.By
 	return none, projects.Put(tx, &row)
 }

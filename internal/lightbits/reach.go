@@ -28,7 +28,7 @@ func unreachable(tx *store.Tx) error {
 		return nil
 	}
 	return refusal.New(refusal.Unavailable, "the management API of the cluster is unreachable").
-		Because(map[string]any{"cluster": tx.Partition(), "action": "lightbits/partition-cluster"})
+		Because(CutOff{Cluster: tx.Partition(), Action: "lightbits/partition-cluster"})
 }
 
 type partitionParams struct {

@@ -87,10 +87,12 @@ func (s *Service) checkNewServer(tx *store.Tx, q *createServerRequest) (ip strin
 	for _, row := range s.servers.Table().All(tx, "", "") {
 		count++
 		if row.Body.UUID == q.ServerUUID {
-			return "", refusal.New(refusal.AlreadyExists, "a server with the UUID %s already exists: %s", q.ServerUUID, row.Body.Name)
+			return "", refusal.New(refusal.AlreadyExists, "a server with the UUID %s already exists: %s", q.ServerUUID, row.Body.Name).
+				Because(s.servers.Stands("CreateServer", &row))
 		}
 		if !q.ReuseIP && slices.Contains(row.Body.ServerEndpoints, endpoint) {
-			return "", refusal.New(refusal.AlreadyExists, "server %s already has the endpoint %s; reuseIP bypasses this check", row.Body.Name, endpoint)
+			return "", refusal.New(refusal.AlreadyExists, "server %s already has the endpoint %s; reuseIP bypasses this check", row.Body.Name, endpoint).
+				Because(s.servers.Stands("CreateServer", &row))
 		}
 	}
 	if count >= maxServers {

@@ -53,7 +53,7 @@ func (s *Service) findServer(tx *store.Tx, ref serverRef) (statemachine.Row[Serv
 func (s *Service) serverBusy(tx *store.Tx, v *Server) error {
 	busy := func(what string) error {
 		return refusal.New(refusal.Aborted, "there is a user operation in progress on server %s: %s", v.Name, what).
-			Because(map[string]any{"server": v.UUID, "operation": what})
+			Because(Busy{Server: v.UUID, Operation: what})
 	}
 	switch {
 	case s.upgrades.Table().Has(tx, v.UUID):
@@ -156,7 +156,7 @@ func (s *Service) disableServer(tx *store.Tx, _ *api.Request, q *disableServerRe
 	if lost := s.volumesLost(tx, v.NodesUUIDs); lost > 0 && !q.ForceDisable {
 		return none, refusal.New(refusal.InvalidArgument,
 			"disabling server %s risks loss of service: %d volumes would no longer take reads or writes; ForceDisable overrides this", v.Name, lost).
-			Because(map[string]any{"server": v.UUID, "volumes": lost})
+			Because(AtRisk{Server: v.UUID, Volumes: lost, Member: "ForceDisable"})
 	}
 	return none, s.servers.Fire(tx, &row, "disable")
 }

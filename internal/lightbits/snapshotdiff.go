@@ -6,7 +6,6 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/refusal"
-	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
 
@@ -82,10 +81,7 @@ func (s *Service) comparableSnapshot(tx *store.Tx, project string, ref snapshotR
 	sn := &row.Body
 	if sn.State != SnapshotAvailable {
 		return nil, refusal.New(refusal.InvalidArgument, "snapshot %s is %s; only one that is %s can be compared",
-			sn.Name, sn.State, SnapshotAvailable).Because(statemachine.Cause{
-			Machine: s.snapshots.Kind, ID: sn.UUID, Name: sn.Name, Operation: "ListChangedBlocks",
-			State: row.Life.State, Since: row.Life.Since, By: row.Life.By,
-		})
+			sn.Name, sn.State, SnapshotAvailable).Because(s.snapshots.Stands("ListChangedBlocks", &row))
 	}
 	return sn, nil
 }

@@ -69,7 +69,7 @@ func (s *Service) checkSnapshotNameFree(tx *store.Tx, project, name string) (doo
 		state := statemachine.State(statemachine.Peek(raw).State)
 		if holdsName(state) {
 			return false, refusal.New(refusal.AlreadyExists, "a snapshot with the name %q already exists in project %s", name, project).
-				Because(map[string]any{"name": name, "project": project, "state": state})
+				Because(NameTaken{Name: name, Project: project, State: state})
 		}
 		doomed = doomed || state == statemachine.State(SnapshotDeleting)
 	}

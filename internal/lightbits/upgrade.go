@@ -85,7 +85,7 @@ func (s *Service) upgradeServer(tx *store.Tx, r *api.Request, q *upgradeServerRe
 	if lost := s.volumesLost(tx, v.NodesUUIDs); lost > 0 && !q.ForceUpgrade {
 		return none, refusal.New(refusal.InvalidArgument,
 			"upgrading server %s risks loss of service: %d volumes would no longer take reads or writes while it reboots; ForceUpgrade overrides this", v.Name, lost).
-			Because(map[string]any{"server": v.UUID, "volumes": lost})
+			Because(AtRisk{Server: v.UUID, Volumes: lost, Member: "ForceUpgrade"})
 	}
 	return none, s.startUpgrade(tx, &row, serverUpgrade{Version: version, Force: q.ForceUpgrade})
 }

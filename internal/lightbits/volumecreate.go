@@ -63,7 +63,7 @@ func (s *Service) checkVolumeNameFree(tx *store.Tx, project, name, except string
 		state := statemachine.State(statemachine.Peek(raw).State)
 		if holdsName(state) && key != scopedKey(project, except) {
 			return refusal.New(refusal.AlreadyExists, "a volume with the name %q already exists in project %s", name, project).
-				Because(map[string]any{"name": name, "project": project, "state": state})
+				Because(NameTaken{Name: name, Project: project, State: state})
 		}
 	}
 	return nil
@@ -120,7 +120,7 @@ func (s *Service) placeVolume(tx *store.Tx, q *createVolumeRequest, v *Volume) e
 	var restriction *physics.RestrictionError
 	switch {
 	case errors.As(err, &restriction), errors.As(err, &few) && len(v.PlacementRestrictions) > 0:
-		return refusal.New(refusal.InvalidArgument, "%s", err.Error()).Because(err)
+		return refusal.New(refusal.InvalidArgument, "%s", err.Error()).Because(unplaceable(err))
 	case errors.As(err, &few):
 		v.NodeList = nil
 		return nil

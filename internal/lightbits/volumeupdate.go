@@ -135,7 +135,8 @@ func (s *Service) resize(tx *store.Tx, v *Volume, size uint64, force bool) error
 // fit on each of its nodes.
 func (s *Service) mayGrow(tx *store.Tx, v *Volume, size uint64) error {
 	if v.ProtectionState == ProtectionReadOnly || v.ProtectionState == ProtectionNotAvailable {
-		return refusal.New(refusal.Unavailable, "volume %s is %s and cannot be resized now; try again later", v.Name, v.ProtectionState)
+		return refusal.New(refusal.Unavailable, "volume %s is %s and cannot be resized now; try again later", v.Name, v.ProtectionState).
+			Because(Unprotected{Volume: v.UUID, State: v.ProtectionState, Nodes: v.NodeList})
 	}
 	if size < v.Size {
 		return nil

@@ -107,10 +107,7 @@ func (s *Service) volumeAnywhere(tx *store.Tx, project, id string) (statemachine
 // become read-only, forbid it (facts/lightbits.md 4.1, 4.6).
 func (s *Service) checkWritable(tx *store.Tx, row *statemachine.Row[Volume]) error {
 	v := &row.Body
-	cause := statemachine.Cause{
-		Machine: s.volumes.Kind, ID: v.UUID, Name: v.Name, Operation: "write-volume",
-		State: row.Life.State, Since: row.Life.Since, By: row.Life.By,
-	}
+	cause := s.volumes.Stands("write-volume", row)
 	if v.State != VolumeAvailable && v.State != VolumeMigrating {
 		return refusal.New(refusal.FailedPrecondition, "volume %s is %s; it can be written while it is %s or %s",
 			v.Name, v.State, VolumeAvailable, VolumeMigrating).Because(cause)

@@ -42,6 +42,14 @@ type RateCause struct {
 	Until  time.Time `json:"until"` // when the next call will be taken
 }
 
+// CauseKind is refusal.Limit.
+func (RateCause) CauseKind() refusal.CauseKind { return refusal.Limit }
+
+// WouldWork is what explain says.
+func (c RateCause) WouldWork() string {
+	return "the same request from " + c.Until.Format(time.RFC3339Nano) + " of the world's clock on; POST /_sim/clock/advance moves it there"
+}
+
 // withinRate refuses with ResourceExhausted while as many calls count as may.
 func withinRate(rate bufferRate, now time.Time) error {
 	if len(rate.Taken) < buffersPerWindow {

@@ -156,7 +156,7 @@ func (s *Service) requestBuffer(tx *store.Tx, _ *api.Request, q *requestBufferRe
 		}
 		if !managed(p.Life.State) {
 			return nil, invalid("Invalid partition: '%s' is not managed by Lucidity", p.Body.Partition).
-				Because(PartitionCause{Partition: p.Body.Partition, State: p.Life.State})
+				Because(s.partitions.Stands("RequestBuffer", &p))
 		}
 		wanted.Partition, wanted.Name = p.Body.Partition, p.Body.Name
 	}

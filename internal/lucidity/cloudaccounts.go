@@ -64,6 +64,9 @@ type CloudAccountCause struct {
 	Detail  string `json:"detail"`
 }
 
+// CauseKind is refusal.Credential.
+func (CloudAccountCause) CauseKind() refusal.CauseKind { return refusal.Credential }
+
 // reach refuses where the account cannot be reached as auth says: Unauthenticated, which the product tells from a bad
 // token only by its words; Internal where permissions are missing and their check is not skipped.
 func (a *CloudAccount) reach(auth *authInfo, skipPermissions bool) error {

@@ -92,6 +92,14 @@ type InstanceCause struct {
 	Detail   string `json:"detail"`
 }
 
+// CauseKind is refusal.Permission.
+func (InstanceCause) CauseKind() refusal.CauseKind { return refusal.Permission }
+
+// WouldWork is what explain says.
+func (c InstanceCause) WouldWork() string {
+	return "an instance that is under management in an active tenant; the actions lucidity/add-instance and POST /external/client/api/v1/tenants make such"
+}
+
 // authorized answers the instance that a request names: Unavailable while its cloud is under maintenance or the internal
 // server is away; PermissionDenied, telling which, for an account that is no tenant or no active one, an instance that the
 // account does not have, and one that is not under management (assumption 189).

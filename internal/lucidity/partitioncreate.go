@@ -72,7 +72,7 @@ func (s *Service) createPartition(tx *store.Tx, _ *api.Request, q *createPartiti
 	if err != nil {
 		return nil, err
 	}
-	if err := onboardable(&row); err != nil {
+	if err := s.onboardable(&row); err != nil {
 		return nil, err
 	}
 	if err := validateDisk(instance.Body.CloudProvider, &q.poolSettings); err != nil {
@@ -121,18 +121,11 @@ func (s *Service) partitionOn(tx *store.Tx, i *Instance, partition string) (stat
 // maxNamed is how many partitions a refusal names.
 const maxNamed = 20
 
-// PartitionCause is the state behind a 412.
-type PartitionCause struct {
-	Partition string             `json:"partition"`
-	State     statemachine.State `json:"state"`
-	Detail    string             `json:"detail,omitempty"`
-}
-
 // onboardable refuses a partition whose state does not let it be onboarded, telling the cases apart (assumption 193).
-func onboardable(r *statemachine.Row[Partition]) error {
-	name, cause := r.Body.Partition, PartitionCause{Partition: r.Body.Partition, State: r.Life.State, Detail: r.Body.Reason}
+func (s *Service) onboardable(r *statemachine.Row[Partition]) error {
+	name := r.Body.Partition
 	refuse := func(format string, args ...any) error {
-		return refusal.New(refusal.FailedPrecondition, format, args...).Because(cause)
+		return refusal.New(refusal.FailedPrecondition, format, args...).Because(s.partitions.Stands("CreatePartition", r))
 	}
 	switch {
 	case managed(r.Life.State):
@@ -168,7 +161,7 @@ func defaultDisk(provider string) poolSettings {
 func validateDisk(provider string, q *poolSettings) error {
 	refuse := func(name, value string, valid []string) error {
 		return refusal.New(refusal.FailedPrecondition, "Disk validation failed: %s '%s' is not one that %s has: %s", name, value, provider, strings.Join(valid, ", ")).
-			Because(Mismatch{Member: name, Request: value})
+			Because(Mismatch{Member: name, Request: value, Valid: valid})
 	}
 	switch {
 	case q.DiskType != "" && !slices.Contains(diskTypes[provider], q.DiskType):

@@ -49,7 +49,7 @@ func (s *Service) getPartitionStatus(tx *store.Tx, _ *api.Request, q *getPartiti
 	status := onboardingStatuses[row.Life.State]
 	if status == "" {
 		return nil, invalid("No onboarding was requested for partition '%s' of instance '%s'", row.Body.Partition, instance.Body.InstanceID).
-			Because(PartitionCause{Partition: row.Body.Partition, State: row.Life.State})
+			Because(s.partitions.Stands("GetPartitionStatus", &row))
 	}
 	return &partitionStatus{Partition: row.Body.Partition, Status: status, FailureReason: row.Body.FailureReason}, nil
 }

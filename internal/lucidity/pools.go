@@ -99,9 +99,24 @@ func poolMachine() *statemachine.Machine[Pool] {
 
 // Mismatch is the setting behind a 412.
 type Mismatch struct {
-	Member  string `json:"member"`
-	Pool    string `json:"pool"`
-	Request string `json:"request"`
+	Member  string   `json:"member"`
+	Request string   `json:"request"`
+	Pool    string   `json:"pool,omitempty"`  // what the pool has, where the request has to fit one
+	Valid   []string `json:"valid,omitempty"` // what the cloud has
+}
+
+// CauseKind is refusal.Value.
+func (Mismatch) CauseKind() refusal.CauseKind { return refusal.Value }
+
+// WouldWork is what explain says.
+func (m Mismatch) WouldWork() string {
+	switch {
+	case len(m.Valid) > 0:
+		return m.Member + " as one of: " + strings.Join(m.Valid, ", ")
+	case m.Pool != "":
+		return m.Member + " as the pool has it: " + m.Pool
+	}
+	return "another value of " + m.Member + ", or none"
 }
 
 // mismatch refuses settings that are not the pool's. Disk type and cache count where the request gives them; encryption

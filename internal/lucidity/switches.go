@@ -35,6 +35,9 @@ type SwitchCause struct {
 	Action string `json:"action"` // what turns it back
 }
 
+// CauseKind is refusal.Unreachable.
+func (SwitchCause) CauseKind() refusal.CauseKind { return refusal.Unreachable }
+
 // reachInternalServer refuses while the internal server is away. The kind is Unavailable, or Internal for the tenant API,
 // whose codes know no 503 (assumption 187).
 func reachInternalServer(tx *store.Tx, kind refusal.Kind) error {

@@ -212,7 +212,7 @@ func (s *Service) onboardTenant(tx *store.Tx, _ *api.Request, q *onboardTenantRe
 	}
 	e := q.CloudEntityInformation
 	if old, err := s.tenants.Get(tx, tenantKey(e.CloudProvider, e.CloudProviderAccountID)); err == nil {
-		return nil, alreadyTenant(&old.Body)
+		return nil, s.alreadyTenant(&old)
 	}
 	account := cloudAccountOf(tx, e.CloudProvider, e.CloudProviderAccountID)
 	if err := account.reach(&e.authInfo, q.SkipCloudPermissionCheck); err != nil {
@@ -228,19 +228,14 @@ func (s *Service) onboardTenant(tx *store.Tx, _ *api.Request, q *onboardTenantRe
 }
 
 // alreadyTenant tells the two conflicts apart as the product does.
-func alreadyTenant(t *Tenant) error {
+func (s *Service) alreadyTenant(row *statemachine.Row[Tenant]) error {
+	t := &row.Body
 	if t.Status == TenantActive {
 		return refusal.New(refusal.AlreadyExists, "A tenant already exists for cloudProviderAccountId '%s'", t.CloudProviderAccountID).
-			Because(TenantCause{TenantID: t.TenantID, Status: t.Status})
+			Because(s.tenants.Stands("OnboardTenant", row))
 	}
 	return refusal.New(refusal.AlreadyExists, "A deboarded (%s) tenant exists for cloudProviderAccountId '%s'; it cannot be onboarded again",
-		t.Status, t.CloudProviderAccountID).Because(TenantCause{TenantID: t.TenantID, Status: t.Status})
-}
-
-// TenantCause is the tenant behind a refusal.
-type TenantCause struct {
-	TenantID string `json:"tenantId"`
-	Status   string `json:"status"`
+		t.Status, t.CloudProviderAccountID).Because(s.tenants.Stands("OnboardTenant", row))
 }
 
 // tenantOf answers the tenant of a cloud account: InvalidArgument for what names none, NotFound where it is no tenant.

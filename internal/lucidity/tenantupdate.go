@@ -77,7 +77,7 @@ func (s *Service) updateTenant(tx *store.Tx, _ *api.Request, q *updateTenantRequ
 	}
 	if t.Status != TenantActive {
 		return nil, refusal.New(refusal.Aborted, "Tenant for cloudProviderAccountId '%s' is not ACTIVE; cannot update.", t.CloudProviderAccountID).
-			Because(TenantCause{TenantID: t.TenantID, Status: t.Status})
+			Because(s.tenants.Stands("UpdateTenant", &row))
 	}
 	for _, c := range changes {
 		*c.of = *c.to

@@ -89,6 +89,9 @@ type TokenCause struct {
 	Detail string `json:"detail"`
 }
 
+// CauseKind is refusal.Credential.
+func (TokenCause) CauseKind() refusal.CauseKind { return refusal.Credential }
+
 func expired(what string, at, now time.Time) *refusal.Error {
 	return refusal.New(refusal.Unauthenticated, "the %s expired at %s; the clock shows %s", what, at.Format(time.RFC3339), now.Format(time.RFC3339))
 }

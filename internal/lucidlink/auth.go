@@ -26,6 +26,9 @@ type Illegal struct {
 	Client string `json:"client,omitempty"`
 }
 
+// CauseKind is refusal.Credential.
+func (Illegal) CauseKind() refusal.CauseKind { return refusal.Credential }
+
 // authorize finds out whose token the request carries: r.Principal is the account's name. The vendor has no scopes:
 // who has a token may do everything in its account (facts/dms-lucidlink-lucidity.md 1.1).
 func (s *Service) authorize(tx *store.Tx, r *api.Request) error {

@@ -216,10 +216,14 @@ func (s *Service) getDirectLink(tx *store.Tx, r *api.Request, q *directLinkQuest
 
 const msgNotLinked = "The daemon is not linked to a filespace."
 
-func notLinked() error { return refusal.New(refusal.Aborted, msgNotLinked).Because(unlinked{}) }
+func notLinked(instance string) error {
+	return refusal.New(refusal.Aborted, msgNotLinked).Because(unlinked{Instance: instance})
+}
 
 // unlinked is the cause of what a daemon without a filespace refuses.
-type unlinked struct{}
+type unlinked struct {
+	Instance string `json:"instance"`
+}
 
 func isUnlinked(err error) bool {
 	e := refusal.Of(err)
@@ -228,4 +232,12 @@ func isUnlinked(err error) bool {
 	}
 	_, ok := e.Cause.(unlinked)
 	return ok
+}
+
+// CauseKind is refusal.Condition.
+func (unlinked) CauseKind() refusal.CauseKind { return refusal.Condition }
+
+// WouldWork is what explain says.
+func (unlinked) WouldWork() string {
+	return "the same request after POST /app/link, or for an instance that is linked"
 }

@@ -150,6 +150,14 @@ type FilledDomain struct {
 	Filespaces []string `json:"filespaces"` // the first ten
 }
 
+// CauseKind is refusal.Condition.
+func (FilledDomain) CauseKind() refusal.CauseKind { return refusal.Condition }
+
+// WouldWork is what explain says.
+func (f FilledDomain) WouldWork() string {
+	return "the same request once the filespaces are deleted: " + strings.Join(f.Filespaces, ", ")
+}
+
 // refuseFilled refuses what a domain with filespaces does not take.
 func (s *Service) refuseFilled(tx *store.Tx, row *statemachine.Row[Domain]) error {
 	const shown = 10

@@ -93,7 +93,7 @@ func (s *Service) instanceOf(tx *store.Tx, r *api.Request) (statemachine.Row[Ins
 	}
 	row, err := s.instances.Get(tx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return row, notLinked()
+		return row, notLinked(id)
 	}
 	return row, err
 }
@@ -287,7 +287,7 @@ func (s *Service) linkFilespace(tx *store.Tx, r *api.Request, q *linkQuestion) (
 			return linkAnswer{}, err
 		}
 		return linkAnswer{}, refusal.New(refusal.Aborted, "The daemon is already linked to '%s'; unlink first, or choose another instance.",
-			s.qualifiedName(tx, &f.Body))
+			s.qualifiedName(tx, &f.Body)).Because(s.instances.Stands("LinkFilespace", &old))
 	}
 	row, err := s.namedFilespace(tx, q.Filespace)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"storagesim/internal/api"
+	"storagesim/internal/refusal"
 	"storagesim/internal/store"
 )
 
@@ -67,6 +68,9 @@ type Region struct {
 	Name     string `json:"region"`
 	Closed   bool   `json:"closed"` // takes no new filespaces
 }
+
+// CauseKind is refusal.Condition.
+func (Region) CauseKind() refusal.CauseKind { return refusal.Condition }
 
 var regions = store.NewTable("lucidlink.region", func(r *Region) string { return r.Provider + keySeparator + r.Name }, store.JSON[Region]())
 

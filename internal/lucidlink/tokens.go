@@ -47,6 +47,14 @@ type TokenRefusal struct {
 	Client string `json:"client,omitempty"`
 }
 
+// CauseKind is refusal.Credential for a client that is not known, refusal.Value for a request that is not one of RFC 6749.
+func (t TokenRefusal) CauseKind() refusal.CauseKind {
+	if t.Error == "invalid_client" {
+		return refusal.Credential
+	}
+	return refusal.Value
+}
+
 func refuseGrant(code, client, format string, args ...any) error {
 	return refusal.New(refusal.InvalidArgument, format, args...).Because(TokenRefusal{Error: code, Client: client})
 }

@@ -108,11 +108,37 @@ func passwordOf(tx *store.Tx, f *Filespace, name string) string {
 	return u.Password
 }
 
+// unknownUser is the cause of a refusal of a user's password.
+type unknownUser struct {
+	User      string `json:"user"`
+	Filespace string `json:"filespace"`
+}
+
+// CauseKind is refusal.Credential.
+func (unknownUser) CauseKind() refusal.CauseKind { return refusal.Credential }
+
+// WouldWork is what explain says.
+func (u unknownUser) WouldWork() string {
+	return "the name and the password of a user of " + u.Filespace + "; the action lucidlink/initialize-filespace sets root's"
+}
+
+// notRoot is the cause of a refusal of a user who is not the right one.
+type notRoot struct {
+	User  string `json:"user"`
+	Needs string `json:"needs"` // who would do
+}
+
+// CauseKind is refusal.Permission.
+func (notRoot) CauseKind() refusal.CauseKind { return refusal.Permission }
+
+// WouldWork is what explain says.
+func (n notRoot) WouldWork() string { return "the same request for " + n.Needs }
+
 // admit refuses whoever does not know the user's password. Who the user is, is not said.
 func admit(tx *store.Tx, f *Filespace, name, password string) error {
 	stored := passwordOf(tx, f, name)
 	if stored == "" || !equal(stored, hashPassword(f.ID, password)) {
-		return refusal.New(refusal.PermissionDenied, "Invalid user name or password.")
+		return refusal.New(refusal.PermissionDenied, "Invalid user name or password.").Because(unknownUser{User: name, Filespace: f.Name})
 	}
 	return nil
 }
@@ -125,7 +151,8 @@ func (s *Service) asRoot(tx *store.Tx, r *api.Request, password string) (statema
 	case err != nil:
 		return row, err
 	case !strings.EqualFold(link.Body.User, rootUser):
-		return row, refusal.New(refusal.PermissionDenied, "This requires root permissions; the daemon is linked as '%s'.", link.Body.User)
+		return row, refusal.New(refusal.PermissionDenied, "This requires root permissions; the daemon is linked as '%s'.", link.Body.User).
+			Because(notRoot{User: link.Body.User, Needs: rootUser})
 	case password == "":
 		return row, invalid("The password is missing; root's is required.")
 	}
@@ -229,7 +256,7 @@ func (s *Service) deleteUser(tx *store.Tx, r *api.Request, q *userQuestion) (api
 		return api.Empty{}, err
 	}
 	if strings.EqualFold(q.Name, rootUser) {
-		return api.Empty{}, refusal.New(refusal.PermissionDenied, "The user root cannot be deleted.")
+		return api.Empty{}, refusal.New(refusal.PermissionDenied, "The user root cannot be deleted.").Because(notRoot{User: q.Name, Needs: "another user than " + rootUser})
 	}
 	u, err := findUser(tx, row.Body.ID, q.Name)
 	if err != nil {

@@ -55,7 +55,7 @@ type Error struct {
 	Message string
 	// Cause is what the journal keeps and explain shows: the guard and the state behind the refusal, the ETag
 	// that was expected, the permission that was missing. It never reaches the vendor's wire. It may be nil.
-	Cause any
+	Cause Cause
 	// Status is the HTTP status where the kind alone does not say it: a body that is too large, an injected fault. 0
 	// leaves it to the dialect.
 	Status int
@@ -68,7 +68,7 @@ type Error struct {
 func (e *Error) Error() string { return e.Message }
 
 // Because attaches the cause and returns the same error.
-func (e *Error) Because(cause any) *Error {
+func (e *Error) Because(cause Cause) *Error {
 	e.Cause = cause
 	return e
 }

@@ -24,11 +24,17 @@ func TestKind(t *testing.T) {
 	require.Equal(t, "Kind(-1)", refusal.Kind(-1).String())
 }
 
+type gone struct{}
+
+func (gone) CauseKind() refusal.CauseKind { return refusal.Guard }
+
 func TestError(t *testing.T) {
 	e := refusal.New(refusal.NotFound, "no %s %d", "volume", 7)
 	require.EqualError(t, e, "no volume 7")
-	require.Same(t, e, e.Because("it is gone"))
-	require.Equal(t, "it is gone", e.Cause)
+	require.Equal(t, refusal.Missing, e.CauseKind())
+	require.Same(t, e, e.Because(gone{}))
+	require.Equal(t, gone{}, e.Cause)
+	require.Equal(t, refusal.Guard, e.CauseKind())
 
 	wrapped := fmt.Errorf("while looking: %w", e)
 	require.Same(t, e, refusal.Of(wrapped))

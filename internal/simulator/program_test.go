@@ -279,6 +279,7 @@ func TestClose_LetsRequestsFinish(t *testing.T) {
 	defer conn.Close()
 	body := `{"name":"late"}`
 	fmt.Fprintf(conn, "POST /lamps HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", len(body))
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
 	answer := bufio.NewReader(conn)
 	line, err := answer.ReadString('\n')
 	require.NoError(t, err)

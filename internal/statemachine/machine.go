@@ -175,6 +175,16 @@ type Cause struct {
 	Takes     []Event   `json:"takes"`
 }
 
+// CauseKind is refusal.Guard.
+func (Cause) CauseKind() refusal.CauseKind { return refusal.Guard }
+
+// Stands is the cause of a refusal of the operation by the row's state, where no guard of the machine says it.
+func (m *Machine[B]) Stands(operation string, row *Row[B]) Cause {
+	c := m.cause(row)
+	c.Operation = operation
+	return c
+}
+
 func (m *Machine[B]) cause(row *Row[B]) Cause {
 	return Cause{
 		Machine: m.Kind, ID: m.id(&row.Body), Name: m.name(&row.Body), State: row.Life.State,

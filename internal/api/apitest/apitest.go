@@ -7,6 +7,7 @@
 package apitest
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -17,11 +18,12 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/openapi"
 	"storagesim/internal/openapi/openapitest"
+	"storagesim/internal/refusal"
 )
 
 // Target is a vendor on a server.
 type Target struct {
-	Handler http.Handler
+	Handler http.Handler // the vendor's paths, and the control surface's
 	Service api.Service
 	// State answers a digest of all that a client could have changed; it may not change by a request that fails.
 	State func(testing.TB) string
@@ -62,12 +64,14 @@ type suite struct {
 
 	target   Target
 	document *openapitest.Checker
-	spec     map[string]SpecRow // by the row's own method and path with names erased
+	spec     map[string]SpecRow         // by the row's own method and path with names erased
+	kinds    map[refusal.CauseKind]bool // of the causes of all refusals
 }
 
 // Run runs the suite. Each part has a server of its own.
 func Run(t *testing.T, newServer func(testing.TB) Target, o Options) {
 	t.Helper()
+	seen := map[refusal.CauseKind]bool{}
 	for _, part := range []struct {
 		name string
 		run  func(*suite, *testing.T)
@@ -83,14 +87,22 @@ func Run(t *testing.T, newServer func(testing.TB) Target, o Options) {
 		{"members", (*suite).members},
 	} {
 		t.Run(part.name, func(t *testing.T) {
-			part.run(newSuite(t, newServer(t), o), t)
+			s := newSuite(t, newServer(t), o)
+			part.run(s, t)
+			maps.Copy(seen, s.kinds)
 		})
+	}
+	for _, kind := range always {
+		require.True(t, seen[kind], "no refusal had a cause of the kind %s, only %v", kind, slices.Sorted(maps.Keys(seen)))
 	}
 }
 
+// always are the kinds of causes that every vendor has refusals of in this suite.
+var always = [...]refusal.CauseKind{refusal.Credential, refusal.Value, refusal.Limit, refusal.Route, refusal.World, refusal.Rule, refusal.FaultWish}
+
 func newSuite(tb testing.TB, target Target, o Options) *suite {
 	tb.Helper()
-	s := &suite{Options: o, target: target, spec: map[string]SpecRow{}}
+	s := &suite{Options: o, target: target, spec: map[string]SpecRow{}, kinds: map[refusal.CauseKind]bool{}}
 	text, err := openapi.Vendor(&s.target.Service, "test")
 	require.NoError(tb, err)
 	s.document, err = openapitest.Read(text)

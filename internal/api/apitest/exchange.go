@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"storagesim/internal/api"
+	"storagesim/internal/control"
+	"storagesim/internal/control/explaintest"
 	"storagesim/internal/openapi/openapitest"
 )
 
@@ -62,5 +64,20 @@ func (s *suite) send(t testing.TB, method, path, body string, prepare func(*http
 	require.Equal(t, world, a.Header.Get(api.HeaderWorld), "every answer carries %s", api.HeaderWorld)
 	_, err := s.document.Check(method, req.URL.EscapedPath(), openapitest.Answer(a))
 	require.NoError(t, err)
+	s.explained(t, a)
 	return a
+}
+
+// explained: every refusal has a cause, as explaintest.Check wants it.
+func (s *suite) explained(t testing.TB, a Answer) {
+	t.Helper()
+	if !explaintest.Refused(a.Status) {
+		return
+	}
+	w := httptest.NewRecorder()
+	s.target.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, control.Prefix+"/requests/"+a.Header.Get(api.HeaderRequestID)+"/explain", nil))
+	require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
+	kind, err := explaintest.Check(a.Status, a.Header.Get(api.HeaderFault) != "", w.Body.Bytes())
+	require.NoError(t, err, "%d %s", a.Status, a.Body)
+	s.kinds[kind] = true
 }

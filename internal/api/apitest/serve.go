@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"storagesim/internal/api"
+	"storagesim/internal/control"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -43,10 +44,12 @@ func Serve(tb testing.TB, v api.Vendor, section string) Target {
 	frozen, now := statemachine.Frozen, Start
 	require.NoError(tb, engine.SetClock(api.DefaultWorld, statemachine.ClockSetting{Mode: &frozen, Now: &now}))
 	wall := func() time.Time { return Start }
-	server, err := api.NewServer(engine, api.NewJournal(10, 1<<20), zerolog.Nop(), wall, v.Service)
+	journal := api.NewJournal(10, 1<<20)
+	server, err := api.NewServer(engine, journal, zerolog.Nop(), wall, v.Service)
 	require.NoError(tb, err)
 	router := chi.NewRouter()
 	server.Mount(router)
+	control.New(control.Config{DB: db, Engine: engine, Journal: journal, Vendors: []api.Vendor{v}, Log: zerolog.Nop(), Wall: wall}).Mount(router)
 	const kept = "kept"
 	return Target{
 		Handler: router, Service: v.Service,

@@ -1,0 +1,44 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+
+	"storagesim/internal/refusal"
+)
+
+// NoWorld is the cause of a refusal of a request to a world that does not exist.
+type NoWorld struct {
+	World string `json:"world"`
+}
+
+// CauseKind is refusal.World.
+func (NoWorld) CauseKind() refusal.CauseKind { return refusal.World }
+
+// WouldWork is what explain says.
+func (n NoWorld) WouldWork() string {
+	return fmt.Sprintf("the same request after POST /_sim/worlds {%q:%q}, or in a world that GET /_sim/worlds lists", "name", n.World)
+}
+
+// NoCluster is the cause of a refusal of a request to a cluster that its world does not have.
+type NoCluster struct {
+	Cluster string   `json:"cluster"`
+	There   []string `json:"there"`
+}
+
+// CauseKind is refusal.Cluster.
+func (NoCluster) CauseKind() refusal.CauseKind { return refusal.Cluster }
+
+// WouldWork is what explain says.
+func (n NoCluster) WouldWork() string { return "one of the clusters " + strings.Join(n.There, ", ") }
+
+// TooLarge is the cause of a refusal of a body that its operation does not take.
+type TooLarge struct {
+	Limit int64 `json:"limit"` // bytes
+}
+
+// CauseKind is refusal.Limit.
+func (TooLarge) CauseKind() refusal.CauseKind { return refusal.Limit }
+
+// WouldWork is what explain says.
+func (t TooLarge) WouldWork() string { return fmt.Sprintf("a body of at most %d bytes", t.Limit) }
