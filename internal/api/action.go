@@ -113,6 +113,15 @@ type TokenRequest struct {
 }
 
 // Minter makes a token that the vendor's API takes in the transaction's world, and by which Locate finds that world.
-// The answer's members are what the vendor's clients need: "token" at least. An unknown role is an *InputError. It
-// must not draw from the world's generator, so that a world has the same ids with and without tokens.
-type Minter func(tx *store.Tx, q TokenRequest) (map[string]string, error)
+// An unknown role is an *InputError. It must not draw from the world's generator, so that a world has the same ids with
+// and without tokens.
+type Minter func(tx *store.Tx, q TokenRequest) (Signing, error)
+
+// Signing answers what a Minter made, with its signatures: those take a millisecond each and need no transaction, so
+// that nobody has to wait for them. The members are what the vendor's clients need: "token" at least.
+type Signing func() (map[string]string, error)
+
+// Unsigned is for tokens that need no signature.
+func Unsigned(tokens map[string]string) Signing {
+	return func() (map[string]string, error) { return tokens, nil }
+}

@@ -1,8 +1,12 @@
 package control
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"sync"
 
 	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
@@ -95,7 +99,7 @@ func createToken(c *Control, r *call, body *tokenBody) (any, error) {
 			return nil, err
 		}
 	}
-	var minted map[string]string
+	var signing api.Signing
 	err = c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) error {
 		if name := r.place.Cluster; name != "" {
 			if !statemachine.HasPartition(tx, name) {
@@ -103,10 +107,13 @@ func createToken(c *Control, r *call, body *tokenBody) (any, error) {
 			}
 			tx = tx.In(name)
 		}
-		minted, err = v.Minter(tx, q)
+		signing, err = v.Minter(tx, q)
 		return err
 	})
-	return minted, err
+	if err != nil {
+		return nil, err
+	}
+	return signing()
 }
 
 func (c *Control) minters() []string {
@@ -120,18 +127,34 @@ func (c *Control) minters() []string {
 }
 
 // mintAll makes one token of each vendor for the transaction's world, with the vendor's most powerful role.
-func (c *Control) mintAll(tx *store.Tx) (map[string]string, error) {
-	tokens := map[string]string{}
+func (c *Control) mintAll(tx *store.Tx) (map[string]api.Signing, error) {
+	minted := map[string]api.Signing{}
 	for i := range c.Vendors {
 		v := &c.Vendors[i]
 		if v.Minter == nil {
 			continue
 		}
-		minted, err := v.Minter(tx, api.TokenRequest{Vendor: v.Service.Vendor})
+		signing, err := v.Minter(tx, api.TokenRequest{Vendor: v.Service.Vendor})
 		if err != nil {
 			return nil, fmt.Errorf("token of %s: %w", v.Service.Vendor, err)
 		}
-		tokens[v.Service.Vendor] = minted["token"]
+		minted[v.Service.Vendor] = signing
 	}
-	return tokens, nil
+	return minted, nil
+}
+
+// signAll signs what mintAll made, all at once, and answers each vendor's token.
+func signAll(minted map[string]api.Signing) (map[string]string, error) {
+	vendors := slices.Collect(maps.Keys(minted))
+	signed, errs := make([]map[string]string, len(vendors)), make([]error, len(vendors))
+	var wg sync.WaitGroup
+	for i, vendor := range vendors {
+		wg.Go(func() { signed[i], errs[i] = minted[vendor]() })
+	}
+	wg.Wait()
+	tokens := make(map[string]string, len(vendors))
+	for i, vendor := range vendors {
+		tokens[vendor] = signed[i]["token"]
+	}
+	return tokens, errors.Join(errs...)
 }

@@ -111,7 +111,7 @@ func TestState_IsAFixture(t *testing.T) {
 	require.Contains(t, other.Must(200, http.MethodGet, "/_sim/resources?kind=lightbits.volume", "").Body, "next")
 }
 
-// Keys and tokens are in the file: what was minted before it was written is good in a world of the same name elsewhere.
+// Tokens are in the file: what was minted before it was written is good in a world of the same name elsewhere.
 func TestState_TokensStayGood(t *testing.T) {
 	strict := func(c *simulator.Config) { c.Auth = "strict" }
 	s := simtest.New(t, strict)
@@ -127,7 +127,9 @@ func TestState_TokensStayGood(t *testing.T) {
 		}
 		want := s.Do(http.MethodGet, path, "", header...)
 		require.NotEqual(t, 401, want.Status, vendor)
-		require.Equal(t, 401, other.Do(http.MethodGet, path, "", header...).Status, "%s: it is not good there yet", vendor)
+		if vendor != "dms" { // whose tokens name a user, who is there everywhere
+			require.Equal(t, 401, other.Do(http.MethodGet, path, "", header...).Status, "%s: it is not good there yet", vendor)
+		}
 		other.Must(200, http.MethodPut, "/_sim/state", export(s, asYAML))
 		got := other.Must(want.Status, http.MethodGet, path, "", header...)
 		require.Equal(t, named(want.Body), named(got.Body), vendor)

@@ -129,7 +129,11 @@ func createWorld(c *Control, r *call, body *newWorld) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := c.furnish(r, name, &meta)
+	minted, err := c.furnish(r, name, &meta)
+	var tokens map[string]string
+	if err == nil {
+		tokens, err = signAll(minted)
+	}
 	if err != nil {
 		c.remove(name)
 		return nil, err
@@ -232,8 +236,8 @@ func (c *Control) start(r *call, from string) (world, checkpoint string, err err
 
 // furnish gives a new world its seed, its cluster, its tokens, its port and its end. All but the last two are part of
 // where the world started, so that they outlive a reset.
-func (c *Control) furnish(r *call, name string, meta *worldMeta) (tokens map[string]string, err error) {
-	if tokens, err = c.settle(name, meta, r.by()); err != nil {
+func (c *Control) furnish(r *call, name string, meta *worldMeta) (minted map[string]api.Signing, err error) {
+	if minted, err = c.settle(name, meta, r.by()); err != nil {
 		return nil, err
 	}
 	if meta.Listen != "" {
@@ -247,11 +251,11 @@ func (c *Control) furnish(r *call, name string, meta *worldMeta) (tokens map[str
 	if meta.Expires != nil {
 		c.Expiring(*meta.Expires)
 	}
-	return tokens, nil
+	return minted, nil
 }
 
 // settle applies to a world what its record says otherwise than its start, mints its tokens, and makes that its start.
-func (c *Control) settle(name string, meta *worldMeta, by string) (tokens map[string]string, err error) {
+func (c *Control) settle(name string, meta *worldMeta, by string) (minted map[string]api.Signing, err error) {
 	defer c.Engine.Rescan(name)
 	err = c.Engine.Update(name, by, func(tx *store.Tx) error {
 		if tx.Seed() != meta.Seed {
@@ -265,13 +269,13 @@ func (c *Control) settle(name string, meta *worldMeta, by string) (tokens map[st
 				return err
 			}
 		}
-		tokens, err = c.mintAll(tx)
+		minted, err = c.mintAll(tx)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return tokens, c.DB.SetStart(name)
+	return minted, c.DB.SetStart(name)
 }
 
 func noCluster(tx *store.Tx, name string) error {

@@ -52,7 +52,7 @@ func (s *Service) login(tx *store.Tx, r *api.Request, _ *api.Empty) (loginRespon
 	if err != nil {
 		return loginResponse{}, err
 	}
-	signed, err := s.sign(tx, name, tokenTTL)
+	signed, err := s.sign(s.token(tx, name, tokenTTL))
 	return loginResponse{TokenType: "Bearer", ExpiresIn: uint64(tokenTTL / time.Second), IDToken: signed}, err
 }
 
@@ -76,17 +76,20 @@ func (s *Service) caller(tx *store.Tx, r *api.Request) (string, error) {
 	return "", refusal.New(refusal.Unauthenticated, "invalid username or password")
 }
 
-// sign makes a token of the transaction's world. The same world, user, duration and instant give the same token.
-func (s *Service) sign(tx *store.Tx, name string, ttl time.Duration) (string, error) {
-	key, err := s.signingKey(s.settings(tx))
-	if err != nil {
-		return "", err
-	}
+// token makes an unsigned token of the transaction's world. The same world, user, duration and instant give the same token.
+func (s *Service) token(tx *store.Tx, name string, ttl time.Duration) *jwt.Token {
 	sum := sha256.Sum256(fmt.Appendf(nil, "dms %d %s %s %d %d", tx.Seed(), tx.World(), name, tx.Now.UnixNano(), ttl))
-	t := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+	return jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
 		"iss": issuer, "sub": name, "iat": tx.Now.Unix(), "exp": tx.Now.Add(ttl).Unix(),
 		"jti": hex.EncodeToString(sum[:16]), api.WorldClaim: tx.World(),
 	})
+}
+
+func (s *Service) sign(t *jwt.Token) (string, error) {
+	key, err := s.key()
+	if err != nil {
+		return "", err
+	}
 	signed, err := t.SignedString(key)
 	if err != nil {
 		return "", fmt.Errorf("dms: sign a token: %w", err)
@@ -96,7 +99,7 @@ func (s *Service) sign(tx *store.Tx, name string, ttl time.Duration) (string, er
 
 // MintToken makes the token that a login of the user q.Role would answer, of the first user where that is "".
 // *api.InputError for a user that does not exist.
-func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string, error) {
+func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	users := s.settings(tx).Users
 	if q.Role == "" {
 		q.Role = users[0].Name
@@ -114,8 +117,11 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string
 	case q.TTL == 0:
 		q.TTL = tokenTTL
 	}
-	signed, err := s.sign(tx, q.Role, q.TTL)
-	return map[string]string{"token": signed}, err
+	t := s.token(tx, q.Role, q.TTL)
+	return func() (map[string]string, error) {
+		signed, err := s.sign(t)
+		return map[string]string{"token": signed}, err
+	}, nil
 }
 
 // authorize refuses a caller without a good token. Every user may do everything (facts/dms-lucidlink-lucidity.md 3.1).
@@ -140,8 +146,7 @@ func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
 
 // checkToken refuses a JWT that this world's service has not signed, or that has expired on the world's clock.
 func (s *Service) checkToken(tx *store.Tx, text string) error {
-	set := s.settings(tx)
-	key, err := s.signingKey(set)
+	key, err := s.key()
 	if err != nil {
 		return err
 	}
@@ -159,7 +164,7 @@ func (s *Service) checkToken(tx *store.Tx, text string) error {
 		return refusal.New(refusal.Unauthenticated, "the token expired at %s; the service's clock shows %s",
 			claims.ExpiresAt.UTC().Format(time.RFC3339), tx.Now.Format(time.RFC3339))
 	}
-	for _, u := range set.Users {
+	for _, u := range s.settings(tx).Users {
 		if u.Name == claims.Subject {
 			return nil
 		}

@@ -1,7 +1,6 @@
 package dms
 
 import (
-	"crypto/rsa"
 	"net/http"
 	"time"
 
@@ -29,7 +28,7 @@ var installed = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // serviceUUID names the service of a world; it is also that of the host it copies with.
 func serviceUUID(set settings) string {
-	return timeuuid.New(timeuuid.Ticks(installed), set.KeySeed).String()
+	return timeuuid.New(timeuuid.Ticks(installed), set.Identity).String()
 }
 
 // pubKeyID is the ID under which clusters know the service's key (facts/dms-lucidlink-lucidity.md 3.4).
@@ -38,12 +37,9 @@ func pubKeyID(set settings) string { return "dms-" + serviceUUID(set) }
 // hostNQN is the host as which the service connects to volumes.
 func hostNQN(set settings) string { return "nqn.2014-08.org.nvmexpress:uuid:" + serviceUUID(set) }
 
-// signingKey is the key of the world's service.
-func (s *Service) signingKey(set settings) (*rsa.PrivateKey, error) { return s.keys.Of(set.KeySeed) }
-
 func (s *Service) credentials(tx *store.Tx) (serviceCredentials, error) {
 	set := s.settings(tx)
-	key, err := s.signingKey(set)
+	key, err := s.key()
 	if err != nil {
 		return serviceCredentials{}, err
 	}

@@ -18,7 +18,7 @@ type settings struct {
 	CopyRate   uint64        `json:"copyRate"` // bytes a second
 	MaxRunning int           `json:"maxRunning"`
 	Retention  time.Duration `json:"retention"` // of finished workflows
-	KeySeed    uint64        `json:"keySeed"`   // the service's key follows from it, also in worlds forked with another seed
+	Identity   uint64        `json:"identity"`  // the service's UUID follows from it, also in worlds forked with another seed
 }
 
 // user is one of those who may log in.
@@ -44,7 +44,7 @@ func (s *Service) settings(tx *store.Tx) settings {
 	if err != nil {
 		set = settings{
 			Users: defaultUsers(), CopyRate: defaultCopyRate, MaxRunning: defaultMaxRunning, Retention: defaultRetention,
-			KeySeed: tx.Seed(),
+			Identity: tx.Seed(),
 		}
 	}
 	if s.options.MaxRunningWorkflows > 0 {
@@ -77,7 +77,7 @@ func (s *Service) Seed(tx *store.Tx, text []byte) error {
 	}
 	set := settings{
 		Users: defaultUsers(), CopyRate: defaultCopyRate, MaxRunning: defaultMaxRunning, Retention: defaultRetention,
-		KeySeed: tx.Seed(),
+		Identity: tx.Seed(),
 	}
 	if in.Users != nil {
 		set.Users = *in.Users

@@ -96,11 +96,13 @@ type Key struct {
 	Exponent  string `json:"e"`
 }
 
-// Issuer is the provider of every world; make it with New. The key of a world follows from its seed.
-type Issuer struct{ keys *signing.Keys }
+// Issuer is the provider of every world; make it with New.
+type Issuer struct {
+	key func() (*rsa.PrivateKey, error)
+}
 
 // New makes the provider. It is safe for concurrent use.
-func New() *Issuer { return &Issuer{keys: signing.NewKeys("openid issuer key ")} }
+func New() *Issuer { return &Issuer{key: signing.Key(signing.Issuer)} }
 
 // ErrDown is answered while the transaction's world has lost its provider (SetDown).
 var ErrDown = errors.New("the identity provider does not answer")
@@ -143,7 +145,7 @@ func (i *Issuer) Keys(tx *store.Tx) (KeySet, error) {
 	if err := Up(tx); err != nil {
 		return KeySet{}, err
 	}
-	key, err := i.keys.Of(tx.Seed())
+	key, err := i.key()
 	if err != nil {
 		return KeySet{}, err
 	}
@@ -154,7 +156,7 @@ func (i *Issuer) Keys(tx *store.Tx) (KeySet, error) {
 	}}}, nil
 }
 
-// keyID follows from the key, so that another seed's key has another one.
+// keyID follows from the key.
 func keyID(key *rsa.PublicKey) string {
 	sum := sha256.Sum256(key.N.Bytes())
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
@@ -181,7 +183,7 @@ func (i *Issuer) Token(tx *store.Tx, g Grant) (string, error) {
 	if err := Up(tx); err != nil {
 		return "", err
 	}
-	key, err := i.keys.Of(tx.Seed())
+	key, err := i.key()
 	if err != nil {
 		return "", err
 	}
@@ -220,7 +222,7 @@ func (i *Issuer) Verify(tx *store.Tx, token string) (jwt.MapClaims, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := i.keys.Of(tx.Seed())
+	key, err := i.key()
 	if err != nil {
 		return nil, err
 	}

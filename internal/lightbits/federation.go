@@ -71,7 +71,11 @@ func (s *Service) cfLogin(tx *store.Tx, r *api.Request, _ *api.Empty) (cfLoginRe
 	case name != federationUser || password != federationPassword:
 		return cfLoginResponse{}, unauthenticated("invalid username or password")
 	}
-	minted, err := s.MintToken(tx.In(""), api.TokenRequest{Vendor: vendor, TTL: defaultTTL})
+	signing, err := s.MintToken(tx.In(""), api.TokenRequest{Vendor: vendor, TTL: defaultTTL})
+	if err != nil {
+		return cfLoginResponse{}, err
+	}
+	minted, err := signing()
 	return cfLoginResponse{TokenType: "Bearer", ExpiresIn: uint64(defaultTTL / time.Second), IDToken: minted["token"]}, err
 }
 
@@ -81,7 +85,7 @@ type cfServiceCredentials struct {
 	PubKey   []byte `json:"pubKey"` // a PEM file
 }
 
-// federationSeed is where the federation's key comes from: the identity of the world's first cluster, which forks keep.
+// federationSeed is where the ID of the federation's key comes from: the identity of the world's first cluster, which forks keep.
 func (s *Service) federationSeed(tx *store.Tx) uint64 {
 	var seed uint64
 	if names := statemachine.Partitions(tx)[1:]; len(names) > 0 {
@@ -96,13 +100,12 @@ func (s *Service) federationSeed(tx *store.Tx) uint64 {
 var federationSince = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (s *Service) federationCredentials(tx *store.Tx) (cfServiceCredentials, error) {
-	seed := s.federationSeed(tx)
-	key, err := s.federationKeys.Of(seed)
+	key, err := s.federationKey()
 	if err != nil {
 		return cfServiceCredentials{}, err
 	}
 	file, err := signing.PublicPEM(&key.PublicKey)
-	id := "cluster-federation-" + timeuuid.New(timeuuid.Ticks(federationSince), seed).String()
+	id := "cluster-federation-" + timeuuid.New(timeuuid.Ticks(federationSince), s.federationSeed(tx)).String()
 	return cfServiceCredentials{PubKeyID: id, PubKey: file}, err
 }
 

@@ -10,6 +10,7 @@
 package lightbits
 
 import (
+	"crypto/rsa"
 	"storagesim/internal/api"
 	"storagesim/internal/idp"
 	"storagesim/internal/signing"
@@ -36,14 +37,14 @@ type Options struct {
 // follows from them.
 type Service struct {
 	auth AuthMode
-	keys *signing.Keys
+	key  func() (*rsa.PrivateKey, error)
 
 	anybody, opaque *Principal // who calls where no token, or any, is enough
 
-	federation     bool
-	federationKeys *signing.Keys
-	workflowIDs    *timeuuid.Sequence
-	workflows      *statemachine.Machine[Workflow]
+	federation    bool
+	federationKey func() (*rsa.PrivateKey, error)
+	workflowIDs   *timeuuid.Sequence
+	workflows     *statemachine.Machine[Workflow]
 
 	volumes     *statemachine.Machine[Volume]
 	snapshots   *statemachine.Machine[Snapshot]
@@ -68,10 +69,10 @@ type Service struct {
 
 // New makes the service; its parts are handed to the assembly by the methods below.
 func New(o Options) *Service {
-	s := &Service{auth: o.Auth, keys: signing.NewKeys("lightbits signing key ")}
+	s := &Service{auth: o.Auth, key: signing.Key(signing.Lightbits)}
 	s.anybody = newPrincipal("anybody", systemProject+":"+roleClusterAdmin)
 	s.opaque = newPrincipal("opaque token", systemProject+":"+roleClusterAdmin)
-	s.federation, s.federationKeys = o.Federation, signing.NewKeys("cluster federation signing key ")
+	s.federation, s.federationKey = o.Federation, signing.Key(signing.Federation)
 	s.workflowIDs, s.workflows = timeuuid.NewSequence("lightbits.workflowids"), s.workflowMachine()
 	s.volumes = s.volumeMachine()
 	s.snapshots = s.snapshotMachine()
@@ -113,6 +114,6 @@ func (s *Service) Machines() []statemachine.Lifecycle {
 func (s *Service) Tables() []store.Verifier {
 	return append(idp.Tables(),
 		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, eventTable, flagTable, projects,
-		signers, rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverPlans, pulledDevices, lostTable, clockDrifts, damageNotes, idpClientConfs, authMapEntries, trustedHosts,
+		rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverPlans, pulledDevices, lostTable, clockDrifts, damageNotes, idpClientConfs, authMapEntries, trustedHosts,
 	)
 }

@@ -3,7 +3,6 @@ package lightbits
 import (
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -20,17 +19,17 @@ import (
 
 const (
 	defaultTTL = 30 * 24 * time.Hour // facts/lightbits.md 3.2
-	// mintCredential is the ID of the world's own key among the credentials of the project system (assumption 32).
+	// mintCredential is the ID of the simulator's own key among the credentials of the project system (assumption 32).
 	mintCredential = "sim"
 	mintSubject    = "lightos-client"
 	mintAudience   = "LightOS"
 )
 
-// MintToken makes a JWT as lbcli does, signed by a key of the world's own. The public key appears as the credential
+// MintToken makes a JWT as lbcli does, signed by the simulator's own key. Its public half appears as the credential
 // system:sim of every cluster of the world, or only of the transaction's where that has one; deleting it there ends all
 // minted tokens until the next is minted. The same world, role, duration and instant give the same token. What cannot be
 // asked for is an *api.InputError.
-func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string, error) {
+func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	clusters := []string{tx.Partition()}
 	if tx.Partition() == "" {
 		clusters = statemachine.Partitions(tx)[1:]
@@ -50,7 +49,7 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string
 	case q.TTL == 0:
 		q.TTL = defaultTTL
 	}
-	key, err := s.signingKey(tx)
+	key, err := s.key()
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +64,13 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string
 	}
 	t := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
 	t.Header["kid"] = systemProject + ":" + mintCredential
-	token, err := t.SignedString(key)
-	if err != nil {
-		return nil, fmt.Errorf("lightbits: sign a token: %w", err)
-	}
-	return map[string]string{"token": token}, nil
+	return func() (map[string]string, error) {
+		token, err := t.SignedString(key)
+		if err != nil {
+			return nil, fmt.Errorf("lightbits: sign a token: %w", err)
+		}
+		return map[string]string{"token": token}, nil
+	}, nil
 }
 
 // checkMintRole refuses a role that no cluster has.
@@ -115,36 +116,4 @@ func (s *Service) trust(tx *store.Tx, key *rsa.PublicKey) error {
 func tokenID(tx *store.Tx, q api.TokenRequest) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s %d %d", tx.Seed(), tx.World(), q.Role, tx.Now.UnixNano(), q.TTL))
 	return hex.EncodeToString(sum[:16])
-}
-
-// signer is a world's signing key, in PKCS #8.
-type signer struct {
-	Key []byte `json:"key"`
-}
-
-var signers = store.NewTable("lightbits.signer", func(*signer) string { return "rs256" }, store.JSON[signer]())
-
-// signingKey answers the key of the transaction's world, which is made when it is first needed.
-func (s *Service) signingKey(tx *store.Tx) (*rsa.PrivateKey, error) {
-	root := tx.In("")
-	row, err := signers.Get(root, "rs256")
-	if err == nil {
-		key, err := x509.ParsePKCS8PrivateKey(row.Key)
-		if err != nil {
-			return nil, fmt.Errorf("lightbits: the world's signing key: %w", err)
-		}
-		return key.(*rsa.PrivateKey), nil
-	}
-	if !errors.Is(err, store.ErrNotFound) {
-		return nil, err
-	}
-	key, err := s.keys.Of(tx.Seed())
-	if err != nil {
-		return nil, err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("lightbits: marshal a signing key: %w", err)
-	}
-	return key, signers.Put(root, &signer{Key: der})
 }

@@ -16,12 +16,15 @@ import (
 // mint makes a token in the world's own partition, as the control surface does.
 func (s *server) mint(q api.TokenRequest) (string, error) {
 	s.t.Helper()
-	var answer map[string]string
-	err := s.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error {
-		var err error
-		answer, err = s.service.MintToken(tx, q)
+	var signing api.Signing
+	err := s.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) (err error) {
+		signing, err = s.service.MintToken(tx, q)
 		return err
 	})
+	if err != nil {
+		return "", err
+	}
+	answer, err := signing()
 	return answer["token"], err
 }
 

@@ -168,7 +168,7 @@ func earlier(a, b time.Time) time.Time {
 // MintToken makes what an administrator's dashboard does, a refresh token of 30 days, and an access token of 15 minutes
 // beside it. The duration asked for is the refresh token's; an access token never outlives it. Lucidity's tokens have no
 // roles: one asked for is an *api.InputError.
-func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string, error) {
+func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	switch {
 	case q.Role != "":
 		return nil, &api.InputError{Path: "role", Detail: fmt.Sprintf("there is no role %q: Lucidity's tokens have none", q.Role)}
@@ -178,10 +178,10 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string
 		q.TTL = refreshTTL
 	}
 	end := tx.Now.Add(q.TTL)
-	return map[string]string{
+	return api.Unsigned(map[string]string{
 		"refreshToken": mint(tx, refreshKind, end),
 		"token":        mint(tx, accessKind, earlier(tx.Now.Add(accessTTL), end)),
-	}, nil
+	}), nil
 }
 
 // bodyToken answers the refresh token of a request, by which its world is found.

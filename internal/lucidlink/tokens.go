@@ -193,7 +193,7 @@ func bodyToken(r *api.Request) string {
 // MintToken makes a client of an account and an access token for it, both of which name their world. The role is the account's name; "" is the world's
 // first one (assumption 151). The same world, account and instant give the same credentials, so minting again adds
 // nothing. What cannot be asked for is an *api.InputError.
-func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string, error) {
+func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	tx = tx.In("")
 	account := q.Role
 	if account == "" {
@@ -215,7 +215,8 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (map[string]string
 			return nil, err
 		}
 	}
-	return map[string]string{"clientId": client.ID, "clientSecret": client.Secret, "token": newToken(tx, client.ID, q.TTL)}, nil
+	return api.Unsigned(map[string]string{
+		"clientId": client.ID, "clientSecret": client.Secret, "token": newToken(tx, client.ID, q.TTL)}), nil
 }
 
 // derived is a word of 52 letters and digits that follows from the world and the account, since minting must not move

@@ -3,39 +3,50 @@ package signing
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"math/big"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-func TestKeys_FollowFromLabelAndSeed(t *testing.T) {
-	t.Parallel()
-	of := func(label string, seed uint64) []byte {
-		t.Helper()
-		key, err := NewKeys(label).Of(seed)
-		require.NoError(t, err)
-		require.Equal(t, keyBits, key.N.BitLen())
-		return x509.MarshalPKCS1PrivateKey(key)
+// firstPrime searches upwards for a prime that a key with the exponent can have, and answers how far it is.
+func firstPrime(start *big.Int) (step int64) {
+	p, rest, e := new(big.Int), new(big.Int), big.NewInt(exponent)
+	for ; ; step += 2 {
+		p.Add(start, big.NewInt(step))
+		if p.ProbablyPrime(0) && rest.Mod(p, e).Cmp(big.NewInt(1)) != 0 {
+			return step
+		}
 	}
-	one, again := of("a ", 7), of("a ", 7)
-	require.Equal(t, one, again)
-	require.NotEqual(t, one, of("a ", 8))
-	require.NotEqual(t, one, of("b ", 7))
 }
 
-func TestKeys_AreRemembered(t *testing.T) {
+func TestKey_IsOfTheFirstPrimes(t *testing.T) {
 	t.Parallel()
-	k := NewKeys("a ")
-	one, err := k.Of(1)
-	require.NoError(t, err)
-	again, err := k.Of(1)
-	require.NoError(t, err)
-	require.Same(t, one, again)
+	for _, service := range []string{Lightbits, Federation, DMS, Issuer} {
+		t.Run(service, func(t *testing.T) {
+			t.Parallel()
+			p, q, _ := steps(service)
+			startP, startQ := starts(service)
+			require.Equal(t, [2]int64{firstPrime(startP), firstPrime(startQ)}, [2]int64{p, q})
+			key, err := newKey(service)
+			require.NoError(t, err)
+			require.Equal(t, keyBits, key.N.BitLen())
+			for _, prime := range key.Primes {
+				require.True(t, prime.ProbablyPrime(20))
+			}
+		})
+	}
+}
+
+func TestKey_OfNobody(t *testing.T) {
+	t.Parallel()
+	_, err := Key("nobody")()
+	require.EqualError(t, err, `signing: there is no service "nobody"`)
 }
 
 func TestPublicPEM(t *testing.T) {
 	t.Parallel()
-	key, err := NewKeys("a ").Of(1)
+	key, err := Key(DMS)()
 	require.NoError(t, err)
 	text, err := PublicPEM(&key.PublicKey)
 	require.NoError(t, err)
@@ -48,10 +59,8 @@ func TestPublicPEM(t *testing.T) {
 }
 
 func BenchmarkKey(b *testing.B) {
-	seed := uint64(0)
 	for b.Loop() {
-		seed++
-		if _, err := newKey("bench ", seed); err != nil {
+		if _, err := newKey(DMS); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -88,12 +88,12 @@ func lampVendor() api.Vendor {
 	}
 }
 
-func mintLampToken(tx *store.Tx, q api.TokenRequest) (map[string]string, error) {
+func mintLampToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	roles := []string{"keeper", "guest"}
 	if q.Role != "" && !slices.Contains(roles, q.Role) {
 		return nil, &api.InputError{Path: "role", Detail: "is none of the roles", Valid: roles}
 	}
-	return map[string]string{"token": api.OpaquePrefix + tx.World() + "." + q.Role + q.TTL.String()}, nil
+	return api.Unsigned(map[string]string{"token": api.OpaquePrefix + tx.World() + "." + q.Role + q.TTL.String()}), nil
 }
 
 type lampQuestion struct {
