@@ -143,11 +143,7 @@ func requestNumber(id string) (uint64, bool) {
 
 // worldNames are the names of the worlds there are.
 func (c *Control) worldNames() []string {
-	worlds, _ := c.DB.Worlds() // none to name when they cannot be read
-	names := make([]string, len(worlds))
-	for i := range worlds {
-		names[i] = worlds[i].Name
-	}
+	names, _ := c.DB.WorldNames() // none to name when they cannot be read
 	return names
 }
 

@@ -150,7 +150,7 @@ func createWorld(c *Control, r *call, body *newWorld) (any, error) {
 func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (string, error) {
 	c.making.Lock()
 	defer c.making.Unlock()
-	worlds, err := c.DB.Worlds()
+	worlds, err := c.DB.WorldNames()
 	if err != nil {
 		return "", err
 	}
@@ -159,8 +159,9 @@ func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (string, error)
 			"there are %d worlds and no more are allowed; delete some, give them a ttl, or start with a larger --max-worlds", len(worlds))}
 	}
 	name := body.Name
-	for n := 1; name == "" || body.Name == "" && hasWorld(worlds, name); n++ {
+	for n, taken := 1, body.Name == ""; taken; n++ {
 		name = "w" + strconv.Itoa(n)
+		_, taken = slices.BinarySearch(worlds, name)
 	}
 	world, checkpoint, err := c.start(r, body.From)
 	if err != nil {
@@ -203,10 +204,6 @@ func mustJSON(v any) json.RawMessage {
 		panic(err)
 	}
 	return text
-}
-
-func hasWorld(worlds []store.World, name string) bool {
-	return slices.ContainsFunc(worlds, func(w store.World) bool { return w.Name == name })
 }
 
 // start reads what a world starts from: a checkpoint of the caller's world, world/checkpoint, or, with no checkpoint

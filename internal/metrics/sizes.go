@@ -36,12 +36,12 @@ func (s Sizes) Collect(to chan<- prometheus.Metric) {
 }
 
 func (s Sizes) count() (worlds, timers int, err error) {
-	list, err := s.DB.Worlds()
+	list, err := s.DB.WorldNames()
 	if err != nil {
 		return 0, 0, err
 	}
-	for _, w := range list {
-		err := s.DB.View(w.Name, func(tx *store.Tx) error {
+	for _, name := range list {
+		err := s.DB.View(name, func(tx *store.Tx) error {
 			timers += statemachine.CountTimers(tx)
 			return nil
 		})

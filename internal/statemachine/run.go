@@ -77,12 +77,12 @@ const afterFailure = time.Second
 
 // Run fires timers as their worlds' clocks reach them, until the context ends. It is the only thing that waits.
 func (e *Engine) Run(ctx context.Context) {
-	worlds, err := e.db.Worlds()
+	worlds, err := e.db.WorldNames()
 	if err != nil {
 		e.log.Error().Err(err).Msg("worlds could not be read")
 	}
 	for _, w := range worlds {
-		e.rescan(w.Name)
+		e.rescan(w)
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()

@@ -77,13 +77,13 @@ func (w *worker) stop() {
 func (db *DB) tidy(t todo) (err error) {
 	defer db.guard(&err)()
 	if t.all {
-		list, err := db.Worlds()
+		list, err := db.WorldNames()
 		if err != nil {
 			return err
 		}
 		t.worlds = map[string]bool{}
 		for _, w := range list {
-			t.worlds[w.Name] = true
+			t.worlds[w] = true
 		}
 	}
 	for world := range t.worlds {

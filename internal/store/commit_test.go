@@ -219,6 +219,8 @@ func TestClose_WaitsAndThenRefuses(t *testing.T) {
 	require.ErrorIs(t, db.Verify(), store.ErrClosed)
 	_, err := db.Worlds()
 	require.ErrorIs(t, err, store.ErrClosed)
+	_, err = db.WorldNames()
+	require.ErrorIs(t, err, store.ErrClosed)
 }
 
 // What the settler cannot write any more, because Close has begun, Close writes.
@@ -231,4 +233,23 @@ func TestClose_WhileTheSettlerIsAboutToWrite(t *testing.T) {
 		t.Fatal("the settler asks a closed store again and again")
 	}
 	require.NoError(t, db.Close())
+}
+
+// Nobody waits for the list of free pages to be written; once it is quiet it is there, even if the process is killed then.
+func TestSettler_ListsFreePages(t *testing.T) {
+	db := newStore(t)
+	listed := func() bool {
+		file, err := db.CopyTo(t.TempDir())
+		require.NoError(t, err)
+		listed, err := store.FreeListed(file)
+		require.NoError(t, err)
+		return listed
+	}
+	for _, change := range []func(){
+		func() { update(t, db, func(tx *store.Tx) { require.NoError(t, put(tx, "a")) }) },
+		func() { require.NoError(t, db.Checkpoint("w", "c")) },
+	} {
+		change()
+		require.Eventually(t, listed, 10*time.Second, 5*time.Millisecond)
+	}
 }

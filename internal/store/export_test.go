@@ -116,3 +116,13 @@ func (db *DB) SettleWhileClosing() <-chan struct{} {
 	}()
 	return rests
 }
+
+// FreeListed tells whether a file says which of its pages are free.
+func FreeListed(path string) (bool, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false, err
+	}
+	m, err := newestMeta(data)
+	return m.freelist != noFreelist, err
+}

@@ -159,6 +159,7 @@ func (db *DB) flush(g *generation) error {
 			return err
 		}
 		db.readers.comes(btx)
+		db.listFree()
 		return nil
 	}, func(r *recent) { r.before = nil })
 	if err != nil {
@@ -209,7 +210,12 @@ func (db *DB) changeTree(fn func(*bolt.Tx) error) error {
 	return refused
 }
 
-// writeTree runs fn in a transaction of bbolt and, if it is committed, lets readers know by install.
+// listFree has the present transaction of bbolt write the list of free pages, so that whoever opens the file next, even after
+// this process is killed, need not search for them. The list may be long: nobody should wait for this transaction.
+func (db *DB) listFree() { db.bolt.NoFreelistSync = false }
+
+// writeTree runs fn in a transaction of bbolt and, if it is committed, lets readers know by install. The list of free pages is
+// left to the settler, unless fn calls listFree.
 func (db *DB) writeTree(fn func(*bolt.Tx) error, install func(*recent)) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	if err := db.Err(); err != nil {
@@ -220,6 +226,7 @@ func (db *DB) writeTree(fn func(*bolt.Tx) error, install func(*recent)) (err err
 		return err
 	}
 	id, committed := uint64(btx.ID()), false
+	db.bolt.NoFreelistSync = true
 	defer func() {
 		if r := recover(); r != nil {
 			if !ofPages(r) {
@@ -242,6 +249,9 @@ func (db *DB) writeTree(fn func(*bolt.Tx) error, install func(*recent)) (err err
 		return fmt.Errorf("store: commit: %w", err)
 	}
 	committed = true
+	if db.unlisted.Store(db.bolt.NoFreelistSync); db.bolt.NoFreelistSync {
+		db.settler.wake()
+	}
 	return nil
 }
 

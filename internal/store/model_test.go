@@ -325,6 +325,9 @@ func (m *model) compareAll() {
 	list, err := m.db.Worlds()
 	require.NoError(m, err)
 	require.Len(m, list, len(m.worlds))
+	names, err := m.db.WorldNames()
+	require.NoError(m, err)
+	require.Equal(m, slices.Sorted(maps.Keys(m.worlds)), names)
 	for _, w := range list {
 		require.NotNil(m, m.worlds[w.Name])
 		require.Equal(m, slices.Sorted(maps.Keys(m.worlds[w.Name].checkpoints)), w.Checkpoints)

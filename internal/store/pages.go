@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 )
 
 // bbolt believes what pages say: a damaged one ends the process, with a trace instead of words, when the file is opened or at
@@ -85,13 +86,10 @@ func examine(path string) (err error) {
 		return err
 	}
 	defer release()
-	// Somebody who cuts the file off meanwhile takes pages away from under us.
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("it was changed while it was read: %v", r)
-		}
-	}()
+	return unlessChanged(func() error { return examineData(data) })
+}
+
+func examineData(data []byte) error {
 	m, err := newestMeta(data)
 	if err != nil {
 		return err
@@ -102,11 +100,24 @@ func examine(path string) (err error) {
 		}
 		return nil
 	}
-	x := examiner{data: data, pageSize: m.pageSize, high: m.high, seen: make([]bool, m.high)}
+	x := examiner{data: data, pageSize: m.pageSize, high: m.high, seen: make([]atomic.Bool, m.high),
+		idle: make(chan struct{}, runtime.GOMAXPROCS(0)-1)}
 	if err := x.page(m.root, nil, nil, 0); err != nil {
 		return err
 	}
 	return x.freelist(m.freelist)
+}
+
+// unlessChanged runs what reads a file's bytes. Somebody who cuts the file off meanwhile takes pages away from under it: then
+// that is the error.
+func unlessChanged(read func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it was changed while it was read: %v", r)
+		}
+	}()
+	return read()
 }
 
 // newestMeta answers the meta page of the last transaction. Both must be intact: if one is not, nobody knows whether that
@@ -135,12 +146,13 @@ func newestMeta(data []byte) (m metaPage, err error) {
 	return m, nil
 }
 
-// examiner walks the pages of one transaction.
+// examiner walks the pages of one transaction, with every processor.
 type examiner struct {
 	data     []byte
 	pageSize uint64
 	high     uint64 // the first page that does not exist
-	seen     []bool
+	seen     []atomic.Bool
+	idle     chan struct{} // takes one for each further goroutine that may walk
 }
 
 // take answers the bytes of a page with those it overflows into, and sees to it that none is used twice.
@@ -158,10 +170,9 @@ func (x *examiner) take(id uint64) ([]byte, error) {
 		return nil, fmt.Errorf("page %d is longer than the file", id)
 	}
 	for i := id; i < id+n; i++ {
-		if x.seen[i] {
+		if x.seen[i].Swap(true) {
 			return nil, fmt.Errorf("page %d is used twice", i)
 		}
-		x.seen[i] = true
 	}
 	return b[:n*x.pageSize], nil
 }
@@ -241,12 +252,43 @@ func (x *examiner) branch(b, low, high []byte, depth int) error {
 		}
 		keys[i], pages[i], last = key, order.Uint64(b[at+8:]), key
 	}
+	return x.children(pages, keys, depth+1)
+}
+
+// children examines the pages below a branch, which lie between its keys: those that are branches themselves beside each other
+// as far as there are processors.
+func (x *examiner) children(pages []uint64, keys [][]byte, depth int) error {
+	errs := make([]error, len(pages))
+	var group sync.WaitGroup
 	for i, id := range pages {
-		if err := x.page(id, keys[i], keys[i+1], depth+1); err != nil {
+		walk := func() { errs[i] = x.page(id, keys[i], keys[i+1], depth) }
+		if !x.isBranch(id) {
+			walk()
+			continue
+		}
+		select {
+		case x.idle <- struct{}{}:
+			group.Go(func() {
+				defer func() { <-x.idle }()
+				if err := unlessChanged(func() error { walk(); return nil }); err != nil {
+					errs[i] = err
+				}
+			})
+		default:
+			walk()
+		}
+	}
+	group.Wait()
+	for _, err := range errs {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (x *examiner) isBranch(id uint64) bool {
+	return id < x.high && binary.NativeEndian.Uint16(x.data[id*x.pageSize+8:]) == flagBranch
 }
 
 func (x *examiner) leaf(b, low, high []byte, depth int) error {
@@ -319,10 +361,9 @@ func (x *examiner) freelist(id uint64) error {
 	}
 	for ; n > 0; n-- {
 		free := order.Uint64(list)
-		if list = list[8:]; free < 2 || free >= x.high || x.seen[free] {
+		if list = list[8:]; free < 2 || free >= x.high || x.seen[free].Swap(true) {
 			return fmt.Errorf("page %d is free and in use", free)
 		}
-		x.seen[free] = true
 	}
 	return nil
 }

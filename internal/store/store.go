@@ -48,6 +48,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -105,6 +106,7 @@ type DB struct {
 	decoded  decodedRows
 	flushing sync.WaitGroup
 	settler  settler
+	unlisted atomic.Bool // whether the last transaction of bbolt listed no free pages
 
 	baseMu sync.Mutex // one Base is being built at a time
 	worker worker
@@ -151,8 +153,8 @@ func open(path string, o Options, l limits) (*DB, error) {
 	if err := db.firstGeneration(); err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, errors.Join(err, b.Close()))
 	}
-	db.worker.start(db)
 	db.settler.start(db)
+	db.worker.start(db)
 	return db, nil
 }
 
@@ -184,7 +186,7 @@ func makeFile(path string) error {
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	b, err := bolt.Open(draft, 0o644, &bolt.Options{Timeout: time.Nanosecond, NoSync: true, NoFreelistSync: true})
+	b, err := bolt.Open(draft, 0o644, &bolt.Options{Timeout: time.Nanosecond, NoSync: true})
 	if err != nil {
 		return err
 	}
@@ -196,12 +198,11 @@ func makeFile(path string) error {
 
 func boltOptions(o Options, l limits) *bolt.Options {
 	opts := &bolt.Options{
-		Timeout:        time.Nanosecond, // one attempt
-		NoSync:         !o.SyncDisk,
-		NoGrowSync:     !o.SyncDisk,
-		NoFreelistSync: true,
-		FreelistType:   bolt.FreelistMapType,
-		NoStatistics:   true,
+		Timeout:      time.Nanosecond, // one attempt
+		NoSync:       !o.SyncDisk,
+		NoGrowSync:   !o.SyncDisk,
+		FreelistType: bolt.FreelistMapType,
+		NoStatistics: true,
 	}
 	// A mapping larger than the file costs only addresses, and growing it would stop readers. Windows would make the
 	// file that large.
@@ -323,8 +324,10 @@ func (db *DB) Close() error {
 		return err // bbolt may hold locks that nobody will release
 	}
 	db.flushing.Wait()
-	db.bolt.NoFreelistSync = false // so that whoever opens the file next need not look for free pages
-	last := db.changeTree(func(*bolt.Tx) error { return nil })
+	last := db.changeTree(func(*bolt.Tx) error {
+		db.listFree()
+		return nil
+	})
 	db.readers.hold() // for good
 	path := db.bolt.Path()
 	if err := errors.Join(last, db.bolt.Close()); err != nil {

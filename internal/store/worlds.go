@@ -152,6 +152,21 @@ func (db *DB) Worlds() (list []World, err error) {
 	return list, plain(err)
 }
 
+// WorldNames lists the names of all worlds in their order, without looking at the worlds.
+func (db *DB) WorldNames() (names []string, err error) {
+	defer db.guard(&err)()
+	btx, err := db.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer btx.Rollback()
+	c := btx.Bucket(bucketWorlds).Cursor()
+	for k, _ := c.First(); k != nil; k, _ = c.Next() {
+		names = append(names, string(k))
+	}
+	return names, nil
+}
+
 // World describes one world: ErrNoWorld.
 func (db *DB) World(name string) (w World, err error) {
 	defer db.guard(&err)()
