@@ -14,6 +14,7 @@ import (
 
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // Operation is one documented operation.
@@ -102,12 +103,17 @@ type Endpoint struct {
 }
 
 // Handle makes an endpoint of a handler. Q is filled by the dialect from the body, then the query, then the path,
-// before the transaction begins. What the handler answers is rendered by the dialect inside the transaction, so it may
+// before the transaction begins. A request without a member that Q's tags call required (strict.Needs) is InvalidArgument
+// in the words of the tag, once the caller is known to be allowed it and before the handler sees it. What the handler answers is rendered by the dialect inside the transaction, so it may
 // hold stored bytes (JSON). An error rolls the transaction back.
 func Handle[Q, A any](handler func(tx *store.Tx, r *Request, q *Q) (A, error)) Endpoint {
+	needs := strict.NeedsOf(reflect.TypeFor[Q]())
 	return Endpoint{
 		question: func() any { return new(Q) },
 		call: func(tx *store.Tx, r *Request, q any) (any, error) {
+			if lack := needs.Missing(q); lack != nil {
+				return nil, refusal.New(refusal.InvalidArgument, "%s", lack.Detail)
+			}
 			return handler(tx, r, q.(*Q))
 		},
 		asks: reflect.TypeFor[Q](), answers: reflect.TypeFor[A](),

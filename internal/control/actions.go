@@ -80,7 +80,7 @@ func (r *call) enter(tx *store.Tx, v *api.Vendor) (*store.Tx, error) {
 }
 
 type tokenBody struct {
-	Vendor string `json:"vendor"`
+	Vendor string `json:"vendor" required:""`
 	Role   string `json:"role"`
 	TTL    string `json:"ttl"`
 }

@@ -18,7 +18,7 @@ type faultList struct {
 
 // faultSet is a whole set as it is written.
 type faultSet struct {
-	Rules []fault.Rule `json:"rules"`
+	Rules []fault.Rule `json:"rules" required:""`
 }
 
 func listFaults(c *Control, r *call) (any, error) {

@@ -108,7 +108,7 @@ func produced() map[string]string {
 
 // tokenForm is the form of CreateIdpToken (see idpTokenForm).
 type tokenForm struct {
-	GrantType    string `json:"grant_type"`
+	GrantType    string `json:"grant_type" required:""`
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	Username     string `json:"username"`

@@ -2,8 +2,10 @@ package control
 
 import (
 	"net/http"
+	"reflect"
 
 	"storagesim/internal/api"
+	"storagesim/internal/strict"
 )
 
 // Row is one call of the control surface.
@@ -27,8 +29,9 @@ func (row *Row) Implemented() bool { return row.handle != nil }
 // Operations lists the calls.
 func Operations() []Row { return operations }
 
-// with makes a handler of a function that wants a body, which is decoded strictly.
+// with makes a handler of a function that wants a body, which is decoded strictly and has all that it needs.
 func with[B any](fn func(c *Control, r *call, body *B) (any, error)) func(*Control, *call) (any, error) {
+	needs := strict.NeedsOf(reflect.TypeFor[B]())
 	return func(c *Control, r *call) (any, error) {
 		text, err := r.body()
 		if err != nil {
@@ -37,6 +40,9 @@ func with[B any](fn func(c *Control, r *call, body *B) (any, error)) func(*Contr
 		body := new(B)
 		if err := api.DecodeStrict(text, body); err != nil {
 			return nil, err
+		}
+		if lack := needs.Missing(body); lack != nil {
+			return nil, lack
 		}
 		return fn(c, r, body)
 	}

@@ -112,7 +112,7 @@ func getResource(c *Control, r *call) (any, error) {
 }
 
 type firing struct {
-	Event statemachine.Event `json:"event"`
+	Event statemachine.Event `json:"event" required:""`
 }
 
 func fireEvent(c *Control, r *call, body *firing) (any, error) {

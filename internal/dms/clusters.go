@@ -145,7 +145,7 @@ func (s *Service) listClusters(tx *store.Tx, _ *api.Request, _ *api.Empty) (list
 }
 
 type attachClusterRequest struct {
-	APIEndpoint string `json:"apiEndpoint"`
+	APIEndpoint string `json:"apiEndpoint" required:"{path}: \"\" must be of the form <host>:<port>, e.g.: 10.0.0.1:443, foo.bar.com:443"`
 }
 
 type workflowIDResponse struct {

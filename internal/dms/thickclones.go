@@ -22,16 +22,16 @@ func (s *Service) thickCloneOperations() []api.Operation {
 
 // cloneSource names the snapshot that is copied.
 type cloneSource struct {
-	SnapID      string `json:"snapId"`
-	ProjectName string `json:"projectName"`
-	ClusterID   string `json:"clusterId"`
+	SnapID      string `json:"snapId" required:""`
+	ProjectName string `json:"projectName" required:""`
+	ClusterID   string `json:"clusterId" required:""`
 }
 
 // cloneTarget says what is to come of it; what is absent is inherited from the source.
 type cloneTarget struct {
-	Name          string  `json:"name"`
+	Name          string  `json:"name" required:""`
 	ProjectName   *string `json:"projectName,oneof"`
-	ClusterID     string  `json:"clusterId"`
+	ClusterID     string  `json:"clusterId" required:""`
 	Size          *uint64 `json:"size,oneof"` // bytes
 	Replica       *int32  `json:"replica,oneof"`
 	QosPolicyName *string `json:"qosPolicyName,oneof"`
@@ -40,8 +40,8 @@ type cloneTarget struct {
 }
 
 type thickCloneVolumeRequest struct {
-	Src         *cloneSource `json:"src"`
-	Dst         *cloneTarget `json:"dst"`
+	Src         *cloneSource `json:"src" required:"src: the source snapshot is missing"`
+	Dst         *cloneTarget `json:"dst" required:"dst: the destination is missing"`
 	VerifyClone bool         `json:"verifyClone"`
 }
 
@@ -52,8 +52,8 @@ type snapshotCloneTarget struct {
 }
 
 type snapshotCloneRequest struct {
-	Src         *cloneSource         `json:"src"`
-	Dst         *snapshotCloneTarget `json:"dst"`
+	Src         *cloneSource         `json:"src" required:"src: the source snapshot is missing"`
+	Dst         *snapshotCloneTarget `json:"dst" required:"dst: the destination is missing"`
 	VerifyClone bool                 `json:"verifyClone"`
 }
 
@@ -71,15 +71,11 @@ const maxDescription = 256 // characters
 
 // createThickCloneSnapshot: seeds/003 "Create a thick clone snapshot".
 func (s *Service) createThickCloneSnapshot(tx *store.Tx, _ *api.Request, q *snapshotCloneRequest) (workflowIDResponse, error) {
-	var target *cloneTarget
-	if q.Dst != nil {
-		target = &q.Dst.cloneTarget
-	}
-	if q.Dst != nil && q.Dst.Description != nil && len([]rune(*q.Dst.Description)) > maxDescription {
+	if q.Dst.Description != nil && len([]rune(*q.Dst.Description)) > maxDescription {
 		return workflowIDResponse{}, refusal.New(refusal.InvalidArgument,
 			"dst.description: %d characters, at most %d are allowed", len([]rune(*q.Dst.Description)), maxDescription)
 	}
-	c, err := s.newClone(tx, q.Src, target, q.VerifyClone)
+	c, err := s.newClone(tx, q.Src, &q.Dst.cloneTarget, q.VerifyClone)
 	if err != nil {
 		return workflowIDResponse{}, err
 	}
@@ -136,12 +132,6 @@ func checkNaming(member, text string) error {
 
 // checkClone refuses what the page does not allow.
 func checkClone(src *cloneSource, dst *cloneTarget) error {
-	switch {
-	case src == nil:
-		return refusal.New(refusal.InvalidArgument, "src: the source snapshot is missing")
-	case dst == nil:
-		return refusal.New(refusal.InvalidArgument, "dst: the destination is missing")
-	}
 	for _, id := range [...]struct{ member, text string }{
 		{"src.snapId", src.SnapID}, {"src.clusterId", src.ClusterID}, {"dst.clusterId", dst.ClusterID},
 	} {

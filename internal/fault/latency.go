@@ -21,14 +21,14 @@ type Latency struct {
 
 // Spread describes a normal distribution; what falls below zero is zero.
 type Spread struct {
-	Mean   string `json:"mean"`
-	Stddev string `json:"stddev"`
+	Mean   string `json:"mean" required:""`
+	Stddev string `json:"stddev" required:""`
 }
 
 // LogRange describes a lognormal distribution by two of its percentiles.
 type LogRange struct {
-	Median string `json:"median"`
-	P99    string `json:"p99"`
+	Median string `json:"median" required:""`
+	P99    string `json:"p99" required:""`
 }
 
 // pace is a Latency made ready for drawing.

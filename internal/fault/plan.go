@@ -73,7 +73,7 @@ func Steps(op *Operation) []string {
 // operation's requests pass.
 type Plan struct {
 	ID         string              `json:"id,omitempty" doc:"made without one"`
-	Operations map[string][]string `json:"operations" doc:"by operation: statuses, reset, empty, truncate, stall, dribble, malformed, pass; after: before one of them"`
+	Operations map[string][]string `json:"operations" doc:"by operation: statuses, reset, empty, truncate, stall, dribble, malformed, pass; after: before one of them" required:""`
 }
 
 // planRow is a plan and how far it has come.

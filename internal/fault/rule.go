@@ -22,7 +22,7 @@ type Rule struct {
 	Match    Match  `json:"match" doc:"which requests; all members given must fit"`
 	When     When   `json:"when" doc:"which of the matching requests"`
 	Phase    Phase  `json:"phase,omitempty" doc:"before (nothing happens) or after (the change is committed)"`
-	Effect   Effect `json:"effect"`
+	Effect   Effect `json:"effect" required:""`
 	Force    bool   `json:"force,omitempty" doc:"takes a status that the vendor does not document"`
 	TTL      string `json:"ttl,omitempty" doc:"real time until the rule ends"`
 }

@@ -89,9 +89,6 @@ func checkPort(port uint32) error {
 const maxAdminIPs = 256
 
 func checkAdminIPs(ips []string) error {
-	if len(ips) == 0 {
-		return refusal.New(refusal.InvalidArgument, "the mandatory argument ips is missing: the addresses that may reach the port")
-	}
 	if len(ips) > maxAdminIPs {
 		return refusal.New(refusal.InvalidArgument, "%d ips are given; at most %d are allowed", len(ips), maxAdminIPs)
 	}
@@ -161,8 +158,8 @@ func (s *Service) getAdminEndpoint(tx *store.Tx, _ *api.Request, q *adminEndpoin
 }
 
 type adminEndpointIPsRequest struct {
-	Port uint32   `json:"port"`
-	IPs  []string `json:"ips"`
+	Port uint32   `json:"port" required:"port 0 is invalid: 1 to 65535 is expected"`
+	IPs  []string `json:"ips" required:"the mandatory argument {path} is missing: the addresses that may reach the port"`
 }
 
 // createAdminEndpoint: seeds/002 "Create admin endpoint". A port has one; until it is deleted to the end it is taken.

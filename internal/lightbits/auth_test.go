@@ -244,7 +244,7 @@ func TestAuthorize_ProjectInTheBody(t *testing.T) {
 	require.Equal(t, 403, status, body)
 	status, body = s.do(http.MethodPost, "/api/v2/volumes?projectName=default", tok, `{"projectName":"acme","name":"v"}`)
 	require.Equal(t, 403, status, "the query wins over the body: %s", body)
-	status, body = s.do(http.MethodPost, "/api/v2/volumes", tok, `{"projectName":"acme","name":"?"}`)
+	status, body = s.do(http.MethodPost, "/api/v2/volumes", tok, `{"projectName":"acme","name":"?","acl":{"values":["ALLOW_ANY"]}}`)
 	require.Equal(t, 400, status, body)
 	require.Contains(t, body, "illegal characters")
 	status, body = s.do(http.MethodPost, "/api/v2/volumes", tok, `{"projectName":`)

@@ -73,11 +73,11 @@ func (s *Service) listAuthMapEntries(tx *store.Tx, _ *api.Request, _ *api.Empty)
 }
 
 type authMapEntryRequest struct {
-	Name                 string `json:"name"`
-	Identifier           string `json:"identifier"`
-	Scope                string `json:"scope"`
-	Role                 string `json:"role"`
-	IdpConfigurationName string `json:"idpConfigurationName"`
+	Name                 string `json:"name" required:"the authorization map entry name is missing"`
+	Identifier           string `json:"identifier" required:"{path} is missing"`
+	Scope                string `json:"scope" required:"{path} is missing"`
+	Role                 string `json:"role" required:"{path} is missing"`
+	IdpConfigurationName string `json:"idpConfigurationName" required:"{path} is missing"`
 }
 
 // createAuthMapEntry: seeds/002 "Create an authorization map entry". All refusals are InvalidArgument, since the page has
@@ -104,15 +104,8 @@ func (q *authMapEntryRequest) entry(uuid string) AuthMapEntry {
 // maxIdentifier bounds the identifier of a map entry, in bytes.
 const maxIdentifier = 1024
 
-// checkAuthMapEntry refuses an entry that misses something or refers to what is not there.
+// checkAuthMapEntry refuses an entry that refers to what is not there.
 func (s *Service) checkAuthMapEntry(tx *store.Tx, q *authMapEntryRequest) error {
-	for _, given := range []struct{ name, value string }{
-		{"identifier", q.Identifier}, {"scope", q.Scope}, {"role", q.Role}, {"idpConfigurationName", q.IdpConfigurationName},
-	} {
-		if given.value == "" {
-			return refusal.New(refusal.InvalidArgument, "%s is missing", given.name)
-		}
-	}
 	switch {
 	case len(q.Identifier) > maxIdentifier:
 		return refusal.New(refusal.InvalidArgument, "identifier has %d bytes; at most %d are allowed", len(q.Identifier), maxIdentifier)

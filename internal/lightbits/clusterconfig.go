@@ -27,7 +27,7 @@ func (s *Service) clusterConfigOperations() []api.Operation {
 // ClusterConfigParam is a parameter as the API answers it. Both members are texts, whatever the parameter's type.
 type ClusterConfigParam struct {
 	Name  string `json:"name"`
-	Value string `json:"value"`
+	Value string `json:"value" required:"{path} is missing: what the parameter is to be"`
 }
 
 // The parameters (seeds/002 "Update Cluster Config value"). What each has an effect on is assumption 236.
@@ -198,7 +198,7 @@ func (s *Service) getClusterConfigParam(tx *store.Tx, _ *api.Request, q *getClus
 }
 
 type updateClusterConfigParamRequest struct {
-	ConfigParam ClusterConfigParam `json:"configParam"`
+	ConfigParam ClusterConfigParam `json:"configParam" required:"configParam.value is missing: what the parameter is to be"`
 }
 
 // updateClusterConfigParam: seeds/002 "Update Cluster Config value". The name in the path wins over that in the body.

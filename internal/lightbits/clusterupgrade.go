@@ -50,7 +50,7 @@ func (s *Service) clusterLastUpgrade(tx *store.Tx) *ClusterLastUpgrade {
 }
 
 type upgradeClusterRequest struct {
-	InstallPkgURI string     `json:"InstallPkgUri"`
+	InstallPkgURI string     `json:"InstallPkgUri" required:"the mandatory argument {path} is missing"`
 	UUIDs         []string   `json:"UUIDs"`
 	ProxyInfo     *ProxyInfo `json:"ProxyInfo"`
 }

@@ -120,9 +120,9 @@ var credentialID = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,253}$`)
 
 type createCredentialRequest struct {
 	ProjectName string    `json:"projectName"`
-	ID          string    `json:"ID"`
-	Type        CredsType `json:"type"`
-	Payload     []byte    `json:"payload"`
+	ID          string    `json:"ID" required:"the credential ID is missing"`
+	Type        CredsType `json:"type" required:"the credential type is missing: RS256PubKey, TlsCertChainPem or TlsPrivKeyPem is expected"`
+	Payload     []byte    `json:"payload" required:"the credential payload is missing"`
 }
 
 // createCredential: seeds/002 "Create credential". The payload must be what its type says.
@@ -130,14 +130,9 @@ func (s *Service) createCredential(tx *store.Tx, r *api.Request, q *createCreden
 	if err := s.namedProject(tx, r, q.ProjectName, "credentials", "create"); err != nil {
 		return Credential{}, err
 	}
-	switch {
-	case q.ID == "":
-		return Credential{}, refusal.New(refusal.InvalidArgument, "the credential ID is missing")
-	case !credentialID.MatchString(q.ID):
+	if !credentialID.MatchString(q.ID) {
 		return Credential{}, refusal.New(refusal.InvalidArgument,
 			"credential ID %q contains illegal characters: 1 to 253 letters, digits, '-', '_' and '.' are allowed", q.ID)
-	case len(q.Payload) == 0:
-		return Credential{}, refusal.New(refusal.InvalidArgument, "the credential payload is missing")
 	}
 	if err := checkPayload(q.Type, q.Payload); err != nil {
 		return Credential{}, err

@@ -176,7 +176,7 @@ func (s *Service) listClusters(tx *store.Tx, _ *api.Request, _ *api.Empty) (list
 }
 
 type attachClusterRequest struct {
-	APIEndpoint string `json:"apiEndpoint"`
+	APIEndpoint string `json:"apiEndpoint" required:"the mandatory argument {path} is missing: <host>:<port> is expected, such as 10.0.0.1:443"`
 }
 
 type workflowIDResponse struct {

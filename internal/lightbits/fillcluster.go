@@ -43,7 +43,7 @@ func (s *Service) fillClusterUp(tx *store.Tx, p *fillParams) (any, error) {
 
 // addFiller makes a volume of that size in bytes on those nodes and writes all of it.
 func (s *Service) addFiller(tx *store.Tx, nodes []string, size uint64) (Volume, error) {
-	q := createVolumeRequest{Name: s.fillerName(tx), ACL: &StringList{Values: []string{allowNone}}, ReplicaCount: uint32(len(nodes)), ProjectName: defaultProject}
+	q := createVolumeRequest{Name: s.fillerName(tx), ACL: &accessList{Values: []string{allowNone}}, ReplicaCount: uint32(len(nodes)), ProjectName: defaultProject}
 	v, err := s.newVolume(tx, &q)
 	if err != nil {
 		return v, err

@@ -90,11 +90,11 @@ func (s *Service) listIdpClientConfs(tx *store.Tx, _ *api.Request, _ *api.Empty)
 }
 
 type createIdpClientConfRequest struct {
-	Name                 string            `json:"name"`
-	ClientID             string            `json:"clientId"`
-	IdpConfigurationName string            `json:"idpConfigurationName"`
+	Name                 string            `json:"name" required:"the idp-client-configuration name is missing"`
+	ClientID             string            `json:"clientId" required:"{path} is missing"`
+	IdpConfigurationName string            `json:"idpConfigurationName" required:"{path} is missing"`
 	ClaimName            string            `json:"claimName"`
-	AuthzMode            AuthorizationMode `json:"authzMode"`
+	AuthzMode            AuthorizationMode `json:"authzMode" required:"{path} is missing: App, User or Converge is expected"`
 }
 
 // createIdpClientConf: seeds/002 "Create an idp-client-configuration". All refusals are InvalidArgument, since the page
@@ -131,13 +131,9 @@ func (q *createIdpClientConfRequest) check() error {
 	}
 	bad := func(format string, args ...any) error { return refusal.New(refusal.InvalidArgument, format, args...) }
 	switch {
-	case q.IdpConfigurationName == "":
-		return bad("idpConfigurationName is missing")
-	case q.ClientID == "":
-		return bad("clientId is missing")
 	case len(q.ClientID) > maxClaimName:
 		return bad("clientId has %d bytes; at most %d are allowed", len(q.ClientID), maxClaimName)
-	case q.AuthzMode == "" || q.AuthzMode == AuthzUnknown:
+	case q.AuthzMode == AuthzUnknown:
 		return bad("authzMode is missing: %s, %s or %s is expected", AuthzApp, AuthzUser, AuthzConverge)
 	case q.AuthzMode == AuthzConverge && q.ClientID != anyClient:
 		return bad("clientId must be %s in mode %s, not %q", anyClient, AuthzConverge, q.ClientID)
@@ -199,7 +195,7 @@ func isApp(tx *store.Tx, idpConfiguration, identifier string) bool {
 
 type updateIdpClientConfRequest struct {
 	Name      string `json:"name"`
-	ClaimName string `json:"claimName"`
+	ClaimName string `json:"claimName" required:"{path} is missing"`
 }
 
 // updateIdpClientConf: seeds/002 "Update an idp-client-configuration". Its claim is all that can be changed.
@@ -207,9 +203,6 @@ func (s *Service) updateIdpClientConf(tx *store.Tx, _ *api.Request, q *updateIdp
 	c, err := named(tx, idpClientConfs, "idp-client-configuration", q.Name)
 	if err != nil {
 		return c, err
-	}
-	if q.ClaimName == "" {
-		return c, refusal.New(refusal.InvalidArgument, "claimName is missing")
 	}
 	if err := checkClaimName(q.ClaimName); err != nil {
 		return c, err

@@ -125,25 +125,29 @@ func (s *Service) listIdpConfigurations(tx *store.Tx, _ *api.Request, _ *api.Emp
 }
 
 type idpConfigurationRequest struct {
-	Name         string     `json:"name"`
+	Name         string     `json:"name" required:"the IdP configuration name is missing"`
 	IdpIssuerURL string     `json:"idpIssuerURL"`
 	Type         IDPType    `json:"type"`
 	ProxyInfo    *ProxyInfo `json:"proxyInfo"`
 }
 
+type createIdpConfigurationRequest struct {
+	Name         string     `json:"name" required:"the IdP configuration name is missing"`
+	IdpIssuerURL string     `json:"idpIssuerURL" required:"{path} is missing"`
+	Type         IDPType    `json:"type" required:"the type of the IdP is missing; only ADFS is supported"`
+	ProxyInfo    *ProxyInfo `json:"proxyInfo"`
+}
+
 // createIdpConfiguration: seeds/002 "Create an IdP configuration". A second one is InvalidArgument: only a single one is
 // supported, and the page has no 409.
-func (s *Service) createIdpConfiguration(tx *store.Tx, _ *api.Request, q *idpConfigurationRequest) (IDPConfiguration, error) {
+func (s *Service) createIdpConfiguration(tx *store.Tx, _ *api.Request, q *createIdpConfigurationRequest) (IDPConfiguration, error) {
 	if err := checkName("IdP configuration", q.Name); err != nil {
 		return IDPConfiguration{}, err
-	}
-	if q.IdpIssuerURL == "" {
-		return IDPConfiguration{}, refusal.New(refusal.InvalidArgument, "idpIssuerURL is missing")
 	}
 	if q.Type != IDPTypeADFS {
 		return IDPConfiguration{}, refusal.New(refusal.InvalidArgument, "the type of the IdP is missing; only %s is supported", IDPTypeADFS)
 	}
-	if err := q.check(); err != nil {
+	if err := (*idpConfigurationRequest)(q).check(); err != nil {
 		return IDPConfiguration{}, err
 	}
 	if other, ok := s.idpConfiguration(tx); ok {

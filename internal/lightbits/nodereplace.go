@@ -36,7 +36,7 @@ func (s *Service) replacementMachine() *statemachine.Machine[replacement] {
 
 type replaceNodeRequest struct {
 	SrcNodeUUID        string `json:"SrcNodeUUID"`
-	TargetNodeUUID     string `json:"TargetNodeUUID"`
+	TargetNodeUUID     string `json:"TargetNodeUUID" required:"the mandatory argument {path} is missing"`
 	ReplaceWhileActive bool   `json:"ReplaceWhileActive"`
 }
 

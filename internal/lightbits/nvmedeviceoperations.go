@@ -23,8 +23,8 @@ func (s *Service) findDevice(tx *store.Tx, serial string) (statemachine.Row[Nvme
 }
 
 type addNvmeDeviceRequest struct {
-	SerialNumber string `json:"serialNumber"`
-	NodeUUID     string `json:"nodeUUID"`
+	SerialNumber string `json:"serialNumber" required:"the mandatory argument {path} is missing"`
+	NodeUUID     string `json:"nodeUUID" required:"the mandatory argument {path} is missing"`
 }
 
 // addNvmeDevice: seeds/002 "Add NVMe device to a node", with every cause of its 400.
@@ -78,9 +78,9 @@ func (s *Service) mayAdd(tx *store.Tx, d *NvmeDevice, n *Node) error {
 }
 
 type updateNvmeDeviceRequest struct {
-	ServerUUID   string `json:"serverUUID"`
+	ServerUUID   string `json:"serverUUID" required:"the mandatory argument {path} is missing"`
 	SerialNumber string `json:"serialNumber"`
-	LedPattern   string `json:"ledPattern"`
+	LedPattern   string `json:"ledPattern" required:"the mandatory argument {path} is missing: locate, rebuild or locate-off is expected"`
 }
 
 // ledPatterns are what the LED of a device can show (seeds/002 "Update NVMe device on a node").
@@ -93,9 +93,6 @@ func (s *Service) updateNvmeDevice(tx *store.Tx, r *api.Request, q *updateNvmeDe
 	row, err := s.findDevice(tx, q.SerialNumber)
 	if err != nil {
 		return none, err
-	}
-	if q.ServerUUID == "" {
-		return none, refusal.New(refusal.InvalidArgument, "the mandatory argument serverUUID is missing")
 	}
 	if !s.servers.Table().Has(tx, q.ServerUUID) {
 		return none, refusal.New(refusal.NotFound, "server UUID %q is not found", q.ServerUUID)

@@ -94,7 +94,7 @@ func (s *Service) getPolicy(tx *store.Tx, r *api.Request, q *getPolicyRequest) (
 }
 
 type createPolicyRequest struct {
-	Name               string              `json:"name"`
+	Name               string              `json:"name" required:"the policy name is missing"`
 	Description        string              `json:"description"`
 	QoSRateLimitPolicy *QoSRateLimitPolicy `json:"qoSRateLimitPolicy,group=policy"`
 }

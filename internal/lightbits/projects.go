@@ -37,7 +37,7 @@ type Project struct {
 
 // DefaultPolicy is the policy of one type that a project's new things get.
 type DefaultPolicy struct {
-	PolicyType PolicyType `json:"policyType"`
+	PolicyType PolicyType `json:"policyType" required:"a default policy without policyType: snapshot or qosRateLimit is expected"`
 	PolicyUUID string     `json:"policyUUID"`
 }
 
@@ -156,16 +156,13 @@ func checkDescription(text string) error {
 }
 
 type createProjectRequest struct {
-	Name            string           `json:"name"`
+	Name            string           `json:"name" required:"the project name is missing"`
 	Description     string           `json:"description"`
 	DefaultPolicies []*DefaultPolicy `json:"defaultPolicies"`
 }
 
 // createProject: seeds/002 "Create project".
 func (s *Service) createProject(tx *store.Tx, _ *api.Request, q *createProjectRequest) (Project, error) {
-	if q.Name == "" {
-		return Project{}, refusal.New(refusal.InvalidArgument, "the project name is missing")
-	}
 	if !projectName.MatchString(q.Name) {
 		return Project{}, refusal.New(refusal.InvalidArgument, "project name %q contains illegal characters: 1 to 63 lower-case "+
 			"letters, digits, '-' and '.' are allowed, with a letter or digit at either end", q.Name)
@@ -274,7 +271,7 @@ func (s *Service) deleteProject(tx *store.Tx, r *api.Request, q *projectRequest)
 
 type updateProjectRequest struct {
 	ProjectName     string           `json:"projectName"`
-	DefaultPolicies []*DefaultPolicy `json:"defaultPolicies"`
+	DefaultPolicies []*DefaultPolicy `json:"defaultPolicies" required:"{path} is missing"`
 }
 
 // updateProject: seeds/002 "Update Project Default Policy". Defaults of types that are not given stay as they are.
@@ -282,9 +279,6 @@ func (s *Service) updateProject(tx *store.Tx, r *api.Request, q *updateProjectRe
 	var none api.Empty
 	if err := s.namedProject(tx, r, q.ProjectName, "projects", "update"); err != nil {
 		return none, err
-	}
-	if len(q.DefaultPolicies) == 0 {
-		return none, refusal.New(refusal.InvalidArgument, "defaultPolicies is missing")
 	}
 	if err := s.checkDefaults(tx, q.ProjectName, q.DefaultPolicies); err != nil {
 		return none, err

@@ -10,11 +10,11 @@ import (
 )
 
 type createResourcePolicyRequest struct {
-	Name           string          `json:"name"`
+	Name           string          `json:"name" required:"the resource policy name is missing"`
 	ResourceUUID   string          `json:"resourceUUID"`
 	ResourceName   string          `json:"resourceName"`
 	ProjectName    string          `json:"projectName"`
-	SchedulePolicy *SchedulePolicy `json:"schedulePolicy"`
+	SchedulePolicy *SchedulePolicy `json:"schedulePolicy" required:"the mandatory argument {path} is missing"`
 	Description    string          `json:"description"`
 }
 
@@ -57,9 +57,6 @@ func (s *Service) insertResourcePolicy(tx *store.Tx, p ResourcePolicy) (Resource
 
 // check refuses what is no schedule and completes what is one.
 func (p *SchedulePolicy) check(tx *store.Tx) error {
-	if p == nil {
-		return refusal.New(refusal.InvalidArgument, "the mandatory argument schedulePolicy is missing")
-	}
 	if p.SnapshotSchedulePolicy == nil {
 		p.SnapshotSchedulePolicy = &SnapshotSchedulePolicy{}
 	}

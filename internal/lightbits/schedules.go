@@ -24,24 +24,24 @@ type SnapshotSchedulePolicy struct {
 // HourlySchedule is due at startTime and every hoursInCycle hours from then on.
 type HourlySchedule struct {
 	StartTime    time.Time `json:"startTime"`
-	HoursInCycle uint32    `json:"hoursInCycle"`
+	HoursInCycle uint32    `json:"hoursInCycle" required:"{path} is missing"`
 }
 
 // DailySchedule is due at startTime and every daysInCycle days from then on.
 type DailySchedule struct {
 	StartTime   time.Time `json:"startTime"`
-	DaysInCycle uint32    `json:"daysInCycle"`
+	DaysInCycle uint32    `json:"daysInCycle" required:"{path} is missing"`
 }
 
 // WeeklySchedule is due on each of its days.
 type WeeklySchedule struct {
-	DaysOfWeek []*DayOfWeekEntry `json:"daysOfWeek"`
+	DaysOfWeek []*DayOfWeekEntry `json:"daysOfWeek" required:"{path} is missing: it must name at least one day"`
 }
 
 // DayOfWeekEntry is due each week on the day at startTime's time of day, but not before startTime.
 type DayOfWeekEntry struct {
 	StartTime time.Time `json:"startTime"`
-	Day       DayOfWeek `json:"day"`
+	Day       DayOfWeek `json:"day" required:"{path} is missing: Sunday to Saturday is expected"`
 }
 
 // DayOfWeek is a day in the vendor's spelling: "Sunday" to "Saturday".
@@ -96,9 +96,6 @@ func checkCycle(member string, n, most uint32) error {
 }
 
 func (w *WeeklySchedule) check(now time.Time) error {
-	if len(w.DaysOfWeek) == 0 {
-		return refusal.New(refusal.InvalidArgument, "weeklySchedule.daysOfWeek is missing: it must name at least one day")
-	}
 	var seen []time.Weekday
 	for i, e := range w.DaysOfWeek {
 		if e == nil || e.Day.weekday() < time.Sunday {

@@ -233,7 +233,7 @@ func (s *Service) takeDown(tx *store.Tx, seed *serverSeed) error {
 // addVolumes makes the volumes of a seed, Available at once and without events, as if they had been there long.
 func (s *Service) addVolumes(tx *store.Tx, seed *volumeSeed) error {
 	q := createVolumeRequest{
-		Size: seed.Size, ACL: &StringList{Values: seed.ACL}, Compression: seed.Compression, ReplicaCount: *seed.ReplicaCount,
+		Size: seed.Size, ACL: &accessList{Values: seed.ACL}, Compression: seed.Compression, ReplicaCount: *seed.ReplicaCount,
 		ProjectName: seed.Project, Labels: seed.Labels,
 	}
 	if seed.IPAcl != nil {

@@ -21,8 +21,8 @@ import (
 )
 
 type createServerRequest struct {
-	ServerEndpoints []string `json:"serverEndpoints"`
-	ServerUUID      string   `json:"serverUUID"`
+	ServerEndpoints []string `json:"serverEndpoints" required:"the mandatory argument {path} is missing: one endpoint, such as http://10.0.0.1:2380"`
+	ServerUUID      string   `json:"serverUUID" required:"the mandatory argument {path} is missing"`
 	ReuseIP         bool     `json:"reuseIP"`
 	ExtendCluster   bool     `json:"extendCluster"`
 }

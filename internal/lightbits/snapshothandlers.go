@@ -11,7 +11,7 @@ import (
 )
 
 type createSnapshotRequest struct {
-	Name             string         `json:"name"`
+	Name             string         `json:"name" required:"the snapshot name is missing"`
 	SourceVolumeUUID string         `json:"sourceVolumeUUID"`
 	SourceVolumeName string         `json:"sourceVolumeName"`
 	RetentionTime    *wire.Duration `json:"retentionTime"`

@@ -72,7 +72,7 @@ func (s *Service) CreateCloneTarget(tx *store.Tx, t CloneTarget) (volumeUUID str
 	q := createVolumeRequest{
 		Name: t.Name, ProjectName: t.Project, Size: strconv.FormatUint(t.Size, 10), ReplicaCount: t.Replicas,
 		Compression: compressionText(t.Compression), QosPolicyName: t.QosPolicy, SectorSize: SectorSize4K,
-		ACL: &StringList{Values: []string{t.HostNQN}},
+		ACL: &accessList{Values: []string{t.HostNQN}},
 	}
 	if t.SectorSize == 512 {
 		q.SectorSize = SectorSize512

@@ -103,9 +103,17 @@ type trustedHostBody struct {
 	AuthRequired string   `json:"authRequired"`
 }
 
+type createTrustedHostRequest struct {
+	Name         string   `json:"name" required:"the trusted host name is missing"`
+	ProjectName  string   `json:"projectName"`
+	HostNqn      string   `json:"hostNqn" required:"{path} is missing"`
+	Labels       []*Label `json:"labels"`
+	AuthRequired string   `json:"authRequired"`
+}
+
 // createTrustedHost: seeds/002 "Create a trusted host resource". AlreadyExists for a name or an NQN that the project has
 // (assumption 210).
-func (s *Service) createTrustedHost(tx *store.Tx, r *api.Request, q *trustedHostBody) (TrustedHost, error) {
+func (s *Service) createTrustedHost(tx *store.Tx, r *api.Request, q *createTrustedHostRequest) (TrustedHost, error) {
 	if err := s.namedProject(tx, r, q.ProjectName, "trustedHosts", "create"); err != nil {
 		return TrustedHost{}, err
 	}
@@ -119,7 +127,7 @@ func (s *Service) createTrustedHost(tx *store.Tx, r *api.Request, q *trustedHost
 		return TrustedHost{}, err
 	}
 	h := TrustedHost{Name: q.Name, ProjectName: q.ProjectName, HostNqn: q.HostNqn}
-	if err := h.apply(q); err != nil {
+	if err := h.apply((*trustedHostBody)(q)); err != nil {
 		return TrustedHost{}, err
 	}
 	if trustedHosts.Has(tx, trustedHostKey(h.ProjectName, h.Name)) {
@@ -135,10 +143,7 @@ func (s *Service) createTrustedHost(tx *store.Tx, r *api.Request, q *trustedHost
 
 // checkNQN refuses what NVMe does not take for the name of a host.
 func checkNQN(nqn string) error {
-	switch {
-	case nqn == "":
-		return refusal.New(refusal.InvalidArgument, "hostNqn is missing")
-	case len(nqn) > maxNQN || !strings.HasPrefix(nqn, "nqn.") || strings.ContainsAny(nqn, " \t\r\n"):
+	if len(nqn) > maxNQN || !strings.HasPrefix(nqn, "nqn.") || strings.ContainsAny(nqn, " \t\r\n") {
 		return refusal.New(refusal.InvalidArgument,
 			`hostNqn %q is not an NVMe qualified name: at most %d bytes beginning with "nqn." are expected`, nqn, maxNQN)
 	}

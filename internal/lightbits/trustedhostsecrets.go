@@ -56,7 +56,7 @@ func (s *Service) getTrustedHostSecret(tx *store.Tx, r *api.Request, q *trustedH
 type setTrustedHostSecretsRequest struct {
 	Name             string           `json:"name"`
 	ProjectName      string           `json:"projectName"`
-	HostSecret       string           `json:"hostSecret"`
+	HostSecret       string           `json:"hostSecret" required:"{path} is missing"`
 	TargetSecret     string           `json:"targetSecret"`
 	TargetSecretType TargetSecretType `json:"targetSecretType"`
 }
@@ -88,8 +88,6 @@ func (q *setTrustedHostSecretsRequest) secrets(tx *store.Tx) (hostSecrets, error
 		return hostSecrets{}, refusal.New(refusal.InvalidArgument, format, args...)
 	}
 	switch {
-	case q.HostSecret == "":
-		return bad("hostSecret is missing")
 	case len(q.HostSecret) > maxSecret || len(q.TargetSecret) > maxSecret:
 		return bad("a secret has at most %d bytes", maxSecret)
 	case q.TargetSecretType == TargetSecretEnabled && q.TargetSecret == "":

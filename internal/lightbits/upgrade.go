@@ -55,7 +55,7 @@ func (s *Service) upgradeMachine() *statemachine.Machine[serverUpgrade] {
 
 type upgradeServerRequest struct {
 	UUID          string     `json:"UUID"`
-	InstallPkgURI string     `json:"InstallPkgUri"`
+	InstallPkgURI string     `json:"InstallPkgUri" required:"the mandatory argument {path} is missing"`
 	ForceUpgrade  bool       `json:"ForceUpgrade"`
 	ProxyInfo     *ProxyInfo `json:"ProxyInfo"`
 }
@@ -98,8 +98,6 @@ func (s *Service) packageVersion(tx *store.Tx, uri string, proxy *ProxyInfo) (st
 	u, err := url.Parse(uri)
 	schemes := []string{"http", "https", "ftp", "file"}
 	switch {
-	case uri == "":
-		return "", refusal.New(refusal.InvalidArgument, "the mandatory argument InstallPkgUri is missing")
 	case err != nil || len(uri) > maxURL || u.Path == "" || u.Scheme != "file" && u.Hostname() == "" || !strings.Contains(strings.Join(schemes, " "), u.Scheme) || u.Scheme == "":
 		return "", refusal.New(refusal.InvalidArgument, "InstallPkgUri %q is not the URI of a package, such as https://packages.example/lightos-3.16.1.tar.gz", uri)
 	}

@@ -11,21 +11,26 @@ import (
 )
 
 type createVolumeRequest struct {
-	Name                  string                  `json:"name"`
+	Name                  string                  `json:"name" required:"the volume name is missing"`
 	Size                  string                  `json:"size"`
-	ACL                   *StringList             `json:"acl"`
+	ACL                   *accessList             `json:"acl" required:"the mandatory argument {path} is missing; ALLOW_NONE lets nobody in"`
 	Compression           string                  `json:"compression"`
 	ReplicaCount          uint32                  `json:"replicaCount"`
 	IPAcl                 *StringList             `json:"IPAcl"`
 	MinReplicas           uint32                  `json:"minReplicas"` // ignored by the product
 	SectorSize            SectorSize              `json:"sectorSize"`
-	ProjectName           string                  `json:"projectName"`
+	ProjectName           string                  `json:"projectName" required:"{path} is missing"`
 	SourceSnapshotUUID    string                  `json:"sourceSnapshotUUID"`
 	SourceSnapshotName    string                  `json:"sourceSnapshotName"`
 	PlacementRestrictions []*LabelMatchExpression `json:"placementRestrictions"`
 	QosPolicyUUID         string                  `json:"qosPolicyUUID,group=qosPolicyID"`
 	QosPolicyName         string                  `json:"qosPolicyName,group=qosPolicyID"`
 	Labels                []*Label                `json:"labels"`
+}
+
+// accessList is a StringList that names somebody.
+type accessList struct {
+	Values []string `json:"values" required:"the mandatory argument acl is missing; ALLOW_NONE lets nobody in"`
 }
 
 // createVolume: seeds/002 "Create volume". The answer is the volume in Creating; it becomes Available, or Failed where
@@ -72,11 +77,11 @@ func (s *Service) checkVolumeNameFree(tx *store.Tx, project, name, except string
 // newVolume checks what a request says of a volume by itself.
 func (s *Service) newVolume(tx *store.Tx, q *createVolumeRequest) (Volume, error) {
 	v := Volume{
-		Name: q.Name, ProjectName: q.ProjectName, ACL: q.ACL, IPAcl: q.IPAcl, ReplicaCount: q.ReplicaCount,
+		Name: q.Name, ProjectName: q.ProjectName, ACL: (*StringList)(q.ACL), IPAcl: q.IPAcl, ReplicaCount: q.ReplicaCount,
 		SectorSize: q.SectorSize.bytes(), Statistics: &VolumeStatistics{}, PlacementRestrictions: q.PlacementRestrictions,
 		RebuildProgress: rebuildNone, CreationTime: tx.Now,
 	}
-	if !v.ACL.given() {
+	if !v.ACL.given() { // in a fixture
 		return v, refusal.New(refusal.InvalidArgument, "the mandatory argument acl is missing; %s lets nobody in", allowNone)
 	}
 	if err := checkACL(v.ACL); err != nil {

@@ -69,8 +69,8 @@ type StringList struct {
 
 // Label is a key and value; keys keep only what follows their last '-' or '.'.
 type Label struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
+	Key   string `json:"key" required:"label is invalid: key and value must have 1 to 253 letters, digits, '-', '_' and '.'"`
+	Value string `json:"value" required:"label is invalid: key and value must have 1 to 253 letters, digits, '-', '_' and '.'"`
 }
 
 // VolumeState is the life-cycle state of a volume.

@@ -15,7 +15,7 @@ type updateVolumeRequest struct {
 	IPAcl         *StringList `json:"IPAcl"`
 	Size          string      `json:"size"`
 	Compression   string      `json:"compression"`
-	ProjectName   string      `json:"projectName"`
+	ProjectName   string      `json:"projectName" required:"{path} is missing"`
 	QosPolicyUUID string      `json:"qosPolicyUUID,group=qosPolicyID"`
 	QosPolicyName string      `json:"qosPolicyName,group=qosPolicyID"`
 	Force         bool        `json:"Force"`

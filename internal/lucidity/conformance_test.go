@@ -41,6 +41,7 @@ func conformance(_ testing.TB) apitest.Options {
 			req.Header.Set("Authorization", "opaque")
 		},
 		Refusal: refusal,
+		Either:  map[string]string{"GetInstanceDetails": "instanceIdentifier", "RequestBuffer": "instanceIdentifier"},
 		NoRoute: func(tb testing.TB, a apitest.Answer) {
 			require.Equal(tb, 404, a.Status)
 			refusal(tb, a)

@@ -33,9 +33,9 @@ type Instance struct {
 
 // instanceIdentifier names an instance in requests (seeds/000).
 type instanceIdentifier struct {
-	CloudProvider          string `json:"cloudProvider"`
-	CloudProviderAccountID string `json:"cloudProviderAccountId"`
-	InstanceID             string `json:"instanceId"`
+	CloudProvider          string `json:"cloudProvider" required:""`
+	CloudProviderAccountID string `json:"cloudProviderAccountId" required:""`
+	InstanceID             string `json:"instanceId" required:""`
 	ResourceGroup          string `json:"resourceGroup"`
 }
 
@@ -182,7 +182,7 @@ func (s *Service) getInstanceDetails(tx *store.Tx, _ *api.Request, q *instanceDe
 }
 
 type instanceDetailsRequest struct {
-	instanceIdentifier
+	instanceIdentifier `required:"-"`      // the older form, where there is no InstanceIdentifier
 	InstanceIdentifier *instanceIdentifier `json:"instanceIdentifier"`
 }
 

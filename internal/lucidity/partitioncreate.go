@@ -18,15 +18,12 @@ type createPartitionRequest struct {
 
 // partitionReference names a partition in requests (seeds/000).
 type partitionReference struct {
-	InstanceIdentifier *instanceIdentifier `json:"instanceIdentifier"`
-	Partition          string              `json:"partition"`
+	InstanceIdentifier *instanceIdentifier `json:"instanceIdentifier" required:"{path} is required"`
+	Partition          string              `json:"partition" required:""`
 }
 
 // check refuses what names no partition.
 func (q *partitionReference) check() error {
-	if q.InstanceIdentifier == nil {
-		return invalid("instanceIdentifier is required")
-	}
 	if err := q.InstanceIdentifier.check("instanceIdentifier."); err != nil {
 		return err
 	}

@@ -144,16 +144,32 @@ func rank(status string) int {
 
 // cloudEntity names a cloud account in a request, and says how Lucidity reaches it.
 type cloudEntity struct {
-	CloudProvider          string `json:"cloudProvider"`
-	CloudProviderAccountID string `json:"cloudProviderAccountId"`
+	CloudProvider          string `json:"cloudProvider" required:""`
+	CloudProviderAccountID string `json:"cloudProviderAccountId" required:""`
 	authInfo
 }
 
+// onboardEntity is cloudEntity of which an onboarding needs the means of AWS, the one cloud that can be onboarded.
+type onboardEntity struct {
+	CloudProvider           string `json:"cloudProvider" required:""`
+	CloudProviderAccountID  string `json:"cloudProviderAccountId" required:""`
+	ExternalID              string `json:"externalId" required:""`
+	AWSIAMRoleName          string `json:"awsIAMRoleName" required:""`
+	AWSIAMPolicyName        string `json:"awsIAMPolicyName" required:""`
+	AzureServicePrincipalID string `json:"azureServicePrincipalId"`
+	AzureDirectoryID        string `json:"azureDirectoryId"`
+}
+
+// auth is what the account is reached by; an onboarding uses no more of it.
+func (e *onboardEntity) auth() *authInfo {
+	return &authInfo{ExternalID: e.ExternalID, AWSIAMRoleName: e.AWSIAMRoleName, AWSIAMPolicyName: e.AWSIAMPolicyName}
+}
+
 type onboardTenantRequest struct {
-	CloudEntityInformation   *cloudEntity `json:"cloudEntityInformation"`
-	DisplayName              string       `json:"displayName"`
-	SkipCloudPermissionCheck bool         `json:"skipCloudPermissionCheck"`
-	ProductList              []string     `json:"productList"`
+	CloudEntityInformation   *onboardEntity `json:"cloudEntityInformation" required:"{path} is required"`
+	DisplayName              string         `json:"displayName" required:""`
+	SkipCloudPermissionCheck bool           `json:"skipCloudPermissionCheck"`
+	ProductList              []string       `json:"productList" required:""`
 }
 
 // products are what a tenant can be onboarded for.
@@ -162,9 +178,6 @@ func products() []string { return []string{"AUTOSCALER"} }
 // check refuses what the API refuses, in its order.
 func (q *onboardTenantRequest) check() error {
 	e := q.CloudEntityInformation
-	if e == nil {
-		return invalid("cloudEntityInformation is required")
-	}
 	if err := required(member{"cloudEntityInformation.cloudProvider", e.CloudProvider}); err != nil {
 		return err
 	}
@@ -215,13 +228,13 @@ func (s *Service) onboardTenant(tx *store.Tx, _ *api.Request, q *onboardTenantRe
 		return nil, s.alreadyTenant(&old)
 	}
 	account := cloudAccountOf(tx, e.CloudProvider, e.CloudProviderAccountID)
-	if err := account.reach(&e.authInfo, q.SkipCloudPermissionCheck); err != nil {
+	if err := account.reach(e.auth(), q.SkipCloudPermissionCheck); err != nil {
 		return nil, err
 	}
 	row, err := s.tenants.Create(tx, Tenant{
 		TenantID: tx.NewUUID().String(), CloudProvider: e.CloudProvider, CloudProviderAccountID: e.CloudProviderAccountID,
 		CloudEntityName: account.Name, DisplayName: q.DisplayName, Products: slices.Compact(slices.Sorted(slices.Values(q.ProductList))),
-		Auth: authInfo{ExternalID: e.ExternalID, AWSIAMRoleName: e.AWSIAMRoleName, AWSIAMPolicyName: e.AWSIAMPolicyName},
+		Auth: *e.auth(),
 	}, TenantActive+lagging)
 	t := &row.Body
 	return &onboardedTenant{t.TenantID, t.CloudProvider, t.CloudProviderAccountID, t.DisplayName, t.Status, t.Products}, err
@@ -259,7 +272,7 @@ func (s *Service) tenantOf(tx *store.Tx, provider, account string) (statemachine
 }
 
 type deboardTenantRequest struct {
-	CloudEntityInformation *cloudEntity `json:"cloudEntityInformation"`
+	CloudEntityInformation *cloudEntity `json:"cloudEntityInformation" required:"{path} is required"`
 }
 
 type deboardedTenant struct {
@@ -271,9 +284,6 @@ type deboardedTenant struct {
 // deboardTenant makes a tenant inactive, of which there is no way back by the API; its instances are then out of reach, and
 // what was being onboarded on them fails. Doing it again succeeds and says so. NotFound for an account that is no tenant.
 func (s *Service) deboardTenant(tx *store.Tx, _ *api.Request, q *deboardTenantRequest) (*deboardedTenant, error) {
-	if q.CloudEntityInformation == nil {
-		return nil, invalid("cloudEntityInformation is required")
-	}
 	row, err := s.tenantOf(tx, q.CloudEntityInformation.CloudProvider, q.CloudEntityInformation.CloudProviderAccountID)
 	if err != nil {
 		return nil, err

@@ -9,15 +9,15 @@ import (
 )
 
 type updateTenantRequest struct {
-	CloudEntityInformation *updateEntity `json:"cloudEntityInformation"`
+	CloudEntityInformation *updateEntity `json:"cloudEntityInformation" required:"{path} is required"`
 	DisplayName            *string       `json:"displayName"`
 }
 
 // updateEntity is cloudEntity where an absent member is told from an empty one. An externalId is ignored: that of the
 // onboarding is kept for ever.
 type updateEntity struct {
-	CloudProvider           string  `json:"cloudProvider"`
-	CloudProviderAccountID  string  `json:"cloudProviderAccountId"`
+	CloudProvider           string  `json:"cloudProvider" required:""`
+	CloudProviderAccountID  string  `json:"cloudProviderAccountId" required:""`
 	AWSIAMRoleName          *string `json:"awsIAMRoleName"`
 	AWSIAMPolicyName        *string `json:"awsIAMPolicyName"`
 	AzureServicePrincipalID *string `json:"azureServicePrincipalId"`
@@ -58,9 +58,6 @@ type updatedTenant struct {
 // (facts/dms-lucidlink-lucidity.md 2.4). InvalidArgument where nothing is given that this provider's tenants have, NotFound
 // for an account that is no tenant, Aborted for a tenant that is not active (assumption 185).
 func (s *Service) updateTenant(tx *store.Tx, _ *api.Request, q *updateTenantRequest) (*updatedTenant, error) {
-	if q.CloudEntityInformation == nil {
-		return nil, invalid("cloudEntityInformation is required")
-	}
 	row, err := s.tenantOf(tx, q.CloudEntityInformation.CloudProvider, q.CloudEntityInformation.CloudProviderAccountID)
 	if err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func (s *Service) tokenOperations() []api.Operation {
 }
 
 type refreshTokenRequest struct {
-	RefreshToken string `json:"refreshToken"`
+	RefreshToken string `json:"refreshToken" required:"{path} is required"`
 }
 
 // refreshTokenBody is the answer; it has no envelope.

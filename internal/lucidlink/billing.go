@@ -44,9 +44,9 @@ type paymentQuestion struct {
 }
 
 type cardQuestion struct {
-	NumberLast4 string  `json:"numberLast4"`
-	ExpiryMonth float64 `json:"expiryMonth"`
-	ExpiryYear  float64 `json:"expiryYear"`
+	NumberLast4 string  `json:"numberLast4" required:"Invalid request: {path} is missing."`
+	ExpiryMonth float64 `json:"expiryMonth" required:"Invalid request: {path} is missing."`
+	ExpiryYear  float64 `json:"expiryYear" required:"Invalid request: {path} is missing."`
 }
 
 const (

@@ -33,7 +33,10 @@ func conformance(_ testing.TB) apitest.Options {
 	return apitest.Options{
 		Unknown:      map[string]int{"GetUser": 409, "UpdateUser": 409, "DeleteUser": 409, "DeleteSnapshot": 409}, // not linked
 		Authenticate: func(req *http.Request) { req.Header.Set("Authorization", "opaque") },
-		Refusal:      refusal, NoRoute: noRoute, NoMethod: noRoute,
+		// The domain is the one that a world has without a fixture.
+		Good: []apitest.Good{{Operation: "CreateFilespace",
+			Body: `{"domain":"160649d5-6754-55cb-a32a-0f5682e32898","name":"conformance","storage":{"provider":"AWS","region":"eu-west-1"}}`}},
+		Refusal: refusal, NoRoute: noRoute, NoMethod: noRoute,
 		UnknownPaths: []string{"/v1", "/v1/nothing", "/v1/domains/", "/api/v1/domains/a/b", "/api/v1/billing", "/oauth2/authorize"},
 	}
 }

@@ -89,7 +89,13 @@ type domainQuestion struct {
 	Name string `json:"name"`
 }
 
-func (s *Service) createDomain(tx *store.Tx, r *api.Request, q *domainQuestion) (domainAnswer, error) {
+// domainNameQuestion is a domainQuestion whose name is needed.
+type domainNameQuestion struct {
+	ID   string `json:"id"`
+	Name string `json:"name" required:"Invalid domain name. \"\" must be 3 to 60 lowercase letters, numbers or hyphens."`
+}
+
+func (s *Service) createDomain(tx *store.Tx, r *api.Request, q *domainNameQuestion) (domainAnswer, error) {
 	if err := checkDomainName(q.Name); err != nil {
 		return domainAnswer{}, err
 	}
@@ -117,7 +123,7 @@ func (s *Service) getDomain(tx *store.Tx, r *api.Request, q *domainQuestion) (do
 }
 
 // updateDomain renames a domain, which is only possible while it is empty: filespaces are called by its name.
-func (s *Service) updateDomain(tx *store.Tx, r *api.Request, q *domainQuestion) (domainAnswer, error) {
+func (s *Service) updateDomain(tx *store.Tx, r *api.Request, q *domainNameQuestion) (domainAnswer, error) {
 	row, err := s.domainByID(tx, r, q.ID)
 	if err != nil {
 		return domainAnswer{}, err

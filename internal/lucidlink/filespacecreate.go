@@ -14,16 +14,16 @@ import (
 )
 
 type createFilespaceQuestion struct {
-	Domain           string           `json:"domain"`
-	Name             string           `json:"name"`
+	Domain           string           `json:"domain" required:"Invalid request: domain is missing; it is the id of a domain, which GET /domains answers."`
+	Name             string           `json:"name" required:"Invalid request: name \"\" must be 2 to 60 lowercase letters, numbers or hyphens."`
 	Version          *float64         `json:"version"`
 	SubscriptionType string           `json:"subscriptionType"`
-	Storage          *storageQuestion `json:"storage"`
+	Storage          *storageQuestion `json:"storage" required:"Invalid request: storage is missing; it needs a provider at least."`
 }
 
 type storageQuestion struct {
 	Owner    string `json:"owner"`
-	Provider string `json:"provider"`
+	Provider string `json:"provider" required:""`
 	Region   string `json:"region"`
 	Endpoint string `json:"endpoint"`
 	Bucket   string `json:"bucket"`
@@ -82,8 +82,6 @@ func (s *Service) checkFilespace(tx *store.Tx, account string, q *createFilespac
 		return f, err
 	}
 	switch {
-	case q.Domain == "":
-		return f, invalid("Invalid request: domain is missing; it is the id of a domain, which GET /domains answers.")
 	case !goodID(q.Domain):
 		return f, invalid("Invalid request: domain %q is not the id of a domain, which GET /domains answers.", clip(q.Domain))
 	case err != nil || domain.Body.Account != account:
@@ -93,8 +91,6 @@ func (s *Service) checkFilespace(tx *store.Tx, account string, q *createFilespac
 			clip(q.Name), minFilespaceName, maxFilespaceName)
 	case q.Version != nil && *q.Version != 3 && *q.Version != 4:
 		return f, invalid("Invalid request: version %v must be 3 or 4.", *q.Version)
-	case q.Storage == nil:
-		return f, invalid("Invalid request: storage is missing; it needs a provider at least.")
 	}
 	if q.Version != nil {
 		f.Version = int32(*q.Version)

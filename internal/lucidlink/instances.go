@@ -140,12 +140,12 @@ func (s *Service) listInstances(tx *store.Tx, _ *api.Request, _ *api.Empty) ([]i
 }
 
 type initializeQuestion struct {
-	Filespace  string   `json:"fs"`
-	Password   string   `json:"password"`
+	Filespace  string   `json:"fs" required:"The filespace is missing; it is called filespace.domain."`
+	Password   string   `json:"password" required:"The password is missing; it becomes root's."`
 	HTTPS      bool     `json:"https"`
 	Endpoint   string   `json:"endpoint"`
-	AccessKey  string   `json:"accessKey"`
-	SecretKey  string   `json:"secretKey"`
+	AccessKey  string   `json:"accessKey" required:"The keys of the object storage are missing; an access key and a secret key are needed."`
+	SecretKey  string   `json:"secretKey" required:"The keys of the object storage are missing; an access key and a secret key are needed."`
 	Region     string   `json:"region"`
 	BlockSize  *float64 `json:"blockSize"` // KiB
 	Provider   string   `json:"provider"`
@@ -187,12 +187,8 @@ func (s *Service) initializeS3(tx *store.Tx, _ *api.Request, q *initializeQuesti
 // check: what the page shows in every call is needed (seeds/001).
 func (q *initializeQuestion) check() error {
 	switch {
-	case q.Password == "":
-		return invalid("The password is missing; it becomes root's.")
 	case len(q.Password) > maxPassword:
 		return invalid("The password is longer than %d bytes.", maxPassword)
-	case q.AccessKey == "" || q.SecretKey == "":
-		return invalid("The keys of the object storage are missing; an access key and a secret key are needed.")
 	case q.Endpoint != "" && !goodEndpoint(q.Endpoint):
 		return invalid("The endpoint %q must be host or host:port.", clip(q.Endpoint))
 	}
@@ -261,9 +257,9 @@ func (s *Service) namedFilespace(tx *store.Tx, name string) (statemachine.Row[Fi
 }
 
 type linkQuestion struct {
-	Filespace  string `json:"fs"`
-	User       string `json:"user"`
-	Password   string `json:"password"`
+	Filespace  string `json:"fs" required:"The filespace is missing; it is called filespace.domain."`
+	User       string `json:"user" required:"The user or the password is missing."`
+	Password   string `json:"password" required:"The user or the password is missing."`
 	MountPoint string `json:"mountPoint"`
 	RootPath   string `json:"rootPath"`
 }
@@ -302,8 +298,6 @@ func (s *Service) linkFilespace(tx *store.Tx, r *api.Request, q *linkQuestion) (
 		return linkAnswer{}, err
 	}
 	switch {
-	case q.User == "" || q.Password == "":
-		return linkAnswer{}, invalid("The user or the password is missing.")
 	case q.RootPath != "" && !goodPath(q.RootPath):
 		return linkAnswer{}, invalid("The root path %q must be an absolute path.", clip(q.RootPath))
 	}

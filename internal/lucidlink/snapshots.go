@@ -103,6 +103,12 @@ type snapshotQuestion struct {
 	Password string `json:"password"` // root's
 }
 
+type createSnapshotQuestion struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Password string `json:"password" required:"The password is missing; root's is required."`
+}
+
 // rootsFilespace is the linked filespace, if the password is root's, whoever the daemon is linked as
 // (facts/dms-lucidlink-lucidity.md 1.4).
 func (s *Service) rootsFilespace(tx *store.Tx, r *api.Request, password string) (statemachine.Row[Filespace], error) {
@@ -116,7 +122,7 @@ func (s *Service) rootsFilespace(tx *store.Tx, r *api.Request, password string) 
 	return row, admit(tx, &row.Body, rootUser, password)
 }
 
-func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *snapshotQuestion) (snapshotAnswer, error) {
+func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *createSnapshotQuestion) (snapshotAnswer, error) {
 	row, err := s.rootsFilespace(tx, r, q.Password)
 	if err != nil {
 		return snapshotAnswer{}, err

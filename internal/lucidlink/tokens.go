@@ -60,7 +60,7 @@ func refuseGrant(code, client, format string, args ...any) error {
 }
 
 type accessTokenQuestion struct {
-	GrantType    string `json:"grant_type"`
+	GrantType    string `json:"grant_type" required:""`
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	Scope        string `json:"scope"`

@@ -178,6 +178,20 @@ type userQuestion struct {
 	UserEmail    *string `json:"userEmail"`
 }
 
+type createUserQuestion struct {
+	Name         string  `json:"name" required:"The user name is missing."`
+	Password     string  `json:"password" required:"The password is missing; root's is required."`
+	UserPassword *string `json:"userPassword"`
+	UserEmail    *string `json:"userEmail"`
+}
+
+type updateUserQuestion struct {
+	Name         string  `json:"name"`
+	Password     string  `json:"password" required:"The password is missing; root's is required."`
+	UserPassword *string `json:"userPassword"`
+	UserEmail    *string `json:"userEmail"`
+}
+
 func (q *userQuestion) userPassword() string {
 	if q.UserPassword == nil {
 		return ""
@@ -185,7 +199,7 @@ func (q *userQuestion) userPassword() string {
 	return *q.UserPassword
 }
 
-func (s *Service) createUser(tx *store.Tx, r *api.Request, q *userQuestion) (userAnswer, error) {
+func (s *Service) createUser(tx *store.Tx, r *api.Request, q *createUserQuestion) (userAnswer, error) {
 	row, err := s.asRoot(tx, r, q.Password)
 	if err != nil {
 		return userAnswer{}, err
@@ -194,7 +208,7 @@ func (s *Service) createUser(tx *store.Tx, r *api.Request, q *userQuestion) (use
 	if q.UserEmail != nil {
 		u.Email = *q.UserEmail
 	}
-	return userAnswer{Name: u.Name, Email: u.Email}, s.addUser(tx, &row, u, q.userPassword())
+	return userAnswer{Name: u.Name, Email: u.Email}, s.addUser(tx, &row, u, (*userQuestion)(q).userPassword())
 }
 
 func (s *Service) getUser(tx *store.Tx, r *api.Request, q *userQuestion) (userAnswer, error) {
@@ -218,7 +232,7 @@ func findUser(tx *store.Tx, filespace, name string) (User, error) {
 }
 
 // updateUser sets the password or the address of a user, or root's password.
-func (s *Service) updateUser(tx *store.Tx, r *api.Request, q *userQuestion) (userAnswer, error) {
+func (s *Service) updateUser(tx *store.Tx, r *api.Request, q *updateUserQuestion) (userAnswer, error) {
 	row, err := s.asRoot(tx, r, q.Password)
 	if err != nil {
 		return userAnswer{}, err
@@ -240,7 +254,7 @@ func (s *Service) updateUser(tx *store.Tx, r *api.Request, q *userQuestion) (use
 	if q.UserEmail != nil {
 		u.Email = *q.UserEmail
 	}
-	if err := u.check(q.userPassword()); err != nil {
+	if err := u.check((*userQuestion)(q).userPassword()); err != nil {
 		return userAnswer{}, err
 	}
 	if q.UserPassword != nil {

@@ -60,7 +60,8 @@ type Parameter struct {
 
 // RequestBody is what a request may carry.
 type RequestBody struct {
-	Content map[string]*Media `json:"content"`
+	Required bool              `json:"required,omitempty"`
+	Content  map[string]*Media `json:"content"`
 }
 
 // Response is one answer, or a reference to one.

@@ -174,11 +174,13 @@ func (b *Builder) add(c Call) {
 // body is what the call takes beside its path; nil where that is nothing.
 func (b *Builder) body(c Call, inPath map[string]bool) *RequestBody {
 	var schema *Schema
+	required := false
 	if c.Asks.Kind() == reflect.Struct {
 		o := b.schemas.object(c.Asks, false, upper(c.Operation), func(member string) bool { return inPath[member] })
 		if len(o.Properties) == 0 {
 			return nil
 		}
+		required = len(o.Required) > 0
 		schema = b.shared(o, upper(c.Operation)+"Request", upper(c.ID)+"Request")
 	} else {
 		schema = b.schemas.of(c.Asks, false, upper(c.Operation))
@@ -187,7 +189,7 @@ func (b *Builder) body(c Call, inPath map[string]bool) *RequestBody {
 	if media == "" {
 		media = jsonType
 	}
-	body := &RequestBody{Content: map[string]*Media{media: {Schema: schema, Example: b.schemas.sample(schema, "", 0)}}}
+	body := &RequestBody{Required: required, Content: map[string]*Media{media: {Schema: schema, Example: b.schemas.sample(schema, "", 0)}}}
 	for _, text := range c.Takes {
 		body.Content[text] = &Media{Schema: &Schema{Type: "string"}}
 	}

@@ -99,7 +99,7 @@ func (b *Builder) query(t reflect.Type, prefix string, leave map[string]bool) []
 			continue
 		}
 		if schema := b.paramSchema(m.t); schema != nil {
-			list = append(list, &Parameter{Name: name, In: "query", Description: m.doc, Schema: schema})
+			list = append(list, &Parameter{Name: name, In: "query", Description: m.doc, Required: m.required, Schema: schema})
 			continue
 		}
 		inner := m.t

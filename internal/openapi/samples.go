@@ -73,7 +73,7 @@ func sampleText(schema *Schema, name string) string {
 		return "3600s"
 	case schema.ContentEncoding == "base64":
 		return "c3RvcmFnZXNpbQ=="
-	case strings.HasSuffix(lower, "uuid"), lower == "id":
+	case strings.HasSuffix(lower, "uuid"), lower == "id", lower == "clusterid", lower == "snapid":
 		return "5b0f3c1e-6f43-4e6a-9a53-0d4dd3e5a0c1"
 	case strings.HasSuffix(lower, "projectname"):
 		return "default"

@@ -183,11 +183,11 @@ func (s *schemas) object(t reflect.Type, answer bool, name string, leave func(me
 			o.Properties = map[string]*Schema{}
 		}
 		member := s.of(m.t, answer, name+upper(m.name))
-		if answer && s.required(m) {
+		if answer && s.required(m) || !answer && m.required {
 			o.Required = append(o.Required, m.name)
-			if s.nullable(m.t) {
-				member = orNull(member)
-			}
+		}
+		if answer && s.required(m) && s.nullable(m.t) {
+			member = orNull(member)
 		}
 		if m.doc != "" && member.Ref == "" {
 			member.Description = m.doc
@@ -238,6 +238,8 @@ type member struct {
 	t       reflect.Type
 	options []string
 	doc     string
+	// required says that a request must have it (strict.Needs).
+	required bool
 }
 
 // members lists those of a struct; an embedded struct without a tag lends its own.
@@ -251,13 +253,18 @@ func members(t reflect.Type) []member {
 		tag := strings.Split(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous && tag[0] == "":
-			list = append(list, members(f.Type)...)
+			lent := members(f.Type)
+			for k := range lent {
+				lent[k].required = lent[k].required && f.Tag.Get("required") != "-"
+			}
+			list = append(list, lent...)
 		case !f.IsExported() || tag[0] == "-":
 		default:
 			if tag[0] == "" {
 				tag[0] = f.Name
 			}
-			list = append(list, member{name: tag[0], t: f.Type, options: tag[1:], doc: f.Tag.Get("doc")})
+			_, required := f.Tag.Lookup("required")
+			list = append(list, member{name: tag[0], t: f.Type, options: tag[1:], doc: f.Tag.Get("doc"), required: required})
 		}
 	}
 	return list

@@ -19,9 +19,9 @@ type Advance struct {
 
 // Until is a state to wait for.
 type Until struct {
-	Kind  string `json:"kind"`
-	ID    string `json:"id"`
-	State State  `json:"state"`
+	Kind  string `json:"kind" required:""`
+	ID    string `json:"id" required:""`
+	State State  `json:"state" required:""`
 }
 
 // NotReachedError says that an advance until a state came to its limit, or to a world in which nothing is pending.

@@ -205,12 +205,14 @@ func checkArray(dec *json.Decoder, path string, t reflect.Type) error {
 		element = t.Elem()
 	}
 	for i := 0; dec.More(); i++ {
-		if err := checkValue(dec, path+"["+strconv.Itoa(i)+"]", element); err != nil {
+		if err := checkValue(dec, elementPath(path, i), element); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+func elementPath(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 func joinPath(path, name string) string {
 	if path == "" {

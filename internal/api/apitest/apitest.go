@@ -53,6 +53,9 @@ type Options struct {
 	// Unknown are the statuses that rows answer to an unknown id in words of their own, by the operation's name, beside
 	// 404 and a documented 400: a list in a project that is not there, say.
 	Unknown map[string]int
+	// Either names, by the operation's name, the member of one of the forms that a body may have, where none of them is
+	// required by itself.
+	Either map[string]string
 }
 
 // Good is a request body that an operation takes.
@@ -85,6 +88,7 @@ func Run(t *testing.T, newServer func(testing.TB) Target, o Options) {
 		{"unknown ids", (*suite).unknownIDs},
 		{"not emulated", (*suite).notEmulated},
 		{"members", (*suite).members},
+		{"required members", (*suite).required},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			s := newSuite(t, newServer(t), o)

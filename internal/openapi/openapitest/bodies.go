@@ -1,0 +1,135 @@
+package openapitest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Body is what a document says of the body of an operation.
+type Body struct {
+	Media   string
+	Example any // the document's
+	// Required are the members that it must have, wherever they lie in the example: the names that lead there, and indices.
+	Required [][]string
+	// Least is the example without what is not required.
+	Least any
+}
+
+// Body answers what the document says of a body in JSON or in a form, nil where it says that there is none.
+func (c *Checker) Body(method, path string) *Body {
+	item, _ := c.find(path)
+	content, _ := at(c.doc, "paths", item, strings.ToLower(method), "requestBody", "content").(map[string]any)
+	for _, media := range slices.Sorted(maps.Keys(content)) {
+		example := at(content[media], "example")
+		if example == nil {
+			continue
+		}
+		b := &Body{Media: media, Example: example}
+		b.Least = c.least(at(content[media], "schema"), example, nil, b)
+		return b
+	}
+	return nil
+}
+
+// With is the least body that has the member to which the names lead, and what is required beside it.
+func (b *Body) With(where []string) any { return b.with(b.Least, b.Example, where, nil) }
+
+func (b *Body) with(least, example any, where, above []string) any {
+	switch e := example.(type) {
+	case []any:
+		return []any{b.with(nil, e[0], where[min(1, len(where)):], deeper(above, "0"))}
+	case map[string]any:
+		o, _ := least.(map[string]any)
+		if o = maps.Clone(o); o == nil {
+			o = map[string]any{}
+		}
+		for name, v := range e {
+			if o[name] == nil && slices.ContainsFunc(b.Required, func(r []string) bool { return slices.Equal(r, deeper(above, name)) }) {
+				o[name] = b.with(nil, v, []string{""}, deeper(above, name))
+			}
+		}
+		if len(where) > 0 && e[where[0]] != nil {
+			o[where[0]] = b.with(o[where[0]], e[where[0]], where[1:], deeper(above, where[0]))
+		}
+		return o
+	}
+	return example
+}
+
+// least notes the required members of v, and answers v with nothing else.
+func (c *Checker) least(schema, v any, where []string, b *Body) any {
+	if ref, is := at(schema, "$ref").(string); is {
+		schema = at(c.doc, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
+	}
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = c.least(at(schema, "items"), v[i], deeper(where, strconv.Itoa(i)), b)
+		}
+		return list
+	case map[string]any:
+		required, _ := at(schema, "required").([]any)
+		o := map[string]any{}
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			inside := c.least(at(schema, "properties", name), v[name], deeper(where, name), b)
+			if slices.Contains(required, any(name)) {
+				o[name] = inside
+				b.Required = append(b.Required, deeper(where, name))
+			}
+		}
+		if at(schema, "properties") == nil {
+			return v
+		}
+		return o
+	}
+	return v
+}
+
+func deeper(where []string, name string) []string { return append(slices.Clone(where), name) }
+
+// Text is v as the body's media type writes it.
+func (b *Body) Text(v any) string {
+	if b.Media == "application/x-www-form-urlencoded" {
+		form := url.Values{}
+		for name, value := range v.(map[string]any) {
+			form.Set(name, fmt.Sprint(value))
+		}
+		return form.Encode()
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // it was JSON
+	}
+	return string(text)
+}
+
+// Without is v without the member to which the names lead; false where v has none.
+func Without(v any, where []string) (any, bool) {
+	switch v := v.(type) {
+	case []any:
+		i, err := strconv.Atoi(where[0])
+		if err != nil || i >= len(v) || len(where) == 1 {
+			return nil, false
+		}
+		inside, had := Without(v[i], where[1:])
+		list := slices.Clone(v)
+		list[i] = inside
+		return list, had
+	case map[string]any:
+		inside, had := v[where[0]]
+		o := maps.Clone(v)
+		if len(where) == 1 {
+			delete(o, where[0])
+			return o, had
+		}
+		o[where[0]], had = Without(inside, where[1:])
+		return o, had
+	}
+	return nil, false
+}
