@@ -46,7 +46,7 @@ func TestOpenAPI_RequiredMembers(t *testing.T) {
 		"control.CreateFault":     rule,
 		"control.ReplaceFaults":   `{"rules":[` + rule + `]}`,
 		"control.PutFault":        `{"effect":{"latency":{"normal":{"mean":"1ms","stddev":"0s"}}}}`,
-		"control.CreateFaultPlan": `{"operations":{"lightbits.GetVolume":["503"]}}`,
+		"control.CreateFaultPlan": `{"operations":{"lightbits.GetVolume":["500"]}}`,
 		"control.FireEvent":       `{"event":"ready"}`,
 		"control.CreateToken":     `{"vendor":"lightbits"}`,
 		"control.CreateIdpToken":  `{"grant_type":"client_credentials","client_id":"app"}`,
