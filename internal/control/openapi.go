@@ -99,6 +99,53 @@ func forms() map[string]form {
 	}
 }
 
+// names are those of the components whose types are told apart by their package: a client that is made of the document has
+// them all in one.
+func names() openapi.Names {
+	return openapi.Names{
+		reflect.TypeFor[fault.Rule]():      "FaultRule",
+		reflect.TypeFor[fault.Listed]():    "FaultRuleState",
+		reflect.TypeFor[fault.Match]():     "FaultMatch",
+		reflect.TypeFor[fault.When]():      "FaultWhen",
+		reflect.TypeFor[fault.Effect]():    "FaultEffect",
+		reflect.TypeFor[fault.Dribble]():   "FaultDribble",
+		reflect.TypeFor[fault.Latency]():   "FaultLatency",
+		reflect.TypeFor[fault.Spread]():    "NormalLatency",
+		reflect.TypeFor[fault.LogRange]():  "LognormalLatency",
+		reflect.TypeFor[fault.PlanState](): "FaultPlanState",
+		reflect.TypeFor[fault.Verdict]():   "FaultVerdict",
+
+		reflect.TypeFor[scenario.Report]():  "ScenarioReport",
+		reflect.TypeFor[scenario.Entry]():   "ScenarioTimelineEntry",
+		reflect.TypeFor[scenario.Outcome](): "ScenarioOutcome",
+
+		reflect.TypeFor[idp.Document](): "OpenIDConfiguration",
+		reflect.TypeFor[idp.KeySet]():   "JsonWebKeySet",
+		reflect.TypeFor[idp.Key]():      "JsonWebKey",
+
+		reflect.TypeFor[statemachine.Description]():    "MachineDescription",
+		reflect.TypeFor[statemachine.TransitionRule](): "MachineTransition",
+		reflect.TypeFor[statemachine.GuardRule]():      "MachineGuard",
+		reflect.TypeFor[statemachine.Transition]():     "FiredTransition",
+		reflect.TypeFor[statemachine.Timer]():          "ResourceTimer",
+		reflect.TypeFor[statemachine.Until]():          "AdvanceUntil",
+
+		reflect.TypeFor[api.Exchange](): "JournalEntry",
+		reflect.TypeFor[api.Finding]():  "RefusalFinding",
+		reflect.TypeFor[api.Standing](): "ResourceStanding",
+		reflect.TypeFor[api.Action]():   "PhysicalAction",
+		reflect.TypeFor[api.Param]():    "ActionParameter",
+
+		reflect.TypeFor[leak]():       "LeakReport",
+		reflect.TypeFor[flaw]():       "DocumentFlaw",
+		reflect.TypeFor[verdict]():    "VerifyVerdict",
+		reflect.TypeFor[verified]():   "VerifyAnswer",
+		reflect.TypeFor[countRange](): "VerifyCount",
+		reflect.TypeFor[faultEntry](): "FaultCatalogEntry",
+		reflect.TypeFor[advanced]():   "ClockAdvance",
+	}
+}
+
 // produced are the media types of the calls that answer text, or that can.
 func produced() map[string]string {
 	return map[string]string{"GetMetrics": "text/plain", "ListMachines": "text/plain", "GetState": typeYAML, "StreamEvents": "text/event-stream",
@@ -121,7 +168,7 @@ type tokenForm struct {
 
 // openAPI makes the document of this surface.
 func (c *Control) openAPI() ([]byte, error) {
-	b := openapi.NewBuilder("storagesim control surface", c.Version, api.Plain, reflect.TypeFor[Problem]())
+	b := openapi.NewBuilder("storagesim control surface", c.Version, api.Plain, reflect.TypeFor[Problem](), names())
 	known, texts := forms(), produced()
 	for i := range c.rows {
 		row := &c.rows[i]

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/json"
 	"reflect"
 	"testing"
 
@@ -33,4 +34,24 @@ func TestOpenAPI_TokenForm(t *testing.T) {
 		names = append(names, m.Name)
 	}
 	require.ElementsMatch(t, idpTokenForm[:], names)
+}
+
+// Components have names that say whose they are: none of the words that any program has, and none that is given to a type
+// which no call takes or answers.
+func TestOpenAPI_Names(t *testing.T) {
+	text, err := (&Control{rows: operations}).openAPI()
+	require.NoError(t, err)
+	var document struct {
+		Components struct{ Schemas map[string]any }
+	}
+	require.NoError(t, json.Unmarshal(text, &document))
+	schemas := document.Components.Schemas
+	for _, word := range []string{"Action", "Description", "Document", "Effect", "Entry", "Exchange", "Finding", "Flaw", "Key", "KeySet",
+		"Latency", "Leak", "Listed", "Match", "Outcome", "Param", "Report", "Rule", "Standing", "Timer", "Transition", "Verdict", "When"} {
+		require.NotContains(t, schemas, word)
+		require.NotContains(t, schemas, word+"Input")
+	}
+	for _, name := range names() {
+		require.True(t, schemas[name] != nil || schemas[name+"Input"] != nil, "%s is no component", name)
+	}
 }

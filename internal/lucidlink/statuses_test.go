@@ -49,7 +49,7 @@ func TestEveryDaemonOperation_RefusesFromState(t *testing.T) {
 		}
 		s.Must(400, op.Method, path(op.Path, "1")+"?instance=x", "{}")
 		if op.Documents(409) && op.Name != "LinkFilespace" {
-			a := s.Must(409, op.Method, path(op.Path, "1"), `{"password":"x"}`)
+			a := s.Must(409, op.Method, path(op.Path, "1"), `{"password":"x","name":"x"}`)
 			require.Contains(t, a.Body, "not linked", op.Name)
 		}
 	}

@@ -56,6 +56,9 @@ type Refusal struct {
 	Problem     bool   // may be a problem document of the simulator as well
 }
 
+// Names are what components are called whose types go by a word that says too little outside of their package.
+type Names map[reflect.Type]string
+
 // Builder collects calls into a document. Make one with NewBuilder.
 type Builder struct {
 	doc     Document
@@ -79,13 +82,14 @@ const (
 const description = "Made from the rows and types of storagesim, a simulator that stands in for the real service. " +
 	"Its answers carry X-Sim-Request-Id and X-Sim-World, those that were made on purpose X-Sim-Fault too."
 
-// NewBuilder begins a document without paths. problem is the type of the simulator's own refusals.
-func NewBuilder(title, version string, encoding api.Encoding, problem reflect.Type) *Builder {
+// NewBuilder begins a document without paths. problem is the type of the simulator's own refusals;
+// names may be nil.
+func NewBuilder(title, version string, encoding api.Encoding, problem reflect.Type, names Names) *Builder {
 	text := func(name, doc string) *Parameter {
 		return &Parameter{Name: name, In: "header", Description: doc, Schema: &Schema{Type: "string"}}
 	}
 	b := &Builder{tags: map[string]bool{}}
-	b.schemas = schemas{encoding: encoding, components: map[string]*Schema{}, names: map[schemaKey]string{}}
+	b.schemas = schemas{encoding: encoding, components: map[string]*Schema{}, names: map[schemaKey]string{}, given: names}
 	b.doc = Document{
 		OpenAPI: "3.1.0",
 		Info:    Info{Title: title, Description: description, Version: version, License: License{Name: "as the program"}},
@@ -110,7 +114,7 @@ func NewBuilder(title, version string, encoding api.Encoding, problem reflect.Ty
 			Responses: map[string]*Response{}, SecuritySchemes: map[string]SecurityScheme{},
 		},
 	}
-	plain := schemas{encoding: api.Plain, components: b.schemas.components, names: b.schemas.names}
+	plain := schemas{encoding: api.Plain, components: b.schemas.components, names: b.schemas.names, given: names}
 	b.schemas.components[problemName] = plain.object(problem, true, problemName, nil)
 	return b
 }

@@ -70,8 +70,8 @@ func TestDocuments_ClosedListsAreWhatRefusalsName(t *testing.T) {
 	document := s.Must(http.StatusOK, http.MethodGet, "/_sim/openapi/control.json", "")
 	for _, c := range []struct{ method, path, body, member string }{
 		{http.MethodPut, "/_sim/clock", `{"mode":"frozn"}`, ".components.schemas.SetClockRequest.properties.mode"},
-		{http.MethodPost, "/_sim/faults", `{"match":{},"effect":{"status":500},"phase":"during"}`, ".components.schemas.RuleInput.properties.phase"},
-		{http.MethodPost, "/_sim/faults", `{"match":{},"effect":{"connection":"rest"}}`, ".components.schemas.EffectInput.properties.connection"},
+		{http.MethodPost, "/_sim/faults", `{"match":{},"effect":{"status":500},"phase":"during"}`, ".components.schemas.FaultRuleInput.properties.phase"},
+		{http.MethodPost, "/_sim/faults", `{"match":{},"effect":{"connection":"rest"}}`, ".components.schemas.FaultEffectInput.properties.connection"},
 	} {
 		refused := s.Must(http.StatusBadRequest, c.method, c.path, c.body)
 		require.NotEmpty(t, refused.Get(".valid"), c.member)

@@ -21,6 +21,7 @@ type schemas struct {
 	encoding   api.Encoding
 	components map[string]*Schema
 	names      map[schemaKey]string
+	given      Names
 }
 
 type schemaKey struct {
@@ -137,9 +138,12 @@ func (s *schemas) component(t reflect.Type, answer bool, fallback string) *Schem
 	return reference(name)
 }
 
-// free chooses a component's name: that of the type, which for what is asked ends in Input.
+// free chooses a component's name: the given one or that of the type, which for what is asked ends in Input.
 func (s *schemas) free(t reflect.Type, answer bool, fallback string) string {
 	base := t.Name()
+	if given := s.given[t]; given != "" {
+		base = given
+	}
 	if at := strings.IndexByte(base, '['); at >= 0 {
 		base = base[:at]
 	}

@@ -16,7 +16,7 @@ func Vendor(svc *api.Service, version string) ([]byte, error) {
 	if title == "" {
 		title = svc.Vendor
 	}
-	b := NewBuilder(title, version, svc.Contract.Encoding, reflect.TypeFor[api.ProblemBody]())
+	b := NewBuilder(title, version, svc.Contract.Encoding, reflect.TypeFor[api.ProblemBody](), nil)
 	for i := range svc.Operations {
 		op := &svc.Operations[i]
 		for n, path := range op.Paths() {

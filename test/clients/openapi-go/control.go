@@ -92,11 +92,11 @@ func journal(ctx context.Context, w *world) error {
 func verification(ctx context.Context, w *world) error {
 	created := &control.VerifyMatchInput{Operation: new("lightbits.CreateVolume")}
 	once, err := w.control.VerifyWithResponse(ctx, nil, control.VerifyRequest{Match: created,
-		Count: &control.CountRangeInput{Min: new(int64(1)), Max: new(int64(1))}, NoUnexpected: new(true)})
+		Count: &control.VerifyCountInput{Min: new(int64(1)), Max: new(int64(1))}, NoUnexpected: new(true)})
 	if err := answered(err, http.StatusOK, once.HTTPResponse, once.Body); err != nil {
 		return err
 	}
-	twice, err := w.control.VerifyWithResponse(ctx, nil, control.VerifyRequest{Match: created, Count: &control.CountRangeInput{Min: new(int64(2))}})
+	twice, err := w.control.VerifyWithResponse(ctx, nil, control.VerifyRequest{Match: created, Count: &control.VerifyCountInput{Min: new(int64(2))}})
 	if err := answered(err, http.StatusNotAcceptable, twice.HTTPResponse, twice.Body); err != nil {
 		return err
 	}

@@ -22,8 +22,8 @@ func lightbitsVolume(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	made, err := client.CreateVolumeWithResponse(ctx, "default", nil, lightbits.CreateVolumeRequest{Name: new("vol1"), Size: new("4 GiB"),
-		ReplicaCount: new(int64(2)), Acl: &lightbits.StringListInput{Values: &[]string{"ALLOW_ANY"}}})
+	made, err := client.CreateVolumeWithResponse(ctx, "default", nil, lightbits.CreateVolumeRequest{Name: "vol1", Size: new("4 GiB"),
+		ReplicaCount: new(int64(2)), Acl: lightbits.AccessListInput{Values: []string{"ALLOW_ANY"}}})
 	if err := answered(err, http.StatusOK, made.HTTPResponse, made.Body); err != nil {
 		return err
 	}
@@ -69,9 +69,9 @@ func lightbitsVolume(ctx context.Context, w *world) error {
 // meetFault arms a rule for one update, and sees it in the vendor's body with its marker.
 func meetFault(ctx context.Context, w *world, update func() (*lightbits.UpdateVolumeResponse, error)) error {
 	armed, err := w.control.CreateFaultWithResponse(ctx, nil, control.CreateFaultRequest{Id: new("busy"),
-		Match:  &control.MatchInput{Operation: new("lightbits.UpdateVolume")},
-		When:   &control.WhenInput{Times: new(uint64(1))},
-		Effect: &control.EffectInput{Status: new(int64(503)), RetryAfter: new("2s")}})
+		Match:  &control.FaultMatchInput{Operation: new("lightbits.UpdateVolume")},
+		When:   &control.FaultWhenInput{Times: new(uint64(1))},
+		Effect: control.FaultEffectInput{Status: new(int64(503)), RetryAfter: new("2s")}})
 	if err := answered(err, http.StatusCreated, armed.HTTPResponse, armed.Body); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func meetFault(ctx context.Context, w *world, update func() (*lightbits.UpdateVo
 // untilAvailable moves the clock to where the volume is Available.
 func untilAvailable(ctx context.Context, w *world, id string) error {
 	moved, err := w.control.AdvanceClockWithResponse(ctx, nil, control.AdvanceClockRequest{
-		Until: &control.UntilInput{Kind: new("lightbits.volume"), Id: new(id), State: new("Available")}})
+		Until: &control.AdvanceUntilInput{Kind: "lightbits.volume", Id: id, State: "Available"}})
 	if err := answered(err, http.StatusOK, moved.HTTPResponse, moved.Body); err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func lucidlinkFilespace(ctx context.Context, w *world) error {
 		return err
 	}
 	token, err := client.CreateAccessTokenWithFormdataBodyWithResponse(ctx, nil, lucidlink.CreateAccessTokenRequest{
-		GrantType: new("client_credentials"), ClientId: new("lucidlink-client"), ClientSecret: new("lucidlink-secret")})
+		GrantType: "client_credentials", ClientId: new("lucidlink-client"), ClientSecret: new("lucidlink-secret")})
 	if err := answered(err, http.StatusOK, token.HTTPResponse, token.Body); err != nil {
 		return err
 	}
@@ -156,8 +156,8 @@ func lucidlinkFilespace(ctx context.Context, w *world) error {
 	if domains.JSON200 == nil || len(*domains.JSON200) == 0 {
 		return fmt.Errorf("there is no domain: %s", domains.Body)
 	}
-	made, err := client.CreateFilespaceWithResponse(ctx, nil, lucidlink.CreateFilespaceRequest{Domain: new((*domains.JSON200)[0].Id), Name: new("acme"),
-		Storage: &lucidlink.StorageQuestionInput{Provider: new("AWS"), Region: new("eu-west-1")}}, bearer)
+	made, err := client.CreateFilespaceWithResponse(ctx, nil, lucidlink.CreateFilespaceRequest{Domain: (*domains.JSON200)[0].Id, Name: "acme",
+		Storage: lucidlink.StorageQuestionInput{Provider: "AWS", Region: new("eu-west-1")}}, bearer)
 	if err := answered(err, http.StatusCreated, made.HTTPResponse, made.Body); err != nil {
 		return err
 	}
