@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -39,6 +40,9 @@ type tenant struct {
 	every  int    // each so-manieth of these requests is answered with the world's own status
 	turn   int    // in how many ways the world was named
 	asked  *atomic.Int64
+	sent   int // requests to vendors since the world was made, which the journal must have
+	before int // those of them before the stream of events began
+	told   int // requests that the stream told of
 	tenantState
 }
 
@@ -61,7 +65,9 @@ func TestWorlds_NeverSeeEachOther(t *testing.T) {
 		require.NoError(t, err, isolationRounds)
 		rounds = n
 	}
-	s := simtest.New(t, func(c *simulator.Config) { c.Limits.JournalCount = 100_000 })
+	s := simtest.New(t, func(c *simulator.Config) {
+		c.Limits.JournalCount, c.Limits.EventQueue = 100_000, 100_000 // nothing is lost
+	})
 	s.Header.Set("Authorization", "Bearer x")
 	s.Must(200, http.MethodPost, volumesURL, volume("inherited"))
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
@@ -95,13 +101,18 @@ func TestWorlds_NeverSeeEachOther(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var streams sync.WaitGroup
-	for _, c := range tenants[:16] {
+	var beginning sync.WaitGroup
+	for _, c := range tenants {
+		beginning.Add(1)
+		began := sync.OnceFunc(beginning.Done)
 		streams.Go(func() {
-			if err := c.watch(ctx); err != nil {
+			if err := c.watch(ctx, began); err != nil {
 				failures <- fmt.Errorf("events of %s: %w", mark(c.world), err)
 			}
+			began()
 		})
 	}
+	beginning.Wait()
 	each(func(c *tenant) error {
 		for round := range rounds {
 			if err := c.round(round); err != nil {
@@ -110,9 +121,18 @@ func TestWorlds_NeverSeeEachOther(t *testing.T) {
 		}
 		return c.moveOut()
 	})
-	cancel()
-	streams.Wait()
+	ended := make(chan struct{})
+	go func() { streams.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		cancel()
+		require.Fail(t, "the streams do not end with their worlds")
+	}
 	require.NoError(t, firstOf(failures))
+	for _, c := range tenants {
+		require.Equal(t, c.sent-c.before, c.told, "requests to the world %s, and events of them", mark(c.world))
+	}
 	t.Logf("%d answers looked through", asked.Load())
 }
 
@@ -177,6 +197,9 @@ func (c *tenant) ask(method, path, body string, header ...string) (answered, err
 		return answered{}, err
 	}
 	c.asked.Add(1)
+	if vendor != "" {
+		c.sent++
+	}
 	a := answered{status: resp.StatusCode, fault: resp.Header.Get("X-Sim-Fault"), body: string(text)}
 	if world := resp.Header.Get("X-Sim-World"); world != mark(c.world) {
 		return a, fmt.Errorf("%s %s by %s was answered by the world %s: %s", method, path, named, world, text)
@@ -257,8 +280,8 @@ func (c *tenant) moveIn() error {
 	instant := c.now.Format(time.RFC3339)
 	for _, step := range [][3]string{
 		{http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"` + instant + `"}`},
-		{http.MethodPut, "/_sim/faults", fmt.Sprintf(`{"rules":[{"id":"f-%s","match":{"operation":%q},"when":{"every":%d},"force":true,
-			"effect":{"status":%d,"message":"broken in %[1]s"}}]}`, mark(c.world), c.rule, c.every, c.status())},
+		{http.MethodPut, "/_sim/faults", fmt.Sprintf(`{"rules":[{"id":%q,"match":{"operation":%q},"when":{"every":%d},"force":true,
+			"effect":{"status":%d,"message":"broken in %s"}}]}`, []string{"f-" + mark(c.world), "same"}[c.world/3%2], c.rule, c.every, c.status(), mark(c.world))},
 		{http.MethodPost, "/_sim/actions/lucidity/add-instance", fmt.Sprintf(`{"cloudProvider":"AWS","cloudProviderAccountId":"123456789012","instanceId":"i-%s","partitions":["/%[1]s"]}`, mark(c.world))},
 	} {
 		if _, err := c.must(200, step[0], step[1], step[2]); err != nil {
@@ -430,8 +453,22 @@ func (c *tenant) look(round int) error {
 	return nil
 }
 
-// moveOut deletes the world, whose leaks must be what the model has.
+// moveOut compares the journal with what was sent, and deletes the world, whose leaks must be what the model has.
 func (c *tenant) moveOut() error {
+	var journal struct {
+		Requests []struct{ World string }
+		Dropped  int
+	}
+	kept, err := c.must(200, http.MethodGet, "/_sim/requests?limit=100000&world="+mark(c.world), "")
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(kept), &journal); err != nil {
+		return err
+	}
+	if journal.Dropped == 0 && len(journal.Requests) != c.sent {
+		return fmt.Errorf("the journal has %d requests, and %d were sent", len(journal.Requests), c.sent)
+	}
 	c.turn = -1 // by header: the port goes with the world
 	text, err := c.must(200, http.MethodDelete, "/_sim/worlds/"+mark(c.world), "")
 	if err != nil {
@@ -454,8 +491,9 @@ func (c *tenant) moveOut() error {
 	return nil
 }
 
-// watch reads the world's events until the world or the context ends.
-func (c *tenant) watch(ctx context.Context) error {
+// watch reads the world's events until the world or the context ends. Began is told once they come.
+func (c *tenant) watch(ctx context.Context, began func()) error {
+	c.before = c.sent
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.port+"/_sim/events", nil)
 	if err != nil {
 		return err
@@ -467,14 +505,20 @@ func (c *tenant) watch(ctx context.Context) error {
 	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 1<<20)
-	seen := false
 	for lines.Scan() {
-		seen = seen || strings.Contains(lines.Text(), mark(c.world))
+		switch {
+		case strings.HasPrefix(lines.Text(), ": events of the world"):
+			began()
+		case lines.Text() == "event: request":
+			c.told++
+		case lines.Text() == "event: dropped":
+			return errors.New("events were dropped")
+		}
 		if err := c.owners.foreign(c.world, nil, lines.Text()); err != nil {
 			return fmt.Errorf("%w: %s", err, lines.Text())
 		}
 	}
-	if !seen {
+	if c.told == 0 {
 		return fmt.Errorf("nothing was told: %s, %w", resp.Status, lines.Err())
 	}
 	return nil
