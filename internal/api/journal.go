@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 
@@ -47,111 +46,82 @@ type Exchange struct {
 	Finding *Finding `json:"finding,omitempty"`
 	// Hint says what a request that no operation answers looks like, and where it should go.
 	Hint string `json:"hint,omitempty"`
-
-	size int64
-}
-
-// maxKept is how much of a body or of an answer the journal keeps.
-const maxKept = 16 << 10
-
-// kept is the beginning of a body as the journal keeps it, and how many bytes are left out.
-func kept(body []byte) (text string, cut int) {
-	if len(body) <= maxKept {
-		return string(body), 0
-	}
-	n := maxKept
-	for n > maxKept-utf8.UTFMax && !utf8.RuneStart(body[n]) {
-		n--
-	}
-	return string(body[:n]), len(body) - n
-}
-
-// weigh is about how many bytes an exchange holds in memory.
-func (x *Exchange) weigh() int64 {
-	n := 512 + len(x.Body) + len(x.Answer) + len(x.URL) + len(x.Hint)
-	for _, header := range [...]http.Header{x.Header, x.AnswerHeader} {
-		for name, values := range header {
-			n += len(name)
-			for _, v := range values {
-				n += len(v)
-			}
-		}
-	}
-	if x.Cause != nil || x.Finding != nil {
-		n += weighCause(x.Cause, x.Finding)
-	}
-	for i := range x.Faults {
-		n += 64 + len(x.Faults[i].Rule) + len(x.Faults[i].Why)
-	}
-	return int64(n)
 }
 
 // Journal keeps the latest exchanges, bounded by count and bytes. It is memory of the process, not of a world.
 type Journal struct {
 	mu       sync.Mutex
-	ring     []Exchange
+	ring     []entry
 	first, n int
 	bytes    int64
 	maxBytes int64
 	dropped  uint64
 
-	listeners []func(Exchange)
+	listeners []func(*Exchange)
 }
 
 // NewJournal keeps at most count exchanges of together at most bytes bytes.
 func NewJournal(count int, bytes int64) *Journal {
-	return &Journal{ring: make([]Exchange, max(count, 1)), maxBytes: bytes}
+	return &Journal{ring: make([]entry, max(count, 1)), maxBytes: bytes}
 }
 
-// Listen calls fn with every exchange that is added from then on, kept or not. fn must not block. Listen
-// is for the time before anything is served.
-func (j *Journal) Listen(fn func(Exchange)) { j.listeners = append(j.listeners, fn) }
+// Listen calls fn with every exchange that is added from then on, kept or not, but without its headers and bodies. fn must
+// not block, and not keep it. Listen is for the time before anything is served.
+func (j *Journal) Listen(fn func(*Exchange)) { j.listeners = append(j.listeners, fn) }
 
 // Add appends an exchange and drops the oldest ones that no longer fit. One that can never fit is itself dropped.
 func (j *Journal) Add(x Exchange) {
-	j.keep(x)
+	j.add(&x, bulk{header: x.Header, answerHeader: x.AnswerHeader, body: []byte(x.Body), answer: []byte(x.Answer)})
+}
+
+func (j *Journal) add(x *Exchange, b bulk) {
+	j.keep(pack(x, b))
 	for _, fn := range j.listeners {
 		fn(x)
 	}
 }
 
-func (j *Journal) keep(x Exchange) {
-	size := x.weigh()
-	x.size = size
+func (j *Journal) keep(e entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if size > j.maxBytes {
+	if e.size > j.maxBytes {
 		j.dropped++
 		return
 	}
-	for j.n > 0 && (j.n == len(j.ring) || j.bytes+size > j.maxBytes) {
+	for j.n > 0 && (j.n == len(j.ring) || j.bytes+e.size > j.maxBytes) {
 		old := &j.ring[j.first]
 		j.bytes -= old.size
-		*old = Exchange{}
+		*old = entry{}
 		j.first = (j.first + 1) % len(j.ring)
 		j.n--
 		j.dropped++
 	}
-	j.ring[(j.first+j.n)%len(j.ring)] = x
+	j.ring[(j.first+j.n)%len(j.ring)] = e
 	j.n++
-	j.bytes += size
+	j.bytes += e.size
 }
 
 // List answers the exchanges that keep accepts, oldest first, at most the last limit of them, and how many were ever
-// dropped.
+// dropped. keep sees them without their headers and bodies.
 func (j *Journal) List(limit int, keep func(*Exchange) bool) (list []Exchange, dropped uint64) {
+	found, dropped := j.find(limit, keep)
+	for i := len(found) - 1; i >= 0; i-- {
+		list = append(list, found[i].unpack())
+	}
+	return list, dropped
+}
+
+// find is List, the newest first.
+func (j *Journal) find(limit int, keep func(*Exchange) bool) (found []entry, dropped uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for i := j.n - 1; i >= 0 && len(list) < limit; i-- {
-		x := &j.ring[(j.first+i)%len(j.ring)]
-		if keep(x) {
-			list = append(list, *x)
+	for i := j.n - 1; i >= 0 && len(found) < limit; i-- {
+		e := &j.ring[(j.first+i)%len(j.ring)]
+		if keep(&e.short) {
+			found = append(found, *e)
 		}
 	}
-	for a, b := 0, len(list)-1; a < b; a, b = a+1, b-1 {
-		list[a], list[b] = list[b], list[a]
-	}
-	return list, j.dropped
+	return found, j.dropped
 }
 
 // Size answers how many exchanges the journal holds, about how many bytes they take, and how many it dropped since it was
@@ -178,15 +148,16 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 	}
 	x := Exchange{
 		ID: r.ID, World: r.World, Cluster: r.Cluster, Vendor: vendor, Method: r.HTTP.Method,
-		URL: requestURI(r.HTTP), Header: r.HTTP.Header, Status: out.resp.Status,
+		URL: requestURI(r.HTTP), Status: out.resp.Status,
 		At: out.at, Started: started, Took: took, Fault: out.fault, CauseKind: out.kind, Finding: out.finding, Hint: out.hint,
-		Host: r.HTTP.Host, Proto: r.HTTP.Proto, TLS: r.HTTP.TLS != nil, AnswerHeader: out.resp.headers(),
+		Host: r.HTTP.Host, Proto: r.HTTP.Proto, TLS: r.HTTP.TLS != nil,
 	}
 	if out.cause != nil {
 		x.Cause = out.cause
 	}
-	x.Body, x.BodyCut = kept(r.body)
-	x.Answer, x.AnswerCut = kept(out.resp.Body)
+	b := bulk{header: r.HTTP.Header, answered: &out.resp}
+	b.body, x.BodyCut = kept(r.body)
+	b.answer, x.AnswerCut = kept(out.resp.Body)
 	if wait := out.resp.Header["Retry-After"]; wait != "" {
 		x.RetryAfter, _ = strconv.Atoi(wait) // a date would be 0: nobody sends one
 	}
@@ -196,7 +167,7 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 	if out.inj != nil {
 		x.Faults = out.inj.Verdicts
 	}
-	s.journal.Add(x)
+	s.journal.add(&x, b)
 	if s.observe != nil {
 		s.observe(vendor, r.Operation, x.Status, x.Fault != "", took)
 	}
@@ -212,21 +183,6 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 		e.Str("op", x.Operation).Str("request_id", r.ID).Str("world", r.World).Int("status", x.Status).
 			Dur("dur", took).Str("fault", out.fault).Msg(r.HTTP.Method + " " + r.HTTP.URL.Path)
 	}
-}
-
-// headers are those that the operation chose.
-func (resp *Response) headers() http.Header {
-	if resp.Status == 0 {
-		return nil
-	}
-	h := make(http.Header, len(resp.Header)+1)
-	for name, value := range resp.Header {
-		h.Set(name, value)
-	}
-	if resp.ContentType != "" {
-		h.Set("Content-Type", resp.ContentType)
-	}
-	return h
 }
 
 // requestURI is what the request line said.

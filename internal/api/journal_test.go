@@ -89,6 +89,22 @@ func TestJournal_KeepsTheBeginningOfALongBody(t *testing.T) {
 		require.Len(t, text, length-cut)
 	}
 	text, missing := api.Kept([]byte("x" + strings.Repeat("é", 16<<10)))
-	require.True(t, utf8.ValidString(text))
+	require.True(t, utf8.Valid(text))
 	require.Equal(t, 1+2*(16<<10)-len(text), missing)
+}
+
+// What goes in comes out, whatever is in it.
+func TestJournal_AnswersWhatWasAdded(t *testing.T) {
+	j := api.NewJournal(10, 1<<20)
+	for _, x := range []api.Exchange{
+		{ID: "req-1", World: "w", Cluster: "c", Vendor: "toys", Operation: "toys.MakeToy", Method: "POST", URL: "/toys?x=1", Host: "h:1",
+			Proto: "HTTP/1.1", Header: http.Header{"A": {"1", ""}, "B": {"2"}}, Body: "b\n\n", BodyCut: 3, Status: 409,
+			AnswerHeader: http.Header{"Content-Type": {"x"}}, Answer: "a\x00\n", AnswerCut: 4, RetryAfter: 5, Fault: "f", Hint: "over there"},
+		{ID: "req-2", Header: http.Header{}, AnswerHeader: http.Header{"A": {"\u00e4"}}},
+		{ID: "req-3", World: "w", Header: http.Header{"": {""}}, AnswerHeader: http.Header{}, Body: "only", Answer: ""},
+	} {
+		j.Add(x)
+		list, _ := j.List(1, everything)
+		require.Equal(t, []api.Exchange{x}, list)
+	}
 }

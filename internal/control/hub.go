@@ -121,7 +121,7 @@ type clockMoved struct {
 	Replaced bool              `json:"replaced,omitempty"`
 }
 
-func (h *hub) requested(x api.Exchange) {
+func (h *hub) requested(x *api.Exchange) {
 	h.notify(x.World, x.Operation, x.Status)
 	if !h.alive.Load() {
 		return

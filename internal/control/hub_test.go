@@ -25,7 +25,7 @@ func (h *hub) mustSubscribe(t *testing.T, after string) (s *subscription, missin
 
 func seen(h *hub, times int) {
 	for range times {
-		h.requested(api.Exchange{ID: "req-1", World: "default", Status: 200})
+		h.requested(&api.Exchange{ID: "req-1", World: "default", Status: 200})
 	}
 }
 
@@ -78,7 +78,7 @@ func TestHub_ResumesWithinTheRing(t *testing.T) {
 func TestHub_CostsNothingWhileNobodyListens(t *testing.T) {
 	h, _ := testHub()
 	x := api.Exchange{ID: "req-1", World: "default"}
-	require.Zero(t, testing.AllocsPerRun(100, func() { h.requested(x); h.moved("default", nil) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { h.requested(&x); h.moved("default", nil) }))
 	require.Zero(t, h.seq)
 }
 
