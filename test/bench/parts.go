@@ -43,7 +43,7 @@ func (b *bench) startUp() error {
 		}
 		took = append(took, s.ready.Seconds()*1000)
 		if i == 0 {
-			time.Sleep(2 * time.Second)
+			time.Sleep(4 * time.Second) // longer than it takes to notice that nobody asks
 			idle, _ = s.memory()
 		}
 		s.kill()
