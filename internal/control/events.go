@@ -100,7 +100,7 @@ type eventWriter struct {
 func (o *eventWriter) comment(text string) { fmt.Fprintf(&o.buf, ": %s\n\n", text) }
 
 func (o *eventWriter) dropped(count uint64, why string) {
-	fmt.Fprintf(&o.buf, "event: dropped\ndata: %s\n\n", droppedNotice{Count: count, Why: why}.text())
+	fmt.Fprintf(&o.buf, "event: %s\ndata: %s\n\n", droppedEvent, droppedNotice{Count: count, Why: why}.text())
 }
 
 func (o *eventWriter) event(e *event) {

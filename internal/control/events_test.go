@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"storagesim/internal/openapi/openapitest"
 	"storagesim/internal/simulator"
 	"storagesim/internal/simulator/simtest"
 )
@@ -25,6 +26,8 @@ type listener struct {
 	t     *testing.T
 	resp  *http.Response
 	lines *bufio.Reader
+	// document says what every event has to look like.
+	document *openapitest.Checker
 }
 
 // soon waits for what is read from a stream.
@@ -74,6 +77,13 @@ func listen(t *testing.T, s *simtest.Server, client *http.Client, url string, he
 	require.NotEmpty(t, resp.Header.Get("X-Sim-Request-Id"))
 	require.NotEmpty(t, resp.Header.Get("X-Sim-World"))
 	l := &listener{t: t, resp: resp, lines: bufio.NewReader(resp.Body)}
+	document, err := http.Get(s.URL + "/_sim/openapi/control.json")
+	require.NoError(t, err)
+	defer document.Body.Close()
+	text, err := io.ReadAll(document.Body)
+	require.NoError(t, err)
+	l.document, err = openapitest.Read(text)
+	require.NoError(t, err)
 	return l
 }
 
@@ -103,6 +113,7 @@ func (l *listener) block() (b sent) {
 			b.kind = line[7:]
 		case strings.HasPrefix(line, "data: "):
 			require.NoError(l.t, json.Unmarshal([]byte(line[6:]), &b.data))
+			require.NoError(l.t, l.document.Event(http.MethodGet, "/_sim/events", b.kind, []byte(line[6:])))
 		default:
 			require.Fail(l.t, "not a line of an event stream", line)
 		}

@@ -20,7 +20,7 @@ type explanation struct {
 	At        time.Time `json:"at"`
 	Why       string    `json:"why"`
 	// Cause is what a refused request failed on: kind is one of refusal.CauseKind, the other members follow from it.
-	Cause map[string]any `json:"cause,omitempty"`
+	Cause refusalCause `json:"cause,omitempty"`
 	// About is what the request was about, as it stood when it was refused.
 	About     *api.Finding    `json:"about,omitempty"`
 	Faults    []fault.Verdict `json:"faults,omitempty"` // which rules fired or nearly fired, and why not

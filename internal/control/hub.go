@@ -29,6 +29,7 @@ const (
 	transitionEvent = "transition"
 	faultEvent      = "fault"
 	clockEvent      = "clock"
+	droppedEvent    = "dropped" // events were lost; not one of those that can be chosen
 )
 
 var eventTypes = [...]string{requestEvent, transitionEvent, faultEvent, clockEvent}

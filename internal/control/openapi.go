@@ -136,6 +136,12 @@ func names() openapi.Names {
 		reflect.TypeFor[api.Action]():   "PhysicalAction",
 		reflect.TypeFor[api.Param]():    "ActionParameter",
 
+		reflect.TypeFor[requestSeen]():    "RequestEvent",
+		reflect.TypeFor[transitionSeen](): "TransitionEvent",
+		reflect.TypeFor[faultFired]():     "FaultEvent",
+		reflect.TypeFor[clockMoved]():     "ClockEvent",
+		reflect.TypeFor[droppedNotice]():  "DroppedEvent",
+
 		reflect.TypeFor[leak]():       "LeakReport",
 		reflect.TypeFor[flaw]():       "DocumentFlaw",
 		reflect.TypeFor[verdict]():    "VerifyVerdict",
@@ -151,6 +157,14 @@ func produced() map[string]string {
 	return map[string]string{"GetMetrics": "text/plain", "ListMachines": "text/plain", "GetState": typeYAML, "StreamEvents": "text/event-stream",
 		"ListRequests": harType,
 		"GetCA":        "application/x-pem-file"}
+}
+
+// eventData are the types of the data of the events that StreamEvents sends, by the types of the events.
+func eventData() map[string]reflect.Type {
+	return map[string]reflect.Type{
+		requestEvent: reflect.TypeFor[requestSeen](), transitionEvent: reflect.TypeFor[transitionSeen](),
+		faultEvent: reflect.TypeFor[faultFired](), clockEvent: reflect.TypeFor[clockMoved](), droppedEvent: reflect.TypeFor[droppedNotice](),
+	}
 }
 
 // tokenForm is the form of CreateIdpToken (see idpTokenForm).
@@ -183,6 +197,8 @@ func (c *Control) openAPI() ([]byte, error) {
 		switch row.Name {
 		case "CreateIdpToken":
 			one.Consumes = "application/x-www-form-urlencoded"
+		case "StreamEvents":
+			one.Events = eventData()
 		case "ListRequests":
 			one.Forms = map[string]reflect.Type{harType: reflect.TypeFor[harFile]()}
 		case "PutState":

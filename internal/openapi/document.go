@@ -83,6 +83,8 @@ type Header struct {
 type Media struct {
 	Schema  *Schema `json:"schema"`
 	Example any     `json:"example,omitempty"`
+	// Events are the schemas of the data of server-sent events, by their types; OpenAPI 3.1 has no word of its own for it.
+	Events map[string]*Schema `json:"x-events,omitempty"`
 }
 
 // Components are what the operations refer to.

@@ -39,7 +39,9 @@ type Call struct {
 	Answers  reflect.Type
 	Produces []string
 	// Forms are the types of those of Produces that are JSON of another form than Answers.
-	Forms    map[string]reflect.Type
+	Forms map[string]reflect.Type
+	// Events are the types of the data of server-sent events, by their types, where text/event-stream is among Produces.
+	Events   map[string]reflect.Type
 	Other    map[int]reflect.Type // in place of Answers with that status
 	Envelope reflect.Type         // around the answer, in the member Inside; nil for none
 	Inside   string
@@ -123,6 +125,7 @@ const (
 	problemName = "Problem"
 	problemType = "application/problem+json"
 	jsonType    = "application/json"
+	eventStream = "text/event-stream"
 )
 
 // Add puts a call into the document.
@@ -208,7 +211,7 @@ func (b *Builder) success(c Call, status int) *Response {
 		if form := c.Forms[media]; form != nil {
 			schema = b.schemas.of(form, true, upper(c.Operation)+"Form")
 		}
-		r.add(media, &Media{Schema: schema})
+		r.add(media, &Media{Schema: schema, Events: b.events(c, media)})
 	}
 	answers := c.Answers
 	if other := c.Other[status]; other != nil {
@@ -225,6 +228,18 @@ func (b *Builder) success(c Call, status int) *Response {
 	}
 	r.add(jsonType, &Media{Schema: schema, Example: b.schemas.sample(schema, "", 0)})
 	return r
+}
+
+// events are what a stream is made of; nil for another media type.
+func (b *Builder) events(c Call, media string) map[string]*Schema {
+	if media != eventStream || len(c.Events) == 0 {
+		return nil
+	}
+	events := map[string]*Schema{}
+	for _, kind := range sortedKeys(c.Events) {
+		events[kind] = b.schemas.of(c.Events[kind], true, upper(kind)+"Event")
+	}
+	return events
 }
 
 func (r *Response) add(media string, body *Media) {

@@ -64,6 +64,21 @@ func TestDocuments_EveryOperationWithItsStatuses(t *testing.T) {
 	require.Greater(t, checked, 190)
 }
 
+// What explain says of a refusal's cause has a schema, and so has what the stream of events says.
+func TestDocuments_CausesAndEvents(t *testing.T) {
+	s := simtest.New(t)
+	document := s.Must(http.StatusOK, http.MethodGet, "/_sim/openapi/control.json", "")
+	require.Equal(t, "#/components/schemas/RefusalCause", document.Text(".components.schemas.Explanation.properties.cause.$ref"))
+	cause := document.Get(".components.schemas.RefusalCause").(map[string]any)
+	require.Equal(t, []any{"kind"}, cause["required"])
+	require.Contains(t, document.Get(".components.schemas.RefusalCause.properties.kind.enum"), "guard")
+	stream := document.Get(".paths").(map[string]any)["/_sim/events"].(map[string]any)["get"].(map[string]any)["responses"].(map[string]any)["200"]
+	events := stream.(map[string]any)["content"].(map[string]any)["text/event-stream"].(map[string]any)["x-events"]
+	for _, kind := range []string{"request", "transition", "fault", "clock", "dropped"} {
+		require.Contains(t, events, kind)
+	}
+}
+
 // The words that a document lists are those that a refusal of another word names.
 func TestDocuments_ClosedListsAreWhatRefusalsName(t *testing.T) {
 	s := simtest.New(t)

@@ -32,6 +32,9 @@ type schemaKey struct {
 // closed is a type of texts of which there are only these.
 type closed interface{ Names() []string }
 
+// open is a type of objects that have these members, of the type of what it answers, and further ones.
+type open interface{ Members() any }
+
 const (
 	componentPrefix = "#/components/schemas/"
 	digits          = `^-?[0-9]+$`
@@ -50,6 +53,11 @@ func (s *schemas) of(t reflect.Type, answer bool, name string) *Schema {
 	}
 	if scalar := s.scalar(t); scalar != nil {
 		return scalar
+	}
+	if t.Implements(reflect.TypeFor[open]()) {
+		s.components[upper(t.Name())] = s.object(reflect.TypeOf(reflect.Zero(t).Interface().(open).Members()), answer, name, nil)
+		s.components[upper(t.Name())].AdditionalProperties = &Schema{}
+		return reference(upper(t.Name()))
 	}
 	switch t.Kind() {
 	case reflect.Struct:

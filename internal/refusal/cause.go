@@ -31,6 +31,19 @@ const (
 	Failure     CauseKind = "failure"       // the answer speaks of an error of the server
 )
 
+// causeKinds are all of them.
+var causeKinds = [...]CauseKind{Guard, ETag, Permission, Credential, Value, Missing, Exists, Condition, Limit, Unreachable, Rule, FaultWish,
+	Route, World, Cluster, Unemulated, Failure}
+
+// Names lists the kinds.
+func (CauseKind) Names() []string {
+	names := make([]string, len(causeKinds))
+	for i, kind := range causeKinds {
+		names[i] = string(kind)
+	}
+	return names
+}
+
 // CauseKind is what a refusal of this kind fails on where its cause does not say it.
 func (k Kind) CauseKind() CauseKind {
 	switch k {

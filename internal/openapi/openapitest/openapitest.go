@@ -229,6 +229,25 @@ func pointer(names ...string) string {
 	return b.String()
 }
 
+// Event says how the data of a server-sent event differ from what the document says of the events of a stream, which is
+// what the operation answers with 200.
+func (c *Checker) Event(method, path, kind string, data []byte) error {
+	item, _ := c.find(path)
+	where := []string{"paths", item, strings.ToLower(method), "responses", "200", "content", "text/event-stream", "x-events", kind}
+	if at(c.doc, where...) == nil {
+		return fmt.Errorf("the document has no event of the type %s", kind)
+	}
+	schema, err := c.schema(pointer(where...))
+	if err != nil {
+		return err
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	return schema.Validate(v)
+}
+
 // Missing lists the statuses that the document does not have for an operation.
 func (c *Checker) Missing(method, path string, statuses []any) []string {
 	item, _ := c.find(path)
