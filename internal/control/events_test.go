@@ -73,6 +73,7 @@ func listen(t *testing.T, s *simtest.Server, client *http.Client, url string, he
 	require.NoError(t, err)
 	t.Cleanup(func() { resp.Body.Close() })
 	require.Equal(t, 200, resp.StatusCode)
+	s.For(t).Saw(http.MethodGet, req.URL.Path, "", resp.StatusCode)
 	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
 	require.NotEmpty(t, resp.Header.Get("X-Sim-Request-Id"))
 	require.NotEmpty(t, resp.Header.Get("X-Sim-World"))

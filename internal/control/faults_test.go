@@ -264,3 +264,12 @@ func TestFaultCatalog(t *testing.T) {
 	require.Nil(t, one.Get(".faults[1]"))
 	s.Must(400, http.MethodGet, "/_sim/faults/catalog?operation=lamps.Take*", "")
 }
+
+// An effect may take a status that the vendor does not document, by force of its own.
+func TestFaults_ForceInTheEffect(t *testing.T) {
+	s := lightbitsServer(t)
+	for effect, status := range map[string]int{`{"status":418}`: 400, `{"status":418,"force":true}`: 201} {
+		s.Must(status, http.MethodPost, "/_sim/faults", `{"match":{"operation":"lightbits.ListVolumes"},"effect":`+effect+`}`)
+	}
+	s.Must(418, http.MethodGet, volumesPath, "")
+}

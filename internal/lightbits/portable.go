@@ -141,7 +141,7 @@ func (s *Service) References() []api.Reference {
 }
 
 // Derive counts anew what volumes and snapshots take of their nodes, in all clusters. It refuses with *api.InputError, joined, where blocks belong to
-// nothing or what is known of a node for placement contradicts its state.
+// nothing, a schedule cannot be kept or what is known of a node for placement contradicts its state.
 func (s *Service) Derive(tx *store.Tx) error {
 	var wrong []error
 	for i, cluster := range statemachine.Partitions(tx)[1:] {
@@ -207,12 +207,21 @@ func (s *Service) recount(tx *store.Tx) (wrong []error) {
 	return wrong
 }
 
-// contradictions are blocks that belong to nothing, and nodes of which placement thinks something else than their state says.
+// contradictions are blocks that belong to nothing, schedules that cannot be kept, and nodes of which placement thinks something else than their state says.
 func (s *Service) contradictions(tx *store.Tx) (wrong []error) {
 	for _, b := range blockTable.All(tx, "", "") {
 		key := scopedKey(b.project, b.uuid)
 		if b.holder == holderVolume && !s.volumes.Table().Has(tx, key) || b.holder == holderSnapshot && !s.snapshots.Table().Has(tx, key) {
 			wrong = append(wrong, inputError(blockTable.Name(), "holds blocks of %s in project %s, which is not there; take its row away too", b.uuid, b.project))
+		}
+	}
+	for _, row := range s.resourcePolicies.Table().All(tx, "", "") {
+		p := &SchedulePolicy{}
+		if given := row.Body.SchedulePolicy; given != nil && given.SnapshotSchedulePolicy != nil {
+			p = given.clone()
+		}
+		if err := p.check(tx); err != nil {
+			wrong = append(wrong, inputError(s.resourcePolicies.Kind, "%s: %s", row.Body.Name, err.Error()))
 		}
 	}
 	for id, u := range s.usages(tx) {

@@ -173,8 +173,11 @@ func (p *SchedulePolicy) clone() *SchedulePolicy {
 	case from.WeeklySchedule != nil:
 		to.WeeklySchedule = &WeeklySchedule{}
 		for _, e := range from.WeeklySchedule.DaysOfWeek {
-			day := *e
-			to.WeeklySchedule.DaysOfWeek = append(to.WeeklySchedule.DaysOfWeek, &day)
+			if e != nil { // a null of a world's file is for check to refuse
+				day := *e
+				e = &day
+			}
+			to.WeeklySchedule.DaysOfWeek = append(to.WeeklySchedule.DaysOfWeek, e)
 		}
 	}
 	return &c

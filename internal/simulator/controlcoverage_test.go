@@ -6,9 +6,12 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"storagesim/internal/control"
@@ -32,60 +35,73 @@ func members(t reflect.Type, prefix string) (list []string) {
 	return list
 }
 
-// evidence is what the tests say: the text of the package of each test function, and of each scenario script.
-func evidence(t *testing.T) map[string]string {
+// tests are the names of all test functions and scenario scripts.
+func tests(t *testing.T) map[string]bool {
 	t.Helper()
-	texts, inside := map[string]string{}, map[string][]string{}
-	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w*)\(`)
-	packages := map[string]string{}
+	names, declared := map[string]bool{}, regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w*)\(`)
 	for _, root := range []string{"../../internal", "../../cmd", "../../test"} {
 		require.NoError(t, filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
 			}
-			text, err := os.ReadFile(file)
-			dir := filepath.Dir(file)
-			if script := filepath.Ext(file) == ".txt" && filepath.Base(dir) == "testdata"; script {
-				texts[filepath.Base(filepath.Dir(dir))+"/"+filepath.Base(file)] = string(text)
+			if dir := filepath.Dir(file); filepath.Ext(file) == ".txt" && filepath.Base(dir) == "testdata" {
+				names[filepath.Base(filepath.Dir(dir))+"/"+filepath.Base(file)] = true
 			}
-			if strings.HasSuffix(file, "_test.go") && filepath.Base(file) != "controlcoverage_test.go" {
-				packages[dir] += string(text)
-				for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
-					inside[m[1]] = append(inside[m[1]], dir)
-				}
+			if !strings.HasSuffix(file, "_test.go") {
+				return nil
+			}
+			text, err := os.ReadFile(file)
+			for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
+				names[m[1]] = true
 			}
 			return err
 		}))
 	}
-	for name, dirs := range inside {
-		for _, dir := range dirs {
-			texts[name] += packages[dir]
-		}
-	}
-	return texts
+	return names
 }
 
-// says tells whether a test speaks of a call or of a member at all: of the fixed parts of a call's path, or of a member's
-// last name.
-func says(text, key string) bool {
-	_, path, call := strings.Cut(key, " ")
-	if !call {
-		return strings.Contains(text, `"`+key[strings.LastIndexByte(key, '.')+1:]+`"`)
+// evidenceFile holds what `make coverage` saw: test, call or member of a rule, and the status that the test checked.
+const evidenceFile = "testdata/control-evidence.txt"
+
+// checked answers by test and line, as "TestClock GET /_sim/clock", the statuses that the test was answered and checked.
+func checked(t *testing.T) map[string][]int {
+	t.Helper()
+	text, err := os.ReadFile(evidenceFile)
+	require.NoError(t, err)
+	seen := map[string][]int{}
+	for line := range strings.Lines(string(text)) {
+		parts := strings.Split(strings.TrimSpace(line), "\t")
+		require.Len(t, parts, 3, line)
+		status, err := strconv.Atoi(parts[2])
+		require.NoError(t, err, line)
+		seen[parts[0]+" "+parts[1]] = append(seen[parts[0]+" "+parts[1]], status)
 	}
-	for _, part := range regexp.MustCompile(`\{\w+\}`).Split(strings.TrimPrefix(path, control.Prefix), -1) { // scripts leave the prefix out
-		if !strings.Contains(text, strings.TrimSuffix(part, "/")) {
-			return false
-		}
-	}
-	return true
+	return seen
 }
 
-// docs/control-coverage.md has a line for every call and every member of a fault rule, and its tests exist.
+// proven says why the tests do not prove the line of a call or a member; "" where they do: each of them sent it on the
+// wire and checked the status, and one of them was answered a success.
+func proven(seen map[string][]int, key string, tests []string) string {
+	succeeded := false
+	for _, name := range tests {
+		statuses := seen[name+" "+key]
+		if len(statuses) == 0 {
+			return name + " never sent it and checked the status; `make coverage` writes down who does"
+		}
+		succeeded = succeeded || slices.Min(statuses) < 400
+	}
+	if !succeeded {
+		return "none of its tests was answered a success"
+	}
+	return ""
+}
+
+// docs/control-coverage.md has a line for every call and every member of a fault rule, and its tests exist and prove it.
 func TestDocuments_ControlCoverage(t *testing.T) {
 	const file = "../../docs/control-coverage.md"
 	document, err := os.ReadFile(file)
 	require.NoError(t, err)
-	texts := evidence(t)
+	texts, seen := tests(t), checked(t)
 	found := map[string]bool{}
 	for _, m := range regexp.MustCompile("(?m)^\\| (`?)([^|]*?)`? \\| ([^|]*) \\|$").FindAllStringSubmatch(string(document), -1) {
 		quoted, key, tests := m[1] != "", m[2], m[3]
@@ -94,8 +110,10 @@ func TestDocuments_ControlCoverage(t *testing.T) {
 		}
 		found[key] = quoted
 		for _, name := range strings.Split(tests, ", ") {
-			require.Contains(t, texts, name, "%s: of %s: there is no such test or script", file, key)
-			require.True(t, !quoted || says(texts[name], key), "%s: %s and its package never say %s", file, name, key)
+			require.True(t, texts[name], "%s: of %s: there is no test or script %s", file, key, name)
+		}
+		if quoted {
+			assert.Empty(t, proven(seen, key, strings.Split(tests, ", ")), "%s: %s", file, key)
 		}
 	}
 	var wanted []string
@@ -110,4 +128,13 @@ func TestDocuments_ControlCoverage(t *testing.T) {
 	for key, quoted := range found {
 		require.False(t, quoted, "%s has a line for %s, which is neither a call nor a member of a rule", file, key)
 	}
+}
+
+// A line counts only when its test sent that very request and checked it.
+func TestProven(t *testing.T) {
+	seen := map[string][]int{"TestA GET /_sim/clock": {404, 200}, "TestB GET /_sim/clock": {404}}
+	require.Empty(t, proven(seen, "GET /_sim/clock", []string{"TestA", "TestB"}))
+	require.Contains(t, proven(seen, "GET /_sim/clock", []string{"TestB"}), "success")
+	require.Contains(t, proven(seen, "GET /_sim/clock", []string{"TestA", "TestC"}), "TestC never sent it")
+	require.Contains(t, proven(seen, "PUT /_sim/clock", []string{"TestA"}), "TestA never sent it")
 }

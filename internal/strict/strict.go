@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -153,10 +154,23 @@ func checkValue(dec *json.Decoder, path string, t reflect.Type) error {
 	return Explain(t, err)
 }
 
-// checkOwn says where a value is that its type, which decodes itself, refuses.
+// words is a type of texts that are names of numbers on the wire, as wire.Enum says.
+type words interface{ EnumNumbers() map[string]int32 }
+
+// checkOwn says where a value is that its type refuses: one that decodes itself, or one of a few words, of which "" stands
+// for none.
 func checkOwn(token json.Token, path string, t reflect.Type) error {
 	t = Pointed(t)
-	if token == nil || t == nil || !DecodesItself(t) {
+	if token == nil || t == nil {
+		return nil
+	}
+	if word, ok := token.(string); ok && word != "" && t.Kind() == reflect.String && t.Implements(reflect.TypeFor[words]()) {
+		known := reflect.Zero(t).Interface().(words).EnumNumbers()
+		if _, ok := known[word]; !ok {
+			return &Error{Path: path, Detail: fmt.Sprintf("%q is none of the names", word), Valid: slices.Sorted(maps.Keys(known))}
+		}
+	}
+	if !DecodesItself(t) {
 		return nil
 	}
 	text, err := json.Marshal(token)

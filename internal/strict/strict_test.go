@@ -161,3 +161,22 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// hue is a type of a few words.
+type hue string
+
+func (hue) EnumNumbers() map[string]int32 { return map[string]int32{"red": 1, "blue": 2} }
+
+func TestDecode_Words(t *testing.T) {
+	var got struct {
+		Lamps []struct {
+			Hue *hue `json:"hue"`
+		} `json:"lamps"`
+	}
+	require.NoError(t, strict.Decode([]byte(`{"lamps":[{"hue":"red"},{"hue":""},{}]}`), &got))
+	err := strict.Decode([]byte(`{"lamps":[{"hue":"red"},{"hue":"rde"}]}`), &got)
+	var wrong *strict.Error
+	require.ErrorAs(t, err, &wrong)
+	require.Equal(t, "lamps[1].hue", wrong.Path)
+	require.Equal(t, []string{"blue", "red"}, wrong.Valid)
+}

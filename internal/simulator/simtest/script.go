@@ -244,6 +244,7 @@ func (s *script) advance(by string) string {
 		body = `{"next":true}`
 	}
 	s.last = s.Do(http.MethodPost, "/_sim/clock/advance", body)
+	s.Saw(http.MethodPost, "/_sim/clock/advance", body, s.last.Status)
 	if s.last.Status != http.StatusOK {
 		return show(s.last, nil)
 	}
@@ -283,6 +284,7 @@ func (s *script) request(method, path string, lines []string) string {
 		lines = lines[1:]
 	}
 	s.last = s.Do(method, path, strings.Join(lines, "\n"), header...)
+	s.Saw(method, path, strings.Join(lines, "\n"), s.last.Status)
 	if !strings.HasPrefix(path, "/_sim") {
 		s.Explained(s.last)
 	}

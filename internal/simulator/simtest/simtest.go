@@ -34,12 +34,14 @@ type Server struct {
 	config simulator.Config
 	sim    *simulator.Simulator
 	own    *documents // of vendors that are the test's own
+	seen   *evidence
 }
 
 // New starts a simulator on free ports, without TLS, on a data directory of its own; the test's end closes it.
 func New(tb testing.TB, opts ...Option) *Server {
 	tb.Helper()
-	s := &Server{tb: tb, config: simulator.Default(), Client: &http.Client{Transport: &http.Transport{}}, Header: http.Header{}, own: &documents{}}
+	s := &Server{tb: tb, config: simulator.Default(), Client: &http.Client{Transport: &http.Transport{}}, Header: http.Header{}, own: &documents{},
+		seen: &evidence{lines: map[string]bool{}}}
 	s.config.Listen, s.config.TLSListen = "127.0.0.1:0", ""
 	for _, opt := range opts {
 		opt(&s.config)
@@ -83,6 +85,7 @@ func (s *Server) Close() {
 		return
 	}
 	s.leaveCoverage()
+	s.leaveEvidence()
 	ctx, cancel := context.WithTimeout(context.Background(), closing)
 	defer cancel()
 	require.NoError(s.tb, s.sim.Close(ctx))
@@ -184,6 +187,7 @@ func (s *Server) Must(status int, method, path, body string, header ...string) A
 	s.tb.Helper()
 	a := s.Do(method, path, body, header...)
 	require.Equal(s.tb, status, a.Status, "%s %s answered %s", method, path, a.Body)
+	s.Saw(method, path, body, status)
 	return a
 }
 

@@ -1,0 +1,105 @@
+package simtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/control"
+)
+
+// evidence is what the requests to the control surface were whose answers a test has checked: lines like
+// "TestClock<tab>GET /_sim/clock<tab>200" and, of fault rules, "TestFaults_Order<tab>priority<tab>201".
+type evidence struct {
+	mu    sync.Mutex
+	lines map[string]bool
+}
+
+// Saw notes a request whose status the test has checked, as Must does by itself. Scripts are called by their vendor and file.
+func (s *Server) Saw(method, path, body string, status int) {
+	if os.Getenv(CoverageDir) == "" || !strings.HasPrefix(path, control.Prefix+"/") && path != control.MetricsPath {
+		return
+	}
+	path, _, _ = strings.Cut(path, "?")
+	row := rowOf(method, path)
+	if row == "" {
+		return
+	}
+	name, part, _ := strings.Cut(s.tb.Name(), "/")
+	if script, ok := strings.CutSuffix(part, "/straight"); ok {
+		name = strings.TrimSuffix(filepath.Base(os.Args[0]), ".test") + "/" + script + ".txt"
+	}
+	s.seen.mu.Lock()
+	defer s.seen.mu.Unlock()
+	s.seen.lines[fmt.Sprintf("%s\t%s\t%d", name, row, status)] = true
+	if !strings.HasPrefix(path, control.Prefix+"/faults") {
+		return
+	}
+	var sent any
+	if json.Unmarshal([]byte(body), &sent) == nil {
+		for _, member := range ruleMembers(sent, "") {
+			s.seen.lines[fmt.Sprintf("%s\t%s\t%d", name, member, status)] = true
+		}
+	}
+}
+
+// ruleMembers are the paths of all members of a rule or of a list of them, such as effect.latency.fixed.
+func ruleMembers(v any, at string) []string {
+	var list []string
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			if at == "" && name == "rules" {
+				list = append(list, ruleMembers(member, "")...)
+				continue
+			}
+			list = append(append(list, at+name), ruleMembers(member, at+name+".")...)
+		}
+	case []any:
+		for _, element := range v {
+			list = append(list, ruleMembers(element, at)...)
+		}
+	}
+	return list
+}
+
+// leaveEvidence writes what was seen where `make coverage` looks for it.
+func (s *Server) leaveEvidence() {
+	dir := os.Getenv(CoverageDir)
+	if dir == "" || len(s.seen.lines) == 0 {
+		return
+	}
+	require.NoError(s.tb, os.MkdirAll(dir, 0o755))
+	file, err := os.CreateTemp(dir, "*.evidence")
+	require.NoError(s.tb, err)
+	_, err = file.WriteString(strings.Join(slices.Sorted(maps.Keys(s.seen.lines)), "\n") + "\n")
+	require.NoError(s.tb, err)
+	require.NoError(s.tb, file.Close())
+}
+
+// rowOf is the call that the request is, as "GET /_sim/worlds/{name}"; "" where it is none. One that spells the path out
+// goes before one with a parameter.
+func rowOf(method, path string) string {
+	found := ""
+	for _, row := range control.Operations() {
+		if row.Method != method {
+			continue
+		}
+		pattern, parts := strings.Split(row.Path, "/"), strings.Split(path, "/")
+		fits := len(pattern) == len(parts)
+		for i := 0; fits && i < len(parts); i++ {
+			fits = pattern[i] == parts[i] || strings.HasPrefix(pattern[i], "{") && parts[i] != ""
+		}
+		if fits && (found == "" || !strings.Contains(row.Path, "{")) {
+			found = row.Method + " " + row.Path
+		}
+	}
+	return found
+}
