@@ -10,7 +10,6 @@
 package dms
 
 import (
-	"crypto/rsa"
 	"storagesim/internal/api"
 	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
@@ -36,14 +35,14 @@ type Options struct {
 type Service struct {
 	options   Options
 	clusters  Clusters
-	key       func() (*rsa.PrivateKey, error) // with which the service signs
+	key       func() (*signing.Key, error) // with which the service signs
 	ids       *timeuuid.Sequence              // of workflows
 	workflows *statemachine.Machine[Workflow]
 }
 
 // New makes the service; its parts are handed to the assembly by the methods below.
 func New(o Options, clusters Clusters) *Service {
-	s := &Service{options: o, clusters: clusters, key: signing.Key(signing.DMS), ids: timeuuid.NewSequence("dms.ids")}
+	s := &Service{options: o, clusters: clusters, key: signing.Of(signing.DMS), ids: timeuuid.NewSequence("dms.ids")}
 	s.workflows = s.workflowMachine()
 	return s
 }

@@ -43,7 +43,7 @@ func (s *Service) credentials(tx *store.Tx) (serviceCredentials, error) {
 	if err != nil {
 		return serviceCredentials{}, err
 	}
-	file, err := signing.PublicPEM(&key.PublicKey)
+	file, err := signing.PublicPEM(key.Public)
 	return serviceCredentials{PubKeyID: pubKeyID(set), PubKey: file}, err
 }
 

@@ -98,11 +98,11 @@ type Key struct {
 
 // Issuer is the provider of every world; make it with New.
 type Issuer struct {
-	key func() (*rsa.PrivateKey, error)
+	key func() (*signing.Key, error)
 }
 
 // New makes the provider. It is safe for concurrent use.
-func New() *Issuer { return &Issuer{key: signing.Key(signing.Issuer)} }
+func New() *Issuer { return &Issuer{key: signing.Of(signing.Issuer)} }
 
 // ErrDown is answered while the transaction's world has lost its provider (SetDown).
 var ErrDown = errors.New("the identity provider does not answer")
@@ -151,8 +151,8 @@ func (i *Issuer) Keys(tx *store.Tx) (KeySet, error) {
 	}
 	number := base64.RawURLEncoding.EncodeToString
 	return KeySet{Keys: []Key{{
-		Type: "RSA", Use: "sig", Algorithm: jwt.SigningMethodRS256.Alg(), ID: keyID(&key.PublicKey),
-		Modulus: number(key.N.Bytes()), Exponent: number(big.NewInt(int64(key.E)).Bytes()),
+		Type: "RSA", Use: "sig", Algorithm: jwt.SigningMethodRS256.Alg(), ID: keyID(key.Public),
+		Modulus: number(key.Public.N.Bytes()), Exponent: number(big.NewInt(int64(key.Public.E)).Bytes()),
 	}}}, nil
 }
 
@@ -206,12 +206,8 @@ func (i *Issuer) Token(tx *store.Tx, g Grant) (string, error) {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64(text, tx.Seed()))
 	claims["jti"] = hex.EncodeToString(sum[:16])
 	t := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
-	t.Header["kid"] = keyID(&key.PublicKey)
-	signed, err := t.SignedString(key)
-	if err != nil {
-		return "", fmt.Errorf("idp: sign a token: %w", err)
-	}
-	return signed, nil
+	t.Header["kid"] = keyID(key.Public)
+	return key.Token(t)
 }
 
 // Verify checks algorithm, key and signature of a token against the keys of the transaction's world, and answers its
@@ -238,7 +234,7 @@ func (i *Issuer) Verify(tx *store.Tx, token string) (jwt.MapClaims, error) {
 			wrong = fmt.Errorf("its kid %q is none of the identity provider's keys", kid)
 			return nil, wrong
 		}
-		return &key.PublicKey, nil
+		return key.Public, nil
 	})
 	switch {
 	case wrong != nil:

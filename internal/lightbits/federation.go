@@ -104,7 +104,7 @@ func (s *Service) federationCredentials(tx *store.Tx) (cfServiceCredentials, err
 	if err != nil {
 		return cfServiceCredentials{}, err
 	}
-	file, err := signing.PublicPEM(&key.PublicKey)
+	file, err := signing.PublicPEM(key.Public)
 	id := "cluster-federation-" + timeuuid.New(timeuuid.Ticks(federationSince), s.federationSeed(tx)).String()
 	return cfServiceCredentials{PubKeyID: id, PubKey: file}, err
 }

@@ -10,7 +10,6 @@
 package lightbits
 
 import (
-	"crypto/rsa"
 	"storagesim/internal/api"
 	"storagesim/internal/idp"
 	"storagesim/internal/signing"
@@ -37,12 +36,12 @@ type Options struct {
 // follows from them.
 type Service struct {
 	auth AuthMode
-	key  func() (*rsa.PrivateKey, error)
+	key  func() (*signing.Key, error)
 
 	anybody, opaque *Principal // who calls where no token, or any, is enough
 
 	federation    bool
-	federationKey func() (*rsa.PrivateKey, error)
+	federationKey func() (*signing.Key, error)
 	workflowIDs   *timeuuid.Sequence
 	workflows     *statemachine.Machine[Workflow]
 
@@ -69,10 +68,10 @@ type Service struct {
 
 // New makes the service; its parts are handed to the assembly by the methods below.
 func New(o Options) *Service {
-	s := &Service{auth: o.Auth, key: signing.Key(signing.Lightbits)}
+	s := &Service{auth: o.Auth, key: signing.Of(signing.Lightbits)}
 	s.anybody = newPrincipal("anybody", systemProject+":"+roleClusterAdmin)
 	s.opaque = newPrincipal("opaque token", systemProject+":"+roleClusterAdmin)
-	s.federation, s.federationKey = o.Federation, signing.Key(signing.Federation)
+	s.federation, s.federationKey = o.Federation, signing.Of(signing.Federation)
 	s.workflowIDs, s.workflows = timeuuid.NewSequence("lightbits.workflowids"), s.workflowMachine()
 	s.volumes = s.volumeMachine()
 	s.snapshots = s.snapshotMachine()

@@ -54,7 +54,7 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, erro
 		return nil, err
 	}
 	for _, cluster := range clusters {
-		if err := s.trust(tx.In(cluster), &key.PublicKey); err != nil {
+		if err := s.trust(tx.In(cluster), key.Public); err != nil {
 			return nil, err
 		}
 	}
@@ -65,11 +65,8 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, erro
 	t := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
 	t.Header["kid"] = systemProject + ":" + mintCredential
 	return func() (map[string]string, error) {
-		token, err := t.SignedString(key)
-		if err != nil {
-			return nil, fmt.Errorf("lightbits: sign a token: %w", err)
-		}
-		return map[string]string{"token": token}, nil
+		token, err := key.Token(t)
+		return map[string]string{"token": token}, err
 	}, nil
 }
 

@@ -1,11 +1,16 @@
 package signing
 
 import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"testing"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 )
 
@@ -20,48 +25,92 @@ func firstPrime(start *big.Int) (step int64) {
 	}
 }
 
-func TestKey_IsOfTheFirstPrimes(t *testing.T) {
+func TestOf_IsOfTheFirstPrimes(t *testing.T) {
 	t.Parallel()
 	for _, service := range []string{Lightbits, Federation, DMS, Issuer} {
 		t.Run(service, func(t *testing.T) {
 			t.Parallel()
-			p, q, _ := steps(service)
-			startP, startQ := starts(service)
-			require.Equal(t, [2]int64{firstPrime(startP), firstPrime(startQ)}, [2]int64{p, q})
-			key, err := newKey(service)
+			var want [primes]int64
+			for i, start := range starts(service) {
+				want[i] = firstPrime(start)
+			}
+			far, _ := steps(service)
+			require.Equal(t, want, far)
+			key, err := Of(service)()
 			require.NoError(t, err)
-			require.Equal(t, keyBits, key.N.BitLen())
-			for _, prime := range key.Primes {
-				require.True(t, prime.ProbablyPrime(20))
+			require.Equal(t, keyBits, key.Public.N.BitLen())
+			for i, p := range key.parts {
+				require.True(t, p.prime.ProbablyPrime(20))
+				for _, other := range key.parts[:i] {
+					require.NotEqual(t, p.prime, other.prime)
+				}
 			}
 		})
 	}
 }
 
-func TestKey_OfNobody(t *testing.T) {
+func TestOf_Nobody(t *testing.T) {
 	t.Parallel()
-	_, err := Key("nobody")()
+	_, err := Of("nobody")()
 	require.EqualError(t, err, `signing: there is no service "nobody"`)
+}
+
+// Whoever has the public half finds the signatures good, and no others.
+func TestSign(t *testing.T) {
+	t.Parallel()
+	key, err := Of(DMS)()
+	require.NoError(t, err)
+	for n := range 100 {
+		message := []byte(fmt.Sprint("message ", n))
+		sum := sha256.Sum256(message)
+		signature := key.sign(message)
+		require.NoError(t, rsa.VerifyPKCS1v15(key.Public, crypto.SHA256, sum[:], signature))
+		signature[n]++
+		require.Error(t, rsa.VerifyPKCS1v15(key.Public, crypto.SHA256, sum[:], signature))
+	}
+}
+
+func TestToken(t *testing.T) {
+	t.Parallel()
+	key, err := Of(Issuer)()
+	require.NoError(t, err)
+	text, err := key.Token(jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{"sub": "x"}))
+	require.NoError(t, err)
+	claims := jwt.MapClaims{}
+	_, err = jwt.ParseWithClaims(text, claims, func(*jwt.Token) (any, error) { return key.Public, nil },
+		jwt.WithValidMethods([]string{"RS256"}))
+	require.NoError(t, err)
+	require.Equal(t, jwt.MapClaims{"sub": "x"}, claims)
+	_, err = key.Token(jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{"sub": func() {}}))
+	require.ErrorContains(t, err, "signing: a token: ")
 }
 
 func TestPublicPEM(t *testing.T) {
 	t.Parallel()
-	key, err := Key(DMS)()
+	key, err := Of(DMS)()
 	require.NoError(t, err)
-	text, err := PublicPEM(&key.PublicKey)
+	text, err := PublicPEM(key.Public)
 	require.NoError(t, err)
 	block, rest := pem.Decode(text)
 	require.NotNil(t, block)
 	require.Empty(t, rest)
 	public, err := x509.ParsePKIXPublicKey(block.Bytes)
 	require.NoError(t, err)
-	require.True(t, key.PublicKey.Equal(public))
+	require.True(t, key.Public.Equal(public))
 }
 
-func BenchmarkKey(b *testing.B) {
+func BenchmarkOf(b *testing.B) {
 	for b.Loop() {
 		if _, err := newKey(DMS); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkSign(b *testing.B) {
+	key, err := newKey(DMS)
+	require.NoError(b, err)
+	for b.Loop() {
+		key.sign([]byte("message"))
 	}
 }
