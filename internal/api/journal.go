@@ -31,8 +31,8 @@ type Exchange struct {
 	AnswerHeader http.Header   `json:"answerHeader,omitempty"`
 	Answer       string        `json:"answer,omitempty"`
 	AnswerCut    int           `json:"answerCut,omitempty"`
-	At           time.Time     `json:"at"`      // the world's clock
-	Started      time.Time     `json:"started"` // the wall clock
+	At           time.Time     `json:"at,omitzero"` // the world's clock, where it was looked at
+	Started      time.Time     `json:"started"`     // the wall clock
 	Took         time.Duration `json:"tookNs"`
 	// RetryAfter is how many seconds of the world's clock the answer asked the client to wait.
 	RetryAfter int    `json:"retryAfter,omitempty"`

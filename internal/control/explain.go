@@ -17,7 +17,7 @@ type explanation struct {
 	ID        string    `json:"id"`
 	Operation string    `json:"operation,omitempty"`
 	Status    int       `json:"status"`
-	At        time.Time `json:"at"`
+	At        time.Time `json:"at,omitzero"` // as the journal has it
 	Why       string    `json:"why"`
 	// Cause is what a refused request failed on: kind is one of refusal.CauseKind, the other members follow from it.
 	Cause refusalCause `json:"cause,omitempty"`

@@ -36,7 +36,7 @@ type Service struct {
 	options   Options
 	clusters  Clusters
 	key       func() (*signing.Key, error) // with which the service signs
-	ids       *timeuuid.Sequence              // of workflows
+	ids       *timeuuid.Sequence           // of workflows
 	workflows *statemachine.Machine[Workflow]
 }
 
