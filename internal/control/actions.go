@@ -143,18 +143,20 @@ func (c *Control) mintAll(tx *store.Tx) (map[string]api.Signing, error) {
 	return minted, nil
 }
 
-// signAll signs what mintAll made, all at once, and answers each vendor's token.
-func signAll(minted map[string]api.Signing) (map[string]string, error) {
+// signAll begins to sign what mintAll made, all at once. It answers what waits for each vendor's token.
+func signAll(minted map[string]api.Signing) api.Signing {
 	vendors := slices.Collect(maps.Keys(minted))
 	signed, errs := make([]map[string]string, len(vendors)), make([]error, len(vendors))
 	var wg sync.WaitGroup
 	for i, vendor := range vendors {
 		wg.Go(func() { signed[i], errs[i] = minted[vendor]() })
 	}
-	wg.Wait()
-	tokens := make(map[string]string, len(vendors))
-	for i, vendor := range vendors {
-		tokens[vendor] = signed[i]["token"]
+	return func() (map[string]string, error) {
+		wg.Wait()
+		tokens := make(map[string]string, len(vendors))
+		for i, vendor := range vendors {
+			tokens[vendor] = signed[i]["token"]
+		}
+		return tokens, errors.Join(errs...)
 	}
-	return tokens, errors.Join(errs...)
 }

@@ -127,6 +127,5 @@ func (c *Control) resetToFixture(r *call, w store.World, fixture string) error {
 	if err := c.DB.ResetTo(w.Name, base); err != nil || w.Name == api.DefaultWorld {
 		return err
 	}
-	_, err = c.settle(w.Name, &meta, r.by())
-	return err
+	return c.settle(w.Name, &meta, r.by())
 }

@@ -128,8 +128,7 @@ func (c *Control) replaceWorld(r *call, world string, meta *worldMeta, document 
 	if err := c.DB.SetMeta(world, mustJSON(meta)); err != nil || document.Exact() || world == api.DefaultWorld {
 		return err
 	}
-	_, err = c.settle(world, meta, r.by()) // the tokens that it was made with stay good
-	return err
+	return c.settle(world, meta, r.by())
 }
 
 // fromState is what the listing says of a world that was put.

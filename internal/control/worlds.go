@@ -129,10 +129,10 @@ func createWorld(c *Control, r *call, body *newWorld) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	minted, err := c.furnish(r, name, &meta)
+	signed, err := c.furnish(r, name, &meta)
 	var tokens map[string]string
 	if err == nil {
-		tokens, err = signAll(minted)
+		tokens, err = signed()
 	}
 	if err != nil {
 		c.remove(name)
@@ -232,9 +232,14 @@ func (c *Control) start(r *call, from string) (world, checkpoint string, err err
 }
 
 // furnish gives a new world its seed, its cluster, its tokens, its port and its end. All but the last two are part of
-// where the world started, so that they outlive a reset.
-func (c *Control) furnish(r *call, name string, meta *worldMeta) (minted map[string]api.Signing, err error) {
-	if minted, err = c.settle(name, meta, r.by()); err != nil {
+// where the world started, so that they outlive a reset. The tokens are being signed meanwhile.
+func (c *Control) furnish(r *call, name string, meta *worldMeta) (signed api.Signing, err error) {
+	minted, err := c.mint(name, meta, r.by())
+	if err != nil {
+		return nil, err
+	}
+	signed = signAll(minted)
+	if err := c.DB.SetStart(name); err != nil {
 		return nil, err
 	}
 	if meta.Listen != "" {
@@ -248,11 +253,20 @@ func (c *Control) furnish(r *call, name string, meta *worldMeta) (minted map[str
 	if meta.Expires != nil {
 		c.Expiring(*meta.Expires)
 	}
-	return minted, nil
+	return signed, nil
 }
 
-// settle applies to a world what its record says otherwise than its start, mints its tokens, and makes that its start.
-func (c *Control) settle(name string, meta *worldMeta, by string) (minted map[string]api.Signing, err error) {
+// settle applies to a world what its record says otherwise than its start, with the tokens that it was made with, and makes
+// that its start.
+func (c *Control) settle(name string, meta *worldMeta, by string) error {
+	if _, err := c.mint(name, meta, by); err != nil {
+		return err
+	}
+	return c.DB.SetStart(name)
+}
+
+// mint applies to a world what its record says otherwise than its start, and mints its tokens.
+func (c *Control) mint(name string, meta *worldMeta, by string) (minted map[string]api.Signing, err error) {
 	defer c.Engine.Rescan(name)
 	err = c.Engine.Update(name, by, func(tx *store.Tx) error {
 		if tx.Seed() != meta.Seed {
@@ -269,10 +283,7 @@ func (c *Control) settle(name string, meta *worldMeta, by string) (minted map[st
 		minted, err = c.mintAll(tx)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return minted, c.DB.SetStart(name)
+	return minted, err
 }
 
 func noCluster(tx *store.Tx, name string) error {
