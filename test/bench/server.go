@@ -66,7 +66,7 @@ func (b *bench) start(program, path string, args ...string) (*server, error) {
 				return s, nil
 			}
 		}
-		time.Sleep(200 * time.Microsecond)
+		time.Sleep(time.Millisecond) // oftener would take a part of a processor from who is starting
 	}
 	s.kill()
 	return nil, fmt.Errorf("%s does not answer", program)
