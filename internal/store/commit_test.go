@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
@@ -252,4 +253,25 @@ func TestSettler_ListsFreePages(t *testing.T) {
 		change()
 		require.Eventually(t, listed, 10*time.Second, 5*time.Millisecond)
 	}
+}
+
+// Who is never left alone has the list too, as of the last time that memory went to the tree.
+func TestFlush_ListsFreePages(t *testing.T) {
+	db, err := store.OpenSmall(filepath.Join(t.TempDir(), "db"))
+	require.NoError(t, err)
+	defer db.Close()
+	addWorld(t, db, "w")
+	for i := range 100 {
+		for k := range 25 {
+			update(t, db, func(tx *store.Tx) { require.NoError(t, put(tx, fmt.Sprint(i, "-", k))) })
+		}
+		file, err := db.CopyTo(t.TempDir())
+		require.NoError(t, err)
+		listed, err := store.FreeListed(file)
+		require.NoError(t, err)
+		if listed {
+			return
+		}
+	}
+	t.Fatal("never")
 }

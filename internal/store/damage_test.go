@@ -187,3 +187,23 @@ func TestView_OtherPanicsGoOn(t *testing.T) {
 	}
 	require.NoError(t, db.Err())
 }
+
+// A killed process leaves a file without a seal, but with the list of its free pages: that must not name what is in use, or it would be overwritten.
+func TestOpenFile_FreePageInUse(t *testing.T) {
+	db := newStore(t)
+	var file string
+	require.Eventually(t, func() bool {
+		update(t, db, func(tx *store.Tx) { require.NoError(t, put(tx, "a")) })
+		require.True(t, db.Settled())
+		var err error
+		file, err = db.CopyTo(t.TempDir())
+		require.NoError(t, err)
+		listed, err := store.FreeListed(file)
+		require.NoError(t, err)
+		return listed
+	}, 10*time.Second, time.Millisecond)
+	require.NoError(t, store.FreeAndInUse(file))
+	_, err := store.Open(file, store.Options{})
+	require.ErrorIs(t, err, store.ErrNotStore)
+	require.ErrorContains(t, err, "is free and in use")
+}

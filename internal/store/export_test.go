@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -126,3 +127,20 @@ func FreeListed(path string) (bool, error) {
 	m, err := newestMeta(data)
 	return m.freelist != noFreelist, err
 }
+
+// FreeAndInUse makes a file's list of free pages name one that is in use.
+func FreeAndInUse(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	m, err := newestMeta(data)
+	if err != nil {
+		return err
+	}
+	binary.NativeEndian.PutUint64(data[m.freelist*m.pageSize+pageHeader:], m.root)
+	return os.WriteFile(path, data, 0o600)
+}
+
+// Settled is the settler's turn, now.
+func (db *DB) Settled() bool { return db.settled() }

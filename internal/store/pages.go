@@ -251,6 +251,7 @@ func (x *examiner) branch(b, low, high []byte, depth int) error {
 func (x *examiner) children(pages []uint64, keys [][]byte, depth int) error {
 	errs := make([]error, len(pages))
 	var group sync.WaitGroup
+	defer group.Wait() // also when a page has gone away: the bytes belong to the caller
 	for i, id := range pages {
 		walk := func() { errs[i] = x.page(id, keys[i], keys[i+1], depth) }
 		if !x.isBranch(id) {
