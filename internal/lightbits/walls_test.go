@@ -12,7 +12,7 @@ import (
 )
 
 // behindTheDoor is what placement, protection and capacity are kept and computed with. Handlers and actions go through
-// the functions of capacity.go, placement.go, chains.go and blockchanges.go.
+// the functions of space.go, place.go, block_chain.go and block_changes.go.
 var behindTheDoor = map[string]bool{
 	"usageTable": true, "groupTable": true, "blockTable": true, "charge": true, "chargeNode": true, "countGroup": true, "volumeUsage": true,
 	"Place": true, "Relocate": true, "Fill": true, "ProtectionOf": true, "SpaceOf": true, "Sum": true, "Account": true,
@@ -46,7 +46,7 @@ func TestEvents_EveryKindIsRecorded(t *testing.T) {
 	kinds, recorded, codes := map[string]bool{}, map[string]bool{}, map[uint32]eventName{}
 	for file, parsed := range sources(t) {
 		ast.Inspect(parsed, func(n ast.Node) bool {
-			if file != "eventkinds.go" {
+			if file != "event_kinds.go" {
 				if id, ok := n.(*ast.Ident); ok {
 					recorded[id.Name] = true
 				}
