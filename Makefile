@@ -107,6 +107,10 @@ soak: build ## half load for an hour, SOAK=10m for less: memory, file, goroutine
 
 ### The world outside
 
+.PHONY: docs-test
+docs-test: build ## everything that README and docs/ tell readers to paste, in bash and zsh
+	SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -timeout 10m ./test/docs
+
 .PHONY: cinder
 cinder: build ## OpenStack Cinder's own driver through its whole cycle
 	SIMULATOR=$(BUILD)/simulator test/clients/cinder/run.sh
