@@ -118,7 +118,7 @@ func newServer(tb testing.TB, change ...func(*api.Service)) *server {
 		return statemachine.AddPartition(tx, "west")
 	}))
 	for _, world := range []string{api.DefaultWorld, "t1"} {
-		require.NoError(tb, s.db.CreateWorld(world, "empty", nil))
+		require.NoError(tb, s.db.CreateWorld(world, "empty", nil, nil))
 	}
 	svc := toyService()
 	for _, fn := range change {

@@ -121,11 +121,14 @@ func (c *Control) resetToFixture(r *call, w store.World, fixture string) error {
 	}
 	meta.Seed = seed
 	meta.From, meta.Cluster = fixture, ""
-	if err := c.DB.SetMeta(w.Name, mustJSON(meta)); err != nil {
-		return err
+	var mint func(*store.Tx) error
+	if w.Name != api.DefaultWorld {
+		mint = func(tx *store.Tx) error {
+			_, err := c.mint(tx, &meta)
+			return err
+		}
 	}
-	if err := c.DB.ResetTo(w.Name, base); err != nil || w.Name == api.DefaultWorld {
-		return err
-	}
-	return c.settle(w.Name, &meta, r.by())
+	return c.Engine.Start(w.Name, r.by(), func(next func(*store.Tx) (bool, error)) error {
+		return c.DB.ResetTo(w.Name, base, mustJSON(meta), next)
+	}, mint)
 }

@@ -22,7 +22,7 @@ func (c *Control) EnsureWorld() error {
 		return err
 	}
 	meta := worldMeta{From: c.Fixture, Seed: seed, Created: c.Wall().UTC()}
-	return c.DB.CreateWorld(api.DefaultWorld, base, mustJSON(meta))
+	return c.DB.CreateWorld(api.DefaultWorld, base, mustJSON(meta), nil)
 }
 
 // Reopen opens the ports of worlds that have one of their own: the same as before where it is free, else any.

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
@@ -111,24 +112,23 @@ func putState(c *Control, r *call) (any, error) {
 	return putStateAnswer{World: w.Name, Now: instant(now)}, err
 }
 
-// replaceWorld puts the world on the document, and says so in its record.
+// replaceWorld puts the world on the document, and mints its tokens if it was made with some and the document lacks them.
 func (c *Control) replaceWorld(r *call, world string, meta *worldMeta, document *fixture.Document) error {
-	err := c.Engine.Replace(world, r.by(), func(tx *store.Tx) error {
+	load := func(tx *store.Tx) (json.RawMessage, error) {
 		tx.SetSeed(meta.Seed)
 		if err := c.States.Load(tx, document); err != nil {
-			return err
+			return nil, err
 		}
-		meta.Seed = tx.Seed()
-		return nil
+		meta.From, meta.Cluster, meta.Seed = fromState, "", tx.Seed()
+		return mustJSON(meta), nil
+	}
+	if document.Exact() || world == api.DefaultWorld {
+		return c.Engine.Replace(world, r.by(), load, nil)
+	}
+	return c.Engine.Replace(world, r.by(), load, func(tx *store.Tx) error {
+		_, err := c.mint(tx, meta)
+		return err
 	})
-	if err != nil {
-		return err
-	}
-	meta.From, meta.Cluster = fromState, ""
-	if err := c.DB.SetMeta(world, mustJSON(meta)); err != nil || document.Exact() || world == api.DefaultWorld {
-		return err
-	}
-	return c.settle(world, meta, r.by())
 }
 
 // fromState is what the listing says of a world that was put.

@@ -47,8 +47,12 @@ type worldEntry struct {
 
 func entryOf(r *call, w store.World) (worldEntry, error) {
 	m, err := metaOf(w.Meta)
-	return worldEntry{Name: w.Name, From: m.From, Seed: m.Seed, Cluster: m.Cluster, URL: worldURL(r, w.Name, m.Address),
-		Created: m.Created, Expires: m.Expires, Checkpoints: append([]string{}, w.Checkpoints...)}, err
+	return m.entry(r, w.Name, w.Checkpoints), err
+}
+
+func (m *worldMeta) entry(r *call, name string, checkpoints []string) worldEntry {
+	return worldEntry{Name: name, From: m.From, Seed: m.Seed, Cluster: m.Cluster, URL: worldURL(r, name, m.Address),
+		Created: m.Created, Expires: m.Expires, Checkpoints: append([]string{}, checkpoints...)}
 }
 
 // worldURL is the world's own port, else the address that the caller has used, which reached this program.
@@ -125,76 +129,102 @@ func createWorld(c *Control, r *call, body *newWorld) (any, error) {
 		return nil, &api.InputError{Path: "name", Detail: fmt.Sprintf(
 			"%q cannot be the label of a Host: use 1 to 63 lower-case letters, digits and inner dashes", body.Name)}
 	}
-	name, err := c.make(r, body, &meta)
+	name, signed, err := c.make(r, body, &meta)
 	if err != nil {
 		return nil, err
 	}
-	signed, err := c.furnish(r, name, &meta)
-	var tokens map[string]string
-	if err == nil {
-		tokens, err = signed()
-	}
+	tokens, err := signed()
 	if err != nil {
 		c.remove(name)
 		return nil, err
 	}
-	w, err := c.DB.World(name)
-	if err != nil {
-		return nil, err
+	if meta.Expires != nil {
+		c.Expiring(*meta.Expires)
 	}
-	entry, err := entryOf(r, w)
-	return madeWorld{worldEntry: entry, Tokens: tokens}, err
+	// The world may have expired by now: what is described is what was made, and nothing is read again.
+	return madeWorld{worldEntry: meta.entry(r, name, nil), Tokens: tokens}, nil
 }
 
-// make creates the world's record on its start, under the name asked for or a free one.
-func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (string, error) {
+// make creates a world under the name asked for or a free one, with its seed, cluster, tokens, port and end, in one
+// commit. Seed, cluster and tokens are part of its start, so that they outlive a reset. The tokens are signed meanwhile.
+func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (name string, signed api.Signing, err error) {
 	c.making.Lock()
 	defer c.making.Unlock()
+	if name, err = c.freeName(body.Name); err != nil {
+		return "", nil, err
+	}
+	create, err := c.creation(r, body, name, meta)
+	if err != nil {
+		return "", nil, err
+	}
+	if meta.Listen != "" {
+		if meta.Address, err = c.Listen(name, meta.Listen); err != nil {
+			return "", nil, &api.InputError{Path: "listen", Detail: err.Error()}
+		}
+	}
+	err = c.Engine.Start(name, r.by(), create, func(tx *store.Tx) error {
+		minted, err := c.mint(tx, meta)
+		if err == nil {
+			signed = signAll(minted)
+		}
+		return err
+	})
+	if err != nil && meta.Listen != "" {
+		c.Unlisten(name)
+	}
+	return name, signed, err
+}
+
+// freeName returns the wanted name or, if none is wanted, one that no world has. There is a limit of worlds.
+func (c *Control) freeName(wanted string) (string, error) {
 	worlds, err := c.DB.WorldNames()
 	if err != nil {
 		return "", err
 	}
 	if len(worlds) >= c.MaxWorlds {
-		return "", &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(
-			"there are %d worlds and no more are allowed; delete some, give them a ttl, or start with a larger --max-worlds", len(worlds))}
+		return "", &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("there are %d worlds and no more "+
+			"are allowed; delete some, give them a ttl, or start with a larger --max-worlds", len(worlds))}
 	}
-	name := body.Name
-	for n, taken := 1, body.Name == ""; taken; n++ {
+	name := wanted
+	for n, taken := 1, wanted == ""; taken; n++ {
 		name = "w" + strconv.Itoa(n)
 		_, taken = slices.BinarySearch(worlds, name)
 	}
-	world, checkpoint, err := c.start(r, body.From)
+	if slices.Contains(worlds, name) {
+		return "", fmt.Errorf("world %q: %w", name, store.ErrWorldExists)
+	}
+	return name, nil
+}
+
+// creation returns what makes the world on the start that is asked for, and sets the seed and the origin in its meta.
+func (c *Control) creation(r *call, body *newWorld, name string, meta *worldMeta) (
+	func(next func(*store.Tx) (bool, error)) error, error,
+) {
+	from, checkpoint, err := c.start(r, body.From)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if checkpoint != "" {
-		return name, c.fork(world, checkpoint, name, body.Seed == nil, meta)
+		if body.Seed == nil {
+			err = c.DB.View(from, func(tx *store.Tx) error {
+				meta.Seed = tx.Seed()
+				return nil
+			})
+		}
+		return func(next func(*store.Tx) (bool, error)) error {
+			return c.DB.Fork(from, checkpoint, name, mustJSON(meta), next)
+		}, err
 	}
 	if meta.From == "" {
 		meta.From = c.Fixture
 	}
 	base, seed, err := c.Base(meta.From, meta.Seed)
-	if err != nil {
-		return "", err
-	}
 	if body.Seed == nil {
 		meta.Seed = seed
 	}
-	return name, c.DB.CreateWorld(name, base, mustJSON(meta))
-}
-
-// fork makes a world on a checkpoint, with the seed of the world there if it is to be inherited.
-func (c *Control) fork(from, checkpoint, name string, inherit bool, meta *worldMeta) error {
-	if inherit {
-		err := c.DB.View(from, func(tx *store.Tx) error {
-			meta.Seed = tx.Seed()
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return c.DB.Fork(from, checkpoint, name, mustJSON(meta))
+	return func(next func(*store.Tx) (bool, error)) error {
+		return c.DB.CreateWorld(name, base, mustJSON(meta), next)
+	}, err
 }
 
 // mustJSON is for values that always marshal.
@@ -231,59 +261,20 @@ func (c *Control) start(r *call, from string) (world, checkpoint string, err err
 		Valid: slices.Concat(own.Checkpoints, c.Fixtures)}
 }
 
-// furnish gives a new world its seed, its cluster, its tokens, its port and its end. All but the last two are part of
-// where the world started, so that they outlive a reset. The tokens are being signed meanwhile.
-func (c *Control) furnish(r *call, name string, meta *worldMeta) (signed api.Signing, err error) {
-	minted, err := c.mint(name, meta, r.by())
-	if err != nil {
-		return nil, err
+// mint applies to a world what its record says otherwise than its start, and mints its tokens.
+func (c *Control) mint(tx *store.Tx, meta *worldMeta) (map[string]api.Signing, error) {
+	if tx.Seed() != meta.Seed {
+		tx.SetSeed(meta.Seed)
 	}
-	signed = signAll(minted)
-	if err := c.DB.SetStart(name); err != nil {
-		return nil, err
-	}
-	if meta.Listen != "" {
-		if meta.Address, err = c.Listen(name, meta.Listen); err != nil {
-			return nil, &api.InputError{Path: "listen", Detail: err.Error()}
+	if meta.Cluster != "" {
+		if !statemachine.HasPartition(tx, meta.Cluster) {
+			return nil, noCluster(tx, meta.Cluster)
 		}
-		if err := c.DB.SetMeta(name, mustJSON(meta)); err != nil {
+		if err := statemachine.SetDefaultPartition(tx, meta.Cluster); err != nil {
 			return nil, err
 		}
 	}
-	if meta.Expires != nil {
-		c.Expiring(*meta.Expires)
-	}
-	return signed, nil
-}
-
-// settle applies to a world what its record says otherwise than its start, with the tokens that it was made with, and makes
-// that its start.
-func (c *Control) settle(name string, meta *worldMeta, by string) error {
-	if _, err := c.mint(name, meta, by); err != nil {
-		return err
-	}
-	return c.DB.SetStart(name)
-}
-
-// mint applies to a world what its record says otherwise than its start, and mints its tokens.
-func (c *Control) mint(name string, meta *worldMeta, by string) (minted map[string]api.Signing, err error) {
-	defer c.Engine.Rescan(name)
-	err = c.Engine.Update(name, by, func(tx *store.Tx) error {
-		if tx.Seed() != meta.Seed {
-			tx.SetSeed(meta.Seed)
-		}
-		if meta.Cluster != "" {
-			if !statemachine.HasPartition(tx, meta.Cluster) {
-				return noCluster(tx, meta.Cluster)
-			}
-			if err := statemachine.SetDefaultPartition(tx, meta.Cluster); err != nil {
-				return err
-			}
-		}
-		minted, err = c.mintAll(tx)
-		return err
-	})
-	return minted, err
+	return c.mintAll(tx)
 }
 
 func noCluster(tx *store.Tx, name string) error {

@@ -84,7 +84,7 @@ func newServer(t *testing.T, options ...option) *server {
 		}
 		return nil
 	}))
-	require.NoError(t, s.db.CreateWorld(api.DefaultWorld, "test", nil))
+	require.NoError(t, s.db.CreateWorld(api.DefaultWorld, "test", nil, nil))
 	frozen := statemachine.Frozen
 	require.NoError(t, s.engine.SetClock(api.DefaultWorld, statemachine.ClockSetting{Mode: &frozen, Now: &start}))
 	return s

@@ -214,7 +214,7 @@ func (w *wanderer) fork() (string, bool) {
 	if len(w.kept) > 0 && w.flip() {
 		from = w.pick(w.kept)
 	}
-	require.NoError(w.t, w.db.Fork(api.DefaultWorld, from, forked, nil))
+	require.NoError(w.t, w.db.Fork(api.DefaultWorld, from, forked, nil, nil))
 	w.inWorld(forked, w.check)
 	_, _, err := w.engine.Advance(forked, statemachine.Advance{By: time.Hour})
 	require.NoError(w.t, err)

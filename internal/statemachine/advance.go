@@ -97,22 +97,25 @@ func (e *Engine) step(world string, limit time.Time, move bool) (fired []Transit
 func (e *Engine) afterBroken(world string, err error) error {
 	var broken *brokenTimerError
 	if errors.As(err, &broken) {
-		return e.dropTimer(world, broken.timer, broken.err)
+		e.logBroken(world, broken)
+		return e.db.Update(world, func(tx *store.Tx) error { return dropTimer(tx, &broken.timer) })
 	}
 	return err
 }
 
-// dropTimer removes a timer whose transition cannot be made, so that it does not stop all others behind it.
-func (e *Engine) dropTimer(world string, t Timer, why error) error {
-	e.log.Error().Err(why).Str("world", world).Str("machine", t.Kind).Str("id", t.ID).Str("event", string(t.Event)).
+func (e *Engine) logBroken(world string, b *brokenTimerError) {
+	t := &b.timer
+	e.log.Error().Err(b.err).Str("world", world).Str("machine", t.Kind).Str("id", t.ID).Str("event", string(t.Event)).
 		Time("sim_time", t.Due).Msg("timer could not be fired and was dropped")
-	return e.db.Update(world, func(tx *store.Tx) error {
-		err := timers.Delete(tx.In(""), timerKey(&t))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		return err
-	})
+}
+
+// dropTimer removes a timer whose transition cannot be made, so that it does not block all later ones.
+func dropTimer(tx *store.Tx, t *Timer) error {
+	err := timers.Delete(tx.In(""), timerKey(t))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // catchUp fires what is due by the world's present, in due order, and answers what moved.

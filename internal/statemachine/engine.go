@@ -175,15 +175,8 @@ func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
 	for {
 		ran := false
 		err := e.db.UpdateEach(world, func(tx *store.Tx) (more bool, err error) {
-			ahead := outlooks.Of(tx)
-			err = begin(e, tx, ahead, by)
-			if errors.Is(err, errDue) {
-				_, more, err = e.fireFirst(tx, ahead.clock, ahead.clock.show(e.wall()), false)
-				return more, err
-			}
-			ran = true
-			e.publish(tx, ahead.clock)
-			return false, fn(tx)
+			ran, more, err = e.fireOrRun(tx, by, fn)
+			return more, err
 		})
 		if ran || err != nil && !errors.As(err, new(*brokenTimerError)) {
 			return err
@@ -191,6 +184,52 @@ func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
 		if err := e.afterBroken(world, err); err != nil {
 			return err
 		}
+	}
+}
+
+// fireOrRun fires the first timer that is due or, if none is, runs fn.
+func (e *Engine) fireOrRun(tx *store.Tx, by string, fn func(tx *store.Tx) error) (ran, more bool, err error) {
+	ahead := outlooks.Of(tx)
+	err = begin(e, tx, ahead, by)
+	if errors.Is(err, errDue) {
+		_, more, err = e.fireFirst(tx, ahead.clock, ahead.clock.show(e.wall()), false)
+		return false, more, err
+	}
+	e.publish(tx, ahead.clock)
+	return true, false, fn(tx)
+}
+
+// Start puts a world on another state by put, which is a method of store.DB that takes next, and runs fn in a write
+// transaction of the world as Update does, in the same commit. What fn writes is part of the world's start. If fn fails,
+// the world stays as it is, or is not made. A nil fn writes nothing.
+func (e *Engine) Start(
+	world, by string, put func(next func(tx *store.Tx) (more bool, err error)) error, fn func(tx *store.Tx) error,
+) error {
+	var broken []Timer // found by earlier attempts
+	next := func(tx *store.Tx) (more bool, err error) {
+		for i := range broken {
+			if err := dropTimer(tx, &broken[i]); err != nil {
+				return false, err
+			}
+		}
+		ran, more, err := e.fireOrRun(tx, by, fn)
+		return more || !ran, err
+	}
+	if fn == nil {
+		next = nil
+	}
+	for {
+		err := put(next)
+		var b *brokenTimerError
+		if errors.As(err, &b) {
+			e.logBroken(world, b)
+			broken = append(broken, b.timer)
+			continue
+		}
+		if err == nil {
+			e.Rescan(world)
+		}
+		return err
 	}
 }
 

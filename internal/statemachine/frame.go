@@ -1,6 +1,7 @@
 package statemachine
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -135,15 +136,16 @@ func (e *Engine) importClock(tx *store.Tx, in FrameClock) error {
 	return clocks.Put(tx.In(""), &clock)
 }
 
-// Replace puts a world on what fn writes into an empty one; that is then where the world starts. If fn fails, nothing
-// changes. store.ErrNoWorld.
-func (e *Engine) Replace(world, by string, fn func(tx *store.Tx) error) error {
-	err := e.db.Replace(world, func(tx *store.Tx) error {
-		tx.Now, tx.By, tx.Owner = e.wall().UTC().Truncate(time.Millisecond), by, &txState{engine: e}
-		return fn(tx)
-	})
-	if err == nil {
-		e.Rescan(world)
-	}
-	return err
+// Replace puts a world on what load writes into an empty one; that is then where the world starts. load returns the
+// world's meta. If fn is not nil it runs on the result as in Start. If one of them fails, nothing changes.
+// store.ErrNoWorld.
+func (e *Engine) Replace(
+	world, by string, load func(tx *store.Tx) (meta json.RawMessage, err error), fn func(tx *store.Tx) error,
+) error {
+	return e.Start(world, by, func(next func(tx *store.Tx) (bool, error)) error {
+		return e.db.Replace(world, func(tx *store.Tx) (json.RawMessage, error) {
+			tx.Now, tx.By, tx.Owner = e.wall().UTC().Truncate(time.Millisecond), by, &txState{engine: e}
+			return load(tx)
+		}, next)
+	}, fn)
 }

@@ -78,7 +78,7 @@ func newBench(t testing.TB, profile statemachine.Profile) *bench {
 	b := &bench{TB: t, dir: t.TempDir(), wall: start}
 	b.open(profile)
 	require.NoError(t, b.engine.Base("empty", 7, start, func(*store.Tx) error { return nil }))
-	require.NoError(t, b.db.CreateWorld("w", "empty", nil))
+	require.NoError(t, b.db.CreateWorld("w", "empty", nil, nil))
 	t.Cleanup(func() { require.NoError(t, b.db.Close()) })
 	return b
 }

@@ -35,7 +35,7 @@ func TestRule_UnitsStretchTheDelay(t *testing.T) {
 	engine, err := statemachine.New(db, statemachine.Fast, zerolog.Nop(), loads)
 	require.NoError(t, err)
 	require.NoError(t, engine.Base("b", 1, start, func(*store.Tx) error { return nil }))
-	require.NoError(t, db.CreateWorld("w", "b", nil))
+	require.NoError(t, db.CreateWorld("w", "b", nil, nil))
 	frozen := statemachine.Frozen
 	require.NoError(t, engine.SetClock("w", statemachine.ClockSetting{Mode: &frozen}))
 	begun, err := engine.Now("w")

@@ -71,7 +71,7 @@ func bigWorld(b *testing.B, n, layers int) *store.DB {
 		}
 		return nil
 	}))
-	require.NoError(b, db.CreateWorld("w", "big", nil))
+	require.NoError(b, db.CreateWorld("w", "big", nil, nil))
 	for i := range layers - 1 {
 		require.NoError(b, db.Checkpoint("w", "c"))
 		require.NoError(b, db.Update("w", func(tx *store.Tx) error { return bigRows.Put(tx, big(i*7)) }))
@@ -177,7 +177,7 @@ func BenchmarkWorlds(b *testing.B) {
 			"checkpoint": func(db *store.DB, i int) error { return db.Checkpoint("w", "c") },
 			"restore":    func(db *store.DB, i int) error { return db.Restore("w", "first") },
 			"reset":      func(db *store.DB, i int) error { return db.Reset("w") },
-			"fork":       func(db *store.DB, i int) error { return db.Fork("w", "", fmt.Sprint("f", i), nil) },
+			"fork":       func(db *store.DB, i int) error { return db.Fork("w", "", fmt.Sprint("f", i), nil, nil) },
 		} {
 			b.Run(fmt.Sprintf("%s/rows=%d", name, n), func(b *testing.B) {
 				db := bigWorld(b, n, 1)

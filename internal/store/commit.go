@@ -136,13 +136,24 @@ func (b *batch) keep(s *session) {
 // change is write for functions that use the bolt transaction directly; they check everything first, so that an error
 // that is not a refusal means that bolt failed. What was committed before is in the tree when fn runs.
 func (db *DB) change(fn func(*bolt.Tx) error) error {
+	return db.changeCall(func(btx *bolt.Tx, _ *call) error { return fn(btx) })
+}
+
+// changeCall is change with the hooks that fn adds to the call. They run after the commit and before any other one.
+func (db *DB) changeCall(fn func(*bolt.Tx, *call) error) error {
 	c := newCall()
 	if err := db.enter(c); err != nil {
 		return err
 	}
 	defer db.pass()
 	db.finish()
-	return db.changeTree(fn)
+	if err := db.changeTree(func(btx *bolt.Tx) error { return fn(btx, c) }); err != nil {
+		return err
+	}
+	if c.runHooks(); c.panic != nil {
+		panic(c.panic)
+	}
+	return nil
 }
 
 // refusal marks an error of a change that has written nothing.

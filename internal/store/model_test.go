@@ -157,7 +157,7 @@ func (m *model) step(name string, w *modelWorld) {
 		w.present = w.start.clone()
 	case n < 83:
 		base := pick(m.r, slices.Sorted(maps.Keys(m.bases)))
-		require.NoError(m, m.db.ResetTo(name, base))
+		require.NoError(m, m.db.ResetTo(name, base, nil, nil))
 		w.present, w.start = m.bases[base].clone(), m.bases[base].clone()
 	case n < 86 && len(checkpoints) > 0:
 		c := pick(m.r, checkpoints)
@@ -183,8 +183,8 @@ func (m *model) step(name string, w *modelWorld) {
 		m.open()
 	default:
 		require.ErrorIs(m, m.db.Restore(name, "no"), store.ErrNoCheckpoint)
-		require.ErrorIs(m, m.db.Fork(name, "", name, nil), store.ErrWorldExists)
-		require.ErrorIs(m, m.db.ResetTo(name, "no"), store.ErrNoBase)
+		require.ErrorIs(m, m.db.Fork(name, "", name, nil, nil), store.ErrWorldExists)
+		require.ErrorIs(m, m.db.ResetTo(name, "no", nil, nil), store.ErrNoBase)
 	}
 }
 
@@ -200,7 +200,7 @@ func (m *model) addBase() {
 
 func (m *model) createWorld() {
 	base, name := pick(m.r, slices.Sorted(maps.Keys(m.bases))), m.newName("w")
-	require.NoError(m, m.db.CreateWorld(name, base, []byte(`"`+name+`"`)))
+	require.NoError(m, m.db.CreateWorld(name, base, []byte(`"`+name+`"`), nil))
 	m.worlds[name] = &modelWorld{m.bases[base].clone(), m.bases[base].clone(), map[string]state{}}
 }
 
@@ -210,7 +210,21 @@ func (m *model) fork(from string, w *modelWorld, checkpoints []string) {
 		c = pick(m.r, checkpoints)
 		s = w.checkpoints[c]
 	}
-	require.NoError(m, m.db.Fork(from, c, name, nil))
+	s = s.clone()
+	fails := m.r.IntN(4) == 0
+	err := m.db.Fork(from, c, name, nil, func(tx *store.Tx) (bool, error) {
+		m.write(tx, &s, m.r.IntN(8))
+		m.compareTx(tx, s)
+		if fails {
+			return true, errModel
+		}
+		return m.r.IntN(2) == 0, nil
+	})
+	if fails {
+		require.ErrorIs(m, err, errModel)
+		return
+	}
+	require.NoError(m, err)
 	m.worlds[name] = &modelWorld{s.clone(), s.clone(), map[string]state{}}
 }
 

@@ -18,7 +18,7 @@ func TestViewCheckpoint_ReadsWhatIsKept(t *testing.T) {
 		require.NoError(t, db.Update("w", func(tx *Tx) error { return things.Put(tx, &thing{"a", value}) }))
 	}
 	require.NoError(t, db.Base("empty", func(*Tx) error { return nil }))
-	require.NoError(t, db.CreateWorld("w", "empty", nil))
+	require.NoError(t, db.CreateWorld("w", "empty", nil, nil))
 	put("old")
 	require.NoError(t, db.Checkpoint("w", Hidden+"1"))
 	require.NoError(t, db.Checkpoint("w", "shown"))

@@ -93,10 +93,12 @@ func (tx *Tx) Draws() uint64 { return tx.number(keyDraws) }
 // SetDraws continues the world's generator as if it had made that many draws.
 func (tx *Tx) SetDraws(n uint64) { tx.setNumber(keyDraws, n) }
 
-// Replace puts the world on what fn writes into an empty store of its own, which becomes the world's start too. Its checkpoints and
-// its meta stay. If fn or a commit fails, the world stays as it is; otherwise it changes in one step. fn runs beside all
-// other transactions, and must not call Replace or Base. ErrNoWorld.
-func (db *DB) Replace(world string, fn func(*Tx) error) error {
+// Replace puts the world on what fn writes into an empty store of its own, which becomes the world's start too, and
+// gives it the meta that fn returns. Its checkpoints stay. The transactions of next are part of the start as those of
+// CreateWorld. If one of them, fn or a commit fails, the world stays as it is; otherwise it changes in one step. fn runs
+// concurrently with all other transactions, and must not call Replace or Base. The errors are those of fn and next, and
+// ErrNoWorld.
+func (db *DB) Replace(world string, fn func(*Tx) (meta json.RawMessage, err error), next func(*Tx) (more bool, err error)) error {
 	if _, err := db.World(world); err != nil {
 		return err
 	}
@@ -104,13 +106,21 @@ func (db *DB) Replace(world string, fn func(*Tx) error) error {
 	defer db.baseMu.Unlock()
 	s := &session{writable: true, src: &source{opened: true, world: world}, mem: &arena{}}
 	defer s.end()
-	id, err := db.layerOf(s, fn)
+	var meta json.RawMessage
+	id, err := db.layerOf(s, func(tx *Tx) (err error) {
+		meta, err = fn(tx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	defer db.unpin(id)
-	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, r *record) error {
-		r.start = []uint64{id}
-		return r.replace(btx, r.start)
-	}))
+	return db.dropped(db.changed(db.changeCall(func(btx *bolt.Tx, c *call) error {
+		r, err := readRecord(btx, world, nil)
+		if err != nil {
+			return err
+		}
+		r.meta = meta
+		return db.startWorld(btx, c, world, r, []uint64{id}, next)
+	}), world))
 }

@@ -25,7 +25,7 @@ func newStore(t testing.TB) *store.DB {
 func addWorld(t testing.TB, db *store.DB, name string) {
 	t.Helper()
 	require.NoError(t, db.Base("empty", func(*store.Tx) error { return nil }))
-	require.NoError(t, db.CreateWorld(name, "empty", nil))
+	require.NoError(t, db.CreateWorld(name, "empty", nil, nil))
 }
 
 func update(t testing.TB, db *store.DB, fn func(tx *store.Tx)) {

@@ -32,9 +32,13 @@ func (db *DB) changeWorld(world string, fn func(*bolt.Tx, *record) error) error 
 }
 
 // changed wakes the background work after a success, and takes the mark off a refusal.
-func (db *DB) changed(err error, world string) error {
+func (db *DB) changed(err error, worlds ...string) error {
 	if err == nil {
-		db.worker.wake(todo{worlds: map[string]bool{world: true}})
+		t := todo{worlds: map[string]bool{}}
+		for _, w := range worlds {
+			t.worlds[w] = true
+		}
+		db.worker.wake(t)
 	}
 	return plain(err)
 }
@@ -55,15 +59,6 @@ func plain(err error) error {
 	return err
 }
 
-// addWorld makes a world that starts on a frozen chain.
-func addWorld(btx *bolt.Tx, name string, start []uint64, meta json.RawMessage) error {
-	r := record{start: start, meta: meta}
-	if err := r.replace(btx, start); err != nil {
-		return err
-	}
-	return writeRecord(btx, name, r)
-}
-
 func worldIsNew(btx *bolt.Tx, name string) error {
 	if btx.Bucket(bucketWorlds).Get([]byte(name)) != nil {
 		return refusal{fmt.Errorf("world %q: %w", name, ErrWorldExists)}
@@ -71,45 +66,100 @@ func worldIsNew(btx *bolt.Tx, name string) error {
 	return nil
 }
 
-// CreateWorld makes a world that starts as a copy of a base: ErrWorldExists, ErrNoBase, ErrBadName.
-func (db *DB) CreateWorld(name, from string, meta json.RawMessage) error {
+// CreateWorld makes a world that starts as a copy of a base. If next is not nil, its transactions run on the new world
+// first, and what they write is part of its start. They are called as those of UpdateEach, but all of them are part of
+// the commit that makes the world, and an error leaves no world. Other writers wait for them. The errors are those of
+// next, ErrWorldExists, ErrNoBase and ErrBadName.
+func (db *DB) CreateWorld(name, base string, meta json.RawMessage, next func(*Tx) (more bool, err error)) error {
 	if err := goodRecordName("world", name); err != nil {
 		return err
 	}
-	return plain(db.change(func(btx *bolt.Tx) error {
+	return db.changed(db.changeCall(func(btx *bolt.Tx, c *call) error {
 		if err := worldIsNew(btx, name); err != nil {
 			return err
 		}
-		start, err := readBase(btx, from)
+		frozen, err := readBase(btx, base)
 		if err != nil {
 			return err
 		}
-		return addWorld(btx, name, start, meta)
-	}))
+		return db.startWorld(btx, c, name, record{meta: meta}, frozen, next)
+	}), name)
 }
 
-// Fork makes a world that starts as a copy of another one as it was at a checkpoint, or with "" as it is now.
-// ErrNoWorld, ErrNoCheckpoint, ErrWorldExists, ErrBadName.
-func (db *DB) Fork(from, checkpoint, name string, meta json.RawMessage) error {
+// Fork makes a world that starts as a copy of another one as it was at a checkpoint or, if checkpoint is empty, as it
+// is now. The transactions of next are part of its start as those of CreateWorld. The errors are those of next,
+// ErrNoWorld, ErrNoCheckpoint, ErrWorldExists and ErrBadName.
+func (db *DB) Fork(from, checkpoint, name string, meta json.RawMessage, next func(*Tx) (more bool, err error)) error {
 	if err := goodRecordName("world", name); err != nil {
 		return err
 	}
-	return db.changeWorld(from, func(btx *bolt.Tx, r *record) error {
-		if err := worldIsNew(btx, name); err != nil {
-			return err
-		}
-		var start []uint64
-		var err error
-		if checkpoint == "" {
-			start, err = r.freeze(btx)
-		} else {
-			start, err = readCheckpoint(btx, from, checkpoint)
-		}
+	return db.changed(db.changeCall(func(btx *bolt.Tx, c *call) error {
+		r, err := readRecord(btx, from, nil)
 		if err != nil {
 			return err
 		}
-		return addWorld(btx, name, start, meta)
-	})
+		if err := worldIsNew(btx, name); err != nil {
+			return err
+		}
+		if checkpoint != "" {
+			frozen, err := readCheckpoint(btx, from, checkpoint)
+			if err != nil {
+				return err
+			}
+			return db.startWorld(btx, c, name, record{meta: meta}, frozen, next)
+		}
+		frozen := r.chain
+		if layerEmpty(btx, frozen[0]) {
+			frozen = frozen[1:]
+		}
+		if err := db.startWorld(btx, c, name, record{meta: meta}, frozen, next); err != nil {
+			return err
+		}
+		if _, err := r.freeze(btx); err != nil {
+			return err
+		}
+		return writeRecord(btx, from, r)
+	}), from, name)
+}
+
+// startWorld puts a world on a frozen chain and on what the transactions of next write above it, and makes that the
+// world's start. If one of them fails, nothing has been written.
+func (db *DB) startWorld(btx *bolt.Tx, c *call, name string, r record, frozen []uint64, next func(*Tx) (bool, error)) error {
+	first := newMemtable(name)
+	src := &source{btx: btx, world: name, meta: r.meta, tables: []*memtable{first}, commit: 1,
+		chain: append([]uint64{0}, frozen...)} // the top layer has no number yet
+	for more := next != nil; more; {
+		s := session{src: src, mem: &arena{}, writable: true, decoded: &db.decoded}
+		tx := s.whole()
+		err := call1(func(tx *Tx) (err error) {
+			more, err = next(tx)
+			return err
+		}, &tx)
+		if err != nil {
+			s.end()
+			return refusal{err}
+		}
+		if s.over != nil {
+			for n := s.over.first(); n != nil; n = n.next[0] {
+				first.put(n.key, n.value, src.commit)
+			}
+		}
+		c.hooks = append(c.hooks, s.hooks...)
+		s.end()
+	}
+	if err := r.replace(btx, frozen); err != nil {
+		return err
+	}
+	src.chain[0] = r.chain[0]
+	src.openLayers()
+	if err := src.write(first); err != nil {
+		return err
+	}
+	var err error
+	if r.start, err = r.freeze(btx); err != nil {
+		return err
+	}
+	return writeRecord(btx, name, r)
 }
 
 // SetMeta replaces the world's meta: ErrNoWorld.
@@ -230,14 +280,20 @@ func (db *DB) Reset(world string) error {
 	}))
 }
 
-// ResetTo puts the world on another base, which becomes its start: ErrNoWorld, ErrNoBase. Checkpoints stay.
-func (db *DB) ResetTo(world, base string) error {
-	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, r *record) error {
-		chain, err := readBase(btx, base)
+// ResetTo puts the world on another base, which becomes its start, and replaces its meta. Its checkpoints stay. The
+// transactions of next are part of the start as those of CreateWorld; if one fails, the world stays as it is. The errors
+// are those of next, ErrNoWorld and ErrNoBase.
+func (db *DB) ResetTo(world, base string, meta json.RawMessage, next func(*Tx) (more bool, err error)) error {
+	return db.dropped(db.changed(db.changeCall(func(btx *bolt.Tx, c *call) error {
+		r, err := readRecord(btx, world, nil)
 		if err != nil {
 			return err
 		}
-		r.start = chain
-		return r.replace(btx, chain)
-	}))
+		frozen, err := readBase(btx, base)
+		if err != nil {
+			return err
+		}
+		r.meta = meta
+		return db.startWorld(btx, c, world, r, frozen, next)
+	}), world))
 }

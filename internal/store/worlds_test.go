@@ -22,7 +22,7 @@ func TestWorlds_AreDescribed(t *testing.T) {
 	addWorld(t, db, "w")
 	require.NoError(t, db.Checkpoint("w", "two"))
 	require.NoError(t, db.Checkpoint("w", "one"))
-	require.NoError(t, db.Fork("w", "", "w2", []byte(`{"a":1}`)))
+	require.NoError(t, db.Fork("w", "", "w2", []byte(`{"a":1}`), nil))
 	require.NoError(t, db.SetMeta("w", []byte(`[]`)))
 	require.NoError(t, db.Close())
 
@@ -52,14 +52,14 @@ func TestWorlds_Refusals(t *testing.T) {
 		"view":              {db.View("no", nothing), store.ErrNoWorld},
 		"view start":        {db.ViewStart("no", nothing), store.ErrNoWorld},
 		"update":            {db.Update("no", nothing), store.ErrNoWorld},
-		"create twice":      {db.CreateWorld("w", "empty", nil), store.ErrWorldExists},
-		"create on nothing": {db.CreateWorld("w2", "no", nil), store.ErrNoBase},
-		"create unnamed":    {db.CreateWorld("", "empty", nil), store.ErrBadName},
-		"create with zero":  {db.CreateWorld("a\x00b", "empty", nil), store.ErrBadName},
-		"name too long":     {db.CreateWorld(strings.Repeat("w", 257), "empty", nil), store.ErrBadName},
-		"fork nothing":      {db.Fork("no", "", "w2", nil), store.ErrNoWorld},
-		"fork no point":     {db.Fork("w", "no", "w2", nil), store.ErrNoCheckpoint},
-		"fork onto itself":  {db.Fork("w", "", "w", nil), store.ErrWorldExists},
+		"create twice":      {db.CreateWorld("w", "empty", nil, nil), store.ErrWorldExists},
+		"create on nothing": {db.CreateWorld("w2", "no", nil, nil), store.ErrNoBase},
+		"create unnamed":    {db.CreateWorld("", "empty", nil, nil), store.ErrBadName},
+		"create with zero":  {db.CreateWorld("a\x00b", "empty", nil, nil), store.ErrBadName},
+		"name too long":     {db.CreateWorld(strings.Repeat("w", 257), "empty", nil, nil), store.ErrBadName},
+		"fork nothing":      {db.Fork("no", "", "w2", nil, nil), store.ErrNoWorld},
+		"fork no point":     {db.Fork("w", "no", "w2", nil, nil), store.ErrNoCheckpoint},
+		"fork onto itself":  {db.Fork("w", "", "w", nil, nil), store.ErrWorldExists},
 		"meta":              {db.SetMeta("no", nil), store.ErrNoWorld},
 		"delete":            {db.DeleteWorld("no"), store.ErrNoWorld},
 		"checkpoint":        {db.Checkpoint("no", "c"), store.ErrNoWorld},
@@ -67,7 +67,7 @@ func TestWorlds_Refusals(t *testing.T) {
 		"restore":           {db.Restore("w", "no"), store.ErrNoCheckpoint},
 		"delete checkpoint": {db.DeleteCheckpoint("w", "no"), store.ErrNoCheckpoint},
 		"reset":             {db.Reset("no"), store.ErrNoWorld},
-		"reset to":          {db.ResetTo("w", "no"), store.ErrNoBase},
+		"reset to":          {db.ResetTo("w", "no", nil, nil), store.ErrNoBase},
 	} {
 		require.ErrorIs(t, c.got, c.want, name)
 	}
@@ -83,7 +83,7 @@ func TestBase_IsFilledOnceAndOnlyIfItSucceeds(t *testing.T) {
 		require.NoError(t, items.Put(tx, &item{ID: "a"}))
 		return errModel
 	}), errModel)
-	require.ErrorIs(t, db.CreateWorld("v", "b", nil), store.ErrNoBase)
+	require.ErrorIs(t, db.CreateWorld("v", "b", nil, nil), store.ErrNoBase)
 	calls, hooks := 0, 0
 	for range 2 {
 		require.NoError(t, db.Base("b", func(tx *store.Tx) error {
@@ -98,8 +98,8 @@ func TestBase_IsFilledOnceAndOnlyIfItSucceeds(t *testing.T) {
 	}
 	require.Equal(t, 1, calls)
 	require.Equal(t, 1, hooks)
-	require.NoError(t, db.CreateWorld("v", "b", nil))
-	require.NoError(t, db.ResetTo("w", "b"))
+	require.NoError(t, db.CreateWorld("v", "b", nil, nil))
+	require.NoError(t, db.ResetTo("w", "b", nil, nil))
 	for _, world := range []string{"v", "w"} {
 		view(t, db, world, func(tx *store.Tx) {
 			require.Equal(t, uint64(5), tx.Seed())
@@ -141,7 +141,7 @@ func TestBase_IsNotCollectedWhileItGrows(t *testing.T) {
 	close(done)
 	wg.Wait()
 	for b := range 5 {
-		require.NoError(t, db.ResetTo("w", fmt.Sprint("b", b)))
+		require.NoError(t, db.ResetTo("w", fmt.Sprint("b", b), nil, nil))
 		view(t, db, "w", func(tx *store.Tx) { require.Len(t, keysOf(tx), 200) })
 		require.NoError(t, db.Verify(items))
 	}
@@ -170,7 +170,7 @@ func TestFold_KeepsChainsShortAndLargeLayersWhereTheyAre(t *testing.T) {
 		}
 		return nil
 	}))
-	require.NoError(t, db.ResetTo("w", "large"))
+	require.NoError(t, db.ResetTo("w", "large", nil, nil))
 	const rounds = 300
 	for i := range rounds {
 		update(t, db, func(tx *store.Tx) {

@@ -31,7 +31,7 @@ func TestSequence_NeverRepeats(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	require.NoError(t, db.Base("b", func(*store.Tx) error { return nil }))
-	require.NoError(t, db.CreateWorld("w", "b", nil))
+	require.NoError(t, db.CreateWorld("w", "b", nil, nil))
 	s := NewSequence("test.ids")
 	var before uint64
 	seen := map[uuid.UUID]bool{}

@@ -40,7 +40,7 @@ func Serve(tb testing.TB, v api.Vendor, section string) Target {
 		}
 		return nil
 	}))
-	require.NoError(tb, db.CreateWorld(api.DefaultWorld, "apitest", nil))
+	require.NoError(tb, db.CreateWorld(api.DefaultWorld, "apitest", nil, nil))
 	frozen, now := statemachine.Frozen, Start
 	require.NoError(tb, engine.SetClock(api.DefaultWorld, statemachine.ClockSetting{Mode: &frozen, Now: &now}))
 	wall := func() time.Time { return Start }
