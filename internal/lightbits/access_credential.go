@@ -1,10 +1,7 @@
 package lightbits
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -144,61 +141,6 @@ func (s *Service) createCredential(tx *store.Tx, r *api.Request, q *createCreden
 		return Credential{}, refusal.New(refusal.AlreadyExists, "credential %q already exists in project %q", q.ID, q.ProjectName)
 	}
 	return row.Credential, err
-}
-
-// checkPayload refuses a payload that is not what the type says.
-func checkPayload(t CredsType, payload []byte) error {
-	var err error
-	switch t {
-	case CredsRS256PubKey:
-		_, err = parsePublicKey(payload)
-	case CredsTLSCertChainPem:
-		err = checkCertChain(payload)
-	case CredsTLSPrivKeyPem:
-		err = checkPrivateKey(payload)
-	default:
-		return refusal.New(refusal.InvalidArgument, "the credential type is missing: %s, %s or %s is expected",
-			CredsRS256PubKey, CredsTLSCertChainPem, CredsTLSPrivKeyPem)
-	}
-	if err != nil {
-		return refusal.New(refusal.InvalidArgument, "the payload is no %s: %s", t, err.Error())
-	}
-	return nil
-}
-
-func checkCertChain(payload []byte) error {
-	block, rest := pem.Decode(payload)
-	if block == nil {
-		return errors.New("it is not PEM")
-	}
-	for ; block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			return fmt.Errorf("its PEM block is a %s; CERTIFICATE is expected", block.Type)
-		}
-		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			return fmt.Errorf("its certificate cannot be read: %w", err)
-		}
-	}
-	return nil
-}
-
-func checkPrivateKey(payload []byte) error {
-	block, _ := pem.Decode(payload)
-	if block == nil {
-		return errors.New("it is not PEM")
-	}
-	var err error
-	switch block.Type {
-	case "PRIVATE KEY":
-		_, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case "RSA PRIVATE KEY":
-		_, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "EC PRIVATE KEY":
-		_, err = x509.ParseECPrivateKey(block.Bytes)
-	default:
-		err = fmt.Errorf("its PEM block is a %s; PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY is expected", block.Type)
-	}
-	return err
 }
 
 type credentialRequest struct {

@@ -2,13 +2,9 @@ package lightbits
 
 import (
 	"bytes"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -141,45 +137,6 @@ func (c *tokenClaims) check(project string) error {
 		}
 	}
 	return nil
-}
-
-// minKeyBits is the least RSA key: crypto/rsa checks no signature of a smaller one.
-const minKeyBits = 1024
-
-// parsePublicKey reads the RSA key of a credential. PEM blocks of type PUBLIC KEY and RSA PUBLIC KEY may hold a PKIX or
-// a PKCS #1 key whatever their type says, as clients send both; a CERTIFICATE is taken for its key
-// (facts/lightbits.md 3.2). The error says what is wrong; it is no refusal.
-func parsePublicKey(payload []byte) (*rsa.PublicKey, error) {
-	block, _ := pem.Decode(payload)
-	if block == nil {
-		return nil, errors.New("it is not PEM")
-	}
-	var key any
-	var err error
-	switch block.Type {
-	case "PUBLIC KEY", "RSA PUBLIC KEY":
-		if key, err = x509.ParsePKIXPublicKey(block.Bytes); err != nil {
-			key, err = x509.ParsePKCS1PublicKey(block.Bytes)
-		}
-	case "CERTIFICATE":
-		var cert *x509.Certificate
-		if cert, err = x509.ParseCertificate(block.Bytes); err == nil {
-			key = cert.PublicKey
-		}
-	default:
-		return nil, fmt.Errorf("its PEM block is a %s; PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE is expected", block.Type)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("its PEM block %s holds no key: %w", block.Type, err)
-	}
-	public, ok := key.(*rsa.PublicKey)
-	switch {
-	case !ok:
-		return nil, fmt.Errorf("its key is a %T; an RSA key is expected", key)
-	case public.N.BitLen() < minKeyBits:
-		return nil, fmt.Errorf("its RSA key has %d bits; at least %d are needed", public.N.BitLen(), minKeyBits)
-	}
-	return public, nil
 }
 
 // tokenMemo remembers checked tokens: at most two generations of a fixed number, of which the older one is forgotten

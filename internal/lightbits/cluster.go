@@ -77,31 +77,13 @@ func (s *Service) maxReplicas(tx *store.Tx, attached []nodeUsage) uint32 {
 	return min(c.MaxReplicas, uint32(len(attached)), uint32(len(domains)))
 }
 
-// lastNsid is the namespace id that was given away last.
-type lastNsid struct{ N uint32 }
-
-var nsidTable = store.NewTable("lightbits.nsid", func(*lastNsid) string { return clusterKey }, store.Codec[lastNsid]{
-	Append: func(dst []byte, l *lastNsid) ([]byte, error) { return binary.AppendUvarint(dst, uint64(l.N)), nil },
-	Decode: func(src []byte, l *lastNsid) error {
-		r := compactReader{src: src}
-		l.N = uint32(r.number())
-		return r.end()
-	},
-})
-
-// maxNsid is NVMe's: the number above is reserved.
-const maxNsid = 1<<32 - 2
-
-// nextNsid gives away the next namespace id of the cluster's one subsystem, from 1; none is given twice.
-// ResourceExhausted at the end of NVMe's numbers.
-func (s *Service) nextNsid(tx *store.Tx) (uint32, error) {
-	last, err := nsidTable.Get(tx, clusterKey)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return 0, err
+// switchCluster sets one of the cluster's switches; its ETag moves only if that changes anything.
+func (s *Service) switchCluster(tx *store.Tx, which func(*clusterRow) *bool, on bool) error {
+	c, err := s.cluster(tx)
+	if err != nil || *which(&c) == on {
+		return err
 	}
-	if last.N >= maxNsid {
-		return 0, refusal.New(refusal.ResourceExhausted, "all NVMe namespace ids of the cluster are used up")
-	}
-	last.N++
-	return last.N, nsidTable.Put(tx, &last)
+	*which(&c) = on
+	c.Changes++
+	return clusterTable.Put(tx, &c)
 }

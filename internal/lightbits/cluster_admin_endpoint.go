@@ -2,10 +2,8 @@ package lightbits
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
-	"strconv"
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
@@ -34,46 +32,6 @@ type AdminEndpoint struct {
 	Port uint32   `json:"port"`
 	IPs  []string `json:"ips"`
 	ETag string   `json:"ETag"`
-}
-
-// The states of an admin endpoint, which no message shows; the pages name the first and the third.
-const (
-	adminEndpointCreating statemachine.State = "Creating"
-	adminEndpointActive   statemachine.State = "Active"
-	adminEndpointUpdating statemachine.State = "Updating"
-	adminEndpointDeleting statemachine.State = "Deleting"
-)
-
-func adminEndpointKey(port uint32) string { return fmt.Sprintf("%05d", port) }
-
-// adminEndpointMachine: while one is made or updated the state is temporary, while it is deleted another user operation
-// is in progress (assumption 239).
-func (s *Service) adminEndpointMachine() *statemachine.Machine[AdminEndpoint] {
-	const temporary = "the endpoint of port {name} is in the temporary state {state}; try again later"
-	const busy = "there is a user operation in progress on port {name}: it is in state {state}"
-	in := func(states ...statemachine.State) []statemachine.State { return states }
-	return statemachine.Define(statemachine.Machine[AdminEndpoint]{
-		Kind: "lightbits.adminEndpoint", Initial: in(adminEndpointCreating), Zero: zero,
-		Key:    func(e *AdminEndpoint) string { return adminEndpointKey(e.Port) },
-		Name:   func(e *AdminEndpoint) string { return strconv.FormatUint(uint64(e.Port), 10) },
-		Mirror: func(e *AdminEndpoint, l statemachine.Life) { e.ETag = strconv.FormatUint(l.Version, 10) },
-		Rules: []statemachine.Rule[AdminEndpoint]{
-			{From: in(adminEndpointCreating), On: "ready", To: adminEndpointActive, After: "create"},
-			{From: in(adminEndpointActive), On: "update", To: adminEndpointUpdating},
-			{From: in(adminEndpointUpdating), On: "updated", To: adminEndpointActive, After: "update"},
-			{From: in(adminEndpointActive), On: "delete", To: adminEndpointDeleting},
-			{From: in(adminEndpointDeleting), On: "deleted", To: statemachine.Gone, After: "delete"},
-		},
-		Guards: []statemachine.Guard{
-			{Operation: "UpdateAdminEndpoint", In: in(adminEndpointCreating, adminEndpointUpdating), Kind: refusal.Unavailable, Message: temporary},
-			{Operation: "UpdateAdminEndpoint", In: in(adminEndpointDeleting), Kind: refusal.Aborted, Message: busy},
-			{Operation: "DeleteAdminEndpoint", In: in(adminEndpointCreating, adminEndpointUpdating), Kind: refusal.Unavailable, Message: temporary},
-			{Operation: "DeleteAdminEndpoint", In: in(adminEndpointDeleting), Kind: refusal.Aborted, Message: busy},
-		},
-		Delays: map[string]statemachine.DelayDefault{
-			"create": {Fast: "100ms", Realistic: "2s"}, "update": {Fast: "100ms", Realistic: "2s"}, "delete": {Fast: "100ms", Realistic: "2s"},
-		},
-	})
 }
 
 const maxPort = 65535

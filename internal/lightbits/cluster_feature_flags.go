@@ -139,3 +139,19 @@ func (s *Service) logFlag(tx *store.Tx, kind eventName, flag string) error {
 	}
 	return s.logEvent(tx, kind, clusterSubject(c.UUID, c.Name).with(flag))
 }
+
+type flagParams struct {
+	Name    string `json:"name" doc:"of the feature flag"`
+	Enabled *bool  `json:"enabled" doc:"whether it is to be on"`
+}
+
+func (s *Service) setFeatureFlag(tx *store.Tx, p *flagParams) (any, error) {
+	if p.Enabled == nil {
+		return nil, &api.InputError{Path: "enabled", Detail: "must be true or false"}
+	}
+	answer := FeatureFlag{Name: p.Name, Enabled: *p.Enabled}
+	if *p.Enabled {
+		return answer, s.enableFlag(tx, p.Name)
+	}
+	return answer, s.disableFlag(tx, p.Name)
+}

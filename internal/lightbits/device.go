@@ -1,16 +1,10 @@
 package lightbits
 
 import (
-	"errors"
 	"net/http"
-	"slices"
-	"strconv"
 	"time"
 
 	"storagesim/internal/api"
-	"storagesim/internal/refusal"
-	"storagesim/internal/statemachine"
-	"storagesim/internal/store"
 )
 
 func (s *Service) nvmeDeviceOperations() []api.Operation {
@@ -88,100 +82,9 @@ const (
 	devicesByServer = "server"
 )
 
-// nvmeDeviceMachine is the life of a device (facts/lightbits.md 4.8).
-func (s *Service) nvmeDeviceMachine() *statemachine.Machine[NvmeDevice] {
-	type row = statemachine.Row[NvmeDevice]
-	const (
-		none, healthy, adding = statemachine.State(DeviceNone), statemachine.State(DeviceHealthy), statemachine.State(DeviceAdding)
-		rebuilding, failed    = statemachine.State(DeviceRebuilding), statemachine.State(DeviceFailed)
-	)
-	in := func(states ...statemachine.State) []statemachine.State { return states }
-	return statemachine.Define(statemachine.Machine[NvmeDevice]{
-		Kind: "lightbits.nvmeDevice", Initial: in(none, healthy), Zero: zero,
-		Key: func(d *NvmeDevice) string { return d.Serial }, Name: func(d *NvmeDevice) string { return d.Name },
-		Mirror: func(d *NvmeDevice, l statemachine.Life) {
-			d.State, d.ETag = NvmeDeviceState(l.State), strconv.FormatUint(l.Version, 10)
-		},
-		Guards: []statemachine.Guard{
-			{Operation: "AddNvmeDevice", In: in(adding, rebuilding), Kind: refusal.Aborted, Message: msgDeviceBusy},
-			{Operation: "AddNvmeDevice", In: in(failed), Kind: refusal.InvalidArgument, Message: "NVMe device {id} is {state} and cannot be added to a node"},
-			{Operation: "UpdateNvmeDevice", In: in(adding), Kind: refusal.Aborted, Message: msgDeviceBusy},
-		},
-		Indexes: []store.Index[row]{
-			{Name: devicesByNode, Keys: func(r *row) []string { return someKey(r.Body.NodeUUID) }},
-			{Name: devicesByServer, Keys: func(r *row) []string { return someKey(r.Body.ServerUUID) }},
-		},
-		Rules: []statemachine.Rule[NvmeDevice]{
-			{From: in(none), On: "add", To: adding, Do: s.deviceAdding},
-			{From: in(adding), On: "added", To: healthy, After: "add", Do: s.deviceAdded},
-			{From: in(healthy), On: "rebuild", To: rebuilding},
-			{From: in(rebuilding), On: "halt", To: healthy},
-			{From: in(rebuilding), On: "rebuilt", To: healthy, After: "rebuild", Do: s.deviceRebuilt},
-			{From: in(healthy, rebuilding), On: "fail", To: failed, Do: s.deviceFails},
-			{From: in(adding), On: "fail", To: failed, Do: s.deviceNotAdded},
-			{From: in(failed), On: "release", To: none, Do: s.deviceReleased},
-		},
-		Delays: map[string]statemachine.DelayDefault{
-			"add": {Fast: "300ms", Realistic: "30s"}, "rebuild": {Fast: "500ms", Realistic: "10m"},
-		},
-	})
-}
-
-const msgDeviceBusy = "there is a user operation in progress on NVMe device {id}: it is {state}"
-
 func someKey(key string) []string {
 	if key == "" {
 		return nil
 	}
 	return []string{key}
-}
-
-type listNvmeDevicesRequest struct {
-	NodeUUID     string        `json:"nodeUUID"`
-	ServerUUID   string        `json:"serverUUID"`
-	DeviceUsages []DeviceUsage `json:"deviceUsages"`
-}
-
-type listNvmeDevicesAnswer struct {
-	NvmeDevices []*NvmeDevice `json:"NvmeDevices"`
-}
-
-// listNvmeDevices answers, by serial, the devices that all given filters let through (seeds/002 "Retrieve a list of NVMe
-// devices"); nobody's UUID answers an empty list, since no 404 is documented.
-func (s *Service) listNvmeDevices(tx *store.Tx, _ *api.Request, q *listNvmeDevicesRequest) (listNvmeDevicesAnswer, error) {
-	var answer listNvmeDevicesAnswer
-	table := s.nvmeDevices.Table()
-	rows := table.All(tx, "", "")
-	switch {
-	case q.NodeUUID != "":
-		rows = table.By(tx, devicesByNode, q.NodeUUID)
-	case q.ServerUUID != "":
-		rows = table.By(tx, devicesByServer, q.ServerUUID)
-	}
-	for _, row := range rows {
-		d := row.Body
-		if q.ServerUUID != "" && d.ServerUUID != q.ServerUUID || len(q.DeviceUsages) > 0 && !slices.Contains(q.DeviceUsages, d.DeviceUsage) {
-			continue
-		}
-		s.nvmeDevices.Observed(tx, &row)
-		answer.NvmeDevices = append(answer.NvmeDevices, &d)
-	}
-	return answer, nil
-}
-
-type getNvmeDeviceRequest struct {
-	Serial string `json:"Serial"`
-}
-
-// getNvmeDevice: seeds/002 "Retrieve a specific NVMe device".
-func (s *Service) getNvmeDevice(tx *store.Tx, _ *api.Request, q *getNvmeDeviceRequest) (NvmeDevice, error) {
-	row, err := s.nvmeDevices.Find(tx, q.Serial)
-	if errors.Is(err, store.ErrNotFound) {
-		return NvmeDevice{}, refusal.New(refusal.NotFound, "NVMe device serial %q is not found", q.Serial)
-	}
-	if err != nil {
-		return NvmeDevice{}, err
-	}
-	s.nvmeDevices.Observed(tx, &row)
-	return row.Body, nil
 }

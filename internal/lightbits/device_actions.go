@@ -3,7 +3,6 @@ package lightbits
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -48,15 +47,6 @@ func (s *Service) deviceForAction(tx *store.Tx, serial string) (statemachine.Row
 		return row, refusal.New(refusal.NotFound, "there is no NVMe device with the serial %q", serial)
 	}
 	return row, err
-}
-
-// illegal says as a refusal that an event cannot happen now.
-func illegal(err error) error {
-	var wrong *statemachine.IllegalError
-	if errors.As(err, &wrong) {
-		return refusal.New(refusal.FailedPrecondition, "%s", wrong.Error()).Because(wrong.Cause)
-	}
-	return err
 }
 
 // pullDevice: for its node, a device that is pulled fails. It is no longer listed, and can be inserted again.
@@ -168,40 +158,3 @@ func (s *Service) fitDevice(tx *store.Tx, d *NvmeDevice, server *Server, isNew b
 
 // maxSerial is NVMe's: the field has 20 characters.
 const maxSerial = 20
-
-type serverParams struct {
-	Server string `json:"server" doc:"UUID or name"`
-}
-
-// serverForAction: NotFound with the names there are.
-func (s *Service) serverForAction(tx *store.Tx, ref string) (statemachine.Row[Server], error) {
-	var names []string
-	for _, row := range s.servers.Table().All(tx, "", "") {
-		if ref != "" && (ref == row.Body.UUID || ref == row.Body.Name) {
-			return row, nil
-		}
-		names = append(names, row.Body.Name)
-	}
-	slices.Sort(names)
-	return statemachine.Row[Server]{}, refusal.New(refusal.NotFound, "there is no server %q; there are: %s", ref, strings.Join(names, ", ")).
-		Because(api.Known{Valid: names})
-}
-
-func (s *Service) failServer(tx *store.Tx, p *serverParams) (any, error) {
-	return s.fireServer(tx, p.Server, "fail")
-}
-
-func (s *Service) recoverServer(tx *store.Tx, p *serverParams) (any, error) {
-	return s.fireServer(tx, p.Server, "recover")
-}
-
-func (s *Service) fireServer(tx *store.Tx, ref string, on statemachine.Event) (any, error) {
-	row, err := s.serverForAction(tx, ref)
-	if err != nil {
-		return nil, err
-	}
-	if err := illegal(s.servers.Fire(tx, &row, on)); err != nil {
-		return nil, err
-	}
-	return movedThing{UUID: row.Body.UUID, Name: row.Body.Name, State: row.Life.State}, nil
-}

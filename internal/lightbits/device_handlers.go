@@ -10,6 +10,56 @@ import (
 	"storagesim/internal/store"
 )
 
+type listNvmeDevicesRequest struct {
+	NodeUUID     string        `json:"nodeUUID"`
+	ServerUUID   string        `json:"serverUUID"`
+	DeviceUsages []DeviceUsage `json:"deviceUsages"`
+}
+
+type listNvmeDevicesAnswer struct {
+	NvmeDevices []*NvmeDevice `json:"NvmeDevices"`
+}
+
+// listNvmeDevices answers, by serial, the devices that all given filters let through (seeds/002 "Retrieve a list of NVMe
+// devices"); nobody's UUID answers an empty list, since no 404 is documented.
+func (s *Service) listNvmeDevices(tx *store.Tx, _ *api.Request, q *listNvmeDevicesRequest) (listNvmeDevicesAnswer, error) {
+	var answer listNvmeDevicesAnswer
+	table := s.nvmeDevices.Table()
+	rows := table.All(tx, "", "")
+	switch {
+	case q.NodeUUID != "":
+		rows = table.By(tx, devicesByNode, q.NodeUUID)
+	case q.ServerUUID != "":
+		rows = table.By(tx, devicesByServer, q.ServerUUID)
+	}
+	for _, row := range rows {
+		d := row.Body
+		if q.ServerUUID != "" && d.ServerUUID != q.ServerUUID || len(q.DeviceUsages) > 0 && !slices.Contains(q.DeviceUsages, d.DeviceUsage) {
+			continue
+		}
+		s.nvmeDevices.Observed(tx, &row)
+		answer.NvmeDevices = append(answer.NvmeDevices, &d)
+	}
+	return answer, nil
+}
+
+type getNvmeDeviceRequest struct {
+	Serial string `json:"Serial"`
+}
+
+// getNvmeDevice: seeds/002 "Retrieve a specific NVMe device".
+func (s *Service) getNvmeDevice(tx *store.Tx, _ *api.Request, q *getNvmeDeviceRequest) (NvmeDevice, error) {
+	row, err := s.nvmeDevices.Find(tx, q.Serial)
+	if errors.Is(err, store.ErrNotFound) {
+		return NvmeDevice{}, refusal.New(refusal.NotFound, "NVMe device serial %q is not found", q.Serial)
+	}
+	if err != nil {
+		return NvmeDevice{}, err
+	}
+	s.nvmeDevices.Observed(tx, &row)
+	return row.Body, nil
+}
+
 // findDevice: InvalidArgument for an empty serial, NotFound for an unknown one.
 func (s *Service) findDevice(tx *store.Tx, serial string) (statemachine.Row[NvmeDevice], error) {
 	if serial == "" {

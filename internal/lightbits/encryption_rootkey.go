@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"storagesim/internal/api"
@@ -54,18 +53,6 @@ func (s *Service) newRootKey(tx *store.Tx, r *statemachine.Row[ClusterEncryption
 		key = binary.BigEndian.AppendUint64(key, tx.Rand().Uint64())
 	}
 	return rootKeys.Insert(tx, &rootKey{Generation: e.KekGeneration, Key: key})
-}
-
-// logKeyEvent records what happens to the encryption of a cluster.
-func (s *Service) logKeyEvent(tx *store.Tx, kind eventName, e *ClusterEncryptionStatus, detail string) error {
-	c, err := s.cluster(tx)
-	if err != nil {
-		return err
-	}
-	if detail == "" {
-		detail = "root key generation " + strconv.FormatUint(e.KekGeneration, 10)
-	}
-	return s.logEvent(tx, kind, clusterSubject(c.UUID, c.Name).with(detail))
 }
 
 // rotateClusterRootKey: seeds/002 "Rotate the cluster root encryption key". NotFound while a rotation runs, as the page

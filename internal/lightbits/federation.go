@@ -1,22 +1,12 @@
 package lightbits
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"regexp"
-	"strconv"
-	"time"
-
-	"github.com/google/uuid"
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
-	"storagesim/internal/signing"
-	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
-	"storagesim/internal/timeuuid"
 )
 
 // federationOperations are those of a cluster federation, which stands in front of clusters and speaks the same API. On a
@@ -46,72 +36,6 @@ func (s *Service) federationOperations() []api.Operation {
 		}
 	}
 	return rows
-}
-
-// The federation's only user (facts/lightbits.md 4.24, assumption 138).
-const (
-	federationUser     = "admin"
-	federationPassword = "light"
-)
-
-type cfLoginResponse struct {
-	TokenType string `json:"tokenType"`
-	ExpiresIn uint64 `json:"expiresIn"` // seconds
-	IDToken   string `json:"idToken"`
-}
-
-// cfLogin: seeds/002 "Login to the cluster federation service". The token is one of a cluster administrator, good at
-// every cluster of the world.
-func (s *Service) cfLogin(tx *store.Tx, r *api.Request, _ *api.Empty) (cfLoginResponse, error) {
-	name, password, ok := r.HTTP.BasicAuth()
-	switch {
-	case s.auth == AuthOff:
-	case !ok:
-		return cfLoginResponse{}, unauthenticated("no credentials: the header Authorization must hold Basic and base64 of user:password")
-	case name != federationUser || password != federationPassword:
-		return cfLoginResponse{}, unauthenticated("invalid username or password")
-	}
-	signing, err := s.MintToken(tx.In(""), api.TokenRequest{Vendor: vendor, TTL: defaultTTL})
-	if err != nil {
-		return cfLoginResponse{}, err
-	}
-	minted, err := signing()
-	return cfLoginResponse{TokenType: "Bearer", ExpiresIn: uint64(defaultTTL / time.Second), IDToken: minted["token"]}, err
-}
-
-// cfServiceCredentials is what a cluster's project system must hold so that the federation may use the cluster.
-type cfServiceCredentials struct {
-	PubKeyID string `json:"pubKeyId"`
-	PubKey   []byte `json:"pubKey"` // a PEM file
-}
-
-// federationSeed is where the ID of the federation's key comes from: the identity of the world's first cluster, which forks keep.
-func (s *Service) federationSeed(tx *store.Tx) uint64 {
-	var seed uint64
-	if names := statemachine.Partitions(tx)[1:]; len(names) > 0 {
-		for _, c := range []byte(s.clusterUUID(tx.In(names[0]))) {
-			seed = seed*31 + uint64(c)
-		}
-	}
-	return seed
-}
-
-// federationSince is when the federation was set up: its key's ID is of that time.
-var federationSince = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-
-func (s *Service) federationCredentials(tx *store.Tx) (cfServiceCredentials, error) {
-	key, err := s.federationKey()
-	if err != nil {
-		return cfServiceCredentials{}, err
-	}
-	file, err := signing.PublicPEM(key.Public)
-	id := "cluster-federation-" + timeuuid.New(timeuuid.Ticks(federationSince), s.federationSeed(tx)).String()
-	return cfServiceCredentials{PubKeyID: id, PubKey: file}, err
-}
-
-// getCFServiceCredentials: seeds/002 "Get cluster federation service credentials".
-func (s *Service) getCFServiceCredentials(tx *store.Tx, _ *api.Request, _ *api.Empty) (cfServiceCredentials, error) {
-	return s.federationCredentials(tx)
 }
 
 // FederatedCluster is a cluster of the federation (facts/lightbits.md 4.24). All but the connection status is what the
@@ -154,70 +78,6 @@ func (s *Service) federationAccess(tx *store.Tx, own cfServiceCredentials) (stri
 		return "Unauthorized", refusal.New(refusal.Unauthenticated, "project %q has no credential %q with the key of this service", systemProject, own.PubKeyID)
 	}
 	return "Connected", nil
-}
-
-type listFederatedResponse struct {
-	Clusters []*FederatedCluster `json:"clusters"`
-}
-
-// listClusters: seeds/002 "List Lightbits clusters", in the order of their IDs.
-func (s *Service) listClusters(tx *store.Tx, _ *api.Request, _ *api.Empty) (listFederatedResponse, error) {
-	var answer listFederatedResponse
-	own, err := s.federationCredentials(tx)
-	if err != nil {
-		return answer, err
-	}
-	for _, row := range federatedClusters.All(tx.In(""), "", "") {
-		status, _ := s.federationAccess(tx.In(row.Partition), own)
-		row.Cluster.Status = &FederatedConnectionStatus{Access: status}
-		answer.Clusters = append(answer.Clusters, &row.Cluster)
-	}
-	return answer, nil
-}
-
-type attachClusterRequest struct {
-	APIEndpoint string `json:"apiEndpoint" required:"the mandatory argument {path} is missing: <host>:<port> is expected, such as 10.0.0.1:443"`
-}
-
-type workflowIDResponse struct {
-	WorkflowID string `json:"workflowId"`
-}
-
-var endpointHost = regexp.MustCompile(`^[A-Za-z0-9_:.%-]{1,255}$`)
-
-// attachCluster: seeds/002 "Attach Lightbits cluster". The answer names the workflow that does it.
-func (s *Service) attachCluster(tx *store.Tx, _ *api.Request, q *attachClusterRequest) (workflowIDResponse, error) {
-	host, port, err := net.SplitHostPort(q.APIEndpoint)
-	n, convErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || convErr != nil || n == 0 || !endpointHost.MatchString(host) {
-		return workflowIDResponse{}, refusal.New(refusal.InvalidArgument,
-			"apiEndpoint %q must be of the form <host>:<port>, such as 10.0.0.1:443", q.APIEndpoint)
-	}
-	id, err := s.newWorkflow(tx.In(""), q)
-	return workflowIDResponse{WorkflowID: id}, err
-}
-
-type detachClusterRequest struct {
-	ClusterID string `json:"cid"`
-}
-
-// detachCluster: seeds/002 "Detach Lightbits cluster". The credential stays in the cluster.
-func (s *Service) detachCluster(tx *store.Tx, _ *api.Request, q *detachClusterRequest) (api.Empty, error) {
-	if err := checkID("cid", q.ClusterID); err != nil {
-		return api.Empty{}, err
-	}
-	err := federatedClusters.Delete(tx.In(""), q.ClusterID)
-	if errors.Is(err, store.ErrNotFound) {
-		err = refusal.New(refusal.NotFound, "cluster %s is not attached", q.ClusterID)
-	}
-	return api.Empty{}, err
-}
-
-func checkID(member, text string) error {
-	if _, err := uuid.Parse(text); err != nil || len(text) != 36 {
-		return refusal.New(refusal.InvalidArgument, "%s %q is not a valid UUID", member, text)
-	}
-	return nil
 }
 
 // federate keeps what a cluster says of itself.

@@ -209,3 +209,10 @@ func named[T any](tx *store.Tx, table *store.Table[T], what, name string) (row T
 	}
 	return row, err
 }
+
+func values(l *StringList) []string {
+	if l == nil {
+		return nil
+	}
+	return l.Values
+}

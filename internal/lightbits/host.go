@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -90,37 +89,4 @@ func (s *Service) dropGone(tx *store.Tx, h *ConnectedHost) bool {
 		return err != nil
 	})
 	return len(h.VolumeUUIDs) > 0
-}
-
-// connectVolume makes a host known, or one more volume of a known one.
-func connectVolume(tx *store.Tx, nqn, ip, volumeUUID string) error {
-	h, err := hostTable.Get(tx, nqn)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	h.HostNQN, h.Hostname = nqn, nqn[strings.LastIndexByte(nqn, ':')+1:]
-	if ip != "" {
-		h.IPAddress = ip
-	}
-	if !slices.Contains(h.VolumeUUIDs, volumeUUID) {
-		h.VolumeUUIDs = append(h.VolumeUUIDs, volumeUUID)
-		slices.Sort(h.VolumeUUIDs)
-	}
-	return hostTable.Put(tx, &h)
-}
-
-// disconnectVolume takes a volume from a host; a host without volumes is forgotten. NotFound where it is not connected.
-func disconnectVolume(tx *store.Tx, nqn, volumeUUID string) error {
-	h, err := hostTable.Get(tx, nqn)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	if !slices.Contains(h.VolumeUUIDs, volumeUUID) {
-		return refusal.New(refusal.NotFound, "host %s is not connected to volume %s", nqn, volumeUUID)
-	}
-	h.VolumeUUIDs = slices.DeleteFunc(h.VolumeUUIDs, func(id string) bool { return id == volumeUUID })
-	if len(h.VolumeUUIDs) == 0 {
-		return hostTable.Delete(tx, nqn)
-	}
-	return hostTable.Put(tx, &h)
 }

@@ -1,7 +1,6 @@
 package lightbits
 
 import (
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
@@ -113,34 +112,4 @@ func newSecret(tx *store.Tx) string {
 	}
 	secret = binary.LittleEndian.AppendUint32(secret, crc32.ChecksumIEEE(secret))
 	return "DHHC-1:00:" + base64.StdEncoding.EncodeToString(secret) + ":"
-}
-
-func sameSecret(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-
-// inBandAuthenticated checks a connection as the cluster and the host would: only a trusted host of the volume's project
-// with the right secret is let in, and a host that knows a target secret does not connect to a cluster that has another.
-// Nothing is checked while in-band authentication is off. No secret is in the words of the refusals.
-func (s *Service) inBandAuthenticated(tx *store.Tx, v *Volume, p *hostParams) error {
-	c, err := s.cluster(tx)
-	if err != nil || !c.InBandAuth {
-		return err
-	}
-	denied := func(format string, args ...any) error { return refusal.New(refusal.PermissionDenied, format, args...) }
-	for _, h := range trustedHosts.By(tx, byNQN, scopedKey(v.ProjectName, p.HostNQN)) {
-		switch {
-		case h.AuthRequired == "false":
-			return nil
-		case h.Secrets.Host == "":
-			return denied("trusted host %s has no hostSecret; in-band authentication needs one", h.Name)
-		case p.HostSecret == "":
-			return denied("in-band authentication is enabled; host %s gave no hostSecret", p.HostNQN)
-		case !sameSecret(h.Secrets.Host, p.HostSecret):
-			return denied("in-band authentication failed: the hostSecret is not the one of trusted host %s", h.Name)
-		case p.TargetSecret != "" && !sameSecret(h.Secrets.Target, p.TargetSecret):
-			return denied("the host does not trust the cluster: its targetSecret is not the one of trusted host %s, which is %s",
-				h.Name, h.Secrets.TargetType)
-		}
-		return nil
-	}
-	return denied("in-band authentication is enabled and project %s has no trusted host with the NQN %s", v.ProjectName, p.HostNQN)
 }

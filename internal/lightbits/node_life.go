@@ -1,11 +1,8 @@
 package lightbits
 
 import (
-	"slices"
 	"strconv"
-	"time"
 
-	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -113,63 +110,6 @@ func (s *Service) nodeInactive(tx *store.Tx, r *statemachine.Row[Node], status N
 	return s.reprotect(tx, n.UUID)
 }
 
-// awaitPermanentFailure looks at an Inactive node again when nobody waits for it any longer.
-func (s *Service) awaitPermanentFailure(tx *store.Tx, r *statemachine.Row[Node]) error {
-	timeout := s.permanentFailureAfter(tx, r.Body.ServerUUID)
-	if timeout == 0 || r.Body.PermanentFailure {
-		return nil
-	}
-	due := r.Life.Since.Add(timeout)
-	if due.Before(tx.Now) {
-		due = tx.Now
-	}
-	return s.nodes.After(tx, r, "overdue", due)
-}
-
-// unlessPatient: how long a node may be Inactive can have changed since it was looked at.
-func (s *Service) unlessPatient(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
-	timeout := s.permanentFailureAfter(tx, r.Body.ServerUUID)
-	if timeout == 0 || r.Body.PermanentFailure || tx.Now.Before(r.Life.Since.Add(timeout)) {
-		return statemachine.Stay
-	}
-	return "perish"
-}
-
-// permanentFailureMoved looks at all Inactive nodes with a new DurationToTurnIntoPermanentFailure (assumption 366).
-func (s *Service) permanentFailureMoved(tx *store.Tx) error {
-	for _, row := range s.nodes.Table().All(tx, "", "") {
-		if row.Life.State != statemachine.State(NodeInactive) {
-			continue
-		}
-		if err := s.awaitPermanentFailure(tx, &row); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// permanentFailureAfter is how long a node of the server may be Inactive until its failure is permanent: what the server
-// was disabled with, else the cluster's DurationToTurnIntoPermanentFailure. 0 is never.
-func (s *Service) permanentFailureAfter(tx *store.Tx, server string) time.Duration {
-	if plan, err := serverPlans.Get(tx, server); err == nil && plan.Never {
-		return 0
-	}
-	if row, err := s.servers.Get(tx, server); err == nil && row.Body.ServerPermanenetFailureTimeout > 0 {
-		return time.Duration(row.Body.ServerPermanenetFailureTimeout)
-	}
-	return s.configDuration(tx, configPermanentFailure)
-}
-
-// nodePerished: nobody waits for the node any longer. What it holds goes elsewhere where the flag fail-in-place is on;
-// otherwise somebody has to replace it.
-func (s *Service) nodePerished(tx *store.Tx, r *statemachine.Row[Node]) error {
-	r.Body.PermanentFailure = true
-	if err := s.logEvent(tx, eventNodePerished, nodeSubject(r.Body.UUID, r.Body.Name)); err != nil {
-		return err
-	}
-	return s.failInPlace(tx, r.Body.UUID)
-}
-
 func (s *Service) nodePowersUp(tx *store.Tx, r *statemachine.Row[Node]) error {
 	n := &r.Body
 	n.Status, n.FailureInfo, n.PowerupProgress, n.PermanentFailure = NodeConnectivityOK, "", 0, false
@@ -229,37 +169,6 @@ func (s *Service) nodeWhole(tx *store.Tx, n *Node) error {
 	return s.lookForRoom(tx)
 }
 
-func (s *Service) nodeRebuilds(tx *store.Tx, r *statemachine.Row[Node]) error {
-	if err := s.moveNode(tx, &r.Body, func(u *nodeUsage) { u.Rebuilt += progressStep }); err != nil {
-		return err
-	}
-	return s.reprotect(tx, r.Body.UUID)
-}
-
-func (s *Service) unlessRebuilt(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
-	if u, err := usageTable.Get(tx, r.Body.UUID); err == nil && u.Rebuilt+progressStep >= 100 {
-		return "rebuilt"
-	}
-	return ""
-}
-
-func (s *Service) nodeRebuilt(tx *store.Tx, r *statemachine.Row[Node]) error {
-	n := &r.Body
-	if err := s.moveNode(tx, n, func(u *nodeUsage) { u.Synced, u.Rebuilt = true, 0 }); err != nil {
-		return err
-	}
-	if err := s.logEvent(tx, eventNodeRebuilt, nodeSubject(n.UUID, n.Name)); err != nil {
-		return err
-	}
-	if err := s.reprotect(tx, n.UUID); err != nil {
-		return err
-	}
-	if err := s.wantLocalRebuild(tx, r); err != nil {
-		return err
-	}
-	return s.nodeWhole(tx, n)
-}
-
 func (s *Service) nodeAttaching(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.logEvent(tx, eventNodeAttaching, nodeSubject(r.Body.UUID, r.Body.Name))
 }
@@ -299,77 +208,36 @@ func (s *Service) nodeUnattached(tx *store.Tx, r *statemachine.Row[Node]) error 
 	return s.logEvent(tx, eventNodeUnattached, nodeSubject(n.UUID, n.Name))
 }
 
-// upOf counts the nodes whose replicas count for protection: those that serve and are up to date, or, where none is up
-// to date, those that serve, for then theirs is the latest there is.
-func upOf(nodes []nodeUsage) int {
-	synced, serving := 0, 0
-	for i := range nodes {
-		if nodes[i].Serving {
-			serving++
-			if nodes[i].Synced {
-				synced++
-			}
-		}
+// mirrorNode: a node that rebuilds its replicas is Active for the API.
+func mirrorNode(n *Node, l statemachine.Life) {
+	n.State, n.ETag = NodeState(l.State), strconv.FormatUint(l.Version, 10)
+	if l.State == nodeRebuilding {
+		n.State = NodeActive
 	}
-	if synced == 0 {
-		return serving
-	}
-	return synced
 }
 
-// rebuildProgress is how far the replicas of those nodes are brought up to date, in percent; rebuildNone where there is
-// nothing to do or nothing being done (assumption 46).
-func rebuildProgress(nodes []nodeUsage) string {
-	least := uint64(100)
-	for i := range nodes {
-		if nodes[i].Serving && !nodes[i].Synced {
-			least = min(least, nodes[i].Rebuilt)
-		}
+type nodeEffect = func(tx *store.Tx, r *statemachine.Row[Node]) error
+
+func (s *Service) nodeAttached(tx *store.Tx, r *statemachine.Row[Node]) error {
+	if err := s.noteExtended(tx, r); err != nil {
+		return err
 	}
-	if least == 100 {
-		return rebuildNone
-	}
-	return strconv.FormatUint(least, 10)
+	return s.nodeReady(tx, r)
 }
 
-// reprotect brings the protection and the rebuild progress of all volumes on a node up to date, and records what
-// changed. It does not change their ETags, since nobody modified them (assumption 45).
-func (s *Service) reprotect(tx *store.Tx, nodeUUID string) error {
-	all := s.usages(tx)
-	for _, key := range slices.Collect(s.volumes.Table().KeysBy(tx, volumesByNode, nodeUUID)) {
-		row, err := s.volumes.Get(tx, key)
-		if err != nil {
-			return err
-		}
-		v := &row.Body
-		if v.State == VolumeCreating || v.State == VolumeFailed {
+// noteExtended: the cluster is extended when the last node of a new server has joined it.
+func (s *Service) noteExtended(tx *store.Tx, r *statemachine.Row[Node]) error {
+	server, err := s.servers.Get(tx, r.Body.ServerUUID)
+	if err != nil {
+		return err
+	}
+	for _, id := range server.Body.NodesUUIDs {
+		if id == r.Body.UUID {
 			continue
 		}
-		nodes := make([]nodeUsage, 0, len(v.NodeList))
-		for _, id := range v.NodeList {
-			nodes = append(nodes, all[id])
-		}
-		now, progress := ProtectionState(physics.ProtectionOf(len(nodes), upOf(nodes))), rebuildProgress(nodes)
-		was := v.ProtectionState
-		if now == was && progress == v.RebuildProgress {
-			continue
-		}
-		v.ProtectionState, v.RebuildProgress = now, progress
-		if err := s.volumes.Touch(tx, &row); err != nil {
-			return err
-		}
-		if now == was {
-			continue
-		}
-		if err := s.logEvent(tx, protectionEventNames[now], volumeSubject(v.ProjectName, v.UUID, v.Name)); err != nil {
+		if other, err := s.nodes.Get(tx, id); err != nil || other.Body.State == NodeUnattached || other.Body.State == NodeAttaching {
 			return err
 		}
 	}
-	return nil
-}
-
-// protectionEventNames is what a volume's new protection is called in the event log.
-var protectionEventNames = map[ProtectionState]eventName{
-	ProtectionFullyProtected: eventVolumeFullyProtected, ProtectionDegraded: eventVolumeDegraded,
-	ProtectionReadOnly: eventVolumeReadOnly, ProtectionNotAvailable: eventVolumeNotAvailable,
+	return s.replan(tx, server.Body.UUID, func(p *serverPlan) { p.Extend = false })
 }

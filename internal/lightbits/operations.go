@@ -16,13 +16,13 @@ func can(resource, action string) api.Permission {
 // query: …/volumes/?name=v1 (facts/lightbits.md 2.2).
 func (s *Service) operations() []api.Operation {
 	rows := slices.Concat(
-		s.adminEndpointOperations(), s.authMapOperations(), s.authenticationOperations(), s.clusterOperations(),
-		s.clusterConfigOperations(), s.connectedHostOperations(), s.credentialOperations(), s.encryptionOperations(),
-		s.eventOperations(), s.featureFlagOperations(), s.federationOperations(), s.idpClientConfOperations(),
-		s.idpConfigurationOperations(), s.logsOperations(), s.nodeOperations(), s.nvmeDeviceOperations(),
-		s.policyOperations(), s.projectOperations(), s.resourcePolicyOperations(), s.roleOperations(),
-		s.serverOperations(), s.snapshotOperations(), s.trustedHostOperations(), s.upgradeOperations(),
-		s.volumeOperations(),
+		s.adminEndpointOperations(), s.authMapOperations(), s.federatedAuthenticationOperations(),
+		s.inBandAuthOperations(), s.clusterOperations(), s.clusterConfigOperations(), s.connectedHostOperations(),
+		s.credentialOperations(), s.encryptionOperations(), s.eventOperations(), s.featureFlagOperations(),
+		s.federationOperations(), s.idpClientConfOperations(), s.idpConfigurationOperations(), s.logsOperations(),
+		s.nodeOperations(), s.nvmeDeviceOperations(), s.policyOperations(), s.projectOperations(),
+		s.resourcePolicyOperations(), s.roleOperations(), s.serverOperations(), s.snapshotOperations(),
+		s.trustedHostOperations(), s.clusterUpgradeOperations(), s.serverUpgradeOperations(), s.volumeOperations(),
 	)
 	for i := range rows {
 		rows[i].Vendor = vendor

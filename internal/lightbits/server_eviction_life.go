@@ -9,15 +9,6 @@ import (
 	"storagesim/internal/store"
 )
 
-// The statuses of an eviction that are set here.
-const (
-	EvictionFailed    EvictionStatus = "Failed"
-	EvictionEvicting  EvictionStatus = "Evicting"
-	EvictionAborting  EvictionStatus = "Aborting"
-	EvictionCompleted EvictionStatus = "Completed"
-	EvictionAborted   EvictionStatus = "Aborted"
-)
-
 // evictionLook is after how long an eviction looks again for room for what found none.
 const evictionLook = 10 * time.Second
 

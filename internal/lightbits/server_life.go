@@ -168,3 +168,17 @@ func (s *Service) serverGone(tx *store.Tx, r *statemachine.Row[Server]) error {
 	}
 	return s.logServer(eventServerDeleted)(tx, r)
 }
+
+// serverReady: the nodes of a new server that is to extend the cluster join it, also when it had to be repaired or enabled
+// before they had (assumption 362); those of other new servers wait to replace others.
+func (s *Service) serverReady(kind eventName) serverEffect {
+	return func(tx *store.Tx, r *statemachine.Row[Server]) error {
+		if err := s.logServer(kind)(tx, r); err != nil {
+			return err
+		}
+		if p, err := s.plan(tx, r.Body.UUID); err != nil || !p.Extend {
+			return err
+		}
+		return s.eachNode(tx, &r.Body, "attach", statemachine.State(NodeUnattached))
+	}
+}

@@ -1,0 +1,41 @@
+package lightbits
+
+import (
+	"storagesim/internal/lightbits/physics"
+	"storagesim/internal/store"
+)
+
+// ClusterStatistics is the space of a cluster, in bytes (spec message ClusterStatisticsApi). The sums are those of the
+// nodes, so each replica counts (assumption 41).
+type ClusterStatistics struct {
+	InstalledPhysicalStorage           uint64  `json:"installedPhysicalStorage"`
+	ManagedPhysicalStorage             uint64  `json:"managedPhysicalStorage"`
+	EffectivePhysicalStorage           uint64  `json:"effectivePhysicalStorage"`
+	LogicalStorage                     uint64  `json:"logicalStorage"`
+	LogicalUsedStorage                 uint64  `json:"logicalUsedStorage"`
+	PhysicalUsedStorage                uint64  `json:"physicalUsedStorage"`
+	PhysicalUsedStorageIncludingParity uint64  `json:"physicalUsedStorageIncludingParity"`
+	FreePhysicalStorage                uint64  `json:"freePhysicalStorage"`
+	EstimatedFreeLogicalStorage        uint64  `json:"estimatedFreeLogicalStorage"`
+	EstimatedLogicalStorage            uint64  `json:"estimatedLogicalStorage"`
+	CompressionRatio                   float64 `json:"compressionRatio"`
+}
+
+// clusterStatistics adds up what the nodes hold. Installed are all devices of all servers, managed or not.
+func (s *Service) clusterStatistics(tx *store.Tx, all map[string]nodeUsage) *ClusterStatistics {
+	var installed uint64
+	for _, row := range s.nvmeDevices.Table().All(tx, "", "") {
+		installed += row.Body.Size
+	}
+	var spaces []physics.Space
+	for _, u := range all {
+		spaces = append(spaces, physics.SpaceOf(u.Disks, u.Usage))
+	}
+	sum := physics.Sum(spaces...)
+	return &ClusterStatistics{
+		InstalledPhysicalStorage: installed, ManagedPhysicalStorage: sum.Managed, EffectivePhysicalStorage: sum.Effective,
+		LogicalStorage: sum.Logical, LogicalUsedStorage: sum.LogicalUsed, PhysicalUsedStorage: sum.PhysicalUsed,
+		PhysicalUsedStorageIncludingParity: sum.WithParity, FreePhysicalStorage: sum.Free,
+		EstimatedFreeLogicalStorage: sum.FreeLogical, EstimatedLogicalStorage: sum.TotalLogical, CompressionRatio: sum.Compression,
+	}
+}

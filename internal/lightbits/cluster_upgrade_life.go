@@ -1,0 +1,113 @@
+package lightbits
+
+import (
+	"fmt"
+	"strings"
+
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// clusterUpgrade is the latest upgrade of the cluster, which takes its servers one after the other. There is at most one
+// row; its states are the statuses of ClusterLastUpgrade.
+type clusterUpgrade struct {
+	Last    ClusterLastUpgrade `json:"last"`
+	Queue   []string           `json:"queue"` // UUIDs of the servers that have not had their turn
+	Current string             `json:"current"`
+	Skipped []string           `json:"skipped"` // why servers were left out
+}
+
+func (s *Service) clusterUpgradeMachine() *statemachine.Machine[clusterUpgrade] {
+	const (
+		none, failed = statemachine.State(ClusterUpgradeNone), statemachine.State(ClusterUpgradeFailed)
+		upgrading    = statemachine.State(ClusterUpgradeUpgrading)
+	)
+	in := func(states ...statemachine.State) []statemachine.State { return states }
+	return statemachine.Define(statemachine.Machine[clusterUpgrade]{
+		Kind: "lightbits.clusterUpgrade", Initial: in(upgrading), Ends: in(none, failed), Zero: zero,
+		Key:    func(*clusterUpgrade) string { return clusterKey },
+		Mirror: func(u *clusterUpgrade, l statemachine.Life) { u.Last.Status = ClusterUpgradeStatus(l.State) },
+		Rules: []statemachine.Rule[clusterUpgrade]{
+			{From: in(upgrading), On: "next", To: upgrading, Do: s.nextServer, Unless: s.unlessAllUpgraded},
+			{From: in(upgrading), On: "upgraded", To: none, Do: s.clusterUpgradeEnds},
+			{From: in(upgrading), On: "fail", To: failed, Do: s.clusterUpgradeEnds},
+		},
+	})
+}
+
+// lookAtClusterUpgrade goes on with the next server as soon as the transaction is through.
+func (s *Service) lookAtClusterUpgrade(tx *store.Tx) error {
+	row, err := s.clusterUpgrades.Get(tx, clusterKey)
+	if err != nil || row.Life.State != statemachine.State(ClusterUpgradeUpgrading) {
+		return ignoreNotFound(err)
+	}
+	return s.clusterUpgrades.After(tx, &row, "next", tx.Now)
+}
+
+// unlessAllUpgraded takes note of the server that has had its turn, and ends the upgrade where it failed or was the last.
+func (s *Service) unlessAllUpgraded(tx *store.Tx, r *statemachine.Row[clusterUpgrade]) statemachine.Event {
+	u := &r.Body
+	if u.Current != "" {
+		if s.upgrades.Table().Has(tx, u.Current) {
+			return statemachine.Stay // somebody else's upgrade has ended
+		}
+		if server, err := s.servers.Get(tx, u.Current); err == nil && server.Body.UpgradeStatus == UpgradeFailed {
+			u.Last.ErrorMessage = fmt.Sprintf("the upgrade of server %s failed: %s", server.Body.Name, server.Body.LastUpgrade.ErrorMessage)
+			return "fail"
+		}
+		u.Current = ""
+	}
+	for len(u.Queue) > 0 {
+		server, err := s.servers.Get(tx, u.Queue[0])
+		why := s.whyLeftOut(tx, &server, err)
+		if why == "" {
+			return ""
+		}
+		u.Queue, u.Skipped = u.Queue[1:], append(u.Skipped, why)
+		u.Last.ProgressStep++
+	}
+	return "upgraded"
+}
+
+// whyLeftOut says why a server cannot be upgraded now; "" where it can.
+func (s *Service) whyLeftOut(tx *store.Tx, server *statemachine.Row[Server], err error) string {
+	v := &server.Body
+	if err != nil {
+		return "a server is no longer there"
+	}
+	if v.State != ServerEnabled {
+		return fmt.Sprintf("server %s is %s", v.Name, v.State)
+	}
+	if err := s.serverBusy(tx, v); err != nil {
+		return err.Error()
+	}
+	if lost := s.volumesLost(tx, v.NodesUUIDs); lost > 0 {
+		return fmt.Sprintf("server %s: %d volumes would lose service", v.Name, lost)
+	}
+	return ""
+}
+
+// nextServer begins with the next server.
+func (s *Service) nextServer(tx *store.Tx, r *statemachine.Row[clusterUpgrade]) error {
+	u := &r.Body
+	server, err := s.servers.Get(tx, u.Queue[0])
+	if err != nil {
+		return err
+	}
+	u.Current, u.Queue = u.Queue[0], u.Queue[1:]
+	u.Last.ProgressStep++
+	if err := s.startUpgrade(tx, &server, serverUpgrade{Version: u.Last.TargetVersion}); err != nil || s.upgrades.Table().Has(tx, u.Current) {
+		return err
+	}
+	return s.clusterUpgrades.After(tx, r, "next", tx.Now)
+}
+
+func (s *Service) clusterUpgradeEnds(tx *store.Tx, r *statemachine.Row[clusterUpgrade]) error {
+	last := &r.Body.Last
+	last.EndTime = tx.Now
+	if len(r.Body.Skipped) > 0 && last.ErrorMessage == "" {
+		last.ErrorMessage = "not upgraded: " + strings.Join(r.Body.Skipped, "; ")
+	}
+	r.Body.Queue, r.Body.Current = nil, ""
+	return nil
+}

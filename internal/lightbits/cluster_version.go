@@ -1,0 +1,35 @@
+package lightbits
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"storagesim/internal/api"
+	"storagesim/internal/store"
+)
+
+// Version is what GET /version answers.
+type Version struct {
+	APIVersion string `json:"apiVersion"`
+}
+
+// getVersion: clients refuse any other value (facts/lightbits.md 4.11).
+func (s *Service) getVersion(*store.Tx, *api.Request, *api.Empty) (Version, error) {
+	return Version{APIVersion: "v2.0"}, nil
+}
+
+// compareVersions orders dotted versions by their numbers: 3.9 before 3.10. What follows a "~" or "-" does not count.
+func compareVersions(a, b string) int {
+	numbers := func(v string) []int {
+		v, _, _ = strings.Cut(v, "~")
+		v, _, _ = strings.Cut(v, "-")
+		var list []int
+		for part := range strings.SplitSeq(v, ".") {
+			n, _ := strconv.Atoi(part)
+			list = append(list, n)
+		}
+		return list
+	}
+	return slices.Compare(numbers(a), numbers(b))
+}

@@ -1,0 +1,46 @@
+package lightbits
+
+import (
+	"time"
+
+	"storagesim/internal/api"
+	"storagesim/internal/signing"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+	"storagesim/internal/timeuuid"
+)
+
+// cfServiceCredentials is what a cluster's project system must hold so that the federation may use the cluster.
+type cfServiceCredentials struct {
+	PubKeyID string `json:"pubKeyId"`
+	PubKey   []byte `json:"pubKey"` // a PEM file
+}
+
+// federationSeed is where the ID of the federation's key comes from: the identity of the world's first cluster, which forks keep.
+func (s *Service) federationSeed(tx *store.Tx) uint64 {
+	var seed uint64
+	if names := statemachine.Partitions(tx)[1:]; len(names) > 0 {
+		for _, c := range []byte(s.clusterUUID(tx.In(names[0]))) {
+			seed = seed*31 + uint64(c)
+		}
+	}
+	return seed
+}
+
+// federationSince is when the federation was set up: its key's ID is of that time.
+var federationSince = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (s *Service) federationCredentials(tx *store.Tx) (cfServiceCredentials, error) {
+	key, err := s.federationKey()
+	if err != nil {
+		return cfServiceCredentials{}, err
+	}
+	file, err := signing.PublicPEM(key.Public)
+	id := "cluster-federation-" + timeuuid.New(timeuuid.Ticks(federationSince), s.federationSeed(tx)).String()
+	return cfServiceCredentials{PubKeyID: id, PubKey: file}, err
+}
+
+// getCFServiceCredentials: seeds/002 "Get cluster federation service credentials".
+func (s *Service) getCFServiceCredentials(tx *store.Tx, _ *api.Request, _ *api.Empty) (cfServiceCredentials, error) {
+	return s.federationCredentials(tx)
+}

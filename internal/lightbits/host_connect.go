@@ -1,0 +1,146 @@
+package lightbits
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+type hostParams struct {
+	HostNQN string `json:"hostNQN" doc:"NVMe qualified name of the host"`
+	Volume  string `json:"volume" doc:"UUID or name"`
+	Project string `json:"project" doc:"may be left out where only one project has a volume of that name"`
+	IP      string `json:"ip" doc:"the address the host comes from; needed where the volume has an IP-ACL"`
+
+	HostSecret   string `json:"hostSecret" doc:"that of the trusted host; needed while in-band authentication is enabled"`
+	TargetSecret string `json:"targetSecret" doc:"what the host expects of the cluster; left out, the host trusts it"`
+}
+
+// connectedVolume is what connect-host and disconnect-host answer.
+type connectedVolume struct {
+	Volume         string   `json:"volume"`
+	ConnectedHosts []string `json:"connectedHosts"`
+}
+
+// connectHost: PermissionDenied, naming the ACL, where the volume does not let the host in, and where in-band
+// authentication fails; FailedPrecondition while the volume is not there for anybody. Connecting again changes nothing. The volume's ETag stays (assumption 45).
+func (s *Service) connectHost(tx *store.Tx, p *hostParams) (any, error) {
+	row, err := s.hostVolume(tx, p)
+	if err != nil {
+		return nil, err
+	}
+	v := &row.Body
+	if err := mayConnect(v, p); err != nil {
+		return nil, err
+	}
+	if err := s.inBandAuthenticated(tx, v, p); err != nil {
+		return nil, err
+	}
+	if err := connectVolume(tx, p.HostNQN, p.IP, v.UUID); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(v.ConnectedHosts, p.HostNQN) {
+		v.ConnectedHosts = slices.Sorted(slices.Values(append(v.ConnectedHosts, p.HostNQN)))
+		if err := s.volumes.Touch(tx, &row); err != nil {
+			return nil, err
+		}
+		if err := s.logEvent(tx, eventVolumeConnected, volumeSubject(v.ProjectName, v.UUID, v.Name).with(p.HostNQN)); err != nil {
+			return nil, err
+		}
+	}
+	return connectedVolume{Volume: v.UUID, ConnectedHosts: v.ConnectedHosts}, nil
+}
+
+func (s *Service) disconnectHost(tx *store.Tx, p *hostParams) (any, error) {
+	row, err := s.hostVolume(tx, p)
+	if err != nil {
+		return nil, err
+	}
+	v := &row.Body
+	if err := disconnectVolume(tx, p.HostNQN, v.UUID); err != nil {
+		return nil, err
+	}
+	v.ConnectedHosts = slices.DeleteFunc(v.ConnectedHosts, func(nqn string) bool { return nqn == p.HostNQN })
+	if err := s.volumes.Touch(tx, &row); err != nil {
+		return nil, err
+	}
+	err = s.logEvent(tx, eventVolumeDisconnected, volumeSubject(v.ProjectName, v.UUID, v.Name).with(p.HostNQN))
+	return connectedVolume{Volume: v.UUID, ConnectedHosts: append([]string{}, v.ConnectedHosts...)}, err
+}
+
+func (s *Service) hostVolume(tx *store.Tx, p *hostParams) (statemachine.Row[Volume], error) {
+	if p.HostNQN == "" {
+		return statemachine.Row[Volume]{}, &api.InputError{Path: "hostNQN", Detail: "must be the NVMe qualified name of the host"}
+	}
+	if p.IP != "" {
+		if _, err := netip.ParseAddr(p.IP); err != nil {
+			return statemachine.Row[Volume]{}, &api.InputError{Path: "ip", Detail: "must be an IP address"}
+		}
+	}
+	return s.volumeAnywhere(tx, p.Project, p.Volume)
+}
+
+// mayConnect checks the volume's state and both of its ACLs (assumption 50: an IP-ACL always counts).
+func mayConnect(v *Volume, p *hostParams) error {
+	switch v.State {
+	case VolumeAvailable, VolumeMigrating, VolumeUpdating:
+	default:
+		return refusal.New(refusal.FailedPrecondition, "volume %s is %s and cannot be connected to", v.Name, v.State)
+	}
+	if v.ProtectionState == ProtectionNotAvailable {
+		return refusal.New(refusal.FailedPrecondition, "volume %s is %s and cannot be connected to", v.Name, v.ProtectionState)
+	}
+	if acl := values(v.ACL); !slices.Contains(acl, allowAny) && !slices.Contains(acl, p.HostNQN) {
+		return refusal.New(refusal.PermissionDenied, "host %s is not in the acl of volume %s: %s", p.HostNQN, v.Name, strings.Join(acl, ", "))
+	}
+	ipACL := values(v.IPAcl)
+	if len(ipACL) > 0 && !slices.Contains(ipACL, allowAny) && !slices.ContainsFunc(ipACL, func(text string) bool { return sameAddress(text, p.IP) }) {
+		return refusal.New(refusal.PermissionDenied, "address %q is not in the IPAcl of volume %s: %s", p.IP, v.Name, strings.Join(ipACL, ", "))
+	}
+	return nil
+}
+
+func sameAddress(a, b string) bool {
+	x, errX := netip.ParseAddr(a)
+	y, errY := netip.ParseAddr(b)
+	return errX == nil && errY == nil && x.Unmap() == y.Unmap()
+}
+
+// connectVolume makes a host known, or one more volume of a known one.
+func connectVolume(tx *store.Tx, nqn, ip, volumeUUID string) error {
+	h, err := hostTable.Get(tx, nqn)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	h.HostNQN, h.Hostname = nqn, nqn[strings.LastIndexByte(nqn, ':')+1:]
+	if ip != "" {
+		h.IPAddress = ip
+	}
+	if !slices.Contains(h.VolumeUUIDs, volumeUUID) {
+		h.VolumeUUIDs = append(h.VolumeUUIDs, volumeUUID)
+		slices.Sort(h.VolumeUUIDs)
+	}
+	return hostTable.Put(tx, &h)
+}
+
+// disconnectVolume takes a volume from a host; a host without volumes is forgotten. NotFound where it is not connected.
+func disconnectVolume(tx *store.Tx, nqn, volumeUUID string) error {
+	h, err := hostTable.Get(tx, nqn)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if !slices.Contains(h.VolumeUUIDs, volumeUUID) {
+		return refusal.New(refusal.NotFound, "host %s is not connected to volume %s", nqn, volumeUUID)
+	}
+	h.VolumeUUIDs = slices.DeleteFunc(h.VolumeUUIDs, func(id string) bool { return id == volumeUUID })
+	if len(h.VolumeUUIDs) == 0 {
+		return hostTable.Delete(tx, nqn)
+	}
+	return hostTable.Put(tx, &h)
+}

@@ -1,0 +1,85 @@
+package lightbits
+
+import (
+	"time"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
+	"storagesim/internal/wire"
+)
+
+type disableServerRequest struct {
+	serverRef
+	ForceDisable            bool           `json:"ForceDisable"`
+	EvictData               bool           `json:"evictData"`
+	PermanentFailureTimeout *wire.Duration `json:"permanentFailureTimeout"`
+}
+
+// Bounds of an eviction and of what goes with a disable (facts/lightbits.md 4.7).
+const (
+	evictionServers     = 4
+	minPermanentFailure = time.Hour
+)
+
+// disableServer: seeds/002 "Disable server". With evictData the server is emptied first, while it goes on serving.
+func (s *Service) disableServer(tx *store.Tx, _ *api.Request, q *disableServerRequest) (api.Empty, error) {
+	var none api.Empty
+	row, err := s.findServer(tx, q.serverRef)
+	if err != nil {
+		return none, err
+	}
+	v := &row.Body
+	if err := s.servers.Refuse("DisableServer", &row); err != nil {
+		return none, err
+	}
+	if err := s.serverBusy(tx, v); err != nil {
+		return none, err
+	}
+	if t := q.PermanentFailureTimeout; t != nil {
+		if d := time.Duration(*t); d != 0 && d < minPermanentFailure {
+			return none, refusal.New(refusal.InvalidArgument, "permanentFailureTimeout %s is not possible: it is at least %s, or 0s for never", d, minPermanentFailure)
+		}
+		v.ServerPermanenetFailureTimeout = *t
+		if err := s.replan(tx, v.UUID, func(p *serverPlan) { p.Never = *t == 0 }); err != nil {
+			return none, err
+		}
+	}
+	if q.EvictData {
+		if err := s.mayEvict(tx, v, q.ForceDisable); err != nil {
+			return none, err
+		}
+		if err := s.evict(tx, v); err != nil {
+			return none, err
+		}
+		return none, s.servers.Fire(tx, &row, "disable")
+	}
+	if lost := s.volumesLost(tx, v.NodesUUIDs); lost > 0 && !q.ForceDisable {
+		return none, refusal.New(refusal.InvalidArgument,
+			"disabling server %s risks loss of service: %d volumes would no longer take reads or writes; ForceDisable overrides this", v.Name, lost).
+			Because(AtRisk{Server: v.UUID, Volumes: lost, Member: "ForceDisable"})
+	}
+	return none, s.servers.Fire(tx, &row, "disable")
+}
+
+// mayEvict checks the preconditions of an eviction (facts/lightbits.md 4.7 "evict").
+func (s *Service) mayEvict(tx *store.Tx, v *Server, forced bool) error {
+	if !s.flagEnabled(tx, flagEvictData) {
+		return refusal.New(refusal.InvalidArgument, "evictData needs the feature flag %s, which is off", flagEvictData)
+	}
+	servers := 0
+	for range s.servers.Table().All(tx, "", "") {
+		servers++
+	}
+	if servers < evictionServers {
+		return refusal.New(refusal.InvalidArgument, "evictData needs a cluster of at least %d servers, this one has %d", evictionServers, servers)
+	}
+	for _, other := range s.evictions.Table().All(tx, "", "") {
+		return refusal.New(refusal.Aborted, "there is a user operation in progress: server %s is being evicted, and one eviction is possible at a time", other.Body.Server)
+	}
+	if single := s.singleReplicas(tx, v); single > 0 && !forced {
+		return refusal.New(refusal.InvalidArgument,
+			"server %s holds %d volumes or snapshots with a single replica; ForceDisable evicts them too", v.Name, single)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package lightbits
+
+import (
+	"slices"
+
+	"storagesim/internal/lightbits/physics"
+	"storagesim/internal/store"
+)
+
+// RiskOfServiceLoss says what part a server has in data that is not fully protected.
+type RiskOfServiceLoss string
+
+// The risks; what they mean here is assumption 47.
+const (
+	RiskUnknown RiskOfServiceLoss = "UnknownRiskOfServiceLoss"
+	RiskNone    RiskOfServiceLoss = "NoRiskOfServiceLoss"
+	RiskIn      RiskOfServiceLoss = "InRiskOfServiceLoss"
+	RiskSource  RiskOfServiceLoss = "SourceOfRiskOfServiceLoss"
+)
+
+var riskNames = map[string]int32{
+	"UnknownRiskOfServiceLoss": 0, "NoRiskOfServiceLoss": 1, "InRiskOfServiceLoss": 2, "SourceOfRiskOfServiceLoss": 3,
+}
+
+// EnumNumbers is as in the vendor's definition.
+func (RiskOfServiceLoss) EnumNumbers() map[string]int32 { return riskNames }
+
+// serviceRisks answers which servers have a part in volumes that are not fully protected, by UUID: those whose nodes
+// are missing are the source of the risk; those that hold the rest are in it where one of them less would stop writes
+// (assumption 47). Servers without a part are not in the answer.
+func (s *Service) serviceRisks(tx *store.Tx) map[string]RiskOfServiceLoss {
+	risks := map[string]RiskOfServiceLoss{}
+	all := s.usages(tx)
+	for _, g := range groupTable.All(tx, "", "") {
+		nodes := g.members(all)
+		up := upOf(nodes)
+		if up == len(nodes) {
+			continue
+		}
+		for i := range nodes {
+			switch u := &nodes[i]; {
+			case !u.Serving || !u.Synced:
+				risks[u.Server] = RiskSource
+			case !physics.ProtectionOf(len(nodes), up-1).Writes() && risks[u.Server] == "":
+				risks[u.Server] = RiskIn
+			}
+		}
+	}
+	return risks
+}
+
+// volumesLost counts the volumes that would no longer take writes, or reads, without those nodes: that is loss of service
+// (assumption 260).
+func (s *Service) volumesLost(tx *store.Tx, nodes []string) int64 {
+	all := s.usages(tx)
+	var lost int64
+	for _, g := range groupTable.All(tx, "", "") {
+		members := g.members(all)
+		now := physics.ProtectionOf(len(members), upOf(members))
+		for i := range members {
+			if slices.Contains(nodes, members[i].UUID) {
+				members[i].Serving, members[i].Synced = false, false
+			}
+		}
+		then := physics.ProtectionOf(len(members), upOf(members))
+		if now.Writes() && !then.Writes() || now.Reads() && !then.Reads() {
+			lost += g.Volumes
+		}
+	}
+	return lost
+}
+
+// singleReplicas counts the volumes and snapshots of one replica on a server.
+func (s *Service) singleReplicas(tx *store.Tx, v *Server) int {
+	count := 0
+	for _, id := range v.NodesUUIDs {
+		for _, row := range s.volumes.Table().By(tx, volumesByNode, id) {
+			if len(row.Body.NodeList) == 1 {
+				count++
+			}
+		}
+	}
+	for _, row := range s.snapshots.Table().All(tx, "", "") {
+		if len(row.Body.NodeList) == 1 && slices.Contains(v.NodesUUIDs, row.Body.NodeList[0]) {
+			count++
+		}
+	}
+	return count
+}
