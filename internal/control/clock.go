@@ -28,21 +28,21 @@ func setClock(c *Control, r *call, body *statemachine.ClockSetting) (any, error)
 	}
 	if body.Now != nil && body.Now.Before(now) {
 		if started, err := c.Engine.StartClock(r.world(), *body); err != nil {
-			return nil, clockRefusal(r, err)
+			return nil, clockRefusal(err)
 		} else if started {
 			return getClock(c, r)
 		}
 	}
 	if err := c.Engine.SetClock(r.world(), *body); err != nil {
-		return nil, clockRefusal(r, err)
+		return nil, clockRefusal(err)
 	}
 	return getClock(c, r)
 }
 
 // clockRefusal reads an error of the clock that is not about the store as the caller's.
-func clockRefusal(r *call, err error) error {
+func clockRefusal(err error) error {
 	var corrupt *store.CorruptError
-	if storeProblem(r, err) != nil || machineProblem(err) != nil || errors.As(err, &corrupt) {
+	if storeProblem(err) != nil || machineProblem(err) != nil || errors.As(err, &corrupt) {
 		return err
 	}
 	return &Problem{Status: http.StatusBadRequest, Detail: err.Error()}
@@ -68,7 +68,7 @@ func advanceClock(c *Control, r *call, body *advance) (any, error) {
 	}
 	now, fired, err := c.Engine.Advance(r.world(), a)
 	if err != nil {
-		return nil, clockRefusal(r, err)
+		return nil, clockRefusal(err)
 	}
 	return advanced{Now: instant(now), Fired: fired}, nil
 }

@@ -26,12 +26,8 @@ func issuerURL(r *call) string {
 
 // atIssuer runs fn in the world whose identity provider is asked. An unknown world is 404, a provider that is down 503.
 func atIssuer(c *Control, r *call, fn func(tx *store.Tx) error) error {
-	world := r.param("world")
-	err := c.Engine.View(world, r.by(), fn)
-	switch {
-	case errors.Is(err, store.ErrNoWorld):
-		return noWorld(world)
-	case errors.Is(err, idp.ErrDown):
+	err := c.Engine.View(r.param("world"), r.by(), fn)
+	if errors.Is(err, idp.ErrDown) {
 		return &Problem{Status: http.StatusServiceUnavailable, Detail: err.Error()}
 	}
 	return err

@@ -111,9 +111,6 @@ func deleteWorld(c *Control, r *call) (any, error) {
 			Detail: "the world default is where requests go that name no world; POST /_sim/reset empties it"}
 	}
 	leaked, err := c.leaks(name)
-	if errors.Is(err, store.ErrNoWorld) {
-		return nil, noWorld(name)
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -66,16 +66,18 @@ func (c *Control) problem(r *call, err error) *Problem {
 	if errors.As(err, &input) {
 		return &Problem{Status: http.StatusBadRequest, Detail: input.Error(), Valid: input.Valid}
 	}
-	if p := storeProblem(r, err); p != nil {
+	if p := storeProblem(err); p != nil {
 		return p
 	}
 	return machineProblem(err)
 }
 
-func storeProblem(r *call, err error) *Problem {
+func storeProblem(err error) *Problem {
+	var noWorld *store.NoWorldError
 	switch {
-	case errors.Is(err, store.ErrNoWorld):
-		return noWorld(r.world())
+	case errors.As(err, &noWorld):
+		return &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf(
+			"world %q does not exist; POST /_sim/worlds makes one, GET /_sim/worlds lists them", noWorld.World)}
 	case errors.Is(err, store.ErrWorldExists), errors.Is(err, store.ErrExists):
 		return &Problem{Status: http.StatusConflict, Detail: err.Error()}
 	case errors.Is(err, store.ErrBadName):
@@ -86,11 +88,6 @@ func storeProblem(r *call, err error) *Problem {
 		return &Problem{Status: http.StatusServiceUnavailable, Detail: "the simulator is stopping"}
 	}
 	return nil
-}
-
-func noWorld(name string) *Problem {
-	return &Problem{Status: http.StatusNotFound,
-		Detail: fmt.Sprintf("world %q does not exist; POST /_sim/worlds makes one, GET /_sim/worlds lists them", name)}
 }
 
 func machineProblem(err error) *Problem {

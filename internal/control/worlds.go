@@ -89,9 +89,6 @@ func listWorlds(c *Control, r *call) (any, error) {
 
 func getWorld(c *Control, r *call) (any, error) {
 	w, err := c.DB.World(r.param("name"))
-	if errors.Is(err, store.ErrNoWorld) {
-		return nil, noWorld(r.param("name"))
-	}
 	if err != nil {
 		return nil, err
 	}

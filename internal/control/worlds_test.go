@@ -178,3 +178,36 @@ func TestReset_ToStartCheckpointAndFixture(t *testing.T) {
 	require.Contains(t, s.Must(400, http.MethodPost, "/_sim/reset", `{"to":"two"}`).Text(".valid"), `["one",`)
 	require.Contains(t, s.Must(400, http.MethodPost, "/_sim/reset", `{"too":"two"}`).Text(".valid"), "to")
 }
+
+// A world may be over before its creation is answered: the answer describes what was made.
+func TestWorlds_ShortestLife(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	for i := range 100 {
+		name := fmt.Sprint("t", i)
+		made := s.Must(201, http.MethodPost, "/_sim/worlds", fmt.Sprintf(`{"name":%q,"ttl":"1ns"}`, name))
+		require.Equal(t, name, made.Text(".name"))
+		require.Equal(t, "small", made.Text(".from"))
+		require.Equal(t, "[]", made.Text(".checkpoints"))
+		require.NotEmpty(t, made.Text(".tokens.lamps"))
+	}
+	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"u","ttl":"1ns","listen":"127.0.0.1:0"}`)
+	require.NotEqual(t, s.URL, made.Text(".url"))
+}
+
+// A refusal names the world that is missing, which is not always the caller's.
+func TestWorlds_MissingWorldIsNamed(t *testing.T) {
+	s := simtest.New(t, simtest.Lamps)
+	for _, call := range [][3]string{
+		{http.MethodGet, "/_sim/worlds/w9", ""}, {http.MethodDelete, "/_sim/worlds/w9", ""},
+		{http.MethodGet, "/_sim/idp/w9/jwks", ""},
+	} {
+		require.Contains(t, s.Must(404, call[0], call[1], call[2]).Text(".detail"), `world "w9" does not exist`, call)
+	}
+	w9 := s.In("w9")
+	for _, call := range [][3]string{
+		{http.MethodPost, "/_sim/reset", ""}, {http.MethodPut, "/_sim/checkpoints/c", ""},
+		{http.MethodPost, "/_sim/checkpoints/c/restore", ""}, {http.MethodPut, "/_sim/state", "{}"},
+	} {
+		require.Contains(t, w9.Must(404, call[0], call[1], call[2]).Text(".detail"), `world "w9" does not exist`, call)
+	}
+}

@@ -72,11 +72,19 @@ func decodeRecord(src []byte, space []uint64) (r record, err error) {
 	return r, nil
 }
 
-// readRecord answers ErrNoWorld if there is no such world.
+// NoWorldError is the error of a call on a world that does not exist. It matches ErrNoWorld.
+type NoWorldError struct{ World string }
+
+func (e *NoWorldError) Error() string { return fmt.Sprintf("world %q: %v", e.World, ErrNoWorld) }
+
+// Unwrap returns ErrNoWorld.
+func (e *NoWorldError) Unwrap() error { return ErrNoWorld }
+
+// readRecord returns a *NoWorldError if there is no such world.
 func readRecord(btx *bolt.Tx, world string, space []uint64) (record, error) {
 	v := btx.Bucket(bucketWorlds).Get([]byte(world))
 	if v == nil {
-		return record{}, refusal{fmt.Errorf("world %q: %w", world, ErrNoWorld)}
+		return record{}, refusal{&NoWorldError{World: world}}
 	}
 	r, err := decodeRecord(v, space)
 	if err != nil {

@@ -60,7 +60,7 @@ const schemaVersion = 1
 
 // What went wrong. Functions of this package wrap these with the name that they are about; ask with errors.Is.
 var (
-	ErrNoWorld      = errors.New("no such world")
+	ErrNoWorld      = errors.New("no such world") // always a *NoWorldError
 	ErrWorldExists  = errors.New("world exists")
 	ErrNoCheckpoint = errors.New("no such checkpoint")
 	ErrNoBase       = errors.New("no such base")
