@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"storagesim/internal/api"
+	"storagesim/internal/strict"
 )
 
 func TestServe_TokenInTheBodyNamesTheWorld(t *testing.T) {
@@ -66,6 +67,6 @@ func TestDecode_PathsWithoutEmbeddedStructs(t *testing.T) {
 	} {
 		var d document
 		require.EqualError(t, api.DecodePlain([]byte(body), &d), path+": must be a whole number in its range, not string")
-		require.EqualError(t, api.DecodeStrict([]byte(body), &d), path+": must be a whole number in its range, not string")
+		require.EqualError(t, strict.Decode([]byte(body), &d), path+": must be a whole number in its range, not string")
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 // withFaults lets rules decide what goes wrong with the toys.
 func withFaults(t testing.TB, s *server, rules ...fault.Rule) *fault.Injector {
-	in := fault.New(s.db, s.engine, api.FaultCatalog(nil, s.server.Services()...), zerolog.Nop(), func() time.Time { return epoch })
+	in := fault.New(s.db, s.engine, api.FaultTargets(nil, s.server.Services()...), zerolog.Nop(), func() time.Time { return epoch })
 	s.server.UseFaults(in)
 	require.NoError(t, s.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error { return in.Replace(tx, rules) }))
 	return in

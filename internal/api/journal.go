@@ -42,8 +42,8 @@ type Exchange struct {
 	// CauseKind says what sort of thing the request failed on; "" where it did not.
 	CauseKind refusal.CauseKind `json:"causeKind,omitempty"`
 	Cause     any               `json:"cause,omitempty"`
-	// Finding is what the server found out about a refusal by itself.
-	Finding *Finding `json:"finding,omitempty"`
+	// About is what the server found out about a refusal by itself.
+	About *About `json:"finding,omitempty"`
 	// Hint says what a request that no operation answers looks like, and where it should go.
 	Hint string `json:"hint,omitempty"`
 }
@@ -149,7 +149,7 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 	x := Exchange{
 		ID: r.ID, World: r.World, Cluster: r.Cluster, Vendor: vendor, Method: r.HTTP.Method,
 		URL: requestURI(r.HTTP), Status: out.resp.Status,
-		At: out.at, Started: started, Took: took, Fault: out.fault, CauseKind: out.kind, Finding: out.finding, Hint: out.hint,
+		At: out.at, Started: started, Took: took, Fault: out.fault, CauseKind: out.kind, About: out.about, Hint: out.hint,
 		Host: r.HTTP.Host, Proto: r.HTTP.Proto, TLS: r.HTTP.TLS != nil,
 	}
 	if out.cause != nil {

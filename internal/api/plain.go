@@ -12,21 +12,21 @@ import (
 
 // DecodePlain fills v, a pointer to a struct, from one JSON object as a service reads it that has no protobuf gateway:
 // member names match by exact case, types are not converted, members that v does not have are ignored, and of members
-// given twice the last one counts. null and nothing at all leave v as it is. The error is an *InputError.
+// given twice the last one counts. null and nothing at all leave v as it is. The error is an *strict.Error.
 func DecodePlain(data []byte, v any) error {
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 {
 		return nil
 	}
 	if !utf8.Valid(data) {
-		return &InputError{Detail: "the body is not valid UTF-8"}
+		return &strict.Error{Detail: "the body is not valid UTF-8"}
 	}
 	if !json.Valid(data) {
-		return &InputError{Detail: syntaxWords(data)}
+		return &strict.Error{Detail: syntaxWords(data)}
 	}
 	t := strict.Pointed(reflect.TypeOf(v))
 	if data[0] != '{' && data[0] != 'n' {
-		return &InputError{Detail: "the body must be a JSON object"}
+		return &strict.Error{Detail: "the body must be a JSON object"}
 	}
 	return strict.Explain(t, json.Unmarshal(knownOnly(data, t), v))
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"storagesim/internal/api"
+	"storagesim/internal/strict"
 )
 
 type plainPart struct {
@@ -55,7 +56,7 @@ func TestDecodePlain(t *testing.T) {
 			var got plain
 			err := api.DecodePlain([]byte(c.text), &got)
 			if c.refused != "" {
-				var wrong *api.InputError
+				var wrong *strict.Error
 				require.ErrorAs(t, err, &wrong)
 				require.ErrorContains(t, err, c.refused)
 				return
@@ -84,7 +85,7 @@ func FuzzDecodePlain(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var v plain
 		if err := api.DecodePlain(data, &v); err != nil {
-			var wrong *api.InputError
+			var wrong *strict.Error
 			require.ErrorAs(t, err, &wrong)
 		}
 	})

@@ -130,12 +130,12 @@ type outcome struct {
 	at     time.Time
 	fault  string
 	// kind and cause are what the request failed on.
-	kind    refusal.CauseKind
-	cause   refusal.Cause
-	finding *Finding
-	hint    string     // of a request that no row answers
-	inj     *injection // what went wrong with it on purpose
-	stream  *Stream    // the body, where it is made while it is sent
+	kind   refusal.CauseKind
+	cause  refusal.Cause
+	about  *About
+	hint   string     // of a request that no row answers
+	inj    *injection // what went wrong with it on purpose
+	stream *Stream    // the body, where it is made while it is sent
 }
 
 // serve is one request's whole life.
@@ -302,7 +302,7 @@ func (s *Server) refuse(svc *Service, r *Request, out outcome, err error, find b
 	}
 	out.resp, out.kind, out.cause = svc.Dialect.Refuse(r, e), e.CauseKind(), e.Cause
 	if find && (out.resp.Status < http.StatusInternalServerError || out.resp.Status == http.StatusServiceUnavailable) {
-		out.finding = s.find(r, e)
+		out.about = s.find(r, e)
 	}
 	if e.RetryAfter > 0 {
 		out.resp.Header = with(out.resp.Header, "Retry-After", strconv.Itoa(e.RetryAfter))

@@ -9,6 +9,7 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 func TestDecodeStrict(t *testing.T) {
@@ -33,13 +34,13 @@ func TestDecodeStrict(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got plain
-			err := api.DecodeStrict([]byte(c.text), &got)
+			err := strict.Decode([]byte(c.text), &got)
 			if c.words == "" {
 				require.NoError(t, err)
 				require.Equal(t, c.want, got)
 				return
 			}
-			var wrong *api.InputError
+			var wrong *strict.Error
 			require.ErrorAs(t, err, &wrong)
 			require.ErrorContains(t, err, c.words)
 			if c.path != "" {
@@ -47,8 +48,8 @@ func TestDecodeStrict(t *testing.T) {
 			}
 		})
 	}
-	var wrong *api.InputError
-	require.ErrorAs(t, api.DecodeStrict([]byte(`{"x":1}`), &plainPart{}), &wrong)
+	var wrong *strict.Error
+	require.ErrorAs(t, strict.Decode([]byte(`{"x":1}`), &plainPart{}), &wrong)
 	require.Equal(t, []string{"name", "size"}, wrong.Valid)
 }
 

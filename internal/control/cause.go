@@ -68,7 +68,7 @@ func causeOf(x *api.Exchange) refusalCause {
 			cause["hint"] = x.Hint
 		}
 	}
-	if f := x.Finding; f != nil {
+	if f := x.About; f != nil {
 		for name, value := range object(f) {
 			if _, said := cause[name]; !said && name != "kind" {
 				cause[name] = value

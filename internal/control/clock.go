@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
@@ -83,9 +83,9 @@ func (c *Control) readAdvance(r *call, body *advance) (a statemachine.Advance, e
 	}
 	switch {
 	case given != 1:
-		return a, &api.InputError{Detail: "exactly one of by, to, next and until must be given", Valid: []string{"by", "next", "to", "until"}}
+		return a, &strict.Error{Detail: "exactly one of by, to, next and until must be given", Valid: []string{"by", "next", "to", "until"}}
 	case body.Limit != nil && body.Until == nil:
-		return a, &api.InputError{Path: "limit", Detail: "belongs to until"}
+		return a, &strict.Error{Path: "limit", Detail: "belongs to until"}
 	case body.By != nil:
 		a.By, err = duration("by", *body.By)
 		return a, err
@@ -94,7 +94,7 @@ func (c *Control) readAdvance(r *call, body *advance) (a statemachine.Advance, e
 		return a, c.checkTo(r, a.To)
 	case body.Next != nil:
 		if a.Next = *body.Next; !a.Next {
-			return a, &api.InputError{Path: "next", Detail: "can only be true"}
+			return a, &strict.Error{Path: "next", Detail: "can only be true"}
 		}
 		return a, nil
 	}
@@ -111,7 +111,7 @@ func (c *Control) readAdvance(r *call, body *advance) (a statemachine.Advance, e
 func (c *Control) checkTo(r *call, to time.Time) error {
 	now, err := c.Engine.Now(r.world())
 	if err == nil && to.Before(now) {
-		return &api.InputError{Path: "to", Detail: fmt.Sprintf(
+		return &strict.Error{Path: "to", Detail: fmt.Sprintf(
 			"the clock already shows %s and does not go back; reset or restore the world for that", instant(now))}
 	}
 	return err
@@ -123,7 +123,7 @@ const gone = "gone"
 // readUntil checks kind and state against the machines.
 func (c *Control) readUntil(u *statemachine.Until) error {
 	if u.ID == "" {
-		return &api.InputError{Path: "until.id", Detail: "must be given"}
+		return &strict.Error{Path: "until.id", Detail: "must be given"}
 	}
 	d, err := c.machine(u.Kind)
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *Control) readUntil(u *statemachine.Until) error {
 		return nil
 	}
 	if u.State == "" || !slices.Contains(d.States, u.State) {
-		return &api.InputError{Path: "until.state", Detail: fmt.Sprintf("%q is no state of %s", u.State, u.Kind),
+		return &strict.Error{Path: "until.state", Detail: fmt.Sprintf("%q is no state of %s", u.State, u.Kind),
 			Valid: append(texts(d.States), gone)}
 	}
 	return nil
@@ -196,7 +196,7 @@ func setDelays(c *Control, r *call, body *map[string]json.RawMessage) (any, erro
 		}
 		d, err := statemachine.ParseDelay(text)
 		if err != nil {
-			return nil, &api.InputError{Path: name, Detail: err.Error()}
+			return nil, &strict.Error{Path: name, Detail: err.Error()}
 		}
 		set[name] = &d
 	}

@@ -24,6 +24,7 @@ import (
 	"storagesim/internal/idp"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // Prefix is where the control surface lies on every port.
@@ -157,5 +158,5 @@ func (c *Control) vendor(name string) (*api.Vendor, error) {
 	for i := range c.Vendors {
 		valid[i] = c.Vendors[i].Service.Vendor
 	}
-	return nil, &api.InputError{Path: "vendor", Detail: fmt.Sprintf("%q is none of the vendors", name), Valid: valid}
+	return nil, &strict.Error{Path: "vendor", Detail: fmt.Sprintf("%q is none of the vendors", name), Valid: valid}
 }

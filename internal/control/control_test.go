@@ -14,7 +14,7 @@ import (
 )
 
 func TestProgram(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Version = "1.2.3" })
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Version = "1.2.3" })
 	health := s.Must(200, http.MethodGet, "/_sim/health", "")
 	require.Equal(t, "ok", health.Text(".status"))
 	require.Equal(t, "1.2.3", health.Text(".version"))
@@ -52,7 +52,7 @@ func TestProgram(t *testing.T) {
 
 // Every row is reached, and those that are not there yet say so.
 func TestOperations_AreServedAsListed(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	for _, row := range control.Operations() {
 		path := strings.NewReplacer("{vendor}", "lamps", "{name}", "x", "{kind}", "x", "{id}", "x", "{action}", "x").Replace(row.Path)
 		if row.Name == "StreamEvents" {
@@ -75,7 +75,7 @@ func TestOperations_AreServedAsListed(t *testing.T) {
 }
 
 func TestUnknownPathAndMethod(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	a := s.Must(404, http.MethodGet, "/_sim/world", "")
 	require.Equal(t, "/_sim/worlds", a.Text(".valid[0]"))
 	s.Must(404, http.MethodGet, "/_sim", "")
@@ -85,13 +85,13 @@ func TestUnknownPathAndMethod(t *testing.T) {
 }
 
 func TestBodyLimit(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(413, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":"`+strings.Repeat("1", 1<<20)+`"}`)
 	s.Must(413, http.MethodPost, "/lamps", strings.Repeat(" ", 1<<20+1))
 }
 
 func TestAdminToken(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.AdminToken = "hush" })
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.AdminToken = "hush" })
 	a := s.Must(401, http.MethodPost, "/_sim/worlds", "")
 	require.Contains(t, a.Header.Get("WWW-Authenticate"), "Bearer")
 	s.Must(401, http.MethodPost, "/_sim/worlds", "", "Authorization", "Bearer hus")
@@ -102,7 +102,7 @@ func TestAdminToken(t *testing.T) {
 
 // A control call neither shows up in the journal nor counts as an observation.
 func TestControl_LeavesNoTrace(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"auto"}`)
 	s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":"1h"}`)
 	id := s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`).Text(".id")
@@ -117,7 +117,7 @@ func TestControl_LeavesNoTrace(t *testing.T) {
 }
 
 func TestJournal(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	freeze(s)
 	id := s.Must(200, http.MethodPost, "/lamps", `{"name":"a","password":"pa\"ss"}`, "Authorization", "Bearer hush",
 		"Content-Type", "application/json").Text(".id")

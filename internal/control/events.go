@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"storagesim/internal/api"
+	"storagesim/internal/strict"
 )
 
 // writeWithin is how long a subscriber may keep a write waiting before its stream is cut, in real time.
@@ -50,7 +50,7 @@ func readTypes(text string) ([]string, error) {
 	for name := range strings.SplitSeq(text, ",") {
 		kind := strings.TrimSuffix(strings.TrimSpace(name), "s")
 		if !slices.Contains(eventTypes[:], kind) {
-			return nil, &api.InputError{Path: "type", Detail: fmt.Sprintf("%q is no type of event", name), Valid: eventTypes[:]}
+			return nil, &strict.Error{Path: "type", Detail: fmt.Sprintf("%q is no type of event", name), Valid: eventTypes[:]}
 		}
 		kinds = append(kinds, kind)
 	}

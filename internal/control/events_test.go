@@ -132,7 +132,7 @@ func (l *listener) next() sent {
 }
 
 func TestEvents_RequestsTransitionsFaultsClockOfTheWorld(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"other"}`)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
 	l := events(t, s, "")
@@ -174,7 +174,7 @@ func TestEvents_RequestsTransitionsFaultsClockOfTheWorld(t *testing.T) {
 }
 
 func TestEvents_FilterByType(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
 	for query, want := range map[string][]string{
 		"?type=transition": {"transition", "transition"}, "?type=faults": {"fault"}, "?type=clock,request": {"request", "request", "clock"},
@@ -190,7 +190,7 @@ func TestEvents_FilterByType(t *testing.T) {
 }
 
 func TestEvents_RefusesWhatItDoesNotKnow(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	a := s.Must(400, http.MethodGet, "/_sim/events?type=request,volumes", "")
 	require.Equal(t, `["request","transition","fault","clock"]`, a.Text(".valid"))
 	s.Must(400, http.MethodGet, "/_sim/events?types=request", "")
@@ -204,7 +204,7 @@ func TestEvents_RefusesWhatItDoesNotKnow(t *testing.T) {
 }
 
 func TestEvents_ResumesAtLastEventID(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	l := events(t, s, "?type=request")
 	s.Must(200, http.MethodGet, "/lamps", "")
 	first := l.next()
@@ -223,7 +223,7 @@ func TestEvents_ResumesAtLastEventID(t *testing.T) {
 
 // A client that is slower than the events is told how many it lost: each one comes or is counted.
 func TestEvents_TellsASlowClientWhatItLost(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Limits.EventQueue = 1 })
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Limits.EventQueue = 1 })
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
 	const lamps = 100
 	for range lamps {
@@ -253,7 +253,7 @@ func TestEvents_SignsOfLifeBeyondTheLimitOnRequests(t *testing.T) {
 		c.Limits.Heartbeat, c.Limits.ReadTimeout = 20*time.Millisecond, 100*time.Millisecond
 	}
 	withTLS := func(c *simulator.Config) { c.TLSListen = "127.0.0.1:0" }
-	s := simtest.New(t, simtest.Lamps, limits, withTLS)
+	s := simtest.New(t, simtest.ToyVendor, limits, withTLS)
 	h2c := new(http.Protocols)
 	h2c.SetUnencryptedHTTP2(true)
 	clients := map[string]struct {
@@ -283,7 +283,7 @@ func TestEvents_SignsOfLifeBeyondTheLimitOnRequests(t *testing.T) {
 }
 
 func TestEvents_EndWithTheWorldAndWithTheProgram(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
 	l := events(t, s.In("t"), "?type=request")
 	s.Must(200, http.MethodDelete, "/_sim/worlds/t", "")

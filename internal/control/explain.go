@@ -22,7 +22,7 @@ type explanation struct {
 	// Cause is what a refused request failed on: kind is one of refusal.CauseKind, the other members follow from it.
 	Cause refusalCause `json:"cause,omitempty"`
 	// About is what the request was about, as it stood when it was refused.
-	About     *api.Finding    `json:"about,omitempty"`
+	About     *api.About      `json:"about,omitempty"`
 	Faults    []fault.Verdict `json:"faults,omitempty"` // which rules fired or nearly fired, and why not
 	WouldWork []string        `json:"wouldWork,omitempty"`
 }
@@ -34,7 +34,7 @@ func explainRequest(c *Control, r *call) (any, error) {
 		return nil, err
 	}
 	x := found.(api.Exchange)
-	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, About: x.Finding, Faults: x.Faults}
+	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, About: x.About, Faults: x.Faults}
 	switch {
 	case x.Fault != "" && (x.Status < http.StatusBadRequest || x.CauseKind == refusal.Rule):
 		e.Why = "it was made to go wrong on purpose, by " + culprits(&x)
@@ -63,7 +63,7 @@ func culprits(x *api.Exchange) string {
 // explainCause reads the cause that the refusal carried.
 func explainCause(x *api.Exchange, e *explanation) {
 	switch cause := x.Cause.(type) {
-	case statemachine.Cause:
+	case statemachine.StateCause:
 		e.Why = fmt.Sprintf("%s %s has been %s since %s, where %s put it; the guard of %s refuses it there",
 			cause.Machine, cause.ID, cause.State, cause.Since.Format(time.RFC3339Nano), by(cause.By), x.Operation)
 		e.WouldWork = []string{fmt.Sprintf("the same request in another state; from %s it takes: %s", cause.State, events(cause.Takes)),
@@ -78,7 +78,7 @@ func explainCause(x *api.Exchange, e *explanation) {
 		e.Why = "the request asks for a fault that cannot be: " + cause.Detail
 		e.WouldWork = []string{"one of: " + strings.Join(cause.Valid, ", ")}
 	default:
-		e.Why = reason(x) + standing(x.Finding)
+		e.Why = reason(x) + standing(x.About)
 		if known, ok := x.Cause.(interface{ WouldWork() string }); ok {
 			e.WouldWork = []string{known.WouldWork()}
 		}
@@ -87,7 +87,7 @@ func explainCause(x *api.Exchange, e *explanation) {
 }
 
 // standing says how the thing stood that the request was about.
-func standing(f *api.Finding) string {
+func standing(f *api.About) string {
 	if f == nil || f.Thing == nil {
 		return ""
 	}
@@ -108,7 +108,7 @@ func shownState(s statemachine.State) string {
 
 // remedies says what would have worked, as far as the finding tells.
 func remedies(x *api.Exchange) []string {
-	f := x.Finding
+	f := x.About
 	if f == nil {
 		return nil
 	}

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"net/http"
 
-	"storagesim/internal/api"
 	"storagesim/internal/fault"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 type faultList struct {
@@ -37,7 +37,7 @@ func createFault(c *Control, r *call, body *fault.Rule) (any, error) {
 func putFault(c *Control, r *call, body *fault.Rule) (any, error) {
 	id := r.param("id")
 	if body.ID != "" && body.ID != id {
-		return nil, &api.InputError{Path: "id", Detail: fmt.Sprintf("%q is not the id on the path", body.ID), Valid: []string{id}}
+		return nil, &strict.Error{Path: "id", Detail: fmt.Sprintf("%q is not the id on the path", body.ID), Valid: []string{id}}
 	}
 	body.ID = id
 	return c.changeFaults(r, func(tx *store.Tx) (any, error) { return c.Faults.Put(tx, *body) })
@@ -46,7 +46,7 @@ func putFault(c *Control, r *call, body *fault.Rule) (any, error) {
 // replaceFaults puts the whole set in place of what there is, or nothing of it.
 func replaceFaults(c *Control, r *call, body *faultSet) (any, error) {
 	if body.Rules == nil {
-		return nil, &api.InputError{Path: "rules", Detail: "is missing; an empty array removes all rules", Valid: []string{"rules"}}
+		return nil, &strict.Error{Path: "rules", Detail: "is missing; an empty array removes all rules", Valid: []string{"rules"}}
 	}
 	_, err := c.changeFaults(r, func(tx *store.Tx) (any, error) { return nil, c.Faults.Replace(tx, body.Rules) })
 	if err != nil {
@@ -88,7 +88,7 @@ func (c *Control) changeFaults(r *call, do func(*store.Tx) (any, error)) (any, e
 	if err != nil {
 		return nil, faultProblem(err, nil)
 	}
-	return answer, c.Faults.Settle(r.world())
+	return answer, c.Faults.SyncVersions(r.world())
 }
 
 // faultProblem says an error about rules and plans in the words of this surface; known are the ids that there are.
@@ -96,7 +96,7 @@ func faultProblem(err error, known []string) error {
 	var wrong *fault.InvalidError
 	switch {
 	case errors.As(err, &wrong):
-		return &api.InputError{Path: wrong.Path, Detail: wrong.Detail, Valid: wrong.Valid}
+		return &strict.Error{Path: wrong.Path, Detail: wrong.Detail, Valid: wrong.Valid}
 	case errors.Is(err, store.ErrNotFound):
 		return &Problem{Status: http.StatusNotFound, Detail: err.Error(), Valid: known}
 	}

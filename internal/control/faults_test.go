@@ -15,7 +15,7 @@ import (
 
 // A rule that cannot be is refused when it is said, with the place and with what would be right.
 func TestFaults_RefusedWhenSaid(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	for rule, want := range map[string]struct{ detail, valid string }{
 		`{"match":{"operation":"lamps.MakeLamp"},"effect":{"status":503}}`: {"match.operation: ", "lamps.CreateLamp"},
 		`{"match":{"operation":"lightbits.*"},"effect":{"status":503}}`:    {"match.operation: ", "lamps.ListLamps"},
@@ -87,7 +87,7 @@ func TestFaults_RefusedWhenSaid(t *testing.T) {
 
 // Sixty-four clients at once hit a budget exactly, of a rule and of a plan.
 func TestFaults_BudgetsAreExact(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"hundred","match":{"operation":"lamps.CreateLamp"},"when":{"skip":50,"times":100},"effect":{"status":503}}`)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"some","match":{"operation":"lamps.ListLamps"},"when":{"every":3,"times":7},"effect":{"status":500},"force":true}`)
 	steps := strings.TrimSuffix(strings.Repeat(`"404",`, 90), ",")
@@ -123,7 +123,7 @@ func TestFaults_BudgetsAreExact(t *testing.T) {
 
 // Same seed, same decisions, whatever else is drawn; another seed, others.
 func TestFaults_DrawsComeFromTheSeed(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	decisions := func(world string, seed int, noise bool) string {
 		s.Must(201, http.MethodPost, "/_sim/worlds", fmt.Sprintf(`{"name":%q,"seed":%d}`, world, seed))
 		w := s.In(world)
@@ -152,7 +152,7 @@ func TestFaults_DrawsComeFromTheSeed(t *testing.T) {
 // Priority, then making, is the order; the first that decides the answer wins, latencies add, and what is not reached is
 // not counted.
 func TestFaults_Order(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/faults", `{"rules":[
 		{"id":"low","match":{"operation":"lamps.CreateLamp"},"priority":-1,"effect":{"status":400}},
 		{"id":"second","match":{"operation":"lamps.CreateLamp"},"effect":{"status":503}},
@@ -178,7 +178,7 @@ func TestFaults_Order(t *testing.T) {
 
 // A ttl is of real time: a dead test cannot poison a shared server.
 func TestFaults_TTL(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"brief","ttl":"1ns","effect":{"status":503},"force":true}`)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"long","ttl":"1h","match":{"operation":"lamps.GetLamp"},"effect":{"status":404}}`)
@@ -191,7 +191,7 @@ func TestFaults_TTL(t *testing.T) {
 
 // Rules are a world's own, and come along with a fork.
 func TestFaults_BelongToAWorld(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"a"}`)
 	a := s.In("a")
 	a.Must(201, http.MethodPost, "/_sim/faults", `{"id":"x","when":{"times":2},"effect":{"status":503},"force":true}`)
@@ -216,7 +216,7 @@ func TestFaults_BelongToAWorld(t *testing.T) {
 
 // A request without a rule of its own says in the journal which rules nearly fired.
 func TestFaults_NearMissesAreInTheJournal(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"third","match":{"operation":"lamps.ListLamps"},"when":{"attempts":[3]},"effect":{"status":500},"force":true}`)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"other","match":{"operation":"lamps.GetLamp"},"effect":{"status":404}}`)
 	s.Must(200, http.MethodGet, "/lamps", "")
@@ -227,7 +227,7 @@ func TestFaults_NearMissesAreInTheJournal(t *testing.T) {
 
 // A list is as it was, and the world goes on.
 func TestFaults_StaleComesBackWithARestore(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"effect":{"stale":1},"match":{"operation":"lamps.ListLamps"}}`)
 	s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`)
@@ -253,7 +253,7 @@ func TestFaults_StaleComesBackWithARestore(t *testing.T) {
 }
 
 func TestFaultCatalog(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	all := s.Must(200, http.MethodGet, "/_sim/faults/catalog", "")
 	require.Equal(t, "lamps.CreateLamp", all.Text(".faults[0].operation"))
 	require.Equal(t, "400", all.Text(".faults[0].status"))

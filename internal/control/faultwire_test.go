@@ -139,7 +139,7 @@ func cut(reason error) func(t *testing.T, http2 bool, g got) {
 
 // Every effect is what it says on HTTP/1.1 and HTTP/2, plain and TLS, and the world is as the phase says.
 func TestFaults_OnTheWire(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps, withTLS)
+	s := simtest.New(t, simtest.ToyVendor, withTLS)
 	for way, dial := range transports(s) {
 		client, url := dial()
 		for name, c := range wireCases {
@@ -168,7 +168,7 @@ func TestFaults_OnTheWire(t *testing.T) {
 
 // A stall without an end is over when the server stops.
 func TestFaults_StallEndsWithTheServer(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps, withTLS)
+	s := simtest.New(t, simtest.ToyVendor, withTLS)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"effect":{"connection":"stall","truncateAt":1}}`)
 	for way, dial := range transports(s) {
 		client, url := dial()
@@ -192,7 +192,7 @@ func TestFaults_StallEndsWithTheServer(t *testing.T) {
 
 // What a request asks for itself knows the same words as a plan.
 func TestFaults_ByTheRequestItself(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	a := s.Must(503, http.MethodPost, "/lamps", `{"name":"a"}`, "X-Sim-Fault", "after:503")
 	require.Equal(t, "header", a.Header.Get("X-Sim-Fault"))
 	require.NotNil(t, s.Must(200, http.MethodGet, "/lamps", "").Get("[0]"), "it happened")
@@ -208,7 +208,7 @@ func TestFaults_ByTheRequestItself(t *testing.T) {
 
 // An error without a body, and one that is cut in the middle of nothing, are not mistaken for success.
 func TestFaults_TruncateWhatIsShort(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"effect":{"connection":"truncate","truncateAt":1000}}`)
 	g := ask(t, s.Client, http.MethodGet, s.URL+"/lamps", "")
 	require.NoError(t, g.err)

@@ -13,6 +13,7 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
+	"storagesim/internal/strict"
 )
 
 // The bounds of the stream of events.
@@ -335,7 +336,7 @@ func readEventID(id string) (epoch string, seq uint64, err error) {
 	}
 	epoch, number, _ := strings.Cut(id, "-")
 	if seq, err = strconv.ParseUint(number, 10, 64); err != nil || epoch == "" {
-		return "", 0, &api.InputError{Path: "Last-Event-ID", Detail: fmt.Sprintf("%.80q is not an id of this stream", id)}
+		return "", 0, &strict.Error{Path: "Last-Event-ID", Detail: fmt.Sprintf("%.80q is not an id of this stream", id)}
 	}
 	return epoch, seq, nil
 }

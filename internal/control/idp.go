@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"storagesim/internal/api"
 	"storagesim/internal/idp"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // issuerURL is the identity provider of the call's world, at the address under which the caller reached the simulator.
@@ -74,14 +74,14 @@ func createIdpToken(c *Control, r *call) (any, error) {
 	}
 	form, err := url.ParseQuery(strings.TrimSpace(string(text)))
 	if err != nil {
-		return nil, &api.InputError{Detail: "the body is not a form (application/x-www-form-urlencoded): " + err.Error()}
+		return nil, &strict.Error{Detail: "the body is not a form (application/x-www-form-urlencoded): " + err.Error()}
 	}
 	for name, values := range form {
 		if !slices.Contains(idpTokenForm[:], name) {
-			return nil, &api.InputError{Path: name, Detail: "is not a parameter of the token endpoint", Valid: idpTokenForm[:]}
+			return nil, &strict.Error{Path: name, Detail: "is not a parameter of the token endpoint", Valid: idpTokenForm[:]}
 		}
 		if len(values) > 1 {
-			return nil, &api.InputError{Path: name, Detail: "is given twice"}
+			return nil, &strict.Error{Path: name, Detail: "is given twice"}
 		}
 	}
 	grant, err := idpGrant(r, form)
@@ -106,16 +106,16 @@ func idpGrant(r *call, form url.Values) (idp.Grant, error) {
 		}
 	}
 	if g.ClientID == "" {
-		return g, &api.InputError{Path: "client_id", Detail: "is missing, and there is no header Authorization: Basic either"}
+		return g, &strict.Error{Path: "client_id", Detail: "is missing, and there is no header Authorization: Basic either"}
 	}
 	switch kind := form.Get("grant_type"); kind {
 	case idp.ClientCredentials:
 	case idp.Password:
 		if g.Username = form.Get("username"); g.Username == "" {
-			return g, &api.InputError{Path: "username", Detail: "is missing; the grant " + idp.Password + " needs it"}
+			return g, &strict.Error{Path: "username", Detail: "is missing; the grant " + idp.Password + " needs it"}
 		}
 	default:
-		return g, &api.InputError{Path: "grant_type", Detail: fmt.Sprintf("%q is not a grant", kind), Valid: []string{idp.ClientCredentials, idp.Password}}
+		return g, &strict.Error{Path: "grant_type", Detail: fmt.Sprintf("%q is not a grant", kind), Valid: []string{idp.ClientCredentials, idp.Password}}
 	}
 	if text := form.Get("ttl"); text != "" {
 		var err error
@@ -134,11 +134,11 @@ func idpClaims(text string) (map[string]any, error) {
 	}
 	var claims map[string]any
 	if err := json.Unmarshal([]byte(text), &claims); err != nil || len(text) > maxIdpClaims {
-		return nil, &api.InputError{Path: "claims", Detail: fmt.Sprintf("must be a JSON object of at most %d bytes", maxIdpClaims)}
+		return nil, &strict.Error{Path: "claims", Detail: fmt.Sprintf("must be a JSON object of at most %d bytes", maxIdpClaims)}
 	}
 	for _, name := range idp.Reserved() {
 		if _, ok := claims[name]; ok {
-			return nil, &api.InputError{Path: "claims." + name, Detail: "is set by the identity provider itself"}
+			return nil, &strict.Error{Path: "claims." + name, Detail: "is set by the identity provider itself"}
 		}
 	}
 	return claims, nil

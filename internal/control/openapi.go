@@ -131,7 +131,7 @@ func names() openapi.Names {
 		reflect.TypeFor[statemachine.Until]():          "AdvanceUntil",
 
 		reflect.TypeFor[api.Exchange](): "JournalEntry",
-		reflect.TypeFor[api.Finding]():  "RefusalFinding",
+		reflect.TypeFor[api.About]():    "RefusalFinding",
 		reflect.TypeFor[api.Standing](): "ResourceStanding",
 		reflect.TypeFor[api.Action]():   "PhysicalAction",
 		reflect.TypeFor[api.Param]():    "ActionParameter",

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"storagesim/internal/api"
+	"storagesim/internal/strict"
 )
 
 // Whoever adds a call says what it takes and answers.
@@ -30,7 +30,7 @@ func TestOpenAPI_EveryCallHasAForm(t *testing.T) {
 // The token endpoint's form has the parameters that the call takes.
 func TestOpenAPI_TokenForm(t *testing.T) {
 	var names []string
-	for _, m := range api.Members(reflect.TypeFor[tokenForm]()) {
+	for _, m := range strict.Members(reflect.TypeFor[tokenForm]()) {
 		names = append(names, m.Name)
 	}
 	require.ElementsMatch(t, idpTokenForm[:], names)

@@ -38,7 +38,7 @@ func with[B any](fn func(c *Control, r *call, body *B) (any, error)) func(*Contr
 			return nil, err
 		}
 		body := new(B)
-		if err := api.DecodeStrict(text, body); err != nil {
+		if err := strict.Decode(text, body); err != nil {
 			return nil, err
 		}
 		if lack := needs.Missing(body); lack != nil {

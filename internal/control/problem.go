@@ -12,6 +12,7 @@ import (
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // Problem is a refusal of a control call, as application/problem+json shows it.
@@ -59,7 +60,7 @@ func (c *Control) refuse(r *call, err error) api.Response {
 // problem reads an error as a refusal, or answers nil.
 func (c *Control) problem(r *call, err error) *Problem {
 	var own *Problem
-	var input *api.InputError
+	var input *strict.Error
 	if errors.As(err, &own) {
 		return own
 	}

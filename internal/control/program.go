@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
+	"storagesim/internal/strict"
 )
 
 type health struct {
@@ -101,7 +101,7 @@ func listMachines(c *Control, r *call) (any, error) {
 		}
 		return plain{contentType: "text/plain; charset=utf-8", text: b.Bytes()}, nil
 	default:
-		return nil, &api.InputError{Path: "format", Detail: fmt.Sprintf("%q is not a format", format), Valid: []string{"json", "mermaid"}}
+		return nil, &strict.Error{Path: "format", Detail: fmt.Sprintf("%q is not a format", format), Valid: []string{"json", "mermaid"}}
 	}
 }
 

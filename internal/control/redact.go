@@ -70,13 +70,13 @@ func everywhere(x api.Exchange, values []string) api.Exchange {
 	if text, err := json.Marshal(x.Cause); err == nil && x.Cause != nil && replacer.Replace(string(text)) != string(text) {
 		x.Cause = json.RawMessage(replacer.Replace(string(text)))
 	}
-	if x.Finding != nil {
-		f := *x.Finding
+	if x.About != nil {
+		f := *x.About
 		f.Rule, f.Names = replacer.Replace(f.Rule), slices.Clone(f.Names)
 		for i := range f.Names {
 			f.Names[i] = replacer.Replace(f.Names[i])
 		}
-		x.Finding = &f
+		x.About = &f
 	}
 	return x
 }

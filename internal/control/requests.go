@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"storagesim/internal/api"
+	"storagesim/internal/strict"
 )
 
 // defaultRequests is how many exchanges a listing without limit holds at most: the latest.
@@ -62,7 +63,7 @@ func (c *Control) requestFilter(r *call) (func(*api.Exchange) bool, error) {
 		return nil, err
 	}
 	if world != "" && !api.GoodLabel(world) {
-		return nil, &api.InputError{Path: "world", Detail: fmt.Sprintf("%q cannot be a world's name", world), Valid: c.worldNames()}
+		return nil, &strict.Error{Path: "world", Detail: fmt.Sprintf("%q cannot be a world's name", world), Valid: c.worldNames()}
 	}
 	low, high, err := statusRange(r.query.Get("status"))
 	if err != nil {
@@ -88,7 +89,7 @@ func (c *Control) checkOperation(pattern string) error {
 		return nil
 	}
 	if _, err := path.Match(pattern, ""); err != nil {
-		return &api.InputError{Path: "operation", Detail: fmt.Sprintf("%q is no pattern: %v", pattern, err)}
+		return &strict.Error{Path: "operation", Detail: fmt.Sprintf("%q is no pattern: %v", pattern, err)}
 	}
 	var ids []string
 	for i := range c.Vendors {
@@ -100,7 +101,7 @@ func (c *Control) checkOperation(pattern string) error {
 			}
 		}
 	}
-	return &api.InputError{Path: "operation", Detail: fmt.Sprintf("%q is no operation", pattern), Valid: closest(pattern, ids)}
+	return &strict.Error{Path: "operation", Detail: fmt.Sprintf("%q is no operation", pattern), Valid: closest(pattern, ids)}
 }
 
 func statusRange(text string) (low, high int, err error) {
@@ -113,7 +114,7 @@ func statusRange(text string) (low, high int, err error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 100 || n > 599 {
-		return 0, 0, &api.InputError{Path: "status", Detail: fmt.Sprintf("%q is neither a status from 100 to 599 nor a class like 4xx", text)}
+		return 0, 0, &strict.Error{Path: "status", Detail: fmt.Sprintf("%q is neither a status from 100 to 599 nor a class like 4xx", text)}
 	}
 	return n, n, nil
 }
@@ -130,7 +131,7 @@ func readSince(text string) (func(*api.Exchange) bool, error) {
 	}
 	from, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return nil, &api.InputError{Path: "since", Detail: fmt.Sprintf("%q is neither a request's id nor an RFC 3339 time", text)}
+		return nil, &strict.Error{Path: "since", Detail: fmt.Sprintf("%q is neither a request's id nor an RFC 3339 time", text)}
 	}
 	return func(x *api.Exchange) bool { return !x.At.Before(from) }, nil
 }

@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"slices"
 
-	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 type resourceList struct {
@@ -71,7 +71,7 @@ func (c *Control) checkState(kinds []string, state statemachine.State) error {
 		return nil
 	}
 	slices.Sort(valid)
-	return &api.InputError{Path: "state", Detail: fmt.Sprintf("%q is no state there", state), Valid: slices.Compact(valid)}
+	return &strict.Error{Path: "state", Detail: fmt.Sprintf("%q is no state there", state), Valid: slices.Compact(valid)}
 }
 
 // clusters are the partitions that the call is about: the one it names, else all.
@@ -126,7 +126,7 @@ func fireEvent(c *Control, r *call, body *firing) (any, error) {
 	}
 	if !slices.Contains(events, string(body.Event)) {
 		slices.Sort(events)
-		return nil, &api.InputError{Path: "event", Detail: fmt.Sprintf("%q is no event of %s", body.Event, d.Kind), Valid: slices.Compact(events)}
+		return nil, &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is no event of %s", body.Event, d.Kind), Valid: slices.Compact(events)}
 	}
 	return c.change(r, func(tx *store.Tx, clusters []string) (statemachine.Resource, error) {
 		return c.Engine.Fire(tx, d.Kind, clusters, r.param("id"), body.Event)

@@ -16,7 +16,7 @@ import (
 
 // With an admin token, no call that changes something works without it, whatever it is.
 func TestSafety_AdminTokenOnEveryChange(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.AdminToken = "key" })
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.AdminToken = "key" })
 	for _, row := range control.Operations() {
 		path := strings.NewReplacer("{", "", "}", "").Replace(row.Path)
 		if row.Method == http.MethodGet {
@@ -67,7 +67,7 @@ func TestSafety_EveryAnswerIsMarked(t *testing.T) {
 func TestSafety_ListeningElsewhereIsWarnedOf(t *testing.T) {
 	said := func(listen, token string) string {
 		var log bytes.Buffer
-		s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Listen, c.AdminToken, c.Log = listen, token, zerolog.New(&log) })
+		s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Listen, c.AdminToken, c.Log = listen, token, zerolog.New(&log) })
 		s.Close()
 		return log.String()
 	}

@@ -13,6 +13,7 @@ import (
 	"storagesim/internal/scenario"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // callBodies are the bodies that control calls take, for the check of a scenario before it begins; all others take none.
@@ -67,7 +68,7 @@ func (c *Control) checkCall(id string, params map[string]string, body []byte, wh
 	} else if id == "control.CreateIdpToken" || id == "control.PutState" {
 		return nil // no JSON
 	}
-	if err := api.DecodeStrict(body, into); err != nil {
+	if err := strict.Decode(body, into); err != nil {
 		return err
 	}
 	if kind := params["kind"]; kind != "" && !strings.Contains(kind, "${") {
@@ -106,15 +107,15 @@ func (c *Control) checkCall(id string, params map[string]string, body []byte, wh
 	return nil
 }
 
-// asInput makes an InputError of an error that has names that would be right.
+// asInput makes an strict.Error of an error that has names that would be right.
 func asInput(path string, err error) error {
 	var kind *statemachine.UnknownKindError
 	var problem *Problem
 	switch {
 	case errors.As(err, &kind):
-		return &api.InputError{Path: path, Detail: kind.Error(), Valid: kind.Valid}
+		return &strict.Error{Path: path, Detail: kind.Error(), Valid: kind.Valid}
 	case errors.As(err, &problem):
-		return &api.InputError{Path: path, Detail: problem.Detail, Valid: problem.Valid}
+		return &strict.Error{Path: path, Detail: problem.Detail, Valid: problem.Valid}
 	}
 	return err
 }
@@ -128,7 +129,7 @@ func (c *Control) checkAction(params map[string]string, body []byte) error {
 		return asInput("", err)
 	}
 	given := map[string]json.RawMessage{}
-	if err := api.DecodeStrict(body, &given); err != nil {
+	if err := strict.Decode(body, &given); err != nil {
 		return err
 	}
 	var valid []string
@@ -137,7 +138,7 @@ func (c *Control) checkAction(params map[string]string, body []byte) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(valid, name) {
-			return &api.InputError{Path: name, Detail: "is not known", Valid: valid}
+			return &strict.Error{Path: name, Detail: "is not known", Valid: valid}
 		}
 	}
 	return nil
@@ -145,7 +146,7 @@ func (c *Control) checkAction(params map[string]string, body []byte) error {
 
 func (c *Control) checkSetting(q *statemachine.ClockSetting) error {
 	if q.Mode != nil && !slices.Contains(q.Mode.Names(), string(*q.Mode)) {
-		return &api.InputError{Path: "mode", Detail: fmt.Sprintf("%.80q is no mode of a clock", *q.Mode), Valid: q.Mode.Names()}
+		return &strict.Error{Path: "mode", Detail: fmt.Sprintf("%.80q is no mode of a clock", *q.Mode), Valid: q.Mode.Names()}
 	}
 	return nil
 }
@@ -169,13 +170,13 @@ func (c *Control) checkDelays(set map[string]json.RawMessage) error {
 	slices.Sort(names)
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		if !slices.Contains(names, name) {
-			return &api.InputError{Path: name, Detail: "is no delay", Valid: closest(name, names)}
+			return &strict.Error{Path: name, Detail: "is no delay", Valid: closest(name, names)}
 		}
 		if string(set[name]) == "null" {
 			continue
 		}
 		if _, err := statemachine.ParseDelay(set[name]); err != nil {
-			return &api.InputError{Path: name, Detail: err.Error()}
+			return &strict.Error{Path: name, Detail: err.Error()}
 		}
 	}
 	return nil
@@ -192,18 +193,18 @@ func (c *Control) checkEvent(kind string, event statemachine.Event) error {
 	}
 	slices.Sort(events)
 	if !slices.Contains(events, string(event)) {
-		return &api.InputError{Path: "event", Detail: fmt.Sprintf("%q is no event of %s", event, kind), Valid: slices.Compact(events)}
+		return &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is no event of %s", event, kind), Valid: slices.Compact(events)}
 	}
 	return nil
 }
 
 // faultCatalog is what rules and plans can speak of.
-func (c *Control) faultCatalog() fault.Catalog {
+func (c *Control) faultCatalog() fault.Targets {
 	services := make([]api.Service, len(c.Vendors))
 	for i := range c.Vendors {
 		services[i] = c.Vendors[i].Service
 	}
-	return api.FaultCatalog(c.Engine.Machines(), services...)
+	return api.FaultTargets(c.Engine.Machines(), services...)
 }
 
 func (c *Control) checkRule(path string, rule *fault.Rule) error {
@@ -228,11 +229,11 @@ func (c *Control) checkPlan(plan *fault.Plan) error {
 	return nil
 }
 
-// within puts a path before that of an InputError.
+// within puts a path before that of an strict.Error.
 func within(path string, err error) error {
-	var input *api.InputError
+	var input *strict.Error
 	if path == "" || !errors.As(err, &input) {
 		return err
 	}
-	return &api.InputError{Path: strings.TrimSuffix(path+input.Path, "."), Detail: input.Detail, Valid: input.Valid}
+	return &strict.Error{Path: strings.TrimSuffix(path+input.Path, "."), Detail: input.Detail, Valid: input.Valid}
 }

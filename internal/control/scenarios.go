@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"storagesim/fixtures"
-	"storagesim/internal/api"
 	"storagesim/internal/scenario"
+	"storagesim/internal/strict"
 )
 
 // The bounds on scenarios of the process.
@@ -112,7 +112,7 @@ func startScenario(c *Control, r *call) (any, error) {
 	}
 	dry := r.query.Get("dryRun")
 	if dry != "" && dry != "true" && dry != "false" {
-		return nil, &api.InputError{Path: "dryRun", Detail: fmt.Sprintf("%.80q is neither true nor false", dry), Valid: []string{"true", "false"}}
+		return nil, &strict.Error{Path: "dryRun", Detail: fmt.Sprintf("%.80q is neither true nor false", dry), Valid: []string{"true", "false"}}
 	}
 	catalog, err := c.scenarioCatalog(r)
 	if err != nil {
@@ -164,7 +164,7 @@ func (c *Control) scenarioText(r *call) ([]byte, error) {
 	case name == "":
 		return text, nil
 	case len(text) > 0:
-		return nil, &api.InputError{Path: "name", Detail: "a name and a document are given together; one of them says what to start"}
+		return nil, &strict.Error{Path: "name", Detail: "a name and a document are given together; one of them says what to start"}
 	}
 	text, err = fixtures.ReadScenario(name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {

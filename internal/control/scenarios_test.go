@@ -28,7 +28,7 @@ func ended(s *simtest.Server, id string) simtest.Answer {
 }
 
 func frozenLamps(t *testing.T) *simtest.Server {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"2030-01-01T00:00:00Z"}`)
 	return s
 }
@@ -82,7 +82,7 @@ expect:
 
 // A running clock needs nobody: the runner waits for it in real time, faster where it has a rate.
 func TestScenarios_AtStepsOfARunningClock(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	began := time.Now()
 	a := ended(s, begin(s, `{"name":"fast","clock":{"rate":3600},"steps":[{"at":"0s","control":"GET /clock"},{"id":"hour","at":"1h","control":"GET /clock"}]}`))
 	require.Equal(t, "passed", a.Text(".verdict"), a.Body)
@@ -135,7 +135,7 @@ func TestScenarios_Verdicts(t *testing.T) {
 		"world":     {"name: x\nworld: {}\nsteps:\n  - {control: \"DELETE /worlds/${world}\"}\n  - {request: GET /lamps}", "error", "does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := simtest.New(t, simtest.Lamps)
+			s := simtest.New(t, simtest.ToyVendor)
 			a := ended(s, begin(s, c.text))
 			require.Equal(t, c.verdict, a.Text(".verdict"), a.Body)
 			require.Contains(t, a.Body+a.Text(".why"), c.why)
@@ -282,7 +282,7 @@ func TestScenarios_ByNameAndDryRun(t *testing.T) {
 
 // A scenario has the power of who started it, and its timeline shows no secret.
 func TestScenarios_WithAnAdminToken(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.AdminToken = "boss" })
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.AdminToken = "boss" })
 	const text = "name: x\nworld: {}\nsteps:\n  - {control: POST /tokens, body: {vendor: lamps}, save: {token: .token}}\n"
 	s.Must(401, http.MethodPost, scenariosPath, text)
 	a := s.Must(201, http.MethodPost, scenariosPath, text, "Authorization", "Bearer boss")
@@ -292,7 +292,7 @@ func TestScenarios_WithAnAdminToken(t *testing.T) {
 }
 
 func TestScenarios_NoneWhileARecordingIsMade(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Record = filepath.Join(t.TempDir(), "tape") })
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Record = filepath.Join(t.TempDir(), "tape") })
 	const text = "name: x\nsteps:\n  - {control: GET /clock}\n"
 	require.Contains(t, s.Must(409, http.MethodPost, scenariosPath, text).Text(".detail"), "recording")
 	s.Must(200, http.MethodPost, scenariosPath+"?dryRun=true", text)

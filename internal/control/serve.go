@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"storagesim/internal/api"
+	"storagesim/internal/strict"
 )
 
 // call is one control call on its way.
@@ -54,7 +55,7 @@ func (r *call) limit(preset int) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return 0, &api.InputError{Path: "limit", Detail: fmt.Sprintf("%q is not a whole number above zero", text)}
+		return 0, &strict.Error{Path: "limit", Detail: fmt.Sprintf("%q is not a whole number above zero", text)}
 	}
 	return n, nil
 }
@@ -165,10 +166,10 @@ func (c *Control) admit(r *call) error {
 	}
 	for name, values := range query {
 		if !slices.Contains(r.row.Query, name) {
-			return &api.InputError{Path: name, Detail: "is not a parameter of this call", Valid: r.row.Query}
+			return &strict.Error{Path: name, Detail: "is not a parameter of this call", Valid: r.row.Query}
 		}
 		if len(values) > 1 {
-			return &api.InputError{Path: name, Detail: "is given twice"}
+			return &strict.Error{Path: name, Detail: "is given twice"}
 		}
 	}
 	return nil

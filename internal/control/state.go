@@ -13,6 +13,7 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/fixture"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 const (
@@ -93,7 +94,7 @@ func putState(c *Control, r *call) (any, error) {
 		return nil, err
 	}
 	if len(strings.TrimSpace(string(text))) == 0 {
-		return nil, &api.InputError{Detail: "a fixture is wanted, such as GET /_sim/state answers; {} is an empty one"}
+		return nil, &strict.Error{Detail: "a fixture is wanted, such as GET /_sim/state answers; {} is an empty one"}
 	}
 	c.loading.Lock()
 	defer c.loading.Unlock()

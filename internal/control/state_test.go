@@ -271,7 +271,7 @@ func TestState_Refusals(t *testing.T) {
 }
 
 func TestState_Forms(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	for accept, want := range map[string]string{
 		"": "application/json", "*/*": "application/json", "text/html, */*;q=0.1": "application/json", asYAML: asYAML, "text/yaml": asYAML,
 		"application/yaml;q=0.5, application/json;q=0.4": asYAML, "application/json": "application/json",

@@ -12,7 +12,7 @@ import (
 const lamp = "/_sim/resources/lamps.lamp/"
 
 func TestClock(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	freeze(s)
 	got := s.Must(200, http.MethodGet, "/_sim/clock", "")
 	require.Equal(t, "frozen", got.Text(".mode"))
@@ -30,7 +30,7 @@ func TestClock(t *testing.T) {
 }
 
 func TestAdvance(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	freeze(s)
 	id := s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`).Text(".id")
 	until := `{"until":{"kind":"lamps.lamp","id":"` + id + `","state":`
@@ -57,7 +57,7 @@ func TestAdvance(t *testing.T) {
 }
 
 func TestDelays(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	require.JSONEq(t, `{"lamps.lamp.light":"300ms","lamps.lamp.remove":"1s"}`, s.Must(200, http.MethodGet, "/_sim/delays", "").Body)
 	set := s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":{"uniform":["1s","3s"]}}`)
 	require.Contains(t, set.Body, `"lamps.lamp.light":{"uniform":["1s","3s"]}`)
@@ -67,7 +67,7 @@ func TestDelays(t *testing.T) {
 }
 
 func TestResources(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	freeze(s)
 	s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":"held"}`)
 	id := s.Must(200, http.MethodPost, "/lamps", `{"name":"a/b c"}`).Text(".id")
@@ -99,7 +99,7 @@ func TestResources(t *testing.T) {
 }
 
 func TestActionsAndTokens(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	id := s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`).Text(".id")
 	require.Equal(t, "the lamp's id", s.Must(200, http.MethodGet, "/_sim/actions", "").Text(".actions[0].params[0].doc"))
 	storm := "/_sim/actions/lamps/storm"

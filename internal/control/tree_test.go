@@ -82,7 +82,7 @@ func (f *tree) remove(world string) {
 // A parent can be restored after its children, a child after its parent is gone, in any order: each has what it had.
 func TestCheckpoints_TreeInAnyOrder(t *testing.T) {
 	for seed := range uint64(4) {
-		s := simtest.New(t, simtest.Lamps)
+		s := simtest.New(t, simtest.ToyVendor)
 		freeze(s)
 		f := &tree{Server: s, t: t, draw: rand.New(rand.NewPCG(seed, 0)), now: map[string]string{}, kept: map[string]map[string]string{"default": {}}}
 		f.now["default"] = f.state("default")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"storagesim/internal/api"
+	"storagesim/internal/strict"
 )
 
 // verification is what POST /_sim/verify takes: any of its members, all of which must hold for the world's exchanges in
@@ -121,17 +122,17 @@ func (c *Control) checkVerification(q *verification) error {
 			return err
 		}
 		if i > 0 && operation == "" {
-			return &api.InputError{Path: "order", Detail: "an operation is missing"}
+			return &strict.Error{Path: "order", Detail: "an operation is missing"}
 		}
 	}
 	if _, _, err := statusRange(q.Match.Status); err != nil {
 		return err
 	}
 	if q.Count != nil && q.Count.Min == nil && q.Count.Max == nil {
-		return &api.InputError{Path: "count", Detail: "min or max must be given", Valid: []string{"min", "max"}}
+		return &strict.Error{Path: "count", Detail: "min or max must be given", Valid: []string{"min", "max"}}
 	}
 	if q.Count == nil && len(q.Order) == 0 && !q.NoEarlyRetry && !q.NoLeaks && !q.NoUnexpected {
-		return &api.InputError{Path: "", Detail: "nothing to verify",
+		return &strict.Error{Path: "", Detail: "nothing to verify",
 			Valid: []string{"count", "order", "noEarlyRetry", "noLeaks", "noUnexpected"}}
 	}
 	return nil

@@ -93,7 +93,7 @@ func TestVerify_EarlyRetryOnTheWorldsClock(t *testing.T) {
 
 // A client that waits in real time has waited, although the world's clock stands still.
 func TestVerify_RealClientOnAFrozenClock(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	freeze(s)
 	id := s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`).Text(".id")
 	s.Must(200, http.MethodPut, "/_sim/faults", `{"rules":[
@@ -111,7 +111,7 @@ func TestVerify_RealClientOnAFrozenClock(t *testing.T) {
 // What is left in a world is told while it is there, and in the log when its time ends; of a world that is gone nothing holds.
 func TestVerify_NoLeaksOnceAWorldIsGone(t *testing.T) {
 	var log bytes.Buffer
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Log = zerolog.New(zerolog.SyncWriter(&log)) })
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Log = zerolog.New(zerolog.SyncWriter(&log)) })
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
 	s.In("t").Must(200, http.MethodPost, "/lamps", `{"name":"left"}`)
 	require.Contains(t, s.In("t").Must(406, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`).Text(".detail"), "left")

@@ -13,6 +13,7 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // worldMeta is what a world's record says beside its state: it is not part of checkpoints.
@@ -123,7 +124,7 @@ func createWorld(c *Control, r *call, body *newWorld) (any, error) {
 		meta.Expires = &end
 	}
 	if body.Name != "" && !api.GoodLabel(body.Name) {
-		return nil, &api.InputError{Path: "name", Detail: fmt.Sprintf(
+		return nil, &strict.Error{Path: "name", Detail: fmt.Sprintf(
 			"%q cannot be the label of a Host: use 1 to 63 lower-case letters, digits and inner dashes", body.Name)}
 	}
 	name, signed, err := c.make(r, body, &meta)
@@ -156,7 +157,7 @@ func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (name string, s
 	}
 	if meta.Listen != "" {
 		if meta.Address, err = c.Listen(name, meta.Listen); err != nil {
-			return "", nil, &api.InputError{Path: "listen", Detail: err.Error()}
+			return "", nil, &strict.Error{Path: "listen", Detail: err.Error()}
 		}
 	}
 	err = c.Engine.Start(name, r.by(), create, func(tx *store.Tx) error {
@@ -254,7 +255,7 @@ func (c *Control) start(r *call, from string) (world, checkpoint string, err err
 	if slices.Contains(c.Fixtures, from) {
 		return "", "", nil
 	}
-	return "", "", &api.InputError{Detail: fmt.Sprintf("%q is neither a checkpoint of the world %s nor a fixture", from, r.world()),
+	return "", "", &strict.Error{Detail: fmt.Sprintf("%q is neither a checkpoint of the world %s nor a fixture", from, r.world()),
 		Valid: slices.Concat(own.Checkpoints, c.Fixtures)}
 }
 
@@ -275,7 +276,7 @@ func (c *Control) mint(tx *store.Tx, meta *worldMeta) (map[string]api.Signing, e
 }
 
 func noCluster(tx *store.Tx, name string) error {
-	return &api.InputError{Path: "cluster", Detail: fmt.Sprintf("%q is none of the world's clusters", name),
+	return &strict.Error{Path: "cluster", Detail: fmt.Sprintf("%q is none of the world's clusters", name),
 		Valid: statemachine.Partitions(tx)[1:]}
 }
 
@@ -283,7 +284,7 @@ func noCluster(tx *store.Tx, name string) error {
 func duration(path, text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return 0, &api.InputError{Path: path, Detail: fmt.Sprintf(`%q is not a duration above zero like "90s" or "1h30m"`, text)}
+		return 0, &strict.Error{Path: path, Detail: fmt.Sprintf(`%q is not a duration above zero like "90s" or "1h30m"`, text)}
 	}
 	return d, nil
 }

@@ -19,7 +19,7 @@ func freeze(s *simtest.Server) {
 func names(s *simtest.Server) string { return s.Must(200, http.MethodGet, "/lamps", "").Body }
 
 func TestWorlds_AreIsolated(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t1"}`)
 	require.Equal(t, "t1", made.Text(".name"))
 	require.Equal(t, s.URL, made.Text(".url"))
@@ -41,7 +41,7 @@ func TestWorlds_AreIsolated(t *testing.T) {
 }
 
 func TestWorlds_SameSeedSameIds(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	id := func(body string) string {
 		w := s.In(s.Must(201, http.MethodPost, "/_sim/worlds", body).Text(".name"))
 		return w.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`).Text(".id")
@@ -56,7 +56,7 @@ func TestWorlds_SameSeedSameIds(t *testing.T) {
 }
 
 func TestWorlds_Names(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	require.Equal(t, "w1", s.Must(201, http.MethodPost, "/_sim/worlds", "").Text(".name"))
 	require.Equal(t, "w2", s.Must(201, http.MethodPost, "/_sim/worlds", "{}").Text(".name"))
 	s.Must(200, http.MethodDelete, "/_sim/worlds/w1", "")
@@ -74,7 +74,7 @@ func TestWorlds_Names(t *testing.T) {
 }
 
 func TestWorlds_WrongWishesLeaveNone(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	require.Contains(t, s.Must(400, http.MethodPost, "/_sim/worlds", `{"Name":"a"}`).Text(".valid"), "cluster")
 	require.Contains(t, s.Must(400, http.MethodPost, "/_sim/worlds", `{"from":"smal"}`).Text(".valid"), "small")
 	require.Equal(t, `["north","south"]`, s.Must(400, http.MethodPost, "/_sim/worlds", `{"cluster":"west"}`).Text(".valid"))
@@ -85,7 +85,7 @@ func TestWorlds_WrongWishesLeaveNone(t *testing.T) {
 }
 
 func TestWorlds_ClusterIsTheDefaultOne(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"s","cluster":"south"}`)
 	w := s.In("s")
 	for range 2 {
@@ -97,7 +97,7 @@ func TestWorlds_ClusterIsTheDefaultOne(t *testing.T) {
 }
 
 func TestWorlds_LeakReport(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPost, "/lamps", `{"name":"before"}`)
 	s.Must(200, http.MethodPut, "/_sim/checkpoints/c", "")
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t","from":"c"}`)
@@ -113,13 +113,13 @@ func TestWorlds_LeakReport(t *testing.T) {
 }
 
 func TestWorlds_Limit(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.MaxWorlds = 2 })
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.MaxWorlds = 2 })
 	s.Must(201, http.MethodPost, "/_sim/worlds", "")
 	require.Contains(t, s.Must(429, http.MethodPost, "/_sim/worlds", "").Text(".detail"), "--max-worlds")
 }
 
 func TestCheckpoints_BringBackClockTimersAndIds(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	freeze(s)
 	a := s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`).Text(".id")
 	s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":"7s"}`)
@@ -147,7 +147,7 @@ func TestCheckpoints_BringBackClockTimersAndIds(t *testing.T) {
 
 // The tokens that a world was made with are part of its start, and so are its seed and cluster.
 func TestReset_KeepsWhatTheWorldWasMadeWith(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/checkpoints/c", "")
 	for _, from := range []string{"c", "small"} {
 		s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t","seed":5,"cluster":"south","from":"`+from+`"}`)
@@ -162,7 +162,7 @@ func TestReset_KeepsWhatTheWorldWasMadeWith(t *testing.T) {
 }
 
 func TestReset_ToStartCheckpointAndFixture(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`)
 	s.Must(200, http.MethodPut, "/_sim/checkpoints/one", "")
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t","from":"one"}`)

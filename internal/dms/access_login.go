@@ -14,6 +14,7 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // loginOperations: the login is at the root and takes HTTP Basic, not a token.
@@ -94,7 +95,7 @@ func (s *Service) sign(t *jwt.Token) (string, error) {
 }
 
 // MintToken makes the token that a login of the user q.Role would answer, of the first user where that is "".
-// *api.InputError for a user that does not exist.
+// *strict.Error for a user that does not exist.
 func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	users := s.settings(tx).Users
 	if q.Role == "" {
@@ -107,9 +108,9 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, erro
 	}
 	switch {
 	case !known:
-		return nil, &api.InputError{Path: "role", Detail: fmt.Sprintf("there is no user %q", q.Role), Valid: names}
+		return nil, &strict.Error{Path: "role", Detail: fmt.Sprintf("there is no user %q", q.Role), Valid: names}
 	case q.TTL < 0:
-		return nil, &api.InputError{Path: "ttl", Detail: fmt.Sprintf("%s is not positive", q.TTL)}
+		return nil, &strict.Error{Path: "ttl", Detail: fmt.Sprintf("%s is not positive", q.TTL)}
 	case q.TTL == 0:
 		q.TTL = tokenTTL
 	}

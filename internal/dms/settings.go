@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"storagesim/internal/api"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // settings is how the service of a world is set up.
@@ -69,10 +69,10 @@ const (
 	maxRetention = 100 * 365 * 24 * time.Hour
 )
 
-// Seed sets the service of a world up from the section dms of a fixture. What is wrong is an *api.InputError.
+// Seed sets the service of a world up from the section dms of a fixture. What is wrong is an *strict.Error.
 func (s *Service) Seed(tx *store.Tx, text []byte) error {
 	var in section
-	if err := api.DecodeStrict(text, &in); err != nil {
+	if err := strict.Decode(text, &in); err != nil {
 		return err
 	}
 	set := settings{
@@ -88,18 +88,18 @@ func (s *Service) Seed(tx *store.Tx, text []byte) error {
 	var err error
 	if in.CopyRate != "" {
 		if set.CopyRate, err = parseRate(in.CopyRate); err != nil {
-			return &api.InputError{Path: "copyRate", Detail: err.Error()}
+			return &strict.Error{Path: "copyRate", Detail: err.Error()}
 		}
 	}
 	if in.MaxRunningWorkflows != nil {
 		if set.MaxRunning = *in.MaxRunningWorkflows; set.MaxRunning < 1 {
-			return &api.InputError{Path: "maxRunningWorkflows", Detail: fmt.Sprintf("%d must be at least 1", set.MaxRunning)}
+			return &strict.Error{Path: "maxRunningWorkflows", Detail: fmt.Sprintf("%d must be at least 1", set.MaxRunning)}
 		}
 	}
 	if in.WorkflowRetention != "" {
 		set.Retention, err = time.ParseDuration(in.WorkflowRetention)
 		if err != nil || set.Retention <= 0 || set.Retention > maxRetention {
-			return &api.InputError{Path: "workflowRetention",
+			return &strict.Error{Path: "workflowRetention",
 				Detail: fmt.Sprintf("%q must be a duration above 0 and below a hundred years, such as 24h", in.WorkflowRetention)}
 		}
 	}
@@ -108,18 +108,18 @@ func (s *Service) Seed(tx *store.Tx, text []byte) error {
 
 func checkUsers(users []user) error {
 	if len(users) == 0 || len(users) > maxUsers {
-		return &api.InputError{Path: "users", Detail: fmt.Sprintf("must be 1 to %d users", maxUsers)}
+		return &strict.Error{Path: "users", Detail: fmt.Sprintf("must be 1 to %d users", maxUsers)}
 	}
 	seen := map[string]bool{}
 	for i, u := range users {
 		at := fmt.Sprintf("users[%d].", i)
 		switch {
 		case u.Name == "" || strings.ContainsAny(u.Name, ":\n"):
-			return &api.InputError{Path: at + "name", Detail: fmt.Sprintf("%q must be a name without a colon", u.Name)}
+			return &strict.Error{Path: at + "name", Detail: fmt.Sprintf("%q must be a name without a colon", u.Name)}
 		case u.Password == "":
-			return &api.InputError{Path: at + "password", Detail: "must be given"}
+			return &strict.Error{Path: at + "password", Detail: "must be given"}
 		case seen[u.Name]:
-			return &api.InputError{Path: at + "name", Detail: fmt.Sprintf("another user is called %q", u.Name)}
+			return &strict.Error{Path: at + "name", Detail: fmt.Sprintf("another user is called %q", u.Name)}
 		}
 		seen[u.Name] = true
 	}

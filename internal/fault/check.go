@@ -32,14 +32,14 @@ type Operation struct {
 	Names    bool // its path has parameters, so that it can name a thing
 }
 
-// Catalog is what rules may speak of.
-type Catalog struct {
+// Targets is what rules may speak of.
+type Targets struct {
 	Operations []Operation
 	States     []string // of all machines
 }
 
 // names lists the ids of the operations.
-func (c *Catalog) names() []string {
+func (c *Targets) names() []string {
 	list := make([]string, len(c.Operations))
 	for i := range c.Operations {
 		list[i] = c.Operations[i].ID
@@ -76,17 +76,17 @@ const patternID = `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`
 
 // Check says whether a rule can be, and answers it ready for matching, its phase filled in. The error is an
 // *InvalidError.
-func Check(rule Rule, catalog *Catalog) (*Ready, error) {
+func Check(rule Rule, targets *Targets) (*Ready, error) {
 	r := &Ready{Rule: rule}
-	for _, check := range []func(*Catalog) error{r.checkID, r.checkMatch, r.checkWhen, r.checkEffect, r.checkPhase, r.checkStatus} {
-		if err := check(catalog); err != nil {
+	for _, check := range []func(*Targets) error{r.checkID, r.checkMatch, r.checkWhen, r.checkEffect, r.checkPhase, r.checkStatus} {
+		if err := check(targets); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
 }
 
-func (r *Ready) checkID(*Catalog) error {
+func (r *Ready) checkID(*Targets) error {
 	if r.Rule.ID != "" && !regexp.MustCompile(patternID).MatchString(r.Rule.ID) {
 		return &InvalidError{Path: "id", Detail: fmt.Sprintf("%.80q cannot be an id", r.Rule.ID), Valid: validID[:]}
 	}
@@ -103,7 +103,7 @@ func (r *Ready) checkID(*Catalog) error {
 	return nil
 }
 
-func (r *Ready) checkMatch(c *Catalog) error {
+func (r *Ready) checkMatch(c *Targets) error {
 	m := &r.Rule.Match
 	for path, text := range map[string]string{"match.operation": m.Operation, "match.resource": m.Resource, "match.project": m.Project} {
 		if len(text) > maxGlob {
@@ -145,7 +145,7 @@ func goodHeader(name string) bool {
 		"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == "" && !strings.ContainsAny(name, " \t")
 }
 
-func (r *Ready) checkWhen(*Catalog) error {
+func (r *Ready) checkWhen(*Targets) error {
 	w := &r.Rule.When
 	for path, n := range map[string]uint64{"when.skip": w.Skip, "when.times": w.Times, "when.every": w.Every} {
 		if n > maxCount {
@@ -176,7 +176,7 @@ func (r *Ready) checkWhen(*Catalog) error {
 	return nil
 }
 
-func (r *Ready) checkEffect(*Catalog) (err error) {
+func (r *Ready) checkEffect(*Targets) (err error) {
 	e := &r.Rule.Effect
 	if !e.terminal() && e.Latency == nil && !e.Interloper {
 		return &InvalidError{Path: "effect", Detail: "says nothing that would happen",
@@ -278,7 +278,7 @@ func (r *Ready) checkStale(e *Effect) error {
 }
 
 // checkPhase fills the phase in: after for what needs the operation's own answer, else before (assumption 107).
-func (r *Ready) checkPhase(*Catalog) error {
+func (r *Ready) checkPhase(*Targets) error {
 	e := &r.Rule.Effect
 	mangles := e.Malformed || e.Connection == Truncate || e.Connection == Drip || e.TruncateAt != nil
 	needs := e.Stale > 0 || mangles && e.Status == 0
@@ -312,7 +312,7 @@ func (r *Ready) checkPhase(*Catalog) error {
 
 // checkStatus refuses a status that no operation of the rule documents. Of a glob, the rule is about those that do
 // (assumption 102).
-func (r *Ready) checkStatus(*Catalog) error {
+func (r *Ready) checkStatus(*Targets) error {
 	e := &r.Rule.Effect
 	if e.Status == 0 || r.forced() {
 		return nil

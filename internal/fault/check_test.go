@@ -8,12 +8,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"storagesim/internal/api"
 	"storagesim/internal/fault"
+	"storagesim/internal/strict"
 )
 
-func catalog() *fault.Catalog {
-	return &fault.Catalog{
+func targets() *fault.Targets {
+	return &fault.Targets{
 		Operations: []fault.Operation{
 			{ID: "toys.CreateToy", Statuses: []int{200, 400, 409}},
 			{ID: "toys.GetToy", Statuses: []int{200, 404}, Reads: true, Names: true},
@@ -43,14 +43,14 @@ func TestCheck_Phase(t *testing.T) {
 	} {
 		var e fault.Effect
 		require.NoError(t, json.Unmarshal([]byte(effect), &e))
-		ready, err := fault.Check(fault.Rule{Effect: e}, catalog())
+		ready, err := fault.Check(fault.Rule{Effect: e}, targets())
 		require.NoError(t, err, effect)
 		require.Equal(t, phase, ready.Rule.Phase, effect)
 	}
 }
 
 func TestParseStep(t *testing.T) {
-	op := &catalog().Operations[0]
+	op := &targets().Operations[0]
 	for _, text := range []string{"409", "409;force", "418;force", " 409 ", "reset", "empty", "truncate", "stall", "dribble", "malformed", "after:409", "after:reset"} {
 		step, err := fault.ParseStep(text, op)
 		require.NoError(t, err, text)
@@ -80,10 +80,10 @@ func FuzzCheck(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	c := catalog()
+	c := targets()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var rule fault.Rule
-		if err := api.DecodeStrict(data, &rule); err != nil {
+		if err := strict.Decode(data, &rule); err != nil {
 			return
 		}
 		ready, err := fault.Check(rule, c)
@@ -97,7 +97,7 @@ func FuzzCheck(f *testing.F) {
 		text, err := json.Marshal(ready.Rule)
 		require.NoError(t, err)
 		var again fault.Rule
-		require.NoError(t, api.DecodeStrict(text, &again))
+		require.NoError(t, strict.Decode(text, &again))
 		_, err = fault.Check(again, c)
 		require.NoError(t, err, "%s", text)
 	})
@@ -108,7 +108,7 @@ func FuzzParseStep(f *testing.F) {
 	for _, seed := range []string{"503", "after:reset", "pass", "418;force", "stall"} {
 		f.Add(seed)
 	}
-	op := &catalog().Operations[1]
+	op := &targets().Operations[1]
 	f.Fuzz(func(t *testing.T, text string) {
 		began := time.Now()
 		step, err := fault.ParseStep(text, op)

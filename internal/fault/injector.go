@@ -17,7 +17,7 @@ import (
 // goroutine. Make one with New.
 type Injector struct {
 	db      *store.DB
-	catalog Catalog
+	targets Targets
 	wall    func() time.Time
 	log     zerolog.Logger
 
@@ -29,20 +29,20 @@ type Injector struct {
 	recording sync.Mutex // versions of worlds are numbered one after the other
 }
 
-// New makes an Injector that speaks of the catalog's operations and states. Wall is the real clock, on which rules with
+// New makes an Injector that speaks of the targets' operations and states. Wall is the real clock, on which rules with
 // a ttl end.
-func New(db *store.DB, engine *statemachine.Engine, catalog Catalog, log zerolog.Logger, wall func() time.Time) *Injector {
-	in := &Injector{db: db, catalog: catalog, log: log, wall: wall}
+func New(db *store.DB, engine *statemachine.Engine, targets Targets, log zerolog.Logger, wall func() time.Time) *Injector {
+	in := &Injector{db: db, targets: targets, log: log, wall: wall}
 	engine.OnReplaced(in.replaced)
 	return in
 }
 
 // Set is the rules of a world, ready for matching. nil is a world without any.
 type Set struct {
-	old     bool // to be read anew
-	all     []*Ready
-	byOp    map[string][]*Ready // those of the phase before first, then by order
-	history bool                // a rule wants earlier versions of the world
+	old      bool // to be read anew
+	all      []*Ready
+	byOp     map[string][]*Ready // those of the phase before first, then by order
+	versions bool                // a rule wants earlier versions of the world
 }
 
 // Armed answers the rules of a world; nil where there are none, or no such world.
@@ -55,8 +55,8 @@ func (in *Injector) Armed(world string) *Set {
 	return in.load(world)
 }
 
-// History says whether a rule of the set wants earlier versions of the world.
-func (s *Set) History() bool { return s != nil && s.history }
+// WantsVersions says whether a rule of the set wants earlier versions of the world.
+func (s *Set) WantsVersions() bool { return s != nil && s.versions }
 
 func (in *Injector) load(world string) *Set {
 	in.mu.Lock()
@@ -109,7 +109,7 @@ func (in *Injector) read(tx *store.Tx) *Set {
 		return order(&a.Rule, &b.Rule, a.seq, b.seq)
 	})
 	for _, ready := range set.all {
-		set.history = set.history || ready.Rule.Effect.Stale > 0
+		set.versions = set.versions || ready.Rule.Effect.Stale > 0
 		for _, op := range ready.ops {
 			if ready.concerns(&op) {
 				set.byOp[op.ID] = append(set.byOp[op.ID], ready)
@@ -121,7 +121,7 @@ func (in *Injector) read(tx *store.Tx) *Set {
 
 // ready makes a stored rule ready for matching.
 func (in *Injector) ready(r row) (*Ready, error) {
-	ready, err := Check(r.Rule, &in.catalog)
+	ready, err := Check(r.Rule, &in.targets)
 	if err != nil {
 		return nil, err
 	}

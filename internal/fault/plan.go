@@ -50,7 +50,7 @@ func ParseStep(text string, op *Operation) (*Ready, error) {
 	}
 	var ready *Ready
 	if err == nil {
-		ready, err = Check(rule, &Catalog{Operations: []Operation{*op}})
+		ready, err = Check(rule, &Targets{Operations: []Operation{*op}})
 	}
 	if err != nil {
 		return nil, &InvalidError{Detail: fmt.Sprintf("%.80q is no step that %s can take", text, op.ID), Valid: Steps(op)}
@@ -141,7 +141,7 @@ func (in *Injector) checkPlan(p *Plan) error {
 		at, steps := "operations."+id, p.Operations[id]
 		op := in.Operation(id)
 		if op == nil {
-			return &InvalidError{Path: "operations", Detail: fmt.Sprintf("%.80q is no operation", id), Valid: closest(id, in.catalog.names())}
+			return &InvalidError{Path: "operations", Detail: fmt.Sprintf("%.80q is no operation", id), Valid: closest(id, in.targets.names())}
 		}
 		if len(steps) == 0 || len(steps) > maxSteps {
 			return invalid(at, "must have 1 to %d steps", maxSteps)
@@ -159,9 +159,9 @@ func (in *Injector) checkPlan(p *Plan) error {
 
 // Operation answers the operation of that id, or nil.
 func (in *Injector) Operation(id string) *Operation {
-	for i := range in.catalog.Operations {
-		if in.catalog.Operations[i].ID == id {
-			return &in.catalog.Operations[i]
+	for i := range in.targets.Operations {
+		if in.targets.Operations[i].ID == id {
+			return &in.targets.Operations[i]
 		}
 	}
 	return nil

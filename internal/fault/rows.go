@@ -209,7 +209,7 @@ func (in *Injector) Insert(tx *store.Tx, rule Rule) (Listed, error) {
 }
 
 func (in *Injector) put(tx *store.Tx, rule Rule, generation uint64) (row, error) {
-	ready, err := Check(rule, &in.catalog)
+	ready, err := Check(rule, &in.targets)
 	if err != nil {
 		return row{}, err
 	}

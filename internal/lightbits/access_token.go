@@ -15,6 +15,7 @@ import (
 	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 const (
@@ -28,14 +29,14 @@ const (
 // MintToken makes a JWT as lbcli does, signed by the simulator's own key. Its public half appears as the credential
 // system:sim of every cluster of the world, or only of the transaction's where that has one; deleting it there ends all
 // minted tokens until the next is minted. The same world, role, duration and instant give the same token. What cannot be
-// asked for is an *api.InputError.
+// asked for is an *strict.Error.
 func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	clusters := []string{tx.Partition()}
 	if tx.Partition() == "" {
 		clusters = statemachine.Partitions(tx)[1:]
 	}
 	if len(clusters) == 0 {
-		return nil, &api.InputError{Path: "vendor", Detail: "the world has no cluster that a token could be for"}
+		return nil, &strict.Error{Path: "vendor", Detail: "the world has no cluster that a token could be for"}
 	}
 	if q.Role == "" {
 		q.Role = systemProject + ":" + roleClusterAdmin
@@ -45,7 +46,7 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, erro
 	}
 	switch {
 	case q.TTL < 0:
-		return nil, &api.InputError{Path: "ttl", Detail: fmt.Sprintf("%s is not positive", q.TTL)}
+		return nil, &strict.Error{Path: "ttl", Detail: fmt.Sprintf("%s is not positive", q.TTL)}
 	case q.TTL == 0:
 		q.TTL = defaultTTL
 	}
@@ -86,7 +87,7 @@ func (s *Service) checkMintRole(tx *store.Tx, clusters []string, role string) er
 			valid = append(valid, p+":"+roleAdmin, p+":"+roleViewer)
 		}
 	}
-	return &api.InputError{Path: "role", Detail: fmt.Sprintf("there is no role %q", role), Valid: valid}
+	return &strict.Error{Path: "role", Detail: fmt.Sprintf("there is no role %q", role), Valid: valid}
 }
 
 // trust makes the key a credential of the transaction's cluster, if it is not one already.
@@ -103,7 +104,7 @@ func (s *Service) trust(tx *store.Tx, key *rsa.PublicKey) error {
 	case err != nil:
 		return err
 	case string(have.Payload) != string(payload):
-		return &api.InputError{Path: "vendor", Detail: fmt.Sprintf("cluster %q has a credential %s:%s of somebody else, "+
+		return &strict.Error{Path: "vendor", Detail: fmt.Sprintf("cluster %q has a credential %s:%s of somebody else, "+
 			"which minted tokens need; delete it", tx.Partition(), systemProject, mintCredential)}
 	}
 	return nil

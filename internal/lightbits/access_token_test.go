@@ -11,6 +11,7 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // mint makes a token in the world's own partition, as the control surface does.
@@ -77,12 +78,12 @@ func TestMintToken_RolesAndTimes(t *testing.T) {
 
 	for _, role := range []string{"nobody", "none:admin", "default:cluster-admin", "system:admin", ":", "default:"} {
 		_, err := s.mint(api.TokenRequest{Role: role})
-		var wrong *api.InputError
+		var wrong *strict.Error
 		require.ErrorAs(t, err, &wrong, role)
 		require.Equal(t, "role", wrong.Path)
 		require.Equal(t, []string{"system:cluster-admin", "system:viewer", "default:admin", "default:viewer"}, wrong.Valid)
 	}
-	var wrong *api.InputError
+	var wrong *strict.Error
 	_, err = s.mint(api.TokenRequest{TTL: -1})
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, "ttl", wrong.Path)

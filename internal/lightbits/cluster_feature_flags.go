@@ -9,6 +9,7 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 func (s *Service) featureFlagOperations() []api.Operation {
@@ -147,7 +148,7 @@ type flagParams struct {
 
 func (s *Service) setFeatureFlag(tx *store.Tx, p *flagParams) (any, error) {
 	if p.Enabled == nil {
-		return nil, &api.InputError{Path: "enabled", Detail: "must be true or false"}
+		return nil, &strict.Error{Path: "enabled", Detail: "must be true or false"}
 	}
 	answer := FeatureFlag{Name: p.Name, Enabled: *p.Enabled}
 	if *p.Enabled {

@@ -7,6 +7,7 @@ import (
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // outage says that a cluster cannot be reached from outside: it goes on working, but its API and its NVMe endpoints
@@ -89,5 +90,5 @@ func (s *Service) clusterNamed(tx *store.Tx, ref string) (string, error) {
 			return name, nil
 		}
 	}
-	return "", &api.InputError{Path: "cluster", Detail: "there is no cluster " + ref, Valid: names}
+	return "", &strict.Error{Path: "cluster", Detail: "there is no cluster " + ref, Valid: names}
 }

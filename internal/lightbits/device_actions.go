@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // pulledDevice is a device that lies beside its server.
@@ -40,7 +40,7 @@ func (s *Service) failDevice(tx *store.Tx, p *deviceParams) (any, error) {
 
 func (s *Service) deviceForAction(tx *store.Tx, serial string) (statemachine.Row[NvmeDevice], error) {
 	if serial == "" {
-		return statemachine.Row[NvmeDevice]{}, &api.InputError{Path: "serial", Detail: "must be the serial of an NVMe device; GET /api/v2/nvmeDevices lists them"}
+		return statemachine.Row[NvmeDevice]{}, &strict.Error{Path: "serial", Detail: "must be the serial of an NVMe device; GET /api/v2/nvmeDevices lists them"}
 	}
 	row, err := s.nvmeDevices.Find(tx, serial)
 	if errors.Is(err, store.ErrNotFound) {
@@ -118,7 +118,7 @@ func (s *Service) insertDevice(tx *store.Tx, p *insertDeviceParams) (any, error)
 	}
 	if p.Size != nil {
 		if *p.Size < lba || *p.Size > maxVolumeSize {
-			return nil, &api.InputError{Path: "size", Detail: fmt.Sprintf("%d must be %d to %d bytes", *p.Size, lba, int64(maxVolumeSize))}
+			return nil, &strict.Error{Path: "size", Detail: fmt.Sprintf("%d must be %d to %d bytes", *p.Size, lba, int64(maxVolumeSize))}
 		}
 		d.Size = uint64(*p.Size) / lba * lba
 	}
@@ -149,7 +149,7 @@ func (s *Service) fitDevice(tx *store.Tx, d *NvmeDevice, server *Server, isNew b
 		d.Serial = newSerial(tx, 0, len(names))
 	}
 	if len(d.Serial) > maxSerial || strings.TrimSpace(d.Serial) != d.Serial {
-		return &api.InputError{Path: "serial", Detail: fmt.Sprintf("must be 1 to %d characters without space around them", maxSerial)}
+		return &strict.Error{Path: "serial", Detail: fmt.Sprintf("must be 1 to %d characters without space around them", maxSerial)}
 	}
 	d.ServerUUID, d.NodeUUID, d.DeviceUsage = server.UUID, "", UsageUnManaged
 	d.FailureTime, d.RebuildCompletionTime, d.Statistics = time.Time{}, time.Time{}, &NvmeDeviceStatistics{}

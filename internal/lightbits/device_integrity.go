@@ -6,10 +6,10 @@ import (
 	"slices"
 	"time"
 
-	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // maxDamage is how many blocks can be damaged at a time.
@@ -35,7 +35,7 @@ type damaged struct {
 func (s *Service) corruptDevice(tx *store.Tx, p *corruptDeviceParams) (any, error) {
 	p.Blocks = max(p.Blocks, 1)
 	if p.Blocks > maxDamage {
-		return nil, &api.InputError{Path: "blocks", Detail: fmt.Sprintf("%d must be 1 to %d", p.Blocks, maxDamage)}
+		return nil, &strict.Error{Path: "blocks", Detail: fmt.Sprintf("%d must be 1 to %d", p.Blocks, maxDamage)}
 	}
 	row, err := s.deviceForAction(tx, p.Serial)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 	"storagesim/internal/wire"
 )
 
@@ -30,7 +31,7 @@ func withCluster(members string) option {
 		c := clusterSeed{}
 		text, err := jsonOf([]byte("name: local\n" + members))
 		if err == nil {
-			err = api.DecodeStrict(text, &c)
+			err = strict.Decode(text, &c)
 		}
 		if err == nil {
 			err = c.check()
@@ -214,7 +215,7 @@ func TestSeed_Refuses(t *testing.T) {
 				err = s.Seed(tx.In(""), []byte(words))
 				return nil
 			}))
-			var input *api.InputError
+			var input *strict.Error
 			require.ErrorAs(t, err, &input, words)
 			require.True(t, strings.HasPrefix(err.Error(), want), err.Error())
 		})

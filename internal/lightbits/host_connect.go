@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 type hostParams struct {
@@ -76,11 +76,11 @@ func (s *Service) disconnectHost(tx *store.Tx, p *hostParams) (any, error) {
 
 func (s *Service) hostVolume(tx *store.Tx, p *hostParams) (statemachine.Row[Volume], error) {
 	if p.HostNQN == "" {
-		return statemachine.Row[Volume]{}, &api.InputError{Path: "hostNQN", Detail: "must be the NVMe qualified name of the host"}
+		return statemachine.Row[Volume]{}, &strict.Error{Path: "hostNQN", Detail: "must be the NVMe qualified name of the host"}
 	}
 	if p.IP != "" {
 		if _, err := netip.ParseAddr(p.IP); err != nil {
-			return statemachine.Row[Volume]{}, &api.InputError{Path: "ip", Detail: "must be an IP address"}
+			return statemachine.Row[Volume]{}, &strict.Error{Path: "ip", Detail: "must be an IP address"}
 		}
 	}
 	return s.volumeAnywhere(tx, p.Project, p.Volume)

@@ -14,6 +14,7 @@ import (
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // wanderer does things at random: through the API, by physical actions, on the control surface, with the file.
@@ -126,7 +127,7 @@ func (w *wanderer) act(name, format string, args ...any) (string, bool) {
 	params := fmt.Sprintf(format, args...)
 	_, err := w.action(name, params)
 	var refused *refusal.Error
-	var input *api.InputError
+	var input *strict.Error
 	if err != nil && !errors.As(err, &refused) && !errors.As(err, &input) {
 		require.NoError(w.t, err, "%s %s", name, params)
 	}

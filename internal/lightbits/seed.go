@@ -12,9 +12,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // worldSeed is the section lightbits of a fixture. Without it a world has the clusters east and west, each with all
@@ -108,11 +108,11 @@ const (
 var clusterNameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // Seed fills a world from the section lightbits of a fixture. The first cluster is the one a request means that names
-// none. What is wrong is an *api.InputError with the path inside the section; everything that can be checked is before
+// none. What is wrong is an *strict.Error with the path inside the section; everything that can be checked is before
 // anything is written. Names, UUIDs and serials that the section leaves open come from the world's seed.
 func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	var w worldSeed
-	if err := api.DecodeStrict(section, &w); err != nil {
+	if err := strict.Decode(section, &w); err != nil {
 		return err
 	}
 	if w.Clusters == nil {
@@ -144,13 +144,13 @@ func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	return nil
 }
 
-func inputError(path, format string, args ...any) *api.InputError {
-	return &api.InputError{Path: path, Detail: fmt.Sprintf(format, args...)}
+func inputError(path, format string, args ...any) *strict.Error {
+	return &strict.Error{Path: path, Detail: fmt.Sprintf(format, args...)}
 }
 
 // below puts where a part lies before the path of what is wrong in it.
 func below(at string, err error) error {
-	var input *api.InputError
+	var input *strict.Error
 	if !errors.As(err, &input) {
 		return err
 	}
@@ -166,10 +166,10 @@ func below(at string, err error) error {
 func decodeMany[T any](raw json.RawMessage) ([]T, error) {
 	if strings.HasPrefix(strings.TrimSpace(string(raw)), "[") {
 		var list []T
-		return list, api.DecodeStrict(raw, &list)
+		return list, strict.Decode(raw, &list)
 	}
 	one := make([]T, 1)
-	return one, api.DecodeStrict(raw, &one[0])
+	return one, strict.Decode(raw, &one[0])
 }
 
 // check fills in the defaults and answers the first thing that is wrong.
@@ -306,7 +306,7 @@ func (v *serverSeed) check(perNode int) error {
 		case checkUUID(n.UUID) != nil:
 			return inputError(at+"uuid", "%q is not a UUID", n.UUID)
 		case n.State != NodeActive && n.State != NodeInactive && n.State != NodeUnattached:
-			return &api.InputError{Path: at + "state", Detail: fmt.Sprintf("%q is no state to begin in", n.State),
+			return &strict.Error{Path: at + "state", Detail: fmt.Sprintf("%q is no state to begin in", n.State),
 				Valid: []string{string(NodeActive), string(NodeInactive), string(NodeUnattached)}}
 		case *n.Devices < 1 || *n.Devices > maxDevicesPerNode:
 			return inputError(at+"devices", "%d must be 1 to %d", *n.Devices, maxDevicesPerNode)

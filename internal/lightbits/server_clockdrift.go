@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"storagesim/internal/api"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // clockDrift is by how much the clock of a server is off.
@@ -29,7 +29,7 @@ const maxDrift = 365 * 24 * time.Hour
 func (s *Service) ageClockDrift(tx *store.Tx, p *driftParams) (any, error) {
 	by, err := time.ParseDuration(p.By)
 	if err != nil || by.Abs() > maxDrift {
-		return nil, &api.InputError{Path: "by", Detail: fmt.Sprintf("%q is not a duration of at most 8760h, such as \"45s\"", p.By)}
+		return nil, &strict.Error{Path: "by", Detail: fmt.Sprintf("%q is not a duration of at most 8760h, such as \"45s\"", p.By)}
 	}
 	server, err := s.serverForAction(tx, p.Server)
 	if err != nil {

@@ -3,9 +3,9 @@ package lightbits
 import (
 	"fmt"
 
-	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 type fillParams struct {
@@ -23,7 +23,7 @@ type filled struct {
 // are.
 func (s *Service) fillClusterUp(tx *store.Tx, p *fillParams) (any, error) {
 	if p.Percent < 1 || p.Percent > 100 {
-		return nil, &api.InputError{Path: "percent", Detail: fmt.Sprintf("%d must be 1 to 100", p.Percent)}
+		return nil, &strict.Error{Path: "percent", Detail: fmt.Sprintf("%d must be 1 to 100", p.Percent)}
 	}
 	answer := filled{Volumes: []string{}, Nodes: map[string]int{}}
 	for {

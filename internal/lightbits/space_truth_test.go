@@ -7,9 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // firstServer answers the server of the first node of volume v.
@@ -130,7 +130,7 @@ func TestCorruptDevice(t *testing.T) {
 	_, err := s.action("corrupt-device", fmt.Sprintf(`{"serial":%q}`, second))
 	require.ErrorContains(t, err, "is Failed and holds no data")
 	_, err = s.action("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":1000001}`, first))
-	var input *api.InputError
+	var input *strict.Error
 	require.ErrorAs(t, err, &input)
 }
 

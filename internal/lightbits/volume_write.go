@@ -12,6 +12,7 @@ import (
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 type writeVolumeParams struct {
@@ -48,7 +49,7 @@ func (s *Service) writeVolume(tx *store.Tx, p *writeVolumeParams) (any, error) {
 	offset, length := uint64(p.Offset), uint64(p.Bytes)
 	switch {
 	case length == 0:
-		return nil, &api.InputError{Path: "bytes", Detail: "must be above 0"}
+		return nil, &strict.Error{Path: "bytes", Detail: "must be above 0"}
 	case offset >= v.Size || length > v.Size-offset:
 		return nil, refusal.New(refusal.OutOfRange, "%d bytes from offset %d on reach beyond the %d bytes of volume %s",
 			length, offset, v.Size, v.Name)
@@ -74,7 +75,7 @@ func (s *Service) writeVolume(tx *store.Tx, p *writeVolumeParams) (any, error) {
 func (s *Service) volumeAnywhere(tx *store.Tx, project, id string) (statemachine.Row[Volume], error) {
 	var none statemachine.Row[Volume]
 	if id == "" {
-		return none, &api.InputError{Path: "volume", Detail: "must be the UUID or the name of a volume"}
+		return none, &strict.Error{Path: "volume", Detail: "must be the UUID or the name of a volume"}
 	}
 	projects, where := []string{project}, "project "+project
 	if project == "" {
@@ -100,7 +101,7 @@ func (s *Service) volumeAnywhere(tx *store.Tx, project, id string) (statemachine
 	case 1:
 		return found[0], nil
 	}
-	return none, &api.InputError{Path: "project", Detail: fmt.Sprintf("several projects have a volume called %q", id), Valid: in}
+	return none, &strict.Error{Path: "project", Detail: fmt.Sprintf("several projects have a volume called %q", id), Valid: in}
 }
 
 // checkWritable refuses a write that no host could make: the volume's state and protection, and its nodes that have
@@ -139,13 +140,13 @@ func (s *Service) checkRoom(tx *store.Tx, v *Volume) error {
 // negative.
 type byteCount uint64
 
-// UnmarshalJSON refuses anything else with an *api.InputError.
+// UnmarshalJSON refuses anything else with an *strict.Error.
 func (n *byteCount) UnmarshalJSON(data []byte) error {
 	text := string(data)
 	if unquoted, err := strconv.Unquote(text); err == nil {
 		text = unquoted
 	}
-	wrong := &api.InputError{Detail: fmt.Sprintf("%q is not a number of bytes, such as 4096, \"64KiB\" or \"1.5 GiB\"", text)}
+	wrong := &strict.Error{Detail: fmt.Sprintf("%q is not a number of bytes, such as 4096, \"64KiB\" or \"1.5 GiB\"", text)}
 	m := sizeForm.FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
 		return wrong

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 	"storagesim/internal/wire"
 )
 
@@ -47,16 +49,16 @@ func (b *blockRow) MarshalJSON() ([]byte, error) {
 	return json.Marshal(p)
 }
 
-// UnmarshalJSON reads MarshalJSON's form; its errors are *api.InputError.
+// UnmarshalJSON reads MarshalJSON's form; its errors are *strict.Error.
 func (b *blockRow) UnmarshalJSON(text []byte) error {
 	var p portableBlocks
-	if err := api.DecodeStrict(text, &p); err != nil {
+	if err := strict.Decode(text, &p); err != nil {
 		return err
 	}
 	holder, ok := holderNames[p.Holder]
 	switch {
 	case !ok:
-		return &api.InputError{Path: "holder", Detail: fmt.Sprintf("%q holds no blocks", p.Holder), Valid: []string{"snapshot", "volume"}}
+		return &strict.Error{Path: "holder", Detail: fmt.Sprintf("%q holds no blocks", p.Holder), Valid: []string{"snapshot", "volume"}}
 	case p.UUID == "" || p.Chain == "" || p.Seq == 0:
 		return inputError("chain", "UUID, chain and seq, which counts from 1, must be given")
 	case len(p.Runs) > physics.MaxRuns:
@@ -91,10 +93,10 @@ func (e *loggedEvent) MarshalJSON() ([]byte, error) {
 	return json.Marshal(portableEvent{At: e.At, Project: e.Project, Event: body})
 }
 
-// UnmarshalJSON reads MarshalJSON's form; its errors are *api.InputError.
+// UnmarshalJSON reads MarshalJSON's form; its errors are *strict.Error.
 func (e *loggedEvent) UnmarshalJSON(text []byte) error {
 	var p portableEvent
-	if err := api.DecodeStrict(text, &p); err != nil {
+	if err := strict.Decode(text, &p); err != nil {
 		return err
 	}
 	if p.At.Year() < 1 || p.At.Year() > 9999 {
@@ -102,7 +104,7 @@ func (e *loggedEvent) UnmarshalJSON(text []byte) error {
 	}
 	*e = loggedEvent{At: p.At.UTC(), Project: p.Project}
 	var wrong *wire.Error
-	if err := api.CheckStrict(p.Event, &e.Body); err != nil {
+	if err := strict.Check(p.Event, reflect.TypeOf(&e.Body)); err != nil {
 		return below("event", err)
 	}
 	if err := wire.Unmarshal(p.Event, &e.Body); errors.As(err, &wrong) {
@@ -140,14 +142,14 @@ func (s *Service) References() []api.Reference {
 	}
 }
 
-// Derive counts anew what volumes and snapshots take of their nodes, in all clusters. It refuses with *api.InputError, joined, where blocks belong to
+// Derive counts anew what volumes and snapshots take of their nodes, in all clusters. It refuses with *strict.Error, joined, where blocks belong to
 // nothing, a schedule cannot be kept or what is known of a node for placement contradicts its state.
 func (s *Service) Derive(tx *store.Tx) error {
 	var wrong []error
 	for i, cluster := range statemachine.Partitions(tx)[1:] {
 		tx := tx.In(cluster)
 		for _, err := range append(s.contradictions(tx), s.recount(tx)...) {
-			var input *api.InputError
+			var input *strict.Error
 			if !errors.As(err, &input) {
 				return err
 			}

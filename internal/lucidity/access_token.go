@@ -14,6 +14,7 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // How long tokens live on the world's clock (facts/dms-lucidlink-lucidity.md 2.1).
@@ -167,13 +168,13 @@ func earlier(a, b time.Time) time.Time {
 
 // MintToken makes what an administrator's dashboard does, a refresh token of 30 days, and an access token of 15 minutes
 // beside it. The duration asked for is the refresh token's; an access token never outlives it. Lucidity's tokens have no
-// roles: one asked for is an *api.InputError.
+// roles: one asked for is an *strict.Error.
 func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	switch {
 	case q.Role != "":
-		return nil, &api.InputError{Path: "role", Detail: fmt.Sprintf("there is no role %q: Lucidity's tokens have none", q.Role)}
+		return nil, &strict.Error{Path: "role", Detail: fmt.Sprintf("there is no role %q: Lucidity's tokens have none", q.Role)}
 	case q.TTL < 0:
-		return nil, &api.InputError{Path: "ttl", Detail: fmt.Sprintf("%s is not positive", q.TTL)}
+		return nil, &strict.Error{Path: "ttl", Detail: fmt.Sprintf("%s is not positive", q.TTL)}
 	case q.TTL == 0:
 		q.TTL = refreshTTL
 	}

@@ -7,6 +7,7 @@ import (
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // Actions lists what a person, a cloud or nature does beside the API. What moves a partition goes through its machine.
@@ -216,7 +217,7 @@ type internalServerParams struct {
 
 func setInternalServer(tx *store.Tx, p *internalServerParams) (any, error) {
 	if p.Available == nil {
-		return nil, &api.InputError{Path: "available", Detail: "must be true or false"}
+		return nil, &strict.Error{Path: "available", Detail: "must be true or false"}
 	}
 	return p, setSwitch(tx, func(sw *switches) { sw.InternalServerAway = !*p.Available })
 }
@@ -227,7 +228,7 @@ type gcpMaintenanceParams struct {
 
 func setGCPMaintenance(tx *store.Tx, p *gcpMaintenanceParams) (any, error) {
 	if p.Enabled == nil {
-		return nil, &api.InputError{Path: "enabled", Detail: "must be true or false"}
+		return nil, &strict.Error{Path: "enabled", Detail: "must be true or false"}
 	}
 	return p, setSwitch(tx, func(sw *switches) { sw.GCPMaintenance = *p.Enabled })
 }

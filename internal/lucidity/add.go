@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 
-	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // What is there before anybody calls the API comes from fixtures and actions, by the functions here: they check what they
@@ -161,7 +161,7 @@ func (s *Service) addPool(tx *store.Tx, i *Instance, settings poolSettings) (Poo
 // inputAt makes of a refusal what a document's author is told, with the place in the document.
 func inputAt(path string, err error) error {
 	if e := refusal.Of(err); e != nil {
-		return &api.InputError{Path: path, Detail: e.Message}
+		return &strict.Error{Path: path, Detail: e.Message}
 	}
 	return err
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
-	"storagesim/internal/api"
 	"storagesim/internal/api/apitest"
 	"storagesim/internal/lucidity"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 func TestMachines(t *testing.T) {
@@ -58,7 +58,7 @@ func TestSeed_Refuses(t *testing.T) {
 		`{"cloudAccounts":[{"cloudProvider":"X","cloudProviderAccountId":"1"}]}`:                                                                              "cloudAccounts[0]: cloudProvider",
 	} {
 		err := seed(t, section)
-		var input *api.InputError
+		var input *strict.Error
 		require.ErrorAs(t, err, &input, section)
 		require.Contains(t, err.Error(), want, section)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // estateSeed is the section lucidity of a fixture. Without it a world has no tenants.
@@ -40,14 +41,14 @@ type instanceSeed struct {
 	Partitions    []newPartition `json:"partitions"`
 }
 
-// Seed fills a world from the section lucidity of a fixture. What is wrong is an *api.InputError with the path inside the
+// Seed fills a world from the section lucidity of a fixture. What is wrong is an *strict.Error with the path inside the
 // section. Ids come from the world's seed.
 func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	if len(bytes.TrimSpace(section)) == 0 {
 		return nil
 	}
 	var e estateSeed
-	if err := api.DecodeStrict(section, &e); err != nil {
+	if err := strict.Decode(section, &e); err != nil {
 		return err
 	}
 	if e.GCPMaintenance {

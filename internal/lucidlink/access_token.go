@@ -17,6 +17,7 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // createAccessToken is the operation that speaks OAuth 2, not the API's own words.
@@ -192,7 +193,7 @@ func bodyToken(r *api.Request) string {
 
 // MintToken makes a client of an account and an access token for it, both of which name their world. The role is the account's name; "" is the world's
 // first one (assumption 151). The same world, account and instant give the same credentials, so minting again adds
-// nothing. What cannot be asked for is an *api.InputError.
+// nothing. What cannot be asked for is an *strict.Error.
 func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	tx = tx.In("")
 	account := q.Role
@@ -200,11 +201,11 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, erro
 		account = settingsOf(tx).DefaultAccount
 	}
 	if !s.accounts.Table().Has(tx, account) {
-		return nil, &api.InputError{Path: "role", Detail: fmt.Sprintf("there is no account %q", account), Valid: s.accountNames(tx)}
+		return nil, &strict.Error{Path: "role", Detail: fmt.Sprintf("there is no account %q", account), Valid: s.accountNames(tx)}
 	}
 	switch {
 	case q.TTL < 0:
-		return nil, &api.InputError{Path: "ttl", Detail: fmt.Sprintf("%s is not positive", q.TTL)}
+		return nil, &strict.Error{Path: "ttl", Detail: fmt.Sprintf("%s is not positive", q.TTL)}
 	case q.TTL == 0:
 		q.TTL = tokenLife
 	}

@@ -10,6 +10,7 @@ import (
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // Actions lists what people do with a filespace beside the Service API, and what the vendor does behind it.
@@ -58,9 +59,9 @@ func (s *Service) initializeFilespace(tx *store.Tx, p *initializeParams) (any, e
 	size := p.BlockSize
 	switch {
 	case len(p.Password) > maxPassword:
-		return nil, &api.InputError{Path: "password", Detail: fmt.Sprintf("is longer than %d bytes", maxPassword)}
+		return nil, &strict.Error{Path: "password", Detail: fmt.Sprintf("is longer than %d bytes", maxPassword)}
 	case size != 0 && (size < minBlockSize || size > maxBlockSize || bits.OnesCount64(uint64(size)) != 1):
-		return nil, &api.InputError{Path: "blockSize", Detail: fmt.Sprintf("%d must be a power of two from %d to %d", size, minBlockSize, maxBlockSize)}
+		return nil, &strict.Error{Path: "blockSize", Detail: fmt.Sprintf("%d must be a power of two from %d to %d", size, minBlockSize, maxBlockSize)}
 	}
 	row.Body.BlockSize = size
 	if p.Password != "" {

@@ -3,9 +3,9 @@ package lucidlink
 import (
 	"fmt"
 
-	"storagesim/internal/api"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // FilespaceStat is what a filespace holds and what it has asked of its bucket; sizes are in bytes.
@@ -94,13 +94,13 @@ func (s *Service) useStorage(tx *store.Tx, p *usageParams) (any, error) {
 	f := &row.Body
 	switch {
 	case p.Write == 0 && p.Read == 0 && p.Delete == 0:
-		return nil, &api.InputError{Detail: "nothing to do: say how many bytes to write, read or delete"}
+		return nil, &strict.Error{Detail: "nothing to do: say how many bytes to write, read or delete"}
 	case p.Delete > f.size():
-		return nil, &api.InputError{Path: "delete", Detail: fmt.Sprintf("%d is more than the %d bytes that the filespace holds", p.Delete, f.size())}
+		return nil, &strict.Error{Path: "delete", Detail: fmt.Sprintf("%d is more than the %d bytes that the filespace holds", p.Delete, f.size())}
 	case p.Write > maxUse-f.Written:
-		return nil, &api.InputError{Path: "write", Detail: fmt.Sprintf("more than %d bytes are written in all", uint64(maxUse))}
+		return nil, &strict.Error{Path: "write", Detail: fmt.Sprintf("more than %d bytes are written in all", uint64(maxUse))}
 	case p.Read > maxUse-f.Requests.GetBytes:
-		return nil, &api.InputError{Path: "read", Detail: fmt.Sprintf("more than %d bytes are read in all", uint64(maxUse))}
+		return nil, &strict.Error{Path: "read", Detail: fmt.Sprintf("more than %d bytes are read in all", uint64(maxUse))}
 	}
 	err = s.changeUse(tx, &row, func() error {
 		f.Deleted += p.Delete

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // provider is a storage provider and the regions it has. One without regions is wherever its owner put it: any region
@@ -124,11 +124,11 @@ type regionParams struct {
 func (s *Service) setRegion(tx *store.Tx, p *regionParams) (any, error) {
 	switch {
 	case findProvider(p.Provider) == nil:
-		return nil, &api.InputError{Path: "provider", Detail: fmt.Sprintf("%q is no provider", p.Provider), Valid: strings.Split(providerNames(), ", ")}
+		return nil, &strict.Error{Path: "provider", Detail: fmt.Sprintf("%q is no provider", p.Provider), Valid: strings.Split(providerNames(), ", ")}
 	case p.Region == "" || len(p.Region) > maxRegionName || regionIn(tx, p.Provider, p.Region) == regionUnknown:
-		return nil, &api.InputError{Path: "region", Detail: fmt.Sprintf("%q is no region of %s", clip(p.Region), p.Provider), Valid: regionsOf(tx, p.Provider)}
+		return nil, &strict.Error{Path: "region", Detail: fmt.Sprintf("%q is no region of %s", clip(p.Region), p.Provider), Valid: regionsOf(tx, p.Provider)}
 	case p.Open == nil:
-		return nil, &api.InputError{Path: "open", Detail: "must be true or false"}
+		return nil, &strict.Error{Path: "open", Detail: "must be true or false"}
 	}
 	r := Region{Provider: p.Provider, Name: p.Region, Closed: !*p.Open}
 	return r, regions.Put(tx, &r)

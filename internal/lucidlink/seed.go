@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"storagesim/internal/api"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // worldSeed is the section lucidlink of a fixture. Without it a world has one account, default, with the domain example
@@ -47,7 +47,7 @@ var defaultPrices = map[string]Price{
 // Seed makes the accounts with their clients and domains, the regions and the prices.
 func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	var seed worldSeed
-	if err := api.DecodeStrict(section, &seed); err != nil {
+	if err := strict.Decode(section, &seed); err != nil {
 		return err
 	}
 	if len(seed.Accounts) == 0 {
@@ -72,7 +72,7 @@ func (s *Service) Seed(tx *store.Tx, section []byte) error {
 }
 
 func wrong(path, format string, args ...any) error {
-	return &api.InputError{Path: path, Detail: fmt.Sprintf(format, args...)}
+	return &strict.Error{Path: path, Detail: fmt.Sprintf(format, args...)}
 }
 
 func seedSettings(tx *store.Tx, seed *worldSeed) error {
@@ -87,7 +87,7 @@ func seedSettings(tx *store.Tx, seed *worldSeed) error {
 		price, path := seed.Prices[kind], "prices."+kind
 		switch {
 		case set.Prices[kind] == Price{} && kind != typeNone:
-			return &api.InputError{Path: path, Detail: "is no subscription type", Valid: slices.Sorted(maps.Keys(defaultPrices))}
+			return &strict.Error{Path: path, Detail: "is no subscription type", Valid: slices.Sorted(maps.Keys(defaultPrices))}
 		case price.CapacityTiB < 0 || price.User < 0 || price.CapacityTiB > maxCents || price.User > maxCents:
 			return wrong(path, "prices are 0 to %d cents", maxCents)
 		}
@@ -99,13 +99,13 @@ func seedSettings(tx *store.Tx, seed *worldSeed) error {
 func seedRegions(tx *store.Tx, given map[string]map[string]string) error {
 	for _, providerName := range slices.Sorted(maps.Keys(given)) {
 		if findProvider(providerName) == nil {
-			return &api.InputError{Path: "regions." + providerName, Detail: "is no provider", Valid: strings.Split(providerNames(), ", ")}
+			return &strict.Error{Path: "regions." + providerName, Detail: "is no provider", Valid: strings.Split(providerNames(), ", ")}
 		}
 		for _, name := range slices.Sorted(maps.Keys(given[providerName])) {
 			state, path := given[providerName][name], "regions."+providerName+"."+name
 			switch {
 			case state != "open" && state != "closed":
-				return &api.InputError{Path: path, Detail: fmt.Sprintf("%q is no state of a region", clip(state)), Valid: []string{"closed", "open"}}
+				return &strict.Error{Path: path, Detail: fmt.Sprintf("%q is no state of a region", clip(state)), Valid: []string{"closed", "open"}}
 			case name == "" || len(name) > maxRegionName:
 				return wrong(path, "a region has 1 to %d characters", maxRegionName)
 			}

@@ -8,10 +8,10 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
-	"storagesim/internal/api"
 	"storagesim/internal/lucidlink"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // seeded fills a world from the section and answers what that says.
@@ -58,7 +58,7 @@ func TestSeed_SaysWhatIsWrong(t *testing.T) {
 		`{"prices":{"none":{"capacityTiB":1,"user":1e12}}}`:                                                               "prices.user",
 		`{"prices":{"none":{"capacityTiB":2000000000000}}}`:                                                               "prices.none",
 	} {
-		var input *api.InputError
+		var input *strict.Error
 		err := seeded(t, section)
 		require.ErrorAs(t, err, &input, section)
 		require.Equal(t, path, input.Path, section)

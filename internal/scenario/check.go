@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"storagesim/internal/api"
+	"storagesim/internal/strict"
 )
 
 // Catalog is what a scenario can speak of.
@@ -21,7 +21,7 @@ type Catalog struct {
 	Vendors    []string            // those that mint tokens
 	Starts     []string            // what a world can start from
 	// Check refuses what a control call would refuse of these parameters and that body whatever the world's state; whole
-	// says that the body has no variables, so that its texts can be looked at too. The error is an *api.InputError.
+	// says that the body has no variables, so that its texts can be looked at too. The error is an *strict.Error.
 	Check func(call string, params map[string]string, body []byte, whole bool) error
 }
 
@@ -275,7 +275,7 @@ func (k *checker) control(s *Step, path string) {
 
 // refused notes what a control call refuses.
 func (k *checker) refused(line int, path string, err error) {
-	var input *api.InputError
+	var input *strict.Error
 	switch {
 	case err == nil:
 	case errors.As(err, &input):

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"storagesim/fixtures"
-	"storagesim/internal/api"
+	"storagesim/internal/strict"
 )
 
 // testCatalog is a surface small enough to see through.
@@ -21,7 +21,7 @@ func testCatalog() *Catalog {
 		Kinds:      map[string][]string{"lamps.lamp": {"Made", "Lit", "gone"}}, Vendors: []string{"lamps"}, Starts: []string{"small"},
 		Check: func(call string, _ map[string]string, body []byte, _ bool) error {
 			if call == "control.SetClock" && !json.Valid(body) {
-				return &api.InputError{Path: "mode", Detail: "is wrong", Valid: []string{"frozen"}}
+				return &strict.Error{Path: "mode", Detail: "is wrong", Valid: []string{"frozen"}}
 			}
 			return nil
 		},

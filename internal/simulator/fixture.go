@@ -13,10 +13,10 @@ import (
 	"sync"
 
 	"storagesim/fixtures"
-	"storagesim/internal/api"
 	"storagesim/internal/fixture"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // catalog is the worlds to start from: those that come with the program, and the file that the user named.
@@ -117,5 +117,5 @@ func explain(where string, document *fixture.Document, err error) error {
 	if wrong.More > 0 {
 		words = append(words, fmt.Sprintf("and %d more", wrong.More))
 	}
-	return &api.InputError{Detail: fmt.Sprintf("fixture %s: %s", where, strings.Join(words, "; "))}
+	return &strict.Error{Detail: fmt.Sprintf("fixture %s: %s", where, strings.Join(words, "; "))}
 }

@@ -20,7 +20,7 @@ import (
 // words; what net/http refuses by itself is not ours to mark (assumption 380).
 func TestMarkers_PanicsAndTimeouts(t *testing.T) {
 	var log bytes.Buffer
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) {
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) {
 		c.TLSListen, c.Log = "127.0.0.1:0", zerolog.New(zerolog.SyncWriter(&log))
 		c.Limits.ReadTimeout = 300 * time.Millisecond
 		operations := c.Vendors[0].Service.Operations

@@ -24,7 +24,7 @@ import (
 const frozen = `{"mode":"frozen","now":"2026-06-01T00:00:00Z"}`
 
 func TestRestart_ContinuesPendingAndHeldTransitions(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", frozen)
 	pending := s.Must(200, http.MethodPost, "/lamps", `{"name":"pending"}`).Text(".id")
 	s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":"held"}`)
@@ -41,7 +41,7 @@ func TestRestart_ContinuesPendingAndHeldTransitions(t *testing.T) {
 }
 
 func TestRestart_RealClockCatchesUp(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":"1ms"}`)
 	id := s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`).Text(".id")
 	s.Restart()
@@ -51,7 +51,7 @@ func TestRestart_RealClockCatchesUp(t *testing.T) {
 
 func TestSameSeed_SameBytes(t *testing.T) {
 	run := func(seed uint64) string {
-		s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Seed = seed })
+		s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Seed = seed })
 		s.Must(200, http.MethodPut, "/_sim/clock", frozen)
 		a := s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`)
 		return a.Body + s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1h"}`).Body
@@ -62,7 +62,7 @@ func TestSameSeed_SameBytes(t *testing.T) {
 }
 
 func TestTLS_OwnCAOnBothProtocols(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.TLSListen = "127.0.0.1:0" })
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.TLSListen = "127.0.0.1:0" })
 	ca := s.Must(200, http.MethodGet, "/_sim/ca.pem", "").Body
 	pool := x509.NewCertPool()
 	require.True(t, pool.AppendCertsFromPEM([]byte(ca)))
@@ -91,7 +91,7 @@ func TestTLS_OwnCAOnBothProtocols(t *testing.T) {
 }
 
 func TestPlainHTTP2(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	transport := &http.Transport{Protocols: new(http.Protocols)}
 	transport.Protocols.SetUnencryptedHTTP2(true)
 	defer transport.CloseIdleConnections()
@@ -103,7 +103,7 @@ func TestPlainHTTP2(t *testing.T) {
 
 func TestTLS_FilesOfTheDataDirectory(t *testing.T) {
 	dir := t.TempDir()
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.TLSListen, c.Data = "127.0.0.1:0", dir })
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.TLSListen, c.Data = "127.0.0.1:0", dir })
 	s.Close()
 	info, err := os.Stat(filepath.Join(dir, "server.key"))
 	require.NoError(t, err)
@@ -119,12 +119,12 @@ func lampConfig(t *testing.T, dir string) simulator.Config {
 	c := simulator.Default()
 	c.Fixture = simtest.EmptyFixture(t)
 	c.Listen, c.TLSListen, c.Data = "127.0.0.1:0", "", dir
-	simtest.Lamps(&c)
+	simtest.ToyVendor(&c)
 	return c
 }
 
 func TestWorld_OwnListener(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	own := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t","listen":"127.0.0.1:0"}`).Text(".url")
 	require.NotEqual(t, s.URL, own)
 	require.Equal(t, "t", s.Must(200, http.MethodPost, own+"/lamps", `{"name":"here"}`).Header.Get("X-Sim-World"))
@@ -150,7 +150,7 @@ func TestWorld_OwnListener(t *testing.T) {
 
 // The end of a world's life is seen on its own port: a connection that waits there is closed.
 func TestWorld_TimeToLive(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t","ttl":"200ms","listen":"127.0.0.1:0"}`)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(made.Text(".url"), "http://"))
 	require.NoError(t, err)
@@ -179,11 +179,11 @@ func readAll(t *testing.T, s *simtest.Server, request string) string {
 }
 
 func TestLimits(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodGet, "/lamps", "", "X-Long", strings.Repeat("a", 60<<10))
 	s.Must(431, http.MethodGet, "/lamps", "", "X-Long", strings.Repeat("a", 70<<10))
 
-	quick := simtest.New(t, simtest.Lamps, func(c *simulator.Config) {
+	quick := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) {
 		c.Limits.ReadHeaderTimeout, c.Limits.ReadTimeout, c.Limits.IdleTimeout = 10*time.Millisecond, 20*time.Millisecond, 10*time.Millisecond
 	})
 	require.Empty(t, readAll(t, quick, "GET /lamps HTTP/1.1\r\nHost: x\r\n"), "a header that does not end")
@@ -192,7 +192,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestJournal_IsBounded(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Limits.JournalCount = 2 })
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Limits.JournalCount = 2 })
 	for range 3 {
 		s.Must(200, http.MethodGet, "/lamps", "")
 	}
@@ -206,7 +206,7 @@ func TestFixture(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		return file
 	}
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) {
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) {
 		c.Fixture = write("lamps:\n  lamps:\n    - name: first\n")
 	})
 	require.Equal(t, "first", s.Must(200, http.MethodGet, "/lamps", "").Text(".[0].name"))
@@ -238,7 +238,7 @@ func TestFixture(t *testing.T) {
 }
 
 func TestData_Refusals(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps, func(c *simulator.Config) { c.Data = t.TempDir() })
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Data = t.TempDir() })
 	made := s.Must(201, http.MethodPost, "/_sim/worlds", "").Text(".name")
 	s.Restart()
 	s.Must(200, http.MethodGet, "/_sim/worlds/"+made, "")
@@ -273,7 +273,7 @@ func TestOpen_BindErrorsComeBack(t *testing.T) {
 
 // A request that has begun is answered although the simulator closes meanwhile.
 func TestClose_LetsRequestsFinish(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()

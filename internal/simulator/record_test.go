@@ -237,14 +237,14 @@ func TestRecord_Refusals(t *testing.T) {
 
 // Another version of the program is worth a word, and no reason to stop. A fixture that is a file is part of the recording.
 func TestRecord_AnotherVersionAndAFixture(t *testing.T) {
-	s, file := taped(t, simtest.Lamps, func(c *simulator.Config) {
+	s, file := taped(t, simtest.ToyVendor, func(c *simulator.Config) {
 		c.Fixture = filepath.Join(t.TempDir(), "hall.yaml")
 		require.NoError(t, os.WriteFile(c.Fixture, []byte("lamps:\n  lamps:\n    - name: first\n"), 0o600))
 	})
 	require.Contains(t, s.Must(200, http.MethodGet, "/lamps", "").Body, "first")
 	s.Close()
 	var log bytes.Buffer
-	result := play(t, file, simtest.Lamps, func(c *simulator.Config) { c.Version, c.Log = "9.9", zerolog.New(&log) })
+	result := play(t, file, simtest.ToyVendor, func(c *simulator.Config) { c.Version, c.Log = "9.9", zerolog.New(&log) })
 	require.Nil(t, result.Difference)
 	require.Positive(t, result.Requests) // and those for the document that answers are checked against
 	require.Contains(t, log.String(), "another version")

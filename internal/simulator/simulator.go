@@ -142,7 +142,7 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	if err != nil {
 		return err
 	}
-	s.faults = fault.New(s.db, s.engine, api.FaultCatalog(s.engine.Machines(), services...), s.config.Log, s.conductor.now)
+	s.faults = fault.New(s.db, s.engine, api.FaultTargets(s.engine.Machines(), services...), s.config.Log, s.conductor.now)
 	server.UseFaults(s.faults)
 	catalog.engine, catalog.worlds = s.engine, fixture.New(s.engine, parts, s.faults)
 	s.server = server

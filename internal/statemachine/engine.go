@@ -1,6 +1,7 @@
 package statemachine
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -297,81 +298,16 @@ func (e *Engine) Verifiers() []store.Verifier {
 	return list
 }
 
-// Kinds lists the kinds there are, in order.
-func (e *Engine) Kinds() []string { return slices.Sorted(maps.Keys(e.kinds)) }
-
-// UnknownKindError names the kinds that would be right.
-type UnknownKindError struct {
-	Kind  string
-	Valid []string
-}
-
-func (err *UnknownKindError) Error() string {
-	return fmt.Sprintf("there is no kind of thing called %q", err.Kind)
-}
-
-func (e *Engine) lifecycle(kind string) (Lifecycle, error) {
-	m := e.kinds[kind]
-	if m == nil {
-		return nil, &UnknownKindError{Kind: kind, Valid: e.Kinds()}
-	}
-	return m, nil
-}
-
-// Resources calls each for every row of a kind in the given partitions, until it answers false.
-func (e *Engine) Resources(tx *store.Tx, kind string, partitions []string, each func(Resource) bool) error {
-	m, err := e.lifecycle(kind)
-	if err != nil {
-		return err
-	}
-	more := true
-	for _, p := range partitions {
-		m.resources(tx.In(p), func(r Resource) bool {
-			more = each(r)
-			return more
-		})
-		if !more {
-			return nil
-		}
-	}
-	return nil
-}
-
-// inPartitions tries do in each partition until the thing is found there.
-func inPartitions(tx *store.Tx, partitions []string, do func(tx *store.Tx) (Resource, error)) (Resource, error) {
-	err := error(fmt.Errorf("no cluster: %w", store.ErrNotFound))
-	for _, p := range partitions {
-		var r Resource
-		if r, err = do(tx.In(p)); err == nil || !errors.Is(err, store.ErrNotFound) {
-			return r, err
-		}
-	}
-	return Resource{}, err
-}
-
-// Find answers the thing with that id or, where only one has it, that name.
-func (e *Engine) Find(tx *store.Tx, kind string, partitions []string, id string) (Resource, error) {
-	m, err := e.lifecycle(kind)
-	if err != nil {
-		return Resource{}, err
-	}
-	return inPartitions(tx, partitions, func(tx *store.Tx) (Resource, error) { return m.find(tx, id) })
-}
-
-// Fire moves a thing by one of its machine's events. *IllegalError where the event is not taken.
-func (e *Engine) Fire(tx *store.Tx, kind string, partitions []string, id string, on Event) (Resource, error) {
-	m, err := e.lifecycle(kind)
-	if err != nil {
-		return Resource{}, err
-	}
-	return inPartitions(tx, partitions, func(tx *store.Tx) (Resource, error) { return m.fireByID(tx, id, on) })
-}
-
-// Release fires a thing's pending timed transition now. *NothingPendingError where there is none.
-func (e *Engine) Release(tx *store.Tx, kind string, partitions []string, id string) (Resource, error) {
-	m, err := e.lifecycle(kind)
-	if err != nil {
-		return Resource{}, err
-	}
-	return inPartitions(tx, partitions, func(tx *store.Tx) (Resource, error) { return m.releaseByID(tx, id) })
+// Replace puts a world on what load writes into an empty one; that is then where the world starts. load returns the
+// world's meta. If fn is not nil it runs on the result as in Start. If one of them fails, nothing changes.
+// store.ErrNoWorld.
+func (e *Engine) Replace(
+	world, by string, load func(tx *store.Tx) (meta json.RawMessage, err error), fn func(tx *store.Tx) error,
+) error {
+	return e.Start(world, by, func(next func(tx *store.Tx) (bool, error)) error {
+		return e.db.Replace(world, func(tx *store.Tx) (json.RawMessage, error) {
+			tx.Now, tx.By, tx.Owner = e.wall().UTC().Truncate(time.Millisecond), by, &txState{engine: e}
+			return load(tx)
+		}, next)
+	}, fn)
 }

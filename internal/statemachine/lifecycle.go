@@ -3,7 +3,6 @@ package statemachine
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"storagesim/internal/store"
@@ -22,7 +21,7 @@ func (m *Machine[B]) Create(tx *store.Tx, body B, in State) (Row[B], error) {
 		return row, err
 	}
 	stateOf(tx).moved(tx, m.Kind, m.id(&row.Body), "create", Gone, in)
-	return row, m.settle(tx, &row)
+	return row, m.enter(tx, &row)
 }
 
 // Get answers the row with that key, or store.ErrNotFound.
@@ -106,7 +105,7 @@ func (m *Machine[B]) Fire(tx *store.Tx, row *Row[B], on Event) error {
 	if err := m.step(tx, row, on); err != nil || row.Life.State == Gone || row.Life.Stamp == stamp {
 		return err
 	}
-	return m.settle(tx, row)
+	return m.enter(tx, row)
 }
 
 // step makes one transition.
@@ -142,8 +141,8 @@ func (m *Machine[B]) step(tx *store.Tx, row *Row[B], on Event) error {
 	return m.Save(tx, row)
 }
 
-// settle schedules the timed rules of the row's state, and follows those whose delay is zero at once.
-func (m *Machine[B]) settle(tx *store.Tx, row *Row[B]) error {
+// enter schedules the timed rules of the row's state, and follows those whose delay is zero at once.
+func (m *Machine[B]) enter(tx *store.Tx, row *Row[B]) error {
 	for range maxChain {
 		stamp := row.Life.Stamp
 		at, err := m.scheduleRules(tx, row)
@@ -243,143 +242,4 @@ func (m *Machine[B]) mirror(row *Row[B]) {
 	if m.Mirror != nil {
 		m.Mirror(&row.Body, row.Life)
 	}
-}
-
-// Resource is a row as the control surface lists it.
-type Resource struct {
-	Kind    string  `json:"kind"`
-	ID      string  `json:"id"`
-	Name    string  `json:"name,omitempty"`
-	Cluster string  `json:"cluster,omitempty"`
-	State   State   `json:"state"`
-	Since   string  `json:"since"`
-	By      string  `json:"by,omitempty"`
-	Events  []Event `json:"events"`
-	Timers  []Timer `json:"timers,omitempty"`
-}
-
-func (m *Machine[B]) resource(tx *store.Tx, row *Row[B]) Resource {
-	events := m.takes(row.Life.State)
-	if events == nil {
-		events = []Event{}
-	}
-	return Resource{
-		Kind: m.Kind, ID: m.id(&row.Body), Name: m.name(&row.Body), Cluster: tx.Partition(), State: row.Life.State,
-		Since: row.Life.Since.Format("2006-01-02T15:04:05.999Z07:00"), By: row.Life.By, Events: events,
-		Timers: pending(tx, m.Kind, m.Key(&row.Body)),
-	}
-}
-
-// Lifecycle is a machine seen without the type of its bodies. Only *Machine implements it, once per kind of body.
-type Lifecycle interface {
-	kind() string
-	// Describe answers the machine as data.
-	Describe() Description
-	// Check answers what is wrong with the machine as data.
-	Check() []string
-	verifier() store.Verifier
-	resources(tx *store.Tx, each func(Resource) bool)
-	find(tx *store.Tx, id string) (Resource, error)
-	fireTimer(tx *store.Tx, t Timer) error
-	fireByID(tx *store.Tx, id string, on Event) (Resource, error)
-	releaseByID(tx *store.Tx, id string) (Resource, error)
-	saveByID(tx *store.Tx, id string) (Resource, error)
-	exportRows(tx *store.Tx, each func(doc []byte) error) error
-	importRow(tx *store.Tx, doc []byte) error
-	hasID(tx *store.Tx, id string) bool
-}
-
-func (m *Machine[B]) kind() string { return m.Kind }
-
-func (m *Machine[B]) verifier() store.Verifier { return m.table }
-
-func (m *Machine[B]) resources(tx *store.Tx, each func(Resource) bool) {
-	for _, row := range m.table.All(tx, "", "") {
-		if !each(m.resource(tx, &row)) {
-			return
-		}
-	}
-}
-
-// find looks a row up by ID, else by a name that only one row has.
-func (m *Machine[B]) find(tx *store.Tx, id string) (Resource, error) {
-	row, err := m.findRow(tx, id)
-	if err != nil {
-		return Resource{}, err
-	}
-	return m.resource(tx, &row), nil
-}
-
-func (m *Machine[B]) findRow(tx *store.Tx, id string) (Row[B], error) {
-	row, err := m.Find(tx, id)
-	if err == nil || m.Name == nil || !errors.Is(err, store.ErrNotFound) {
-		return row, err
-	}
-	var found []Row[B]
-	for _, row := range m.table.All(tx, "", "") {
-		if m.Name(&row.Body) == id {
-			found = append(found, row)
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return row, err
-	}
-	ids := make([]string, len(found))
-	for i := range found {
-		ids[i] = m.id(&found[i].Body)
-	}
-	return row, fmt.Errorf("%s: %d have the name %q; say which by id: %s", m.Kind, len(found), id, strings.Join(ids, ", "))
-}
-
-// fireTimer fires a timer that is due or was released. One whose row is gone or has moved on is dropped.
-func (m *Machine[B]) fireTimer(tx *store.Tx, t Timer) error {
-	row, err := m.table.Get(tx, t.Key)
-	if errors.Is(err, store.ErrNotFound) || err == nil && row.Life.Stamp != t.Stamp {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return m.Fire(tx, &row, t.Event)
-}
-
-func (m *Machine[B]) fireByID(tx *store.Tx, id string, on Event) (Resource, error) {
-	row, err := m.findRow(tx, id)
-	if err != nil {
-		return Resource{}, err
-	}
-	if err := m.Fire(tx, &row, on); err != nil {
-		return Resource{}, err
-	}
-	return m.resource(tx, &row), nil
-}
-
-// releaseByID fires the row's pending transition now, whatever it waits for.
-func (m *Machine[B]) releaseByID(tx *store.Tx, id string) (Resource, error) {
-	row, err := m.findRow(tx, id)
-	if err != nil {
-		return Resource{}, err
-	}
-	waiting := pending(tx, m.Kind, m.Key(&row.Body))
-	if len(waiting) == 0 {
-		c := m.cause(&row)
-		return Resource{}, &NothingPendingError{Cause: c}
-	}
-	if err := timers.Delete(tx.In(""), timerKey(&waiting[0])); err != nil { // also where the row stays as it is
-		return Resource{}, err
-	}
-	if err := m.Fire(tx, &row, waiting[0].Event); err != nil {
-		return Resource{}, err
-	}
-	return m.resource(tx, &row), nil
-}
-
-// NothingPendingError says that a row waits for nothing that could be released.
-type NothingPendingError struct{ Cause Cause }
-
-func (e *NothingPendingError) Error() string {
-	return fmt.Sprintf("%s %s is %s; no timed transition is pending for it", e.Cause.Machine, e.Cause.ID, e.Cause.State)
 }

@@ -162,8 +162,8 @@ func (m *Machine[B]) Transient(in State) bool {
 	return false
 }
 
-// Cause is the state behind a refusal, as explain shows it.
-type Cause struct {
+// StateCause is the state behind a refusal, as explain shows it.
+type StateCause struct {
 	Machine   string    `json:"machine"`
 	ID        string    `json:"id"`
 	Name      string    `json:"name,omitempty"`
@@ -176,17 +176,17 @@ type Cause struct {
 }
 
 // CauseKind is refusal.Guard.
-func (Cause) CauseKind() refusal.CauseKind { return refusal.Guard }
+func (StateCause) CauseKind() refusal.CauseKind { return refusal.Guard }
 
 // Stands is the cause of a refusal of the operation by the row's state, where no guard of the machine says it.
-func (m *Machine[B]) Stands(operation string, row *Row[B]) Cause {
+func (m *Machine[B]) Stands(operation string, row *Row[B]) StateCause {
 	c := m.cause(row)
 	c.Operation = operation
 	return c
 }
 
-func (m *Machine[B]) cause(row *Row[B]) Cause {
-	return Cause{
+func (m *Machine[B]) cause(row *Row[B]) StateCause {
+	return StateCause{
 		Machine: m.Kind, ID: m.id(&row.Body), Name: m.name(&row.Body), State: row.Life.State,
 		Since: row.Life.Since, By: row.Life.By, Takes: m.takes(row.Life.State),
 	}
@@ -208,7 +208,7 @@ func (m *Machine[B]) Refuse(operation string, row *Row[B]) error {
 }
 
 // IllegalError says that a row does not take an event in the state it is in.
-type IllegalError struct{ Cause Cause }
+type IllegalError struct{ Cause StateCause }
 
 func (e *IllegalError) Error() string {
 	words := make([]string, len(e.Cause.Takes))

@@ -70,7 +70,7 @@ func TestGuard_RefusesWithItsCause(t *testing.T) {
 	row := statemachine.Row[lamp]{Body: lamp{ID: "a"}, Life: statemachine.Life{State: warming, Since: start, By: "req-1"}}
 	e := refusal.Of(m.Refuse("UseLamp", &row))
 	require.Equal(t, "lamp a is Warming", e.Message)
-	require.Equal(t, statemachine.Cause{
+	require.Equal(t, statemachine.StateCause{
 		Machine: "test.guarded", ID: "a", Operation: "UseLamp", State: warming, Since: start, By: "req-1", Takes: []statemachine.Event{"end"},
 	}, e.Cause)
 	require.NoError(t, m.Refuse("Other", &row))

@@ -9,10 +9,10 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-func TestScenarios(t *testing.T) { simtest.RunScripts(t, "testdata", simtest.Lamps) }
+func TestScenarios(t *testing.T) { simtest.RunScripts(t, "testdata", simtest.ToyVendor) }
 
 func TestServer_In(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
 	require.Equal(t, "t", s.In("t").Must(200, http.MethodGet, "/lamps", "").Header.Get("X-Sim-World"))
 }

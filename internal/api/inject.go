@@ -23,9 +23,9 @@ const HeaderFaultPlan = "X-Sim-Fault-Plan"
 // markHeader marks what a request asked for itself.
 const markHeader = "header"
 
-// FaultCatalog is what fault rules may speak of: the operations of the vendors and the states of their machines.
-func FaultCatalog(machines []statemachine.Description, services ...Service) fault.Catalog {
-	var c fault.Catalog
+// FaultTargets is what fault rules may speak of: the operations of the vendors and the states of their machines.
+func FaultTargets(machines []statemachine.Description, services ...Service) fault.Targets {
+	var c fault.Targets
 	for i := range services {
 		for k := range services[i].Operations {
 			op := &services[i].Operations[k]
@@ -221,7 +221,7 @@ func (s *Server) shape(svc *Service, r *Request, h *fault.Happening, out *outcom
 		}
 		e.Status, e.RetryAfter = h.Effect.Status, h.RetryAfter
 		*out = s.refuse(svc, r, *out, e, false) // nothing is wrong with the world
-		out.stream, out.finding, out.kind = nil, nil, refusal.Rule
+		out.stream, out.about, out.kind = nil, nil, refusal.Rule
 	}
 	if h.Effect.Malformed {
 		out.resp.Body, out.pooled = h.Effect.Mangle(out.resp.Body), false
@@ -300,10 +300,10 @@ func (s *Server) asOf(svc *Service, r *Request, version string) (resp Response, 
 
 // committed notes a version of the world where a rule will ask for it.
 func (s *Server) committed(world string) {
-	if s.faults == nil || !s.faults.Armed(world).History() {
+	if s.faults == nil || !s.faults.Armed(world).WantsVersions() {
 		return
 	}
-	if err := s.faults.Remember(world); err != nil {
+	if err := s.faults.KeepVersion(world); err != nil {
 		s.log.Error().Err(err).Str("world", world).Msg("a version of a world could not be kept")
 	}
 }

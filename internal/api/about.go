@@ -16,9 +16,9 @@ import (
 	"storagesim/internal/strict"
 )
 
-// Finding is what the server finds out by itself about a refusal, beside the cause that the handler gave: what the
+// About is what the server finds out by itself about a refusal, beside the cause that the handler gave: what the
 // request was about, as it stood when it was refused. It reaches no vendor's wire; explain shows it.
-type Finding struct {
+type About struct {
 	Kind  string   `json:"kind"`            // gRPC's name of the refusal
 	Rule  string   `json:"rule"`            // what was not kept, in the refusal's words
 	Names []string `json:"names,omitempty"` // by which the request names things
@@ -51,13 +51,13 @@ const maxThere = 5
 
 // find looks at what a request that was refused was about. nil where the cause says it all: a guard with its state, an
 // ETag.
-func (s *Server) find(r *Request, e *refusal.Error) *Finding {
+func (s *Server) find(r *Request, e *refusal.Error) *About {
 	switch e.CauseKind() {
 	case refusal.Guard, refusal.ETag, refusal.World, refusal.Cluster:
 		return nil
 	default:
 	}
-	f := &Finding{Kind: e.Kind.String(), Rule: e.Message}
+	f := &About{Kind: e.Kind.String(), Rule: e.Message}
 	switch e.Kind {
 	case refusal.Unauthenticated, refusal.PermissionDenied:
 		f.Token = shownToken(r.HTTP.Header.Get("Authorization"))
@@ -80,7 +80,7 @@ func (s *Server) find(r *Request, e *refusal.Error) *Finding {
 }
 
 // standing fills in the thing, or those that are there in its place.
-func (s *Server) standing(tx *store.Tx, r *Request, f *Finding) {
+func (s *Server) standing(tx *store.Tx, r *Request, f *About) {
 	f.Names, f.Thing, f.There = s.subject(tx, r).Names, nil, nil
 	if len(f.Names) == 0 {
 		f.Names = r.spoken(f.Rule)
@@ -148,7 +148,7 @@ func (r *Request) spoken(words string) []string {
 }
 
 // member finds the member that the words of a refusal name, among those that the operation knows.
-func (f *Finding) member(r *Request, words string) {
+func (f *About) member(r *Request, words string) {
 	if !r.Operation.Implemented() {
 		return
 	}
@@ -156,7 +156,7 @@ func (f *Finding) member(r *Request, words string) {
 	if t.Kind() != reflect.Struct {
 		return
 	}
-	for _, m := range Members(t) {
+	for _, m := range strict.Members(t) {
 		f.Members = append(f.Members, m.Name)
 	}
 	words = strings.ToLower(words)

@@ -14,20 +14,20 @@ import (
 	"storagesim/internal/wire"
 )
 
-// portableRow is a row as a world's file has it: its life by name, what is pending for it, and the body as the vendor
+// fileRow is a row as a world's file has it: its life by name, what is pending for it, and the body as the vendor
 // answers it, without the members that only repeat its life.
-type portableRow struct {
+type fileRow struct {
 	State   State           `json:"state"`
 	Version uint64          `json:"version"`
 	Stamp   uint64          `json:"stamp"`
 	Since   time.Time       `json:"since,omitzero"`
 	By      string          `json:"by,omitempty"`
-	Pending []portableTimer `json:"pending,omitempty"`
+	Pending []fileTimer     `json:"pending,omitempty"`
 	Body    json.RawMessage `json:"body"`
 }
 
-// portableTimer is what is pending for the row that it stands in.
-type portableTimer struct {
+// fileTimer is what is pending for the row that it stands in.
+type fileTimer struct {
 	Event Event     `json:"event"`
 	Due   time.Time `json:"due,omitzero"`
 	Order uint64    `json:"order,omitempty"` // among what is due at one instant; 0: behind all there is
@@ -140,13 +140,13 @@ func (m *Machine[B]) exportRows(tx *store.Tx, each func(doc []byte) error) error
 		if !sampled {
 			names, sampled = m.repeated(body), true
 		}
-		doc := portableRow{State: life.State, Version: life.Version, Stamp: life.Stamp, Since: life.Since, By: life.By, Body: body}
+		doc := fileRow{State: life.State, Version: life.Version, Stamp: life.Stamp, Since: life.Since, By: life.By, Body: body}
 		if short, ok := m.shorten(life, body, names); ok {
 			doc.Body = short
 		}
 		for _, t := range pending(tx, m.Kind, key) {
 			if t.Stamp == life.Stamp {
-				doc.Pending = append(doc.Pending, portableTimer{Event: t.Event, Due: t.Due, Order: t.Seq, Reads: t.Reads, Held: t.Held, Seen: t.Seen})
+				doc.Pending = append(doc.Pending, fileTimer{Event: t.Event, Due: t.Due, Order: t.Seq, Reads: t.Reads, Held: t.Held, Seen: t.Seen})
 			}
 		}
 		text, err := json.Marshal(doc)
@@ -182,7 +182,7 @@ func (m *Machine[B]) shorten(life Life, body []byte, names []string) (json.RawMe
 // importRow inserts the row that a document describes, with what is pending for it. What is wrong in the document is a
 // *strict.Error.
 func (m *Machine[B]) importRow(tx *store.Tx, doc []byte) error {
-	in := portableRow{Version: 1, Stamp: 1, Since: tx.Now}
+	in := fileRow{Version: 1, Stamp: 1, Since: tx.Now}
 	if err := strict.Decode(doc, &in); err != nil {
 		return err
 	}
@@ -262,7 +262,7 @@ func (m *Machine[B]) readBody(text []byte, row *Row[B]) (err error) {
 }
 
 // importTimer puts into the queue what is pending for a row.
-func (m *Machine[B]) importTimer(tx *store.Tx, row *Row[B], in *portableTimer) error {
+func (m *Machine[B]) importTimer(tx *store.Tx, row *Row[B], in *fileTimer) error {
 	var events []string
 	for i := range m.Rules {
 		if slices.Contains(m.Rules[i].From, row.Life.State) {
@@ -321,7 +321,7 @@ func (e *Engine) ExportRows(tx *store.Tx, kind string, each func(doc []byte) err
 }
 
 // ImportRow inserts what a document of ExportRows describes, and nothing follows from it: no effect, no event, no timer but those
-// in the document. ImportFrame comes first. What is wrong in the document is a *strict.Error; a row whose key or ID is
+// in the document. ImportEngine comes first. What is wrong in the document is a *strict.Error; a row whose key or ID is
 // there already is store.ErrExists.
 func (e *Engine) ImportRow(tx *store.Tx, kind string, doc []byte) error {
 	m, err := e.lifecycle(kind)

@@ -1,7 +1,6 @@
 package statemachine
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,28 +11,28 @@ import (
 	"storagesim/internal/strict"
 )
 
-// Frame is what the engine keeps of a world beside its rows, in the form of a world's file.
-type Frame struct {
-	Clock     FrameClock        `json:"clock"`
+// EngineState is what the engine keeps of a world beside its rows, in the form of a world's file.
+type EngineState struct {
+	Clock     EngineClock       `json:"clock"`
 	Delays    map[string]*Delay `json:"delays,omitempty"` // those that the world sets for itself
 	LastTimer uint64            `json:"lastTimer"`        // timers are numbered in order of creation
 }
 
-// FrameClock is a clock: it showed Now at the wall instant At, and goes on from there in its mode. Without either it
+// EngineClock is a clock: it showed Now at the wall instant At, and goes on from there in its mode. Without either it
 // shows the wall's time. A frozen clock has no At.
-type FrameClock struct {
+type EngineClock struct {
 	Mode Mode      `json:"mode"`
 	Rate float64   `json:"rate"`
 	Now  time.Time `json:"now,omitzero"`
 	At   time.Time `json:"at,omitzero"`
 }
 
-// engineTables are those whose rows are in a Frame, in the rows of machines or in the partitions' list.
+// engineTables are those whose rows are in a EngineState, in the rows of machines or in the partitions' list.
 func engineTables() []store.Verifier {
 	return []store.Verifier{timers, clocks, sequences, delayOverrides, partitions}
 }
 
-// OwnsTable says whether a table's rows go into a world's file by ExportFrame and ExportRows.
+// OwnsTable says whether a table's rows go into a world's file by ExportEngine and ExportRows.
 func (e *Engine) OwnsTable(name string) bool {
 	for _, t := range engineTables() {
 		if t.Name() == name {
@@ -48,11 +47,11 @@ func (e *Engine) OwnsTable(name string) bool {
 	return false
 }
 
-// ExportFrame reads the frame of the transaction's world.
-func (e *Engine) ExportFrame(tx *store.Tx) Frame {
+// ExportEngine reads the frame of the transaction's world.
+func (e *Engine) ExportEngine(tx *store.Tx) EngineState {
 	root := tx.In("")
 	clock := clockOf(tx)
-	f := Frame{Clock: FrameClock{Mode: clock.Mode, Rate: clock.Rate, Now: clock.Base}}
+	f := EngineState{Clock: EngineClock{Mode: clock.Mode, Rate: clock.Rate, Now: clock.Base}}
 	if clock.Mode != Frozen && !clock.Base.IsZero() {
 		f.Clock.At = clock.Wall.UTC()
 	}
@@ -68,9 +67,9 @@ func (e *Engine) ExportFrame(tx *store.Tx) Frame {
 	return f
 }
 
-// ImportFrame writes the frame into an empty world, and sets the transaction's instant to what the clock then shows.
+// ImportEngine writes the frame into an empty world, and sets the transaction's instant to what the clock then shows.
 // What is wrong in it is a *strict.Error each, joined.
-func (e *Engine) ImportFrame(tx *store.Tx, f *Frame) error {
+func (e *Engine) ImportEngine(tx *store.Tx, f *EngineState) error {
 	var wrong []error
 	if err := e.importClock(tx, f.Clock); err != nil {
 		wrong = append(wrong, strict.Below("clock", err))
@@ -93,7 +92,7 @@ func (e *Engine) ImportFrame(tx *store.Tx, f *Frame) error {
 	return errors.Join(wrong...)
 }
 
-func (e *Engine) importClock(tx *store.Tx, in FrameClock) error {
+func (e *Engine) importClock(tx *store.Tx, in EngineClock) error {
 	wall := e.wall()
 	if in.Mode == "" {
 		in.Mode = Real
@@ -134,18 +133,4 @@ func (e *Engine) importClock(tx *store.Tx, in FrameClock) error {
 	}
 	tx.Now = clock.show(wall)
 	return clocks.Put(tx.In(""), &clock)
-}
-
-// Replace puts a world on what load writes into an empty one; that is then where the world starts. load returns the
-// world's meta. If fn is not nil it runs on the result as in Start. If one of them fails, nothing changes.
-// store.ErrNoWorld.
-func (e *Engine) Replace(
-	world, by string, load func(tx *store.Tx) (meta json.RawMessage, err error), fn func(tx *store.Tx) error,
-) error {
-	return e.Start(world, by, func(next func(tx *store.Tx) (bool, error)) error {
-		return e.db.Replace(world, func(tx *store.Tx) (json.RawMessage, error) {
-			tx.Now, tx.By, tx.Owner = e.wall().UTC().Truncate(time.Millisecond), by, &txState{engine: e}
-			return load(tx)
-		}, next)
-	}, fn)
 }

@@ -129,8 +129,8 @@ func fieldsOf(text string) http.Header {
 // weigh is about how many bytes it holds in memory.
 func (e *entry) weigh() int64 {
 	n := 512 + len(e.text) + len(e.short.Hint)
-	if e.short.Cause != nil || e.short.Finding != nil {
-		n += weighCause(e.short.Cause, e.short.Finding)
+	if e.short.Cause != nil || e.short.About != nil {
+		n += weighCause(e.short.Cause, e.short.About)
 	}
 	for i := range e.short.Faults {
 		n += 64 + len(e.short.Faults[i].Rule) + len(e.short.Faults[i].Why)

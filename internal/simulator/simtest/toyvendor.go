@@ -12,12 +12,13 @@ import (
 	"storagesim/internal/simulator"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 	"storagesim/internal/wire"
 )
 
-// Lamps replaces the product's vendors by one small enough to see through: lamps in the clusters north and south, which
+// ToyVendor replaces the product's vendors by one small enough to see through: lamps in the clusters north and south, which
 // are Made for a while before they are Lit. Tests of what is around the vendors use it. Its fixture is empty.
-func Lamps(c *simulator.Config) { c.Vendors = []api.Vendor{lampVendor()} }
+func ToyVendor(c *simulator.Config) { c.Vendors = []api.Vendor{lampVendor()} }
 
 // Lamp is the thing.
 type Lamp struct {
@@ -70,7 +71,7 @@ func lampVendor() api.Vendor {
 					Name string `json:"name"`
 				} `json:"lamps"`
 			}
-			if err := api.DecodeStrict(section, &s); err != nil {
+			if err := strict.Decode(section, &s); err != nil {
 				return err
 			}
 			for _, name := range []string{"north", "south"} {
@@ -91,7 +92,7 @@ func lampVendor() api.Vendor {
 func mintLampToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	roles := []string{"keeper", "guest"}
 	if q.Role != "" && !slices.Contains(roles, q.Role) {
-		return nil, &api.InputError{Path: "role", Detail: "is none of the roles", Valid: roles}
+		return nil, &strict.Error{Path: "role", Detail: "is none of the roles", Valid: roles}
 	}
 	return api.Unsigned(map[string]string{"token": api.OpaquePrefix + tx.World() + "." + q.Role + q.TTL.String()}), nil
 }

@@ -37,8 +37,8 @@ func (in *Injector) versions(world string) ([]uint64, error) {
 
 func versionName(n uint64) string { return fmt.Sprintf("%s%020d", pastPrefix, n) }
 
-// Remember keeps the world's present as its newest version, and forgets the oldest beyond maxPast.
-func (in *Injector) Remember(world string) error {
+// KeepVersion keeps the world's present as its newest version, and forgets the oldest beyond maxPast.
+func (in *Injector) KeepVersion(world string) error {
 	in.recording.Lock()
 	defer in.recording.Unlock()
 	known, err := in.versions(world)
@@ -70,17 +70,17 @@ func (in *Injector) Versions(world string) ([]string, error) {
 	return names, err
 }
 
-// Settle begins or ends the keeping of a world's versions, as its rules want it. It is called after the rules were
+// SyncVersions begins or ends the keeping of a world's versions, as its rules want it. It is called after the rules were
 // changed.
-func (in *Injector) Settle(world string) error {
+func (in *Injector) SyncVersions(world string) error {
 	known, err := in.versions(world)
 	if err != nil {
 		return err
 	}
-	wanted := in.Armed(world).History()
+	wanted := in.Armed(world).WantsVersions()
 	switch {
 	case wanted && len(known) == 0:
-		return in.Remember(world)
+		return in.KeepVersion(world)
 	case !wanted && len(known) > 0:
 		return in.forget(world, known)
 	}
@@ -106,7 +106,7 @@ func (in *Injector) renew(world string) {
 		err = in.forget(world, known)
 	}
 	if err == nil {
-		err = in.Settle(world)
+		err = in.SyncVersions(world)
 	}
 	if err != nil && !errors.Is(err, store.ErrNoWorld) {
 		in.log.Error().Err(err).Str("world", world).Msg("earlier versions of a world could not be kept")
