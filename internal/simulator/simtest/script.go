@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,17 +18,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the answers of scenario scripts into the scripts") //nolint:gochecknoglobals // a flag of go test
+//nolint:gochecknoglobals // a flag of go test
+var update = flag.Bool("update", false, "write the responses of scenario scripts into the scripts")
 
-// ScriptClock is what the frozen clock of the default world shows when a script begins.
+// ScriptClock is the time of the default world's frozen clock when a script begins.
 const ScriptClock = "2026-06-01T00:00:00Z"
 
-// RunScripts runs every scenario script of a directory three times: straight, with the simulator closed and reopened on
-// its data before every step, and with the default world written to a file and read back before every third step. The last is left out for a
-// script that begins with a line `# not from a file: <why>`, and under the race detector, which finds nothing in it that the other two do not
-// show. A script is blocks between empty lines:
+// RunScripts runs every scenario script of a directory three times:
 //
-//	# words, which the file keeps
+//   - straight: one simulator for the whole script. The run is recorded, and a replay must give the same responses.
+//   - interrupted: the simulator is closed and reopened on its data before every step.
+//   - transplanted: the default world is written to a file and read back at least every few steps (see transplants).
+//     A script that begins with a line `# not from a file: <why>` is left out. So is every script under the race
+//     detector, since this run uses no code that the other two do not use.
+//
+// A script consists of blocks, separated by empty lines:
+//
+//	# a comment, which the file keeps
 //	POST /api/v2/projects/default/volumes
 //	header If-Match: 3
 //	? .state .name
@@ -43,11 +50,12 @@ const ScriptClock = "2026-06-01T00:00:00Z"
 //	----
 //	fired lightbits.volume 01234567-… ready Creating -> Available
 //
-// The first line is a request, `control METHOD path` (the same, under /_sim), `advance D`, `advance next` or `restart`.
-// `? paths` shows only these parts of the answer, `? .events.*.EventName` that of every element as a list. `$name = .path` keeps a part of the last answer, and ${name} stands
-// for it from then on. Below ---- is what must be answered: the status and the body, indented; of an archive its content
-// type and the names of its files. With -update the answers of the straight run are written there. Requests carry an opaque token unless the script says `header Authorization:`
-// otherwise; an empty value takes a header away.
+// The first line is a request, `control METHOD path` (a path below /_sim), `advance D`, `advance next` or `restart`.
+// `? paths` shows only these parts of the response; `? .events.*.EventName` shows that of every element, as a list.
+// `$name = .path` keeps a part of the last response, and ${name} stands for it from then on. The lines after ---- are the
+// expected response: the status and the indented body; for an archive its content type and the names of its files. With
+// -update the responses of the straight run are written there. Requests carry an opaque token, unless the script sets
+// another with `header Authorization:`; an empty value removes a header.
 func RunScripts(t *testing.T, dir string, opts ...Option) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.txt"))
@@ -56,91 +64,138 @@ func RunScripts(t *testing.T, dir string, opts ...Option) {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		name := strings.TrimSuffix(filepath.Base(file), ".txt")
-		t.Run(name+"/straight", func(t *testing.T) {
-			got := runScript(t, string(text), nil, opts)
-			if *update {
-				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
-				text = []byte(got)
-				return
-			}
-			require.Equal(t, string(text), got, "%s: run it with -update if this is meant", file)
+		run := &scriptRun{file: file, text: string(text), opts: opts}
+		run.start(t, "straight", "run the test with -update if the change is meant", nil)
+		run.start(t, "interrupted", "a restart must not change any response", func() func(*Server, block) {
+			return func(s *Server, _ block) { s.Restart() }
 		})
-		t.Run(name+"/interrupted", func(t *testing.T) {
-			restart := func(s *Server, _ int) { s.Restart() }
-			require.Equal(t, string(text), runScript(t, string(text), restart, opts), "%s: restarts must change nothing", file)
-		})
-		if slowed {
-			continue
+		if !slowed {
+			run.start(t, "transplanted", "a world that was written to a file and read back must be the same world", transplants)
 		}
-		t.Run(name+"/transplanted", func(t *testing.T) {
-			if why, ok := strings.CutPrefix(string(text), "# not from a file: "); ok {
-				t.Skip(strings.SplitN(why, "\n", 2)[0])
+	}
+}
+
+// scriptRun runs one script file.
+type scriptRun struct {
+	file, text string
+	opts       []Option
+}
+
+// start runs the script as a subtest. Before makes the function that is called before each step; a run without one is
+// straight.
+func (r *scriptRun) start(t *testing.T, how, why string, before func() func(*Server, block)) {
+	t.Helper()
+	t.Run(strings.TrimSuffix(filepath.Base(r.file), ".txt")+"/"+how, func(t *testing.T) {
+		if !*update { // with -update the other runs need the text that the straight run has written
+			t.Parallel()
+		}
+		if reason, ok := strings.CutPrefix(r.text, "# not from a file: "); ok && how == "transplanted" {
+			t.Skip(strings.SplitN(reason, "\n", 2)[0])
+		}
+		var each func(*Server, block)
+		if before != nil {
+			each = before()
+		}
+		got := make([]string, 0, strings.Count(r.text, "\n\n")+1)
+		defer func() { // also after a step that ended the test, whose cause is often an earlier difference
+			if difference := compareScript(r.file, r.text, got); difference != "" && (before != nil || !*update) {
+				t.Errorf("%s\n%s", difference, why)
 			}
-			require.Equal(t, string(text), runScript(t, string(text), transplant, opts), "%s: a world in a file must be the same world", file)
-		})
+		}()
+		runScript(t, r.file, r.text, each, r.opts, func(response string) { got = append(got, response) })
+		if before == nil && *update {
+			r.text = updated(r.text, got)
+			require.NoError(t, os.WriteFile(r.file, []byte(r.text), 0o644))
+		}
+	})
+}
+
+// transplantDistance is the least number of steps between two transplants.
+const transplantDistance = 3
+
+// transplants returns a function that writes the default world to a file, by turns as JSON and as YAML, and puts it in
+// its own place. The file must be the same then. This takes much longer than a step, so it is left out before a step if
+// the last transplant is less than transplantDistance steps ago, or if only GET requests have been sent since.
+func transplants() func(*Server, block) {
+	since, changed, turn := 0, true, 0
+	return func(s *Server, b block) {
+		s.tb.Helper()
+		if since++; changed && since >= transplantDistance {
+			form := []string{"application/json", "application/yaml"}[turn%2]
+			before := s.Must(http.StatusOK, http.MethodGet, "/_sim/state", "", "Accept", form).Body
+			s.Must(http.StatusOK, http.MethodPut, "/_sim/state", before)
+			after := s.Must(http.StatusOK, http.MethodGet, "/_sim/state", "", "Accept", form).Body
+			if before != after {
+				require.Fail(s.tb, "the world in a file has changed", diffLines(1, before, after))
+			}
+			since, changed, turn = 0, false, turn+1
+		}
+		line := strings.TrimPrefix(b.lines[0], "control ")
+		changed = changed || !strings.HasPrefix(line, "GET ") && !strings.HasPrefix(line, "$")
 	}
 }
 
-// transplant writes the default world to a file, by turns as JSON and as YAML, and puts it in its own place. It must be the same file
-// then.
-func transplant(s *Server, step int) {
-	s.tb.Helper()
-	if step%3 != 0 {
-		return
-	}
-	form := []string{"application/json", "application/yaml"}[step%2]
-	before := s.Must(http.StatusOK, http.MethodGet, "/_sim/state", "", "Accept", form).Body
-	s.Must(http.StatusOK, http.MethodPut, "/_sim/state", before)
-	require.Equal(s.tb, before, s.Must(http.StatusOK, http.MethodGet, "/_sim/state", "", "Accept", form).Body)
-}
-
-// script is one run.
+// script is the state of one run.
 type script struct {
 	*Server
+	at   string // file and line of the present step
 	vars map[string]string
 	last Answer
 }
 
-// runScript answers the script as it would have to be for this run to be right.
-// Before is called before each step; without it the run is straight, and recorded.
-func runScript(t *testing.T, text string, before func(s *Server, step int), opts []Option) string {
+// runScript runs the script and calls got with the response of each block, "" if a block has none. Before is called
+// before each step; without it the run is straight, and recorded.
+func runScript(t *testing.T, file, text string, before func(*Server, block), opts []Option, got func(string)) {
 	s := &script{Server: New(t, opts...), vars: map[string]string{}}
 	if before == nil {
 		s.Record()
 	}
 	s.Header.Set("Authorization", "Bearer script")
 	s.Must(http.StatusOK, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"`+ScriptClock+`"}`)
+	for _, b := range blocks(text) {
+		if len(b.lines) == 0 {
+			got("")
+			continue
+		}
+		s.at = fmt.Sprintf("%s:%d", filepath.Base(file), b.step())
+		if before != nil {
+			before(s.Server, b)
+		}
+		got(s.step(slices.Clone(b.lines)))
+	}
+}
+
+// updated returns the script with the responses got.
+func updated(text string, got []string) string {
 	var out strings.Builder
 	for i, b := range blocks(text) {
 		if i > 0 {
 			out.WriteString("\n")
 		}
 		out.WriteString(b.said + "\n")
-		if len(b.lines) == 0 {
-			continue
-		}
-		if before != nil {
-			before(s.Server, i)
-		}
-		if answer := s.step(b.lines); answer != "" {
-			out.WriteString("----\n" + answer + "\n")
+		if got[i] != "" {
+			out.WriteString("----\n" + got[i] + "\n")
 		}
 	}
 	return out.String()
 }
 
-// block is what stands between two empty lines of a script.
+// block is the text between two empty lines of a script.
 type block struct {
-	said  string   // above ----, as it is in the file
-	lines []string // said without the words before it; none in a block of words only
-	want  string   // below ----
+	line  int      // the number of its first line in the file
+	said  string   // the text before ----, as it is in the file
+	lines []string // the lines of said without the comment that begins it; none in a block that is only a comment
+	want  string   // the text after ----
 }
+
+// step returns the number of the line that has the step.
+func (b *block) step() int { return b.line + strings.Count(b.said, "\n") + 1 - len(b.lines) }
 
 func blocks(text string) []block {
 	var all []block
+	line := 1
 	for part := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n\n") {
-		var b block
+		b := block{line: line}
 		b.said, b.want, _ = strings.Cut(part, "\n----")
 		b.want = strings.TrimPrefix(b.want, "\n")
 		b.lines = strings.Split(b.said, "\n")
@@ -148,18 +203,19 @@ func blocks(text string) []block {
 			b.lines = b.lines[1:]
 		}
 		all = append(all, b)
+		line += strings.Count(part, "\n") + 2
 	}
 	return all
 }
 
-// Scripted is a request that a script has, and the status that it must be answered.
+// Scripted is a request of a script, and the status that it expects.
 type Scripted struct {
 	File, Method, Path string // the path without a query, its variables not yet replaced
 	Status             int
 }
 
-// ScriptedRequests answers the requests, to vendors and to the control surface, in all scripts of a directory and those
-// below it.
+// ScriptedRequests returns the requests, to vendors and to the control surface, of all scripts in a directory and its
+// subdirectories.
 func ScriptedRequests(tb testing.TB, dir string) []Scripted {
 	tb.Helper()
 	var all []Scripted
@@ -191,7 +247,7 @@ func ScriptedRequests(tb testing.TB, dir string) []Scripted {
 	return all
 }
 
-// step does one block and answers what belongs below its line.
+// step runs one block and returns its response as the script shows it.
 func (s *script) step(lines []string) string {
 	for i := range lines {
 		lines[i] = s.expand(lines[i])
@@ -211,11 +267,11 @@ func (s *script) step(lines []string) string {
 	case len(words) == 2 && strings.ToUpper(words[0]) == words[0]:
 		return s.request(words[0], words[1], lines[1:])
 	}
-	require.Fail(s.tb, "unknown step", lines[0])
+	require.Fail(s.tb, "unknown step", "%s: %s", s.at, lines[0])
 	return ""
 }
 
-// underSim is a path of the control surface, which a script may write with its prefix or without.
+// underSim returns a path of the control surface, which a script may write with or without its prefix.
 func underSim(path string) string { return "/_sim" + strings.TrimPrefix(path, "/_sim") }
 
 func (s *script) expand(line string) string {
@@ -231,9 +287,9 @@ const captured = `^\$(\w+) = (\S+)$`
 func (s *script) capture(lines []string) {
 	for _, line := range lines {
 		m := regexp.MustCompile(captured).FindStringSubmatch(line)
-		require.NotNil(s.tb, m, "%q is not $name = .path", line)
+		require.NotNil(s.tb, m, "%s: %q is not $name = .path", s.at, line)
 		v := s.last.Get(m[2])
-		require.NotNil(s.tb, v, "the last answer has no %s: %s", m[2], s.last.Body)
+		require.NotNil(s.tb, v, "%s: the last response has no %s: %s", s.at, m[2], s.last.Body)
 		s.vars[m[1]] = textOf(v)
 	}
 }
@@ -274,7 +330,7 @@ func (s *script) request(method, path string, lines []string) string {
 	for len(lines) > 0 {
 		if rest, ok := strings.CutPrefix(lines[0], "header "); ok {
 			name, value, ok := strings.Cut(rest, ":")
-			require.True(s.tb, ok, "%q is not header Name: value", lines[0])
+			require.True(s.tb, ok, "%s: %q is not header Name: value", s.at, lines[0])
 			header = append(header, name, strings.TrimSpace(value))
 		} else if rest, ok := strings.CutPrefix(lines[0], "? "); ok {
 			parts = strings.Fields(rest)
@@ -291,7 +347,7 @@ func (s *script) request(method, path string, lines []string) string {
 	return show(s.last, parts)
 }
 
-// show is an answer as a script has it: the status, and the body indented or the parts of it.
+// show returns a response as a script shows it: the status, and the indented body or the parts of it.
 func show(a Answer, parts []string) string {
 	lines := []string{fmt.Sprint(a.Status)}
 	for _, path := range parts {

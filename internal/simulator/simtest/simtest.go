@@ -43,6 +43,9 @@ func New(tb testing.TB, opts ...Option) *Server {
 	s := &Server{tb: tb, config: simulator.Default(), Client: &http.Client{Transport: &http.Transport{}}, Header: http.Header{}, own: &documents{},
 		seen: &evidence{lines: map[string]bool{}}}
 	s.config.Listen, s.config.TLSListen = "127.0.0.1:0", ""
+	if os.Getenv(CoverageDir) == "" { // a journal takes its place at the start, and tests start many simulators
+		s.config.Limits.JournalCount = journalCount
+	}
 	for _, opt := range opts {
 		opt(&s.config)
 	}
@@ -56,6 +59,9 @@ func New(tb testing.TB, opts ...Option) *Server {
 	tb.Cleanup(s.Close)
 	return s
 }
+
+// journalCount is how many requests of a test the journal keeps.
+const journalCount = 2000
 
 // EmptyFixture is a file that takes the place of the fixture small, for vendors that are not the product's.
 func EmptyFixture(tb testing.TB) string {
