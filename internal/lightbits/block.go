@@ -8,6 +8,7 @@ import (
 
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/store"
+	"storagesim/internal/varint"
 )
 
 // blockHolder says what kind of thing holds blocks. Snapshots sort before volumes.
@@ -63,21 +64,21 @@ func blockCodec() store.Codec[blockRow] {
 			return dst, nil
 		},
 		Decode: func(src []byte, b *blockRow) error {
-			c := compactReader{src: src}
-			b.project, b.uuid, b.chain, b.holder = c.text(), c.text(), c.text(), blockHolder(c.byte())
-			b.seq, b.writing = c.number(), physics.Generation(c.number())
-			runs := c.number()
+			c := varint.NewReader(src)
+			b.project, b.uuid, b.chain, b.holder = c.Text(), c.Text(), c.Text(), blockHolder(c.Byte())
+			b.seq, b.writing = c.Uint(), physics.Generation(c.Uint())
+			runs := c.Uint()
 			b.extents = make(physics.Extents, 0, min(runs, physics.MaxRuns))
 			end := uint64(0)
 			for range runs {
-				r := physics.Run{Start: end + c.number(), Count: c.number(), Generation: physics.Generation(c.number())}
-				if c.short || r.Count == 0 || r.Generation == 0 || r.Start+r.Count <= end {
+				r := physics.Run{Start: end + c.Uint(), Count: c.Uint(), Generation: physics.Generation(c.Uint())}
+				if c.Err() != nil || r.Count == 0 || r.Generation == 0 || r.Start+r.Count <= end {
 					return errBlockRuns
 				}
 				end = r.Start + r.Count
 				b.extents = append(b.extents, r)
 			}
-			return c.end()
+			return c.End()
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
+	"storagesim/internal/varint"
 )
 
 func (s *Service) clusterOperations() []api.Operation {
@@ -40,12 +41,12 @@ var clusterTable = store.NewTable("lightbits.cluster", func(*clusterRow) string 
 		return append(binary.AppendUvarint(dst, c.Changes), flagBits(c.InBandAuth, c.Federated)), nil
 	},
 	Decode: func(src []byte, c *clusterRow) error {
-		r := compactReader{src: src}
-		c.UUID, c.Name, c.MinAllowed, c.MaxAllowed = r.text(), r.text(), r.text(), r.text()
-		c.MaxReplicas, c.Changes = uint32(r.number()), r.number()
-		bits := r.byte()
+		r := varint.NewReader(src)
+		c.UUID, c.Name, c.MinAllowed, c.MaxAllowed = r.Text(), r.Text(), r.Text(), r.Text()
+		c.MaxReplicas, c.Changes = uint32(r.Uint()), r.Uint()
+		bits := r.Byte()
 		c.InBandAuth, c.Federated = bits&1 != 0, bits&2 != 0
-		return r.end()
+		return r.End()
 	},
 })
 

@@ -6,6 +6,7 @@ import (
 
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
+	"storagesim/internal/varint"
 )
 
 // lastNsid is the namespace id that was given away last.
@@ -14,9 +15,9 @@ type lastNsid struct{ N uint32 }
 var nsidTable = store.NewTable("lightbits.nsid", func(*lastNsid) string { return clusterKey }, store.Codec[lastNsid]{
 	Append: func(dst []byte, l *lastNsid) ([]byte, error) { return binary.AppendUvarint(dst, uint64(l.N)), nil },
 	Decode: func(src []byte, l *lastNsid) error {
-		r := compactReader{src: src}
-		l.N = uint32(r.number())
-		return r.end()
+		r := varint.NewReader(src)
+		l.N = uint32(r.Uint())
+		return r.End()
 	},
 })
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"storagesim/internal/store"
+	"storagesim/internal/varint"
 	"storagesim/internal/wire"
 )
 
@@ -218,17 +219,13 @@ type eventHead struct {
 func peekEvent(src []byte) (head eventHead, body []byte, err error) {
 	const fixed = 8 + 2
 	if len(src) < fixed {
-		return head, nil, errShort
+		return head, nil, varint.ErrLength
 	}
 	head.at = int64(binary.BigEndian.Uint64(src))
 	head.kind, head.severity = src[8], src[9]
-	n, w := binary.Uvarint(src[fixed:])
-	if w <= 0 || n > uint64(len(src)-fixed-w) {
-		return head, nil, errShort
-	}
-	rest := src[fixed+w:]
-	head.project = rest[:n]
-	return head, rest[n:], nil
+	r := varint.NewReader(src[fixed:])
+	head.project = r.Bytes()
+	return head, r.Rest(), r.Err()
 }
 
 func eventKey(seq uint64) string { return string(binary.BigEndian.AppendUint64(nil, seq)) }

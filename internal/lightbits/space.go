@@ -8,6 +8,7 @@ import (
 
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/store"
+	"storagesim/internal/varint"
 )
 
 // Usage is what volumes and snapshots take of each of their nodes, or a change of it.
@@ -44,20 +45,20 @@ var usageTable = store.NewTable("lightbits.usage", func(u *nodeUsage) string { r
 		return dst, nil
 	},
 	Decode: func(src []byte, u *nodeUsage) error {
-		c := compactReader{src: src}
-		u.UUID, u.Name, u.Server = c.text(), c.text(), c.text()
-		u.Domains = make([]string, min(c.number(), uint64(len(src))))
+		c := varint.NewReader(src)
+		u.UUID, u.Name, u.Server = c.Text(), c.Text(), c.Text()
+		u.Domains = make([]string, min(c.Uint(), uint64(len(src))))
 		for i := range u.Domains {
-			u.Domains[i] = c.text()
+			u.Domains[i] = c.Text()
 		}
-		bits := c.byte()
+		bits := c.Byte()
 		u.Serving, u.Synced, u.Attached, u.Disks.Coded = bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0
 		u.Leaving = bits&16 != 0
-		u.Rebuilt, u.Disks.Count, u.Disks.Bytes = c.number(), c.number(), c.number()
+		u.Rebuilt, u.Disks.Count, u.Disks.Bytes = c.Uint(), c.Uint(), c.Uint()
 		for _, n := range [...]*int64{&u.Volumes, &u.Primaries, &u.Provisioned, &u.LogicalUsed, &u.PhysicalUsed} {
-			*n = int64(c.number())
+			*n = int64(c.Uint())
 		}
-		return c.end()
+		return c.End()
 	},
 })
 
@@ -74,13 +75,13 @@ var groupTable = store.NewTable("lightbits.group", func(g *replicaGroup) string 
 		return appendTexts(binary.AppendUvarint(dst, uint64(len(g.Nodes))), g.Nodes...), nil
 	},
 	Decode: func(src []byte, g *replicaGroup) error {
-		c := compactReader{src: src}
-		g.UUID, g.Volumes = c.text(), int64(c.number())
-		g.Nodes = make([]string, min(c.number(), uint64(len(src))))
+		c := varint.NewReader(src)
+		g.UUID, g.Volumes = c.Text(), int64(c.Uint())
+		g.Nodes = make([]string, min(c.Uint(), uint64(len(src))))
 		for i := range g.Nodes {
-			g.Nodes[i] = c.text()
+			g.Nodes[i] = c.Text()
 		}
-		return c.end()
+		return c.End()
 	},
 })
 
@@ -254,51 +255,4 @@ func flagBits(on ...bool) byte {
 		}
 	}
 	return b
-}
-
-// compactReader reads what appendTexts and binary.AppendUvarint wrote. After the first thing that is not there everything is
-// empty, and end tells.
-type compactReader struct {
-	src   []byte
-	short bool
-}
-
-var errShort = errors.New("row is shorter or longer than what it holds")
-
-func (c *compactReader) number() uint64 {
-	n, w := binary.Uvarint(c.src)
-	if w <= 0 {
-		c.src, c.short = nil, true
-		return 0
-	}
-	c.src = c.src[w:]
-	return n
-}
-
-func (c *compactReader) text() string {
-	n := c.number()
-	if n > uint64(len(c.src)) {
-		c.src, c.short = nil, true
-		return ""
-	}
-	t := string(c.src[:n])
-	c.src = c.src[n:]
-	return t
-}
-
-func (c *compactReader) byte() byte {
-	if len(c.src) == 0 {
-		c.short = true
-		return 0
-	}
-	b := c.src[0]
-	c.src = c.src[1:]
-	return b
-}
-
-func (c *compactReader) end() error {
-	if c.short || len(c.src) > 0 {
-		return errShort
-	}
-	return nil
 }

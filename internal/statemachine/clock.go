@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"storagesim/internal/store"
+	"storagesim/internal/varint"
 )
 
 // Mode is how a world's clock moves.
@@ -39,16 +40,16 @@ const clockKey = "clock"
 // The clock is read at the beginning of every transaction.
 var clocks = store.NewTable("clock", func(*Clock) string { return clockKey }, store.Codec[Clock]{
 	Append: func(dst []byte, c *Clock) ([]byte, error) {
-		dst = appendText(dst, string(c.Mode))
+		dst = varint.AppendBytes(dst, string(c.Mode))
 		dst = binary.BigEndian.AppendUint64(dst, math.Float64bits(c.Rate))
 		return appendTime(appendTime(dst, c.Base), c.Wall), nil
 	},
 	Decode: func(src []byte, c *Clock) error {
-		r := rowReader{src: src}
-		c.Mode = Mode(r.text())
-		c.Rate = math.Float64frombits(r.fixed())
-		c.Base, c.Wall = r.time(), r.time()
-		return r.end()
+		r := varint.NewReader(src)
+		c.Mode = Mode(r.Text())
+		c.Rate = math.Float64frombits(r.Uint64())
+		c.Base, c.Wall = readTime(&r), readTime(&r)
+		return r.End()
 	},
 })
 

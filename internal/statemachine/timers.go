@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"storagesim/internal/store"
+	"storagesim/internal/varint"
 )
 
 // Timer is a timed transition that is pending: at Due, the event On happens to the row, if the row still carries the
@@ -38,7 +39,7 @@ var timerCodec = store.Codec[Timer]{
 	Append: func(dst []byte, t *Timer) ([]byte, error) {
 		dst = appendTime(binary.AppendUvarint(dst, t.Seq), t.Due)
 		for _, text := range [...]string{t.Partition, t.Kind, t.Key, t.ID, string(t.Event)} {
-			dst = appendText(dst, text)
+			dst = varint.AppendBytes(dst, text)
 		}
 		held := uint64(0)
 		if t.Held {
@@ -50,11 +51,11 @@ var timerCodec = store.Codec[Timer]{
 		return dst, nil
 	},
 	Decode: func(src []byte, t *Timer) error {
-		r := rowReader{src: src}
-		t.Seq, t.Due = r.number(), r.time()
-		t.Partition, t.Kind, t.Key, t.ID, t.Event = r.text(), r.text(), r.text(), r.text(), Event(r.text())
-		t.Stamp, t.Reads, t.Held, t.Seen = r.number(), int(r.number()), r.number() != 0, int(r.number())
-		return r.end()
+		r := varint.NewReader(src)
+		t.Seq, t.Due = r.Uint(), readTime(&r)
+		t.Partition, t.Kind, t.Key, t.ID, t.Event = r.Text(), r.Text(), r.Text(), r.Text(), Event(r.Text())
+		t.Stamp, t.Reads, t.Held, t.Seen = r.Uint(), int(r.Uint()), r.Uint() != 0, int(r.Uint())
+		return r.End()
 	},
 }
 
