@@ -39,6 +39,18 @@ type Response struct {
 	Body        []byte
 }
 
+// StatusOf returns the HTTP status of a refusal: its own if it has one, else that of its kind in the vendor's table,
+// else 500.
+func StatusOf(statuses map[refusal.Kind]int, e *refusal.Error) int {
+	if e.Status != 0 {
+		return e.Status
+	}
+	if status, ok := statuses[e.Kind]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}
+
 // KindOf is the usual reading of an HTTP status as a refusal kind.
 func KindOf(status int) refusal.Kind {
 	switch status {

@@ -24,17 +24,6 @@ func (s *Service) loginOperations() []api.Operation {
 	}
 }
 
-// AuthMode says how strictly callers are checked. The modes mean what they mean for Lightbits: lenient refuses a call
-// without a token, takes an opaque one and checks a JWT in full; strict takes nothing but valid JWTs; off takes everybody.
-type AuthMode string
-
-// The modes; the zero value is lenient.
-const (
-	AuthLenient AuthMode = "lenient"
-	AuthStrict  AuthMode = "strict"
-	AuthOff     AuthMode = "off"
-)
-
 // tokenTTL is how long a token is good: 30 days (facts/dms-lucidlink-lucidity.md 3.1).
 const tokenTTL = 30 * 24 * time.Hour
 
@@ -62,7 +51,7 @@ func (s *Service) caller(tx *store.Tx, r *api.Request) (string, error) {
 	users := s.settings(tx).Users
 	name, password, ok := r.HTTP.BasicAuth()
 	switch {
-	case s.options.Auth == AuthOff && !ok:
+	case s.options.Auth == api.AuthOff && !ok:
 		return users[0].Name, nil
 	case r.HTTP.Header.Get("Authorization") == "":
 		return "", refusal.New(refusal.Unauthenticated, "no credentials: the header Authorization is missing; Basic is expected in it")
@@ -70,7 +59,7 @@ func (s *Service) caller(tx *store.Tx, r *api.Request) (string, error) {
 		return "", refusal.New(refusal.Unauthenticated, "no credentials: the header Authorization must hold Basic and base64 of user:password")
 	}
 	for _, u := range users {
-		if s.options.Auth == AuthOff || u.Name == name && u.Password == password {
+		if s.options.Auth == api.AuthOff || u.Name == name && u.Password == password {
 			return name, nil
 		}
 	}
@@ -123,7 +112,7 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, erro
 
 // authorize refuses a caller without a good token. Every user may do everything (facts/dms-lucidlink-lucidity.md 3.1).
 func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
-	if r.Operation.Needs == (api.Permission{}) || s.options.Auth == AuthOff {
+	if r.Operation.Needs == (api.Permission{}) || s.options.Auth == api.AuthOff {
 		return nil
 	}
 	scheme, text, _ := strings.Cut(r.HTTP.Header.Get("Authorization"), " ")
@@ -135,7 +124,7 @@ func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
 		return refusal.New(refusal.Unauthenticated, "no token: the header Authorization must hold Bearer and the idToken of POST /login")
 	case strings.Count(text, ".") == 2 && strings.HasPrefix(text, "ey"):
 		return s.checkToken(tx, text)
-	case s.options.Auth == AuthStrict:
+	case s.options.Auth == api.AuthStrict:
 		return refusal.New(refusal.Unauthenticated, "the token is not one of POST /login")
 	}
 	return nil

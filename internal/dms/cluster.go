@@ -3,10 +3,7 @@ package dms
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"regexp"
-	"strconv"
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
@@ -152,13 +149,9 @@ type workflowIDResponse struct {
 	WorkflowID string `json:"workflowId"`
 }
 
-var hostForm = regexp.MustCompile(`^[A-Za-z0-9_:.%-]{1,255}$`)
-
 // attachCluster: seeds/003 "Attach Lightbits cluster". The answer names the workflow that does it.
 func (s *Service) attachCluster(tx *store.Tx, _ *api.Request, q *attachClusterRequest) (workflowIDResponse, error) {
-	host, port, err := net.SplitHostPort(q.APIEndpoint)
-	n, convErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || convErr != nil || n == 0 || !hostForm.MatchString(host) {
+	if !api.IsHostPort(q.APIEndpoint) {
 		return workflowIDResponse{}, refusal.New(refusal.InvalidArgument,
 			"apiEndpoint: %q must be of the form <host>:<port>, e.g.: 10.0.0.1:443, foo.bar.com:443", q.APIEndpoint)
 	}

@@ -98,13 +98,7 @@ type rpcStatus struct {
 
 // Refuse renders {"code","message","details"}; code is the gRPC number. A 401 carries its message in WWW-Authenticate.
 func (dialect) Refuse(_ *api.Request, e *refusal.Error) api.Response {
-	status, ok := statuses[e.Kind]
-	if !ok {
-		status = http.StatusInternalServerError
-	}
-	if e.Status != 0 {
-		status = e.Status
-	}
+	status := api.StatusOf(statuses, e)
 	resp := errorBody(status, e.Kind, e.Message)
 	if status == http.StatusUnauthorized {
 		resp.Header = map[string]string{"WWW-Authenticate": e.Message}

@@ -26,7 +26,7 @@ const zero = wire.EmitZero
 
 // Options are what a user may choose about the emulation.
 type Options struct {
-	Auth AuthMode
+	Auth api.AuthMode
 	// MaxRunningWorkflows overrides what the fixture says; 0 leaves it alone.
 	MaxRunningWorkflows int
 }

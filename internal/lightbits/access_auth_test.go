@@ -79,22 +79,11 @@ func as(t *testing.T, roles ...string) string {
 	return token(t, "system:root", keys()[0], jwt.MapClaims{"roles": roles})
 }
 
-func TestParseAuthMode(t *testing.T) {
-	for text, want := range map[string]AuthMode{"": AuthLenient, "lenient": AuthLenient, "strict": AuthStrict, "off": AuthOff} {
-		mode, err := ParseAuthMode(text)
-		require.NoError(t, err)
-		require.Equal(t, want, mode)
-	}
-	_, err := ParseAuthMode("Strict")
-	require.ErrorContains(t, err, `"Strict"`)
-	require.ErrorContains(t, err, "lenient, strict or off")
-}
-
 func TestAuthenticate_Modes(t *testing.T) {
-	for mode, want := range map[AuthMode]struct{ none, opaque, badJWT, goodJWT int }{
-		AuthLenient: {401, 200, 401, 200},
-		AuthStrict:  {401, 401, 401, 200},
-		AuthOff:     {200, 200, 200, 200},
+	for mode, want := range map[api.AuthMode]struct{ none, opaque, badJWT, goodJWT int }{
+		api.AuthLenient: {401, 200, 401, 200},
+		api.AuthStrict:  {401, 401, 401, 200},
+		api.AuthOff:     {200, 200, 200, 200},
 	} {
 		t.Run(string(mode), func(t *testing.T) {
 			s := newServer(t, withAuth(mode), withKeys(t))

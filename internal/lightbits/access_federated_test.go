@@ -86,7 +86,7 @@ func (s *server) providerKey() (kid string) {
 }
 
 func TestFederatedPrincipal_RefusesWhatIsForged(t *testing.T) {
-	s := withProvider(t, withAuth(AuthStrict))
+	s := withProvider(t, withAuth(api.AuthStrict))
 	kid := s.providerKey()
 	good := s.idpToken(idp.Grant{ClientID: "app-1"})
 	status, body := s.do(http.MethodGet, "/api/v2/cluster", good, "")

@@ -30,7 +30,7 @@ func (s *server) mint(q api.TokenRequest) (string, error) {
 }
 
 func TestMintToken_IsTaken(t *testing.T) {
-	s := newServer(t, withAuth(AuthStrict))
+	s := newServer(t, withAuth(api.AuthStrict))
 	tok, err := s.mint(api.TokenRequest{Vendor: vendor})
 	require.NoError(t, err)
 	status, body := s.do(http.MethodPost, "/api/v2/projects", tok, `{"name":"p1"}`)
@@ -92,7 +92,7 @@ func TestMintToken_RolesAndTimes(t *testing.T) {
 func TestMintToken_HoldsInEveryClusterAndDrawsNothing(t *testing.T) {
 	ids := map[bool]string{}
 	for _, mints := range []bool{false, true} {
-		s := newServer(t, withAuth(AuthStrict), withSeed(func(s *Service, tx *store.Tx) error {
+		s := newServer(t, withAuth(api.AuthStrict), withSeed(func(s *Service, tx *store.Tx) error {
 			if err := statemachine.AddPartition(tx, "west"); err != nil {
 				return err
 			}

@@ -27,7 +27,7 @@ type blockServer struct {
 
 func newBlockServer(t *testing.T, options ...option) *blockServer {
 	t.Helper()
-	return &blockServer{TB: t, server: newServer(t, append(options, withAuth(AuthOff))...)}
+	return &blockServer{TB: t, server: newServer(t, append(options, withAuth(api.AuthOff))...)}
 }
 
 // withNodes gives the cluster so many servers with one node each, of eight devices of so many bytes.

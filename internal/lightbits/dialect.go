@@ -79,15 +79,8 @@ var statuses = map[refusal.Kind]int{
 // Refuse renders {"error","code","message"}; code is the gRPC number (facts/lightbits.md 2.3).
 func (dialect) Refuse(_ *api.Request, e *refusal.Error) api.Response {
 	text, _ := json.Marshal(e.Message) // a string always marshals
-	status, ok := statuses[e.Kind]
-	if !ok {
-		status = http.StatusInternalServerError
-	}
-	if e.Status != 0 {
-		status = e.Status
-	}
 	return api.Response{
-		Status: status, ContentType: contentJSON,
+		Status: api.StatusOf(statuses, e), ContentType: contentJSON,
 		Body: fmt.Appendf(nil, `{"error":%s,"code":%d,"message":%s}`, text, e.Kind, text),
 	}
 }

@@ -2,9 +2,6 @@ package lightbits
 
 import (
 	"errors"
-	"net"
-	"regexp"
-	"strconv"
 
 	"github.com/google/uuid"
 
@@ -40,13 +37,9 @@ type workflowIDResponse struct {
 	WorkflowID string `json:"workflowId"`
 }
 
-var endpointHost = regexp.MustCompile(`^[A-Za-z0-9_:.%-]{1,255}$`)
-
 // attachCluster: seeds/002 "Attach Lightbits cluster". The answer names the workflow that does it.
 func (s *Service) attachCluster(tx *store.Tx, _ *api.Request, q *attachClusterRequest) (workflowIDResponse, error) {
-	host, port, err := net.SplitHostPort(q.APIEndpoint)
-	n, convErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || convErr != nil || n == 0 || !endpointHost.MatchString(host) {
+	if !api.IsHostPort(q.APIEndpoint) {
 		return workflowIDResponse{}, refusal.New(refusal.InvalidArgument,
 			"apiEndpoint %q must be of the form <host>:<port>, such as 10.0.0.1:443", q.APIEndpoint)
 	}

@@ -24,7 +24,7 @@ type cfLoginResponse struct {
 func (s *Service) cfLogin(tx *store.Tx, r *api.Request, _ *api.Empty) (cfLoginResponse, error) {
 	name, password, ok := r.HTTP.BasicAuth()
 	switch {
-	case s.auth == AuthOff:
+	case s.auth == api.AuthOff:
 	case !ok:
 		return cfLoginResponse{}, unauthenticated("no credentials: the header Authorization must hold Basic and base64 of user:password")
 	case name != federationUser || password != federationPassword:

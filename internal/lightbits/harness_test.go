@@ -26,14 +26,14 @@ const cluster = "local"
 
 // setup is what a test may choose about its server.
 type setup struct {
-	auth    AuthMode
+	auth    api.AuthMode
 	profile statemachine.Profile
 	seeds   []func(s *Service, tx *store.Tx) error
 }
 
 type option func(*setup)
 
-func withAuth(mode AuthMode) option { return func(o *setup) { o.auth = mode } }
+func withAuth(mode api.AuthMode) option { return func(o *setup) { o.auth = mode } }
 
 func withProfile(p statemachine.Profile) option { return func(o *setup) { o.profile = p } }
 

@@ -27,7 +27,7 @@ const zero = wire.OmitZero
 
 // Options are what a user may choose about the emulation.
 type Options struct {
-	Auth AuthMode
+	Auth api.AuthMode
 	// Federation lets the operations of a cluster federation answer; without it the clusters are plain ones.
 	Federation bool
 }
@@ -35,7 +35,7 @@ type Options struct {
 // Service is the emulated product: all state lies in the worlds; what is kept here
 // follows from them.
 type Service struct {
-	auth AuthMode
+	auth api.AuthMode
 	key  func() (*signing.Key, error)
 
 	anybody, opaque *Principal // who calls where no token, or any, is enough

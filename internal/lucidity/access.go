@@ -8,13 +8,6 @@ import (
 	"storagesim/internal/store"
 )
 
-// How strictly callers are checked. By default any opaque token is taken, and one that the simulator made is checked in
-// full; strict takes only the latter; off takes everybody.
-const (
-	authStrict = "strict"
-	authOff    = "off"
-)
-
 // headerAuthType and its only value are wanted with every access token (seeds/000, facts/dms-lucidlink-lucidity.md 2.1).
 const (
 	headerAuthType = "X-Authtype"
@@ -24,7 +17,7 @@ const (
 // authorize checks the caller's access token: Unauthenticated for a missing or wrong X-Authtype (assumption 180), and for
 // a token that is missing, has a scheme word before it (assumption 181), was not made for this world or has expired.
 func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
-	if r.Operation.Needs == (api.Permission{}) || s.auth == authOff {
+	if r.Operation.Needs == (api.Permission{}) || s.auth == api.AuthOff {
 		return nil
 	}
 	if got := r.HTTP.Header.Get(headerAuthType); got != authTypeToken {
@@ -36,7 +29,7 @@ func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
 		return unauthorized("the header Authorization is missing; it holds the bare access token")
 	case strings.ContainsAny(access, " \t"):
 		return unauthorized("the header Authorization must hold the bare access token, without Bearer or another word before it")
-	case !strings.HasPrefix(access, api.OpaquePrefix) && s.auth != authStrict:
+	case !strings.HasPrefix(access, api.OpaquePrefix) && s.auth != api.AuthStrict:
 		return nil
 	}
 	minted, err := verify(tx, access)

@@ -55,7 +55,7 @@ func (s *Service) refreshToken(tx *store.Tx, _ *api.Request, q *refreshTokenRequ
 
 // refreshUntil answers when the refresh token ends.
 func (s *Service) refreshUntil(tx *store.Tx, token string) (time.Time, error) {
-	if s.auth == authOff {
+	if s.auth == api.AuthOff {
 		return tx.Now.Add(refreshTTL), nil
 	}
 	if known, err := refreshTokens.Get(tx, digest(token)); err == nil {

@@ -136,14 +136,7 @@ var statuses = map[refusal.Kind]int{
 
 // Refuse renders {"status","message","data","trackingCode"}, or {"success","data","error","requestId"}.
 func (dialect) Refuse(r *api.Request, e *refusal.Error) api.Response {
-	status, ok := statuses[e.Kind]
-	if !ok {
-		status = http.StatusInternalServerError
-	}
-	if e.Status != 0 {
-		status = e.Status
-	}
-	return envelope(r, status, e.Message)
+	return envelope(r, api.StatusOf(statuses, e), e.Message)
 }
 
 // envelope renders a refusal; its members always marshal.

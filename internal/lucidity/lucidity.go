@@ -20,13 +20,12 @@ const vendor = "lucidity"
 
 // Options are what a user may choose about the emulation.
 type Options struct {
-	// Auth is lenient, strict or off; "" is lenient.
-	Auth string
+	Auth api.AuthMode
 }
 
 // Service is the emulated product: all state lies in the worlds.
 type Service struct {
-	auth string
+	auth api.AuthMode
 
 	tenants    *statemachine.Machine[Tenant]
 	instances  *statemachine.Machine[Instance]

@@ -8,18 +8,6 @@ import (
 	"storagesim/internal/store"
 )
 
-// AuthMode says how strictly callers are checked.
-type AuthMode string
-
-// The modes. Lenient refuses a call without a token, checks a token of the simulator's own in full, and takes any other
-// for one of the world's first account (assumption 150); strict takes nothing but its own; off takes everybody for the
-// first account. The zero value is lenient.
-const (
-	AuthLenient AuthMode = "lenient"
-	AuthStrict  AuthMode = "strict"
-	AuthOff     AuthMode = "off"
-)
-
 // Illegal is the cause of a 401, of which the vendor says nothing to the caller.
 type Illegal struct {
 	Reason string `json:"reason"`
@@ -52,7 +40,7 @@ func accountOf(r *api.Request) string {
 // authenticate reads the header as the vendor's own example writes it, without a scheme, and with Bearer as every
 // library does (facts/dms-lucidlink-lucidity.md 1.1).
 func (s *Service) authenticate(tx *store.Tx, header string) (account string, err error) {
-	if s.auth == AuthOff {
+	if s.auth == api.AuthOff {
 		return settingsOf(tx).DefaultAccount, nil
 	}
 	token := strings.TrimSpace(header)
@@ -66,7 +54,7 @@ func (s *Service) authenticate(tx *store.Tx, header string) (account string, err
 		return "", illegal(Illegal{Reason: "the header Authorization must hold an access token, alone or behind Bearer"})
 	case strings.HasPrefix(token, api.OpaquePrefix):
 		return s.verify(tx, token)
-	case s.auth == AuthStrict:
+	case s.auth == api.AuthStrict:
 		return "", illegal(Illegal{Reason: "the token was not given by this simulator"})
 	}
 	return settingsOf(tx).DefaultAccount, nil

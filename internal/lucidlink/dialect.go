@@ -110,13 +110,7 @@ const msgIllegalRequest = "Illegal request"
 
 // Refuse renders {"status","message"}; status repeats the HTTP status. The token request is refused in OAuth 2's words.
 func (dialect) Refuse(r *api.Request, e *refusal.Error) api.Response {
-	status, ok := statuses[e.Kind]
-	if !ok {
-		status = http.StatusInternalServerError
-	}
-	if e.Status != 0 {
-		status = e.Status
-	}
+	status := api.StatusOf(statuses, e)
 	if r.Operation != nil && r.Operation.Name == createAccessToken {
 		return refuseToken(r, e, status)
 	}

@@ -20,12 +20,12 @@ const vendor = "lucidlink"
 
 // Options are what a user may choose about the emulation.
 type Options struct {
-	Auth AuthMode
+	Auth api.AuthMode
 }
 
 // Service is the emulated product: stateless, all state lies in the worlds.
 type Service struct {
-	auth AuthMode
+	auth api.AuthMode
 
 	accounts   *statemachine.Machine[Account]
 	domains    *statemachine.Machine[Domain]

@@ -64,7 +64,7 @@ func Default() Config {
 }
 
 // AuthModes are the values of Config.Auth, the default first.
-var AuthModes = [...]string{"lenient", "strict", "off"}
+var AuthModes = [...]string{string(api.AuthLenient), string(api.AuthStrict), string(api.AuthOff)}
 
 func (c *Config) check() error {
 	if !slices.Contains(AuthModes[:], c.Auth) {

@@ -10,10 +10,11 @@ import (
 
 // vendors is the one place where a vendor is added to the program.
 func vendors(c Config) []api.Vendor {
-	lb := lightbits.New(lightbits.Options{Auth: lightbits.AuthMode(c.Auth), Federation: c.Federation})
-	dm := dms.New(dms.Options{Auth: dms.AuthMode(c.Auth), MaxRunningWorkflows: c.MaxRunningWorkflows}, dmsClusters{lb})
-	lc := lucidity.New(lucidity.Options{Auth: c.Auth})
-	ll := lucidlink.New(lucidlink.Options{Auth: lucidlink.AuthMode(c.Auth)})
+	auth := api.AuthMode(c.Auth)
+	lb := lightbits.New(lightbits.Options{Auth: auth, Federation: c.Federation})
+	dm := dms.New(dms.Options{Auth: auth, MaxRunningWorkflows: c.MaxRunningWorkflows}, dmsClusters{lb})
+	lc := lucidity.New(lucidity.Options{Auth: auth})
+	ll := lucidlink.New(lucidlink.Options{Auth: auth})
 	return []api.Vendor{
 		{Service: lb.API(), Machines: lb.Machines(), Tables: lb.Tables(), Actions: lb.Actions(), Minter: lb.MintToken, Seed: lb.Seed,
 			Derived: lb.Derived(), Derive: lb.Derive, References: lb.References(), OfWorld: lb.OfWorld()},
