@@ -17,7 +17,7 @@ type actionList struct {
 	Actions []api.Action `json:"actions"`
 }
 
-func listActions(c *Control, _ *call) (any, error) {
+func listActions(c *Control, _ *call) (actionList, error) {
 	list := actionList{Actions: []api.Action{}}
 	for i := range c.Vendors {
 		list.Actions = append(list.Actions, c.Vendors[i].Actions...)
@@ -25,14 +25,14 @@ func listActions(c *Control, _ *call) (any, error) {
 	return list, nil
 }
 
-func doAction(c *Control, r *call) (any, error) {
+func doAction(c *Control, r *call) (reply[map[string]any], error) {
 	v, action, err := c.action(r.param("vendor"), r.param("action"))
 	if err != nil {
-		return nil, err
+		return reply[map[string]any]{}, err
 	}
 	params, err := r.body()
 	if err != nil {
-		return nil, err
+		return reply[map[string]any]{}, err
 	}
 	var changed any
 	err = c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) error {
@@ -46,7 +46,7 @@ func doAction(c *Control, r *call) (any, error) {
 	if changed == nil {
 		changed = api.Empty{}
 	}
-	return changed, err
+	return reply[map[string]any]{value: changed}, err
 }
 
 func (c *Control) action(vendor, name string) (*api.Vendor, *api.Action, error) {
@@ -85,7 +85,7 @@ type tokenBody struct {
 	TTL    string `json:"ttl"`
 }
 
-func createToken(c *Control, r *call, body *tokenBody) (any, error) {
+func createToken(c *Control, r *call, body *tokenBody) (map[string]string, error) {
 	v, err := c.vendor(body.Vendor)
 	if err != nil {
 		return nil, err

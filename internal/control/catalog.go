@@ -27,10 +27,10 @@ type faultCatalog struct {
 }
 
 // listFaultCatalog is read from the rows and rendered by the vendors' dialects, as an injected answer is.
-func listFaultCatalog(c *Control, r *call) (any, error) {
+func listFaultCatalog(c *Control, r *call) (faultCatalog, error) {
 	only := r.query.Get("operation")
 	if err := c.checkOperation(only); err != nil {
-		return nil, err
+		return faultCatalog{}, err
 	}
 	catalog := faultCatalog{Faults: []faultEntry{}, Effects: []string{"latency", "reset", "empty", "truncate", "stall",
 		"dribble", "malformed", "interloper", "stale"}}

@@ -24,7 +24,7 @@ type checkpointList struct {
 	Checkpoints []string `json:"checkpoints"`
 }
 
-func listCheckpoints(c *Control, r *call) (any, error) {
+func listCheckpoints(c *Control, r *call) (checkpointList, error) {
 	w, err := c.DB.World(r.world())
 	return checkpointList{World: r.world(), Checkpoints: append([]string{}, w.Checkpoints...)}, err
 }
@@ -35,28 +35,28 @@ type checkpointEntry struct {
 	Now   string `json:"now"` // what the world's clock shows
 }
 
-func (c *Control) checkpointEntry(r *call) (any, error) {
+func (c *Control) checkpointEntry(r *call) (checkpointEntry, error) {
 	now, err := c.Engine.Now(r.world())
 	return checkpointEntry{World: r.world(), Name: r.param("name"), Now: instant(now)}, err
 }
 
-func putCheckpoint(c *Control, r *call) (any, error) {
+func putCheckpoint(c *Control, r *call) (checkpointEntry, error) {
 	if err := c.DB.Checkpoint(r.world(), r.param("name")); err != nil {
-		return nil, err
+		return checkpointEntry{}, err
 	}
 	return c.checkpointEntry(r)
 }
 
-func deleteCheckpoint(c *Control, r *call) (any, error) {
+func deleteCheckpoint(c *Control, r *call) (checkpointList, error) {
 	if err := c.DB.DeleteCheckpoint(r.world(), r.param("name")); err != nil {
-		return nil, c.noCheckpoint(r, err)
+		return checkpointList{}, c.noCheckpoint(r, err)
 	}
 	return listCheckpoints(c, r)
 }
 
-func restoreCheckpoint(c *Control, r *call) (any, error) {
+func restoreCheckpoint(c *Control, r *call) (checkpointEntry, error) {
 	if err := c.DB.Restore(r.world(), r.param("name")); err != nil {
-		return nil, c.noCheckpoint(r, err)
+		return checkpointEntry{}, c.noCheckpoint(r, err)
 	}
 	c.Engine.Rescan(r.world())
 	return c.checkpointEntry(r)
@@ -80,10 +80,10 @@ type resetAnswer struct {
 	Now   string `json:"now"`
 }
 
-func resetWorld(c *Control, r *call, body *reset) (any, error) {
+func resetWorld(c *Control, r *call, body *reset) (resetAnswer, error) {
 	w, err := c.DB.World(r.world())
 	if err != nil {
-		return nil, err
+		return resetAnswer{}, err
 	}
 	switch {
 	case body.To == "":
@@ -94,7 +94,7 @@ func resetWorld(c *Control, r *call, body *reset) (any, error) {
 		err = c.resetToFixture(r, w, body.To)
 	}
 	if err != nil {
-		return nil, err
+		return resetAnswer{}, err
 	}
 	c.Engine.Rescan(w.Name)
 	now, err := c.Engine.Now(w.Name)

@@ -16,25 +16,27 @@ import (
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-func getClock(c *Control, r *call) (any, error) { return c.Engine.Clock(r.world()) }
+func getClock(c *Control, r *call) (statemachine.ClockReading, error) {
+	return c.Engine.Clock(r.world())
+}
 
-func setClock(c *Control, r *call, body *statemachine.ClockSetting) (any, error) {
-	if err := c.checkSetting(body); err != nil {
-		return nil, err
+func setClock(c *Control, r *call, body *statemachine.ClockSetting) (statemachine.ClockReading, error) {
+	if err := checkClock(c, nil, body); err != nil {
+		return statemachine.ClockReading{}, err
 	}
 	now, err := c.Engine.Now(r.world())
 	if err != nil {
-		return nil, err
+		return statemachine.ClockReading{}, err
 	}
 	if body.Now != nil && body.Now.Before(now) {
 		if started, err := c.Engine.StartClock(r.world(), *body); err != nil {
-			return nil, clockRefusal(err)
+			return statemachine.ClockReading{}, clockRefusal(err)
 		} else if started {
 			return getClock(c, r)
 		}
 	}
 	if err := c.Engine.SetClock(r.world(), *body); err != nil {
-		return nil, clockRefusal(err)
+		return statemachine.ClockReading{}, clockRefusal(err)
 	}
 	return getClock(c, r)
 }
@@ -61,14 +63,14 @@ type advanced struct {
 	Fired []statemachine.Transition `json:"fired"`
 }
 
-func advanceClock(c *Control, r *call, body *advance) (any, error) {
+func advanceClock(c *Control, r *call, body *advance) (advanced, error) {
 	a, err := c.readAdvance(r, body)
 	if err != nil {
-		return nil, err
+		return advanced{}, err
 	}
 	now, fired, err := c.Engine.Advance(r.world(), a)
 	if err != nil {
-		return nil, clockRefusal(err)
+		return advanced{}, clockRefusal(err)
 	}
 	return advanced{Now: instant(now), Fired: fired}, nil
 }
@@ -165,7 +167,7 @@ type timerList struct {
 	Timers []timerEntry `json:"timers"`
 }
 
-func listTimers(c *Control, r *call) (any, error) {
+func listTimers(c *Control, r *call) (timerList, error) {
 	var list timerList
 	err := c.Engine.View(r.world(), r.by(), func(tx *store.Tx) error {
 		list.Timers = []timerEntry{}
@@ -178,7 +180,7 @@ func listTimers(c *Control, r *call) (any, error) {
 	return list, err
 }
 
-func getDelays(c *Control, r *call) (any, error) {
+func getDelays(c *Control, r *call) (map[string]statemachine.Delay, error) {
 	var all map[string]statemachine.Delay
 	err := c.Engine.View(r.world(), r.by(), func(tx *store.Tx) (err error) {
 		all, err = c.Engine.Delays(tx)
@@ -187,7 +189,7 @@ func getDelays(c *Control, r *call) (any, error) {
 	return all, err
 }
 
-func setDelays(c *Control, r *call, body *map[string]json.RawMessage) (any, error) {
+func setDelays(c *Control, r *call, body *map[string]json.RawMessage) (map[string]statemachine.Delay, error) {
 	set := make(map[string]*statemachine.Delay, len(*body))
 	for _, name := range slices.Sorted(maps.Keys(*body)) {
 		text := (*body)[name]

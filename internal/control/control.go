@@ -125,15 +125,15 @@ func (c *Control) Mount(outer chi.Router) {
 		}
 		router.Method(c.rows[i].Method, strings.TrimPrefix(c.rows[i].Path, Prefix), c.serve(&c.rows[i]))
 	}
-	router.NotFound(c.serve(&Row{Name: "Unknown", handle: unknownPath}))
-	router.MethodNotAllowed(c.serve(&Row{Name: "WrongMethod", handle: func(_ *Control, r *call) (any, error) {
-		return nil, wrongMethod(router, r.http)
-	}}))
+	router.NotFound(c.serve(&Row{Name: "Unknown", Endpoint: answer(unknownPath)}))
+	router.MethodNotAllowed(c.serve(&Row{Name: "WrongMethod", Endpoint: answer(func(_ *Control, r *call) (api.Empty, error) {
+		return api.Empty{}, wrongMethod(router, r.http)
+	})}))
 	outer.Mount(Prefix, router)
 }
 
-func unknownPath(c *Control, r *call) (any, error) {
-	return nil, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is nothing at %s", r.http.URL.Path),
+func unknownPath(c *Control, r *call) (api.Empty, error) {
+	return api.Empty{}, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is nothing at %s", r.http.URL.Path),
 		Valid: closest(r.http.URL.Path, c.paths)}
 }
 

@@ -18,17 +18,17 @@ const writeWithin = 30 * time.Second
 
 // streamEvents answers the events of the call's world from now on, or from Last-Event-ID on, as text/event-stream (WHATWG
 // HTML 9.2). The stream ends with the world, with the program and with the client.
-func streamEvents(c *Control, r *call) (any, error) {
+func streamEvents(c *Control, r *call) (stream, error) {
 	kinds, err := readTypes(r.query.Get("type"))
 	if err != nil {
-		return nil, err
+		return stream{}, err
 	}
 	if _, err := c.DB.World(r.world()); err != nil {
-		return nil, err
+		return stream{}, err
 	}
 	sub, missing, lost, err := c.events.subscribe(r.world(), kinds, r.http.Header.Get("Last-Event-ID"))
 	if err != nil {
-		return nil, err
+		return stream{}, err
 	}
 	return stream{contentType: "text/event-stream", write: func(w http.ResponseWriter) {
 		defer sub.leave()

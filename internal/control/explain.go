@@ -28,12 +28,11 @@ type explanation struct {
 }
 
 // explainRequest answers the cause of an answer: the fault behind it, the guard and the state, the ETag, the permission.
-func explainRequest(c *Control, r *call) (any, error) {
-	found, err := getRequest(c, r)
+func explainRequest(c *Control, r *call) (explanation, error) {
+	x, err := getRequest(c, r)
 	if err != nil {
-		return nil, err
+		return explanation{}, err
 	}
-	x := found.(api.Exchange)
 	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, About: x.About, Faults: x.Faults}
 	switch {
 	case x.Fault != "" && (x.Status < http.StatusBadRequest || x.CauseKind == refusal.Rule):

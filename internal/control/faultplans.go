@@ -5,7 +5,7 @@ import (
 	"storagesim/internal/store"
 )
 
-func createFaultPlan(c *Control, r *call, body *fault.Plan) (any, error) {
+func createFaultPlan(c *Control, r *call, body *fault.Plan) (fault.PlanState, error) {
 	var plan fault.PlanState
 	err := c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) (err error) {
 		plan, err = c.Faults.CreatePlan(tx, *body)
@@ -14,7 +14,7 @@ func createFaultPlan(c *Control, r *call, body *fault.Plan) (any, error) {
 	return plan, err
 }
 
-func getFaultPlan(c *Control, r *call) (any, error) {
+func getFaultPlan(c *Control, r *call) (fault.PlanState, error) {
 	var plan fault.PlanState
 	err := c.Engine.View(r.world(), r.by(), func(tx *store.Tx) (err error) {
 		plan, err = fault.GetPlan(tx, r.param("id"))

@@ -33,11 +33,11 @@ func atIssuer(c *Control, r *call, fn func(tx *store.Tx) error) error {
 	return err
 }
 
-func getIdpDiscovery(c *Control, r *call) (any, error) {
+func getIdpDiscovery(c *Control, r *call) (idp.Document, error) {
 	return idp.Describe(issuerURL(r)), atIssuer(c, r, idp.Up)
 }
 
-func getIdpKeys(c *Control, r *call) (any, error) {
+func getIdpKeys(c *Control, r *call) (idp.KeySet, error) {
 	var keys idp.KeySet
 	err := atIssuer(c, r, func(tx *store.Tx) (err error) {
 		keys, err = c.issuer.Keys(tx)
@@ -67,26 +67,26 @@ var idpTokenForm = [...]string{
 
 // createIdpToken is the token endpoint of a world's identity provider. It takes every client with any secret and every
 // user with any password.
-func createIdpToken(c *Control, r *call) (any, error) {
+func createIdpToken(c *Control, r *call) (idpToken, error) {
 	text, err := r.body()
 	if err != nil {
-		return nil, err
+		return idpToken{}, err
 	}
 	form, err := url.ParseQuery(strings.TrimSpace(string(text)))
 	if err != nil {
-		return nil, &strict.Error{Detail: "the body is not a form (application/x-www-form-urlencoded): " + err.Error()}
+		return idpToken{}, &strict.Error{Detail: "the body is not a form (application/x-www-form-urlencoded): " + err.Error()}
 	}
 	for name, values := range form {
 		if !slices.Contains(idpTokenForm[:], name) {
-			return nil, &strict.Error{Path: name, Detail: "is not a parameter of the token endpoint", Valid: idpTokenForm[:]}
+			return idpToken{}, &strict.Error{Path: name, Detail: "is not a parameter of the token endpoint", Valid: idpTokenForm[:]}
 		}
 		if len(values) > 1 {
-			return nil, &strict.Error{Path: name, Detail: "is given twice"}
+			return idpToken{}, &strict.Error{Path: name, Detail: "is given twice"}
 		}
 	}
 	grant, err := idpGrant(r, form)
 	if err != nil {
-		return nil, err
+		return idpToken{}, err
 	}
 	answer := idpToken{TokenType: "Bearer", ExpiresIn: int64(grant.TTL / time.Second)}
 	err = atIssuer(c, r, func(tx *store.Tx) (err error) {

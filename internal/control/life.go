@@ -104,15 +104,15 @@ type deletedWorld struct {
 	Leaked []leak `json:"leaked"`
 }
 
-func deleteWorld(c *Control, r *call) (any, error) {
+func deleteWorld(c *Control, r *call) (deletedWorld, error) {
 	name := r.param("name")
 	if name == api.DefaultWorld {
-		return nil, &Problem{Status: http.StatusConflict,
+		return deletedWorld{}, &Problem{Status: http.StatusConflict,
 			Detail: "the world default is where requests go that name no world; POST /_sim/reset empties it"}
 	}
 	leaked, err := c.leaks(name)
 	if err != nil {
-		return nil, err
+		return deletedWorld{}, err
 	}
 	c.remove(name)
 	return deletedWorld{Leaked: leaked}, nil

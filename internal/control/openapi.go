@@ -19,84 +19,23 @@ import (
 const surface = "control"
 
 // getOpenAPI makes the document when it is asked for: that takes milliseconds, and nobody asks often.
-func getOpenAPI(c *Control, r *call) (any, error) {
+func getOpenAPI(c *Control, r *call) (reply[map[string]any], error) {
 	name := r.param("vendor")
 	if name == surface {
 		text, err := c.openAPI()
-		return plain{contentType: "application/json", text: text}, err
+		return reply[map[string]any]{value: plain{contentType: typeJSON, text: text}}, err
 	}
 	for i := range c.Vendors {
 		if svc := &c.Vendors[i].Service; svc.Vendor == name {
 			text, err := openapi.Vendor(svc, c.Version)
-			return plain{contentType: "application/json", text: text}, err
+			return reply[map[string]any]{value: plain{contentType: typeJSON, text: text}}, err
 		}
 	}
 	p := &Problem{Status: http.StatusNotFound, Detail: "there is no OpenAPI document of " + name, Valid: []string{surface}}
 	for i := range c.Vendors {
 		p.Valid = append(p.Valid, c.Vendors[i].Service.Vendor)
 	}
-	return nil, p
-}
-
-// form is what a call takes and answers, each as a value of its type; nil is nothing.
-type form struct{ asks, answers any }
-
-// forms are those of all calls by name. A call that is not here answers no JSON: see produced.
-func forms() map[string]form {
-	empty := api.Empty{}
-	return map[string]form{
-		"GetHealth":         {answers: health{}},
-		"GetReadiness":      {answers: readiness{}},
-		"ListOperations":    {answers: operationList{}},
-		"ListMachines":      {answers: machineList{}},
-		"GetOpenAPI":        {answers: map[string]any{}},
-		"CreateWorld":       {newWorld{}, madeWorld{}},
-		"ListWorlds":        {answers: worldList{}},
-		"GetWorld":          {answers: worldEntry{}},
-		"DeleteWorld":       {answers: deletedWorld{}},
-		"ResetWorld":        {reset{}, resetAnswer{}},
-		"ListCheckpoints":   {answers: checkpointList{}},
-		"PutCheckpoint":     {answers: checkpointEntry{}},
-		"DeleteCheckpoint":  {answers: checkpointList{}},
-		"RestoreCheckpoint": {answers: checkpointEntry{}},
-		"GetClock":          {answers: statemachine.ClockReading{}},
-		"SetClock":          {statemachine.ClockSetting{}, statemachine.ClockReading{}},
-		"AdvanceClock":      {advance{}, advanced{}},
-		"ListTimers":        {answers: timerList{}},
-		"GetDelays":         {answers: map[string]statemachine.Delay{}},
-		"SetDelays":         {map[string]json.RawMessage{}, map[string]statemachine.Delay{}},
-		"ListResources":     {answers: resourceList{}},
-		"GetResource":       {answers: statemachine.Resource{}},
-		"FireEvent":         {firing{}, statemachine.Resource{}},
-		"ReleaseTransition": {answers: statemachine.Resource{}},
-		"ListActions":       {answers: actionList{}},
-		"DoAction":          {map[string]any{}, map[string]any{}},
-		"CreateToken":       {tokenBody{}, map[string]string{}},
-		"GetIdpDiscovery":   {answers: idp.Document{}},
-		"GetIdpKeys":        {answers: idp.KeySet{}},
-		"CreateIdpToken":    {tokenForm{}, idpToken{}},
-		"CreateFault":       {fault.Rule{}, fault.Listed{}},
-		"ReplaceFaults":     {faultSet{}, faultList{}},
-		"ListFaults":        {answers: faultList{}},
-		"DeleteFaults":      {answers: faultList{}},
-		"ListFaultCatalog":  {answers: faultCatalog{}},
-		"GetFault":          {answers: fault.Listed{}},
-		"PutFault":          {fault.Rule{}, fault.Listed{}},
-		"DeleteFault":       {answers: faultList{}},
-		"CreateFaultPlan":   {fault.Plan{}, fault.PlanState{}},
-		"GetFaultPlan":      {answers: fault.PlanState{}},
-		"ListRequests":      {answers: requestList{}},
-		"GetRequest":        {answers: api.Exchange{}},
-		"ExplainRequest":    {answers: explanation{}},
-		"DeleteRequests":    {answers: empty},
-		"Verify":            {verification{}, verified{}},
-		"GetState":          {answers: map[string]any{}},
-		"PutState":          {map[string]any{}, putStateAnswer{}},
-		"StartScenario":     {map[string]any{}, scenario.Report{}},
-		"ListScenarios":     {answers: scenarioList{}},
-		"GetScenario":       {answers: scenario.Report{}},
-		"DeleteScenario":    {answers: scenario.Report{}},
-	}
+	return reply[map[string]any]{}, p
 }
 
 // names are those of the components whose types are told apart by their package: a client that is made of the document has
@@ -152,13 +91,6 @@ func names() openapi.Names {
 	}
 }
 
-// produced are the media types of the calls that answer text, or that can.
-func produced() map[string]string {
-	return map[string]string{"GetMetrics": "text/plain", "ListMachines": "text/plain", "GetState": typeYAML, "StreamEvents": "text/event-stream",
-		"ListRequests": harType,
-		"GetCA":        "application/x-pem-file"}
-}
-
 // eventData are the types of the data of the events that StreamEvents sends, by the types of the events.
 func eventData() map[string]reflect.Type {
 	return map[string]reflect.Type{
@@ -183,29 +115,21 @@ type tokenForm struct {
 // openAPI makes the document of this surface.
 func (c *Control) openAPI() ([]byte, error) {
 	b := openapi.NewBuilder("storagesim control surface", c.Version, api.Plain, reflect.TypeFor[Problem](), names())
-	known, texts := forms(), produced()
 	for i := range c.rows {
 		row := &c.rows[i]
 		one := openapi.Call{
 			ID: row.Name, Operation: row.Name, Summary: row.summary(), Tag: row.tag(), Method: row.Method, Path: row.Path,
-			Named: row.Query, World: true,
-			Asks: typeOf(known[row.Name].asks), Answers: typeOf(known[row.Name].answers),
+			Named: row.Query, World: true, Asks: row.Endpoint.body, Answers: row.Endpoint.response,
+			Consumes: row.Consumes, Other: row.Other, Events: row.Events,
 		}
-		if media := texts[row.Name]; media != "" {
-			one.Produces = []string{media}
+		if row.Produces != "" {
+			one.Produces = []string{row.Produces}
 		}
-		switch row.Name {
-		case "CreateIdpToken":
-			one.Consumes = "application/x-www-form-urlencoded"
-		case "StreamEvents":
-			one.Events = eventData()
-		case "ListRequests":
-			one.Forms = map[string]reflect.Type{harType: reflect.TypeFor[harFile]()}
-		case "PutState":
-			one.Takes = []string{typeYAML}
-		case "StartScenario": // a dry run begins nothing
-			one.Takes = []string{typeYAML}
-			one.Other = map[int]reflect.Type{http.StatusOK: reflect.TypeFor[checkedScenario]()}
+		if row.Form != nil {
+			one.Forms = map[string]reflect.Type{row.Produces: row.Form}
+		}
+		if row.Takes != "" {
+			one.Takes = []string{row.Takes}
 		}
 		if row.Method != http.MethodGet {
 			one.Security = [][]api.Credential{{}, {{Name: "adminToken", Type: "http", Scheme: "bearer",
@@ -227,13 +151,6 @@ func (c *Control) openAPI() ([]byte, error) {
 func refused(status int) openapi.Refusal {
 	text, _ := json.Marshal(Problem{Title: http.StatusText(status), Status: status, Detail: "what was wrong, and with what"})
 	return openapi.Refusal{Status: status, ContentType: "application/problem+json", Body: text}
-}
-
-func typeOf(v any) reflect.Type {
-	if v == nil {
-		return nil
-	}
-	return reflect.TypeOf(v)
 }
 
 // summary is the row's own sentence.

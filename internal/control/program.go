@@ -17,7 +17,7 @@ type health struct {
 	Uptime  string `json:"uptime"` // of the process, on the wall clock
 }
 
-func getHealth(c *Control, _ *call) (any, error) {
+func getHealth(c *Control, _ *call) (health, error) {
 	return health{Status: "ok", Version: c.Version, Uptime: c.Wall().Sub(c.started).String()}, nil
 }
 
@@ -25,9 +25,9 @@ type readiness struct {
 	Status string `json:"status"`
 }
 
-func getReadiness(c *Control, _ *call) (any, error) {
+func getReadiness(c *Control, _ *call) (readiness, error) {
 	if pending := c.Pending(); len(pending) > 0 {
-		return nil, &Problem{Status: http.StatusServiceUnavailable, Detail: "pending: " + strings.Join(pending, ", ")}
+		return readiness{}, &Problem{Status: http.StatusServiceUnavailable, Detail: "pending: " + strings.Join(pending, ", ")}
 	}
 	return readiness{Status: "ready"}, nil
 }
@@ -47,7 +47,7 @@ type operationList struct {
 	Operations []operationEntry `json:"operations"`
 }
 
-func listOperations(c *Control, r *call) (any, error) {
+func listOperations(c *Control, r *call) (operationList, error) {
 	list := operationList{Operations: []operationEntry{}}
 	only := r.query.Get("vendor")
 	if only == "control" {
@@ -60,7 +60,7 @@ func listOperations(c *Control, r *call) (any, error) {
 	}
 	if only != "" {
 		if _, err := c.vendor(only); err != nil {
-			return nil, err
+			return operationList{}, err
 		}
 	}
 	for i := range c.Vendors {
@@ -83,31 +83,31 @@ type machineList struct {
 	Machines []statemachine.Description `json:"machines"`
 }
 
-func listMachines(c *Control, r *call) (any, error) {
+func listMachines(c *Control, r *call) (reply[machineList], error) {
 	list := c.Engine.Machines()
 	if kind := r.query.Get("kind"); kind != "" {
 		list = slices.DeleteFunc(list, func(d statemachine.Description) bool { return d.Kind != kind })
 		if len(list) == 0 {
-			return nil, &statemachine.UnknownKindError{Kind: kind, Valid: c.Engine.Kinds()}
+			return reply[machineList]{}, &statemachine.UnknownKindError{Kind: kind, Valid: c.Engine.Kinds()}
 		}
 	}
 	switch format := r.query.Get("format"); format {
 	case "", "json":
-		return machineList{Machines: append([]statemachine.Description{}, list...)}, nil
+		return reply[machineList]{value: machineList{Machines: append([]statemachine.Description{}, list...)}}, nil
 	case "mermaid":
 		var b bytes.Buffer
 		for _, d := range list {
 			fmt.Fprintf(&b, "---\ntitle: %s\n---\n%s\n", d.Kind, d.Mermaid())
 		}
-		return plain{contentType: "text/plain; charset=utf-8", text: b.Bytes()}, nil
+		return reply[machineList]{value: plain{contentType: "text/plain; charset=utf-8", text: b.Bytes()}}, nil
 	default:
-		return nil, &strict.Error{Path: "format", Detail: fmt.Sprintf("%q is not a format", format), Valid: []string{"json", "mermaid"}}
+		return reply[machineList]{}, &strict.Error{Path: "format", Detail: fmt.Sprintf("%q is not a format", format), Valid: []string{"json", "mermaid"}}
 	}
 }
 
-func getCA(c *Control, _ *call) (any, error) {
+func getCA(c *Control, _ *call) (plain, error) {
 	if c.CA == nil {
-		return nil, &Problem{Status: http.StatusNotFound, Detail: "this simulator was started without a TLS listener"}
+		return plain{}, &Problem{Status: http.StatusNotFound, Detail: "this simulator was started without a TLS listener"}
 	}
 	return plain{contentType: "application/x-pem-file", text: c.CA}, nil
 }

@@ -21,14 +21,14 @@ type requestList struct {
 	Dropped  uint64         `json:"dropped"` // forgotten for want of room since the journal was last emptied
 }
 
-func listRequests(c *Control, r *call) (any, error) {
+func listRequests(c *Control, r *call) (reply[requestList], error) {
 	keep, err := c.requestFilter(r)
 	if err != nil {
-		return nil, err
+		return reply[requestList]{}, err
 	}
 	limit, err := r.limit(defaultRequests)
 	if err != nil {
-		return nil, err
+		return reply[requestList]{}, err
 	}
 	found, dropped := c.Journal.List(limit, keep)
 	list := requestList{Requests: []api.Exchange{}, Dropped: dropped}
@@ -36,21 +36,22 @@ func listRequests(c *Control, r *call) (any, error) {
 		list.Requests = append(list.Requests, c.redact(x))
 	}
 	if wantsHAR(r.http) {
-		return jsonOf(harType, archive(c.Version, &list))
+		text, err := jsonOf(harType, archive(c.Version, &list))
+		return reply[requestList]{value: text}, err
 	}
-	return list, nil
+	return reply[requestList]{value: list}, nil
 }
 
-func getRequest(c *Control, r *call) (any, error) {
+func getRequest(c *Control, r *call) (api.Exchange, error) {
 	id := r.param("id")
 	found, _ := c.Journal.List(1, func(x *api.Exchange) bool { return x.ID == id })
 	if len(found) == 0 {
-		return nil, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("the journal has no request %q", id)}
+		return api.Exchange{}, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("the journal has no request %q", id)}
 	}
 	return c.redact(found[0]), nil
 }
 
-func deleteRequests(c *Control, _ *call) (any, error) {
+func deleteRequests(c *Control, _ *call) (api.Empty, error) {
 	c.Journal.Clear()
 	return api.Empty{}, nil
 }
@@ -148,8 +149,8 @@ func (c *Control) worldNames() []string {
 	return names
 }
 
-// jsonOf is a JSON answer of another media type.
-func jsonOf(contentType string, v any) (any, error) {
+// jsonOf is v as JSON of another media type.
+func jsonOf(contentType string, v any) (plain, error) {
 	text, err := json.Marshal(v)
 	return plain{contentType: contentType, text: append(text, '\n')}, err
 }

@@ -15,21 +15,21 @@ type resourceList struct {
 	Resources []statemachine.Resource `json:"resources"`
 }
 
-func listResources(c *Control, r *call) (any, error) {
+func listResources(c *Control, r *call) (resourceList, error) {
 	kinds := c.Engine.Kinds()
 	if kind := r.query.Get("kind"); kind != "" {
 		if _, err := c.machine(kind); err != nil {
-			return nil, err
+			return resourceList{}, err
 		}
 		kinds = []string{kind}
 	}
 	state := statemachine.State(r.query.Get("state"))
 	if err := c.checkState(kinds, state); err != nil {
-		return nil, err
+		return resourceList{}, err
 	}
 	limit, err := r.limit(-1)
 	if err != nil {
-		return nil, err
+		return resourceList{}, err
 	}
 	var list resourceList
 	err = c.Engine.View(r.world(), r.by(), func(tx *store.Tx) error {
@@ -98,7 +98,7 @@ func noThing(err error) error {
 	return err
 }
 
-func getResource(c *Control, r *call) (any, error) {
+func getResource(c *Control, r *call) (statemachine.Resource, error) {
 	var thing statemachine.Resource
 	err := c.Engine.View(r.world(), r.by(), func(tx *store.Tx) error {
 		clusters, err := r.clusters(tx)
@@ -115,10 +115,10 @@ type firing struct {
 	Event statemachine.Event `json:"event" required:""`
 }
 
-func fireEvent(c *Control, r *call, body *firing) (any, error) {
+func fireEvent(c *Control, r *call, body *firing) (statemachine.Resource, error) {
 	d, err := c.machine(r.param("kind"))
 	if err != nil {
-		return nil, noThing(err)
+		return statemachine.Resource{}, noThing(err)
 	}
 	var events []string
 	for _, t := range d.Transitions {
@@ -126,21 +126,21 @@ func fireEvent(c *Control, r *call, body *firing) (any, error) {
 	}
 	if !slices.Contains(events, string(body.Event)) {
 		slices.Sort(events)
-		return nil, &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is no event of %s", body.Event, d.Kind), Valid: slices.Compact(events)}
+		return statemachine.Resource{}, &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is no event of %s", body.Event, d.Kind), Valid: slices.Compact(events)}
 	}
 	return c.change(r, func(tx *store.Tx, clusters []string) (statemachine.Resource, error) {
 		return c.Engine.Fire(tx, d.Kind, clusters, r.param("id"), body.Event)
 	})
 }
 
-func releaseTransition(c *Control, r *call) (any, error) {
+func releaseTransition(c *Control, r *call) (statemachine.Resource, error) {
 	return c.change(r, func(tx *store.Tx, clusters []string) (statemachine.Resource, error) {
 		return c.Engine.Release(tx, r.param("kind"), clusters, r.param("id"))
 	})
 }
 
 // change does something to a thing in a transaction and answers the thing as it is then.
-func (c *Control) change(r *call, do func(*store.Tx, []string) (statemachine.Resource, error)) (any, error) {
+func (c *Control) change(r *call, do func(*store.Tx, []string) (statemachine.Resource, error)) (statemachine.Resource, error) {
 	var thing statemachine.Resource
 	err := c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) error {
 		clusters, err := r.clusters(tx)

@@ -105,18 +105,18 @@ type checkedScenario struct {
 
 // startScenario reads and checks a document, YAML or JSON, or the shipped one that the query names, and begins it in the
 // world of the call. With dryRun nothing begins.
-func startScenario(c *Control, r *call) (any, error) {
+func startScenario(c *Control, r *call) (reply[scenario.Report], error) {
 	text, err := c.scenarioText(r)
 	if err != nil {
-		return nil, err
+		return reply[scenario.Report]{}, err
 	}
 	dry := r.query.Get("dryRun")
 	if dry != "" && dry != "true" && dry != "false" {
-		return nil, &strict.Error{Path: "dryRun", Detail: fmt.Sprintf("%.80q is neither true nor false", dry), Valid: []string{"true", "false"}}
+		return reply[scenario.Report]{}, &strict.Error{Path: "dryRun", Detail: fmt.Sprintf("%.80q is neither true nor false", dry), Valid: []string{"true", "false"}}
 	}
 	catalog, err := c.scenarioCatalog(r)
 	if err != nil {
-		return nil, err
+		return reply[scenario.Report]{}, err
 	}
 	s, err := scenario.Parse(text, catalog)
 	var invalid *scenario.InvalidError
@@ -125,32 +125,32 @@ func startScenario(c *Control, r *call) (any, error) {
 		for _, one := range invalid.Problems {
 			p.Errors = append(p.Errors, flaw(one))
 		}
-		return nil, p
+		return reply[scenario.Report]{}, p
 	}
 	if err != nil {
-		return nil, err
+		return reply[scenario.Report]{}, err
 	}
 	if dry == "true" {
 		checked := checkedScenario{Name: s.Name, Expect: len(s.Expect)}
 		for i := range s.Steps {
 			checked.Steps = append(checked.Steps, s.Steps[i].ID)
 		}
-		return accepted{status: http.StatusOK, answer: checked}, nil
+		return reply[scenario.Report]{value: checked, status: http.StatusOK}, nil
 	}
 	if _, err := c.DB.World(r.world()); err != nil {
-		return nil, err
+		return reply[scenario.Report]{}, err
 	}
 	if c.URL == nil {
-		return nil, &Problem{Status: http.StatusConflict, Detail: "no scenario runs while a recording is made: what it asks would be " +
+		return reply[scenario.Report]{}, &Problem{Status: http.StatusConflict, Detail: "no scenario runs while a recording is made: what it asks would be " +
 			"in the recording, and be asked once more when that is played; dryRun=true checks one"}
 	}
 	run, err := c.scenarios.add(func(id string) *scenario.Run {
 		return scenario.Start(s, id, r.world(), scenario.Surface{URL: c.URL(), AdminToken: c.AdminToken, Watch: c.events.watch, Wall: c.Wall})
 	})
 	if err != nil {
-		return nil, err
+		return reply[scenario.Report]{}, err
 	}
-	return c.report(run), nil
+	return reply[scenario.Report]{value: c.report(run)}, nil
 }
 
 // scenarioText is the document: the body, or the one that the query names.
@@ -195,7 +195,7 @@ type scenarioList struct {
 	Shipped   []string        `json:"shipped"`   // can be started by ?name=
 }
 
-func listScenarios(c *Control, _ *call) (any, error) {
+func listScenarios(c *Control, _ *call) (scenarioList, error) {
 	list := scenarioList{Scenarios: []scenarioEntry{}, Shipped: fixtures.Scenarios()}
 	for _, r := range c.scenarios.all() {
 		report := r.Report()
@@ -218,15 +218,15 @@ func (c *Control) scenario(r *call) (*scenarioRun, error) {
 
 // getScenario answers the timeline and the verdict: at once, or as soon as the scenario has ended and at the latest after
 // the real time that the query's wait says.
-func getScenario(c *Control, r *call) (any, error) {
+func getScenario(c *Control, r *call) (scenario.Report, error) {
 	run, err := c.scenario(r)
 	if err != nil {
-		return nil, err
+		return scenario.Report{}, err
 	}
 	if text := r.query.Get("wait"); text != "" {
 		wait, err := duration("wait", text)
 		if err != nil {
-			return nil, err
+			return scenario.Report{}, err
 		}
 		ctx, cancel := context.WithTimeout(r.http.Context(), min(wait, maxScenarioWait))
 		defer cancel()
@@ -240,10 +240,10 @@ func getScenario(c *Control, r *call) (any, error) {
 }
 
 // deleteScenario stops a scenario that runs, and answers its report; one that has ended is forgotten.
-func deleteScenario(c *Control, r *call) (any, error) {
+func deleteScenario(c *Control, r *call) (scenario.Report, error) {
 	run, err := c.scenario(r)
 	if err != nil {
-		return nil, err
+		return scenario.Report{}, err
 	}
 	if run.running() {
 		run.Stop()

@@ -74,24 +74,6 @@ func (r *call) bodyOf(most int64) ([]byte, error) {
 	return text, nil
 }
 
-// plain is an answer that is not JSON.
-type plain struct {
-	contentType string
-	text        []byte
-}
-
-// accepted is an answer with another status than the row's first.
-type accepted struct {
-	status int
-	answer any
-}
-
-// stream is an answer of any length, written while it happens.
-type stream struct {
-	contentType string
-	write       func(w http.ResponseWriter)
-}
-
 // serve is a control call's whole life.
 func (c *Control) serve(row *Row) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
@@ -124,20 +106,23 @@ func (c *Control) answer(r *call) (resp api.Response) {
 	if err := c.admit(r); err != nil {
 		return c.refuse(r, err)
 	}
-	answer, err := r.row.handle(c, r)
+	answer, err := r.row.Endpoint.call(c, r)
 	if err != nil {
 		return c.refuse(r, err)
+	}
+	status := 0
+	if s, ok := answer.(several); ok {
+		answer, status = s.shown()
+	}
+	if status == 0 {
+		status = r.row.Statuses[0]
 	}
 	if s, ok := answer.(stream); ok {
 		r.stream = s.write
 		return api.Response{Status: http.StatusOK, ContentType: s.contentType}
 	}
 	if p, ok := answer.(plain); ok {
-		return api.Response{Status: r.row.Statuses[0], ContentType: p.contentType, Body: p.text}
-	}
-	status := r.row.Statuses[0]
-	if other, ok := answer.(accepted); ok {
-		status, answer = other.status, other.answer
+		return api.Response{Status: status, ContentType: p.contentType, Body: p.text}
 	}
 	body, err := json.Marshal(answer)
 	if err != nil {

@@ -24,10 +24,10 @@ const (
 // yamlTypes are what clients call YAML; RFC 9512 names the first.
 var yamlTypes = [...]string{typeYAML, "application/x-yaml", "text/yaml", "text/x-yaml"}
 
-func getState(c *Control, r *call) (any, error) {
+func getState(c *Control, r *call) (reply[map[string]any], error) {
 	contentType, err := stateType(r.http.Header.Values("Accept"))
 	if err != nil {
-		return nil, err
+		return reply[map[string]any]{}, err
 	}
 	c.loading.Lock()
 	defer c.loading.Unlock()
@@ -39,7 +39,7 @@ func getState(c *Control, r *call) (any, error) {
 	if err == nil && contentType == typeYAML {
 		text, err = fixture.YAML(text)
 	}
-	return plain{contentType: contentType, text: text}, err
+	return reply[map[string]any]{value: plain{contentType: contentType, text: text}}, err
 }
 
 // stateType chooses the form by the Accept header: JSON unless something else is preferred.
@@ -84,30 +84,30 @@ type putStateAnswer struct {
 	Now   string `json:"now"`
 }
 
-func putState(c *Control, r *call) (any, error) {
+func putState(c *Control, r *call) (putStateAnswer, error) {
 	w, err := c.DB.World(r.world()) // before the body is read
 	if err != nil {
-		return nil, err
+		return putStateAnswer{}, err
 	}
 	text, err := r.bodyOf(fixture.MaxSize)
 	if err != nil {
-		return nil, err
+		return putStateAnswer{}, err
 	}
 	if len(strings.TrimSpace(string(text))) == 0 {
-		return nil, &strict.Error{Detail: "a fixture is wanted, such as GET /_sim/state answers; {} is an empty one"}
+		return putStateAnswer{}, &strict.Error{Detail: "a fixture is wanted, such as GET /_sim/state answers; {} is an empty one"}
 	}
 	c.loading.Lock()
 	defer c.loading.Unlock()
 	document, err := fixture.Parse(text)
 	if err != nil {
-		return nil, unreadable(document, err)
+		return putStateAnswer{}, unreadable(document, err)
 	}
 	meta, err := metaOf(w.Meta)
 	if err != nil {
-		return nil, err
+		return putStateAnswer{}, err
 	}
 	if err := c.replaceWorld(r, w.Name, &meta, document); err != nil {
-		return nil, flaws(document, err)
+		return putStateAnswer{}, flaws(document, err)
 	}
 	now, err := c.Engine.Now(w.Name)
 	return putStateAnswer{World: w.Name, Now: instant(now)}, err

@@ -60,10 +60,10 @@ func (v *verified) problem() *Problem {
 }
 
 // verify answers 200 when all that was asked holds, else 406 with expected and actual.
-func verify(c *Control, r *call, q *verification) (any, error) {
+func verify(c *Control, r *call, q *verification) (verified, error) {
 	seen, err := c.exchanges(r, q)
 	if err != nil {
-		return nil, err
+		return verified{}, err
 	}
 	v := verified{Holds: true, Checks: []verdict{}}
 	add := func(check, expected, actual string) {
@@ -86,12 +86,12 @@ func verify(c *Control, r *call, q *verification) (any, error) {
 	if q.NoLeaks {
 		leaked, err := c.leaks(r.world())
 		if err != nil {
-			return nil, err
+			return verified{}, err
 		}
 		add("noLeaks", "nothing that was made is left", named(leaked))
 	}
 	if !v.Holds {
-		return nil, v.problem()
+		return verified{}, v.problem()
 	}
 	return v, nil
 }

@@ -75,23 +75,23 @@ type worldList struct {
 	Worlds []worldEntry `json:"worlds"`
 }
 
-func listWorlds(c *Control, r *call) (any, error) {
+func listWorlds(c *Control, r *call) (worldList, error) {
 	worlds, err := c.DB.Worlds()
 	list := worldList{Worlds: []worldEntry{}}
 	for _, w := range worlds {
 		entry, err := entryOf(r, w)
 		if err != nil {
-			return nil, err
+			return worldList{}, err
 		}
 		list.Worlds = append(list.Worlds, entry)
 	}
 	return list, err
 }
 
-func getWorld(c *Control, r *call) (any, error) {
+func getWorld(c *Control, r *call) (worldEntry, error) {
 	w, err := c.DB.World(r.param("name"))
 	if err != nil {
-		return nil, err
+		return worldEntry{}, err
 	}
 	return entryOf(r, w)
 }
@@ -110,7 +110,7 @@ type madeWorld struct {
 	Tokens map[string]string `json:"tokens"`
 }
 
-func createWorld(c *Control, r *call, body *newWorld) (any, error) {
+func createWorld(c *Control, r *call, body *newWorld) (madeWorld, error) {
 	meta := worldMeta{From: body.From, Seed: c.Seed, Cluster: body.Cluster, Listen: body.Listen, Created: c.Wall().UTC()}
 	if body.Seed != nil {
 		meta.Seed = *body.Seed
@@ -118,23 +118,23 @@ func createWorld(c *Control, r *call, body *newWorld) (any, error) {
 	if body.TTL != "" {
 		ttl, err := duration("ttl", body.TTL)
 		if err != nil {
-			return nil, err
+			return madeWorld{}, err
 		}
 		end := meta.Created.Add(ttl)
 		meta.Expires = &end
 	}
 	if body.Name != "" && !api.GoodLabel(body.Name) {
-		return nil, &strict.Error{Path: "name", Detail: fmt.Sprintf(
+		return madeWorld{}, &strict.Error{Path: "name", Detail: fmt.Sprintf(
 			"%q cannot be the label of a Host: use 1 to 63 lower-case letters, digits and inner dashes", body.Name)}
 	}
 	name, signed, err := c.make(r, body, &meta)
 	if err != nil {
-		return nil, err
+		return madeWorld{}, err
 	}
 	tokens, err := signed()
 	if err != nil {
 		c.remove(name)
-		return nil, err
+		return madeWorld{}, err
 	}
 	if meta.Expires != nil {
 		c.Expiring(*meta.Expires)

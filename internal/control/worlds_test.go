@@ -181,7 +181,7 @@ func TestReset_ToStartCheckpointAndFixture(t *testing.T) {
 
 // A world may be over before its creation is answered: the answer describes what was made.
 func TestWorlds_ShortestLife(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	for i := range 100 {
 		name := fmt.Sprint("t", i)
 		made := s.Must(201, http.MethodPost, "/_sim/worlds", fmt.Sprintf(`{"name":%q,"ttl":"1ns"}`, name))
@@ -196,7 +196,7 @@ func TestWorlds_ShortestLife(t *testing.T) {
 
 // A refusal names the world that is missing, which is not always the caller's.
 func TestWorlds_MissingWorldIsNamed(t *testing.T) {
-	s := simtest.New(t, simtest.Lamps)
+	s := simtest.New(t, simtest.ToyVendor)
 	for _, call := range [][3]string{
 		{http.MethodGet, "/_sim/worlds/w9", ""}, {http.MethodDelete, "/_sim/worlds/w9", ""},
 		{http.MethodGet, "/_sim/idp/w9/jwks", ""},

@@ -16,21 +16,6 @@ import (
 	"storagesim/internal/strict"
 )
 
-// callBodies are the bodies that control calls take, for the check of a scenario before it begins; all others take none.
-var callBodies = map[string]func() any{
-	"control.CreateWorld": func() any { return new(newWorld) }, "control.ResetWorld": func() any { return new(reset) },
-	"control.SetClock":     func() any { return new(statemachine.ClockSetting) },
-	"control.AdvanceClock": func() any { return new(advance) },
-	"control.SetDelays":    func() any { return new(map[string]json.RawMessage) },
-	"control.FireEvent":    func() any { return new(firing) }, "control.CreateToken": func() any { return new(tokenBody) },
-	"control.CreateFault": func() any { return new(fault.Rule) }, "control.PutFault": func() any { return new(fault.Rule) },
-	"control.ReplaceFaults": func() any { return new(faultSet) }, "control.CreateFaultPlan": func() any { return new(fault.Plan) },
-	"control.Verify": func() any { return new(verification) },
-}
-
-// notInScenarios are the calls that a scenario cannot make: they do not end, or begin another one.
-var notInScenarios = map[string]bool{"control.StreamEvents": true, "control.StartScenario": true}
-
 // scenarioCatalog is what a scenario that is started by this call can speak of.
 func (c *Control) scenarioCatalog(r *call) (*scenario.Catalog, error) {
 	k := &scenario.Catalog{Kinds: map[string][]string{}, Check: c.checkCall, Vendors: c.minters(), Starts: slices.Clone(c.Fixtures)}
@@ -42,7 +27,7 @@ func (c *Control) scenarioCatalog(r *call) (*scenario.Catalog, error) {
 		}
 	}
 	for i := range c.rows {
-		if row := &c.rows[i]; row.Implemented() && !notInScenarios[row.ID()] {
+		if row := &c.rows[i]; row.Implemented() && !row.Unscripted {
 			k.Calls = append(k.Calls, scenario.Operation{ID: row.ID(), Method: row.Method, Paths: []string{row.Path}, Query: row.Query})
 		}
 	}
@@ -57,57 +42,17 @@ func (c *Control) scenarioCatalog(r *call) (*scenario.Catalog, error) {
 	return k, nil
 }
 
-// checkCall refuses what the control call would refuse whatever the state of the world.
+// checkCall refuses what a control call would refuse in any state of the world.
 func (c *Control) checkCall(id string, params map[string]string, body []byte, whole bool) error {
-	if id == "control.DoAction" {
-		return c.checkAction(params, body)
-	}
-	var into any = new(api.Empty)
-	if make := callBodies[id]; make != nil {
-		into = make()
-	} else if id == "control.CreateIdpToken" || id == "control.PutState" {
-		return nil // no JSON
-	}
-	if err := strict.Decode(body, into); err != nil {
-		return err
-	}
-	if kind := params["kind"]; kind != "" && !strings.Contains(kind, "${") {
-		if _, err := c.machine(kind); err != nil {
-			return asInput("", err)
+	for i := range c.rows {
+		if row := &c.rows[i]; row.ID() == id {
+			return row.Endpoint.check(c, params, body, whole)
 		}
-	}
-	if !whole {
-		return nil
-	}
-	switch q := into.(type) {
-	case *statemachine.ClockSetting:
-		return c.checkSetting(q)
-	case *advance:
-		return asInput("", c.checkAdvance(q))
-	case *map[string]json.RawMessage:
-		return c.checkDelays(*q)
-	case *firing:
-		return c.checkEvent(params["kind"], q.Event)
-	case *tokenBody:
-		_, err := c.vendor(q.Vendor)
-		return err
-	case *fault.Rule:
-		return c.checkRule("", q)
-	case *faultSet:
-		for i := range q.Rules {
-			if err := c.checkRule(fmt.Sprintf("rules[%d].", i), &q.Rules[i]); err != nil {
-				return err
-			}
-		}
-	case *fault.Plan:
-		return c.checkPlan(q)
-	case *verification:
-		return c.checkVerification(q)
 	}
 	return nil
 }
 
-// asInput makes an strict.Error of an error that has names that would be right.
+// asInput makes an InputError of an error that has names that would be right.
 func asInput(path string, err error) error {
 	var kind *statemachine.UnknownKindError
 	var problem *Problem
@@ -120,7 +65,7 @@ func asInput(path string, err error) error {
 	return err
 }
 
-func (c *Control) checkAction(params map[string]string, body []byte) error {
+func checkAction(c *Control, params map[string]string, body []byte) error {
 	if strings.Contains(params["vendor"]+params["action"], "${") {
 		return nil
 	}
@@ -144,14 +89,23 @@ func (c *Control) checkAction(params map[string]string, body []byte) error {
 	return nil
 }
 
-func (c *Control) checkSetting(q *statemachine.ClockSetting) error {
+func checkToken(c *Control, _ map[string]string, body *tokenBody) error {
+	_, err := c.vendor(body.Vendor)
+	return err
+}
+
+func checkVerify(c *Control, _ map[string]string, body *verification) error {
+	return c.checkVerification(body)
+}
+
+func checkClock(_ *Control, _ map[string]string, q *statemachine.ClockSetting) error {
 	if q.Mode != nil && !slices.Contains(q.Mode.Names(), string(*q.Mode)) {
 		return &strict.Error{Path: "mode", Detail: fmt.Sprintf("%.80q is no mode of a clock", *q.Mode), Valid: q.Mode.Names()}
 	}
 	return nil
 }
 
-func (c *Control) checkAdvance(q *advance) error {
+func checkAdvance(c *Control, _ map[string]string, q *advance) error {
 	if q.To != nil {
 		q = &advance{By: new("1s"), Next: q.Next, Until: q.Until, Limit: q.Limit} // whether it is behind the clock, time will tell
 		if q.Next != nil || q.Until != nil {
@@ -162,7 +116,8 @@ func (c *Control) checkAdvance(q *advance) error {
 	return err
 }
 
-func (c *Control) checkDelays(set map[string]json.RawMessage) error {
+func checkDelays(c *Control, _ map[string]string, body *map[string]json.RawMessage) error {
+	set := *body
 	var names []string
 	for _, d := range c.Engine.Machines() {
 		names = append(names, slices.Collect(maps.Keys(d.Delays))...)
@@ -182,8 +137,8 @@ func (c *Control) checkDelays(set map[string]json.RawMessage) error {
 	return nil
 }
 
-func (c *Control) checkEvent(kind string, event statemachine.Event) error {
-	d, err := c.machine(kind)
+func checkFiring(c *Control, params map[string]string, body *firing) error {
+	d, err := c.machine(params["kind"])
 	if err != nil {
 		return nil // a variable
 	}
@@ -192,8 +147,8 @@ func (c *Control) checkEvent(kind string, event statemachine.Event) error {
 		events = append(events, string(t.Event))
 	}
 	slices.Sort(events)
-	if !slices.Contains(events, string(event)) {
-		return &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is no event of %s", event, kind), Valid: slices.Compact(events)}
+	if !slices.Contains(events, string(body.Event)) {
+		return &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is no event of %s", body.Event, d.Kind), Valid: slices.Compact(events)}
 	}
 	return nil
 }
@@ -207,13 +162,24 @@ func (c *Control) faultCatalog() fault.Targets {
 	return api.FaultTargets(c.Engine.Machines(), services...)
 }
 
+func checkRule(c *Control, _ map[string]string, rule *fault.Rule) error { return c.checkRule("", rule) }
+
+func checkRules(c *Control, _ map[string]string, set *faultSet) error {
+	for i := range set.Rules {
+		if err := c.checkRule(fmt.Sprintf("rules[%d].", i), &set.Rules[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c *Control) checkRule(path string, rule *fault.Rule) error {
 	catalog := c.faultCatalog()
 	_, err := fault.Check(*rule, &catalog)
 	return within(path, faultProblem(err, nil))
 }
 
-func (c *Control) checkPlan(plan *fault.Plan) error {
+func checkPlan(c *Control, _ map[string]string, plan *fault.Plan) error {
 	catalog := c.faultCatalog()
 	for _, id := range slices.Sorted(maps.Keys(plan.Operations)) {
 		i := slices.IndexFunc(catalog.Operations, func(op fault.Operation) bool { return op.ID == id })
@@ -229,7 +195,7 @@ func (c *Control) checkPlan(plan *fault.Plan) error {
 	return nil
 }
 
-// within puts a path before that of an strict.Error.
+// within puts a path before that of an InputError.
 func within(path string, err error) error {
 	var input *strict.Error
 	if path == "" || !errors.As(err, &input) {

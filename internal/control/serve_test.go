@@ -1,0 +1,29 @@
+package control
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A handler that panics, as the runtime does with an error or as a bug does with any value, is a 500 that says nothing
+// about the program.
+func TestServe_Panic(t *testing.T) {
+	for name, handler := range map[string]func() map[string]int{
+		"runtime error": func() map[string]int { var m map[string]int; m["x"] = 1; return m },
+		"text":          func() map[string]int { panic("a secret of the program") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			row := &Row{Name: "Broken", Method: get, Statuses: []int{http.StatusOK},
+				Endpoint: answer(func(*Control, *call) (map[string]int, error) { return handler(), nil })}
+			r := &call{id: "sim-7", row: row, http: httptest.NewRequestWithContext(t.Context(), get, "/_sim/broken", nil)}
+			resp := new(Control).answer(r)
+			require.Equal(t, http.StatusInternalServerError, resp.Status)
+			require.Equal(t, "application/problem+json", resp.ContentType)
+			require.Contains(t, string(resp.Body), "sim-7")
+			require.NotContains(t, string(resp.Body), "secret")
+		})
+	}
+}
