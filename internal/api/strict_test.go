@@ -27,8 +27,8 @@ func TestDecodeStrict(t *testing.T) {
 		"in a map":       {text: `{"map":{"k":{"x":1}}}`, path: "map.k.x", words: "is not known"},
 		"twice":          {text: `{"list":[{"size":1,"size":1}]}`, path: "list[0].size", words: "given twice"},
 		"wrong type":     {text: `{"list":[{"size":"1"}]}`, path: "list.size", words: "must be a whole number in its range, not string"},
-		"behind":         {text: `{} {}`, words: "behind the end"},
-		"cut off":        {text: `{"list":[`, words: "is not JSON: unexpected EOF"},
+		"two documents":  {text: `{} {}`, words: "data after the end"},
+		"cut off":        {text: `{"list":[`, words: "is not JSON: unexpected end"},
 		"not an object":  {text: `[]`, words: "must be an object, not array"},
 		"deep":           {text: `{"free":` + strings.Repeat("[", 1<<20), words: "depth"},
 	} {

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// Needs are the members that a document must have, as the tag required of its type's fields says. The text of the tag is
-// what whoever left the member out is told; {path} in it stands for where the member lies. The empty text says that the
-// reader of the document refuses it in words of its own, which know what would be right; of those Missing says nothing.
-// On an embedded struct the text "-" lifts the tags of what it lends.
+// Needs lists the members that a document must have: the struct fields with a required tag. The tag's value is the
+// error text for a missing member; {path} in it stands for the member's path. With an empty value Missing does not
+// report the member: the code that reads the document does, with a better text. On an embedded struct the value "-"
+// removes the tags of the struct's fields.
 type Needs struct{ members []need }
 
 type need struct {
-	at     int // the field
+	field  int // its index in the struct
 	name   string
-	words  string // "" where only inside is looked at
-	inside *Needs // of what the member holds, or each of its elements; nil for nothing
+	text   string // the error text; "" for a member that is not reported itself
+	inside *Needs // of the member's value or its elements; nil if they need nothing
 }
 
-// NeedsOf reads the tags of a struct type, and of what it holds; of any other type there are none.
+// NeedsOf reads the tags of a struct type and of the struct types in it. It returns nil for any other type.
 func NeedsOf(t reflect.Type) *Needs { return needsOf(t, map[reflect.Type]*Needs{}) }
 
 func needsOf(t reflect.Type, known map[reflect.Type]*Needs) *Needs {
@@ -36,23 +36,23 @@ func needsOf(t reflect.Type, known map[reflect.Type]*Needs) *Needs {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		words := f.Tag.Get("required")
-		if words == "-" || name == "-" || !f.IsExported() && !f.Anonymous {
+		text := f.Tag.Get("required")
+		if text == "-" || name == "-" || !f.IsExported() && !f.Anonymous {
 			continue
 		}
 		if name == "" && !f.Anonymous {
 			name = f.Name
 		}
-		if inside := needsOf(f.Type, known); words != "" || inside != nil {
-			n.members = append(n.members, need{at: i, name: name, words: words, inside: inside})
+		if inside := needsOf(f.Type, known); text != "" || inside != nil {
+			n.members = append(n.members, need{field: i, name: name, text: text, inside: inside})
 		}
 	}
 	return n
 }
 
-// Missing answers what the first member that is missing from v says, nil where none is. V is a pointer to a value of the
-// type. A member is missing when it has its zero value, or is a list without elements; of what lies in a member that is
-// missing itself nothing is said.
+// Missing returns the error for the first member that is missing from v, or nil. V is a pointer to a value of the type
+// that n was made from. A member is missing if it has its zero value or is an empty list. Missing does not look inside
+// a member that is missing.
 func (n *Needs) Missing(v any) *Error {
 	if n == nil || len(n.members) == 0 {
 		return nil
@@ -67,27 +67,27 @@ func (n *Needs) missing(path string, v reflect.Value) *Error {
 		}
 	}
 	for _, m := range n.members {
-		at, field := path, v.Field(m.at)
+		at, field := path, v.Field(m.field)
 		if m.name != "" {
 			at = joinPath(path, m.name)
 		}
 		if field.IsZero() || field.Kind() == reflect.Slice && field.Len() == 0 {
-			if m.words != "" {
-				return &Error{Path: at, Detail: strings.ReplaceAll(m.words, "{path}", at)}
+			if m.text != "" {
+				return &Error{Path: at, Detail: strings.ReplaceAll(m.text, "{path}", at)}
 			}
 			if m.name != "" {
 				continue
 			}
 		}
-		if e := m.within(at, field); e != nil {
+		if e := m.missing(at, field); e != nil {
 			return e
 		}
 	}
 	return nil
 }
 
-// within looks into what a member holds.
-func (m *need) within(at string, field reflect.Value) *Error {
+// missing looks inside the member's value.
+func (m *need) missing(at string, field reflect.Value) *Error {
 	if m.inside == nil || len(m.inside.members) == 0 {
 		return nil
 	}

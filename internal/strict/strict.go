@@ -1,5 +1,5 @@
-// Package strict decodes JSON that a person wrote: control calls, fixtures, worlds in a file. What encoding/json forgives
-// is refused, and the refusal says where in the document it is and what would be right there.
+// Package strict decodes JSON that a person wrote: control calls, fixtures and exported worlds. It rejects what
+// encoding/json silently accepts. Each error names the place in the document and, for a closed list, the valid values.
 package strict
 
 import (
@@ -15,11 +15,11 @@ import (
 	"strings"
 )
 
-// Error says what is wrong in a document, and where.
+// Error is an error in a document.
 type Error struct {
-	Path   string // "clusters[0].servers"; "" for the whole document
+	Path   string // such as "clusters[0].servers"; "" for the whole document
 	Detail string
-	Valid  []string // what would be right there, where that is a closed list
+	Valid  []string // the valid values, if they are a closed list
 }
 
 func (e *Error) Error() string {
@@ -29,7 +29,8 @@ func (e *Error) Error() string {
 	return e.Path + ": " + e.Detail
 }
 
-// Below says of an error inside a part of a document where that part lies. An error that is no *Error comes back as it is.
+// Below puts the path of a part of a document before the path of an *Error inside that part. It returns any other error
+// unchanged.
 func Below(at string, err error) error {
 	var inside *Error
 	if !errors.As(err, &inside) {
@@ -42,9 +43,9 @@ func Below(at string, err error) error {
 	return &e
 }
 
-// Decode fills v from one JSON document as encoding/json does, and refuses what that forgives: members that v
-// does not have or that differ in case, members given twice, and anything behind the document. Nothing at all is an
-// empty object. The error is an *Error.
+// Decode decodes one JSON document into v as encoding/json does. It rejects what encoding/json accepts: members that v
+// does not have or that differ in case, members given twice, and data after the end of the document. Empty input counts
+// as an empty object. The error is an *Error.
 func Decode(data []byte, v any) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		data = []byte("{}")
@@ -55,26 +56,41 @@ func Decode(data []byte, v any) error {
 	return Explain(reflect.TypeOf(v), json.Unmarshal(data, v))
 }
 
-// Check is Decode without decoding: whether the text is one JSON document whose members a value of the type has, each of
-// them once. What their values are is not looked at.
+// Check makes the checks of Decode without decoding: data must be one JSON document, and a value of type t must have
+// each of its members. Check does not look at the members' values, except those that their type restricts (see
+// checkOwn).
 func Check(data []byte, t reflect.Type) error {
-	// The whole document first: this finds what is cut off, and bounds how deep it nests.
+	// The whole document first: this finds a truncated document, and encoding/json bounds the depth.
 	var whole json.RawMessage
-	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&whole); err != nil {
-		return &Error{Detail: "is not JSON: " + err.Error()}
-	}
 	dec := json.NewDecoder(bytes.NewReader(data))
+	if err := dec.Decode(&whole); err != nil {
+		return notJSON(data, err)
+	}
+	rest := bytes.TrimLeft(data[dec.InputOffset():], " \t\r\n")
+	dec = json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	if err := checkValue(dec, "", t); err != nil {
 		return err
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return &Error{Detail: fmt.Sprintf("there is something behind the end of the JSON document, at byte %d", dec.InputOffset())}
+	if len(rest) > 0 {
+		return &Error{Detail: fmt.Sprintf("data after the end of the JSON document, at byte %d", len(data)-len(rest)+1)}
 	}
 	return nil
 }
 
-// Explain says a decoding error of encoding/json in its own words. The document is of type t.
+// notJSON is the error for a syntax error, with its position. The first byte is byte 1.
+func notJSON(data []byte, err error) *Error {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		return &Error{Detail: fmt.Sprintf("the document is not JSON: %v, at byte %d", err, syntax.Offset)}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &Error{Detail: fmt.Sprintf("the document is not JSON: unexpected end, after byte %d", len(data))}
+	}
+	return &Error{Detail: "the document is not JSON: " + err.Error()}
+}
+
+// Explain turns an error of encoding/json into an *Error. T is the type that the document was decoded into.
 func Explain(t reflect.Type, err error) error {
 	var wrongType *json.UnmarshalTypeError
 	var own *Error
@@ -84,12 +100,13 @@ func Explain(t reflect.Type, err error) error {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &wrongType):
-		return &Error{Path: memberPath(t, wrongType.Field), Detail: fmt.Sprintf("must be %s, not %s", typeWords(wrongType.Type), wrongType.Value)}
+		return &Error{Path: memberPath(t, wrongType.Field), Detail: fmt.Sprintf("must be %s, not %s",
+			describeType(wrongType.Type), wrongType.Value)}
 	}
 	return &Error{Detail: err.Error()}
 }
 
-// memberPath leaves out of a path of encoding/json the names of embedded structs, which are no members.
+// memberPath removes the names of embedded structs from a path of encoding/json: they are not members of the document.
 func memberPath(t reflect.Type, path string) string {
 	var kept []string
 	for step := range strings.SplitSeq(path, ".") {
@@ -115,8 +132,8 @@ func memberPath(t reflect.Type, path string) string {
 	return strings.Join(kept, ".")
 }
 
-// typeWords calls a Go type what it is in JSON.
-func typeWords(t reflect.Type) string {
+// describeType names the JSON type that a Go type is decoded from.
+func describeType(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
 		return "a string"
@@ -129,7 +146,7 @@ func typeWords(t reflect.Type) string {
 	case reflect.Float32, reflect.Float64:
 		return "a number"
 	case reflect.Pointer:
-		return typeWords(t.Elem())
+		return describeType(t.Elem())
 	default:
 		return "a whole number in its range"
 	}
@@ -138,7 +155,7 @@ func typeWords(t reflect.Type) string {
 func checkValue(dec *json.Decoder, path string, t reflect.Type) error {
 	token, err := dec.Token()
 	if err != nil {
-		return &Error{Path: path, Detail: "is not JSON: " + err.Error()}
+		return &Error{Path: path, Detail: err.Error()}
 	}
 	switch token {
 	case json.Delim('{'):
@@ -154,20 +171,24 @@ func checkValue(dec *json.Decoder, path string, t reflect.Type) error {
 	return Explain(t, err)
 }
 
-// words is a type of texts that are names of numbers on the wire, as wire.Enum says.
-type words interface{ EnumNumbers() map[string]int32 }
+// enum is the part of wire.Enum that checkOwn needs: a string type whose values have names.
+type enum interface{ EnumNumbers() map[string]int32 }
 
-// checkOwn says where a value is that its type refuses: one that decodes itself, or one of a few words, of which "" stands
-// for none.
+func isEnum(t reflect.Type) bool {
+	return t.Kind() == reflect.String && t.Implements(reflect.TypeFor[enum]())
+}
+
+// checkOwn checks a scalar against the rules of its own type: a type with an UnmarshalJSON method, or an enum, in which
+// "" means unset.
 func checkOwn(token json.Token, path string, t reflect.Type) error {
 	t = Pointed(t)
 	if token == nil || t == nil {
 		return nil
 	}
-	if word, ok := token.(string); ok && word != "" && t.Kind() == reflect.String && t.Implements(reflect.TypeFor[words]()) {
-		known := reflect.Zero(t).Interface().(words).EnumNumbers()
+	if word, ok := token.(string); ok && word != "" && isEnum(t) {
+		known := reflect.Zero(t).Interface().(enum).EnumNumbers()
 		if _, ok := known[word]; !ok {
-			return &Error{Path: path, Detail: fmt.Sprintf("%q is none of the names", word), Valid: slices.Sorted(maps.Keys(known))}
+			return &Error{Path: path, Detail: fmt.Sprintf("unknown value %q", word), Valid: slices.Sorted(maps.Keys(known))}
 		}
 	}
 	if !DecodesItself(t) {
@@ -190,7 +211,7 @@ func checkObject(dec *json.Decoder, path string, t reflect.Type) error {
 	for dec.More() {
 		token, err := dec.Token()
 		if err != nil {
-			return &Error{Path: path, Detail: "is not JSON: " + err.Error()}
+			return &Error{Path: path, Detail: err.Error()}
 		}
 		name := token.(string)
 		at := joinPath(path, name)
@@ -235,7 +256,7 @@ func joinPath(path, name string) string {
 	return path + "." + name
 }
 
-// Pointed is what a pointer type points to in the end; other types are themselves.
+// Pointed removes all pointers from a type.
 func Pointed(t reflect.Type) reflect.Type {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -243,12 +264,13 @@ func Pointed(t reflect.Type) reflect.Type {
 	return t
 }
 
-// DecodesItself says that a type has its own idea of its JSON, which is then not looked into.
+// DecodesItself reports whether a type has an UnmarshalJSON method. Check does not look into such a value.
 func DecodesItself(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
 }
 
-// MembersOf answers the members of a struct, or nil and the type that all members have.
+// MembersOf returns the JSON members of a struct type by name. For a map type it returns nil and the type of the
+// elements, for any other type nil and nil.
 func MembersOf(t reflect.Type) (members map[string]reflect.Type, rest reflect.Type) {
 	t = Pointed(t)
 	switch {
@@ -278,11 +300,11 @@ func sortedNames(members map[string]reflect.Type) []string {
 // Member is a member of a JSON object as a Go struct describes it.
 type Member struct {
 	Name string
-	Doc  string // the tag doc
+	Doc  string // of the field's doc tag
 	Type reflect.Type
 }
 
-// Members lists the JSON members of a struct type in the order of its fields, embedded structs' among them.
+// Members returns the JSON members of a struct type in the order of its fields, including those of embedded structs.
 func Members(t reflect.Type) []Member {
 	var list []Member
 	t = Pointed(t)
