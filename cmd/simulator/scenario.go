@@ -84,9 +84,9 @@ func runScenario(ctx context.Context, args []string, getenv func(string) string,
 		client.base = sim.URL()
 	}
 	if args[0] == "check" {
-		return client.check(ctx, text, stdout, stderr)
+		return client.check(ctx, file, text, stdout, stderr)
 	}
-	return client.run(ctx, text, junit, stdout, stderr)
+	return client.run(ctx, file, text, junit, stdout, stderr)
 }
 
 // readScenario reads a file, or the scenario of that name that comes with the program.
@@ -121,7 +121,7 @@ type scenarioClient struct{ base, token string }
 // maxReport bounds what is read of an answer, in bytes.
 const maxReport = 64 << 20
 
-// call makes a control call; its error is what the call was refused with, a line for each thing that is wrong.
+// call makes a control call. If the call is refused for errors in a document, the error is a *scenario.InvalidError.
 func (c *scenarioClient) call(ctx context.Context, method, path string, body []byte, into any) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+control.Prefix+path, bytes.NewReader(body))
 	if err != nil {
@@ -142,21 +142,36 @@ func (c *scenarioClient) call(ctx context.Context, method, path string, body []b
 	case resp.StatusCode < http.StatusBadRequest:
 		return json.Unmarshal(text, into)
 	}
-	var problem struct{ Detail string }
+	var problem struct {
+		Detail string
+		Errors []scenario.Problem
+	}
 	if json.Unmarshal(text, &problem) != nil || problem.Detail == "" {
 		problem.Detail = strings.TrimSpace(string(text[:min(len(text), 300)]))
 	}
-	return fmt.Errorf("%s answers %d\n%s", c.base, resp.StatusCode, problem.Detail)
+	if len(problem.Errors) > 0 {
+		return &scenario.InvalidError{Problems: problem.Errors}
+	}
+	return fmt.Errorf("%s returned %d: %s", c.base, resp.StatusCode, problem.Detail)
 }
 
-func (c *scenarioClient) check(ctx context.Context, text []byte, stdout, stderr io.Writer) int {
+// explain names the file in the errors of a document.
+func explain(file string, err error) string {
+	var invalid *scenario.InvalidError
+	if errors.As(err, &invalid) {
+		return invalid.In(file) + "\n"
+	}
+	return "simulator: " + err.Error() + "\n"
+}
+
+func (c *scenarioClient) check(ctx context.Context, file string, text []byte, stdout, stderr io.Writer) int {
 	var checked struct {
 		Name   string
 		Steps  []string
 		Expect int
 	}
 	if err := c.call(ctx, http.MethodPost, "/scenarios?dryRun=true", text, &checked); err != nil {
-		say(stderr, "simulator: "+err.Error()+"\n")
+		say(stderr, explain(file, err))
 		return exitError
 	}
 	say(stdout, fmt.Sprintf("%s: %d steps, %d expectations\n", checked.Name, len(checked.Steps), checked.Expect))
@@ -164,10 +179,12 @@ func (c *scenarioClient) check(ctx context.Context, text []byte, stdout, stderr 
 }
 
 // run starts the scenario, waits for its end and tells what became of it.
-func (c *scenarioClient) run(ctx context.Context, text []byte, junit string, stdout, stderr io.Writer) int {
+func (c *scenarioClient) run(
+	ctx context.Context, file string, text []byte, junit string, stdout, stderr io.Writer,
+) int {
 	var report scenario.Report
 	if err := c.call(ctx, http.MethodPost, "/scenarios", text, &report); err != nil {
-		say(stderr, "simulator: "+err.Error()+"\n")
+		say(stderr, explain(file, err))
 		return exitError
 	}
 	path := "/scenarios/" + url.PathEscape(report.ID)

@@ -141,14 +141,15 @@ func TestScenario_ASimulatorOfItsOwnAndItsExitCodes(t *testing.T) {
 	write(strings.Replace(littleScenario, "status: 200", "status: 404", 1))
 	code, out, _ = scenarioRun(t, "run", file)
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, out, "expected 404, but the answer is 200")
+	require.Contains(t, out, "expected 404, but the response is 200")
 
 	write(strings.Replace(littleScenario, "status: 200", "status: 999", 1) + "  - request: GET /api/v2/knots\n")
 	for _, command := range []string{"run", "check"} {
 		code, _, errs = scenarioRun(t, command, file)
 		require.Equal(t, exitError, code)
-		require.Contains(t, errs, "line 6: ")
-		require.Contains(t, errs, "line 7: steps[1].request: no operation answers GET /api/v2/knots; valid: GET /api/v2/")
+		require.Contains(t, errs, file+":6: steps[0].expect.status: ")
+		require.Contains(t, errs, file+":7: steps[1].request: no vendor has the operation GET /api/v2/knots; valid: GET /api/v2/")
+		require.NotContains(t, errs, "127.0.0.1")
 	}
 	write(strings.Replace(littleScenario, "request: GET /api/v2/nodes", "control: POST /actions/lightbits/fail-node\n    body: {node: nobody}", 1))
 	write("name: little\nsteps:\n  - control: POST /actions/lightbits/fail-node\n    body: {node: nobody}\n")

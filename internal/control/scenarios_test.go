@@ -22,9 +22,12 @@ func begin(s *simtest.Server, text string) (id string) {
 	return s.Must(201, http.MethodPost, scenariosPath, text).Text(".id")
 }
 
-// ended waits for a scenario's end.
-func ended(s *simtest.Server, id string) simtest.Answer {
-	return s.Must(200, http.MethodGet, scenariosPath+"/"+id+"?wait=60s", "")
+// ended waits until a scenario has ended, and returns its report.
+func ended(t *testing.T, s *simtest.Server, id string) simtest.Answer {
+	t.Helper()
+	a := s.Must(200, http.MethodGet, scenariosPath+"/"+id+"?wait=60s", "")
+	require.NotEqual(t, "running", a.Text(".verdict"), "it did not end within a minute: %s", a.Body)
+	return a
 }
 
 func frozenLamps(t *testing.T) *simtest.Server {
@@ -33,9 +36,10 @@ func frozenLamps(t *testing.T) *simtest.Server {
 	return s
 }
 
-// until answers a scenario's report once a step is in a state.
-func until(s *simtest.Server, id, step, state string) simtest.Answer {
-	for {
+// until waits until a step of a scenario is in a state, and returns the scenario's report.
+func until(t *testing.T, s *simtest.Server, id, step, state string) simtest.Answer {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; {
 		a := s.Must(200, http.MethodGet, scenariosPath+"/"+id+"?wait=5ms", "")
 		var report struct {
 			Timeline []struct{ Step, State string }
@@ -46,6 +50,9 @@ func until(s *simtest.Server, id, step, state string) simtest.Answer {
 					return a
 				}
 			}
+		}
+		if time.Now().After(end) {
+			require.FailNow(t, "timeout", "step %s is not %s: %s", step, state, a.Body)
 		}
 	}
 }
@@ -65,16 +72,16 @@ expect:
 	require.Equal(t, "running", a.Text(".verdict"))
 	require.Equal(t, "default", a.Text(".world"))
 	id := a.Text(".id")
-	a = until(s, id, "first", "passed")
+	a = until(t, s, id, "first", "passed")
 	require.Equal(t, "running", a.Text(".verdict"))
 	require.Equal(t, "waiting", a.Text(".timeline[1].state"))
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"30m"}`)
-	a = until(s, id, "lit", "passed")
+	a = until(t, s, id, "lit", "passed")
 	require.Equal(t, "lit", a.Text(".timeline[1].step"))
 	require.Equal(t, "2030-01-01T00:30:00Z", a.Text(".timeline[1].at"))
 	require.Equal(t, "30m0s", a.Text(".timeline[1].after"))
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"30m"}`)
-	a = ended(s, id)
+	a = ended(t, s, id)
 	require.Equal(t, "passed", a.Text(".verdict"), a.Body)
 	require.Equal(t, "true", a.Text(".expect[1].holds"))
 	require.Contains(t, s.Must(200, http.MethodGet, scenariosPath, "").Text(".scenarios[0]"), `"verdict":"passed"`)
@@ -84,7 +91,7 @@ expect:
 func TestScenarios_AtStepsOfARunningClock(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	began := time.Now()
-	a := ended(s, begin(s, `{"name":"fast","clock":{"rate":3600},"steps":[{"at":"0s","control":"GET /clock"},{"id":"hour","at":"1h","control":"GET /clock"}]}`))
+	a := ended(t, s, begin(s, `{"name":"fast","clock":{"rate":3600},"steps":[{"at":"0s","control":"GET /clock"},{"id":"hour","at":"1h","control":"GET /clock"}]}`))
 	require.Equal(t, "passed", a.Text(".verdict"), a.Body)
 	require.GreaterOrEqual(t, time.Since(began), time.Second)
 	after, err := time.ParseDuration(a.Text(".timeline[1].after"))
@@ -106,37 +113,37 @@ steps:
 	s.In("default").Must(200, http.MethodPost, "/lamps", "{}")
 	require.Equal(t, "running", s.Must(200, http.MethodGet, scenariosPath+"/"+id, "").Text(".verdict"), "calls before the start do not count")
 	s.Must(200, http.MethodGet, "/lamps", "")
-	until(s, id, "third", "passed")
+	until(t, s, id, "third", "passed")
 	s.Must(503, http.MethodPost, "/lamps", "{}")
-	require.Equal(t, "passed", ended(s, id).Text(".verdict"))
+	require.Equal(t, "passed", ended(t, s, id).Text(".verdict"))
 }
 
 // The verdicts, and why. Each of them is what its expectation says, and nothing else.
 func TestScenarios_Verdicts(t *testing.T) {
 	const head = "name: x\nclock: {mode: frozen, advance: true}\nsteps:\n"
 	for name, c := range map[string]struct{ text, verdict, why string }{
-		"status":           {head + "  - {request: GET /lamps, expect: {status: 4xx}}", "failed", "expected 4xx, but the answer is 200"},
-		"success":          {head + "  - {request: GET /lamps/none}", "failed", "expected success, but the answer is 404"},
+		"status":           {head + "  - {request: GET /lamps, expect: {status: 4xx}}", "failed", "expected 4xx, but the response is 200"},
+		"success":          {head + "  - {request: GET /lamps/none}", "failed", "expected success, but the response is 404"},
 		"body":             {head + "  - {request: POST /lamps, body: {name: a}, expect: {body: {.name: b}}}", "failed", `expected .name to be "b", but it is "a"`},
 		"header":           {head + "  - {request: GET /lamps, expect: {header: {X-Sim-World: other}}}", "failed", `expected the header X-Sim-World to be "other", but it is ["default"]`},
-		"counts":           {head + "  - {request: GET /lamps, repeat: 3, expect: {counts: {200: 2, 503: 1}}}", "failed", "expected answers 2 × 200, 1 × 503, but there were 3 × 200"},
-		"no answer":        {head + "  - {request: GET /lamps, expect: {noAnswer: true}}", "failed", "expected no answer, but 200 came"},
-		"answer":           {head + "  - {request: GET /lamps, header: {X-Sim-Fault: reset}}", "failed", "expected an answer, but none came"},
-		"save":             {head + "  - {request: GET /lamps, save: {x: '[0].id'}}", "failed", "the answer has nothing at [0].id to save as x"},
+		"counts":           {head + "  - {request: GET /lamps, repeat: 3, expect: {counts: {200: 2, 503: 1}}}", "failed", "expected the responses 2 × 200, 1 × 503, but got 3 × 200"},
+		"no answer":        {head + "  - {request: GET /lamps, expect: {noAnswer: true}}", "failed", "expected no response, but got 200"},
+		"answer":           {head + "  - {request: GET /lamps, header: {X-Sim-Fault: reset}}", "failed", "expected a response, but got none"},
+		"save":             {head + "  - {request: GET /lamps, save: {x: '[0].id'}}", "failed", "the response has no value at [0].id to save as x"},
 		"control refused":  {head + "  - {control: POST /actions/lamps/storm, body: {lamp: none}}", "error", "POST /_sim/actions/lamps/storm was refused with 404"},
 		"control expected": {head + "  - {control: POST /actions/lamps/storm, body: {lamp: none}, expect: {status: 404}}", "passed", ""},
-		"never":            {head + "  - {when: {resource: {kind: lamps.lamp, id: none, state: Lit}}}", "failed", "cannot come any more: it is gone, and nothing is pending"},
+		"never":            {head + "  - {when: {resource: {kind: lamps.lamp, id: none, state: Lit}}}", "failed", "cannot happen any more: it is gone, and nothing is pending"},
 		"within": {head + "  - {request: POST /lamps, body: {name: a}}\n  - {id: w, after: step-1, when: {resource: {kind: lamps.lamp, id: a, state: Broken}, within: 5m}}\n" +
 			"  - {id: late, at: 1h, control: GET /clock}", "failed", "it waited 5m0s of the world's clock for lamps.lamp a to be Broken, but it is Lit"},
-		"real time": {head + "  - {when: {operation: lamps.ListLamps}}\ntimeout: 50ms", "failed", "it was not through after 50ms of real time"},
+		"real time": {head + "  - {when: {operation: lamps.ListLamps}}\ntimeout: 50ms", "failed", "it did not end within its timeout, 50ms of real time"},
 		"verify":    {head + "  - {request: GET /lamps}\nexpect:\n  - verify: {match: {operation: lamps.ListLamps}, count: {max: 0}}", "failed", "count: expected at most 0, but there were 1"},
-		"resource":  {head + "  - {request: POST /lamps, body: {name: a}}\nexpect:\n  - resource: {kind: lamps.lamp, id: a, state: Lit}", "failed", "expected lamps.lamp a is Lit, but it is Made"},
+		"resource":  {head + "  - {request: POST /lamps, body: {name: a}}\nexpect:\n  - resource: {kind: lamps.lamp, id: a, state: Lit}", "failed", "expected that lamps.lamp a is Lit, but it is Made"},
 		"gone":      {head + "  - {request: GET /lamps}\nexpect:\n  - resource: {kind: lamps.lamp, id: a, state: gone}", "passed", ""},
 		"world":     {"name: x\nworld: {}\nsteps:\n  - {control: \"DELETE /worlds/${world}\"}\n  - {request: GET /lamps}", "error", "does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := simtest.New(t, simtest.ToyVendor)
-			a := ended(s, begin(s, c.text))
+			a := ended(t, s, begin(s, c.text))
 			require.Equal(t, c.verdict, a.Text(".verdict"), a.Body)
 			require.Contains(t, a.Body+a.Text(".why"), c.why)
 		})
@@ -153,14 +160,14 @@ steps:
   - {request: POST /lamps, body: {name: "${world}"}, save: {name: .name}, expect: {header: {X-Sim-World: "${world}"}}}
   - {when: {resource: {kind: lamps.lamp, id: "${name}", state: Lit}}, after: step-1}
 `
-	a := ended(s, begin(s, text))
+	a := ended(t, s, begin(s, text))
 	require.Equal(t, "passed", a.Text(".verdict"), a.Body)
 	require.NotEqual(t, "default", a.Text(".world"))
 	require.Equal(t, "2031-01-01T00:00:00.3Z", a.Text(".timeline[1].at"))
 	s.Must(404, http.MethodGet, "/_sim/worlds/"+a.Text(".world"), "")
 	require.Equal(t, "[]", s.Must(200, http.MethodGet, "/_sim/resources", "").Text(".resources"))
 
-	a = ended(s, begin(s, strings.Replace(text, "seed: 7", "seed: 7, keep: true", 1)))
+	a = ended(t, s, begin(s, strings.Replace(text, "seed: 7", "seed: 7, keep: true", 1)))
 	s.Must(200, http.MethodGet, "/_sim/worlds/"+a.Text(".world"), "")
 }
 
@@ -259,7 +266,7 @@ expect:
 		require.Contains(t, a.Text(".detail"), "line ", name)
 	}
 	s.Must(413, http.MethodPost, scenariosPath, strings.Repeat("#", 2<<20))
-	require.Contains(t, s.Must(400, http.MethodPost, scenariosPath, strings.Repeat("#", 300<<10)).Text(".detail"), "larger than")
+	require.Contains(t, s.Must(400, http.MethodPost, scenariosPath, strings.Repeat("#", 300<<10)).Text(".detail"), "at most 262144 are allowed")
 	s.In("nowhere").Must(404, http.MethodPost, scenariosPath, "name: x\nsteps:\n  - {control: GET /clock}")
 	s.Must(400, http.MethodPost, scenariosPath+"?dryRun=maybe", "name: x\nsteps:\n  - {control: GET /clock}")
 }
@@ -274,7 +281,7 @@ func TestScenarios_ByNameAndDryRun(t *testing.T) {
 		require.Equal(t, name, a.Text(".name"))
 	}
 	require.Equal(t, "[]", s.Must(200, http.MethodGet, scenariosPath, "").Text(".scenarios"))
-	a := ended(s, s.Must(201, http.MethodPost, scenariosPath+"?name=stale-etag-race", "").Text(".id"))
+	a := ended(t, s, s.Must(201, http.MethodPost, scenariosPath+"?name=stale-etag-race", "").Text(".id"))
 	require.Equal(t, "passed", a.Text(".verdict"), a.Body)
 	require.Equal(t, string(shipped), s.Must(404, http.MethodPost, scenariosPath+"?name=../small", "").Text(".valid"))
 	s.Must(400, http.MethodPost, scenariosPath+"?name=slow-api", "name: x")
@@ -286,7 +293,7 @@ func TestScenarios_WithAnAdminToken(t *testing.T) {
 	const text = "name: x\nworld: {}\nsteps:\n  - {control: POST /tokens, body: {vendor: lamps}, save: {token: .token}}\n"
 	s.Must(401, http.MethodPost, scenariosPath, text)
 	a := s.Must(201, http.MethodPost, scenariosPath, text, "Authorization", "Bearer boss")
-	a = ended(s, a.Text(".id"))
+	a = ended(t, s, a.Text(".id"))
 	require.Equal(t, "passed", a.Text(".verdict"), a.Body)
 	require.Contains(t, a.Text(".timeline[0].answer"), `"token":"[redacted]"`)
 }

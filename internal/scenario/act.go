@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// reading is what GET /_sim/clock answers.
+// reading is the response of GET /_sim/clock.
 type reading struct {
 	Mode string     `json:"mode"`
 	Rate float64    `json:"rate"`
@@ -24,7 +24,7 @@ type reading struct {
 	Next *time.Time `json:"next"`
 }
 
-// answer is what came back for a request; err says why nothing did, or not all of it.
+// answer is the response to a request. If err is not nil, there was no response or only a part of one.
 type answer struct {
 	status int
 	header http.Header
@@ -32,11 +32,13 @@ type answer struct {
 	err    error
 }
 
-// maxBody bounds what is read of an answer, in bytes.
+// maxBody is how much of a response is read, in bytes.
 const maxBody = 4 << 20
 
 // send sends a request to the world.
-func (r *Run) send(ctx context.Context, control bool, method, path string, body []byte, header map[string]string) (answer, error) {
+func (r *Run) send(
+	ctx context.Context, control bool, method, path string, body []byte, header map[string]string,
+) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, r.on.URL+path, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, fmt.Errorf("%s %.200s: %w", method, path, err)
@@ -63,12 +65,12 @@ func (r *Run) send(ctx context.Context, control bool, method, path string, body 
 	defer resp.Body.Close()
 	a := answer{status: resp.StatusCode, header: resp.Header}
 	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody)); err != nil {
-		a.err = fmt.Errorf("the answer %d broke off: %w", a.status, err)
+		a.err = fmt.Errorf("the response with status %d is incomplete: %w", a.status, err)
 	}
 	return a, nil
 }
 
-// ask makes a control call of the runner's own, which must succeed, and answers the body.
+// ask makes a control call of the runner itself and returns the body of the response. The call must succeed.
 func (r *Run) ask(ctx context.Context, method, path string, body any) ([]byte, error) {
 	var text []byte
 	if body != nil {
@@ -89,7 +91,7 @@ func (r *Run) ask(ctx context.Context, method, path string, body any) ([]byte, e
 	return a.body, nil
 }
 
-// refusedError is a control call that was refused.
+// refusedError is the refusal of a control call.
 type refusedError struct {
 	call   string
 	status int
@@ -100,7 +102,7 @@ func (e *refusedError) Error() string {
 	return fmt.Sprintf("%s was refused with %d: %s", e.call, e.status, e.detail)
 }
 
-// detail is what a problem says, else the answer's beginning.
+// detail returns the detail of a problem document, otherwise the beginning of the body.
 func (a *answer) detail() string {
 	var problem struct{ Detail string }
 	if json.Unmarshal(a.body, &problem) == nil && problem.Detail != "" {
@@ -109,13 +111,14 @@ func (a *answer) detail() string {
 	return strings.ToValidUTF8(string(a.body[:min(len(a.body), 300)]), "")
 }
 
-// makeWorld makes the world that the scenario wants for itself. It is not broken off, so that what was made is known.
+// makeWorld makes the scenario's own world, if it has one. The call is not canceled with the scenario: the runner must
+// learn the name of the world to delete it.
 func (r *Run) makeWorld() error {
 	w := r.s.World
 	if w == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lastCall)
+	ctx, cancel := context.WithTimeout(context.Background(), worldTimeout)
 	defer cancel()
 	body := map[string]any{}
 	if w.From != "" {
@@ -125,7 +128,7 @@ func (r *Run) makeWorld() error {
 		body["seed"] = *w.Seed
 	}
 	if !w.Keep {
-		body["ttl"] = (r.s.Timeout + 10*time.Minute).String() // should the process end before the scenario
+		body["ttl"] = (time.Duration(r.s.Timeout) + 10*time.Minute).String() // in case the process ends before the scenario
 	}
 	text, err := r.ask(ctx, http.MethodPost, "/_sim/worlds", body)
 	if err != nil {
@@ -141,21 +144,21 @@ func (r *Run) makeWorld() error {
 	return nil
 }
 
-// lastCall is how long the making and the removal of a scenario's world may take, in real time.
-const lastCall = 5 * time.Second
+// worldTimeout bounds the creation and the deletion of the scenario's own world.
+const worldTimeout = 5 * time.Second
 
-// leave removes the scenario's own world.
-func (r *Run) leave() error {
+// deleteWorld deletes the scenario's own world.
+func (r *Run) deleteWorld() error {
 	if !r.made || r.s.World.Keep {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lastCall)
+	ctx, cancel := context.WithTimeout(context.Background(), worldTimeout)
 	defer cancel()
 	_, err := r.ask(ctx, http.MethodDelete, "/_sim/worlds/"+r.world, nil)
 	return err
 }
 
-// prepare sets the clock, mints the tokens and reads the instant from which the steps count.
+// prepare sets the clock, mints the tokens and reads the instant at which the scenario starts.
 func (r *Run) prepare(ctx context.Context) error {
 	r.vars["world"] = r.world
 	setting := map[string]any{}
@@ -203,7 +206,7 @@ func (r *Run) clock(ctx context.Context) (c reading, err error) {
 	return c, err
 }
 
-// holds says whether something is as it is waited for, and how it is otherwise.
+// holds reports whether the condition of a step holds, and otherwise describes what there is instead.
 func (r *Run) holds(ctx context.Context, w *When) (holds bool, why string, err error) {
 	switch {
 	case w == nil:
@@ -213,26 +216,26 @@ func (r *Run) holds(ctx context.Context, w *When) (holds bool, why string, err e
 		defer r.mu.Unlock()
 		n := 0
 		for s, times := range r.counts {
-			if s.operation == w.Operation && (len(w.Status) == 0 || w.Status.Has(s.status)) {
+			if s.operation == w.Operation && (len(w.Status) == 0 || hasStatus(w.Status, s.status)) {
 				n += times
 			}
 		}
-		return n >= w.Times, fmt.Sprintf("there were %d", n), nil
+		return n >= w.Times, fmt.Sprintf("it was called %d times", n), nil
 	}
-	state, err := r.state(ctx, w.Kind, w.ID)
-	return state == w.State, "it is " + state, err
+	state, err := r.state(ctx, w.Resource)
+	return state == w.Resource.State, "it is " + state, err
 }
 
-// gone is the state of what is not there.
+// gone is the state of a resource that does not exist.
 const gone = "gone"
 
-// state answers the state of a resource.
-func (r *Run) state(ctx context.Context, kind, id string) (string, error) {
-	id, err := r.vars.path(id)
+// state returns the state of a resource.
+func (r *Run) state(ctx context.Context, in *Resource) (string, error) {
+	id, err := r.vars.path(in.ID)
 	if err != nil {
 		return "", err
 	}
-	text, err := r.ask(ctx, http.MethodGet, "/_sim/resources/"+kind+"/"+id, nil)
+	text, err := r.ask(ctx, http.MethodGet, "/_sim/resources/"+in.Kind+"/"+id, nil)
 	var refused *refusedError
 	if errors.As(err, &refused) && refused.status == http.StatusNotFound {
 		return gone, nil
@@ -245,7 +248,7 @@ func (r *Run) state(ctx context.Context, kind, id string) (string, error) {
 	return thing.State, err
 }
 
-// do does a step, as often as it says.
+// do runs a step.
 func (r *Run) do(ctx context.Context, i int, clock reading) error {
 	s := &r.s.Steps[i]
 	began := r.on.Wall()
@@ -253,7 +256,7 @@ func (r *Run) do(ctx context.Context, i int, clock reading) error {
 		e.State, e.At, e.After, e.Waits = StepRunning, clock.Now, clock.Now.Sub(r.start()).String(), ""
 	})
 	var err error
-	if s.Call != nil {
+	if s.call != nil {
 		err = r.perform(ctx, i)
 	}
 	r.entry(i, func(e *Entry) { e.Took = r.on.Wall().Sub(began) })
@@ -269,17 +272,18 @@ func (r *Run) do(ctx context.Context, i int, clock reading) error {
 
 func (r *Run) perform(ctx context.Context, i int) error {
 	s := &r.s.Steps[i]
-	counts := map[int]int{}
+	counts := map[string]int{}
 	var last answer
 	for n := range s.Repeat {
 		r.vars["n"] = strconv.Itoa(n + 1)
-		a, err := r.request(ctx, s.Call)
+		r.entry(i, func(e *Entry) { e.Request = r.vars.show(s.call.describe()) })
+		a, err := r.request(ctx, s.call)
 		if err != nil {
 			return err
 		}
-		counts[a.statusOr0()]++
+		counts[strconv.Itoa(a.statusOr0())]++
 		r.note(i, s.Repeat, &a)
-		if s.Expect.Counts == nil {
+		if s.counts() == nil {
 			if err := r.check(s, &a); err != nil {
 				if s.Repeat > 1 {
 					return fmt.Errorf("repetition %d: %w", n+1, err)
@@ -289,15 +293,15 @@ func (r *Run) perform(ctx context.Context, i int) error {
 		}
 		last = a
 	}
-	if want := s.Expect.Counts; want != nil {
+	if want := s.counts(); want != nil {
 		if !maps.Equal(want, counts) {
-			return failed("expected answers %s, but there were %s", countWords(want), countWords(counts))
+			return failed("expected the responses %s, but got %s", describeCounts(want), describeCounts(counts))
 		}
 	}
-	return r.keep(s, &last)
+	return r.save(s, &last)
 }
 
-// statusOr0 is 0 where no whole answer came.
+// statusOr0 returns 0 if there was no complete response.
 func (a *answer) statusOr0() int {
 	if a.err != nil {
 		return 0
@@ -305,15 +309,23 @@ func (a *answer) statusOr0() int {
 	return a.status
 }
 
-func countWords(counts map[int]int) string {
+// counts returns how many responses must have each status, or nil if the step does not say.
+func (s *Step) counts() map[string]int {
+	if s.Expect == nil {
+		return nil
+	}
+	return s.Expect.Counts
+}
+
+func describeCounts(counts map[string]int) string {
 	var list []string
 	for _, status := range slices.Sorted(maps.Keys(counts)) {
-		list = append(list, fmt.Sprintf("%d × %d", counts[status], status))
+		list = append(list, fmt.Sprintf("%d × %s", counts[status], status))
 	}
 	return strings.Join(list, ", ")
 }
 
-// note writes an answer into the timeline.
+// note writes a response into the timeline.
 func (r *Run) note(i, repeat int, a *answer) {
 	r.entry(i, func(e *Entry) {
 		e.Status, e.Answer = a.status, strings.ToValidUTF8(string(a.body[:min(len(a.body), maxAnswer)]), "�")
@@ -327,20 +339,20 @@ func (r *Run) note(i, repeat int, a *answer) {
 	})
 }
 
-// request sends what a step says, with values in the place of variables.
-func (r *Run) request(ctx context.Context, c *Call) (answer, error) {
-	path, err := r.vars.path(c.Path)
+// request makes the call of a step, with the variables replaced.
+func (r *Run) request(ctx context.Context, c *call) (answer, error) {
+	path, err := r.vars.path(c.path)
 	if err != nil {
 		return answer{}, err
 	}
-	text, err := r.vars.expand(c.Text)
+	text, err := r.vars.expand(c.text)
 	if err != nil {
 		return answer{}, err
 	}
 	body := []byte(text)
 	header := map[string]string{}
-	if c.Body != nil {
-		value, err := r.vars.expandAll(c.Body)
+	if c.json != nil {
+		value, err := r.vars.expandAll(c.json)
 		if err != nil {
 			return answer{}, err
 		}
@@ -349,9 +361,9 @@ func (r *Run) request(ctx context.Context, c *Call) (answer, error) {
 		}
 		header["Content-Type"] = "application/json"
 	}
-	headers := []map[string]string{r.s.Header, c.Header}
-	if c.Control {
-		headers = headers[1:] // the common ones are for the vendors
+	headers := []map[string]string{r.s.Header, c.header}
+	if c.control {
+		headers = headers[1:] // those of the scenario are for the vendors
 	}
 	for _, more := range headers {
 		for name, value := range more {
@@ -360,10 +372,10 @@ func (r *Run) request(ctx context.Context, c *Call) (answer, error) {
 			}
 		}
 	}
-	if c.Timeout > 0 {
+	if c.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 	}
-	return r.send(ctx, c.Control, c.Method, path, body, header)
+	return r.send(ctx, c.control, c.method, path, body, header)
 }

@@ -13,21 +13,24 @@ import (
 	"strings"
 )
 
-// check says what an answer has that was not expected. A control call that was refused where nothing was said about its
-// answer is no expectation that failed, but a scenario that cannot be carried out.
+// check compares a response with what the step expects. If the step expects nothing, a refused control call is not a failed
+// expectation: the scenario cannot run, and its verdict is Broken.
 func (r *Run) check(s *Step, a *answer) error {
-	e := &s.Expect
+	e := s.Expect
+	if e == nil {
+		e = &Response{}
+	}
 	switch {
 	case e.NoAnswer && a.err == nil:
-		return failed("expected no answer, but %d came", a.status)
+		return failed("expected no response, but got %d", a.status)
 	case e.NoAnswer:
 		return nil
 	case a.err != nil:
-		return failed("expected an answer, but none came: %v", a.err)
-	case !e.Said && s.Call.Control && a.status >= http.StatusBadRequest:
-		return &refusedError{call: s.Call.Method + " " + s.Call.Path, status: a.status, detail: a.detail()}
-	case !e.Status.Has(a.status):
-		return failed("expected %s, but the answer is %d: %s", e.Status.words(), a.status, a.detail())
+		return failed("expected a response, but got none: %v", a.err)
+	case s.Expect == nil && s.call.control && a.status >= http.StatusBadRequest:
+		return &refusedError{call: s.call.method + " " + s.call.path, status: a.status, detail: a.detail()}
+	case !hasStatus(e.Status, a.status):
+		return failed("expected %s, but the response is %d: %s", describeStatuses(e.Status), a.status, a.detail())
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
 		want, err := r.vars.expand(e.Header[name])
@@ -38,25 +41,25 @@ func (r *Run) check(s *Step, a *answer) error {
 			return failed("expected the header %s to be %q, but it is %q", name, want, got)
 		}
 	}
-	for _, part := range e.Body {
-		want, err := r.vars.expandAll(part.Want)
+	for _, path := range slices.Sorted(maps.Keys(e.Body)) {
+		want, err := r.vars.expandAll(e.Body[path])
 		if err != nil {
 			return err
 		}
-		if got := lookup(a.body, part.Path); !same(want, got) {
-			return failed("expected %s to be %s, but it is %s", part.Path, jsonText(want), jsonText(got))
+		if got := lookup(a.body, path); !same(want, got) {
+			return failed("expected %s to be %s, but it is %s", path, jsonText(want), jsonText(got))
 		}
 	}
 	return nil
 }
 
-// keep takes parts of an answer for later.
-func (r *Run) keep(s *Step, a *answer) error {
+// save saves values of a response in variables.
+func (r *Run) save(s *Step, a *answer) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Save)) {
 		value := lookup(a.body, s.Save[name])
 		switch v := value.(type) {
 		case nil:
-			return failed("the answer has nothing at %s to save as %s: %s", s.Save[name], name, a.detail())
+			return failed("the response has no value at %s to save as %s: %s", s.Save[name], name, a.detail())
 		case string:
 			r.vars[name] = v
 		default:
@@ -66,7 +69,7 @@ func (r *Run) keep(s *Step, a *answer) error {
 	return nil
 }
 
-// judge looks at what must hold in the end.
+// judge checks the expectations of the scenario. It returns the first failure.
 func (r *Run) judge(ctx context.Context) error {
 	var first error
 	for i := range r.s.Expect {
@@ -78,6 +81,7 @@ func (r *Run) judge(ctx context.Context) error {
 		r.mu.Lock()
 		o := &r.report.Expect[i]
 		holds := err == nil
+		o.Check = r.vars.show(o.Check)
 		if o.Holds = &holds; !holds {
 			o.Why = fail.why
 		}
@@ -91,9 +95,9 @@ func (r *Run) judge(ctx context.Context) error {
 
 func (r *Run) expect(ctx context.Context, e *Expectation) error {
 	if e.Verify == nil {
-		state, err := r.state(ctx, e.Kind, e.ID)
-		if err == nil && state != e.State {
-			return failed("expected %s, but it is %s", e.words(), state)
+		state, err := r.state(ctx, e.Resource)
+		if err == nil && state != e.Resource.State {
+			return failed("expected that %s, but it is %s", r.vars.show(e.describe()), state)
 		}
 		return err
 	}
@@ -105,12 +109,7 @@ func (r *Run) expect(ctx context.Context, e *Expectation) error {
 	return err
 }
 
-func jsonText(value any) string {
-	text, _ := json.Marshal(value) // it was JSON before
-	return string(text)
-}
-
-// lookup follows a path like .a.b[0].c through a JSON document; nil where it leads nowhere.
+// lookup returns the value at a path such as .a.b[0].c in a JSON document, or nil if there is none.
 func lookup(text []byte, path string) any {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
@@ -135,7 +134,7 @@ func lookup(text []byte, path string) any {
 	return v
 }
 
-// same compares values of JSON; numbers are the same if they are worth the same.
+// same reports whether two JSON values are equal. Numbers are equal if their values are: 1 and 1.0.
 func same(want, got any) bool {
 	switch w := want.(type) {
 	case json.Number:
@@ -153,7 +152,7 @@ func same(want, got any) bool {
 	return reflect.DeepEqual(want, got)
 }
 
-// glob fits a text to a pattern in which * stands for anything.
+// glob reports whether a text matches a pattern, in which * stands for any text.
 func glob(pattern, text string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {
@@ -165,11 +164,11 @@ func glob(pattern, text string) bool {
 	}
 	last := parts[len(parts)-1]
 	for _, part := range parts[1 : len(parts)-1] {
-		_, behind, found := strings.Cut(rest, part)
+		_, after, found := strings.Cut(rest, part)
 		if !found {
 			return false
 		}
-		rest = behind
+		rest = after
 	}
 	return strings.HasSuffix(rest, last)
 }

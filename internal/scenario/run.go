@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// Surface is the simulator that a scenario drives.
+// Surface is the simulator that a scenario runs against.
 type Surface struct {
 	URL        string // of any listener
-	AdminToken string // for control calls; "" where none is needed
-	// Watch calls fn at once with everything that happens in a world: the operation and the status of a request, "" for
-	// anything else. fn does not block.
+	AdminToken string // for control calls; "" if none is needed
+	// Watch calls fn immediately for each event in a world, with the operation and the status of a request, and with ""
+	// for any other event. Fn does not block.
 	Watch func(world string, fn func(operation string, status int)) (stop func())
 	Wall  func() time.Time // the wall clock, on which Took is measured
 }
 
-// Run is a scenario on its way. Its methods may be called from any goroutine.
+// Run is a running scenario. Its methods may be called from any goroutine.
 type Run struct {
 	s      *Scenario
 	on     Surface
@@ -35,49 +35,49 @@ type Run struct {
 	order  int
 	counts map[seen]int
 
-	// What follows belongs to the run's own goroutine.
-	made  bool // the world that the scenario wants for itself
+	// The fields below belong to the goroutine of run.
+	made  bool // the scenario's own world exists
 	vars  values
-	since []time.Time // when each step could first have been done but for its At and When, on the world's clock
+	since []time.Time // for each step, when it first waited for its When only, on the world's clock
 	wake  chan struct{}
 }
 
-// seen is an operation and the status that it was answered with.
+// seen is an operation and the status of its response.
 type seen struct {
 	operation string
 	status    int
 }
 
 var (
-	errStopped  = errors.New("it was stopped")
-	errTimedOut = errors.New("its time is over")
+	errStopped  = errors.New("the scenario was stopped")
+	errTimedOut = errors.New("the scenario timed out")
 )
 
-// failure is an expectation that does not hold.
+// failure is the error of an expectation that does not hold.
 type failure struct{ why string }
 
 func (f *failure) Error() string { return f.why }
 
 func failed(format string, args ...any) error { return &failure{fmt.Sprintf(format, args...)} }
 
-// Start begins a scenario in a world, or in one of its own if it wants that.
+// Start starts a scenario in a world, or in a world of its own if the scenario has one.
 func Start(s *Scenario, id, world string, on Surface) *Run {
 	r := &Run{s: s, on: on, world: world, began: on.Wall(), done: make(chan struct{}), counts: map[seen]int{},
 		vars: values{}, since: make([]time.Time, len(s.Steps)), wake: make(chan struct{}, 1),
-		// A connection for each request: none is tried a second time because an earlier one was cut.
+		// One connection per request: net/http retries a request on a reused connection that was closed.
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	r.report = Report{ID: id, Name: s.Name, World: world, Verdict: Running, Timeline: []Entry{}, Expect: []Outcome{}}
 	for i := range s.Steps {
 		step := &s.Steps[i]
 		e := Entry{Step: step.ID, Line: step.line, State: StepWaiting, Waits: step.waits()}
-		if step.Call != nil {
-			e.Request = step.Call.Method + " " + step.Call.Path
+		if step.call != nil {
+			e.Request = step.call.describe()
 		}
 		r.report.Timeline = append(r.report.Timeline, e)
 	}
 	for i := range s.Expect {
-		r.report.Expect = append(r.report.Expect, Outcome{Check: s.Expect[i].words(), Line: s.Expect[i].line})
+		r.report.Expect = append(r.report.Expect, Outcome{Check: s.Expect[i].describe(), Line: s.Expect[i].line})
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	r.cancel = cancel
@@ -85,13 +85,13 @@ func Start(s *Scenario, id, world string, on Surface) *Run {
 	return r
 }
 
-// Stop ends the scenario where it is.
+// Stop stops the scenario. It does not wait for its end.
 func (r *Run) Stop() { r.cancel(errStopped) }
 
-// Done is closed when the scenario has ended and its own world is gone.
+// Done returns a channel that is closed when the scenario has ended and its own world is deleted.
 func (r *Run) Done() <-chan struct{} { return r.done }
 
-// Report tells how far it is.
+// Report returns what has happened so far.
 func (r *Run) Report() Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,23 +113,23 @@ func (r *Run) Report() Report {
 	return report
 }
 
-// run is the scenario's whole life.
+// run runs the scenario from its start to its verdict.
 func (r *Run) run(ctx context.Context) {
 	defer close(r.done)
 	defer r.cancel(nil)
-	ctx, cancel := context.WithTimeoutCause(ctx, r.s.Timeout, errTimedOut)
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(r.s.Timeout), errTimedOut)
 	defer cancel()
 	err := r.play(ctx)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
-	if left := r.leave(); err == nil {
-		err = left
+	if deleted := r.deleteWorld(); err == nil {
+		err = deleted
 	}
 	r.finish(err)
 }
 
-// play does the steps and looks at the expectations.
+// play runs the steps and checks the expectations.
 func (r *Run) play(ctx context.Context) error {
 	if err := r.makeWorld(); err != nil {
 		return err
@@ -145,7 +145,7 @@ func (r *Run) play(ctx context.Context) error {
 			return err
 		}
 		select {
-		case <-r.wake: // what came before now is looked at now
+		case <-r.wake: // survey below looks at what has happened until now
 		default:
 		}
 		p, err := r.survey(ctx, clock)
@@ -168,7 +168,7 @@ func (r *Run) play(ctx context.Context) error {
 	}
 }
 
-// saw is told what happens in the world.
+// saw counts an event in the world and wakes the runner.
 func (r *Run) saw(operation string, status int) {
 	if operation != "" {
 		r.mu.Lock()
@@ -181,16 +181,16 @@ func (r *Run) saw(operation string, status int) {
 	}
 }
 
-// prospect is how the steps stand at an instant.
+// prospect is which steps can run at an instant, and what the others wait for.
 type prospect struct {
 	done   bool
-	ready  int       // the first step whose time has come, -1: none
-	next   time.Time // the next instant at which that may change by the clock alone; zero: there is none
+	ready  int       // the first step that can run; -1 if there is none
+	next   time.Time // the next instant at which the clock alone may change that; zero if there is none
 	states []int     // steps that wait for a state
 	others []int     // steps that wait for an operation
 }
 
-// survey looks which step comes next. It refuses where a step has waited longer than it may.
+// survey finds the next step. It returns an error if a step has waited longer than it may.
 func (r *Run) survey(ctx context.Context, clock reading) (p prospect, err error) {
 	p = prospect{done: true, ready: -1}
 	states := r.states()
@@ -204,13 +204,16 @@ func (r *Run) survey(ctx context.Context, clock reading) (p prospect, err error)
 			continue
 		}
 		if s.At != nil {
-			if at := r.start().Add(*s.At); clock.Now.Before(at) {
+			if at := r.start().Add(time.Duration(*s.At)); clock.Now.Before(at) {
 				p.sooner(at)
 				continue
 			}
 		}
 		if r.since[i].IsZero() {
 			r.since[i] = clock.Now
+			if s.When != nil {
+				r.setWaits(i, r.vars.show(s.waits()))
+			}
 		}
 		holds, why, err := r.holds(ctx, s.When)
 		if err != nil {
@@ -220,27 +223,27 @@ func (r *Run) survey(ctx context.Context, clock reading) (p prospect, err error)
 			p.ready = i
 			return p, nil
 		}
-		if err := r.patience(i, clock, why, &p); err != nil {
+		if err := r.waiting(i, clock, why, &p); err != nil {
 			return p, err
 		}
 	}
 	return p, nil
 }
 
-// defaultPatience is how long, on a clock that the runner moves, a step waits for a state.
-const defaultPatience = 24 * time.Hour
+// defaultWithin is how long a step waits for a state on a clock that the runner advances.
+const defaultWithin = 24 * time.Hour
 
-// patience notes what a step waits for, or fails it.
-func (r *Run) patience(i int, clock reading, why string, p *prospect) error {
+// waiting notes what a step waits for. It fails the step if it has waited too long.
+func (r *Run) waiting(i int, clock reading, why string, p *prospect) error {
 	w := r.s.Steps[i].When
-	within := w.Within
+	within := time.Duration(w.Within)
 	if within == 0 && r.s.Clock.Advance && w.Operation == "" {
-		within = defaultPatience
+		within = defaultWithin
 	}
 	if within > 0 {
 		until := r.since[i].Add(within)
 		if !clock.Now.Before(until) {
-			return r.fail(i, failed("it waited %s of the world's clock for %s, but %s", within, w.words(), why))
+			return r.fail(i, failed("it waited %s of the world's clock for %s, but %s", within, r.vars.show(w.describe()), why))
 		}
 		p.sooner(until)
 	}
@@ -258,20 +261,21 @@ func (p *prospect) sooner(at time.Time) {
 	}
 }
 
-// advance moves the clock to what comes first.
+// advance moves the clock to the next instant at which something can happen.
 func (r *Run) advance(ctx context.Context, clock reading, p *prospect) error {
 	to := p.next
 	if len(p.states) > 0 && clock.Next != nil && (to.IsZero() || clock.Next.Before(to)) {
 		to = *clock.Next
 	}
-	// The end of a patience is no reason to wait for it where nothing can happen until then.
+	// The step does not wait for the end of its time if nothing can happen until then.
 	if len(p.states) > 0 && clock.Next == nil && len(p.others) == 0 && !r.comes(clock) {
 		i := p.states[0]
 		_, why, err := r.holds(ctx, r.s.Steps[i].When)
 		if err != nil {
 			return err
 		}
-		return r.fail(i, failed("it waits for %s, which cannot come any more: %s, and nothing is pending in the world", r.s.Steps[i].When.words(), why))
+		return r.fail(i, failed("it waits for %s, which cannot happen any more: %s, and nothing is pending in the world",
+			r.vars.show(r.s.Steps[i].When.describe()), why))
 	}
 	if to.IsZero() {
 		return r.wait(ctx, clock, p)
@@ -280,16 +284,16 @@ func (r *Run) advance(ctx context.Context, clock reading, p *prospect) error {
 	return err
 }
 
-// comes says whether a step that can be done waits for nothing but its instant.
+// comes reports whether a step waits for its instant only.
 func (r *Run) comes(clock reading) bool {
 	states := r.states()
 	return slices.ContainsFunc(r.s.Steps, func(s Step) bool {
-		return states[s.ID] != StepPassed && s.At != nil && clock.Now.Before(r.start().Add(*s.At)) &&
+		return states[s.ID] != StepPassed && s.At != nil && clock.Now.Before(r.start().Add(time.Duration(*s.At))) &&
 			!slices.ContainsFunc(s.After, func(id string) bool { return states[id] != StepPassed })
 	})
 }
 
-// wait waits in real time until something happens in the world or the clock has come to what is next.
+// wait waits in real time until an event in the world, or until the clock shows the next instant.
 func (r *Run) wait(ctx context.Context, clock reading, p *prospect) error {
 	waiting, cancel := context.WithCancel(ctx)
 	if !p.next.IsZero() && clock.Mode != "frozen" && clock.Rate > 0 {
@@ -305,7 +309,7 @@ func (r *Run) wait(ctx context.Context, clock reading, p *prospect) error {
 	return ctx.Err()
 }
 
-func (r *Run) start() time.Time { return r.report.Start } // written before the first step, by this goroutine
+func (r *Run) start() time.Time { return r.report.Start } // written by this goroutine, before the first step
 
 func (r *Run) states() map[string]StepState {
 	states := make(map[string]StepState, len(r.report.Timeline))
@@ -315,13 +319,20 @@ func (r *Run) states() map[string]StepState {
 	return states
 }
 
-// fail notes in the timeline why a step failed, and is the error that ends the scenario.
+// fail writes the failure of a step into the timeline and returns the error that ends the scenario.
 func (r *Run) fail(i int, why error) error {
 	r.entry(i, func(e *Entry) { e.State, e.Why = StepFailed, why.Error() })
 	return fmt.Errorf("step %s: %w", r.s.Steps[i].ID, why)
 }
 
-// entry changes a step's place in the timeline; the first change gives it its rank.
+// setWaits changes what the report says that a step waits for.
+func (r *Run) setWaits(i int, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Timeline[i].Waits = text
+}
+
+// entry changes a step's entry in the timeline. The first change decides its place in the report.
 func (r *Run) entry(i int, change func(*Entry)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -344,7 +355,7 @@ func (r *Run) finish(err error) {
 	case errors.Is(err, errStopped):
 		v, why = Stopped, err.Error()
 	case errors.Is(err, errTimedOut):
-		v, why = Failed, fmt.Sprintf("it was not through after %s of real time", r.s.Timeout)
+		v, why = Failed, fmt.Sprintf("it did not end within its timeout, %s of real time", r.s.Timeout)
 	case errors.As(err, &fail):
 		v, why = Failed, err.Error()
 	default:
@@ -357,7 +368,7 @@ func (r *Run) finish(err error) {
 			e.State, e.Why = StepFailed, why
 		case StepWaiting:
 			if e.State = StepSkipped; errors.Is(err, errTimedOut) && !r.since[i].IsZero() {
-				e.State, e.Why = StepFailed, "it waited for "+e.Waits+", which did not come in "+r.s.Timeout.String()+" of real time"
+				e.State, e.Why = StepFailed, "it waited for "+e.Waits+", which did not happen within "+r.s.Timeout.String()+" of real time"
 			}
 		default:
 		}
