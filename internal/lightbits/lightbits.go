@@ -1,12 +1,46 @@
-// Package lightbits stands in for the Lightbits management REST API v2: not canned answers, but clusters of servers,
-// nodes and NVMe devices with volumes, snapshots and policies on them, from whose state the refusals follow.
+// Package lightbits simulates the Lightbits management REST API v2: clusters of servers, nodes and NVMe devices with
+// volumes, snapshots and policies on them. Responses and refusals follow from that state.
 //
-// One file per resource: its rows (operations), struct, machine, handlers, in that order. What places replicas, decides
-// protection and counts capacity is in the package physics below this one. Every cluster is a partition of its world, so
-// handlers never name a cluster: the transaction they get sees only the one that the request is for.
+// The prefix of a file's name says what the file decides. The machine of a resource, with its effects, is in
+// <prefix>_life.go; its handlers are in <prefix>_handlers.go or in one file per verb.
 //
-// Sources: seeds/002, facts/lightbits.md, spec/lightbits-schema.json. Choices where these are silent are numbered in
-// docs/assumptions.md.
+//	access_      who may do what: authentication, tokens, credentials, roles, identity providers, authorization maps
+//	block_       which blocks a volume or snapshot holds, and which it shares with its chain of snapshots and clones
+//	clone_       thick clones: what a cluster offers to DMS, which copies snapshots between clusters
+//	cluster_     the cluster itself: information and health, configuration, feature flags, upgrades
+//	crypt_       encryption of a cluster and its root key
+//	device_      NVMe devices: their life, failures and damaged data
+//	event_       the event log and the catalogue of events
+//	federation_  a federation of clusters and its workflows
+//	host_        connected hosts, trusted hosts and their secrets
+//	log_         the archive of logs that FetchLogs produces
+//	node_        nodes: their life, failures, rebuild, eviction and replacement
+//	place_       on which nodes replicas are placed, how well they are protected, and when they migrate
+//	project_     projects and their default policies
+//	qos_         QoS policies: limits, visibility, and which one a volume gets
+//	reach_       whether a cluster's API can be reached, and admin endpoints
+//	schedule_    resource policies: schedules of snapshots and their runs
+//	server_      servers: creation, life, plans, upgrades
+//	snapshot_    snapshots: life, handlers, retention, differences
+//	space_       how much of each node is used and free
+//	volume_      volumes: life, name, size, access lists, one file per operation
+//
+// Files without a resource are the frame that all of them share:
+//
+//	lightbits    the service and its tables
+//	operations   the rows of all operations
+//	dialect      requests and responses on the wire
+//	refusals     causes of refusals, as explain shows them
+//	fields       members of requests
+//	actions      what users and failures do to a cluster beside its API
+//	seed_        a world's first state, from the section lightbits of a fixture
+//	worldfile    the rows of a world as a file holds them
+//
+// Placement, protection and capacity are computed in the package physics. Every cluster is a partition of its world:
+// the transaction of a handler contains only the cluster that the request is for.
+//
+// Sources: seeds/002, facts/lightbits.md, spec/lightbits-schema.json. Where these are silent, docs/assumptions.md numbers
+// what is assumed.
 package lightbits
 
 import (

@@ -66,6 +66,42 @@ func TestEvents_EveryKindIsRecorded(t *testing.T) {
 	}
 }
 
+// Every file has a prefix of the table in the package comment, and the table has no prefix without files.
+func TestPackageComment_ListsEveryPrefix(t *testing.T) {
+	t.Parallel()
+	used := map[string]bool{}
+	for _, prefix := range listedPrefixes(t) {
+		require.NotContains(t, used, prefix, "listed twice")
+		used[prefix] = false
+	}
+	for file := range sources(t) {
+		prefix, _, rest := strings.Cut(strings.TrimSuffix(file, ".go"), "_")
+		if _, shared := used[prefix+"_"]; shared || rest {
+			prefix += "_"
+		}
+		require.Contains(t, used, prefix, "file %s: the package comment in lightbits.go does not list its prefix", file)
+		used[prefix] = true
+	}
+	for prefix, found := range used {
+		require.True(t, found, "no file has the prefix %s, which the package comment in lightbits.go lists", prefix)
+	}
+}
+
+// listedPrefixes returns the first word of each row of the tables in the package comment.
+func listedPrefixes(t *testing.T) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(gotoken.NewFileSet(), "lightbits.go", nil, parser.PackageClauseOnly|parser.ParseComments)
+	require.NoError(t, err)
+	var prefixes []string
+	for line := range strings.Lines(parsed.Doc.Text()) {
+		if row, ok := strings.CutPrefix(line, "\t"); ok {
+			prefixes = append(prefixes, strings.Fields(row)[0])
+		}
+	}
+	require.NotEmpty(t, prefixes)
+	return prefixes
+}
+
 // sources are the files of this package without its tests.
 func sources(t *testing.T) map[string]*ast.File {
 	t.Helper()
