@@ -30,26 +30,6 @@ func (s *Service) snapshotBlocks(tx *store.Tx, volume *Volume, snapshot *Snapsho
 	})
 }
 
-// cloneBlocks lets a new volume begin with what the snapshot holds.
-func (s *Service) cloneBlocks(tx *store.Tx, snapshot *Snapshot, volume *Volume) error {
-	passed := passed{volume: volume, snapshot: snapshot}
-	return s.changeChain(tx, chainOfSnapshot(tx, snapshot), volume.NodeList, passed, func(c *blockChain) error {
-		clone := c.member(holderVolume, volume.ProjectName, volume.UUID)
-		clone.extents = c.member(holderSnapshot, snapshot.ProjectName, snapshot.UUID).extents
-		return c.put(tx, clone)
-	})
-}
-
-// rollbackBlocks makes a volume hold again what the snapshot, which is one of its own, holds.
-func (s *Service) rollbackBlocks(tx *store.Tx, snapshot *Snapshot, volume *Volume) error {
-	passed := passed{volume: volume, snapshot: snapshot}
-	return s.changeChain(tx, chainOfVolume(tx, volume), volume.NodeList, passed, func(c *blockChain) error {
-		back := c.member(holderVolume, volume.ProjectName, volume.UUID)
-		back.extents = c.member(holderSnapshot, snapshot.ProjectName, snapshot.UUID).extents
-		return c.put(tx, back)
-	})
-}
-
 // truncateBlocks forgets what lies beyond the size of a volume that was shrunk. The size is a multiple of 4096.
 func (s *Service) truncateBlocks(tx *store.Tx, v *Volume) error {
 	if !blockTable.Has(tx, blockKey(holderVolume, v.ProjectName, v.UUID)) {

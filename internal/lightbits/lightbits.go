@@ -7,20 +7,19 @@
 //	access_      who may do what: authentication, tokens, credentials, roles, identity providers, authorization maps
 //	block_       which blocks a volume or snapshot holds, and which it shares with its chain of snapshots and clones
 //	clone_       thick clones: what a cluster offers to DMS, which copies snapshots between clusters
-//	cluster_     the cluster itself: information and health, configuration, feature flags, upgrades
-//	crypt_       encryption of a cluster and its root key
+//	cluster_     the cluster itself: health, configuration, feature flags, admin endpoints, upgrades, partition
 //	device_      NVMe devices: their life, failures and damaged data
+//	encryption_  encryption of a cluster and its root key
 //	event_       the event log and the catalogue of events
 //	federation_  a federation of clusters and its workflows
 //	host_        connected hosts, trusted hosts and their secrets
 //	log_         the archive of logs that FetchLogs produces
-//	node_        nodes: their life, failures, rebuild, eviction and replacement
+//	node_        nodes: their life, failures, rebuild and replacement
 //	place_       on which nodes replicas are placed, how well they are protected, and when they migrate
 //	project_     projects and their default policies
 //	qos_         QoS policies: limits, visibility, and which one a volume gets
-//	reach_       whether a cluster's API can be reached, and admin endpoints
 //	schedule_    resource policies: schedules of snapshots and their runs
-//	server_      servers: creation, life, plans, upgrades
+//	server_      servers: creation, life, eviction, upgrades, clock drift
 //	snapshot_    snapshots: life, handlers, retention, differences
 //	space_       how much of each node is used and free
 //	volume_      volumes: life, name, size, access lists, one file per operation
@@ -30,8 +29,9 @@
 //	lightbits    the service and its tables
 //	operations   the rows of all operations
 //	dialect      requests and responses on the wire
-//	refusals     causes of refusals, as explain shows them
-//	fields       members of requests
+//	refusal_     causes of refusals, as explain shows them
+//	rows         keys and compact encoding of rows, lookup by name
+//	list         pages of volumes and snapshots
 //	actions      what users and failures do to a cluster beside its API
 //	seed_        a world's first state, from the section lightbits of a fixture
 //	worldfile    the rows of a world as a file holds them

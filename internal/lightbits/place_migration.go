@@ -97,11 +97,6 @@ func (s *Service) apart(tx *store.Tx, c *chainThings, from string, u *nodeUsage)
 	return true
 }
 
-// readable says whether there is a replica on those nodes that can be copied.
-func (s *Service) readable(tx *store.Tx, nodes []string) bool {
-	return s.protection(tx, nodes).Reads()
-}
-
 func (s *Service) migrationStarts(tx *store.Tx, r *statemachine.Row[migration]) error {
 	c, err := s.things(tx, r.Body.Chain)
 	if err != nil {
@@ -182,72 +177,4 @@ func (s *Service) unlessMoving(tx *store.Tx, r *statemachine.Row[Volume]) statem
 // migrates says whether a volume's chain is on its way, so that the volume stays Migrating until it has arrived.
 func (s *Service) migrates(tx *store.Tx, v *Volume) bool {
 	return s.migrations.Table().Has(tx, chainOfVolume(tx, v))
-}
-
-// planRebalance lets a full node give one of its replicas away, where the flag proactive-rebalance is on and another node
-// has room: the largest that finds a place. It goes on until the node is no longer full (assumption 268).
-func (s *Service) planRebalance(tx *store.Tx, u *nodeUsage) error {
-	if !s.flagEnabled(tx, flagProactiveRebalance) || !u.Serving || !u.Attached {
-		return nil
-	}
-	var best chainThings
-	for _, id := range s.chainsOn(tx, u.UUID) {
-		if s.migrations.Table().Has(tx, id) {
-			continue
-		}
-		c, err := s.things(tx, id)
-		if err != nil {
-			return err
-		}
-		if c.usage.PhysicalUsed <= best.usage.PhysicalUsed {
-			continue
-		}
-		if _, err := s.relocate(tx, &c, u.UUID); err == nil {
-			best = c
-		}
-	}
-	if best.id == "" {
-		return nil
-	}
-	return s.planMigration(tx, best.id, u.UUID, migrationRebalance)
-}
-
-// lookForRoom lets replicas leave full nodes and nodes that have failed for good, as far as the feature flags say so: when one of
-// these was switched on, and when there is room that was not there before (assumption 367).
-func (s *Service) lookForRoom(tx *store.Tx) error {
-	if s.flagEnabled(tx, flagProactiveRebalance) {
-		for _, u := range usageTable.All(tx, "", "") {
-			if !u.full() {
-				continue
-			}
-			if err := s.planRebalance(tx, &u); err != nil {
-				return err
-			}
-		}
-	}
-	if !s.flagEnabled(tx, flagFailInPlace) {
-		return nil
-	}
-	for _, row := range s.nodes.Table().All(tx, "", "") {
-		if !row.Body.PermanentFailure || row.Body.State != NodeInactive {
-			continue
-		}
-		if err := s.failInPlace(tx, row.Body.UUID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// failInPlace brings the replicas of a node that has failed for good to other nodes, where the flag fail-in-place is on.
-func (s *Service) failInPlace(tx *store.Tx, node string) error {
-	if !s.flagEnabled(tx, flagFailInPlace) {
-		return nil
-	}
-	for _, chain := range s.chainsOn(tx, node) {
-		if err := s.planMigration(tx, chain, node, migrationFailInPlace); err != nil {
-			return err
-		}
-	}
-	return nil
 }

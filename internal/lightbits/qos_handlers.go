@@ -2,7 +2,6 @@ package lightbits
 
 import (
 	"errors"
-	"math"
 
 	"github.com/google/uuid"
 
@@ -54,11 +53,6 @@ func (s *Service) listPolicies(tx *store.Tx, r *api.Request, q *listPoliciesRequ
 			q.UUID, q.Name, q.ProjectName)
 	}
 	return answer, nil
-}
-
-// belongsTo says whether a project may use the policy or has it as its default.
-func (p *Policy) belongsTo(project *Project) bool {
-	return p.opensTo(project.Name) || defaultQoS(project) == p.UUID
 }
 
 type getPolicyRequest struct {
@@ -124,34 +118,6 @@ func (s *Service) createPolicy(tx *store.Tx, _ *api.Request, q *createPolicyRequ
 	return row.Body, err
 }
 
-// checkLimits refuses a scope that cannot be and rounds limits as the product does.
-func (s *Service) checkLimits(tx *store.Tx, q *QoSRateLimitPolicy) error {
-	if q.PolicyVisibility == VisibilityScoped && len(q.ProjectsNamesScope) == 0 {
-		return refusal.New(refusal.InvalidArgument, "projectsNamesScope is missing: with policyVisibility Scoped it lists the projects that may use the policy")
-	}
-	for _, name := range q.ProjectsNamesScope {
-		if _, err := s.project(tx, name); err != nil {
-			return err
-		}
-	}
-	if q.LimitIOPS == nil {
-		return nil
-	}
-	for _, limit := range []*uint32{&q.LimitIOPS.WriteIOPSLimit, &q.LimitIOPS.ReadIOPSLimit} {
-		if *limit > maxIOPS {
-			return refusal.New(refusal.InvalidArgument, "an IOPS limit of %d; at most %d is possible", *limit, uint32(maxIOPS))
-		}
-		*limit = (*limit + iopsStep - 1) / iopsStep * iopsStep
-	}
-	return nil
-}
-
-// IOPS limits are rounded up to multiples of iopsStep (facts/lightbits.md 4.4); maxIOPS is the greatest one.
-const (
-	iopsStep = 256
-	maxIOPS  = math.MaxUint32 / iopsStep * iopsStep
-)
-
 type updatePolicyRequest struct {
 	UUID               string              `json:"UUID"`
 	Name               string              `json:"name"`
@@ -190,25 +156,6 @@ func (s *Service) updatePolicy(tx *store.Tx, _ *api.Request, q *updatePolicyRequ
 		row.Body.QoSRateLimitPolicy = merged
 	}
 	return none, s.policies.Fire(tx, &row, "update")
-}
-
-// with answers the limits changed by what an update gives. A limit takes the place of whichever there was; "Unavailable"
-// counts when it is written out (assumption 30).
-func (q *QoSRateLimitPolicy) with(given *QoSRateLimitPolicy) *QoSRateLimitPolicy {
-	merged := *given
-	if q == nil {
-		return &merged
-	}
-	if merged.PolicyVisibility == "" {
-		merged.PolicyVisibility = q.PolicyVisibility
-	}
-	if len(merged.ProjectsNamesScope) == 0 {
-		merged.ProjectsNamesScope = q.ProjectsNamesScope
-	}
-	if merged.LimitIOPS == nil && merged.LimitBw == nil && merged.LimitIOPSPerGB == nil {
-		merged.LimitIOPS, merged.LimitBw, merged.LimitIOPSPerGB = q.LimitIOPS, q.LimitBw, q.LimitIOPSPerGB
-	}
-	return &merged
 }
 
 type deletePolicyRequest struct {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"storagesim/internal/refusal"
+	"storagesim/internal/store"
 	"storagesim/internal/wire"
 )
 
@@ -181,4 +182,15 @@ func (p *SchedulePolicy) clone() *SchedulePolicy {
 		}
 	}
 	return &c
+}
+
+// check refuses what is no schedule and completes what is one.
+func (p *SchedulePolicy) check(tx *store.Tx) error {
+	if p.SnapshotSchedulePolicy == nil {
+		p.SnapshotSchedulePolicy = &SnapshotSchedulePolicy{}
+	}
+	if err := p.SnapshotSchedulePolicy.check(tx.Now); err != nil {
+		return err
+	}
+	return p.checkRetention()
 }

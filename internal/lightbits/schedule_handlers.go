@@ -55,29 +55,6 @@ func (s *Service) insertResourcePolicy(tx *store.Tx, p ResourcePolicy) (Resource
 	return row.Body, err
 }
 
-// check refuses what is no schedule and completes what is one.
-func (p *SchedulePolicy) check(tx *store.Tx) error {
-	if p.SnapshotSchedulePolicy == nil {
-		p.SnapshotSchedulePolicy = &SnapshotSchedulePolicy{}
-	}
-	if err := p.SnapshotSchedulePolicy.check(tx.Now); err != nil {
-		return err
-	}
-	return p.checkRetention()
-}
-
-// checkRetention refuses a negative retention time; one of 0 becomes none.
-func (p *SchedulePolicy) checkRetention() error {
-	switch {
-	case p.RetentionTime == nil:
-	case *p.RetentionTime < 0:
-		return refusal.New(refusal.InvalidArgument, "schedulePolicy.retentionTime must not be negative")
-	case *p.RetentionTime == 0:
-		p.RetentionTime = nil
-	}
-	return nil
-}
-
 // maxPoliciesOfResource is how many schedules one volume may have (assumption 233).
 const maxPoliciesOfResource = 16
 
@@ -255,3 +232,6 @@ func (s *Service) deleteResourcePolicy(tx *store.Tx, r *api.Request, q *resource
 	}
 	return none, s.resourcePolicies.Fire(tx, &row, "delete")
 }
+
+// maxResourcePolicyName is in bytes; what is appended to names of snapshots and copies still fits into theirs.
+const maxResourcePolicyName = 200

@@ -2,7 +2,6 @@ package lightbits
 
 import (
 	"errors"
-	"fmt"
 
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -79,51 +78,4 @@ func (s *Service) snapshotBy(tx *store.Tx, p *ResourcePolicy) error {
 // "nightly-20260601-000000" (assumption 232).
 func (p *ResourcePolicy) snapshotName(tx *store.Tx) string {
 	return p.Name + "-" + tx.Now.UTC().Format("20060102-150405")
-}
-
-// maxResourcePolicyName is in bytes; what is appended to names of snapshots and copies still fits into theirs.
-const maxResourcePolicyName = 200
-
-// followDefaultPolicy gives a new volume a resource policy of its own where its project has a default one: a copy of
-// its schedule and retention (assumption 231).
-func (s *Service) followDefaultPolicy(tx *store.Tx, v *Volume) error {
-	row, err := projects.Shared(tx, v.ProjectName)
-	if err != nil {
-		return err
-	}
-	id := defaultOf(&row.Project, PolicyTypeSnapshot)
-	if id == "" {
-		return nil
-	}
-	model, err := s.resourcePolicies.Get(tx, scopedKey(v.ProjectName, id))
-	if err != nil {
-		return ignoreNotFound(err)
-	}
-	name := model.Body.Name
-	name = fmt.Sprintf("%s-%s", name[:min(len(name), maxResourcePolicyName-len(v.UUID)-1)], v.UUID)
-	_, err = s.insertResourcePolicy(tx, ResourcePolicy{
-		Name: name, ResourceUUID: v.UUID, ResourceName: v.Name, ProjectName: v.ProjectName,
-		SchedulePolicy: model.Body.SchedulePolicy.clone(), Description: model.Body.Description,
-	})
-	return err
-}
-
-// checkDefaultSchedule refuses a default resource policy that a project cannot have. "" takes the default away
-// (assumption 231).
-func (s *Service) checkDefaultSchedule(tx *store.Tx, project, id string) error {
-	if id == "" {
-		return nil
-	}
-	row, err := s.findResourcePolicy(tx, project, id)
-	if refusal.Is(err, refusal.NotFound) {
-		return refusal.New(refusal.InvalidArgument,
-			"resource policy %q does not exist in project %q; a project's default snapshot policy is one of its own", id, project)
-	}
-	if err != nil {
-		return err
-	}
-	if row.Body.State != ResourcePolicyActive {
-		return refusal.New(refusal.InvalidArgument, "resource policy %q is %s; only an Active one can be a default", row.Body.Name, row.Body.State)
-	}
-	return nil
 }

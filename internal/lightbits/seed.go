@@ -77,20 +77,6 @@ type projectSeed struct {
 	Description string `json:"description"`
 }
 
-// volumeSeed describes one volume by its name, or count volumes by the prefix of theirs: vol-00000 and so on.
-type volumeSeed struct {
-	Name         string   `json:"name"`
-	NamePrefix   string   `json:"namePrefix"`
-	Count        *int     `json:"count"`
-	Project      string   `json:"project"`
-	Size         string   `json:"size"`
-	ReplicaCount *uint32  `json:"replicaCount"`
-	Compression  string   `json:"compression"`
-	ACL          []string `json:"acl"`
-	IPAcl        []string `json:"IPAcl"`
-	Labels       []*Label `json:"labels"`
-}
-
 const (
 	defaultVersion    = "3.15.1"
 	defaultMinVersion = "3.12.1"
@@ -312,43 +298,5 @@ func (v *serverSeed) check(perNode int) error {
 			return inputError(at+"devices", "%d must be 1 to %d", *n.Devices, maxDevicesPerNode)
 		}
 	}
-	return nil
-}
-
-func (c *clusterSeed) checkVolumes() error {
-	if len(c.Volumes) == 0 || string(c.Volumes) == "null" {
-		return nil
-	}
-	list, err := decodeMany[volumeSeed](c.Volumes)
-	if err != nil {
-		return below("volumes", err)
-	}
-	projects := []string{defaultProject, systemProject}
-	for _, p := range c.Projects {
-		projects = append(projects, p.Name)
-	}
-	total := 0
-	taken := map[string]bool{}
-	for i := range list {
-		at := "volumes"
-		if strings.HasPrefix(strings.TrimSpace(string(c.Volumes)), "[") {
-			at = fmt.Sprintf("volumes[%d]", i)
-		}
-		v := &list[i]
-		if err := v.check(*c.MaxReplicas, projects); err != nil {
-			return below(at, err)
-		}
-		if total += v.count(); total > maxSeededVolumes {
-			return inputError(at, "more than %d volumes in the cluster", maxSeededVolumes)
-		}
-		for k := range v.count() {
-			key := scopedKey(v.Project, v.name(k))
-			if taken[key] {
-				return inputError(at, "another volume of project %s is called %q", v.Project, v.name(k))
-			}
-			taken[key] = true
-		}
-	}
-	c.volumes = list
 	return nil
 }

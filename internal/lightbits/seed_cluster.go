@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 
 	"storagesim/internal/lightbits/physics"
-	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -21,57 +19,6 @@ const (
 	etcdPort = "2380"
 	nvmePort = 4420 // of a server's first node; the second one has the next
 )
-
-// count is how many volumes the seed stands for.
-func (v *volumeSeed) count() int {
-	if v.Count == nil {
-		return 1
-	}
-	return *v.Count
-}
-
-// name is that of the k-th volume.
-func (v *volumeSeed) name(k int) string {
-	if v.Count == nil {
-		return v.Name
-	}
-	return fmt.Sprintf("%s-%05d", v.NamePrefix, k)
-}
-
-func (v *volumeSeed) check(maxReplicas uint32, projects []string) error {
-	setDefault(&v.Project, defaultProject)
-	setDefault(&v.Size, "1GiB")
-	if v.ReplicaCount == nil {
-		v.ReplicaCount = &maxReplicas
-	}
-	if v.ACL == nil {
-		v.ACL = []string{allowNone}
-	}
-	if v.Count != nil {
-		setDefault(&v.NamePrefix, "vol")
-	}
-	switch {
-	case v.Count != nil && v.Name != "":
-		return inputError("name", "cannot be given together with count; namePrefix is for that")
-	case v.Count == nil && v.NamePrefix != "":
-		return inputError("namePrefix", "needs a count; name is for a single volume")
-	case v.Count != nil && (*v.Count < 0 || *v.Count > maxSeededVolumes):
-		return inputError("count", "%d must be 0 to %d", *v.Count, maxSeededVolumes)
-	case !slices.Contains(projects, v.Project):
-		wrong := inputError("project", "there is no project %q in the cluster", v.Project)
-		wrong.Valid = projects
-		return wrong
-	case *v.ReplicaCount < 1 || *v.ReplicaCount > maxReplicas:
-		return inputError("replicaCount", "%d must be 1 to %d", *v.ReplicaCount, maxReplicas)
-	}
-	if err := checkName("volume", v.name(0)); err != nil {
-		return inputError("name", "%s", err.Error())
-	}
-	if _, err := parseSize(v.Size); err != nil {
-		return inputError("size", "%s", err.Error())
-	}
-	return nil
-}
 
 // fillCluster makes a cluster of a checked seed; number is its place among the world's clusters, from 1, and part of
 // its addresses. Volumes are placed before any node goes down.
@@ -224,44 +171,6 @@ func (s *Service) takeDown(tx *store.Tx, seed *serverSeed) error {
 			return err
 		}
 		if err := s.nodes.Fire(tx, &row, "fail"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// addVolumes makes the volumes of a seed, Available at once and without events, as if they had been there long.
-func (s *Service) addVolumes(tx *store.Tx, seed *volumeSeed) error {
-	q := createVolumeRequest{
-		Size: seed.Size, ACL: &accessList{Values: seed.ACL}, Compression: seed.Compression, ReplicaCount: *seed.ReplicaCount,
-		ProjectName: seed.Project, Labels: seed.Labels,
-	}
-	if seed.IPAcl != nil {
-		q.IPAcl = &StringList{Values: seed.IPAcl}
-	}
-	model, err := s.newVolume(tx, &q)
-	if err != nil {
-		return err
-	}
-	model.ClusterID = s.clusterUUID(tx)
-	for k := range seed.count() {
-		v := model
-		v.Name, v.Statistics = seed.name(k), &VolumeStatistics{}
-		if err := s.placeVolume(tx, &q, &v); err != nil {
-			return err
-		}
-		if len(v.NodeList) == 0 {
-			return refusal.New(refusal.InvalidArgument, "volume %s finds no nodes: %d replicas of %d bytes do not fit", v.Name, v.ReplicaCount, v.Size)
-		}
-		if v.Nsid, err = s.nextNsid(tx); err != nil {
-			return err
-		}
-		v.UUID, v.PrimaryNodeUUID, v.PgUUID = tx.NewUUID().String(), v.NodeList[0], s.protectionGroup(tx, v.NodeList)
-		if err := s.chargeVolume(tx, &v, 1); err != nil {
-			return err
-		}
-		s.protect(tx, &v)
-		if _, err := s.volumes.Create(tx, v, statemachine.State(VolumeAvailable)); err != nil {
 			return err
 		}
 	}

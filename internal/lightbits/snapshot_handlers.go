@@ -55,10 +55,7 @@ func checkSnapshotRequest(q *createSnapshotRequest) error {
 	if err := checkDescription(q.Description); err != nil {
 		return err
 	}
-	if q.RetentionTime != nil && *q.RetentionTime < 0 {
-		return refusal.New(refusal.InvalidArgument, "retentionTime must not be negative")
-	}
-	return nil
+	return checkRetention("retentionTime", q.RetentionTime)
 }
 
 // checkSnapshotNameFree refuses the name of a live snapshot; doomed says that a Deleting one has it.

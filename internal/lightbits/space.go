@@ -240,19 +240,7 @@ func (s *Service) usages(tx *store.Tx) map[string]nodeUsage {
 	return all
 }
 
-func appendTexts(dst []byte, texts ...string) []byte {
-	for _, t := range texts {
-		dst = append(binary.AppendUvarint(dst, uint64(len(t))), t...)
-	}
-	return dst
-}
-
-func flagBits(on ...bool) byte {
-	var b byte
-	for i, f := range on {
-		if f {
-			b |= 1 << i
-		}
-	}
-	return b
+// volumeUsage is what a volume takes on each of its nodes by being there, written or not; sign is 1 or -1.
+func volumeUsage(v *Volume, sign int64) Usage {
+	return Usage{Volumes: sign, Provisioned: sign * int64(v.Size)}
 }

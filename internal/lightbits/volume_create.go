@@ -28,11 +28,6 @@ type createVolumeRequest struct {
 	Labels                []*Label                `json:"labels"`
 }
 
-// accessList is a StringList that names somebody.
-type accessList struct {
-	Values []string `json:"values" required:"the mandatory argument acl is missing; ALLOW_NONE lets nobody in"`
-}
-
 // createVolume: seeds/002 "Create volume". The answer is the volume in Creating; it becomes Available, or Failed where
 // the cluster has too few nodes for its replicas.
 func (s *Service) createVolume(tx *store.Tx, r *api.Request, q *createVolumeRequest) (Volume, error) {
@@ -58,20 +53,6 @@ func (s *Service) createVolume(tx *store.Tx, r *api.Request, q *createVolumeRequ
 		return Volume{}, err
 	}
 	return s.insertVolume(tx, v)
-}
-
-// checkVolumeNameFree refuses a name that another live volume of the project has; except is the UUID of the one that
-// asks. Names of Deleting and Failed volumes are free.
-func (s *Service) checkVolumeNameFree(tx *store.Tx, project, name, except string) error {
-	for key := range s.volumes.Table().KeysBy(tx, volumesByName, scopedKey(project, name)) {
-		raw, _ := s.volumes.Table().Raw(tx, key)
-		state := statemachine.State(statemachine.Peek(raw).State)
-		if holdsName(state) && key != scopedKey(project, except) {
-			return refusal.New(refusal.AlreadyExists, "a volume with the name %q already exists in project %s", name, project).
-				Because(NameTaken{Name: name, Project: project, State: state})
-		}
-	}
-	return nil
 }
 
 // newVolume checks what a request says of a volume by itself.
@@ -131,42 +112,6 @@ func (s *Service) placeVolume(tx *store.Tx, q *createVolumeRequest, v *Volume) e
 		return nil
 	}
 	return err
-}
-
-// fromSnapshot makes the volume a clone: on the nodes of its source, with the source's replicas and compression, and
-// not smaller (facts/lightbits.md 4.1 "clone").
-func (s *Service) fromSnapshot(tx *store.Tx, q *createVolumeRequest, v *Volume) error {
-	snap, err := s.findSnapshot(tx, q.ProjectName, snapshotRef{UUID: q.SourceSnapshotUUID, Name: q.SourceSnapshotName})
-	if err != nil {
-		return err
-	}
-	if err := s.snapshots.Refuse("CreateVolume", &snap); err != nil {
-		return err
-	}
-	source := &snap.Body
-	if len(q.PlacementRestrictions) > 0 {
-		return refusal.New(refusal.InvalidArgument, "placement restrictions are not allowed for a clone: it lies where its snapshot does")
-	}
-	v.Size = source.Size
-	if q.Size != "" {
-		if v.Size, err = parseSize(q.Size); err != nil {
-			return err
-		}
-	}
-	if v.Size < source.Size {
-		return refusal.New(refusal.InvalidArgument, "size %d is smaller than the %d bytes of snapshot %s", v.Size, source.Size, source.Name)
-	}
-	if q.ReplicaCount != 0 && q.ReplicaCount != source.ReplicaCount {
-		return refusal.New(refusal.InvalidArgument, "replica count %d is not that of snapshot %s, which is %d",
-			q.ReplicaCount, source.Name, source.ReplicaCount)
-	}
-	v.ReplicaCount, v.NodeList, v.SectorSize = source.ReplicaCount, source.NodeList, source.SectorSize
-	v.Compression = compressionText(source.Compression)
-	v.SourceSnapshotUUID, v.SourceSnapshotName = source.UUID, source.Name
-	if len(q.Labels) == 0 {
-		v.Labels = source.Labels
-	}
-	return nil
 }
 
 // insertVolume gives a volume its identity and puts it into the cluster.

@@ -2,10 +2,6 @@ package lightbits
 
 import (
 	"errors"
-	"fmt"
-	"math/big"
-	"strconv"
-	"strings"
 
 	"storagesim/internal/api"
 	"storagesim/internal/lightbits/physics"
@@ -70,40 +66,6 @@ func (s *Service) writeVolume(tx *store.Tx, p *writeVolumeParams) (any, error) {
 	return writtenVolume{Volume: v.UUID, Project: v.ProjectName, StartLBA: start, LBAs: count, Statistics: v.Statistics}, nil
 }
 
-// volumeAnywhere answers the volume of that UUID or name, in the project or, where that is "", in the only one that
-// has it.
-func (s *Service) volumeAnywhere(tx *store.Tx, project, id string) (statemachine.Row[Volume], error) {
-	var none statemachine.Row[Volume]
-	if id == "" {
-		return none, &strict.Error{Path: "volume", Detail: "must be the UUID or the name of a volume"}
-	}
-	projects, where := []string{project}, "project "+project
-	if project == "" {
-		projects, where = s.projectNames(tx), "any project"
-	}
-	var found []statemachine.Row[Volume]
-	var in []string
-	for _, name := range projects {
-		row, err := s.volumes.Get(tx, scopedKey(name, id))
-		if err == nil {
-			return row, nil
-		}
-		if ignoreNotFound(err) != nil {
-			return none, err
-		}
-		if row, ok := s.volumeByName(tx, name, id); ok {
-			found, in = append(found, row), append(in, name)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return none, refusal.New(refusal.NotFound, "volume %q was not found in %s", id, where)
-	case 1:
-		return found[0], nil
-	}
-	return none, &strict.Error{Path: "project", Detail: fmt.Sprintf("several projects have a volume called %q", id), Valid: in}
-}
-
 // checkWritable refuses a write that no host could make: the volume's state and protection, and its nodes that have
 // become read-only, forbid it (facts/lightbits.md 4.1, 4.6).
 func (s *Service) checkWritable(tx *store.Tx, row *statemachine.Row[Volume]) error {
@@ -133,33 +95,5 @@ func (s *Service) checkRoom(tx *store.Tx, v *Volume) error {
 			"volume %s cannot be written: node %s would hold %d bytes and has room for %d",
 			v.Name, node.Name, node.PhysicalUsed, node.Disks.Effective())
 	}
-	return nil
-}
-
-// byteCount is a number of bytes, as a JSON number or as text with a unit (the units of volume sizes), whole and not
-// negative.
-type byteCount uint64
-
-// UnmarshalJSON refuses anything else with an *strict.Error.
-func (n *byteCount) UnmarshalJSON(data []byte) error {
-	text := string(data)
-	if unquoted, err := strconv.Unquote(text); err == nil {
-		text = unquoted
-	}
-	wrong := &strict.Error{Detail: fmt.Sprintf("%q is not a number of bytes, such as 4096, \"64KiB\" or \"1.5 GiB\"", text)}
-	m := sizeForm.FindStringSubmatch(strings.TrimSpace(text))
-	if m == nil {
-		return wrong
-	}
-	unit, known := sizeUnits[strings.ToLower(m[2])]
-	if !known {
-		return wrong
-	}
-	bytes, _ := new(big.Rat).SetString(m[1]) // the form has seen to it that this is a number
-	bytes.Mul(bytes, new(big.Rat).SetInt64(unit))
-	if !bytes.IsInt() || !bytes.Num().IsUint64() {
-		return wrong
-	}
-	*n = byteCount(bytes.Num().Uint64())
 	return nil
 }

@@ -1,0 +1,87 @@
+package lightbits
+
+import (
+	"iter"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// maxPage is the default and the greatest number of things in one list answer (facts/lightbits.md 6).
+const maxPage = 1000
+
+// pageSize clamps a limit; below 1 it is the default (assumption 7).
+func pageSize(limit int64) int {
+	if limit < 1 || limit > maxPage {
+		return maxPage
+	}
+	return int(limit)
+}
+
+// listRange answers where a list over one project, or over all, begins.
+func (s *Service) listRange(tx *store.Tx, project, offset string) (prefix, after string, err error) {
+	if project != "" {
+		prefix = scopedKey(project, "")
+		if offset != "" {
+			after = prefix + offset
+		}
+		return prefix, after, nil
+	}
+	if offset == "" {
+		return "", "", nil
+	}
+	for _, key := range s.inEveryProject(tx, offset) {
+		if s.volumes.Table().Has(tx, key) || s.snapshots.Table().Has(tx, key) {
+			return "", key, nil
+		}
+	}
+	return "", "", refusal.New(refusal.InvalidArgument,
+		"offsetUUID %q is not there any more; a list over all projects can only go on after one that is", offset)
+}
+
+// listPage joins stored bodies into an answer without decoding them.
+type listPage struct {
+	key     string
+	limit   int
+	showAll bool // Deleting ones too
+	observe func(key string, state []byte)
+
+	n    int
+	body []byte
+}
+
+// add appends a row and answers whether there is room for another.
+func (p *listPage) add(key string, raw []byte) bool {
+	row := statemachine.Peek(raw)
+	if !p.showAll && string(row.State) == string(VolumeDeleting) {
+		return true
+	}
+	p.observe(key, row.State)
+	if p.n == 0 {
+		p.body = append(append(append(p.body, `{"`...), p.key...), `":[`...)
+	} else {
+		p.body = append(p.body, ',')
+	}
+	p.body = append(p.body, row.Body...)
+	p.n++
+	return p.n < p.limit
+}
+
+// scan adds rows until there is no room.
+func (p *listPage) scan(rows iter.Seq2[string, []byte]) {
+	for key, raw := range rows {
+		if !p.add(key, raw) {
+			return
+		}
+	}
+}
+
+// answer is {} when nothing was added (assumption 1).
+func (p *listPage) answer() api.JSON {
+	if p.n == 0 {
+		return api.JSON(`{}`)
+	}
+	return append(p.body, ']', '}')
+}

@@ -1,0 +1,134 @@
+package lightbits
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+
+	"storagesim/internal/api"
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
+)
+
+type listProjectsRequest struct{}
+
+type listProjectsResponse struct {
+	Projects []*Project `json:"projects"`
+}
+
+// listProjects: seeds/002 "List projects", in the order of their names. Callers with roles in projects see those.
+func (s *Service) listProjects(tx *store.Tx, r *api.Request, _ *listProjectsRequest) (listProjectsResponse, error) {
+	var answer listProjectsResponse
+	for name, row := range projects.All(tx, "", "") {
+		if principal(r).In(name) {
+			answer.Projects = append(answer.Projects, &row.Project)
+		}
+	}
+	return answer, nil
+}
+
+type createProjectRequest struct {
+	Name            string           `json:"name" required:"the project name is missing"`
+	Description     string           `json:"description"`
+	DefaultPolicies []*DefaultPolicy `json:"defaultPolicies"`
+}
+
+// createProject: seeds/002 "Create project".
+func (s *Service) createProject(tx *store.Tx, _ *api.Request, q *createProjectRequest) (Project, error) {
+	if !projectName.MatchString(q.Name) {
+		return Project{}, refusal.New(refusal.InvalidArgument, "project name %q contains illegal characters: 1 to 63 lower-case "+
+			"letters, digits, '-' and '.' are allowed, with a letter or digit at either end", q.Name)
+	}
+	if err := checkDescription(q.Description); err != nil {
+		return Project{}, err
+	}
+	if err := s.checkDefaults(tx, q.Name, q.DefaultPolicies); err != nil {
+		return Project{}, err
+	}
+	p, err := s.insertProject(tx, Project{Name: q.Name, Description: q.Description, DefaultPolicies: q.DefaultPolicies})
+	if errors.Is(err, store.ErrExists) {
+		return Project{}, refusal.New(refusal.AlreadyExists, "project %q already exists", q.Name)
+	}
+	return p, err
+}
+
+type projectRequest struct {
+	Name string `json:"name"`
+}
+
+// getProject: seeds/002 "Get project".
+func (s *Service) getProject(tx *store.Tx, r *api.Request, q *projectRequest) (Project, error) {
+	if err := s.namedProject(tx, r, q.Name, "projects", "get"); err != nil {
+		return Project{}, err
+	}
+	return s.project(tx, q.Name)
+}
+
+// deleteProject: seeds/002 "Delete project". The project's credentials, trusted hosts
+// and authorization map entries go with it. Not to be deleted are system and
+// default, and a project that has volumes or snapshots (assumption 26).
+func (s *Service) deleteProject(tx *store.Tx, r *api.Request, q *projectRequest) (api.Empty, error) {
+	var none api.Empty
+	if err := s.namedProject(tx, r, q.Name, "projects", "delete"); err != nil {
+		return none, err
+	}
+	row, err := projects.Get(tx, q.Name)
+	if err != nil {
+		return none, err
+	}
+	if err := r.IfMatch(strconv.FormatUint(row.ETag, 10), row.By); err != nil {
+		return none, err
+	}
+	if q.Name == systemProject || q.Name == defaultProject {
+		return none, refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: every cluster has it", q.Name)
+	}
+	for range s.volumes.Table().Scan(tx, scopedKey(q.Name, ""), "") {
+		return none, refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: it has volumes", q.Name)
+	}
+	for range s.snapshots.Table().Scan(tx, scopedKey(q.Name, ""), "") {
+		return none, refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: it has snapshots", q.Name)
+	}
+	if err := deleteCredentialsOf(tx, q.Name); err != nil {
+		return none, err
+	}
+	if err := deleteTrustedHostsOf(tx, q.Name); err != nil {
+		return none, err
+	}
+	if err := deleteAuthMapOf(tx, q.Name); err != nil {
+		return none, err
+	}
+	if err := s.unscope(tx, q.Name); err != nil {
+		return none, err
+	}
+	if err := s.dropResourcePolicies(tx, row.UUID); err != nil {
+		return none, err
+	}
+	return none, projects.Delete(tx, q.Name)
+}
+
+type updateProjectRequest struct {
+	ProjectName     string           `json:"projectName"`
+	DefaultPolicies []*DefaultPolicy `json:"defaultPolicies" required:"{path} is missing"`
+}
+
+// updateProject: seeds/002 "Update Project Default Policy". Defaults of types that are not given stay as they are.
+func (s *Service) updateProject(tx *store.Tx, r *api.Request, q *updateProjectRequest) (api.Empty, error) {
+	var none api.Empty
+	if err := s.namedProject(tx, r, q.ProjectName, "projects", "update"); err != nil {
+		return none, err
+	}
+	if err := s.checkDefaults(tx, q.ProjectName, q.DefaultPolicies); err != nil {
+		return none, err
+	}
+	row, err := projects.Get(tx, q.ProjectName)
+	if err != nil {
+		return none, err
+	}
+	for _, d := range q.DefaultPolicies {
+		row.DefaultPolicies = slices.DeleteFunc(row.DefaultPolicies, func(old *DefaultPolicy) bool { return old.PolicyType == d.PolicyType })
+	}
+	row.DefaultPolicies = append(row.DefaultPolicies, q.DefaultPolicies...)
+	row.DefaultPolicies = slices.DeleteFunc(row.DefaultPolicies, func(d *DefaultPolicy) bool { return d.PolicyUUID == "" })
+	row.ETag, row.By = row.ETag+1, tx.By
+	return none, projects.Put(tx, &row)
+}

@@ -1,0 +1,82 @@
+package lightbits
+
+import (
+	"math"
+
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
+)
+
+// QoSRateLimitPolicy says who may use a policy and what it limits; without a limit it limits nothing.
+type QoSRateLimitPolicy struct {
+	ProjectsNamesScope []string           `json:"projectsNamesScope"`
+	PolicyVisibility   PolicyVisibility   `json:"policyVisibility"`
+	LimitIOPS          *QoSLimitIOPS      `json:"limitIOPS,group=QoSLimit"`
+	LimitBw            *QoSLimitBW        `json:"limitBw,group=QoSLimit"`
+	LimitIOPSPerGB     *QoSLimitIOPSPerGB `json:"limitIOPSPerGB,group=QoSLimit"`
+}
+
+// QoSLimitIOPS is in operations a second, multiples of 256; 0 is unlimited.
+type QoSLimitIOPS struct {
+	WriteIOPSLimit uint32 `json:"writeIOPSLimit"`
+	ReadIOPSLimit  uint32 `json:"readIOPSLimit"`
+}
+
+// QoSLimitBW is in MB/s; 0 is unlimited.
+type QoSLimitBW struct {
+	WriteBWLimit uint32 `json:"writeBWLimit"`
+	ReadBWLimit  uint32 `json:"readBWLimit"`
+}
+
+// QoSLimitIOPSPerGB is in operations a second for each GB of a volume's size; 0 is unlimited.
+type QoSLimitIOPSPerGB struct {
+	WriteIOPSPerGBLimit uint32 `json:"writeIOPSPerGBLimit"`
+	ReadIOPSPerGBLimit  uint32 `json:"readIOPSPerGBLimit"`
+}
+
+// checkLimits refuses a scope that cannot be and rounds limits as the product does.
+func (s *Service) checkLimits(tx *store.Tx, q *QoSRateLimitPolicy) error {
+	if q.PolicyVisibility == VisibilityScoped && len(q.ProjectsNamesScope) == 0 {
+		return refusal.New(refusal.InvalidArgument, "projectsNamesScope is missing: with policyVisibility Scoped it lists the projects that may use the policy")
+	}
+	for _, name := range q.ProjectsNamesScope {
+		if _, err := s.project(tx, name); err != nil {
+			return err
+		}
+	}
+	if q.LimitIOPS == nil {
+		return nil
+	}
+	for _, limit := range []*uint32{&q.LimitIOPS.WriteIOPSLimit, &q.LimitIOPS.ReadIOPSLimit} {
+		if *limit > maxIOPS {
+			return refusal.New(refusal.InvalidArgument, "an IOPS limit of %d; at most %d is possible", *limit, uint32(maxIOPS))
+		}
+		*limit = (*limit + iopsStep - 1) / iopsStep * iopsStep
+	}
+	return nil
+}
+
+// IOPS limits are rounded up to multiples of iopsStep (facts/lightbits.md 4.4); maxIOPS is the greatest one.
+const (
+	iopsStep = 256
+	maxIOPS  = math.MaxUint32 / iopsStep * iopsStep
+)
+
+// with answers the limits changed by what an update gives. A limit takes the place of whichever there was; "Unavailable"
+// counts when it is written out (assumption 30).
+func (q *QoSRateLimitPolicy) with(given *QoSRateLimitPolicy) *QoSRateLimitPolicy {
+	merged := *given
+	if q == nil {
+		return &merged
+	}
+	if merged.PolicyVisibility == "" {
+		merged.PolicyVisibility = q.PolicyVisibility
+	}
+	if len(merged.ProjectsNamesScope) == 0 {
+		merged.ProjectsNamesScope = q.ProjectsNamesScope
+	}
+	if merged.LimitIOPS == nil && merged.LimitBw == nil && merged.LimitIOPSPerGB == nil {
+		merged.LimitIOPS, merged.LimitBw, merged.LimitIOPSPerGB = q.LimitIOPS, q.LimitBw, q.LimitIOPSPerGB
+	}
+	return &merged
+}

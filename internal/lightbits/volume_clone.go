@@ -1,0 +1,52 @@
+package lightbits
+
+import (
+	"storagesim/internal/refusal"
+	"storagesim/internal/store"
+)
+
+// fromSnapshot makes the volume a clone: on the nodes of its source, with the source's replicas and compression, and
+// not smaller (facts/lightbits.md 4.1 "clone").
+func (s *Service) fromSnapshot(tx *store.Tx, q *createVolumeRequest, v *Volume) error {
+	snap, err := s.findSnapshot(tx, q.ProjectName, snapshotRef{UUID: q.SourceSnapshotUUID, Name: q.SourceSnapshotName})
+	if err != nil {
+		return err
+	}
+	if err := s.snapshots.Refuse("CreateVolume", &snap); err != nil {
+		return err
+	}
+	source := &snap.Body
+	if len(q.PlacementRestrictions) > 0 {
+		return refusal.New(refusal.InvalidArgument, "placement restrictions are not allowed for a clone: it lies where its snapshot does")
+	}
+	v.Size = source.Size
+	if q.Size != "" {
+		if v.Size, err = parseSize(q.Size); err != nil {
+			return err
+		}
+	}
+	if v.Size < source.Size {
+		return refusal.New(refusal.InvalidArgument, "size %d is smaller than the %d bytes of snapshot %s", v.Size, source.Size, source.Name)
+	}
+	if q.ReplicaCount != 0 && q.ReplicaCount != source.ReplicaCount {
+		return refusal.New(refusal.InvalidArgument, "replica count %d is not that of snapshot %s, which is %d",
+			q.ReplicaCount, source.Name, source.ReplicaCount)
+	}
+	v.ReplicaCount, v.NodeList, v.SectorSize = source.ReplicaCount, source.NodeList, source.SectorSize
+	v.Compression = compressionText(source.Compression)
+	v.SourceSnapshotUUID, v.SourceSnapshotName = source.UUID, source.Name
+	if len(q.Labels) == 0 {
+		v.Labels = source.Labels
+	}
+	return nil
+}
+
+// cloneBlocks lets a new volume begin with what the snapshot holds.
+func (s *Service) cloneBlocks(tx *store.Tx, snapshot *Snapshot, volume *Volume) error {
+	passed := passed{volume: volume, snapshot: snapshot}
+	return s.changeChain(tx, chainOfSnapshot(tx, snapshot), volume.NodeList, passed, func(c *blockChain) error {
+		clone := c.member(holderVolume, volume.ProjectName, volume.UUID)
+		clone.extents = c.member(holderSnapshot, snapshot.ProjectName, snapshot.UUID).extents
+		return c.put(tx, clone)
+	})
+}

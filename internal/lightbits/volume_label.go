@@ -1,0 +1,38 @@
+package lightbits
+
+import (
+	"strings"
+
+	"storagesim/internal/refusal"
+)
+
+// Label is a key and value; keys keep only what follows their last '-' or '.'.
+type Label struct {
+	Key   string `json:"key" required:"label is invalid: key and value must have 1 to 253 letters, digits, '-', '_' and '.'"`
+	Value string `json:"value" required:"label is invalid: key and value must have 1 to 253 letters, digits, '-', '_' and '.'"`
+}
+
+const maxLabels = 16
+
+// parseLabels checks labels and cuts each key down to what follows its last '-' or '.', as the vendor's own plug-in saw
+// (facts/lightbits.md 4.1 "labels").
+func parseLabels(in []*Label) ([]*Label, error) {
+	if len(in) > maxLabels {
+		return nil, refusal.New(refusal.InvalidArgument, "%d labels are given, at most %d are allowed", len(in), maxLabels)
+	}
+	out := make([]*Label, 0, len(in))
+	seen := make(map[string]bool, len(in))
+	for _, l := range in {
+		if l == nil || !plainWord(l.Key) || !plainWord(l.Value) {
+			return nil, refusal.New(refusal.InvalidArgument,
+				"label is invalid: key and value must have 1 to 253 letters, digits, '-', '_' and '.'")
+		}
+		key := l.Key[strings.LastIndexAny(l.Key, "-.")+1:]
+		if key == "" || seen[key] {
+			return nil, refusal.New(refusal.InvalidArgument, "label key %q is empty or given twice after its prefix is taken away", l.Key)
+		}
+		seen[key] = true
+		out = append(out, &Label{Key: key, Value: l.Value})
+	}
+	return out, nil
+}

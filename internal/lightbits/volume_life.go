@@ -1,0 +1,192 @@
+package lightbits
+
+import (
+	"strconv"
+
+	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+)
+
+// VolumeState is the life-cycle state of a volume.
+type VolumeState string
+
+// The states of a volume. Deleted is deprecated and never shown.
+const (
+	VolumeCreating  VolumeState = "Creating"
+	VolumeAvailable VolumeState = "Available"
+	VolumeDeleting  VolumeState = "Deleting"
+	VolumeFailed    VolumeState = "Failed"
+	VolumeUpdating  VolumeState = "Updating"
+	VolumeRollback  VolumeState = "Rollback"
+	VolumeMigrating VolumeState = "Migrating"
+)
+
+// EnumNumbers is as in the vendor's definition.
+func (VolumeState) EnumNumbers() map[string]int32 { return volumeStates }
+
+var volumeStates = map[string]int32{
+	"Unknown": 0, "Creating": 1, "Available": 2, "Deleting": 3, "Deleted": 4, "Failed": 7, "Updating": 8, "Rollback": 9,
+	"Migrating": 10,
+}
+
+func (s *Service) volumeMachine() *statemachine.Machine[Volume] {
+	type row = statemachine.Row[Volume]
+	const (
+		creating, available, deleting = statemachine.State(VolumeCreating), statemachine.State(VolumeAvailable), statemachine.State(VolumeDeleting)
+		failed, updating, rollback    = statemachine.State(VolumeFailed), statemachine.State(VolumeUpdating), statemachine.State(VolumeRollback)
+		migrating                     = statemachine.State(VolumeMigrating)
+	)
+	usable := []statemachine.State{available, migrating}
+	return statemachine.Define(statemachine.Machine[Volume]{
+		Kind: "lightbits.volume", Initial: []statemachine.State{creating, available, failed}, Zero: zero,
+		Key: volumeKey, ID: func(v *Volume) string { return v.UUID }, Name: func(v *Volume) string { return v.Name },
+		Locate: s.inEveryProject,
+		Mirror: func(v *Volume, l statemachine.Life) {
+			v.State, v.ETag = VolumeState(l.State), strconv.FormatUint(l.Version, 10)
+		},
+		Rules: []statemachine.Rule[Volume]{
+			{From: []statemachine.State{creating}, On: "ready", To: available, After: "create", Do: s.volumeReady,
+				Unless: func(tx *store.Tx, r *row) statemachine.Event {
+					if len(r.Body.NodeList) == 0 {
+						return "fail"
+					}
+					return s.unlessMoving(tx, r)
+				}},
+			{From: []statemachine.State{creating}, On: "moving", To: migrating, Do: s.volumeReady},
+			{From: []statemachine.State{creating, available, updating, rollback, migrating}, On: "fail", To: failed, Do: s.volumeFailed},
+			{From: usable, On: "update", To: updating},
+			{From: []statemachine.State{updating}, On: "updated", To: available, After: "update", Do: s.volumeUpdated, Unless: s.unlessMoving},
+			{From: []statemachine.State{updating}, On: "moving", To: migrating, Do: s.volumeUpdated},
+			{From: usable, On: "rollback", To: rollback},
+			{From: []statemachine.State{rollback}, On: "rolledback", To: available, After: "rollback", Do: s.volumeRolledBack, Unless: s.unlessMoving},
+			{From: []statemachine.State{rollback}, On: "moving", To: migrating, Do: s.volumeRolledBack},
+			{From: []statemachine.State{available}, On: "migrate", To: migrating},
+			{From: []statemachine.State{migrating}, On: "migrated", To: available, After: "migrate",
+				Unless: func(tx *store.Tx, r *row) statemachine.Event {
+					if s.migrates(tx, &r.Body) {
+						return statemachine.Stay
+					}
+					return ""
+				}},
+			{From: []statemachine.State{migrating}, On: "settled", To: available},
+			{From: usable, On: "delete", To: deleting, Do: s.volumeDeleting},
+			{From: []statemachine.State{deleting}, On: "deleted", To: statemachine.Gone, After: "delete", Do: s.volumeGone},
+			{From: []statemachine.State{failed}, On: "purge", To: statemachine.Gone, Do: s.volumeGone},
+		},
+		Guards: volumeGuards,
+		Delays: map[string]statemachine.DelayDefault{
+			"create": {Fast: "200ms", Realistic: "3s"}, "update": {Fast: "100ms", Realistic: "2s"},
+			"rollback": {Fast: "200ms", Realistic: "10s"}, "delete": {Fast: "200ms", Realistic: "20s"},
+			"migrate": {Fast: "500ms", Realistic: "2m"},
+		},
+		Indexes: []store.Index[row]{
+			{Name: volumesByName, Keys: func(r *row) []string { return []string{scopedKey(r.Body.ProjectName, r.Body.Name)} }},
+			{Name: volumesByNode, Keys: func(r *row) []string { return r.Body.NodeList }},
+			{Name: volumesBySnapshot, Keys: func(r *row) []string {
+				if r.Body.SourceSnapshotUUID == "" {
+					return nil
+				}
+				return []string{r.Body.SourceSnapshotUUID}
+			}},
+		},
+	})
+}
+
+// volumeGuards: which operations are refused in which state, as their pages say (assumptions 13 and 14).
+var volumeGuards = []statemachine.Guard{
+	{Operation: "UpdateVolume", In: volumeIn(VolumeCreating, VolumeUpdating), Kind: refusal.Unavailable, Message: msgVolumeTemporary},
+	{Operation: "UpdateVolume", In: volumeIn(VolumeDeleting, VolumeFailed), Kind: refusal.InvalidArgument, Message: "volume {name} is {state} and cannot be updated"},
+	{Operation: "UpdateVolume", In: volumeIn(VolumeRollback), Kind: refusal.Aborted, Message: msgVolumeBusy},
+	{Operation: "DeleteVolume", In: volumeIn(VolumeCreating, VolumeUpdating), Kind: refusal.Unavailable, Message: msgVolumeTemporary},
+	{Operation: "DeleteVolume", In: volumeIn(VolumeDeleting, VolumeFailed), Kind: refusal.InvalidArgument, Message: "volume {name} is {state} and cannot be deleted"},
+	{Operation: "DeleteVolume", In: volumeIn(VolumeRollback), Kind: refusal.Aborted, Message: msgVolumeBusy},
+	{Operation: "RollbackVolume", In: volumeIn(VolumeCreating, VolumeUpdating, VolumeRollback, VolumeDeleting), Kind: refusal.Unavailable, Message: "volume {name} is {state} and cannot be rolled back now"},
+	{Operation: "RollbackVolume", In: volumeIn(VolumeFailed), Kind: refusal.InvalidArgument, Message: "volume {name} is {state} and cannot be rolled back"},
+	{Operation: "CreateSnapshot", In: volumeIn(VolumeCreating, VolumeUpdating, VolumeRollback), Kind: refusal.Unavailable, Message: "source " + msgVolumeTemporary},
+	{Operation: "CreateSnapshot", In: volumeIn(VolumeDeleting, VolumeFailed), Kind: refusal.InvalidArgument, Message: "source volume {name} is {state} and cannot be snapshotted"},
+	{Operation: "DeleteSnapshot", In: volumeIn(VolumeUpdating), Kind: refusal.Unavailable, Message: "source " + msgVolumeTemporary},
+	{Operation: "DeleteSnapshot", In: volumeIn(VolumeRollback), Kind: refusal.Aborted, Message: msgVolumeBusy},
+}
+
+func volumeIn(states ...VolumeState) []statemachine.State {
+	list := make([]statemachine.State, len(states))
+	for i, s := range states {
+		list[i] = statemachine.State(s)
+	}
+	return list
+}
+
+const (
+	msgVolumeTemporary = "volume {name} is in the temporary state {state}; try again later"
+	msgVolumeBusy      = "there is a user operation in progress on volume {name}: it is in state {state}"
+)
+
+func (s *Service) volumeReady(tx *store.Tx, row *statemachine.Row[Volume]) error {
+	s.protect(tx, &row.Body)
+	return s.logVolume(tx, eventVolumeAvailable, &row.Body)
+}
+
+// volumeFailed: a failed volume stays visible but holds nothing (facts/lightbits.md 4.1,
+// assumption 302): no replicas, no blocks, no hosts.
+func (s *Service) volumeFailed(tx *store.Tx, row *statemachine.Row[Volume]) error {
+	v := &row.Body
+	about := volumeSubject(v.ProjectName, v.UUID, v.Name)
+	if len(v.NodeList) == 0 {
+		about = about.with(s.whyNotPlaced(tx, v))
+	}
+	if err := s.vacate(tx, v); err != nil {
+		return err
+	}
+	v.NodeList, v.PrimaryNodeUUID, v.PgUUID, v.ConnectedHosts = nil, "", "", nil
+	v.ProtectionState, v.RebuildProgress, v.Statistics = ProtectionNotAvailable, rebuildNone, &VolumeStatistics{}
+	return s.logEvent(tx, eventVolumeFailed, about)
+}
+
+// whyNotPlaced says what a volume without nodes lacks.
+func (s *Service) whyNotPlaced(tx *store.Tx, v *Volume) string {
+	if _, err := s.place(tx, attachedNodes(tx), v.Size, v.ReplicaCount, v.PlacementRestrictions); err != nil {
+		return err.Error()
+	}
+	return "too few nodes had room for its replicas when it was created"
+}
+
+// vacate gives back what a volume held of its nodes, and lets its hosts go.
+func (s *Service) vacate(tx *store.Tx, v *Volume) error {
+	if err := s.dropVolumeBlocks(tx, v); err != nil {
+		return err
+	}
+	for _, nqn := range v.ConnectedHosts {
+		if err := disconnectVolume(tx, nqn, v.UUID); err != nil && !refusal.Is(err, refusal.NotFound) {
+			return err
+		}
+	}
+	return s.chargeVolume(tx, v, -1)
+}
+
+func (s *Service) volumeUpdated(tx *store.Tx, row *statemachine.Row[Volume]) error {
+	return s.logVolume(tx, eventVolumeUpdated, &row.Body)
+}
+
+func (s *Service) volumeRolledBack(tx *store.Tx, row *statemachine.Row[Volume]) error {
+	return s.logVolume(tx, eventVolumeRolledBack, &row.Body)
+}
+
+func (s *Service) volumeDeleting(tx *store.Tx, row *statemachine.Row[Volume]) error {
+	return s.logVolume(tx, eventVolumeDeleting, &row.Body)
+}
+
+// volumeGone gives back what the volume held, and lets go the snapshot that waited for its last clone.
+func (s *Service) volumeGone(tx *store.Tx, row *statemachine.Row[Volume]) error {
+	v := &row.Body
+	if err := s.vacate(tx, v); err != nil {
+		return err
+	}
+	if err := s.logVolume(tx, eventVolumeDeleted, v); err != nil {
+		return err
+	}
+	if err := s.dropResourcePolicies(tx, v.UUID); err != nil {
+		return err
+	}
+	return s.cloneGone(tx, v)
+}
