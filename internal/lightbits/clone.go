@@ -3,6 +3,7 @@ package lightbits
 import (
 	"strconv"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -120,7 +121,7 @@ func (s *Service) Publish(tx *store.Tx, project, volumeUUID string, acl, ipACL [
 	if err := s.volumes.Save(tx, &row); err != nil {
 		return err
 	}
-	return s.logVolume(tx, eventVolumeUpdated, &row.Body)
+	return s.logVolume(tx, events.VolumeUpdated, &row.Body)
 }
 
 // SnapshotTarget cuts a snapshot of a volume that is filled, as CreateSnapshot does, and refuses as that does; the

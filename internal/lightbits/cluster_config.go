@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
 )
@@ -232,7 +233,7 @@ func (s *Service) updateClusterConfigParam(tx *store.Tx, _ *api.Request, q *upda
 	if err := clusterTable.Put(tx, &c); err != nil {
 		return none, err
 	}
-	if err := s.logEvent(tx, eventConfigUpdated, clusterSubject(c.UUID, c.Name).with(name+" is "+value)); err != nil {
+	if err := s.logEvent(tx, events.ClusterConfigUpdated, events.AboutCluster(c.UUID, c.Name).With(name+" is "+value)); err != nil {
 		return none, err
 	}
 	if name == configPermanentFailure {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
 	"storagesim/internal/strict"
@@ -108,7 +109,7 @@ func (s *Service) enableFlag(tx *store.Tx, name string) error {
 	if err := s.setFlag(tx, name, true); err != nil {
 		return err
 	}
-	if err := s.logFlag(tx, eventFlagEnabled, name); err != nil {
+	if err := s.logFlag(tx, events.FeatureFlagEnabled, name); err != nil {
 		return err
 	}
 	return s.lookForRoom(tx)
@@ -127,18 +128,18 @@ func (s *Service) disableFlag(tx *store.Tx, name string) error {
 	if name == flagClusterEncryption && s.encryptionEnabled(tx) {
 		return refusal.New(refusal.Unimplemented, "the feature flag %s cannot be disabled: encryption is enabled, which is not reversible", name)
 	}
-	if err := s.logFlag(tx, eventFlagDisabled, name); err != nil {
+	if err := s.logFlag(tx, events.FeatureFlagDisabled, name); err != nil {
 		return err
 	}
 	return s.setFlag(tx, name, false)
 }
 
-func (s *Service) logFlag(tx *store.Tx, kind eventName, flag string) error {
+func (s *Service) logFlag(tx *store.Tx, kind events.Name, flag string) error {
 	c, err := s.cluster(tx)
 	if err != nil {
 		return err
 	}
-	return s.logEvent(tx, kind, clusterSubject(c.UUID, c.Name).with(flag))
+	return s.logEvent(tx, kind, events.AboutCluster(c.UUID, c.Name).With(flag))
 }
 
 type flagParams struct {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -60,9 +61,9 @@ func (s *Service) partitionCluster(tx *store.Tx, p *partitionParams) (any, error
 	if off == cutOff(tx) {
 		return answer, nil
 	}
-	kind := eventClusterReachable
+	kind := events.ClusterReachable
 	if off {
-		kind, err = eventClusterUnreachable, outages.Put(tx, &outage{})
+		kind, err = events.ClusterUnreachable, outages.Put(tx, &outage{})
 	} else {
 		err = outages.Delete(tx, outageKey)
 	}
@@ -73,7 +74,7 @@ func (s *Service) partitionCluster(tx *store.Tx, p *partitionParams) (any, error
 	if err != nil {
 		return nil, err
 	}
-	return answer, s.logEvent(tx, kind, clusterSubject(c.UUID, c.Name))
+	return answer, s.logEvent(tx, kind, events.AboutCluster(c.UUID, c.Name))
 }
 
 // clusterNamed answers the partition of the cluster with that name or UUID; "" is the transaction's own.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -68,7 +70,7 @@ func (s *Service) pullDevice(tx *store.Tx, p *deviceParams) (any, error) {
 	if err := s.removeDevice(tx, &row); err != nil {
 		return nil, err
 	}
-	if err := s.logDevice(tx, eventDevicePulled, &row.Body); err != nil {
+	if err := s.logDevice(tx, events.NVMeDevicePulled, &row.Body); err != nil {
 		return nil, err
 	}
 	return movedThing{UUID: row.Body.Serial, Name: row.Body.Name}, pulledDevices.Put(tx, &pulledDevice{Serial: row.Body.Serial, Device: row.Body})
@@ -126,7 +128,7 @@ func (s *Service) insertDevice(tx *store.Tx, p *insertDeviceParams) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	return movedThing{UUID: row.Body.Serial, Name: row.Body.Name, State: row.Life.State}, s.logDevice(tx, eventDeviceInserted, &row.Body)
+	return movedThing{UUID: row.Body.Serial, Name: row.Body.Name, State: row.Life.State}, s.logDevice(tx, events.NVMeDeviceInserted, &row.Body)
 }
 
 // fitDevice gives a device its place in a server: unmanaged, with the first name that is free; a new one is like the

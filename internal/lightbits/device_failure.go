@@ -3,6 +3,7 @@ package lightbits
 import (
 	"time"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -12,7 +13,7 @@ import (
 func (s *Service) deviceFails(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
 	d := &r.Body
 	d.FailureTime, d.RebuildCompletionTime = tx.Now, time.Time{}
-	if err := s.logDevice(tx, eventDeviceFailed, d); err != nil {
+	if err := s.logDevice(tx, events.NVMeDeviceFailed, d); err != nil {
 		return err
 	}
 	if d.NodeUUID == "" {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -107,9 +109,9 @@ func (s *Service) noteDamage(tx *store.Tx, d *NvmeDevice, recoverable bool) erro
 	if ignoreNotFound(err) != nil {
 		return err
 	}
-	name := eventDataUnrecoverable
+	name := events.DataIntegrityErrorUnrecoverable
 	if recoverable {
-		name = eventDataRecovered
+		name = events.DataIntegrityErrorRecovered
 		if err == nil && tx.Now.Sub(last.At) < s.configDuration(tx, configDeviceHealth) {
 			return nil
 		}
@@ -117,7 +119,7 @@ func (s *Service) noteDamage(tx *store.Tx, d *NvmeDevice, recoverable bool) erro
 	if err := damageNotes.Put(tx, &damageNote{Serial: d.Serial, At: tx.Now}); err != nil {
 		return err
 	}
-	return s.logEvent(tx, name, eventSubject{id: d.NodeUUID, name: d.Serial, server: d.ServerUUID})
+	return s.logEvent(tx, name, events.AboutDamage(d.NodeUUID, d.ServerUUID, d.Serial))
 }
 
 // integrityErrors adds up the errors of the devices of a node.

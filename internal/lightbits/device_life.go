@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -52,18 +53,18 @@ func (s *Service) nvmeDeviceMachine() *statemachine.Machine[NvmeDevice] {
 
 const msgDeviceBusy = "there is a user operation in progress on NVMe device {id}: it is {state}"
 
-func (s *Service) logDevice(tx *store.Tx, kind eventName, d *NvmeDevice) error {
-	return s.logEvent(tx, kind, deviceSubject(d.Serial, d.Name))
+func (s *Service) logDevice(tx *store.Tx, kind events.Name, d *NvmeDevice) error {
+	return s.logEvent(tx, kind, events.AboutDevice(d.Serial, d.Name))
 }
 
 func (s *Service) deviceAdding(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
-	return s.logDevice(tx, eventDeviceAdding, &r.Body)
+	return s.logDevice(tx, events.NVMeDeviceAdding, &r.Body)
 }
 
 func (s *Service) deviceAdded(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
 	d := &r.Body
 	d.DeviceUsage = UsageData
-	if err := s.logDevice(tx, eventDeviceHealthy, d); err != nil {
+	if err := s.logDevice(tx, events.NVMeDeviceHealthy, d); err != nil {
 		return err
 	}
 	if err := s.countDevices(tx, d.NodeUUID, r); err != nil {
@@ -82,14 +83,14 @@ func (s *Service) deviceReleased(tx *store.Tx, r *statemachine.Row[NvmeDevice]) 
 		return err
 	}
 	d.NodeUUID, d.DeviceUsage, d.FailureTime, d.RebuildCompletionTime = "", UsageUnManaged, time.Time{}, time.Time{}
-	return s.logDevice(tx, eventDeviceUnmanaged, d)
+	return s.logDevice(tx, events.NVMeDeviceUnmanaged, d)
 }
 
 // deviceNotAdded: a device that fails before it was added held nothing, and belongs to nobody.
 func (s *Service) deviceNotAdded(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
 	d := &r.Body
 	d.NodeUUID, d.FailureTime = "", tx.Now
-	return s.logDevice(tx, eventDeviceFailed, d)
+	return s.logDevice(tx, events.NVMeDeviceFailed, d)
 }
 
 // eachDevice moves those devices of a node that are in a state.

@@ -1,6 +1,7 @@
 package lightbits
 
 import (
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -17,7 +18,7 @@ func (s *Service) localRebuildStarts(tx *store.Tx, node *statemachine.Row[Node])
 	if err := s.nodes.Touch(tx, node); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, eventNodeLocalStart, nodeSubject(node.Body.UUID, node.Body.Name)); err != nil {
+	if err := s.logEvent(tx, events.NodeLocalRebuildStarted, events.AboutNode(node.Body.UUID, node.Body.Name)); err != nil {
 		return err
 	}
 	return s.eachDevice(tx, node.Body.UUID, "rebuild", DeviceHealthy)
@@ -88,7 +89,7 @@ func (s *Service) deviceRebuilt(tx *store.Tx, r *statemachine.Row[NvmeDevice]) e
 		if err := s.nvmeDevices.Touch(tx, &failed[i]); err != nil {
 			return err
 		}
-		if err := s.logDevice(tx, eventDeviceRebuilt, &failed[i].Body); err != nil {
+		if err := s.logDevice(tx, events.NVMeDeviceRebuilt, &failed[i].Body); err != nil {
 			return err
 		}
 	}
@@ -97,9 +98,9 @@ func (s *Service) deviceRebuilt(tx *store.Tx, r *statemachine.Row[NvmeDevice]) e
 		return err
 	}
 	for _, p := range gone {
-		if err := s.logEvent(tx, eventDeviceRebuilt, deviceSubject(p.Serial, p.Name)); err != nil {
+		if err := s.logEvent(tx, events.NVMeDeviceRebuilt, events.AboutDevice(p.Serial, p.Name)); err != nil {
 			return err
 		}
 	}
-	return s.logEvent(tx, eventNodeLocalEnd, nodeSubject(node.Body.UUID, node.Body.Name))
+	return s.logEvent(tx, events.NodeLocalRebuildCompleted, events.AboutNode(node.Body.UUID, node.Body.Name))
 }

@@ -2,6 +2,7 @@ package lightbits
 
 import (
 	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
 )
@@ -45,7 +46,7 @@ func (s *Service) enableClusterEncryption(tx *store.Tx, _ *api.Request, q *enabl
 	if q.KeyStore == "" {
 		q.KeyStore = KeyStoreFile
 	}
-	if err := s.logKeyEvent(tx, eventEncryptionEnabling, &row.Body, "key store "+string(q.KeyStore)); err != nil {
+	if err := s.logKeyEvent(tx, events.ClusterEncryptionEnabling, &row.Body, "key store "+string(q.KeyStore)); err != nil {
 		return none, err
 	}
 	return none, s.encryptions.Fire(tx, &row, "enable")

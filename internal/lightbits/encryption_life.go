@@ -3,6 +3,7 @@ package lightbits
 import (
 	"strconv"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -29,9 +30,9 @@ func (s *Service) encryptionMachine() *statemachine.Machine[ClusterEncryptionSta
 		Rules: []statemachine.Rule[ClusterEncryptionStatus]{
 			{From: in(disabled), On: "enable", To: enabling},
 			{From: in(enabling), On: "enabled", To: enabled, After: "enable", Do: s.encrypted},
-			{From: in(enabled), On: "rotate", To: distributing, Do: s.logEncryption(eventRootKeyRotating)},
+			{From: in(enabled), On: "rotate", To: distributing, Do: s.logEncryption(events.RootKeyRotating)},
 			{From: in(distributing), On: "distributed", To: deks, After: "distribute", Do: s.newRootKey},
-			{From: in(deks), On: "reencrypted", To: enabled, After: "reencrypt", Do: s.logEncryption(eventRootKeyRotated)},
+			{From: in(deks), On: "reencrypted", To: enabled, After: "reencrypt", Do: s.logEncryption(events.RootKeyRotated)},
 		},
 		Guards: []statemachine.Guard{
 			{Operation: "EnableClusterEncryption", In: in(enabling, enabled, distributing, deks), Kind: refusal.AlreadyExists,
@@ -52,7 +53,7 @@ func (s *Service) encryptionMachine() *statemachine.Machine[ClusterEncryptionSta
 
 type encryptionEffect = func(tx *store.Tx, r *statemachine.Row[ClusterEncryptionStatus]) error
 
-func (s *Service) logEncryption(kind eventName) encryptionEffect {
+func (s *Service) logEncryption(kind events.Name) encryptionEffect {
 	return func(tx *store.Tx, r *statemachine.Row[ClusterEncryptionStatus]) error {
 		return s.logKeyEvent(tx, kind, &r.Body, "")
 	}
@@ -63,11 +64,11 @@ func (s *Service) encrypted(tx *store.Tx, r *statemachine.Row[ClusterEncryptionS
 	if err := s.newRootKey(tx, r); err != nil {
 		return err
 	}
-	return s.logEncryption(eventEncryptionEnabled)(tx, r)
+	return s.logEncryption(events.ClusterEncryptionEnabled)(tx, r)
 }
 
 // logKeyEvent records what happens to the encryption of a cluster.
-func (s *Service) logKeyEvent(tx *store.Tx, kind eventName, e *ClusterEncryptionStatus, detail string) error {
+func (s *Service) logKeyEvent(tx *store.Tx, kind events.Name, e *ClusterEncryptionStatus, detail string) error {
 	c, err := s.cluster(tx)
 	if err != nil {
 		return err
@@ -75,5 +76,5 @@ func (s *Service) logKeyEvent(tx *store.Tx, kind eventName, e *ClusterEncryption
 	if detail == "" {
 		detail = "root key generation " + strconv.FormatUint(e.KekGeneration, 10)
 	}
-	return s.logEvent(tx, kind, clusterSubject(c.UUID, c.Name).with(detail))
+	return s.logEvent(tx, kind, events.AboutCluster(c.UUID, c.Name).With(detail))
 }

@@ -9,11 +9,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/store"
 )
 
 type shownEvents struct {
-	Events    []Event
+	Events    []events.Event
 	NextToken string
 }
 
@@ -34,21 +35,6 @@ func (s *server) eventNames(query string) []string {
 	return names
 }
 
-func TestEventCatalogue(t *testing.T) {
-	codes := map[uint32]eventName{}
-	for name, k := range eventKindTable {
-		require.Empty(t, codes[k.Code], "%s and %s have one code", name, codes[k.Code])
-		codes[k.Code] = name
-		require.Equal(t, uint32(eventTypeNames[string(k.Type)]), k.Code/1000, name)
-		require.Positive(t, eventSeverityNames[string(k.Severity)], name)
-		require.Positive(t, eventServiceNames[string(k.Service)], name)
-		require.NotEmpty(t, k.Text, name)
-	}
-	for _, name := range protectionEventNames {
-		require.Contains(t, eventKindTable, name)
-	}
-}
-
 func TestListEvents_Filters(t *testing.T) {
 	s := newServer(t, withCluster("projects: [{name: tenant}]\nvolumes: [{name: a, replicaCount: 3}, {name: b, replicaCount: 1, project: tenant}]"))
 	b := s.volumes("tenant")["b"]
@@ -63,12 +49,12 @@ func TestListEvents_Filters(t *testing.T) {
 	var list shownEvents
 	s.get("/api/v2/projects/tenant/events", &list)
 	require.Len(t, list.Events, 1)
-	require.Equal(t, map[string]*VolumeComponentInfoList{"tenant": {VolumeComponentInfoList: []*ComponentInfo{{ID: b.UUID, Name: "b"}}}},
+	require.Equal(t, map[string]*events.VolumeComponentInfoList{"tenant": {VolumeComponentInfoList: []*events.ComponentInfo{{ID: b.UUID, Name: "b"}}}},
 		list.Events[0].ComponentVolumesInfo.ProjectVolumesMap)
-	require.Equal(t, &ComponentInfo{ID: b.NodeList[0], Name: node.ComponentNodeInfo.Name}, node.ComponentNodeInfo)
+	require.Equal(t, &events.ComponentInfo{ID: b.NodeList[0], Name: node.ComponentNodeInfo.Name}, node.ComponentNodeInfo)
 	require.Equal(t, start.Add(time.Hour), node.Time)
 	require.Equal(t, uint32(2001), node.EventCode)
-	require.Equal(t, SeverityHigh, node.Severity)
+	require.Equal(t, events.SeverityHigh, node.Severity)
 	require.Contains(t, node.Description, "server0")
 
 	require.Equal(t, []string{"ClusterReady"}, s.eventNames("?until=2040-01-02T04:04:04.999Z"))
@@ -109,7 +95,7 @@ func TestListEvents_Pages(t *testing.T) {
 	all := s.events("?componentType=Volume")
 	require.Len(t, all.Events, 7)
 	require.Empty(t, all.NextToken)
-	var got []Event
+	var got []events.Event
 	query := "?componentType=Volume&limit=3"
 	for _, want := range []int{3, 3, 1} {
 		page := s.events(query)
@@ -139,10 +125,10 @@ func TestEventLog_FlagOff(t *testing.T) {
 func TestEventLog_Forgets(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	s.update(func(tx *store.Tx) error {
-		e := loggedEvent{Seq: keptEvents, Type: EventCluster, Severity: SeverityInfo}
-		k := eventKindTable[eventClusterReady]
-		e.Body = k.event(eventID(tx, e.Seq), tx.Now, clusterSubject("c", "late"))
-		return eventTable.Insert(tx, &e)
+		const full = 100_000
+		return events.Log.Insert(tx, &events.Entry{Seq: full, Body: events.Event{
+			ID: fmt.Sprintf("2f4bc0f7-9a52-4a26-98a9-%012x", full), Description: "late",
+		}})
 	})
 	require.Len(t, s.events("").Events, 2)
 	s.must("fail-node", `{"node":"server00-0"}`)
@@ -154,7 +140,7 @@ func TestEventLog_Forgets(t *testing.T) {
 func TestLogEvent_Unknown(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	s.update(func(tx *store.Tx) error {
-		require.ErrorContains(t, s.service.logEvent(tx, "Nonsense", nodeSubject("", "")), "not in the catalogue")
+		require.ErrorContains(t, s.service.logEvent(tx, "Nonsense", events.AboutNode("", "")), "not in the catalogue")
 		return nil
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -50,7 +52,7 @@ func (s *Service) connectHost(tx *store.Tx, p *hostParams) (any, error) {
 		if err := s.volumes.Touch(tx, &row); err != nil {
 			return nil, err
 		}
-		if err := s.logEvent(tx, eventVolumeConnected, volumeSubject(v.ProjectName, v.UUID, v.Name).with(p.HostNQN)); err != nil {
+		if err := s.logEvent(tx, events.VolumeConnected, events.AboutVolume(v.ProjectName, v.UUID, v.Name).With(p.HostNQN)); err != nil {
 			return nil, err
 		}
 	}
@@ -70,7 +72,7 @@ func (s *Service) disconnectHost(tx *store.Tx, p *hostParams) (any, error) {
 	if err := s.volumes.Touch(tx, &row); err != nil {
 		return nil, err
 	}
-	err = s.logEvent(tx, eventVolumeDisconnected, volumeSubject(v.ProjectName, v.UUID, v.Name).with(p.HostNQN))
+	err = s.logEvent(tx, events.VolumeDisconnected, events.AboutVolume(v.ProjectName, v.UUID, v.Name).With(p.HostNQN))
 	return connectedVolume{Volume: v.UUID, ConnectedHosts: append([]string{}, v.ConnectedHosts...)}, err
 }
 

@@ -10,7 +10,7 @@
 //	cluster_     the cluster itself: health, configuration, feature flags, admin endpoints, upgrades, partition
 //	device_      NVMe devices: their life, failures and damaged data
 //	encryption_  encryption of a cluster and its root key
-//	event_       the event log and the catalogue of events
+//	event_       recording and listing events; the log and the catalogue of events are in the package events
 //	federation_  a federation of clusters and its workflows
 //	host_        connected hosts, trusted hosts and their secrets
 //	log_         the archive of logs that FetchLogs produces
@@ -46,6 +46,7 @@ package lightbits
 import (
 	"storagesim/internal/api"
 	"storagesim/internal/idp"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -146,7 +147,7 @@ func (s *Service) Machines() []statemachine.Lifecycle {
 // Tables lists the tables beside those of the machines.
 func (s *Service) Tables() []store.Verifier {
 	return append(idp.Tables(),
-		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, eventTable, flagTable, projects,
+		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, events.Log, flagTable, projects,
 		rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverPlans, pulledDevices, lostTable, clockDrifts, damageNotes, idpClientConfs, authMapEntries, trustedHosts,
 	)
 }

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 	"storagesim/internal/wire"
@@ -13,12 +13,12 @@ import (
 
 // eventRows yields the events since the archive begins, as the API answers them.
 func (a *logArchive) eventRows(tx *store.Tx, after string, p *page) (bool, error) {
-	for key, raw := range eventTable.Scan(tx, "", after) {
-		head, body, err := peekEvent(raw)
+	for key, raw := range events.Log.Scan(tx, "", after) {
+		head, body, err := events.Peek(raw)
 		if err != nil {
 			return false, err
 		}
-		if time.UnixMilli(head.at).Before(a.since) {
+		if head.At.Before(a.since) {
 			if !p.skip(key) {
 				return false, nil
 			}
@@ -30,26 +30,22 @@ func (a *logArchive) eventRows(tx *store.Tx, after string, p *page) (bool, error
 }
 
 // logRows yields lines of a log: the events of those types that are wanted.
-func (a *logArchive) logRows(wanted func(*Event) bool, types ...EventType) rows {
-	kinds := make([]byte, len(types))
-	for i, t := range types {
-		kinds[i] = byte(eventTypeNames[string(t)])
-	}
+func (a *logArchive) logRows(wanted func(*events.Event) bool, types ...events.Type) rows {
 	return func(tx *store.Tx, after string, p *page) (bool, error) {
-		for key, raw := range eventTable.Scan(tx, "", after) {
-			head, body, err := peekEvent(raw)
+		for key, raw := range events.Log.Scan(tx, "", after) {
+			head, body, err := events.Peek(raw)
 			if err != nil {
 				return false, err
 			}
-			var e Event
-			if !time.UnixMilli(head.at).Before(a.since) && slices.Contains(kinds, head.kind) {
+			var e events.Event
+			if !head.At.Before(a.since) && slices.ContainsFunc(types, head.Is) {
 				if err := wire.Unmarshal(body, &e); err != nil {
 					return false, err
 				}
 			}
 			next := p.skip
 			if e.ID != "" && wanted(&e) {
-				next = func(key string) bool { return p.add(key, e.logLine()) }
+				next = func(key string) bool { return p.add(key, logLine(&e)) }
 			}
 			if !next(key) {
 				return false, nil
@@ -60,7 +56,7 @@ func (a *logArchive) logRows(wanted func(*Event) bool, types ...EventType) rows 
 }
 
 // logLine is an event as a log of the product's might tell it.
-func (e *Event) logLine() []byte {
+func logLine(e *events.Event) []byte {
 	return fmt.Appendf(nil, "%s %-8s [%s] %s (%d): %s", logTime(e.Time), e.Severity, e.ReportingService, e.EventName, e.EventCode, e.Description)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/store"
 	"storagesim/internal/wire"
 )
@@ -179,19 +180,19 @@ func (a *logArchive) varLog(servers []Server) error {
 		if err != nil {
 			return err
 		}
-		if err := a.lines(v.Name+"/var/log/lightbits/node-manager", ".log", a.logRows(func(e *Event) bool {
-			c := e.component()
+		if err := a.lines(v.Name+"/var/log/lightbits/node-manager", ".log", a.logRows(func(e *events.Event) bool {
+			c := component(e)
 			return c != nil && slices.Contains(about, c.ID)
-		}, EventServer, EventNode, EventNVMeSSD)); err != nil {
+		}, events.TypeServer, events.TypeNode, events.TypeNVMeSSD)); err != nil {
 			return err
 		}
 		if !first {
 			continue
 		}
 		first = false
-		all := func(*Event) bool { return true }
+		all := func(*events.Event) bool { return true }
 		if err := a.lines(v.Name+"/var/log/lightbits/cluster-manager", ".log",
-			a.logRows(all, EventCluster, EventVolume, EventDataIntegrity, EventClusterEncryption)); err != nil {
+			a.logRows(all, events.TypeCluster, events.TypeVolume, events.TypeDataIntegrity, events.TypeClusterEncryption)); err != nil {
 			return err
 		}
 	}
@@ -218,8 +219,8 @@ func (a *logArchive) idsOf(v *Server) ([]string, error) {
 }
 
 // component answers the one thing that an event about hardware is about, or nil.
-func (e *Event) component() *ComponentInfo {
-	for _, c := range []*ComponentInfo{e.ComponentServerInfo, e.ComponentNodeInfo, e.ComponentNVMeSSDInfo} {
+func component(e *events.Event) *events.ComponentInfo {
+	for _, c := range []*events.ComponentInfo{e.ComponentServerInfo, e.ComponentNodeInfo, e.ComponentNVMeSSDInfo} {
 		if c != nil {
 			return c
 		}

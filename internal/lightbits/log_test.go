@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/ulikunitz/xz"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -192,7 +193,7 @@ func TestFetchLogs_DaysAndPages(t *testing.T) {
 		defer func() { tx.Now = now }()
 		for i := range 3000 {
 			tx.Now = now.Add(-time.Duration(3000-i) * time.Hour)
-			if err := s.service.logEvent(tx, eventVolumeUpdated, volumeSubject("default", "id", strconv.Itoa(i))); err != nil {
+			if err := s.service.logEvent(tx, events.VolumeUpdated, events.AboutVolume("default", "id", strconv.Itoa(i))); err != nil {
 				return err
 			}
 		}

@@ -3,6 +3,7 @@ package lightbits
 import (
 	"strconv"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -101,7 +102,7 @@ func (s *Service) nodeInactive(tx *store.Tx, r *statemachine.Row[Node], status N
 	if err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, eventNodeInactive, nodeSubject(n.UUID, n.Name)); err != nil {
+	if err := s.logEvent(tx, events.NodeInactive, events.AboutNode(n.UUID, n.Name)); err != nil {
 		return err
 	}
 	if err := s.awaitPermanentFailure(tx, r); err != nil {
@@ -113,7 +114,7 @@ func (s *Service) nodeInactive(tx *store.Tx, r *statemachine.Row[Node], status N
 func (s *Service) nodePowersUp(tx *store.Tx, r *statemachine.Row[Node]) error {
 	n := &r.Body
 	n.Status, n.FailureInfo, n.PowerupProgress, n.PermanentFailure = NodeConnectivityOK, "", 0, false
-	return s.logEvent(tx, eventNodeActivating, nodeSubject(n.UUID, n.Name))
+	return s.logEvent(tx, events.NodeActivating, events.AboutNode(n.UUID, n.Name))
 }
 
 // unlessEmpty: a node that holds no volume has nothing to rebuild.
@@ -135,8 +136,8 @@ func (s *Service) nodeBack(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err := s.wantLocalRebuild(tx, r); err != nil {
 		return err
 	}
-	for _, kind := range []eventName{eventNodeActive, eventNodeRebuilding} {
-		if err := s.logEvent(tx, kind, nodeSubject(n.UUID, n.Name)); err != nil {
+	for _, kind := range []events.Name{events.NodeActive, events.NodeRebuilding} {
+		if err := s.logEvent(tx, kind, events.AboutNode(n.UUID, n.Name)); err != nil {
 			return err
 		}
 	}
@@ -154,7 +155,7 @@ func (s *Service) nodeReady(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err := s.wantLocalRebuild(tx, r); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, eventNodeActive, nodeSubject(n.UUID, n.Name)); err != nil {
+	if err := s.logEvent(tx, events.NodeActive, events.AboutNode(n.UUID, n.Name)); err != nil {
 		return err
 	}
 	return s.nodeWhole(tx, n)
@@ -170,7 +171,7 @@ func (s *Service) nodeWhole(tx *store.Tx, n *Node) error {
 }
 
 func (s *Service) nodeAttaching(tx *store.Tx, r *statemachine.Row[Node]) error {
-	return s.logEvent(tx, eventNodeAttaching, nodeSubject(r.Body.UUID, r.Body.Name))
+	return s.logEvent(tx, events.NodeAttaching, events.AboutNode(r.Body.UUID, r.Body.Name))
 }
 
 // nodeDetaching: a node leaves the cluster only when nothing is on it any more, or when another one replaces it.
@@ -192,7 +193,7 @@ func (s *Service) nodeDetaching(tx *store.Tx, r *statemachine.Row[Node]) error {
 			return err
 		}
 	}
-	return s.logEvent(tx, eventNodeDetaching, nodeSubject(n.UUID, n.Name))
+	return s.logEvent(tx, events.NodeDetaching, events.AboutNode(n.UUID, n.Name))
 }
 
 func (s *Service) nodeUnattached(tx *store.Tx, r *statemachine.Row[Node]) error {
@@ -205,7 +206,7 @@ func (s *Service) nodeUnattached(tx *store.Tx, r *statemachine.Row[Node]) error 
 	if err != nil {
 		return err
 	}
-	return s.logEvent(tx, eventNodeUnattached, nodeSubject(n.UUID, n.Name))
+	return s.logEvent(tx, events.NodeUnattached, events.AboutNode(n.UUID, n.Name))
 }
 
 // mirrorNode: a node that rebuilds its replicas is Active for the API.

@@ -3,6 +3,7 @@ package lightbits
 import (
 	"time"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -58,7 +59,7 @@ func (s *Service) permanentFailureAfter(tx *store.Tx, server string) time.Durati
 // otherwise somebody has to replace it.
 func (s *Service) nodePerished(tx *store.Tx, r *statemachine.Row[Node]) error {
 	r.Body.PermanentFailure = true
-	if err := s.logEvent(tx, eventNodePerished, nodeSubject(r.Body.UUID, r.Body.Name)); err != nil {
+	if err := s.logEvent(tx, events.NodePermanentFailure, events.AboutNode(r.Body.UUID, r.Body.Name)); err != nil {
 		return err
 	}
 	return s.failInPlace(tx, r.Body.UUID)

@@ -1,6 +1,7 @@
 package lightbits
 
 import (
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -24,7 +25,7 @@ func (s *Service) nodeRebuilt(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err := s.moveNode(tx, n, func(u *nodeUsage) { u.Synced, u.Rebuilt = true, 0 }); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, eventNodeRebuilt, nodeSubject(n.UUID, n.Name)); err != nil {
+	if err := s.logEvent(tx, events.NodeRebuilt, events.AboutNode(n.UUID, n.Name)); err != nil {
 		return err
 	}
 	if err := s.reprotect(tx, n.UUID); err != nil {

@@ -107,7 +107,7 @@ func (s *Service) canTakeOver(tx *store.Tx, src, dst *Node) error {
 			dst.Name, src.Name, from.Provisioned, from.PhysicalUsed)
 	}
 	for _, id := range s.chainsOn(tx, src.UUID) {
-		c, err := s.things(tx, id)
+		c, err := s.placedChain(tx, id)
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (s *Service) canTakeOver(tx *store.Tx, src, dst *Node) error {
 }
 
 // name is how a chain is called in words.
-func (c *chainThings) name() string {
+func (c *placedChain) name() string {
 	if len(c.volumes) > 0 {
 		return "volume " + c.volumes[0].Body.Name
 	}

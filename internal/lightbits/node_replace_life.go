@@ -78,7 +78,7 @@ func (s *Service) nodeTakesOver(tx *store.Tx, r *statemachine.Row[Node]) error {
 	}
 	source := job.Body.Source
 	for _, id := range s.chainsOn(tx, source) {
-		c, err := s.things(tx, id)
+		c, err := s.placedChain(tx, id)
 		if err != nil {
 			return err
 		}

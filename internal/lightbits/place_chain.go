@@ -8,9 +8,9 @@ import (
 	"storagesim/internal/store"
 )
 
-// chainThings is all that lies together on the same nodes: the volumes and snapshots of one chain of blocks, and what
+// placedChain is all that lies together on the same nodes: the volumes and snapshots of one chain of blocks, and what
 // they take of each node.
-type chainThings struct {
+type placedChain struct {
 	id        string
 	volumes   []statemachine.Row[Volume]
 	snapshots []statemachine.Row[Snapshot]
@@ -20,8 +20,8 @@ type chainThings struct {
 }
 
 // things reads a chain with all that belongs to it, what was never written included.
-func (s *Service) things(tx *store.Tx, chain string) (chainThings, error) {
-	c := chainThings{id: chain}
+func (s *Service) things(tx *store.Tx, chain string) (placedChain, error) {
+	c := placedChain{id: chain}
 	blocks := loadChain(tx, chain)
 	_, all := blocks.account()
 	c.usage = Usage{LogicalUsed: int64(all.Logical()), PhysicalUsed: int64(all.Physical())}
@@ -65,7 +65,7 @@ func (s *Service) chainOfAny(tx *store.Tx, sn *Snapshot) string {
 	return chainOfSnapshot(tx, sn)
 }
 
-func (s *Service) addThing(tx *store.Tx, c *chainThings, seen map[string]bool, holder blockHolder, key string) error {
+func (s *Service) addThing(tx *store.Tx, c *placedChain, seen map[string]bool, holder blockHolder, key string) error {
 	if seen[string(byte(holder))+key] {
 		return nil
 	}
@@ -114,12 +114,12 @@ func (s *Service) chainsOn(tx *store.Tx, nodes ...string) []string {
 }
 
 // others are the nodes of the chain but for one.
-func (c *chainThings) others(node string) []string {
+func (c *placedChain) others(node string) []string {
 	return slices.DeleteFunc(slices.Clone(c.nodes), func(id string) bool { return id == node })
 }
 
 // relocate chooses the node that is to take over the chain's replica on a node. *physics.TooFewError.
-func (s *Service) relocate(tx *store.Tx, c *chainThings, from string) (string, error) {
+func (s *Service) relocate(tx *store.Tx, c *placedChain, from string) (string, error) {
 	limits := physics.Restrictions{}
 	for i := range c.volumes {
 		if list := c.volumes[i].Body.PlacementRestrictions; len(list) > 0 {
@@ -144,7 +144,7 @@ func (s *Service) relocate(tx *store.Tx, c *chainThings, from string) (string, e
 
 // moveReplica takes the chain's replica from one node to another, and with it what nodes, protection groups and volumes
 // say of it. Nobody modified the volumes, so their ETags stay (assumption 45).
-func (s *Service) moveReplica(tx *store.Tx, c *chainThings, from, to string) error {
+func (s *Service) moveReplica(tx *store.Tx, c *placedChain, from, to string) error {
 	at := slices.Index(c.nodes, from)
 	if at < 0 {
 		return nil

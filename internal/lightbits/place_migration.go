@@ -3,6 +3,7 @@ package lightbits
 import (
 	"slices"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -61,7 +62,7 @@ func (s *Service) planMigration(tx *store.Tx, chain, from string, why migrationR
 
 // unlessPlaced looks for a place to go.
 func (s *Service) unlessPlaced(tx *store.Tx, r *statemachine.Row[migration]) statemachine.Event {
-	c, err := s.things(tx, r.Body.Chain)
+	c, err := s.placedChain(tx, r.Body.Chain)
 	if err != nil || !slices.Contains(c.nodes, r.Body.From) || !s.readable(tx, c.nodes) {
 		return "drop"
 	}
@@ -75,7 +76,7 @@ func (s *Service) unlessPlaced(tx *store.Tx, r *statemachine.Row[migration]) sta
 func (s *Service) unlessArrived(tx *store.Tx, r *statemachine.Row[migration]) statemachine.Event {
 	was := r.Body.To
 	u, err := usageTable.Get(tx, was)
-	c, chainErr := s.things(tx, r.Body.Chain)
+	c, chainErr := s.placedChain(tx, r.Body.Chain)
 	if chainErr == nil && err == nil && u.Serving && u.Synced && !u.Leaving && u.Attached && !u.Disks.Full(u.Add(c.usage)) &&
 		slices.Contains(c.nodes, r.Body.From) && !slices.Contains(c.nodes, was) && s.readable(tx, c.nodes) && s.apart(tx, &c, r.Body.From, &u) {
 		return ""
@@ -87,7 +88,7 @@ func (s *Service) unlessArrived(tx *store.Tx, r *statemachine.Row[migration]) st
 }
 
 // apart says whether a node shares no failure domain with those that keep their replicas of the chain.
-func (s *Service) apart(tx *store.Tx, c *chainThings, from string, u *nodeUsage) bool {
+func (s *Service) apart(tx *store.Tx, c *placedChain, from string, u *nodeUsage) bool {
 	for _, id := range c.others(from) {
 		other, err := usageTable.Get(tx, id)
 		if err != nil || slices.ContainsFunc(other.Domains, func(d string) bool { return slices.Contains(u.Domains, d) }) {
@@ -98,7 +99,7 @@ func (s *Service) apart(tx *store.Tx, c *chainThings, from string, u *nodeUsage)
 }
 
 func (s *Service) migrationStarts(tx *store.Tx, r *statemachine.Row[migration]) error {
-	c, err := s.things(tx, r.Body.Chain)
+	c, err := s.placedChain(tx, r.Body.Chain)
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (s *Service) migrationStarts(tx *store.Tx, r *statemachine.Row[migration]) 
 		if err := s.volumes.Fire(tx, &c.volumes[i], "migrate"); err != nil {
 			return err
 		}
-		if err := s.logVolume(tx, eventVolumeMigrating, &c.volumes[i].Body); err != nil {
+		if err := s.logVolume(tx, events.VolumeMigrating, &c.volumes[i].Body); err != nil {
 			return err
 		}
 	}
@@ -119,7 +120,7 @@ func (s *Service) migrationStarts(tx *store.Tx, r *statemachine.Row[migration]) 
 // migrationEnds: the replica is where it was to go, and the volumes are Available again.
 func (s *Service) migrationEnds(tx *store.Tx, r *statemachine.Row[migration]) error {
 	m := &r.Body
-	c, err := s.things(tx, m.Chain)
+	c, err := s.placedChain(tx, m.Chain)
 	if err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func (s *Service) migrationEnds(tx *store.Tx, r *statemachine.Row[migration]) er
 
 // migrationDropped: its volumes are no longer Migrating, and the eviction it is part of looks what is left.
 func (s *Service) migrationDropped(tx *store.Tx, r *statemachine.Row[migration]) error {
-	c, err := s.things(tx, r.Body.Chain)
+	c, err := s.placedChain(tx, r.Body.Chain)
 	if err != nil {
 		return err
 	}

@@ -8,12 +8,12 @@ func (s *Service) planRebalance(tx *store.Tx, u *nodeUsage) error {
 	if !s.flagEnabled(tx, flagProactiveRebalance) || !u.Serving || !u.Attached {
 		return nil
 	}
-	var best chainThings
+	var best placedChain
 	for _, id := range s.chainsOn(tx, u.UUID) {
 		if s.migrations.Table().Has(tx, id) {
 			continue
 		}
-		c, err := s.things(tx, id)
+		c, err := s.placedChain(tx, id)
 		if err != nil {
 			return err
 		}

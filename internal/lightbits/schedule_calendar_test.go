@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -144,7 +145,7 @@ func TestScheduledSnapshot_Skips(t *testing.T) {
 	s.advance(time.Hour)
 	var reasons []string
 	for _, e := range s.events("?severity=Medium").Events {
-		if e.EventName == string(eventSnapshotSkipped) {
+		if e.EventName == string(events.ScheduledSnapshotSkipped) {
 			reasons = append(reasons, e.Description[strings.LastIndex(e.Description, "p: ")+3:])
 		}
 	}

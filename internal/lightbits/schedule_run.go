@@ -3,6 +3,7 @@ package lightbits
 import (
 	"errors"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -25,8 +26,8 @@ func (s *Service) scheduledSnapshot(tx *store.Tx, row *statemachine.Row[Resource
 	}
 	err := s.snapshotBy(tx, p)
 	if r := refusal.Of(err); r != nil {
-		err = s.logEvent(tx, eventSnapshotSkipped,
-			volumeSubject(p.ProjectName, p.ResourceUUID, p.ResourceName).with("resource policy "+p.Name+": "+r.Message))
+		err = s.logEvent(tx, events.ScheduledSnapshotSkipped,
+			events.AboutVolume(p.ProjectName, p.ResourceUUID, p.ResourceName).With("resource policy "+p.Name+": "+r.Message))
 	}
 	if err != nil {
 		return err

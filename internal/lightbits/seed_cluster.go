@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -54,7 +55,7 @@ func (s *Service) fillCluster(tx *store.Tx, c *clusterSeed, number int) error {
 			return err
 		}
 	}
-	return s.logEvent(tx, eventClusterReady, clusterSubject(row.UUID, row.Name))
+	return s.logEvent(tx, events.ClusterReady, events.AboutCluster(row.UUID, row.Name))
 }
 
 func (s *Service) fillTenancy(tx *store.Tx, c *clusterSeed) error {

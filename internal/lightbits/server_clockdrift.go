@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/store"
 	"storagesim/internal/strict"
 )
@@ -54,7 +56,7 @@ func (s *Service) ageClockDrift(tx *store.Tx, p *driftParams) (any, error) {
 }
 
 func (s *Service) logDrift(tx *store.Tx, v *Server, drift time.Duration) error {
-	return s.logEvent(tx, eventServerClock, serverSubject(v.UUID, v.Name).with("by "+drift.String()))
+	return s.logEvent(tx, events.ServerClockDrift, events.AboutServer(v.UUID, v.Name).With("by "+drift.String()))
 }
 
 // driftThresholdMoved tells of the clocks that are off by so much only since ClockDriftIntervalForRaisingEvent is less than

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -48,7 +49,7 @@ func (s *Service) evict(tx *store.Tx, v *Server) error {
 	if err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, eventServerEvicting, serverSubject(v.UUID, v.Name)); err != nil {
+	if err := s.logEvent(tx, events.ServerEvicting, events.AboutServer(v.UUID, v.Name)); err != nil {
 		return err
 	}
 	return s.evictions.After(tx, &row, "look", tx.Now)
@@ -114,7 +115,7 @@ func (s *Service) evictionGoesOn(tx *store.Tx, r *statemachine.Row[eviction]) er
 		return err
 	}
 	for _, id := range chains {
-		c, err := s.things(tx, id)
+		c, err := s.placedChain(tx, id)
 		if err != nil {
 			return err
 		}
@@ -150,7 +151,7 @@ func (s *Service) evictionCompleted(tx *store.Tx, r *statemachine.Row[eviction])
 	if err := s.servers.Touch(tx, &server); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, eventServerEvicted, serverSubject(server.Body.UUID, server.Body.Name)); err != nil {
+	if err := s.logEvent(tx, events.ServerEvicted, events.AboutServer(server.Body.UUID, server.Body.Name)); err != nil {
 		return err
 	}
 	return s.servers.After(tx, &server, "disabled", tx.Now)
@@ -201,7 +202,7 @@ func (s *Service) stayEnabled(tx *store.Tx, server *statemachine.Row[Server]) er
 	if err := s.forgetTimeout(tx, v); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, eventServerKept, serverSubject(v.UUID, v.Name).with(v.LastEviction.ErrorMessage)); err != nil {
+	if err := s.logEvent(tx, events.ServerEvictionFailed, events.AboutServer(v.UUID, v.Name).With(v.LastEviction.ErrorMessage)); err != nil {
 		return err
 	}
 	return s.servers.Fire(tx, server, "stay")

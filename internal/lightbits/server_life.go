@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -26,21 +27,21 @@ func (s *Service) serverMachine() *statemachine.Machine[Server] {
 			v.State, v.ETag = ServerState(l.State), strconv.FormatUint(l.Version, 10)
 		},
 		Rules: []statemachine.Rule[Server]{
-			{From: in(creating), On: "created", To: enabled, After: "create", Do: s.serverReady(eventServerCreated)},
-			{From: in(enabled), On: "disable", To: disabling, Do: s.logServer(eventServerDisabling)},
-			{From: in(disabling), On: "disabled", To: disabled, After: "disable", Do: s.serverDown(eventServerDisabled),
+			{From: in(creating), On: "created", To: enabled, After: "create", Do: s.serverReady(events.ServerCreated)},
+			{From: in(enabled), On: "disable", To: disabling, Do: s.logServer(events.ServerDisabling)},
+			{From: in(disabling), On: "disabled", To: disabled, After: "disable", Do: s.serverDown(events.ServerDisabled),
 				Unless: func(tx *store.Tx, r *statemachine.Row[Server]) statemachine.Event {
 					if s.evictions.Table().Has(tx, r.Body.UUID) {
 						return statemachine.Stay
 					}
 					return ""
 				}},
-			{From: in(disabling), On: "stay", To: enabled, Do: s.logServer(eventServerEnabled)},
+			{From: in(disabling), On: "stay", To: enabled, Do: s.logServer(events.ServerEnabled)},
 			{From: in(disabled), On: "enable", To: enabling, Do: s.serverUp},
-			{From: in(enabling), On: "enabled", To: enabled, After: "enable", Do: s.serverReady(eventServerEnabled)},
-			{From: in(creating, enabled, disabling, enabling, disabled), On: "fail", To: failed, Do: s.serverDown(eventServerFailed)},
+			{From: in(enabling), On: "enabled", To: enabled, After: "enable", Do: s.serverReady(events.ServerEnabled)},
+			{From: in(creating, enabled, disabling, enabling, disabled), On: "fail", To: failed, Do: s.serverDown(events.ServerFailed)},
 			{From: in(failed), On: "recover", To: enabling, Do: s.serverUp},
-			{From: in(disabled, failed), On: "delete", To: deleting, Do: s.logServer(eventServerDeleting)},
+			{From: in(disabled, failed), On: "delete", To: deleting, Do: s.logServer(events.ServerDeleting)},
 			{From: in(deleting), On: "deleted", To: statemachine.Gone, After: "delete", Do: s.serverGone,
 				Unless: func(tx *store.Tx, r *statemachine.Row[Server]) statemachine.Event {
 					if s.holdsAnything(tx, &r.Body) {
@@ -70,14 +71,14 @@ const msgServerBusy = "there is a user operation in progress on server {name}: i
 
 type serverEffect = func(tx *store.Tx, r *statemachine.Row[Server]) error
 
-func (s *Service) logServer(kind eventName) serverEffect {
+func (s *Service) logServer(kind events.Name) serverEffect {
 	return func(tx *store.Tx, r *statemachine.Row[Server]) error {
-		return s.logEvent(tx, kind, serverSubject(r.Body.UUID, r.Body.Name))
+		return s.logEvent(tx, kind, events.AboutServer(r.Body.UUID, r.Body.Name))
 	}
 }
 
 // serverDown takes the nodes down with the server.
-func (s *Service) serverDown(kind eventName) serverEffect {
+func (s *Service) serverDown(kind events.Name) serverEffect {
 	return func(tx *store.Tx, r *statemachine.Row[Server]) error {
 		if err := s.logServer(kind)(tx, r); err != nil {
 			return err
@@ -95,7 +96,7 @@ func (s *Service) serverDown(kind eventName) serverEffect {
 
 // serverUp lets the nodes come back.
 func (s *Service) serverUp(tx *store.Tx, r *statemachine.Row[Server]) error {
-	if err := s.logServer(eventServerEnabling)(tx, r); err != nil {
+	if err := s.logServer(events.ServerEnabling)(tx, r); err != nil {
 		return err
 	}
 	if err := s.setLeaving(tx, &r.Body, false); err != nil {
@@ -166,12 +167,12 @@ func (s *Service) serverGone(tx *store.Tx, r *statemachine.Row[Server]) error {
 	if err := ignoreNotFound(clockDrifts.Delete(tx, v.UUID)); err != nil {
 		return err
 	}
-	return s.logServer(eventServerDeleted)(tx, r)
+	return s.logServer(events.ServerDeleted)(tx, r)
 }
 
 // serverReady: the nodes of a new server that is to extend the cluster join it, also when it had to be repaired or enabled
 // before they had (assumption 362); those of other new servers wait to replace others.
-func (s *Service) serverReady(kind eventName) serverEffect {
+func (s *Service) serverReady(kind events.Name) serverEffect {
 	return func(tx *store.Tx, r *statemachine.Row[Server]) error {
 		if err := s.logServer(kind)(tx, r); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -88,7 +89,7 @@ func (s *Service) startUpgrade(tx *store.Tx, server *statemachine.Row[Server], u
 	if err := s.servers.Save(tx, server); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, eventServerUpgrading, serverSubject(v.UUID, v.Name).with("to "+u.Version)); err != nil {
+	if err := s.logEvent(tx, events.ServerUpgrading, events.AboutServer(v.UUID, v.Name).With("to "+u.Version)); err != nil {
 		return err
 	}
 	_, err := s.upgrades.Create(tx, u, statemachine.State(UpgradeUpgrading))

@@ -3,6 +3,7 @@ package lightbits
 import (
 	"fmt"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -129,7 +130,7 @@ func (s *Service) upgradeEnds(tx *store.Tx, r *statemachine.Row[serverUpgrade]) 
 	if err := s.showUpgrade(tx, &server, UpgradeNone, upgradeSteps); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, eventServerUpgraded, serverSubject(server.Body.UUID, server.Body.Name).with("to "+r.Body.Version)); err != nil {
+	if err := s.logEvent(tx, events.ServerUpgraded, events.AboutServer(server.Body.UUID, server.Body.Name).With("to "+r.Body.Version)); err != nil {
 		return err
 	}
 	return s.lookAtClusterUpgrade(tx)
@@ -160,7 +161,7 @@ func (s *Service) upgradeFails(tx *store.Tx, r *statemachine.Row[serverUpgrade])
 func (s *Service) upgradeFailed(tx *store.Tx, v *Server, why string) error {
 	v.UpgradeStatus, v.LastUpgrade.Status = UpgradeFailed, UpgradeFailed
 	v.LastUpgrade.EndTime, v.LastUpgrade.ErrorMessage = tx.Now, why
-	return s.logEvent(tx, eventServerUpgrFail, serverSubject(v.UUID, v.Name).with(why))
+	return s.logEvent(tx, events.ServerUpgradeFailed, events.AboutServer(v.UUID, v.Name).With(why))
 }
 
 // cutUpgrade ends the upgrade of a server that has failed meanwhile; the caller stores v.

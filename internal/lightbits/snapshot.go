@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -103,6 +104,6 @@ func (s *Service) findSnapshot(tx *store.Tx, project string, ref snapshotRef) (s
 	return best, nil
 }
 
-func (s *Service) logSnapshot(tx *store.Tx, name eventName, sn *Snapshot) error {
-	return s.logEvent(tx, name, snapshotSubject(sn.ProjectName, sn.SourceVolumeUUID, sn.SourceVolumeName, sn.UUID, sn.Name))
+func (s *Service) logSnapshot(tx *store.Tx, name events.Name, sn *Snapshot) error {
+	return s.logEvent(tx, name, events.AboutSnapshot(sn.ProjectName, sn.SourceVolumeUUID, sn.SourceVolumeName, sn.UUID, sn.Name))
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -85,7 +86,7 @@ func (s *Service) insertSnapshot(tx *store.Tx, q *createSnapshotRequest, v *Volu
 		SectorSize: v.SectorSize, Statistics: &SnapshotStatistics{}, ProjectName: v.ProjectName,
 		PrimaryNodeUUID: v.PrimaryNodeUUID, Labels: v.Labels, ClusterID: v.ClusterID, PgUUID: v.PgUUID,
 	}
-	if err := s.logSnapshot(tx, eventSnapshotCreated, &sn); err != nil {
+	if err := s.logSnapshot(tx, events.SnapshotCreated, &sn); err != nil {
 		return statemachine.Row[Snapshot]{}, err
 	}
 	return s.snapshots.Create(tx, sn, statemachine.State(SnapshotCreating))

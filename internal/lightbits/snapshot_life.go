@@ -1,7 +1,7 @@
 package lightbits
 
 import (
-
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -93,7 +93,7 @@ func (s *Service) snapshotReady(tx *store.Tx, row *statemachine.Row[Snapshot]) e
 	if err := s.startRetention(tx, row); err != nil {
 		return err
 	}
-	return s.logSnapshot(tx, eventSnapshotAvailable, sn)
+	return s.logSnapshot(tx, events.SnapshotAvailable, sn)
 }
 
 // snapshotFailed: like a failed volume, it stays visible and holds nothing (assumption 302).
@@ -107,11 +107,11 @@ func (s *Service) snapshotFailed(tx *store.Tx, row *statemachine.Row[Snapshot]) 
 	if err := s.lookAtDeletions(tx, nodes); err != nil {
 		return err
 	}
-	return s.logSnapshot(tx, eventSnapshotFailed, sn)
+	return s.logSnapshot(tx, events.SnapshotFailed, sn)
 }
 
 func (s *Service) snapshotDeleting(tx *store.Tx, row *statemachine.Row[Snapshot]) error {
-	return s.logSnapshot(tx, eventSnapshotDeleting, &row.Body)
+	return s.logSnapshot(tx, events.SnapshotDeleting, &row.Body)
 }
 
 func (s *Service) snapshotGone(tx *store.Tx, row *statemachine.Row[Snapshot]) error {
@@ -121,7 +121,7 @@ func (s *Service) snapshotGone(tx *store.Tx, row *statemachine.Row[Snapshot]) er
 	if err := s.lookAtDeletions(tx, row.Body.NodeList); err != nil {
 		return err
 	}
-	return s.logSnapshot(tx, eventSnapshotDeleted, &row.Body)
+	return s.logSnapshot(tx, events.SnapshotDeleted, &row.Body)
 }
 
 func (s *Service) hasClones(tx *store.Tx, snapshot string) bool {

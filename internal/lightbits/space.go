@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/store"
 	"storagesim/internal/varint"
@@ -218,12 +219,12 @@ func (s *Service) percentUsed(tx *store.Tx) map[string]int {
 func (s *Service) noteFullness(tx *store.Tx, u *nodeUsage, wasFull bool) error {
 	switch full := u.full(); {
 	case full && !wasFull:
-		if err := s.logEvent(tx, eventNodeReadOnly, nodeSubject(u.UUID, u.Name)); err != nil {
+		if err := s.logEvent(tx, events.NodeReadOnly, events.AboutNode(u.UUID, u.Name)); err != nil {
 			return err
 		}
 		return s.planRebalance(tx, u)
 	case !full && wasFull:
-		if err := s.logEvent(tx, eventNodeWritable, nodeSubject(u.UUID, u.Name)); err != nil {
+		if err := s.logEvent(tx, events.NodeWritable, events.AboutNode(u.UUID, u.Name)); err != nil {
 			return err
 		}
 		return s.lookForRoom(tx)

@@ -3,6 +3,8 @@ package lightbits
 import (
 	"fmt"
 
+	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 	"storagesim/internal/strict"
@@ -61,7 +63,7 @@ func (s *Service) addFiller(tx *store.Tx, nodes []string, size uint64) (Volume, 
 	if _, err := s.volumes.Create(tx, v, statemachine.State(VolumeAvailable)); err != nil {
 		return v, err
 	}
-	if err := s.logVolume(tx, eventVolumeCreated, &v); err != nil {
+	if err := s.logVolume(tx, events.VolumeCreated, &v); err != nil {
 		return v, err
 	}
 	return v, s.writeWhole(tx, &v)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -110,8 +111,8 @@ func (s *Service) findVolume(tx *store.Tx, project string, ref volumeRef) (state
 	return none, refusal.New(refusal.InvalidArgument, "either the UUID or the name of the volume must be given")
 }
 
-func (s *Service) logVolume(tx *store.Tx, name eventName, v *Volume) error {
-	return s.logEvent(tx, name, volumeSubject(v.ProjectName, v.UUID, v.Name))
+func (s *Service) logVolume(tx *store.Tx, name events.Name, v *Volume) error {
+	return s.logEvent(tx, name, events.AboutVolume(v.ProjectName, v.UUID, v.Name))
 }
 
 // volumeAnywhere answers the volume of that UUID or name, in the project or, where that is "", in the only one that

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -136,7 +137,7 @@ func (s *Service) insertVolume(tx *store.Tx, v Volume) (Volume, error) {
 			return v, err
 		}
 	}
-	if err := s.logVolume(tx, eventVolumeCreated, &v); err != nil {
+	if err := s.logVolume(tx, events.VolumeCreated, &v); err != nil {
 		return v, err
 	}
 	row, err := s.volumes.Create(tx, v, statemachine.State(VolumeCreating))

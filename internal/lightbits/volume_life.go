@@ -3,6 +3,7 @@ package lightbits
 import (
 	"strconv"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -124,23 +125,23 @@ const (
 
 func (s *Service) volumeReady(tx *store.Tx, row *statemachine.Row[Volume]) error {
 	s.protect(tx, &row.Body)
-	return s.logVolume(tx, eventVolumeAvailable, &row.Body)
+	return s.logVolume(tx, events.VolumeAvailable, &row.Body)
 }
 
 // volumeFailed: a failed volume stays visible but holds nothing (facts/lightbits.md 4.1,
 // assumption 302): no replicas, no blocks, no hosts.
 func (s *Service) volumeFailed(tx *store.Tx, row *statemachine.Row[Volume]) error {
 	v := &row.Body
-	about := volumeSubject(v.ProjectName, v.UUID, v.Name)
+	about := events.AboutVolume(v.ProjectName, v.UUID, v.Name)
 	if len(v.NodeList) == 0 {
-		about = about.with(s.whyNotPlaced(tx, v))
+		about = about.With(s.whyNotPlaced(tx, v))
 	}
 	if err := s.vacate(tx, v); err != nil {
 		return err
 	}
 	v.NodeList, v.PrimaryNodeUUID, v.PgUUID, v.ConnectedHosts = nil, "", "", nil
 	v.ProtectionState, v.RebuildProgress, v.Statistics = ProtectionNotAvailable, rebuildNone, &VolumeStatistics{}
-	return s.logEvent(tx, eventVolumeFailed, about)
+	return s.logEvent(tx, events.VolumeFailed, about)
 }
 
 // whyNotPlaced says what a volume without nodes lacks.
@@ -165,15 +166,15 @@ func (s *Service) vacate(tx *store.Tx, v *Volume) error {
 }
 
 func (s *Service) volumeUpdated(tx *store.Tx, row *statemachine.Row[Volume]) error {
-	return s.logVolume(tx, eventVolumeUpdated, &row.Body)
+	return s.logVolume(tx, events.VolumeUpdated, &row.Body)
 }
 
 func (s *Service) volumeRolledBack(tx *store.Tx, row *statemachine.Row[Volume]) error {
-	return s.logVolume(tx, eventVolumeRolledBack, &row.Body)
+	return s.logVolume(tx, events.VolumeRolledBack, &row.Body)
 }
 
 func (s *Service) volumeDeleting(tx *store.Tx, row *statemachine.Row[Volume]) error {
-	return s.logVolume(tx, eventVolumeDeleting, &row.Body)
+	return s.logVolume(tx, events.VolumeDeleting, &row.Body)
 }
 
 // volumeGone gives back what the volume held, and lets go the snapshot that waited for its last clone.
@@ -182,7 +183,7 @@ func (s *Service) volumeGone(tx *store.Tx, row *statemachine.Row[Volume]) error 
 	if err := s.vacate(tx, v); err != nil {
 		return err
 	}
-	if err := s.logVolume(tx, eventVolumeDeleted, v); err != nil {
+	if err := s.logVolume(tx, events.VolumeDeleted, v); err != nil {
 		return err
 	}
 	if err := s.dropResourcePolicies(tx, v.UUID); err != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/store"
 )
@@ -70,7 +71,7 @@ func (s *Service) reprotect(tx *store.Tx, nodeUUID string) error {
 		if now == was {
 			continue
 		}
-		if err := s.logEvent(tx, protectionEventNames[now], volumeSubject(v.ProjectName, v.UUID, v.Name)); err != nil {
+		if err := s.logEvent(tx, protectionEventNames[now], events.AboutVolume(v.ProjectName, v.UUID, v.Name)); err != nil {
 			return err
 		}
 	}
@@ -78,7 +79,7 @@ func (s *Service) reprotect(tx *store.Tx, nodeUUID string) error {
 }
 
 // protectionEventNames is what a volume's new protection is called in the event log.
-var protectionEventNames = map[ProtectionState]eventName{
-	ProtectionFullyProtected: eventVolumeFullyProtected, ProtectionDegraded: eventVolumeDegraded,
-	ProtectionReadOnly: eventVolumeReadOnly, ProtectionNotAvailable: eventVolumeNotAvailable,
+var protectionEventNames = map[ProtectionState]events.Name{
+	ProtectionFullyProtected: events.VolumeFullyProtected, ProtectionDegraded: events.VolumeDegraded,
+	ProtectionReadOnly: events.VolumeReadOnly, ProtectionNotAvailable: events.VolumeNotAvailable,
 }

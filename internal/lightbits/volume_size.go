@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"storagesim/internal/api"
+	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
 )
@@ -123,8 +124,8 @@ func (s *Service) resize(tx *store.Tx, v *Volume, size uint64, force bool) error
 	if err := s.resizeVolume(tx, v, size); err != nil {
 		return err
 	}
-	about := volumeSubject(v.ProjectName, v.UUID, v.Name).with(fmt.Sprintf("from %d to %d bytes", was, size))
-	if err := s.logEvent(tx, eventVolumeResized, about); err != nil {
+	about := events.AboutVolume(v.ProjectName, v.UUID, v.Name).With(fmt.Sprintf("from %d to %d bytes", was, size))
+	if err := s.logEvent(tx, events.VolumeResized, about); err != nil {
 		return err
 	}
 	if shrinks {

@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"time"
 
 	"storagesim/internal/api"
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
-	"storagesim/internal/strict"
-	"storagesim/internal/wire"
 )
 
 // What a world's file says of rows that are stored in a few bytes, and what follows from others.
@@ -74,49 +71,6 @@ func (b *blockRow) UnmarshalJSON(text []byte) error {
 		end = r.Start + r.Count
 		b.extents = append(b.extents, physics.Run{Start: r.Start, Count: r.Count, Generation: physics.Generation(r.Generation)})
 	}
-	return nil
-}
-
-// portableEvent is an event of the log in a world's file; what filters look at follows from it.
-type portableEvent struct {
-	At      time.Time       `json:"at"`
-	Project string          `json:"project,omitempty"`
-	Event   json.RawMessage `json:"event"`
-}
-
-// MarshalJSON is the row as a world's file has it.
-func (e *loggedEvent) MarshalJSON() ([]byte, error) {
-	body, err := wire.Append(nil, &e.Body, zero)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(portableEvent{At: e.At, Project: e.Project, Event: body})
-}
-
-// UnmarshalJSON reads MarshalJSON's form; its errors are *strict.Error.
-func (e *loggedEvent) UnmarshalJSON(text []byte) error {
-	var p portableEvent
-	if err := strict.Decode(text, &p); err != nil {
-		return err
-	}
-	if p.At.Year() < 1 || p.At.Year() > 9999 {
-		return inputError("at", "must be an instant in the years 1 to 9999")
-	}
-	*e = loggedEvent{At: p.At.UTC(), Project: p.Project}
-	var wrong *wire.Error
-	if err := strict.Check(p.Event, reflect.TypeOf(&e.Body)); err != nil {
-		return below("event", err)
-	}
-	if err := wire.Unmarshal(p.Event, &e.Body); errors.As(err, &wrong) {
-		return inputError("event."+wrong.Path, "%s", wrong.Problem)
-	} else if err != nil {
-		return err
-	}
-	seq, err := eventSeq(e.Body.ID)
-	if err != nil || seq == 0 {
-		return inputError("event.ID", "%q is no event ID: the last six bytes of the UUID are its number, from 1", e.Body.ID)
-	}
-	e.Seq, e.Type, e.Severity = seq, e.Body.Type, e.Body.Severity
 	return nil
 }
 
