@@ -25,7 +25,7 @@ func (s *Service) Actions() []api.Action {
 		api.Do(vendor, "corrupt-device", "blocks of an NVMe device turn out to be damaged", s.corruptDevice),
 		api.Do(vendor, "fail-server", "a server dies, and its nodes with it", s.failServer),
 		api.Do(vendor, "recover-server", "a failed server is repaired: it is enabled again", s.recoverServer),
-		api.Do(vendor, "fill-cluster", "hosts write until every node uses so much of its storage", s.fillClusterUp),
+		api.Do(vendor, "fill-cluster", "hosts write until every node uses so much of its storage", s.fillStorage),
 		api.Do(vendor, "age-clock-drift", "the clock of a server drifts", s.ageClockDrift),
 		s.writeVolumeAction(),
 		s.partitionClusterAction(),

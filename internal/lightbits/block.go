@@ -9,7 +9,7 @@ import (
 	"storagesim/internal/varint"
 )
 
-// blockHolder says what kind of thing holds blocks. Snapshots sort before volumes.
+// blockHolder distinguishes volumes and snapshots, which hold blocks. Snapshots sort before volumes.
 type blockHolder byte
 
 const (
@@ -17,17 +17,17 @@ const (
 	holderSnapshot blockHolder = 's'
 )
 
-// blockRow is what one volume or snapshot holds. A volume has none until it is first written, so that creating one
-// stays cheap; a snapshot has one from its cut on, a clone from its creation on.
+// blockRow is the set of blocks of one volume or snapshot. A volume has no row until it is first written, so that creating
+// it stays cheap; a snapshot has one since it was cut, a clone since it was created.
 //
-// Rows that descend from one volume form a chain: it, its snapshots, their clones and so on. Only within a chain can
-// two things hold the same block.
+// The rows that descend from one volume form a chain: the volume, its snapshots, their clones and so on. Blocks are shared
+// only within a chain.
 type blockRow struct {
 	holder        blockHolder
 	project, uuid string
-	chain         string             // UUID of the volume that all others descend from; it may be gone
-	seq           uint64             // order of entry into the chain; among those still there
-	writing       physics.Generation // of a volume: what its next write gets, nobody else's; 0 where that must be a new one
+	chain         string             // UUID of the volume that all others descend from; it may be deleted
+	seq           uint64             // order of entry into the chain, among the members it still has
+	writing       physics.Generation // of a volume: the generation of its next write, which nothing else has; 0 for a new one
 	extents       physics.Extents
 }
 
@@ -43,10 +43,10 @@ var blockTable = store.NewTable("lightbits.blocks", (*blockRow).key, blockCodec(
 	Name: blocksByChain, Keys: func(b *blockRow) []string { return []string{b.chain} },
 })
 
-// blockCodec stores a row in a few bytes a run:
+// blockCodec encodes a row in a few bytes per run:
 //
 //	texts project, uuid, chain | holder | uvarint seq | uvarint writing | uvarint runs,
-//	each run: uvarint gap behind the one before | uvarint count | uvarint generation
+//	each run: uvarint gap after the previous one | uvarint count | uvarint generation
 func blockCodec() store.Codec[blockRow] {
 	return store.Codec[blockRow]{
 		Append: func(dst []byte, b *blockRow) ([]byte, error) {

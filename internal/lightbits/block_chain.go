@@ -8,13 +8,13 @@ import (
 	"storagesim/internal/store"
 )
 
-// blockChain is a chain under change.
+// blockChain is a chain that is being changed.
 type blockChain struct {
 	id      string
 	members []blockRow // oldest first: snapshots, then volumes
 }
 
-// loadChain reads all of a chain. One that has no member yet is empty.
+// loadChain reads a chain with all of its members. A chain without members is empty.
 func loadChain(tx *store.Tx, id string) *blockChain {
 	c := &blockChain{id: id}
 	for _, b := range blockTable.By(tx, blocksByChain, id) {
@@ -24,7 +24,7 @@ func loadChain(tx *store.Tx, id string) *blockChain {
 	return c
 }
 
-// sort puts snapshots before volumes: what a snapshot holds was there before the volume went on.
+// sort puts snapshots before volumes: the blocks of a snapshot are older than what its volume wrote afterwards.
 func (c *blockChain) sort() {
 	slices.SortFunc(c.members, func(a, b blockRow) int {
 		return cmp.Or(cmp.Compare(a.holder, b.holder), cmp.Compare(a.seq, b.seq))
@@ -35,7 +35,8 @@ func (c *blockChain) find(key string) int {
 	return slices.IndexFunc(c.members, func(b blockRow) bool { return b.key() == key })
 }
 
-// member answers the row with that key, or a fresh one for it that put makes the chain's youngest.
+// member returns the row of a volume or snapshot. If the chain has none, it returns a new one, the youngest of the chain,
+// for put to add.
 func (c *blockChain) member(holder blockHolder, project, uuid string) blockRow {
 	if i := c.find(blockKey(holder, project, uuid)); i >= 0 {
 		return c.members[i]
@@ -62,7 +63,7 @@ func (c *blockChain) remove(tx *store.Tx, key string) error {
 	return blockTable.Delete(tx, key)
 }
 
-// nextGeneration is one that nothing in the chain carries.
+// nextGeneration returns a generation that no block of the chain has.
 func (c *blockChain) nextGeneration(compressed bool) physics.Generation {
 	var greatest physics.Generation
 	for i := range c.members {
@@ -74,7 +75,7 @@ func (c *blockChain) nextGeneration(compressed bool) physics.Generation {
 	return greatest.After(compressed)
 }
 
-// account answers what each member has of the chain, by key, and all of it together.
+// account returns the share of each member in the chain, by key, and the sum of all blocks.
 func (c *blockChain) account() (shares map[string]physics.Share, all physics.Blocks) {
 	held := make([]physics.Extents, len(c.members))
 	for i := range c.members {

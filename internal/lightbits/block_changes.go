@@ -8,12 +8,11 @@ import (
 	"storagesim/internal/store"
 )
 
-// The functions below keep blocks, statistics and the usage of nodes true together, for those who create, snapshot,
-// clone, roll back, shrink and delete. All of a chain lies on the same nodes. A volume or snapshot that is passed gets
-// its new statistics in place, and in its stored row if it has one; the rest of its row is the caller's to store.
-// Statistics are measured, so no ETag moves (assumption 72).
+// The functions below change blocks, and with them the statistics and the usage of the nodes. All of a chain is on the same
+// nodes. A volume or snapshot that is passed gets its new statistics in place, and in its stored row if it has one; the
+// caller stores the rest of it. Statistics are measured, so that no ETag changes (assumption 72).
 
-// snapshotBlocks cuts a snapshot: it holds from now on what the volume holds now.
+// snapshotBlocks cuts a snapshot: it gets the blocks that the volume has now.
 func (s *Service) snapshotBlocks(tx *store.Tx, volume *Volume, snapshot *Snapshot) error {
 	passed := passed{volume: volume, snapshot: snapshot}
 	return s.changeChain(tx, chainOfVolume(tx, volume), volume.NodeList, passed, func(c *blockChain) error {
@@ -30,7 +29,7 @@ func (s *Service) snapshotBlocks(tx *store.Tx, volume *Volume, snapshot *Snapsho
 	})
 }
 
-// truncateBlocks forgets what lies beyond the size of a volume that was shrunk. The size is a multiple of 4096.
+// truncateBlocks drops the blocks beyond the size of a volume that was shrunk. The size is a multiple of 4096.
 func (s *Service) truncateBlocks(tx *store.Tx, v *Volume) error {
 	if !blockTable.Has(tx, blockKey(holderVolume, v.ProjectName, v.UUID)) {
 		return nil
@@ -42,12 +41,12 @@ func (s *Service) truncateBlocks(tx *store.Tx, v *Volume) error {
 	})
 }
 
-// dropVolumeBlocks frees what only this volume holds. It is called before the volume's row goes.
+// dropVolumeBlocks frees the blocks that only this volume has. It must be called before the volume's row is deleted.
 func (s *Service) dropVolumeBlocks(tx *store.Tx, v *Volume) error {
 	return s.dropBlocks(tx, blockKey(holderVolume, v.ProjectName, v.UUID), v.NodeList)
 }
 
-// dropSnapshotBlocks frees what only this snapshot holds. It is called before the snapshot's row goes.
+// dropSnapshotBlocks frees the blocks that only this snapshot has. It must be called before the snapshot's row is deleted.
 func (s *Service) dropSnapshotBlocks(tx *store.Tx, sn *Snapshot) error {
 	return s.dropBlocks(tx, blockKey(holderSnapshot, sn.ProjectName, sn.UUID), sn.NodeList)
 }
@@ -60,7 +59,7 @@ func (s *Service) dropBlocks(tx *store.Tx, key string, nodes []string) error {
 	return s.changeChain(tx, row.chain, nodes, passed{}, func(c *blockChain) error { return c.remove(tx, key) })
 }
 
-// writeBlocks notes that hosts wrote count blocks of a volume from start on; the range lies inside its size.
+// writeBlocks writes count blocks of a volume, from start; the range must be within its size. It may return
 // *physics.TooManyRunsError.
 func (s *Service) writeBlocks(tx *store.Tx, v *Volume, start, count uint64) error {
 	return s.changeChain(tx, chainOfVolume(tx, v), v.NodeList, passed{volume: v}, func(c *blockChain) error {
@@ -77,17 +76,17 @@ func (s *Service) writeBlocks(tx *store.Tx, v *Volume, start, count uint64) erro
 	})
 }
 
-// writeWhole notes that hosts wrote all of a volume.
+// writeWhole writes all of a volume.
 func (s *Service) writeWhole(tx *store.Tx, v *Volume) error {
 	return s.writeBlocks(tx, v, 0, v.Size/physics.BlockSize)
 }
 
-// chainOfVolume answers the chain a volume belongs to; one that was never written, and is no clone, begins its own.
+// chainOfVolume returns the chain of a volume. A volume that is not a clone starts a chain of its own.
 func chainOfVolume(tx *store.Tx, v *Volume) string {
 	return chainOf(tx, blockKey(holderVolume, v.ProjectName, v.UUID), v.UUID)
 }
 
-// chainOfSnapshot answers the chain a snapshot belongs to; one that was never cut belongs to its volume's.
+// chainOfSnapshot returns the chain of a snapshot. For a snapshot that was not cut, it is the UUID of its volume.
 func chainOfSnapshot(tx *store.Tx, sn *Snapshot) string {
 	return chainOf(tx, blockKey(holderSnapshot, sn.ProjectName, sn.UUID), sn.SourceVolumeUUID)
 }
@@ -100,14 +99,14 @@ func chainOf(tx *store.Tx, key, otherwise string) string {
 	return row.chain
 }
 
-// passed are the things that the caller of a change has in hand; nil ones it has not.
+// passed is what the caller of a change holds a copy of; nil if none.
 type passed struct {
 	volume   *Volume
 	snapshot *Snapshot
 }
 
-// changeChain makes a change to a chain, charges its nodes with the difference, and brings the statistics of every
-// member up to date that the change has moved.
+// changeChain changes a chain, charges its nodes with the difference, and updates the statistics of each member that the
+// change affects.
 func (s *Service) changeChain(tx *store.Tx, id string, nodes []string, p passed, change func(c *blockChain) error) error {
 	c := loadChain(tx, id)
 	before, all := c.account()
@@ -146,7 +145,7 @@ func (p passed) holds(b *blockRow) bool {
 	return p.snapshot != nil && p.snapshot.UUID == b.uuid
 }
 
-// measure writes a member's statistics into its stored row, and into what the caller has of it in hand.
+// measure writes the statistics of a member into its stored row and into the copy of the caller.
 func (s *Service) measure(tx *store.Tx, b *blockRow, share physics.Share, all physics.Blocks, p passed) error {
 	var err error
 	key := scopedKey(b.project, b.uuid)
@@ -173,7 +172,7 @@ func (s *Service) measure(tx *store.Tx, b *blockRow, share physics.Share, all ph
 	case errors.Is(err, store.ErrNotFound) && p.holds(b):
 		return nil
 	case err != nil:
-		return fmt.Errorf("statistics of what holds blocks: %w", err)
+		return fmt.Errorf("statistics of %s: %w", b.uuid, err)
 	}
 	return nil
 }

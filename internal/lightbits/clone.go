@@ -9,11 +9,11 @@ import (
 	"storagesim/internal/store"
 )
 
-// What a cluster offers to a service that copies snapshots from one cluster to another (seeds/003 "Create a thick clone
-// volume"). Each method acts on the cluster that its transaction is seen through, as a call of the cluster's API or a
-// connection to its NVMe endpoints would, and refuses in the cluster's own words.
+// The methods below are what a cluster offers to DMS, which copies snapshots from one cluster to another (seeds/003 "Create
+// a thick clone volume"). Each acts on the cluster of its transaction, as a call of the cluster's API or a connection to
+// its NVMe endpoints would, and its refusals have the texts of the cluster.
 
-// CloneSource is a snapshot that can be read, with what a copy of it inherits.
+// CloneSource is a snapshot that can be read, with the properties that a copy inherits.
 type CloneSource struct {
 	Name, Project string
 	Size          uint64 // bytes
@@ -23,8 +23,8 @@ type CloneSource struct {
 	ACL, IPACL    []string
 }
 
-// CloneSource answers the snapshot of that UUID: NotFound, Unavailable while it is Creating, InvalidArgument when it is
-// Deleting or Failed, Unavailable while too few of its nodes serve for it to be read.
+// CloneSource returns the snapshot of that UUID. It returns NotFound, Unavailable while the snapshot is Creating,
+// InvalidArgument if it is Deleting or Failed, and Unavailable while none of its nodes can read it.
 func (s *Service) CloneSource(tx *store.Tx, project, snapshotUUID string) (CloneSource, error) {
 	if !projects.Has(tx, project) {
 		return CloneSource{}, refusal.New(refusal.NotFound, "project %q does not exist", project)
@@ -53,13 +53,13 @@ type CloneTarget struct {
 	Replicas      uint32
 	SectorSize    uint32 // 512 or 4096
 	Compression   bool
-	QosPolicy     string // a name; "" is the project's default
-	HostNQN       string // whose alone the volume is until it is published
+	QosPolicy     string // a name; "" for the project's default
+	HostNQN       string // the only host with access until the volume is published
 }
 
-// CreateCloneTarget makes the volume, in the state Creating, as CreateVolume does, and refuses as that does. Where the
-// cluster has too few nodes for the replicas, CreateVolume answers a volume that ends Failed; here that is refused at
-// once with ResourceExhausted. It is not a clone of anything.
+// CreateCloneTarget creates the volume in the state Creating, with the checks of CreateVolume. If the cluster has too few
+// nodes for the replicas it returns ResourceExhausted, where CreateVolume creates a volume that becomes Failed. The volume
+// is not a clone for its cluster.
 func (s *Service) CreateCloneTarget(tx *store.Tx, t CloneTarget) (volumeUUID string, err error) {
 	if !projects.Has(tx, t.Project) {
 		return "", refusal.New(refusal.NotFound, "project %q does not exist", t.Project)
@@ -87,14 +87,14 @@ func (s *Service) CreateCloneTarget(tx *store.Tx, t CloneTarget) (volumeUUID str
 	}
 	if len(v.NodeList) == 0 {
 		return "", refusal.New(refusal.ResourceExhausted,
-			"volume %s finds no nodes: %d replicas of %d bytes do not fit on the nodes that are active", v.Name, v.ReplicaCount, v.Size)
+			"volume %s cannot be placed: %d replicas of %d bytes do not fit on the active nodes", v.Name, v.ReplicaCount, v.Size)
 	}
 	v, err = s.insertVolume(tx, v)
 	return v.UUID, err
 }
 
-// CloneTargetReady says whether the volume has left Creating. NotFound when it is gone, FailedPrecondition when it has
-// failed or is being deleted.
+// CloneTargetReady reports whether the volume is Available. It returns NotFound if the volume does not exist, and
+// FailedPrecondition if it is Failed or Deleting.
 func (s *Service) CloneTargetReady(tx *store.Tx, project, volumeUUID string) (bool, error) {
 	row, err := s.findVolume(tx, project, volumeRef{UUID: volumeUUID})
 	if err != nil {
@@ -108,7 +108,7 @@ func (s *Service) CloneTargetReady(tx *store.Tx, project, volumeUUID string) (bo
 	}
 }
 
-// Publish gives a volume that is filled the ACLs that it shall have from now on.
+// Publish sets the final access lists of a volume that has been copied.
 func (s *Service) Publish(tx *store.Tx, project, volumeUUID string, acl, ipACL []string) error {
 	row, err := s.findVolume(tx, project, volumeRef{UUID: volumeUUID})
 	if err != nil {
@@ -124,8 +124,8 @@ func (s *Service) Publish(tx *store.Tx, project, volumeUUID string, acl, ipACL [
 	return s.logVolume(tx, events.VolumeUpdated, &row.Body)
 }
 
-// SnapshotTarget cuts a snapshot of a volume that is filled, as CreateSnapshot does, and refuses as that does; the
-// answer is its UUID. It is in the state Creating.
+// SnapshotTarget creates a snapshot of a volume that has been copied, with the checks of CreateSnapshot, and returns its
+// UUID. The snapshot is in the state Creating.
 func (s *Service) SnapshotTarget(tx *store.Tx, project, volumeUUID, name, description string) (snapshotUUID string, err error) {
 	q := createSnapshotRequest{Name: name, Description: description, ProjectName: project}
 	if err := checkSnapshotRequest(&q); err != nil {
@@ -145,7 +145,8 @@ func (s *Service) SnapshotTarget(tx *store.Tx, project, volumeUUID, name, descri
 	return row.Body.UUID, err
 }
 
-// CheckSnapshotName refuses a name that a snapshot of the project has, before anything is copied for it.
+// CheckSnapshotName returns AlreadyExists for a name that a snapshot of the project has, so that a copy can be refused
+// before it starts.
 func (s *Service) CheckSnapshotName(tx *store.Tx, project, name string) error {
 	if err := checkName("snapshot", name); err != nil {
 		return err
@@ -157,8 +158,8 @@ func (s *Service) CheckSnapshotName(tx *store.Tx, project, name string) error {
 	return err
 }
 
-// SnapshotReady says whether the snapshot is Available. NotFound when it is gone, FailedPrecondition when it has failed
-// or is being deleted.
+// SnapshotReady reports whether the snapshot is Available. It returns NotFound if it does not exist, and
+// FailedPrecondition if it is Failed or Deleting.
 func (s *Service) SnapshotReady(tx *store.Tx, project, snapshotUUID string) (bool, error) {
 	row, err := s.findSnapshot(tx, project, snapshotRef{UUID: snapshotUUID})
 	if err != nil {
@@ -172,8 +173,8 @@ func (s *Service) SnapshotReady(tx *store.Tx, project, snapshotUUID string) (boo
 	}
 }
 
-// Discard removes what a copy has left half made: the snapshot, which may be "", and the volume. What is gone already
-// is no error. It works on a cluster that is cut off too, which cleans up by itself (assumption 128).
+// Discard removes what an unfinished copy has created: the snapshot, which may be "", and the volume. It is not an error if
+// they do not exist. It also works on a cluster that cannot be reached, which cleans up by itself (assumption 128).
 func (s *Service) Discard(tx *store.Tx, project, volumeUUID, snapshotUUID string) error {
 	if snapshotUUID != "" {
 		row, err := s.snapshots.Get(tx, scopedKey(project, snapshotUUID))
@@ -194,8 +195,8 @@ func (s *Service) Discard(tx *store.Tx, project, volumeUUID, snapshotUUID string
 	return discard(tx, s.volumes, &row)
 }
 
-// discard lets a volume or snapshot go the way that its state allows: deleted, or failed and purged. One that is
-// Deleting is on its way.
+// discard removes a volume or snapshot in the way that its state allows: it is deleted, or it fails and is purged. One that
+// is Deleting is left alone.
 func discard[B any](tx *store.Tx, m *statemachine.Machine[B], row *statemachine.Row[B]) error {
 	switch row.Life.State {
 	case statemachine.State(VolumeDeleting):

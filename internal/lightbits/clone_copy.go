@@ -9,18 +9,18 @@ import (
 	"storagesim/internal/store"
 )
 
-// CopyRange is a part of a copy: the bytes from Start to End of a snapshot in one cluster and of a volume in another or
-// the same, both multiples of 4096. Every byte is read, but only what the snapshot holds is written (assumption 123).
+// CopyRange is a part of a copy: the bytes from Start to before End of a snapshot, and of a volume in the same or another
+// cluster. Both are multiples of 4096. Only blocks that the snapshot has are written (assumption 123).
 type CopyRange struct {
 	SourceProject, Snapshot string
 	TargetProject, Volume   string
 	Start, End              uint64
-	// Pass marks what this copy has written so far, so that what somebody else writes is told from it; 0 at first.
+	// Pass marks the blocks that this copy has written, so that others' writes can be detected; 0 at first.
 	Pass uint64
 }
 
-// CheckCopy refuses a copy that cannot go on: the snapshot is gone or cannot be read, the volume is gone, is in a state
-// or has a protection in which it cannot be written, one of its nodes is read-only or has no room for what is next.
+// CheckCopy refuses a copy that cannot continue: the snapshot or the volume does not exist, the snapshot cannot be read,
+// the volume cannot be written, or one of its nodes is read-only or has no room for the range.
 func (s *Service) CheckCopy(source, target *store.Tx, c CopyRange) error {
 	if _, err := s.CloneSource(source, c.SourceProject, c.Snapshot); err != nil {
 		return err
@@ -35,7 +35,7 @@ func (s *Service) CheckCopy(source, target *store.Tx, c CopyRange) error {
 	return s.checkCopyRoom(target, &row, s.sourceRuns(source, c))
 }
 
-// checkCopyRoom refuses what does not fit on one of the volume's nodes.
+// checkCopyRoom returns ResourceExhausted if the runs do not fit on one of the volume's nodes.
 func (s *Service) checkCopyRoom(tx *store.Tx, row *statemachine.Row[Volume], runs physics.Extents) error {
 	v := &row.Body
 	bytes := uint64(physics.BlockSize)
@@ -54,7 +54,7 @@ func (s *Service) checkCopyRoom(tx *store.Tx, row *statemachine.Row[Volume], run
 	return nil
 }
 
-// sourceRuns is what the snapshot holds inside the range.
+// sourceRuns returns the blocks of the snapshot within the range.
 func (s *Service) sourceRuns(tx *store.Tx, c CopyRange) physics.Extents {
 	row, err := blockTable.Get(tx, blockKey(holderSnapshot, c.SourceProject, c.Snapshot))
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Service) sourceRuns(tx *store.Tx, c CopyRange) physics.Extents {
 	return within(row.extents, c.Start/physics.BlockSize, c.End/physics.BlockSize)
 }
 
-// within cuts extents down to the LBAs from start to before end.
+// within returns the part of the extents from LBA start to before end.
 func within(e physics.Extents, start, end uint64) physics.Extents {
 	var out physics.Extents
 	for _, r := range e.Truncate(end) {
@@ -76,7 +76,7 @@ func within(e physics.Extents, start, end uint64) physics.Extents {
 	return out
 }
 
-// Copy writes the range, which CheckCopy let through, and answers the pass to go on with.
+// Copy writes the range and returns the pass for the next range. CheckCopy must have returned nil.
 func (s *Service) Copy(source, target *store.Tx, c CopyRange) (pass uint64, err error) {
 	runs := s.sourceRuns(source, c)
 	row, err := s.findVolume(target, c.TargetProject, volumeRef{UUID: c.Volume})
@@ -94,18 +94,18 @@ func (s *Service) Copy(source, target *store.Tx, c CopyRange) (pass uint64, err 
 				return err
 			}
 		}
-		blocks.writing = 0 // a host's write is another generation
+		blocks.writing = 0 // the next write of a host gets another generation
 		return chain.put(target, blocks)
 	})
 	var many *physics.TooManyRunsError
-	if errors.As(err, &many) { // the source keeps the same limit, so only somebody else's writes lead here
+	if errors.As(err, &many) { // the source has the same limit, so that only other writes can lead here
 		err = refusal.New(refusal.ResourceExhausted, "volume %s: %s", v.Name, many.Error())
 	}
 	return c.Pass, err
 }
 
-// VerifyCopy reads the range back and compares it with the snapshot. DataLoss where they differ: somebody else has
-// written to the volume meanwhile. Otherwise it refuses as CheckCopy does where something cannot be read.
+// VerifyCopy reads the range back and compares it with the snapshot. It returns DataLoss if they differ, because somebody
+// else has written to the volume, and a refusal if the snapshot or the volume cannot be read.
 func (s *Service) VerifyCopy(source, target *store.Tx, c CopyRange) error {
 	if _, err := s.CloneSource(source, c.SourceProject, c.Snapshot); err != nil {
 		return err
@@ -129,7 +129,7 @@ func (s *Service) VerifyCopy(source, target *store.Tx, c CopyRange) error {
 		}
 	}
 	if different := physics.Diff(expected, copied); len(different) > 0 {
-		return refusal.New(refusal.DataLoss, "volume %s differs from snapshot %s from LBA %d on", v.Name, c.Snapshot, different[0].Start)
+		return refusal.New(refusal.DataLoss, "volume %s differs from snapshot %s, first at LBA %d", v.Name, c.Snapshot, different[0].Start)
 	}
 	return nil
 }

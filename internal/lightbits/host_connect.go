@@ -17,28 +17,29 @@ import (
 type hostParams struct {
 	HostNQN string `json:"hostNQN" doc:"NVMe qualified name of the host"`
 	Volume  string `json:"volume" doc:"UUID or name"`
-	Project string `json:"project" doc:"may be left out where only one project has a volume of that name"`
-	IP      string `json:"ip" doc:"the address the host comes from; needed where the volume has an IP-ACL"`
+	Project string `json:"project" doc:"optional if only one project has a volume of that name"`
+	IP      string `json:"ip" doc:"address of the host; needed if the volume has an IP-ACL"`
 
-	HostSecret   string `json:"hostSecret" doc:"that of the trusted host; needed while in-band authentication is enabled"`
-	TargetSecret string `json:"targetSecret" doc:"what the host expects of the cluster; left out, the host trusts it"`
+	HostSecret   string `json:"hostSecret" doc:"secret of the trusted host; needed while in-band authentication is enabled"`
+	TargetSecret string `json:"targetSecret" doc:"secret that the host expects of the cluster; without it the host does not check"`
 }
 
-// connectedVolume is what connect-host and disconnect-host answer.
+// connectedVolume is the result of connect-host and disconnect-host.
 type connectedVolume struct {
 	Volume         string   `json:"volume"`
 	ConnectedHosts []string `json:"connectedHosts"`
 }
 
-// connectHost: PermissionDenied, naming the ACL, where the volume does not let the host in, and where in-band
-// authentication fails; FailedPrecondition while the volume is not there for anybody. Connecting again changes nothing. The volume's ETag stays (assumption 45).
+// connectHost connects a host to a volume. It returns FailedPrecondition if no host can connect to the volume now, and
+// PermissionDenied if an access list excludes the host, which the message names, or if in-band authentication fails.
+// Connecting again changes nothing. The volume's ETag stays (assumption 45).
 func (s *Service) connectHost(tx *store.Tx, p *hostParams) (any, error) {
 	row, err := s.hostVolume(tx, p)
 	if err != nil {
 		return nil, err
 	}
 	v := &row.Body
-	if err := mayConnect(v, p); err != nil {
+	if err := checkConnect(v, p); err != nil {
 		return nil, err
 	}
 	if err := s.inBandAuthenticated(tx, v, p); err != nil {
@@ -88,8 +89,9 @@ func (s *Service) hostVolume(tx *store.Tx, p *hostParams) (statemachine.Row[Volu
 	return s.volumeAnywhere(tx, p.Project, p.Volume)
 }
 
-// mayConnect checks the volume's state and both of its ACLs (assumption 50: an IP-ACL always counts).
-func mayConnect(v *Volume, p *hostParams) error {
+// checkConnect returns FailedPrecondition for a volume that no host can connect to, and PermissionDenied for a host that
+// one of its access lists excludes (assumption 50: the IP-ACL always applies).
+func checkConnect(v *Volume, p *hostParams) error {
 	switch v.State {
 	case VolumeAvailable, VolumeMigrating, VolumeUpdating:
 	default:

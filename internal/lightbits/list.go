@@ -9,10 +9,10 @@ import (
 	"storagesim/internal/store"
 )
 
-// maxPage is the default and the greatest number of things in one list answer (facts/lightbits.md 6).
+// maxPage is the greatest number of volumes or snapshots in one response, and the default (facts/lightbits.md 6).
 const maxPage = 1000
 
-// pageSize clamps a limit; below 1 it is the default (assumption 7).
+// pageSize returns the limit to use: maxPage for one that is below 1 or too large (assumption 7).
 func pageSize(limit int64) int {
 	if limit < 1 || limit > maxPage {
 		return maxPage
@@ -20,7 +20,7 @@ func pageSize(limit int64) int {
 	return int(limit)
 }
 
-// listRange answers where a list over one project, or over all, begins.
+// listRange returns the prefix of the keys in a list, which is empty for all projects, and the key after which it starts.
 func (s *Service) listRange(tx *store.Tx, project, offset string) (prefix, after string, err error) {
 	if project != "" {
 		prefix = scopedKey(project, "")
@@ -38,21 +38,21 @@ func (s *Service) listRange(tx *store.Tx, project, offset string) (prefix, after
 		}
 	}
 	return "", "", refusal.New(refusal.InvalidArgument,
-		"offsetUUID %q is not there any more; a list over all projects can only go on after one that is", offset)
+		"offsetUUID %q does not exist; a list over all projects continues only after a volume or snapshot that exists", offset)
 }
 
-// listPage joins stored bodies into an answer without decoding them.
+// listPage joins stored bodies into a response without decoding them.
 type listPage struct {
 	key     string
 	limit   int
-	showAll bool // Deleting ones too
+	showAll bool // include those that are Deleting
 	observe func(key string, state []byte)
 
 	n    int
 	body []byte
 }
 
-// add appends a row and answers whether there is room for another.
+// add appends a row and reports whether there is room for another.
 func (p *listPage) add(key string, raw []byte) bool {
 	row := statemachine.Peek(raw)
 	if !p.showAll && string(row.State) == string(VolumeDeleting) {
@@ -69,7 +69,7 @@ func (p *listPage) add(key string, raw []byte) bool {
 	return p.n < p.limit
 }
 
-// scan adds rows until there is no room.
+// scan adds rows until the page is full.
 func (p *listPage) scan(rows iter.Seq2[string, []byte]) {
 	for key, raw := range rows {
 		if !p.add(key, raw) {
@@ -78,7 +78,7 @@ func (p *listPage) scan(rows iter.Seq2[string, []byte]) {
 	}
 }
 
-// answer is {} when nothing was added (assumption 1).
+// answer returns the response: {} for an empty page (assumption 1).
 func (p *listPage) answer() api.JSON {
 	if p.n == 0 {
 		return api.JSON(`{}`)

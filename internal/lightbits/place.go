@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// attachedNodes lists what the cluster's nodes have and hold, those that are not attached left out.
+// attachedNodes lists the nodes that are attached to the cluster.
 func attachedNodes(tx *store.Tx) []nodeUsage {
 	list := make([]nodeUsage, 0, 4)
 	for _, u := range usageTable.All(tx, "", "") {
@@ -21,10 +21,12 @@ func attachedNodes(tx *store.Tx) []nodeUsage {
 	return list
 }
 
-// place chooses among the attached nodes those of a new volume of that size in bytes, the primary one first. *physics.TooFewError where
-// nodes are missing; InvalidArgument for restrictions that cannot be taken (facts/lightbits.md 4.1 "placement"). It
-// promises nothing: charge does.
-func (s *Service) place(tx *store.Tx, attached []nodeUsage, size uint64, replicas uint32, restrictions []*LabelMatchExpression) (nodeUUIDs []string, err error) {
+// place chooses the nodes of a new volume of that size in bytes among the attached ones, the primary node first. It returns
+// *physics.TooFewError if there are too few nodes, and InvalidArgument for invalid restrictions (facts/lightbits.md 4.1
+// "placement"). It reserves nothing: charge does.
+func (s *Service) place(
+	tx *store.Tx, attached []nodeUsage, size uint64, replicas uint32, restrictions []*LabelMatchExpression,
+) (nodeUUIDs []string, err error) {
 	limits := physics.Restrictions{}
 	if len(restrictions) > 0 {
 		if limits, err = s.restrictions(tx, restrictions); err != nil {
@@ -43,8 +45,8 @@ func (s *Service) place(tx *store.Tx, attached []nodeUsage, size uint64, replica
 	return nodeUUIDs, refusedRestrictions(err)
 }
 
-// protectionGroup is the UUID of the group that the volumes of one set of nodes belong to, in whatever order the nodes
-// are named. It follows from the nodes' UUIDs alone.
+// protectionGroup returns the UUID of the group of all volumes on one set of nodes. It depends on the UUIDs of the nodes
+// alone, not on their order.
 func (s *Service) protectionGroup(_ *store.Tx, nodeUUIDs []string) string {
 	sorted := slices.Sorted(slices.Values(nodeUUIDs))
 	return uuid.NewSHA1(uuid.Nil, []byte(strings.Join(sorted, ","))).String()

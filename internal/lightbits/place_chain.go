@@ -8,31 +8,31 @@ import (
 	"storagesim/internal/store"
 )
 
-// placedChain is all that lies together on the same nodes: the volumes and snapshots of one chain of blocks, and what
-// they take of each node.
+// placedChain is the volumes and snapshots of one chain of blocks, which are on the same nodes, and what they use on each
+// node.
 type placedChain struct {
 	id        string
 	volumes   []statemachine.Row[Volume]
 	snapshots []statemachine.Row[Snapshot]
-	nodes     []string // the primary one first; nil for a chain of which nothing is there any more
+	nodes     []string // the primary one first; nil if nothing of the chain is left
 	usage     Usage
 	largest   uint64 // bytes of the largest volume
 }
 
-// things reads a chain with all that belongs to it, what was never written included.
-func (s *Service) things(tx *store.Tx, chain string) (placedChain, error) {
+// placedChain reads a chain with all of its volumes and snapshots, including those that were never written.
+func (s *Service) placedChain(tx *store.Tx, chain string) (placedChain, error) {
 	c := placedChain{id: chain}
 	blocks := loadChain(tx, chain)
 	_, all := blocks.account()
 	c.usage = Usage{LogicalUsed: int64(all.Logical()), PhysicalUsed: int64(all.Physical())}
 	seen := map[string]bool{}
 	for i := range blocks.members {
-		if err := s.addThing(tx, &c, seen, blocks.members[i].holder, scopedKey(blocks.members[i].project, blocks.members[i].uuid)); err != nil {
+		if err := s.addToChain(tx, &c, seen, blocks.members[i].holder, scopedKey(blocks.members[i].project, blocks.members[i].uuid)); err != nil {
 			return c, err
 		}
 	}
 	if row, err := s.volumes.Find(tx, chain); err == nil && chainOfVolume(tx, &row.Body) == chain {
-		if err := s.addThing(tx, &c, seen, holderVolume, volumeKey(&row.Body)); err != nil {
+		if err := s.addToChain(tx, &c, seen, holderVolume, volumeKey(&row.Body)); err != nil {
 			return c, err
 		}
 	} else if ignoreNotFound(err) != nil {
@@ -47,7 +47,7 @@ func (s *Service) things(tx *store.Tx, chain string) (placedChain, error) {
 			if s.chainOfAny(tx, &row.Body) != chain {
 				continue
 			}
-			if err := s.addThing(tx, &c, seen, holderSnapshot, snapshotKey(&row.Body)); err != nil {
+			if err := s.addToChain(tx, &c, seen, holderSnapshot, snapshotKey(&row.Body)); err != nil {
 				return c, err
 			}
 		}
@@ -55,7 +55,7 @@ func (s *Service) things(tx *store.Tx, chain string) (placedChain, error) {
 	return c, nil
 }
 
-// chainOfAny is chainOfSnapshot, for one that was not cut too: it belongs where its volume does.
+// chainOfAny is chainOfSnapshot also for a snapshot that was not cut: then it returns the chain of its volume.
 func (s *Service) chainOfAny(tx *store.Tx, sn *Snapshot) string {
 	if !blockTable.Has(tx, blockKey(holderSnapshot, sn.ProjectName, sn.UUID)) {
 		if row, err := s.volumes.Get(tx, scopedKey(sn.ProjectName, sn.SourceVolumeUUID)); err == nil {
@@ -65,7 +65,7 @@ func (s *Service) chainOfAny(tx *store.Tx, sn *Snapshot) string {
 	return chainOfSnapshot(tx, sn)
 }
 
-func (s *Service) addThing(tx *store.Tx, c *placedChain, seen map[string]bool, holder blockHolder, key string) error {
+func (s *Service) addToChain(tx *store.Tx, c *placedChain, seen map[string]bool, holder blockHolder, key string) error {
 	if seen[string(byte(holder))+key] {
 		return nil
 	}
@@ -113,12 +113,12 @@ func (s *Service) chainsOn(tx *store.Tx, nodes ...string) []string {
 	return slices.Compact(chains)
 }
 
-// others are the nodes of the chain but for one.
+// others returns the nodes of the chain without one of them.
 func (c *placedChain) others(node string) []string {
 	return slices.DeleteFunc(slices.Clone(c.nodes), func(id string) bool { return id == node })
 }
 
-// relocate chooses the node that is to take over the chain's replica on a node. *physics.TooFewError.
+// relocate chooses the node that takes over the chain's replica on another node. It may return *physics.TooFewError.
 func (s *Service) relocate(tx *store.Tx, c *placedChain, from string) (string, error) {
 	limits := physics.Restrictions{}
 	for i := range c.volumes {
@@ -142,8 +142,8 @@ func (s *Service) relocate(tx *store.Tx, c *placedChain, from string) (string, e
 	return physics.Relocate(nodes, from, c.others(from), c.largest, limits)
 }
 
-// moveReplica takes the chain's replica from one node to another, and with it what nodes, protection groups and volumes
-// say of it. Nobody modified the volumes, so their ETags stay (assumption 45).
+// moveReplica moves the chain's replica from one node to another and updates nodes, protection groups, volumes and
+// snapshots. Nobody modified the volumes, so that their ETags stay (assumption 45).
 func (s *Service) moveReplica(tx *store.Tx, c *placedChain, from, to string) error {
 	at := slices.Index(c.nodes, from)
 	if at < 0 {

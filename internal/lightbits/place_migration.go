@@ -8,8 +8,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// migration is the way of one chain's replica from a node to another. While it is under way, the chain's volumes are
-// Migrating: usable, updatable, deletable (facts/lightbits.md 4.1). A chain makes one way at a time.
+// migration moves the replica of one chain from a node to another. While it is under way, the chain's volumes are
+// Migrating: they can be used, updated and deleted (facts/lightbits.md 4.1). A chain has one migration at a time.
 type migration struct {
 	Chain  string          `json:"chain"`
 	From   string          `json:"from"`
@@ -17,11 +17,11 @@ type migration struct {
 	Reason migrationReason `json:"reason"`
 }
 
-// migrationReason is what moves replicas.
+// migrationReason is why a replica moves.
 type migrationReason string
 
-// The reasons: the eviction of a server, the feature flag fail-in-place after a node's permanent failure, the feature flag
-// proactive-rebalance for a node that is full (assumption 268).
+// The reasons: the eviction of a server; with the feature flag fail-in-place, the permanent failure of a node; with the
+// feature flag proactive-rebalance, a node that is full (assumption 268).
 const (
 	migrationEviction    migrationReason = "eviction"
 	migrationFailInPlace migrationReason = flagFailInPlace
@@ -30,7 +30,7 @@ const (
 
 const migrationsFrom = "from"
 
-// migrationMachine is the life of a migration. One that finds no place to go, or nothing left to move, is dropped.
+// migrationMachine drops a migration that finds no node to go to or nothing to move.
 func (s *Service) migrationMachine() *statemachine.Machine[migration] {
 	type row = statemachine.Row[migration]
 	const planned, moving = statemachine.State("Planned"), statemachine.State("Moving")
@@ -48,7 +48,7 @@ func (s *Service) migrationMachine() *statemachine.Machine[migration] {
 	})
 }
 
-// planMigration lets a chain leave a node as soon as the transaction is through, if it does not move already.
+// planMigration starts a migration right after the transaction, unless the chain has one already.
 func (s *Service) planMigration(tx *store.Tx, chain, from string, why migrationReason) error {
 	if s.migrations.Table().Has(tx, chain) {
 		return nil
@@ -60,7 +60,7 @@ func (s *Service) planMigration(tx *store.Tx, chain, from string, why migrationR
 	return s.migrations.After(tx, &row, "start", tx.Now)
 }
 
-// unlessPlaced looks for a place to go.
+// unlessPlaced chooses the node to go to.
 func (s *Service) unlessPlaced(tx *store.Tx, r *statemachine.Row[migration]) statemachine.Event {
 	c, err := s.placedChain(tx, r.Body.Chain)
 	if err != nil || !slices.Contains(c.nodes, r.Body.From) || !s.readable(tx, c.nodes) {
@@ -72,7 +72,7 @@ func (s *Service) unlessPlaced(tx *store.Tx, r *statemachine.Row[migration]) sta
 	return ""
 }
 
-// unlessArrived sees to it that the place is still good at the end; otherwise the way turns to another one.
+// unlessArrived checks at the end that the node can still take the replica; otherwise it chooses another one.
 func (s *Service) unlessArrived(tx *store.Tx, r *statemachine.Row[migration]) statemachine.Event {
 	was := r.Body.To
 	u, err := usageTable.Get(tx, was)
@@ -87,7 +87,7 @@ func (s *Service) unlessArrived(tx *store.Tx, r *statemachine.Row[migration]) st
 	return "turn"
 }
 
-// apart says whether a node shares no failure domain with those that keep their replicas of the chain.
+// apart reports whether a node shares no failure domain with the other nodes of the chain.
 func (s *Service) apart(tx *store.Tx, c *placedChain, from string, u *nodeUsage) bool {
 	for _, id := range c.others(from) {
 		other, err := usageTable.Get(tx, id)
@@ -117,7 +117,7 @@ func (s *Service) migrationStarts(tx *store.Tx, r *statemachine.Row[migration]) 
 	return nil
 }
 
-// migrationEnds: the replica is where it was to go, and the volumes are Available again.
+// migrationEnds moves the replica; the volumes are Available again.
 func (s *Service) migrationEnds(tx *store.Tx, r *statemachine.Row[migration]) error {
 	m := &r.Body
 	c, err := s.placedChain(tx, m.Chain)
@@ -142,7 +142,7 @@ func (s *Service) migrationEnds(tx *store.Tx, r *statemachine.Row[migration]) er
 	return s.planRebalance(tx, &u)
 }
 
-// migrationDropped: its volumes are no longer Migrating, and the eviction it is part of looks what is left.
+// migrationDropped ends the Migrating state of the volumes and lets the eviction it is part of continue.
 func (s *Service) migrationDropped(tx *store.Tx, r *statemachine.Row[migration]) error {
 	c, err := s.placedChain(tx, r.Body.Chain)
 	if err != nil {
@@ -166,7 +166,7 @@ func (s *Service) migrationDropped(tx *store.Tx, r *statemachine.Row[migration])
 	return s.lookAtEviction(tx, u.Server)
 }
 
-// unlessMoving: a volume that has been created, updated or rolled back while its chain is on its way is Migrating
+// unlessMoving makes a volume Migrating that was created, updated or rolled back while its chain was moving
 // (facts/lightbits.md 4.1).
 func (s *Service) unlessMoving(tx *store.Tx, r *statemachine.Row[Volume]) statemachine.Event {
 	if m, err := s.migrations.Get(tx, chainOfVolume(tx, &r.Body)); err == nil && m.Life.State == "Moving" {
@@ -175,7 +175,7 @@ func (s *Service) unlessMoving(tx *store.Tx, r *statemachine.Row[Volume]) statem
 	return ""
 }
 
-// migrates says whether a volume's chain is on its way, so that the volume stays Migrating until it has arrived.
+// migrates reports whether a volume's chain has a migration.
 func (s *Service) migrates(tx *store.Tx, v *Volume) bool {
 	return s.migrations.Table().Has(tx, chainOfVolume(tx, v))
 }

@@ -7,10 +7,10 @@ import (
 	"storagesim/internal/store"
 )
 
-// ProtectionState says how well a volume is protected (spec enum ProtectionStateEnum).
+// ProtectionState is how well a volume is protected (spec enum ProtectionStateEnum).
 type ProtectionState string
 
-// The states of protection (facts/lightbits.md 4.1). Unknown is that of a volume in the making.
+// The states of protection (facts/lightbits.md 4.1). A volume that is being created is Unknown.
 const (
 	ProtectionUnknown        ProtectionState = "Unknown"
 	ProtectionFullyProtected ProtectionState = "FullyProtected"
@@ -21,22 +21,22 @@ const (
 
 var protectionStateNames = map[string]int32{"Unknown": 0, "FullyProtected": 1, "Degraded": 2, "ReadOnly": 3, "NotAvailable": 4}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers returns the vendor's numbers.
 func (ProtectionState) EnumNumbers() map[string]int32 { return protectionStateNames }
 
-// protect writes down what follows for a volume from the states of its nodes (facts/lightbits.md 4.1). A node that has
-// come back counts again when its replicas are rebuilt.
+// protect sets the protection state and the rebuild progress of a volume from the states of its nodes (facts/lightbits.md
+// 4.1). A node that has recovered counts again once its replicas are rebuilt.
 func (s *Service) protect(tx *store.Tx, v *Volume) {
 	nodes := s.members(tx, v.NodeList)
 	v.ProtectionState, v.RebuildProgress = ProtectionState(physics.ProtectionOf(len(v.NodeList), upOf(nodes))), rebuildProgress(nodes)
 }
 
-// protection is how well what lies on those nodes is protected.
+// protection returns how well the data on those nodes is protected.
 func (s *Service) protection(tx *store.Tx, nodeUUIDs []string) physics.Protection {
 	return physics.ProtectionOf(len(nodeUUIDs), upOf(s.members(tx, nodeUUIDs)))
 }
 
-// upToDate says whether one of those nodes serves replicas that are up to date.
+// upToDate reports whether one of those nodes serves replicas that are up to date.
 func (s *Service) upToDate(tx *store.Tx, nodeUUIDs []string) bool {
 	return slices.ContainsFunc(s.members(tx, nodeUUIDs), func(u nodeUsage) bool { return u.Serving && u.Synced })
 }
@@ -51,7 +51,7 @@ func (s *Service) members(tx *store.Tx, nodeUUIDs []string) []nodeUsage {
 	return nodes
 }
 
-// readable says whether there is a replica on those nodes that can be copied.
+// readable reports whether one of those nodes has a replica that can be copied.
 func (s *Service) readable(tx *store.Tx, nodes []string) bool {
 	return s.protection(tx, nodes).Reads()
 }

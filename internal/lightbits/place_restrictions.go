@@ -8,7 +8,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// LabelMatchExpression is one placement restriction: of its pairs, one at least must hold.
+// LabelMatchExpression is one placement restriction: at least one of its pairs must match.
 type LabelMatchExpression struct {
 	Operator           LabelOperator        `json:"operator"`
 	LabelValueKeyPairs []*LabelValueKeyPair `json:"labelValueKeyPairs"`
@@ -20,18 +20,18 @@ type LabelValueKeyPair struct {
 	Value string   `json:"value"`
 }
 
-// LabelOperator is how the pairs are read.
+// LabelOperator combines the pairs.
 type LabelOperator string
 
-// LabelIn says that one of the pairs must hold; there is no other operator.
+// LabelIn means that one of the pairs must match; there is no other operator.
 const LabelIn LabelOperator = "In"
 
 var labelOperatorNames = map[string]int32{"Unknown": 0, "In": 1}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers returns the vendor's numbers.
 func (LabelOperator) EnumNumbers() map[string]int32 { return labelOperatorNames }
 
-// LabelKey is what a pair looks at.
+// LabelKey is what a pair compares.
 type LabelKey string
 
 // The keys: the failure domains of any node of the volume, of its primary node, and the cluster's UUID.
@@ -43,7 +43,7 @@ const (
 
 var labelKeyNames = map[string]int32{"Unknown": 0, "FD": 1, "PrimaryFD": 2, "ClusterID": 3}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers returns the vendor's numbers.
 func (LabelKey) EnumNumbers() map[string]int32 { return labelKeyNames }
 
 func refusedRestrictions(err error) error {
@@ -54,8 +54,8 @@ func refusedRestrictions(err error) error {
 	return err
 }
 
-// restrictions reads them in the terms of physics. Neither way of rebalancing may be switched on, since it would move
-// the volume away again.
+// restrictions converts placement restrictions for the package physics. Both flags that move volumes must be off, since
+// rebalancing would move the volume away again.
 func (s *Service) restrictions(tx *store.Tx, list []*LabelMatchExpression) (physics.Restrictions, error) {
 	for _, flag := range []string{flagFailInPlace, flagProactiveRebalance} {
 		if s.flagEnabled(tx, flag) {
@@ -67,7 +67,7 @@ func (s *Service) restrictions(tx *store.Tx, list []*LabelMatchExpression) (phys
 	return s.readRestrictions(tx, list)
 }
 
-// readRestrictions is restrictions whatever the flags are.
+// readRestrictions is restrictions without the check of the flags.
 func (s *Service) readRestrictions(tx *store.Tx, list []*LabelMatchExpression) (physics.Restrictions, error) {
 	r := physics.Restrictions{Cluster: s.clusterUUID(tx)}
 	for _, e := range list {

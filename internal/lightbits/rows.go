@@ -10,7 +10,7 @@ import (
 
 func scopedKey(project, id string) string { return project + "\x00" + id }
 
-// inEveryProject answers the keys that a volume or snapshot with that UUID may have.
+// inEveryProject returns the keys that a volume or snapshot with that UUID may have.
 func (s *Service) inEveryProject(tx *store.Tx, id string) []string {
 	var keys []string
 	for _, name := range s.projectNames(tx) {
@@ -19,8 +19,8 @@ func (s *Service) inEveryProject(tx *store.Tx, id string) []string {
 	return keys
 }
 
-// named answers the row whose key is a name. What is how such a thing is called in words. InvalidArgument where no name is
-// given, NotFound where nothing has it.
+// named returns the row whose key is name. It returns InvalidArgument for an empty name and NotFound for an unknown one;
+// what is the noun of their messages.
 func named[T any](tx *store.Tx, table *store.Table[T], what, name string) (row T, err error) {
 	if name == "" {
 		return row, refusal.New(refusal.InvalidArgument, "the %s name is missing", what)
@@ -32,7 +32,7 @@ func named[T any](tx *store.Tx, table *store.Table[T], what, name string) (row T
 	return row, err
 }
 
-// ignoreNotFound is for rows that may be gone by now.
+// ignoreNotFound returns nil for store.ErrNotFound. It is for rows that may have been deleted in the meantime.
 func ignoreNotFound(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -57,14 +57,14 @@ func flagBits(on ...bool) byte {
 	return b
 }
 
-// compactReader reads what appendTexts and binary.AppendUvarint wrote. After the first thing that is not there everything is
-// empty, and end tells.
+// compactReader reads what appendTexts and binary.AppendUvarint wrote. After the end of the row every value is empty or 0,
+// and end returns errShort.
 type compactReader struct {
 	src   []byte
 	short bool
 }
 
-var errShort = errors.New("row is shorter or longer than what it holds")
+var errShort = errors.New("the row is too short or too long")
 
 func (c *compactReader) number() uint64 {
 	n, w := binary.Uvarint(c.src)

@@ -30,7 +30,7 @@ func (s *Service) snapshotOperations() []api.Operation {
 	}
 }
 
-// Snapshot is a snapshot as the API answers it (facts/lightbits.md 4.2). Its ETag stays empty.
+// Snapshot is a snapshot as the API returns it (facts/lightbits.md 4.2). Its ETag is always empty.
 type Snapshot struct {
 	State            SnapshotState       `json:"state"`
 	UUID             string              `json:"UUID"`
@@ -72,11 +72,11 @@ func (s *Service) hasSnapshots(tx *store.Tx, v *Volume) bool {
 	return false
 }
 
-// snapshotRef is how a request names a snapshot; the UUID wins.
+// snapshotRef names a snapshot in a request: by UUID or, if that is empty, by name.
 type snapshotRef struct{ UUID, Name string }
 
-// findSnapshot answers the snapshot that a request names. Of several with one name the live one wins, then one that is
-// Deleting. NotFound, or InvalidArgument when the request names none or the UUID is none.
+// findSnapshot returns the snapshot that a request names; of several with one name, the live one, else one that is
+// Deleting. It returns NotFound, or InvalidArgument if the reference is empty or the UUID invalid.
 func (s *Service) findSnapshot(tx *store.Tx, project string, ref snapshotRef) (statemachine.Row[Snapshot], error) {
 	var best statemachine.Row[Snapshot]
 	switch {

@@ -18,24 +18,24 @@ type listChangedBlocksRequest struct {
 	BaseSnapshotName string `json:"baseSnapshotName"`
 }
 
-// ChangedBlocks is a part of what differs between two snapshots (spec message ListChangedBlocksResponse).
+// ChangedBlocks is a page of the differences between two snapshots (spec message ListChangedBlocksResponse).
 type ChangedBlocks struct {
-	NextOffsetLBA uint64      `json:"nextOffsetLBA"` // where to go on; 0 at the end
+	NextOffsetLBA uint64      `json:"nextOffsetLBA"` // offset of the next page; 0 at the end
 	LBARanges     []*LBARange `json:"lbaRanges"`
 }
 
-// LBARange is 64 LBAs of 4096 bytes, the last one included, of which some changed (assumption 76).
+// LBARange is a range of 64 LBAs of 4096 bytes, lbaEnd included, some of which changed (assumption 76).
 type LBARange struct {
 	LBAStart   uint64 `json:"lbaStart"`
 	LBAEnd     uint64 `json:"lbaEnd"`
 	DataBitMap []byte `json:"dataBitMap"` // eight bytes; the lowest bit of the first stands for lbaStart (assumption 77)
 }
 
-// maxLBARanges is how many ranges one answer has at most (facts/lightbits.md 4.3).
+// maxLBARanges is the greatest number of ranges in one response (facts/lightbits.md 4.3).
 const maxLBARanges = 10_000
 
-// listChangedBlocks: seeds/002 "List changed LBAs between a volume's snapshots". Without a base, what the target holds
-// at all. Of a base that was larger, only the LBAs that the target still has.
+// listChangedBlocks: seeds/002 "List changed LBAs between a volume's snapshots". Without a base, it lists every block of
+// the target. LBAs of a larger base beyond the target's size are not listed.
 func (s *Service) listChangedBlocks(tx *store.Tx, r *api.Request, q *listChangedBlocksRequest) (ChangedBlocks, error) {
 	var none ChangedBlocks
 	if err := s.inProject(tx, r, q.ProjectName, "snapshots", "get"); err != nil {
@@ -57,7 +57,8 @@ func (s *Service) listChangedBlocks(tx *store.Tx, r *api.Request, q *listChanged
 	}
 	size := target.Size / physics.BlockSize
 	if q.OffsetLBA >= size {
-		return none, refusal.New(refusal.InvalidArgument, "offsetLBA %d exceeds snapshot %s, which has %d LBAs", q.OffsetLBA, target.Name, size)
+		return none, refusal.New(refusal.InvalidArgument,
+			"offsetLBA %d exceeds snapshot %s, which has %d LBAs", q.OffsetLBA, target.Name, size)
 	}
 	changed := physics.Diff(base.extents.Truncate(size), s.snapshotRow(tx, target).extents)
 	chunks, next := physics.Chunks(changed, q.OffsetLBA, maxLBARanges)
@@ -70,8 +71,8 @@ func (s *Service) listChangedBlocks(tx *store.Tx, r *api.Request, q *listChanged
 	return answer, nil
 }
 
-// comparableSnapshot answers a snapshot that can take part in a comparison: one that is Available. NotFound, or
-// InvalidArgument for another state (assumption 78).
+// comparableSnapshot returns a snapshot that is Available. It returns NotFound, or InvalidArgument for another state
+// (assumption 78).
 func (s *Service) comparableSnapshot(tx *store.Tx, project string, ref snapshotRef) (*Snapshot, error) {
 	row, err := s.findSnapshot(tx, project, ref)
 	if err != nil {
@@ -80,29 +81,31 @@ func (s *Service) comparableSnapshot(tx *store.Tx, project string, ref snapshotR
 	s.snapshots.Observed(tx, &row)
 	sn := &row.Body
 	if sn.State != SnapshotAvailable {
-		return nil, refusal.New(refusal.InvalidArgument, "snapshot %s is %s; only one that is %s can be compared",
+		return nil, refusal.New(refusal.InvalidArgument, "snapshot %s is %s; it must be %s to be compared",
 			sn.Name, sn.State, SnapshotAvailable).Because(s.snapshots.Stands("ListChangedBlocks", &row))
 	}
 	return sn, nil
 }
 
-// baseOf answers what the older snapshot holds, or refuses the two of them: they must be different ones of one chain,
-// the base the older one (facts/lightbits.md 4.3, assumption 75).
+// baseOf returns the blocks of the base. It returns InvalidArgument if the snapshots are the same one or are not on one
+// chain, or if the base is the newer one (facts/lightbits.md 4.3, assumption 75).
 func (s *Service) baseOf(tx *store.Tx, base, target *Snapshot) (blockRow, error) {
 	b, t := s.snapshotRow(tx, base), s.snapshotRow(tx, target)
 	switch {
 	case base.UUID == target.UUID:
 		return b, refusal.New(refusal.InvalidArgument, "snapshot UUIDs are identical: %s", target.UUID)
 	case b.chain != t.chain:
-		return b, refusal.New(refusal.InvalidArgument, "snapshots %s and %s are not on the same chain: they descend from the volumes %s and %s",
+		return b, refusal.New(refusal.InvalidArgument,
+			"snapshots %s and %s are not on the same chain: they descend from the volumes %s and %s",
 			base.Name, target.Name, b.chain, t.chain)
 	case b.seq > t.seq:
-		return b, refusal.New(refusal.InvalidArgument, "base snapshot %s is newer than snapshot %s; exchange them", base.Name, target.Name)
+		return b, refusal.New(refusal.InvalidArgument,
+			"base snapshot %s is newer than snapshot %s; exchange them", base.Name, target.Name)
 	}
 	return b, nil
 }
 
-// snapshotRow answers what a snapshot holds; one whose volume went before it was cut holds nothing.
+// snapshotRow returns the blocks of a snapshot. A snapshot that was never cut has none.
 func (s *Service) snapshotRow(tx *store.Tx, sn *Snapshot) blockRow {
 	row, err := blockTable.Get(tx, blockKey(holderSnapshot, sn.ProjectName, sn.UUID))
 	if err != nil {

@@ -20,8 +20,8 @@ type createSnapshotRequest struct {
 	ProjectName      string         `json:"projectName"`
 }
 
-// createSnapshot: seeds/002 "Create snapshot". The answer is the snapshot in Creating. A name that a Deleting snapshot
-// still has is taken, and the new one ends Failed (facts/lightbits.md 4.2).
+// createSnapshot: seeds/002 "Create snapshot". The response is the snapshot in Creating. If a Deleting snapshot has the
+// name, the new one becomes Failed (facts/lightbits.md 4.2).
 func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *createSnapshotRequest) (Snapshot, error) {
 	var none Snapshot
 	if err := s.inProject(tx, r, q.ProjectName, "snapshots", "create"); err != nil {
@@ -59,7 +59,8 @@ func checkSnapshotRequest(q *createSnapshotRequest) error {
 	return checkRetention("retentionTime", q.RetentionTime)
 }
 
-// checkSnapshotNameFree refuses the name of a live snapshot; doomed says that a Deleting one has it.
+// checkSnapshotNameFree returns AlreadyExists for the name of a live snapshot. doomed reports whether a Deleting snapshot
+// has the name, so that a new one fails.
 func (s *Service) checkSnapshotNameFree(tx *store.Tx, project, name string) (doomed bool, err error) {
 	table := s.snapshots.Table()
 	for key := range table.KeysBy(tx, snapshotsByName, scopedKey(project, name)) {
@@ -98,7 +99,7 @@ type getSnapshotRequest struct {
 	ProjectName string `json:"projectName"`
 }
 
-// snapshotList is what listSnapshots joins from stored bytes.
+// snapshotList is the response of listSnapshots, which is joined from stored bytes.
 type snapshotList struct {
 	Snapshots []*Snapshot `json:"snapshots"`
 }
@@ -126,7 +127,7 @@ type listSnapshotsRequest struct {
 	ProjectName string `json:"projectName"`
 }
 
-// listSnapshots: seeds/002 "List snapshots", ordered by UUID (assumption 8).
+// listSnapshots: seeds/002 "List snapshots". The order is by UUID (assumption 8).
 func (s *Service) listSnapshots(tx *store.Tx, r *api.Request, q *listSnapshotsRequest) (api.JSON, error) {
 	if err := s.inProject(tx, r, q.ProjectName, "snapshots", "list"); err != nil {
 		return nil, err
@@ -167,9 +168,8 @@ type deleteSnapshotRequest struct {
 	ProjectName string `json:"projectName"`
 }
 
-// deleteSnapshot: seeds/002 "Delete snapshot". A snapshot with clones is taken for deletion too, and stays Deleting until
-// the last of them is gone (facts/lightbits.md 4.2). While its volume is being rolled back it is in use: 409
-// (assumption 13).
+// deleteSnapshot: seeds/002 "Delete snapshot". A snapshot with clones stays Deleting until the last of them is deleted
+// (facts/lightbits.md 4.2). While its volume is being rolled back, the snapshot is in use: 409 (assumption 13).
 func (s *Service) deleteSnapshot(tx *store.Tx, r *api.Request, q *deleteSnapshotRequest) (api.Empty, error) {
 	var none api.Empty
 	if err := s.inProject(tx, r, q.ProjectName, "snapshots", "delete"); err != nil {

@@ -18,7 +18,7 @@ const (
 	SnapshotFailed    SnapshotState = "Failed"
 )
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers returns the vendor's numbers.
 func (SnapshotState) EnumNumbers() map[string]int32 { return snapshotStates }
 
 var snapshotStates = map[string]int32{"Unknown": 0, "Creating": 1, "Available": 2, "Deleting": 3, "Deleted": 4, "Failed": 7}
@@ -69,7 +69,7 @@ func (s *Service) snapshotMachine() *statemachine.Machine[Snapshot] {
 
 const msgSnapshotTemporary = "snapshot {name} is in the temporary state {state}; try again later"
 
-// unlessSource: of a volume that is gone or has failed there is nothing to cut.
+// unlessSource fails a snapshot whose volume was deleted or has failed before the snapshot was cut.
 func (s *Service) unlessSource(tx *store.Tx, row *statemachine.Row[Snapshot]) statemachine.Event {
 	volume, err := s.volumes.Get(tx, scopedKey(row.Body.ProjectName, row.Body.SourceVolumeUUID))
 	if err != nil || volume.Body.State == VolumeFailed {
@@ -78,8 +78,8 @@ func (s *Service) unlessSource(tx *store.Tx, row *statemachine.Row[Snapshot]) st
 	return ""
 }
 
-// snapshotReady cuts the snapshot: what it holds and its creation time are of this instant (facts/lightbits.md 4.2).
-// From here on its retention time runs.
+// snapshotReady cuts the snapshot: its blocks and its creation time are those of this instant (facts/lightbits.md 4.2). Its
+// retention time starts.
 func (s *Service) snapshotReady(tx *store.Tx, row *statemachine.Row[Snapshot]) error {
 	sn := &row.Body
 	sn.CreationTime = tx.Now
@@ -96,7 +96,7 @@ func (s *Service) snapshotReady(tx *store.Tx, row *statemachine.Row[Snapshot]) e
 	return s.logSnapshot(tx, events.SnapshotAvailable, sn)
 }
 
-// snapshotFailed: like a failed volume, it stays visible and holds nothing (assumption 302).
+// snapshotFailed releases everything that a failed snapshot has. Like a failed volume, it stays visible (assumption 302).
 func (s *Service) snapshotFailed(tx *store.Tx, row *statemachine.Row[Snapshot]) error {
 	sn := &row.Body
 	if err := s.dropSnapshotBlocks(tx, sn); err != nil {
@@ -131,7 +131,7 @@ func (s *Service) hasClones(tx *store.Tx, snapshot string) bool {
 	return false
 }
 
-// cloneGone finishes the deletion of a snapshot that waited for its clones.
+// cloneGone deletes the snapshot that a deleted volume was cloned from, if it is Deleting and has no other clone.
 func (s *Service) cloneGone(tx *store.Tx, v *Volume) error {
 	if v.SourceSnapshotUUID == "" {
 		return nil

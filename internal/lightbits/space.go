@@ -12,28 +12,28 @@ import (
 	"storagesim/internal/varint"
 )
 
-// Usage is what volumes and snapshots take of each of their nodes, or a change of it.
+// Usage is what volumes and snapshots use on each of their nodes, or a change of it.
 type Usage = physics.Usage
 
-// nodeUsage is what has to be known of a node at each create: what it is doing and what it holds. The machine of nodes
-// writes the first part when a node moves, charge the second.
+// nodeUsage is what placement needs of a node: its state and what it holds. The machine of nodes writes the state, charge
+// writes the usage.
 type nodeUsage struct {
 	UUID, Name, Server string
 	Domains            []string
 	Serving            bool   // Active
 	Synced             bool   // its replicas are up to date; false from a failure until the rebuild is done
-	Rebuilt            uint64 // percent, while they are being brought up to date
-	Attached           bool   // part of the cluster; false for nodes that wait to replace another
-	Leaving            bool   // its data is being evicted: no new replica comes here
+	Rebuilt            uint64 // percent of the rebuild, while one is under way
+	Attached           bool   // part of the cluster; false for a node that waits to replace another
+	Leaving            bool   // its data is being evicted: it gets no new replica
 	Disks              physics.Disks
-	Usage              `json:"-"` // a world's file has not what can be counted
+	Usage              `json:"-"` // recounted when a world is read from a file
 }
 
 func (u *nodeUsage) full() bool { return u.Disks.Full(u.Usage) }
 
 func (u *nodeUsage) largest() uint64 { return u.Disks.Largest(u.Usage) }
 
-// usageTable has one row a node.
+// usageTable has one row for each node.
 var usageTable = store.NewTable("lightbits.usage", func(u *nodeUsage) string { return u.UUID }, store.Codec[nodeUsage]{
 	Append: func(dst []byte, u *nodeUsage) ([]byte, error) {
 		dst = appendTexts(dst, u.UUID, u.Name, u.Server)
@@ -63,7 +63,7 @@ var usageTable = store.NewTable("lightbits.usage", func(u *nodeUsage) string { r
 	},
 })
 
-// replicaGroup counts the volumes of one set of nodes, so that the health of a cluster follows from few rows.
+// replicaGroup counts the volumes on one set of nodes, so that the health of a cluster follows from few rows.
 type replicaGroup struct {
 	UUID    string
 	Nodes   []string // sorted
@@ -86,7 +86,7 @@ var groupTable = store.NewTable("lightbits.group", func(g *replicaGroup) string 
 	},
 })
 
-// members answers the group's nodes among all.
+// members returns the usage of the group's nodes.
 func (g *replicaGroup) members(all map[string]nodeUsage) []nodeUsage {
 	list := make([]nodeUsage, len(g.Nodes))
 	for i, id := range g.Nodes {
@@ -95,10 +95,9 @@ func (g *replicaGroup) members(all map[string]nodeUsage) []nodeUsage {
 	return list
 }
 
-// charge changes what each of the nodes holds by delta, and how many volumes their group has. The first node is the
-// primary one: it counts delta.Volumes among its primaries too, whatever delta.Primaries says. Crossing the read-only
-// threshold is an event. No nodes, no charge. It is an error of the caller to name a node that does not exist, or to
-// give back more than was taken.
+// charge adds delta to the usage of each node and to the number of volumes of their group. The first node is the primary
+// one: its primaries change by delta.Volumes; delta.Primaries is ignored. Crossing the read-only threshold is an event.
+// It is a programming error to name a node that does not exist or to release more than was used.
 func (s *Service) charge(tx *store.Tx, nodeUUIDs []string, delta Usage) error {
 	for i, id := range nodeUUIDs {
 		delta.Primaries = 0
@@ -115,8 +114,8 @@ func (s *Service) charge(tx *store.Tx, nodeUUIDs []string, delta Usage) error {
 	return s.countGroup(tx, nodeUUIDs, delta.Volumes)
 }
 
-// chargeNode changes what one node holds by delta. One that has become empty is told to whoever waits for that; one that
-// has become full, where the flag proactive-rebalance is on, gives replicas away.
+// chargeNode adds delta to the usage of one node. A deletion or an eviction may be waiting for the node to become empty. If
+// the node becomes full and the flag proactive-rebalance is on, replicas leave it.
 func (s *Service) chargeNode(tx *store.Tx, id string, delta Usage) error {
 	u, err := usageTable.Get(tx, id)
 	if err != nil {
@@ -125,7 +124,7 @@ func (s *Service) chargeNode(tx *store.Tx, id string, delta Usage) error {
 	wasFull := u.full()
 	u.Usage = u.Add(delta)
 	if u.Negative() {
-		return fmt.Errorf("node %s would hold less than nothing: %+v", u.Name, u.Usage)
+		return fmt.Errorf("node %s would have a negative usage: %+v", u.Name, u.Usage)
 	}
 	if err := usageTable.Put(tx, &u); err != nil {
 		return err
@@ -155,12 +154,12 @@ func (s *Service) countGroup(tx *store.Tx, nodeUUIDs []string, volumes int64) er
 	return groupTable.Put(tx, &g)
 }
 
-// chargeVolume takes what a volume needs of its nodes, or with the sign -1 gives it back.
+// chargeVolume charges the nodes of a volume with what it needs; with the sign -1 it releases that.
 func (s *Service) chargeVolume(tx *store.Tx, v *Volume, sign int64) error {
 	return s.charge(tx, v.NodeList, volumeUsage(v, sign))
 }
 
-// resizeVolume gives a volume another size in bytes; its nodes promise that then.
+// resizeVolume changes the size of a volume, in bytes, and what its nodes provide for it.
 func (s *Service) resizeVolume(tx *store.Tx, v *Volume, size uint64) error {
 	if err := s.chargeVolume(tx, v, -1); err != nil {
 		return err
@@ -169,17 +168,17 @@ func (s *Service) resizeVolume(tx *store.Tx, v *Volume, size uint64) error {
 	return s.chargeVolume(tx, v, 1)
 }
 
-// readOnlyNode answers the first of those nodes that serves and is read-only, or nil.
+// readOnlyNode returns the first of the nodes that is serving and read-only, or nil.
 func (s *Service) readOnlyNode(tx *store.Tx, nodes []string) *nodeUsage {
 	return s.servingNode(tx, nodes, func(u *nodeUsage) bool { return u.full() })
 }
 
-// crowdedNode answers the first of those nodes that serves and has no room for so many bytes more, or nil.
+// crowdedNode returns the first of the nodes that is serving and has no room for that many more bytes, or nil.
 func (s *Service) crowdedNode(tx *store.Tx, nodes []string, more uint64) *nodeUsage {
 	return s.servingNode(tx, nodes, func(u *nodeUsage) bool { return !u.Disks.Holds(uint64(u.PhysicalUsed) + more) })
 }
 
-// smallNode answers the first of those nodes that serves and on which no volume may have that size in bytes, or nil.
+// smallNode returns the first of the nodes that is serving and on which no volume can have that size in bytes, or nil.
 func (s *Service) smallNode(tx *store.Tx, nodes []string, size uint64) *nodeUsage {
 	return s.servingNode(tx, nodes, func(u *nodeUsage) bool { return u.largest() < size })
 }
@@ -193,7 +192,7 @@ func (s *Service) servingNode(tx *store.Tx, nodes []string, which func(u *nodeUs
 	return nil
 }
 
-// emptiest chooses the nodes and the size of the next volume by which fill-cluster fills the nodes that serve.
+// emptiest chooses the nodes and the size of the next volume with which fill-cluster fills the nodes that are serving.
 func (s *Service) emptiest(tx *store.Tx, percent uint64) (nodes []string, size uint64) {
 	var vessels []physics.Vessel
 	for _, u := range usageTable.All(tx, "", "") {
@@ -204,7 +203,7 @@ func (s *Service) emptiest(tx *store.Tx, percent uint64) (nodes []string, size u
 	return physics.Fill(vessels, percent, maxVolumeSize)
 }
 
-// percentUsed answers how much of its effective storage each node uses, by name.
+// percentUsed returns the percentage of its effective storage that each node uses, by name.
 func (s *Service) percentUsed(tx *store.Tx) map[string]int {
 	percent := map[string]int{}
 	for _, u := range usageTable.All(tx, "", "") {
@@ -215,7 +214,7 @@ func (s *Service) percentUsed(tx *store.Tx) map[string]int {
 	return percent
 }
 
-// noteFullness records that a node became or ceased to be read-only.
+// noteFullness records that a node became read-only or writable again, and moves replicas if a flag says so.
 func (s *Service) noteFullness(tx *store.Tx, u *nodeUsage, wasFull bool) error {
 	switch full := u.full(); {
 	case full && !wasFull:
@@ -232,7 +231,7 @@ func (s *Service) noteFullness(tx *store.Tx, u *nodeUsage, wasFull bool) error {
 	return nil
 }
 
-// usages answers the rows of all nodes by UUID.
+// usages returns the rows of all nodes by UUID.
 func (s *Service) usages(tx *store.Tx) map[string]nodeUsage {
 	all := map[string]nodeUsage{}
 	for id, u := range usageTable.All(tx, "", "") {
@@ -241,7 +240,7 @@ func (s *Service) usages(tx *store.Tx) map[string]nodeUsage {
 	return all
 }
 
-// volumeUsage is what a volume takes on each of its nodes by being there, written or not; sign is 1 or -1.
+// volumeUsage returns what a volume uses on each of its nodes even if it was never written; sign is 1 or -1.
 func volumeUsage(v *Volume, sign int64) Usage {
 	return Usage{Volumes: sign, Provisioned: sign * int64(v.Size)}
 }

@@ -11,19 +11,18 @@ import (
 )
 
 type fillParams struct {
-	Percent int `json:"percent" doc:"of the effective storage of each node that is to be used, 1 to 100"`
+	Percent int `json:"percent" doc:"share of the effective storage of each node that is to be used, 1 to 100"`
 }
 
-// filled is what fill-cluster answers.
+// filled is the result of fill-cluster.
 type filled struct {
-	Volumes []string       `json:"volumes"` // names of those that were made
+	Volumes []string       `json:"volumes"` // names of the volumes created
 	Nodes   map[string]int `json:"nodes"`   // percent used, by name
 }
 
-// fillClusterUp writes until every node that serves uses so much of its effective storage: into volumes that it makes for
-// that in the project default, called fill-1 and so on, full of incompressible data. Nodes that hold more stay as they
-// are.
-func (s *Service) fillClusterUp(tx *store.Tx, p *fillParams) (any, error) {
+// fillStorage writes until every serving node uses the given share of its effective storage. It writes incompressible data
+// into volumes that it creates in the project default: fill-1, fill-2 and so on. Nodes that use more stay as they are.
+func (s *Service) fillStorage(tx *store.Tx, p *fillParams) (any, error) {
 	if p.Percent < 1 || p.Percent > 100 {
 		return nil, &strict.Error{Path: "percent", Detail: fmt.Sprintf("%d must be 1 to 100", p.Percent)}
 	}
@@ -43,9 +42,12 @@ func (s *Service) fillClusterUp(tx *store.Tx, p *fillParams) (any, error) {
 	return answer, nil
 }
 
-// addFiller makes a volume of that size in bytes on those nodes and writes all of it.
+// addFiller creates a volume of that size in bytes on those nodes and writes all of it.
 func (s *Service) addFiller(tx *store.Tx, nodes []string, size uint64) (Volume, error) {
-	q := createVolumeRequest{Name: s.fillerName(tx), ACL: &accessList{Values: []string{allowNone}}, ReplicaCount: uint32(len(nodes)), ProjectName: defaultProject}
+	q := createVolumeRequest{
+		Name: s.fillerName(tx), ACL: &accessList{Values: []string{allowNone}}, ReplicaCount: uint32(len(nodes)),
+		ProjectName: defaultProject,
+	}
 	v, err := s.newVolume(tx, &q)
 	if err != nil {
 		return v, err
@@ -69,7 +71,7 @@ func (s *Service) addFiller(tx *store.Tx, nodes []string, size uint64) (Volume, 
 	return v, s.writeWhole(tx, &v)
 }
 
-// fillerName is the first of its kind that no volume has.
+// fillerName returns the first name fill-1, fill-2 and so on that no volume has.
 func (s *Service) fillerName(tx *store.Tx) string {
 	for k := 1; ; k++ {
 		name := fmt.Sprintf("fill-%d", k)

@@ -299,7 +299,7 @@ func TestReplaceNode_WhatChangesMeanwhile(t *testing.T) {
 	s.must("fill-cluster", `{"percent":10}`)
 	require.Zero(t, decodeWire[Node](t, s, "/api/v2/nodes/"+source).Statistics.PhysicalUsedStorage, "nor do hosts fill it up")
 	s.update(func(tx *store.Tx) error {
-		c, err := s.service.things(tx, v.UUID)
+		c, err := s.service.placedChain(tx, v.UUID)
 		require.NoError(t, err)
 		return s.service.moveReplica(tx, &c, v.NodeList[1], sibling)
 	})
@@ -386,7 +386,7 @@ func TestProactiveRebalance_Later(t *testing.T) {
 	v, w := s.volumes("default")["v"], s.volumes("default")["w"]
 	if v.NodeList[0] != w.NodeList[0] {
 		s.update(func(tx *store.Tx) error {
-			c, err := s.service.things(tx, w.UUID)
+			c, err := s.service.placedChain(tx, w.UUID)
 			require.NoError(t, err)
 			return s.service.moveReplica(tx, &c, w.NodeList[0], v.NodeList[0])
 		})

@@ -33,7 +33,7 @@ func (s *Service) volumeOperations() []api.Operation {
 	}
 }
 
-// Volume is a volume as the API answers it (facts/lightbits.md 4.1). Its UUID is also that of the NVMe namespace.
+// Volume is a volume as the API returns it (facts/lightbits.md 4.1). Its UUID is also that of the NVMe namespace.
 type Volume struct {
 	State                 VolumeState             `json:"state"`
 	ProtectionState       ProtectionState         `json:"protectionState"`
@@ -74,21 +74,21 @@ const rebuildNone = "None"
 
 // Indexes of volumes.
 const (
-	volumesByName     = "name"     // project, name: several rows may share one, since Deleting and Failed ones do not block it
+	volumesByName     = "name"     // project and name: not unique, since Deleting and Failed volumes do not hold their names
 	volumesByNode     = "node"     // each node of nodeList
 	volumesBySnapshot = "snapshot" // the snapshot that a clone was made from
 )
 
 func volumeKey(v *Volume) string { return scopedKey(v.ProjectName, v.UUID) }
 
-// volumeRef is how a request names a volume: by UUID or, where that is empty, by name.
+// volumeRef names a volume in a request: by UUID or, if that is empty, by name.
 type volumeRef struct {
 	UUID string `json:"UUID"`
 	Name string `json:"name"`
 }
 
-// findVolume answers the volume that a request names. Of several with one name the live one wins. NotFound, or
-// InvalidArgument when the request names none or the UUID is none.
+// findVolume returns the volume that a request names; of several with one name, the live one. It returns NotFound, or
+// InvalidArgument if the reference is empty or the UUID invalid.
 func (s *Service) findVolume(tx *store.Tx, project string, ref volumeRef) (statemachine.Row[Volume], error) {
 	var none statemachine.Row[Volume]
 	switch {
@@ -115,8 +115,8 @@ func (s *Service) logVolume(tx *store.Tx, name events.Name, v *Volume) error {
 	return s.logEvent(tx, name, events.AboutVolume(v.ProjectName, v.UUID, v.Name))
 }
 
-// volumeAnywhere answers the volume of that UUID or name, in the project or, where that is "", in the only one that
-// has it.
+// volumeAnywhere returns the volume of that UUID or name in the project. With an empty project it searches all of them, and
+// a name must be unique.
 func (s *Service) volumeAnywhere(tx *store.Tx, project, id string) (statemachine.Row[Volume], error) {
 	var none statemachine.Row[Volume]
 	if id == "" {
@@ -146,10 +146,10 @@ func (s *Service) volumeAnywhere(tx *store.Tx, project, id string) (statemachine
 	case 1:
 		return found[0], nil
 	}
-	return none, &api.InputError{Path: "project", Detail: fmt.Sprintf("several projects have a volume called %q", id), Valid: in}
+	return none, &api.InputError{Path: "project", Detail: fmt.Sprintf("several projects have a volume named %q; name one of them", id), Valid: in}
 }
 
-// parseCompression reads the spellings that clients use (facts/lightbits.md 4.1); "" is false.
+// parseCompression parses the spellings that clients use (facts/lightbits.md 4.1); "" is false.
 func parseCompression(text string) (bool, error) {
 	switch strings.ToLower(text) {
 	case "", "false", "disable", "disabled":

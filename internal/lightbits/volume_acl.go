@@ -6,9 +6,9 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// accessList is a StringList that names somebody.
+// accessList is a StringList that must not be empty.
 type accessList struct {
-	Values []string `json:"values" required:"the mandatory argument acl is missing; ALLOW_NONE lets nobody in"`
+	Values []string `json:"values" required:"the mandatory argument acl is missing; ALLOW_NONE lets no host connect"`
 }
 
 // Pseudo entries of access control lists.
@@ -23,11 +23,11 @@ const (
 	maxNQN   = 223  // bytes, as NVMe has it
 )
 
-// given says whether a list of a request holds anything; an absent or empty one leaves things as they are.
+// given reports whether a list of a request has entries. An absent or empty list changes nothing.
 func (l *StringList) given() bool { return l != nil && len(l.Values) > 0 }
 
-// checkACL refuses a list that the product would not take. Entries are not checked as NQNs: the vendor's own tests use
-// "ace-1" (facts/lightbits.md 3.4).
+// checkACL returns InvalidArgument for a list that the product does not accept. Entries need not be NQNs: the vendor's own
+// tests use "ace-1" (facts/lightbits.md 3.4).
 func checkACL(l *StringList) error {
 	if len(l.Values) > maxACL {
 		return refusal.New(refusal.InvalidArgument, "ACL is invalid: %d entries, at most %d are allowed", len(l.Values), maxACL)
@@ -40,7 +40,7 @@ func checkACL(l *StringList) error {
 	return checkPseudo("ACL", l.Values)
 }
 
-// checkIPAcl refuses what is neither a list of IP addresses nor a pseudo entry.
+// checkIPAcl returns InvalidArgument for anything but a list of IP addresses or a single pseudo entry.
 func checkIPAcl(l *StringList) error {
 	if len(l.Values) > maxIPAcl {
 		return refusal.New(refusal.InvalidArgument, "IP-ACL is invalid: %d entries, at most %d are allowed", len(l.Values), maxIPAcl)
@@ -50,13 +50,14 @@ func checkIPAcl(l *StringList) error {
 			continue
 		}
 		if _, err := netip.ParseAddr(v); err != nil {
-			return refusal.New(refusal.InvalidArgument, "IP-ACL is invalid: %q is neither an IP address nor %s nor %s", v, allowAny, allowNone)
+			return refusal.New(refusal.InvalidArgument,
+				"IP-ACL is invalid: %q is neither an IP address nor %s nor %s", v, allowAny, allowNone)
 		}
 	}
 	return checkPseudo("IP-ACL", l.Values)
 }
 
-// checkPseudo refuses a pseudo entry beside others.
+// checkPseudo returns InvalidArgument for a pseudo entry with others beside it.
 func checkPseudo(what string, values []string) error {
 	for _, v := range values {
 		if (v == allowAny || v == allowNone) && len(values) > 1 {

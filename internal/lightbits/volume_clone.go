@@ -5,8 +5,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// fromSnapshot makes the volume a clone: on the nodes of its source, with the source's replicas and compression, and
-// not smaller (facts/lightbits.md 4.1 "clone").
+// fromSnapshot makes the volume a clone: it is on the nodes of its source, has the source's replicas and compression, and
+// is not smaller (facts/lightbits.md 4.1 "clone").
 func (s *Service) fromSnapshot(tx *store.Tx, q *createVolumeRequest, v *Volume) error {
 	snap, err := s.findSnapshot(tx, q.ProjectName, snapshotRef{UUID: q.SourceSnapshotUUID, Name: q.SourceSnapshotName})
 	if err != nil {
@@ -17,7 +17,8 @@ func (s *Service) fromSnapshot(tx *store.Tx, q *createVolumeRequest, v *Volume) 
 	}
 	source := &snap.Body
 	if len(q.PlacementRestrictions) > 0 {
-		return refusal.New(refusal.InvalidArgument, "placement restrictions are not allowed for a clone: it lies where its snapshot does")
+		return refusal.New(refusal.InvalidArgument,
+			"placement restrictions are not allowed for a clone: it is placed on the nodes of its snapshot")
 	}
 	v.Size = source.Size
 	if q.Size != "" {
@@ -26,10 +27,11 @@ func (s *Service) fromSnapshot(tx *store.Tx, q *createVolumeRequest, v *Volume) 
 		}
 	}
 	if v.Size < source.Size {
-		return refusal.New(refusal.InvalidArgument, "size %d is smaller than the %d bytes of snapshot %s", v.Size, source.Size, source.Name)
+		return refusal.New(refusal.InvalidArgument,
+			"size %d is smaller than the %d bytes of snapshot %s", v.Size, source.Size, source.Name)
 	}
 	if q.ReplicaCount != 0 && q.ReplicaCount != source.ReplicaCount {
-		return refusal.New(refusal.InvalidArgument, "replica count %d is not that of snapshot %s, which is %d",
+		return refusal.New(refusal.InvalidArgument, "replica count %d differs from that of snapshot %s, which is %d",
 			q.ReplicaCount, source.Name, source.ReplicaCount)
 	}
 	v.ReplicaCount, v.NodeList, v.SectorSize = source.ReplicaCount, source.NodeList, source.SectorSize
@@ -41,7 +43,7 @@ func (s *Service) fromSnapshot(tx *store.Tx, q *createVolumeRequest, v *Volume) 
 	return nil
 }
 
-// cloneBlocks lets a new volume begin with what the snapshot holds.
+// cloneBlocks gives a new volume the blocks of the snapshot.
 func (s *Service) cloneBlocks(tx *store.Tx, snapshot *Snapshot, volume *Volume) error {
 	passed := passed{volume: volume, snapshot: snapshot}
 	return s.changeChain(tx, chainOfSnapshot(tx, snapshot), volume.NodeList, passed, func(c *blockChain) error {

@@ -14,7 +14,7 @@ import (
 type createVolumeRequest struct {
 	Name                  string                  `json:"name" required:"the volume name is missing"`
 	Size                  string                  `json:"size"`
-	ACL                   *accessList             `json:"acl" required:"the mandatory argument {path} is missing; ALLOW_NONE lets nobody in"`
+	ACL                   *accessList             `json:"acl" required:"the mandatory argument {path} is missing; ALLOW_NONE lets no host connect"`
 	Compression           string                  `json:"compression"`
 	ReplicaCount          uint32                  `json:"replicaCount"`
 	IPAcl                 *StringList             `json:"IPAcl"`
@@ -29,8 +29,8 @@ type createVolumeRequest struct {
 	Labels                []*Label                `json:"labels"`
 }
 
-// createVolume: seeds/002 "Create volume". The answer is the volume in Creating; it becomes Available, or Failed where
-// the cluster has too few nodes for its replicas.
+// createVolume: seeds/002 "Create volume". The response is the volume in Creating. It becomes Available, or Failed if the
+// cluster has too few nodes for its replicas.
 func (s *Service) createVolume(tx *store.Tx, r *api.Request, q *createVolumeRequest) (Volume, error) {
 	if err := s.inProject(tx, r, q.ProjectName, "volumes", "create"); err != nil {
 		return Volume{}, err
@@ -56,15 +56,15 @@ func (s *Service) createVolume(tx *store.Tx, r *api.Request, q *createVolumeRequ
 	return s.insertVolume(tx, v)
 }
 
-// newVolume checks what a request says of a volume by itself.
+// newVolume returns the volume of a request, before it has a size, nodes and an identity.
 func (s *Service) newVolume(tx *store.Tx, q *createVolumeRequest) (Volume, error) {
 	v := Volume{
 		Name: q.Name, ProjectName: q.ProjectName, ACL: (*StringList)(q.ACL), IPAcl: q.IPAcl, ReplicaCount: q.ReplicaCount,
 		SectorSize: q.SectorSize.bytes(), Statistics: &VolumeStatistics{}, PlacementRestrictions: q.PlacementRestrictions,
 		RebuildProgress: rebuildNone, CreationTime: tx.Now,
 	}
-	if !v.ACL.given() { // in a fixture
-		return v, refusal.New(refusal.InvalidArgument, "the mandatory argument acl is missing; %s lets nobody in", allowNone)
+	if !v.ACL.given() { // possible only in a fixture
+		return v, refusal.New(refusal.InvalidArgument, "the mandatory argument acl is missing; %s lets no host connect", allowNone)
 	}
 	if err := checkACL(v.ACL); err != nil {
 		return v, err
@@ -91,8 +91,8 @@ func (s *Service) newVolume(tx *store.Tx, q *createVolumeRequest) (Volume, error
 	return v, nil
 }
 
-// placeVolume gives a volume that is no clone its size, replicas and nodes. With too few nodes the volume is made
-// without any and ends Failed (facts/lightbits.md 4.1); restrictions that no node meets are refused.
+// placeVolume sets the size and the nodes of a volume that is not a clone. If there are too few nodes it gets none and
+// becomes Failed (facts/lightbits.md 4.1). It returns InvalidArgument for restrictions that no node meets.
 func (s *Service) placeVolume(tx *store.Tx, q *createVolumeRequest, v *Volume) error {
 	var err error
 	if v.Size, err = parseSize(q.Size); err != nil {
@@ -115,7 +115,7 @@ func (s *Service) placeVolume(tx *store.Tx, q *createVolumeRequest, v *Volume) e
 	return err
 }
 
-// insertVolume gives a volume its identity and puts it into the cluster.
+// insertVolume gives a volume its identity and stores it in the state Creating.
 func (s *Service) insertVolume(tx *store.Tx, v Volume) (Volume, error) {
 	nsid, err := s.nextNsid(tx)
 	if err != nil {

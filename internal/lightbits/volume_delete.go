@@ -10,7 +10,8 @@ type deleteVolumeRequest struct {
 	ProjectName string `json:"projectName"`
 }
 
-// deleteVolume: seeds/002 "Delete volume". Snapshots of the volume stay (assumption 11). Its name is free at once.
+// deleteVolume: seeds/002 "Delete volume". The snapshots of the volume stay
+// (assumption 11). Its name is free at once.
 func (s *Service) deleteVolume(tx *store.Tx, r *api.Request, q *deleteVolumeRequest) (api.Empty, error) {
 	var none api.Empty
 	if err := s.inProject(tx, r, q.ProjectName, "volumes", "delete"); err != nil {

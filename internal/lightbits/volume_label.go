@@ -6,7 +6,7 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// Label is a key and value; keys keep only what follows their last '-' or '.'.
+// Label is a key and a value. Of a key, only what follows its last '-' or '.' is kept.
 type Label struct {
 	Key   string `json:"key" required:"label is invalid: key and value must have 1 to 253 letters, digits, '-', '_' and '.'"`
 	Value string `json:"value" required:"label is invalid: key and value must have 1 to 253 letters, digits, '-', '_' and '.'"`
@@ -14,8 +14,8 @@ type Label struct {
 
 const maxLabels = 16
 
-// parseLabels checks labels and cuts each key down to what follows its last '-' or '.', as the vendor's own plug-in saw
-// (facts/lightbits.md 4.1 "labels").
+// parseLabels checks labels and removes the prefix of each key, up to its last '-' or '.', as the vendor's own plug-in
+// observed (facts/lightbits.md 4.1 "labels").
 func parseLabels(in []*Label) ([]*Label, error) {
 	if len(in) > maxLabels {
 		return nil, refusal.New(refusal.InvalidArgument, "%d labels are given, at most %d are allowed", len(in), maxLabels)
@@ -29,7 +29,7 @@ func parseLabels(in []*Label) ([]*Label, error) {
 		}
 		key := l.Key[strings.LastIndexAny(l.Key, "-.")+1:]
 		if key == "" || seen[key] {
-			return nil, refusal.New(refusal.InvalidArgument, "label key %q is empty or given twice after its prefix is taken away", l.Key)
+			return nil, refusal.New(refusal.InvalidArgument, "label key %q is empty or used twice once its prefix is removed", l.Key)
 		}
 		seen[key] = true
 		out = append(out, &Label{Key: key, Value: l.Value})

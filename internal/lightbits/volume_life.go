@@ -23,7 +23,7 @@ const (
 	VolumeMigrating VolumeState = "Migrating"
 )
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers returns the vendor's numbers.
 func (VolumeState) EnumNumbers() map[string]int32 { return volumeStates }
 
 var volumeStates = map[string]int32{
@@ -128,8 +128,8 @@ func (s *Service) volumeReady(tx *store.Tx, row *statemachine.Row[Volume]) error
 	return s.logVolume(tx, events.VolumeAvailable, &row.Body)
 }
 
-// volumeFailed: a failed volume stays visible but holds nothing (facts/lightbits.md 4.1,
-// assumption 302): no replicas, no blocks, no hosts.
+// volumeFailed releases everything that a failed volume has: replicas, blocks and hosts. The volume stays visible
+// (facts/lightbits.md 4.1, assumption 302).
 func (s *Service) volumeFailed(tx *store.Tx, row *statemachine.Row[Volume]) error {
 	v := &row.Body
 	about := events.AboutVolume(v.ProjectName, v.UUID, v.Name)
@@ -144,7 +144,7 @@ func (s *Service) volumeFailed(tx *store.Tx, row *statemachine.Row[Volume]) erro
 	return s.logEvent(tx, events.VolumeFailed, about)
 }
 
-// whyNotPlaced says what a volume without nodes lacks.
+// whyNotPlaced returns the reason why a volume has no nodes.
 func (s *Service) whyNotPlaced(tx *store.Tx, v *Volume) string {
 	if _, err := s.place(tx, attachedNodes(tx), v.Size, v.ReplicaCount, v.PlacementRestrictions); err != nil {
 		return err.Error()
@@ -152,7 +152,7 @@ func (s *Service) whyNotPlaced(tx *store.Tx, v *Volume) string {
 	return "too few nodes had room for its replicas when it was created"
 }
 
-// vacate gives back what a volume held of its nodes, and lets its hosts go.
+// vacate releases what a volume uses on its nodes and disconnects its hosts.
 func (s *Service) vacate(tx *store.Tx, v *Volume) error {
 	if err := s.dropVolumeBlocks(tx, v); err != nil {
 		return err
@@ -177,7 +177,7 @@ func (s *Service) volumeDeleting(tx *store.Tx, row *statemachine.Row[Volume]) er
 	return s.logVolume(tx, events.VolumeDeleting, &row.Body)
 }
 
-// volumeGone gives back what the volume held, and lets go the snapshot that waited for its last clone.
+// volumeGone releases what the volume used. If it was the last clone of a Deleting snapshot, the snapshot is deleted too.
 func (s *Service) volumeGone(tx *store.Tx, row *statemachine.Row[Volume]) error {
 	v := &row.Body
 	if err := s.vacate(tx, v); err != nil {

@@ -6,7 +6,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// plainWord says whether a text has 1 to 253 letters, digits, '-', '_' and '.'.
+// plainWord reports whether a text has 1 to 253 characters: letters, digits, '-', '_' and '.'.
 func plainWord(text string) bool {
 	if text == "" || len(text) > 253 {
 		return false
@@ -20,7 +20,8 @@ func plainWord(text string) bool {
 	return true
 }
 
-// checkName refuses names that the product does not take for volumes and snapshots.
+// checkName returns InvalidArgument for a name that the product does not accept for volumes and snapshots. what is the
+// noun of the message.
 func checkName(what, name string) error {
 	if name == "" {
 		return refusal.New(refusal.InvalidArgument, "the %s name is missing", what)
@@ -32,8 +33,8 @@ func checkName(what, name string) error {
 	return nil
 }
 
-// checkVolumeNameFree refuses a name that another live volume of the project has; except is the UUID of the one that
-// asks. Names of Deleting and Failed volumes are free.
+// checkVolumeNameFree returns AlreadyExists for the name of another live volume of the project; except is the UUID of the
+// volume that may have it. The names of Deleting and Failed volumes are free.
 func (s *Service) checkVolumeNameFree(tx *store.Tx, project, name, except string) error {
 	for key := range s.volumes.Table().KeysBy(tx, volumesByName, scopedKey(project, name)) {
 		raw, _ := s.volumes.Table().Raw(tx, key)
@@ -46,13 +47,13 @@ func (s *Service) checkVolumeNameFree(tx *store.Tx, project, name, except string
 	return nil
 }
 
-// holdsName says whether a volume or snapshot in that state keeps its name from others.
+// holdsName reports whether no other volume or snapshot can get the name of one in that state.
 func holdsName(state statemachine.State) bool {
 	return state != statemachine.State(VolumeDeleting) && state != statemachine.State(VolumeFailed)
 }
 
-// volumeByName answers the volume of that name; one that is Deleting or Failed only where no live one has it
-// (facts/lightbits.md 4.1 "Transitions").
+// volumeByName returns the volume of that name. It returns one that is Deleting or Failed only if no live volume has the
+// name (facts/lightbits.md 4.1 "Transitions").
 func (s *Service) volumeByName(tx *store.Tx, project, name string) (statemachine.Row[Volume], bool) {
 	var best statemachine.Row[Volume]
 	found := false

@@ -30,7 +30,7 @@ func (s *Service) getVolume(tx *store.Tx, r *api.Request, q *getVolumeRequest) (
 	return row.Body, nil
 }
 
-// storedVolume is findVolume without decoding the volume; false where findVolume refuses.
+// storedVolume is findVolume without decoding the volume; found is false if findVolume returns an error.
 func (s *Service) storedVolume(tx *store.Tx, project string, ref volumeRef) (key string, row statemachine.Stored, found bool) {
 	table := s.volumes.Table()
 	if ref.UUID != "" {
@@ -51,7 +51,7 @@ func (s *Service) storedVolume(tx *store.Tx, project string, ref volumeRef) (key
 	return key, row, found
 }
 
-// volumeList is what listVolumes joins from stored bytes.
+// volumeList is the response of listVolumes, which is joined from stored bytes.
 type volumeList struct {
 	Volumes []*Volume `json:"volumes"`
 }
@@ -67,15 +67,16 @@ type listVolumesRequest struct {
 	ShowAll       bool   `json:"showAll"`
 }
 
-// listVolumes: seeds/002 "List volumes". In the order of projects and, in each, of UUIDs (assumption 8). An offset names
-// the last volume already seen; it need not exist any more.
+// listVolumes: seeds/002 "List volumes". The order is by project, then by UUID (assumption 8). The offset is the UUID of
+// the last volume of the page before; within a project it need not exist any more.
 func (s *Service) listVolumes(tx *store.Tx, r *api.Request, q *listVolumesRequest) (api.JSON, error) {
 	if err := s.inProject(tx, r, q.ProjectName, "volumes", "list"); err != nil {
 		return nil, err
 	}
-	page := listPage{key: "volumes", limit: pageSize(q.Limit), showAll: q.ShowAll, body: r.Space(), observe: func(key string, state []byte) {
-		s.volumes.ObservedStored(tx, key, state)
-	}}
+	page := listPage{
+		key: "volumes", limit: pageSize(q.Limit), showAll: q.ShowAll, body: r.Space(),
+		observe: func(key string, state []byte) { s.volumes.ObservedStored(tx, key, state) },
+	}
 	prefix, after, err := s.listRange(tx, q.ProjectName, q.OffsetUUID)
 	if err != nil {
 		return nil, err
@@ -97,8 +98,8 @@ func (s *Service) listVolumes(tx *store.Tx, r *api.Request, q *listVolumesReques
 	return page.answer(), nil
 }
 
-// filteredVolumes answers, in order, the keys of the volumes that all given filters let through, read from indexes.
-// False where there is no filter.
+// filteredVolumes returns the keys, sorted, of the volumes that match every filter of the request, read from indexes.
+// filtered is false if the request has no filter.
 func (s *Service) filteredVolumes(tx *store.Tx, q *listVolumesRequest) (keys []string, filtered bool) {
 	table := s.volumes.Table()
 	var sets []map[string]bool

@@ -14,8 +14,8 @@ type rollbackVolumeRequest struct {
 	SrcSnapshotName string `json:"srcSnapshotName"`
 }
 
-// rollbackVolume: seeds/002 "Roll back a volume to a previous snapshot". The snapshot must be one of the volume's own.
-// The volume's size goes back too (assumption 12).
+// rollbackVolume: seeds/002 "Roll back a volume to a previous snapshot". The snapshot must have been made from the volume.
+// The volume gets the size of the snapshot too (assumption 12).
 func (s *Service) rollbackVolume(tx *store.Tx, r *api.Request, q *rollbackVolumeRequest) (api.Empty, error) {
 	var none api.Empty
 	if err := s.inProject(tx, r, q.ProjectName, "volumes", "rollback"); err != nil {
@@ -49,7 +49,7 @@ func (s *Service) rollbackVolume(tx *store.Tx, r *api.Request, q *rollbackVolume
 	return none, s.volumes.Fire(tx, &row, "rollback")
 }
 
-// rollbackBlocks makes a volume hold again what the snapshot, which is one of its own, holds.
+// rollbackBlocks replaces the blocks of a volume with those of one of its snapshots.
 func (s *Service) rollbackBlocks(tx *store.Tx, snapshot *Snapshot, volume *Volume) error {
 	passed := passed{volume: volume, snapshot: snapshot}
 	return s.changeChain(tx, chainOfVolume(tx, volume), volume.NodeList, passed, func(c *blockChain) error {

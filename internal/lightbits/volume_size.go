@@ -20,7 +20,7 @@ const lba = 4096
 // maxVolumeSize bounds a volume, in bytes: 1 PiB (assumption 4).
 const maxVolumeSize = 1 << 50
 
-// sizeForm is a number with an optional unit: "4294967296", "4294967296b", "4GiB", "4 gib", "1.5 TB".
+// sizeForm matches a number with an optional unit: "4294967296", "4294967296b", "4GiB", "4 gib", "1.5 TB".
 var sizeForm = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([a-zA-Z]*)$`)
 
 var sizeUnits = map[string]int64{
@@ -28,8 +28,9 @@ var sizeUnits = map[string]int64{
 	"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "pb": 1e15, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50,
 }
 
-// parseSize reads a size as clients send it and rounds it up to a multiple of 4096 bytes (facts/lightbits.md 4.1 "size
-// formats"; decimal units as powers of ten, assumption 5). Zero, and more than a volume can have, is refused.
+// parseSize parses a size as clients send it and rounds it up to a multiple of 4096 bytes (facts/lightbits.md 4.1 "size
+// formats"; decimal units are powers of ten, assumption 5). It returns InvalidArgument for an invalid size, for 0 and for
+// more than maxVolumeSize.
 func parseSize(text string) (uint64, error) {
 	m := sizeForm.FindStringSubmatch(strings.TrimSpace(text))
 	var unit int64
@@ -39,28 +40,31 @@ func parseSize(text string) (uint64, error) {
 	}
 	if !known {
 		return 0, refusal.New(refusal.InvalidArgument,
-			`size %q is not a size: a positive number of bytes or with a unit is expected, as in "4294967296", "4GiB" or "4 gib"`, text)
+			`size %q is invalid: it must be a positive number of bytes, or a number with a unit, `+
+				`as in "4294967296", "4GiB" or "4 gib"`, text)
 	}
 	n, _ := new(big.Rat).SetString(m[1])
 	n.Mul(n, new(big.Rat).SetInt64(unit))
 	if n.Sign() <= 0 || n.Cmp(new(big.Rat).SetInt64(maxVolumeSize)) > 0 {
-		return 0, refusal.New(refusal.InvalidArgument, "size %q must be above 0 and at most %d bytes", text, int64(maxVolumeSize))
+		return 0, refusal.New(refusal.InvalidArgument,
+			"size %q must be above 0 and at most %d bytes", text, int64(maxVolumeSize))
 	}
 	bytes, _ := n.Float64()
 	return uint64(math.Ceil(bytes/lba)) * lba, nil
 }
 
-// byteCount is a number of bytes, as a JSON number or as text with a unit (the units of volume sizes), whole and not
-// negative.
+// byteCount is a number of bytes of an action: a JSON number, or a string with a unit of volume sizes.
 type byteCount uint64
 
-// UnmarshalJSON refuses anything else with an *api.InputError.
+// UnmarshalJSON returns an *api.InputError for anything but a whole number of bytes that is not negative.
 func (n *byteCount) UnmarshalJSON(data []byte) error {
 	text := string(data)
 	if unquoted, err := strconv.Unquote(text); err == nil {
 		text = unquoted
 	}
-	wrong := &api.InputError{Detail: fmt.Sprintf("%q is not a number of bytes, such as 4096, \"64KiB\" or \"1.5 GiB\"", text)}
+	wrong := &api.InputError{
+		Detail: fmt.Sprintf("%q is not a number of bytes, such as 4096, \"64KiB\" or \"1.5 GiB\"", text),
+	}
 	m := sizeForm.FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
 		return wrong
@@ -69,7 +73,7 @@ func (n *byteCount) UnmarshalJSON(data []byte) error {
 	if !known {
 		return wrong
 	}
-	bytes, _ := new(big.Rat).SetString(m[1]) // the form has seen to it that this is a number
+	bytes, _ := new(big.Rat).SetString(m[1]) // always a number, by sizeForm
 	bytes.Mul(bytes, new(big.Rat).SetInt64(unit))
 	if !bytes.IsInt() || !bytes.Num().IsUint64() {
 		return wrong
@@ -78,7 +82,7 @@ func (n *byteCount) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// SectorSize is the enum of create requests; answers hold the number.
+// SectorSize is the enum of create requests; responses have the number.
 type SectorSize string
 
 // The sector sizes.
@@ -88,14 +92,14 @@ const (
 	SectorSize4K      SectorSize = "sectorSize_4K"
 )
 
-// EnumNumbers is as in the vendor's definition: the number is the size.
+// EnumNumbers returns the vendor's numbers: the sizes in bytes.
 func (SectorSize) EnumNumbers() map[string]int32 { return sectorSizes }
 
 var sectorSizes = map[string]int32{
 	string(SectorSizeDefault): 0, string(SectorSize512): 512, string(SectorSize4K): lba,
 }
 
-// bytes is the size in bytes; the default is 4096.
+// bytes returns the size in bytes; the default is 4096.
 func (z SectorSize) bytes() uint32 {
 	if z == SectorSize512 {
 		return 512
@@ -115,9 +119,10 @@ func (s *Service) resize(tx *store.Tx, v *Volume, size uint64, force bool) error
 			"size %d is smaller than the volume's %d bytes; Force is needed to shrink it", size, v.Size)
 	}
 	if shrinks && s.hasSnapshots(tx, v) {
-		return refusal.New(refusal.Unimplemented, "updating capacity: volume %s has snapshots and cannot be shrunk", v.Name)
+		return refusal.New(refusal.Unimplemented,
+			"updating capacity: volume %s has snapshots and cannot be shrunk", v.Name)
 	}
-	if err := s.mayGrow(tx, v, size); err != nil {
+	if err := s.checkResize(tx, v, size); err != nil {
 		return err
 	}
 	was := v.Size
@@ -134,21 +139,24 @@ func (s *Service) resize(tx *store.Tx, v *Volume, size uint64, force bool) error
 	return nil
 }
 
-// mayGrow: a volume whose data is not safe is not resized until it is again (assumption 271); one that grows must still
-// fit on each of its nodes.
-func (s *Service) mayGrow(tx *store.Tx, v *Volume, size uint64) error {
+// checkResize returns Unavailable for a volume that is ReadOnly or NotAvailable (assumption 271), and InvalidArgument if a
+// larger volume does not fit on one of its nodes.
+func (s *Service) checkResize(tx *store.Tx, v *Volume, size uint64) error {
 	if v.ProtectionState == ProtectionReadOnly || v.ProtectionState == ProtectionNotAvailable {
-		return refusal.New(refusal.Unavailable, "volume %s is %s and cannot be resized now; try again later", v.Name, v.ProtectionState).
+		return refusal.New(refusal.Unavailable,
+			"volume %s is %s and cannot be resized now; try again later", v.Name, v.ProtectionState).
 			Because(Unprotected{Volume: v.UUID, State: v.ProtectionState, Nodes: v.NodeList})
 	}
 	if size < v.Size {
 		return nil
 	}
 	if u := s.readOnlyNode(tx, v.NodeList); u != nil {
-		return refusal.New(refusal.InvalidArgument, "volume %s cannot grow: node %s is read-only, its storage is nearly full", v.Name, u.Name)
+		return refusal.New(refusal.InvalidArgument,
+			"volume %s cannot grow: node %s is read-only, its storage is nearly full", v.Name, u.Name)
 	}
 	if u := s.smallNode(tx, v.NodeList, size); u != nil {
-		return refusal.New(refusal.InvalidArgument, "volume %s cannot grow to %d bytes: node %s holds at most %d", v.Name, size, u.Name, u.largest())
+		return refusal.New(refusal.InvalidArgument,
+			"volume %s cannot grow to %d bytes: node %s holds at most %d", v.Name, size, u.Name, u.largest())
 	}
 	return nil
 }

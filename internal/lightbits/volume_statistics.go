@@ -2,11 +2,11 @@ package lightbits
 
 import "storagesim/internal/lightbits/physics"
 
-// VolumeStatistics is what is known of the space a volume takes (spec message VolumeStatisticsApi). Storage, capacity
-// and memory are in bytes, of one replica and without parity. A volume that was never written has all zero.
+// VolumeStatistics is the space that a volume uses (spec message VolumeStatisticsApi). Storage, capacity and memory are in
+// bytes of one replica, without parity. All are 0 for a volume that was never written.
 //
-// The "used" ones are of all that the volume holds, shared or not. physicalCapacity and userWritten are of its layer:
-// what it holds and nothing older in its chain does. Layers add up to what the nodes hold (assumption 71).
+// The "used" members count all blocks of the volume, shared or not. physicalCapacity and userWritten count its layer: the
+// blocks that nothing older in its chain has. The layers add up to what the nodes hold (assumption 71).
 type VolumeStatistics struct {
 	LogicalUsedStorage               uint64  `json:"logicalUsedStorage"`
 	PhysicalUsedStorage              uint64  `json:"physicalUsedStorage"`
@@ -21,7 +21,7 @@ type VolumeStatistics struct {
 	RecoverableDataIntegrityErrors   uint32  `json:"recoverableDataIntegrityErrors"`
 }
 
-// SnapshotStatistics is what is known of the space a snapshot takes (spec message SnapshotStatisticsApi), in the units of
+// SnapshotStatistics is the space that a snapshot uses (spec message SnapshotStatisticsApi), in the units of
 // VolumeStatistics.
 type SnapshotStatistics struct {
 	PhysicalCapacity      uint64 `json:"physicalCapacity"`
@@ -31,11 +31,11 @@ type SnapshotStatistics struct {
 	UserWritten           uint64 `json:"userWritten"`
 }
 
-// blockMemory is how many bytes of memory a node keeps for each block (assumption 73).
+// blockMemory is the memory of a node for each block, in bytes (assumption 73).
 const blockMemory = 8
 
-// volumeStatistics answers the statistics of a volume with that share of a chain that holds all. What old says of data
-// integrity stays.
+// volumeStatistics returns the statistics of a volume with that share of the chain's blocks, all. The counts of data
+// integrity errors are those of old.
 func volumeStatistics(old *VolumeStatistics, share physics.Share, all physics.Blocks) *VolumeStatistics {
 	st := VolumeStatistics{
 		LogicalUsedStorage:    share.Held.Logical(),
@@ -55,7 +55,7 @@ func volumeStatistics(old *VolumeStatistics, share physics.Share, all physics.Bl
 	return &st
 }
 
-// snapshotStatistics is the same of a snapshot.
+// snapshotStatistics returns the statistics of a snapshot with that share of its chain.
 func snapshotStatistics(share physics.Share) *SnapshotStatistics {
 	return &SnapshotStatistics{
 		PhysicalCapacity:      share.Layer.Physical(),
@@ -66,7 +66,7 @@ func snapshotStatistics(share physics.Share) *SnapshotStatistics {
 	}
 }
 
-// ratio is bytes written for each byte on devices; 0 where nothing was written.
+// ratio returns the bytes written for each byte on devices; 0 if nothing was written.
 func ratio(b physics.Blocks) float64 {
 	if b.Count() == 0 {
 		return 0

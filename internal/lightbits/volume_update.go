@@ -19,8 +19,8 @@ type updateVolumeRequest struct {
 	NewName       string      `json:"newName"`
 }
 
-// updateVolume: seeds/002 "Update volume". Members that are absent or empty stay as they are. What the request says
-// holds at once; the volume is Updating until the cluster is through with it (assumption 9).
+// updateVolume: seeds/002 "Update volume". Members that are absent or empty stay as they are. The change takes effect at
+// once; the volume is Updating for a while (assumption 9).
 func (s *Service) updateVolume(tx *store.Tx, r *api.Request, q *updateVolumeRequest) (api.Empty, error) {
 	var none api.Empty
 	if err := s.inProject(tx, r, q.ProjectName, "volumes", "update"); err != nil {
@@ -42,7 +42,7 @@ func (s *Service) updateVolume(tx *store.Tx, r *api.Request, q *updateVolumeRequ
 	return none, s.volumes.Fire(tx, &row, "update")
 }
 
-// applyUpdate changes the volume as the request says, or refuses all of it.
+// applyUpdate changes the volume. After an error it may be half changed, and must not be stored.
 func (s *Service) applyUpdate(tx *store.Tx, q *updateVolumeRequest, v *Volume) error {
 	if q.NewName != "" && q.NewName != v.Name {
 		if err := checkName("volume", q.NewName); err != nil {

@@ -13,12 +13,12 @@ import (
 
 type writeVolumeParams struct {
 	Volume  string    `json:"volume" doc:"UUID or name"`
-	Project string    `json:"project" doc:"may be left out where only one project has a volume of that name"`
-	Offset  byteCount `json:"offset" doc:"bytes from the volume's beginning, as a number or with a unit, such as \"64KiB\""`
-	Bytes   byteCount `json:"bytes" doc:"how many are written, in the same form; the range is widened to whole blocks of 4096"`
+	Project string    `json:"project" doc:"optional if only one project has a volume of that name"`
+	Offset  byteCount `json:"offset" doc:"bytes from the start of the volume, as a number or with a unit, such as \"64KiB\""`
+	Bytes   byteCount `json:"bytes" doc:"bytes to write, in the same form; the range is widened to whole blocks of 4096 bytes"`
 }
 
-// writtenVolume is what a write has made of the volume.
+// writtenVolume is the result of write-volume: the blocks written, and the volume's statistics after it.
 type writtenVolume struct {
 	Volume     string            `json:"volume"`
 	Project    string            `json:"project"`
@@ -27,8 +27,8 @@ type writtenVolume struct {
 	Statistics *VolumeStatistics `json:"statistics"`
 }
 
-// writeVolumeAction is a host that writes: which blocks, not what is in them. It changes statistics, usage and what
-// later snapshots differ in.
+// writeVolumeAction simulates a host that writes. Only the position of the blocks is kept, not their data. The write changes
+// statistics, usage and the differences between snapshots.
 func (s *Service) writeVolumeAction() api.Action {
 	return api.Do(vendor, "write-volume", "a host writes a range of a volume", s.writeVolume)
 }
@@ -47,7 +47,7 @@ func (s *Service) writeVolume(tx *store.Tx, p *writeVolumeParams) (any, error) {
 	case length == 0:
 		return nil, &strict.Error{Path: "bytes", Detail: "must be above 0"}
 	case offset >= v.Size || length > v.Size-offset:
-		return nil, refusal.New(refusal.OutOfRange, "%d bytes from offset %d on reach beyond the %d bytes of volume %s",
+		return nil, refusal.New(refusal.OutOfRange, "%d bytes from offset %d exceed the %d bytes of volume %s",
 			length, offset, v.Size, v.Name)
 	}
 	start := offset / physics.BlockSize
@@ -66,8 +66,8 @@ func (s *Service) writeVolume(tx *store.Tx, p *writeVolumeParams) (any, error) {
 	return writtenVolume{Volume: v.UUID, Project: v.ProjectName, StartLBA: start, LBAs: count, Statistics: v.Statistics}, nil
 }
 
-// checkWritable refuses a write that no host could make: the volume's state and protection, and its nodes that have
-// become read-only, forbid it (facts/lightbits.md 4.1, 4.6).
+// checkWritable refuses a write that no host could make, because of the volume's state, its protection or a node that is
+// read-only (facts/lightbits.md 4.1, 4.6).
 func (s *Service) checkWritable(tx *store.Tx, row *statemachine.Row[Volume]) error {
 	v := &row.Body
 	cause := s.volumes.Stands("write-volume", row)
@@ -81,14 +81,14 @@ func (s *Service) checkWritable(tx *store.Tx, row *statemachine.Row[Volume]) err
 	}
 	if node := s.readOnlyNode(tx, v.NodeList); node != nil {
 		return refusal.New(refusal.ResourceExhausted,
-			"volume %s cannot be written: node %s is read-only, since %d bytes of it are used and it takes %d",
+			"volume %s cannot be written: node %s is read-only, with %d bytes used of the %d that it accepts",
 			v.Name, node.Name, node.PhysicalUsed, node.Disks.ReadOnlyAt()).Because(cause)
 	}
 	return nil
 }
 
-// checkRoom refuses a write, which has been charged, that does not fit on one of the nodes. One that fits may well make
-// a node read-only (assumption 74).
+// checkRoom returns ResourceExhausted if a write that has already been charged does not fit on one of the nodes. A write
+// that fits may make a node read-only (assumption 74).
 func (s *Service) checkRoom(tx *store.Tx, v *Volume) error {
 	if node := s.crowdedNode(tx, v.NodeList, 0); node != nil {
 		return refusal.New(refusal.ResourceExhausted,
