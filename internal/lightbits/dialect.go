@@ -19,8 +19,8 @@ const (
 	contentText = "text/plain; charset=utf-8"
 )
 
-// Bind fills the question from the body, then the query, then the path, so that the path wins. Unknown members and
-// query parameters are ignored; a value of the wrong type is not.
+// Bind fills the request message from the body, then the query, then the path, so that the path wins. Unknown members and
+// query parameters are ignored; a value of the wrong type is InvalidArgument.
 func (dialect) Bind(r *api.Request, question any) error {
 	if r.HTTP.Method != http.MethodGet && r.HTTP.Method != http.MethodDelete {
 		if err := wire.Unmarshal(r.Body(), question); err != nil {
@@ -43,7 +43,7 @@ func (dialect) Bind(r *api.Request, question any) error {
 	return bad
 }
 
-// Answer: always 200, {} for an empty message.
+// Answer renders a success: always 200, and {} for an empty message.
 func (dialect) Answer(_ *api.Request, answer any, dst []byte) (api.Response, error) {
 	resp := api.Response{Status: http.StatusOK, ContentType: contentJSON}
 	var err error
@@ -55,7 +55,7 @@ func (dialect) Answer(_ *api.Request, answer any, dst []byte) (api.Response, err
 	return resp, err
 }
 
-// statuses is how the product's pages map kinds. FailedPrecondition is 412 there, 400 in the gateway's library
+// statuses maps kinds as the product's pages do. There FailedPrecondition is 412; in the gateway's library it is 400
 // (assumption 2).
 var statuses = map[refusal.Kind]int{
 	refusal.Canceled:           http.StatusRequestTimeout,
@@ -85,21 +85,21 @@ func (dialect) Refuse(_ *api.Request, e *refusal.Error) api.Response {
 	}
 }
 
-// NoRoute is text, not JSON (facts/lightbits.md 2.2).
+// NoRoute renders the 404 of an unknown path: text, not JSON (facts/lightbits.md 2.2).
 func (dialect) NoRoute(*api.Request) api.Response {
 	return api.Response{Status: http.StatusNotFound, ContentType: contentText, Body: []byte("Not Found\n")}
 }
 
-// NoMethod is text too.
+// NoMethod renders the 405 of a known path: text too.
 func (dialect) NoMethod(*api.Request, []string) api.Response {
 	return api.Response{Status: http.StatusMethodNotAllowed, ContentType: contentText, Body: []byte("Method Not Allowed\n")}
 }
 
-// Kind is the usual one.
+// Kind returns the usual kind of a status.
 func (dialect) Kind(status int) refusal.Kind { return api.KindOf(status) }
 
-// contract: every operation that needs a permission wants a bearer token (facts/lightbits.md 3); the login to a cluster
-// federation takes a name and a password.
+// contract describes the wire for the OpenAPI document. Every operation that needs a permission takes a bearer token
+// (facts/lightbits.md 3); the login to a cluster federation takes a name and a password.
 var contract = api.Contract{
 	Title: "Lightbits REST API v2", Encoding: api.GatewayV1, IfMatch: true,
 	Credentials: func(op *api.Operation) []api.Credential {
@@ -109,6 +109,9 @@ var contract = api.Contract{
 		case op.Needs == api.Permission{}:
 			return nil
 		}
-		return []api.Credential{{Name: "token", Type: "http", Scheme: "bearer", Doc: "A JWT that a project's credential signed, or any opaque text while the simulator is lenient."}}
+		return []api.Credential{{
+			Name: "token", Type: "http", Scheme: "bearer",
+			Doc: "A JWT signed with the key of a project's credential. A lenient simulator accepts any text.",
+		}}
 	},
 }

@@ -15,14 +15,14 @@
 //	host_        connected hosts, trusted hosts and their secrets
 //	log_         the archive of logs that FetchLogs produces
 //	node_        nodes: their life, failures, rebuild and replacement
-//	place_       on which nodes replicas are placed, how well they are protected, and when they migrate
+//	place_       on which nodes replicas are placed, and when they move to others
 //	project_     projects and their default policies
 //	qos_         QoS policies: limits, visibility, and which one a volume gets
 //	schedule_    resource policies: schedules of snapshots and their runs
 //	server_      servers: creation, life, eviction, upgrades, clock drift
 //	snapshot_    snapshots: life, handlers, retention, differences
-//	space_       how much of each node is used and free
-//	volume_      volumes: life, name, size, access lists, one file per operation
+//	space_       how much of each node is used and free, and which nodes are read-only
+//	volume_      volumes: life, name, size, access lists, protection, one file per operation
 //
 // Files without a resource are the frame that all of them share:
 //
@@ -57,23 +57,22 @@ import (
 // vendor is the first word of every operation id and machine kind here.
 const vendor = "lightbits"
 
-// zero: this gateway leaves zero values out (facts/lightbits.md 2.1, assumption 1).
+// zero makes the wire omit zero values, as the gateway does (facts/lightbits.md 2.1, assumption 1).
 const zero = wire.OmitZero
 
-// Options are what a user may choose about the emulation.
+// Options configure the simulated product.
 type Options struct {
 	Auth api.AuthMode
-	// Federation lets the operations of a cluster federation answer; without it the clusters are plain ones.
+	// Federation enables the operations of a cluster federation.
 	Federation bool
 }
 
-// Service is the emulated product: all state lies in the worlds; what is kept here
-// follows from them.
+// Service is the simulated product. All of its state is in the worlds.
 type Service struct {
 	auth api.AuthMode
 	key  func() (*signing.Key, error)
 
-	anybody, opaque *Principal // who calls where no token, or any, is enough
+	anybody, opaque *Principal // the callers without a token, and with any text as a token, where that is enough
 
 	federation    bool
 	federationKey func() (*signing.Key, error)
@@ -101,7 +100,7 @@ type Service struct {
 	adminEndpoints   *statemachine.Machine[AdminEndpoint]
 }
 
-// New makes the service; its parts are handed to the assembly by the methods below.
+// New returns the service. The methods below return its parts, for package simulator to assemble.
 func New(o Options) *Service {
 	s := &Service{auth: o.Auth, key: signing.Of(signing.Lightbits)}
 	s.anybody = newPrincipal("anybody", systemProject+":"+roleClusterAdmin)
@@ -127,7 +126,7 @@ func New(o Options) *Service {
 	return s
 }
 
-// API answers the vendor as the server serves it.
+// API returns the operations and what serves them.
 func (s *Service) API() api.Service {
 	return api.Service{
 		Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, Clustered: true, Owns: owns,
@@ -135,7 +134,7 @@ func (s *Service) API() api.Service {
 	}
 }
 
-// Machines lists the lifecycles of the vendor's things.
+// Machines returns the machines of all resources.
 func (s *Service) Machines() []statemachine.Lifecycle {
 	return []statemachine.Lifecycle{
 		s.volumes, s.snapshots, s.nodes, s.servers, s.nvmeDevices, s.policies, s.encryptions, s.workflows, s.resourcePolicies, s.adminEndpoints,
@@ -144,7 +143,7 @@ func (s *Service) Machines() []statemachine.Lifecycle {
 	}
 }
 
-// Tables lists the tables beside those of the machines.
+// Tables returns the tables that do not belong to a machine.
 func (s *Service) Tables() []store.Verifier {
 	return append(idp.Tables(),
 		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, events.Log, flagTable, projects,

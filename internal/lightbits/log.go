@@ -32,8 +32,8 @@ type fetchLogsRequest struct {
 	UseHighCompression          bool
 }
 
-// What options are when they are not given (seeds/002 "Retrieve server logs and other information"), and what they can be
-// at most (assumption 240).
+// The defaults of the options (seeds/002 "Retrieve server logs and other information") and their greatest values
+// (assumption 240).
 const (
 	defaultLogDays     = 2
 	maxLogDays         = 3650
@@ -44,8 +44,8 @@ const (
 	maxLogPrefix       = 64
 )
 
-// fetchLogs: seeds/002 "Retrieve server logs and other information". The answer is an archive, made while it is sent
-// (assumption 241 says of what). InvalidArgument for options that cannot be, which the page does not document.
+// fetchLogs: seeds/002 "Retrieve server logs and other information". The response is an archive that is generated while it
+// is sent (its content: assumption 241). It returns InvalidArgument for invalid options, which the page does not document.
 func (s *Service) fetchLogs(tx *store.Tx, _ *api.Request, q *fetchLogsRequest) (*api.Stream, error) {
 	if q.LogFilename != "" && (!plainWord(q.LogFilename) || len(q.LogFilename) > maxLogPrefix) {
 		return nil, refusal.New(refusal.InvalidArgument,
@@ -64,7 +64,7 @@ func (s *Service) fetchLogs(tx *store.Tx, _ *api.Request, q *fetchLogsRequest) (
 			*option.value = option.initial
 		}
 		if *option.value > option.most {
-			return nil, refusal.New(refusal.InvalidArgument, "%s %d is more than the %d that are possible", option.name, *option.value, option.most)
+			return nil, refusal.New(refusal.InvalidArgument, "%s %d is too large; it must be at most %d", option.name, *option.value, option.most)
 		}
 	}
 	c, err := s.cluster(tx)
@@ -82,7 +82,7 @@ func (s *Service) fetchLogs(tx *store.Tx, _ *api.Request, q *fetchLogsRequest) (
 	return &api.Stream{ContentType: contentType, Filename: a.root + extension, Write: a.write}, nil
 }
 
-// packing answers the extension that the page names and the content type that goes with it.
+// packing returns the extension that the page names, and its content type.
 func (q *fetchLogsRequest) packing() (extension, contentType string) {
 	switch {
 	case q.DontCompressOutput:

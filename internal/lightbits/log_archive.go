@@ -15,21 +15,21 @@ import (
 	"storagesim/internal/store"
 )
 
-// logArchive is one archive of logs on its way. It holds one page of rows at a time: long lists become several files,
-// and each page is read in a transaction of its own.
+// logArchive writes one archive of logs. It holds one page of rows at a time: long lists become several files, and each page
+// is read in a transaction of its own.
 type logArchive struct {
 	service *Service
 	options fetchLogsRequest
 	at      time.Time // of the request
 	since   time.Time // of the oldest events to collect
-	root    string    // the directory that everything lies in
+	root    string    // the directory of all files
 
 	view  api.View
 	tar   *tar.Writer
 	notes bytes.Buffer // collect.log
 }
 
-// write is what api.Stream calls.
+// write writes the archive; it is the Write of an api.Stream.
 func (a *logArchive) write(w io.Writer, view api.View) error {
 	packed, err := a.pack(w)
 	if err != nil {
@@ -48,10 +48,10 @@ func (a *logArchive) write(w io.Writer, view api.View) error {
 	return packed.Close()
 }
 
-// xzWindow is how far back xz looks, in bytes; its memory is a few times that.
+// xzWindow is the size of the xz dictionary in bytes; the encoder uses a few times that.
 const xzWindow = 1 << 20
 
-// pack compresses as the options say.
+// pack returns the compressing writer that the options ask for.
 func (a *logArchive) pack(w io.Writer) (io.WriteCloser, error) {
 	switch {
 	case a.options.DontCompressOutput:
@@ -66,7 +66,7 @@ type unpacked struct{ io.Writer }
 
 func (unpacked) Close() error { return nil }
 
-// file adds a file of the request's time.
+// file adds a file, with the time of the request.
 func (a *logArchive) file(name string, text []byte) error {
 	if err := a.tar.WriteHeader(&tar.Header{
 		Typeflag: tar.TypeReg, Name: a.root + "/" + name, Mode: 0o644, Size: int64(len(text)), ModTime: a.at.Truncate(time.Second),
@@ -82,7 +82,7 @@ func (a *logArchive) note(format string, args ...any) {
 	fmt.Fprintf(&a.notes, format+"\n", args...)
 }
 
-// ran notes a command that something was collected by, with the priority that it had (option IoNice).
+// ran adds a collecting command to collect.log, with its priority (option IoNice).
 func (a *logArchive) ran(command string) {
 	if a.options.IoNice {
 		command = "nice -n 19 " + command
@@ -92,37 +92,37 @@ func (a *logArchive) ran(command string) {
 
 const (
 	pageLines = 1000    // lines in a file
-	pageBytes = 1 << 20 // about, of a file
-	pageScan  = 1000    // rows looked at in one transaction
+	pageBytes = 1 << 20 // approximate size of a file
+	pageScan  = 1000    // rows read in one transaction
 )
 
-// page is the file that is being filled.
+// page is the file that is being written.
 type page struct {
 	text  []byte
 	lines int
-	seen  int    // rows looked at in this transaction
-	last  string // the key of the last of them
+	seen  int    // rows read in this transaction
+	last  string // key of the last row
 }
 
-// add appends a line and answers whether there is room for more.
+// add appends a line and reports whether there is room for another.
 func (p *page) add(key string, line []byte) bool {
 	p.text = append(append(p.text, line...), '\n')
 	p.lines++
 	return p.skip(key) && p.lines < pageLines && len(p.text) < pageBytes
 }
 
-// skip passes a row by and answers whether the transaction may go on.
+// skip skips a row and reports whether the transaction may continue.
 func (p *page) skip(key string) bool {
 	p.last = key
 	p.seen++
 	return p.seen < pageScan
 }
 
-// rows looks at rows behind the key after, in order, until add or skip says that it is enough. It answers whether it came
-// to the end.
+// rows passes the rows after a key, in order, to add or skip, until one of them returns false. It reports whether it reached
+// the end.
 type rows func(tx *store.Tx, after string, p *page) (end bool, err error)
 
-// lines writes what rows yields as files name.ext, name.1.ext and so on, the first one even if it is empty.
+// lines writes the rows as files name.ext, name.1.ext and so on. It writes the first one even if it is empty.
 func (a *logArchive) lines(name, ext string, read rows) error {
 	var p page
 	for n := 0; ; n++ {
@@ -144,7 +144,7 @@ func (a *logArchive) lines(name, ext string, read rows) error {
 	}
 }
 
-// fill reads on until the page is full or there is no more.
+// fill reads rows until the page is full or there are no more.
 func (a *logArchive) fill(p *page, read rows) (end bool, err error) {
 	for !end && p.lines < pageLines && len(p.text) < pageBytes {
 		before := *p
@@ -161,7 +161,7 @@ func (a *logArchive) fill(p *page, read rows) (end bool, err error) {
 	return end, nil
 }
 
-// once writes a file that one transaction makes.
+// once writes a file whose content is read in one transaction.
 func (a *logArchive) once(name string, make func(tx *store.Tx) ([]byte, error)) error {
 	var text []byte
 	if err := a.view(func(tx *store.Tx) (err error) {

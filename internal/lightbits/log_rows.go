@@ -11,7 +11,7 @@ import (
 	"storagesim/internal/wire"
 )
 
-// eventRows yields the events since the archive begins, as the API answers them.
+// eventRows yields the events since the start of the archive, as the API returns them.
 func (a *logArchive) eventRows(tx *store.Tx, after string, p *page) (bool, error) {
 	for key, raw := range events.Log.Scan(tx, "", after) {
 		head, body, err := events.Peek(raw)
@@ -29,7 +29,7 @@ func (a *logArchive) eventRows(tx *store.Tx, after string, p *page) (bool, error
 	return true, nil
 }
 
-// logRows yields lines of a log: the events of those types that are wanted.
+// logRows yields a line for each event of one of the types for which wanted returns true.
 func (a *logArchive) logRows(wanted func(*events.Event) bool, types ...events.Type) rows {
 	return func(tx *store.Tx, after string, p *page) (bool, error) {
 		for key, raw := range events.Log.Scan(tx, "", after) {
@@ -55,12 +55,13 @@ func (a *logArchive) logRows(wanted func(*events.Event) bool, types ...events.Ty
 	}
 }
 
-// logLine is an event as a log of the product's might tell it.
+// logLine formats an event as a line of a log.
 func logLine(e *events.Event) []byte {
-	return fmt.Appendf(nil, "%s %-8s [%s] %s (%d): %s", logTime(e.Time), e.Severity, e.ReportingService, e.EventName, e.EventCode, e.Description)
+	return fmt.Appendf(nil, "%s %-8s [%s] %s (%d): %s",
+		logTime(e.Time), e.Severity, e.ReportingService, e.EventName, e.EventCode, e.Description)
 }
 
-// bodies yields the stored bodies of a machine's rows: what the API answers.
+// bodies yields the stored bodies of a machine's rows, as the API returns them.
 func bodies[B any](m *statemachine.Machine[B]) rows {
 	return func(tx *store.Tx, after string, p *page) (bool, error) {
 		for key, raw := range m.Table().Scan(tx, "", after) {
@@ -86,7 +87,7 @@ func dumped[B any](m *statemachine.Machine[B]) rows {
 	}
 }
 
-// shownRows yields what show makes of a machine's rows.
+// shownRows yields the rows of a machine as show returns them.
 func shownRows[B any](m *statemachine.Machine[B], show func(*store.Tx, *B) (B, error)) rows {
 	return func(tx *store.Tx, after string, p *page) (bool, error) {
 		for key, row := range m.Table().All(tx, "", after) {
@@ -106,7 +107,7 @@ func shownRows[B any](m *statemachine.Machine[B], show func(*store.Tx, *B) (B, e
 	}
 }
 
-// tableRows yields the rows of a table as show answers them.
+// tableRows yields the rows of a table as show returns them.
 func tableRows[B any](t *store.Table[B], show func(*B) any) rows {
 	return func(tx *store.Tx, after string, p *page) (bool, error) {
 		for key, row := range t.All(tx, "", after) {

@@ -14,7 +14,7 @@ import (
 	"storagesim/internal/wire"
 )
 
-// collect writes all parts that the options ask for.
+// collect writes the parts of the archive that the options ask for.
 func (a *logArchive) collect() error {
 	var servers []Server
 	if err := a.view(func(tx *store.Tx) error {
@@ -52,7 +52,7 @@ func (a *logArchive) collect() error {
 
 func logTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// reachable says whether a server can be asked; one that has failed is left out, with a note.
+// reachable reports whether logs can be collected from a server. For one that has failed it adds a note.
 func (a *logArchive) reachable(v *Server) bool {
 	if v.State == ServerFailed {
 		a.note("# %s is %s and cannot be reached", v.Name, v.State)
@@ -64,7 +64,7 @@ func (a *logArchive) reachable(v *Server) bool {
 // serverServices are the parts of the product that run on a server.
 var serverServices = [...]string{"api-service", "cluster-manager", "discovery-service", "etcd", "node-manager", "upgrade-manager"}
 
-// services tells of each server which services run.
+// services writes which services run on each server.
 func (a *logArchive) services(servers []Server) error {
 	a.ran("systemctl list-units 'lightos-*'")
 	for i := range servers {
@@ -87,7 +87,7 @@ func (a *logArchive) services(servers []Server) error {
 	return nil
 }
 
-// lbcli tells of the cluster as its API does, a thing a line.
+// lbcli writes the cluster and its resources as the API returns them, one resource per line.
 func (a *logArchive) lbcli([]Server) error {
 	s := a.service
 	a.ran("lbcli get cluster")
@@ -124,7 +124,7 @@ func (a *logArchive) lbcli([]Server) error {
 	return a.settings()
 }
 
-// settings tells the cluster's configuration and feature flags.
+// settings writes the cluster's configuration and feature flags.
 func (a *logArchive) settings() error {
 	s := a.service
 	a.ran("lbcli list cluster-config")
@@ -147,7 +147,7 @@ func (a *logArchive) settings() error {
 	})
 }
 
-// etcd tells what is stored of the things with a lifecycle, a key a line. Secrets are not among them.
+// etcd writes the stored rows of resources with a life cycle, one key per line. None of them contains secrets.
 func (a *logArchive) etcd([]Server) error {
 	s := a.service
 	for _, list := range []struct {
@@ -166,8 +166,8 @@ func (a *logArchive) etcd([]Server) error {
 	return nil
 }
 
-// varLog writes the logs of the servers, which consist of the events: those about a server, its nodes and its devices in
-// its node manager's log, those about the cluster and its volumes in the log of the cluster manager of the first server.
+// varLog writes the logs of the servers, which consist of events. Events about a server, its nodes and its devices are in
+// the log of its node manager; events about the cluster and its volumes are in the log of the first server's cluster manager.
 func (a *logArchive) varLog(servers []Server) error {
 	a.ran("tar -c /var/log")
 	first := true
@@ -199,8 +199,8 @@ func (a *logArchive) varLog(servers []Server) error {
 	return nil
 }
 
-// idsOf lists the IDs that events about a server carry: its own, those of its nodes, the serials of its devices and of those
-// that were pulled out of it.
+// idsOf returns the IDs in events about a server: its own, those of its nodes, and the serials of its devices, including
+// those that were pulled out.
 func (a *logArchive) idsOf(v *Server) ([]string, error) {
 	ids := append([]string{v.UUID}, v.NodesUUIDs...)
 	err := a.view(func(tx *store.Tx) error {
@@ -218,7 +218,7 @@ func (a *logArchive) idsOf(v *Server) ([]string, error) {
 	return ids, err
 }
 
-// component answers the one thing that an event about hardware is about, or nil.
+// component returns the subject of an event about hardware, or nil.
 func component(e *events.Event) *events.ComponentInfo {
 	for _, c := range []*events.ComponentInfo{e.ComponentServerInfo, e.ComponentNodeInfo, e.ComponentNVMeSSDInfo} {
 		if c != nil {
@@ -228,8 +228,8 @@ func component(e *events.Event) *events.ComponentInfo {
 	return nil
 }
 
-// statistics captures those of the front end (volumes) and of the back end (nodes and devices), as often as the options
-// say. The clock stands where it is: earlier captures are dated back (assumption 241).
+// statistics writes captures of the front end (volumes) and of the back end (nodes and devices), as many as the options ask
+// for. Since the clock does not move, earlier captures are dated back (assumption 241).
 func (a *logArchive) statistics([]Server) error {
 	s := a.service
 	export := true
@@ -270,11 +270,11 @@ func (a *logArchive) statistics([]Server) error {
 	return nil
 }
 
-// captureSeconds is how long CPU and network are watched (option CaptureCpuAndTcpDump).
+// captureSeconds is the length of the CPU and network capture (option CaptureCpuAndTcpDump).
 const captureSeconds = 5
 
-// network writes a capture of each server's network and processors. Nothing runs on a simulated server: there are no
-// packets, and the processors are idle.
+// network writes a capture of each server's network and processors. A simulated server runs nothing: there are no packets,
+// and the processors are idle.
 func (a *logArchive) network(servers []Server) error {
 	a.ran("tcpdump -w network/tcpdump.cap -G 5 -W 1")
 	a.ran("sar -u 1 5")
@@ -298,7 +298,7 @@ func (a *logArchive) network(servers []Server) error {
 	return nil
 }
 
-// emptyCapture is the head of a pcap file: magic number, version 2.4, no offset, no accuracy, 256 KiB of each packet,
+// emptyCapture returns the header of a pcap file: magic number, version 2.4, no offset, no accuracy, 256 KiB of each packet,
 // Ethernet.
 func emptyCapture() []byte {
 	head := binary.LittleEndian.AppendUint32(nil, 0xa1b2c3d4)

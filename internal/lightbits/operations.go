@@ -7,13 +7,13 @@ import (
 	"storagesim/internal/api"
 )
 
-// can is the permission an operation needs, in the words of the product's roles (facts/lightbits.md 3.3).
+// can returns the permission that an operation needs, as the product's roles name it (facts/lightbits.md 3.3).
 func can(resource, action string) api.Permission {
 	return api.Permission{Resource: resource, Action: action}
 }
 
-// operations lists all rows. The gateway lets the last path parameter be empty, so that a thing can be named in the
-// query: …/volumes/?name=v1 (facts/lightbits.md 2.2).
+// operations returns the rows of all operations. The gateway accepts an empty last path parameter, so that a resource can
+// be named in the query: …/volumes/?name=v1 (facts/lightbits.md 2.2).
 func (s *Service) operations() []api.Operation {
 	rows := slices.Concat(
 		s.adminEndpointOperations(), s.authMapOperations(), s.federatedAuthenticationOperations(),
@@ -31,7 +31,7 @@ func (s *Service) operations() []api.Operation {
 	return rows
 }
 
-// owns says whether an unknown path is to be refused in this vendor's words.
+// owns reports whether an unknown path belongs to this vendor, which then refuses it.
 func owns(path string) bool {
 	return strings.HasPrefix(path, "/api/v2/") || path == "/cflogin"
 }

@@ -25,7 +25,7 @@ func (s *Service) projectOperations() []api.Operation {
 	}
 }
 
-// Project is a project as the API answers it.
+// Project is a project as the API returns it.
 type Project struct {
 	UUID            string           `json:"UUID"`
 	Name            string           `json:"name"`
@@ -33,22 +33,22 @@ type Project struct {
 	DefaultPolicies []*DefaultPolicy `json:"defaultPolicies"`
 }
 
-// Projects that every cluster has (facts/lightbits.md 3.2).
+// The projects of every cluster (facts/lightbits.md 3.2).
 const (
 	systemProject  = "system"
 	defaultProject = "default"
 )
 
-// projectRow is a project with its ETag, which no message shows: a counter of its changes (assumption 24).
+// projectRow is a project with its ETag, a counter of its changes, which no message has (assumption 24).
 type projectRow struct {
 	Project
 	ETag uint64 `json:"etag"`
-	By   string `json:"by,omitempty"` // who changed it last; nobody since the fixture where it is empty
+	By   string `json:"by,omitempty"` // who changed it last; empty if nobody has since the fixture
 }
 
 var projects = store.NewTable("lightbits.project", func(p *projectRow) string { return p.Name }, store.JSON[projectRow]())
 
-// project answers a project, whose lists are not to be changed, or a refusal NotFound.
+// project returns the project of that name, or NotFound. Its lists are shared and must not be changed.
 func (s *Service) project(tx *store.Tx, name string) (Project, error) {
 	row, err := projects.Shared(tx, name)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Service) project(tx *store.Tx, name string) (Project, error) {
 	return row.Project, nil
 }
 
-// projectNames lists the projects of the transaction's cluster in order.
+// projectNames returns the names of the cluster's projects, sorted.
 func (s *Service) projectNames(tx *store.Tx) []string {
 	var names []string
 	for name := range projects.Scan(tx, "", "") {
@@ -66,8 +66,8 @@ func (s *Service) projectNames(tx *store.Tx) []string {
 	return names
 }
 
-// seedProject makes a project with the cluster's default QoS policy, which is to be seeded before it, or does nothing
-// where it is there already.
+// seedProject creates a project with the cluster's default QoS policy, which must exist. It does nothing if the project
+// exists.
 func (s *Service) seedProject(tx *store.Tx, name, description string) error {
 	if projects.Has(tx, name) {
 		return nil
@@ -76,7 +76,7 @@ func (s *Service) seedProject(tx *store.Tx, name, description string) error {
 	return err
 }
 
-// insertProject stores a new project. Where it has no default QoS policy it gets the cluster's.
+// insertProject stores a new project. If it has no default QoS policy it gets the cluster's.
 func (s *Service) insertProject(tx *store.Tx, p Project) (Project, error) {
 	p.UUID = tx.NewUUID().String()
 	p.DefaultPolicies = slices.DeleteFunc(p.DefaultPolicies, func(d *DefaultPolicy) bool { return d.PolicyUUID == "" })
@@ -89,10 +89,10 @@ func (s *Service) insertProject(tx *store.Tx, p Project) (Project, error) {
 	return p, projects.Insert(tx, &projectRow{Project: p, ETag: 1, By: tx.By})
 }
 
-// projectName is what the vendor's own driver takes for one (facts/lightbits.md 4.19, assumption 25).
+// projectName matches the names that the vendor's own driver accepts (facts/lightbits.md 4.19, assumption 25).
 var projectName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`)
 
-// maxDescription is the length of descriptions in bytes (seeds/002 "Create project").
+// maxDescription is the greatest length of a description, in bytes (seeds/002 "Create project").
 const maxDescription = 256
 
 func checkDescription(text string) error {

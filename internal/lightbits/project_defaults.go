@@ -7,13 +7,13 @@ import (
 	"storagesim/internal/store"
 )
 
-// DefaultPolicy is the policy of one type that a project's new things get.
+// DefaultPolicy is the policy of one type that new volumes of a project get.
 type DefaultPolicy struct {
-	PolicyType PolicyType `json:"policyType" required:"a default policy without policyType: snapshot or qosRateLimit is expected"`
+	PolicyType PolicyType `json:"policyType" required:"a default policy has no policyType: snapshot or qosRateLimit is expected"`
 	PolicyUUID string     `json:"policyUUID"`
 }
 
-// PolicyType says what a default policy is about.
+// PolicyType is the type of a default policy.
 type PolicyType string
 
 // The types.
@@ -23,12 +23,12 @@ const (
 	PolicyTypeQosRateLimit PolicyType = "qosRateLimit"
 )
 
-// EnumNumbers implements wire.Enum.
+// EnumNumbers returns the vendor's numbers.
 func (PolicyType) EnumNumbers() map[string]int32 {
 	return map[string]int32{"unknown": 0, "snapshot": 1, "qosRateLimit": 2}
 }
 
-// defaultOf answers the UUID of the project's default policy of that type, or "".
+// defaultOf returns the UUID of the project's default policy of that type, or "".
 func defaultOf(p *Project, of PolicyType) string {
 	for _, d := range p.DefaultPolicies {
 		if d.PolicyType == of {
@@ -38,15 +38,16 @@ func defaultOf(p *Project, of PolicyType) string {
 	return ""
 }
 
-// checkDefaults refuses default policies that are not there or cannot be used, and two of one type.
+// checkDefaults returns InvalidArgument for a default policy that does not exist or cannot be used, and for two of one type.
 func (s *Service) checkDefaults(tx *store.Tx, project string, defaults []*DefaultPolicy) error {
 	seen := map[PolicyType]bool{}
 	for _, d := range defaults {
 		if d == nil || d.PolicyUUID == "" && d.PolicyType != PolicyTypeSnapshot {
-			return refusal.New(refusal.InvalidArgument, "a default policy without policyUUID")
+			return refusal.New(refusal.InvalidArgument, "a default policy has no policyUUID")
 		}
 		if seen[d.PolicyType] {
-			return refusal.New(refusal.InvalidArgument, "two default policies of type %s; a project has one of each", d.PolicyType)
+			return refusal.New(refusal.InvalidArgument,
+				"two default policies of type %s; a project has one of each type", d.PolicyType)
 		}
 		seen[d.PolicyType] = true
 		switch d.PolicyType {
@@ -66,7 +67,7 @@ func (s *Service) checkDefaults(tx *store.Tx, project string, defaults []*Defaul
 				return err
 			}
 		default:
-			return refusal.New(refusal.InvalidArgument, "a default policy without policyType: %s or %s is expected",
+			return refusal.New(refusal.InvalidArgument, "a default policy has no policyType: %s or %s is expected",
 				PolicyTypeSnapshot, PolicyTypeQosRateLimit)
 		}
 	}

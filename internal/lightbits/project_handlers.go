@@ -16,7 +16,7 @@ type listProjectsResponse struct {
 	Projects []*Project `json:"projects"`
 }
 
-// listProjects: seeds/002 "List projects", in the order of their names. Callers with roles in projects see those.
+// listProjects: seeds/002 "List projects", ordered by name. A caller whose roles are in projects sees these only.
 func (s *Service) listProjects(tx *store.Tx, r *api.Request, _ *listProjectsRequest) (listProjectsResponse, error) {
 	var answer listProjectsResponse
 	for name, row := range projects.All(tx, "", "") {
@@ -64,9 +64,9 @@ func (s *Service) getProject(tx *store.Tx, r *api.Request, q *projectRequest) (P
 	return s.project(tx, q.Name)
 }
 
-// deleteProject: seeds/002 "Delete project". The project's credentials, trusted hosts
-// and authorization map entries go with it. Not to be deleted are system and
-// default, and a project that has volumes or snapshots (assumption 26).
+// deleteProject: seeds/002 "Delete project". The project's credentials, trusted hosts and authorization map entries are
+// deleted with it. It returns InvalidArgument for system and default, and for a project that has volumes or snapshots
+// (assumption 26).
 func (s *Service) deleteProject(tx *store.Tx, r *api.Request, q *projectRequest) (api.Empty, error) {
 	var none api.Empty
 	if err := s.namedProject(tx, r, q.Name, "projects", "delete"); err != nil {
@@ -111,7 +111,8 @@ type updateProjectRequest struct {
 	DefaultPolicies []*DefaultPolicy `json:"defaultPolicies" required:"{path} is missing"`
 }
 
-// updateProject: seeds/002 "Update Project Default Policy". Defaults of types that are not given stay as they are.
+// updateProject: seeds/002 "Update Project Default Policy". Defaults of other types
+// stay as they are.
 func (s *Service) updateProject(tx *store.Tx, r *api.Request, q *updateProjectRequest) (api.Empty, error) {
 	var none api.Empty
 	if err := s.namedProject(tx, r, q.ProjectName, "projects", "update"); err != nil {

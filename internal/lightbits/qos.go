@@ -26,8 +26,8 @@ func (s *Service) policyOperations() []api.Operation {
 	}
 }
 
-// Policy is a QoS policy as the API answers it. Its member QoSRateLimitPolicy begins with a capital letter, that of
-// requests does not (facts/lightbits.md 4.4).
+// Policy is a QoS policy as the API returns it. Its member QoSRateLimitPolicy has a capital first letter; in requests it has
+// a small one (facts/lightbits.md 4.4).
 type Policy struct {
 	UUID               string              `json:"UUID"`
 	Name               string              `json:"name"`
@@ -36,12 +36,12 @@ type Policy struct {
 	QoSRateLimitPolicy *QoSRateLimitPolicy `json:"QoSRateLimitPolicy,group=info"`
 }
 
-// unlimitedPolicy is the name of the policy that every cluster has (facts/lightbits.md 4.4).
+// unlimitedPolicy is the built-in policy of every cluster (facts/lightbits.md 4.4).
 const unlimitedPolicy = "no-limit-policy"
 
 const policiesByName = "name"
 
-// seedPolicy makes a policy that is Active; without a UUID it gets one.
+// seedPolicy creates an Active policy, with a new UUID unless it has one.
 func (s *Service) seedPolicy(tx *store.Tx, p Policy) error {
 	if p.UUID == "" {
 		p.UUID = tx.NewUUID().String()
@@ -50,7 +50,7 @@ func (s *Service) seedPolicy(tx *store.Tx, p Policy) error {
 	return err
 }
 
-// policyByName answers a policy, or store.ErrNotFound.
+// policyByName returns the policy of that name, or store.ErrNotFound.
 func (s *Service) policyByName(tx *store.Tx, name string) (statemachine.Row[Policy], error) {
 	for _, row := range s.policies.Table().By(tx, policiesByName, name) {
 		return row, nil
@@ -58,8 +58,8 @@ func (s *Service) policyByName(tx *store.Tx, name string) (statemachine.Row[Poli
 	return statemachine.Row[Policy]{}, store.ErrNotFound
 }
 
-// findPolicy answers the policy of that UUID, or, where that is "", of that name. It refuses with NotFound, and with
-// InvalidArgument where both are "".
+// findPolicy returns the policy of that UUID or, if that is empty, of that name. It returns NotFound, or InvalidArgument if
+// both are empty.
 func (s *Service) findPolicy(tx *store.Tx, uuid, name string) (statemachine.Row[Policy], error) {
 	var row statemachine.Row[Policy]
 	var err error
@@ -84,8 +84,8 @@ func noPolicy(uuid, name string) error {
 	return refusal.New(refusal.NotFound, "policy with name %q does not exist", name)
 }
 
-// policyInUse names what uses a policy: the cluster or a project that has it as its default, or a volume; "" where
-// nothing does.
+// policyInUse names a user of the policy: the cluster or a project whose default it is, or a volume. It returns "" if the
+// policy is not in use.
 func (s *Service) policyInUse(tx *store.Tx, uuid string) string {
 	if row, err := s.policyByName(tx, s.configText(tx, configDefaultQoS)); err == nil && row.Body.UUID == uuid {
 		return "the cluster configuration parameter " + configDefaultQoS

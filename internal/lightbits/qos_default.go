@@ -5,18 +5,19 @@ import (
 	"storagesim/internal/store"
 )
 
-// defaultQoS answers the UUID of the project's default QoS policy, or "".
+// defaultQoS returns the UUID of the project's default QoS policy, or "".
 func defaultQoS(p *Project) string { return defaultOf(p, PolicyTypeQosRateLimit) }
 
-// effectivePolicy answers the policy that a volume of the project gets: the one of that UUID or name, which the project
-// must be allowed to use whoever asks (assumption 29), else the project's default one, else the cluster's, else the
-// unlimited one; a default that is Deprecated or Failed is passed over (assumption 237). It refuses with
+// effectivePolicy returns the policy that a volume of the project gets. That is the policy of the given UUID or name, which
+// the project must be allowed to use, whoever the caller is (assumption 29). Without one it is the project's default, else
+// the cluster's, else the unlimited policy; a default that is Deprecated or Failed is skipped (assumption 237). The error is
 // InvalidArgument, since the page of CreateVolume has no 404.
 func (s *Service) effectivePolicy(tx *store.Tx, project, uuid, name string) (Policy, error) {
 	if uuid != "" || name != "" {
 		row, err := s.findPolicy(tx, uuid, name)
 		if refusal.Is(err, refusal.NotFound) || err == nil && !row.Body.opensTo(project) {
-			return Policy{}, refusal.New(refusal.InvalidArgument, "project %q has no QoS policy %q that it may use", project, uuid+name)
+			return Policy{}, refusal.New(refusal.InvalidArgument,
+				"project %q has no QoS policy %q that it may use", project, uuid+name)
 		}
 		if err == nil {
 			err = usable(&row.Body)
@@ -36,7 +37,7 @@ func (s *Service) effectivePolicy(tx *store.Tx, project, uuid, name string) (Pol
 	return s.clusterDefaultQoS(tx)
 }
 
-// clusterDefaultQoS answers the policy that DefaultQoSName names, or the unlimited one where that cannot be used any more.
+// clusterDefaultQoS returns the policy that DefaultQoSName names, or the unlimited one if that cannot be used.
 func (s *Service) clusterDefaultQoS(tx *store.Tx) (Policy, error) {
 	for _, name := range []string{s.configText(tx, configDefaultQoS), unlimitedPolicy} {
 		for key := range s.policies.Table().KeysBy(tx, policiesByName, name) {
@@ -52,7 +53,7 @@ func (s *Service) clusterDefaultQoS(tx *store.Tx) (Policy, error) {
 	return Policy{}, store.ErrNotFound
 }
 
-// usable refuses a policy whose state forbids that something begins to use it.
+// usable returns InvalidArgument for a policy that is neither Active nor Updating.
 func usable(p *Policy) error {
 	if p.State == PolicyActive || p.State == PolicyUpdating {
 		return nil

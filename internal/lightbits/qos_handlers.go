@@ -21,8 +21,8 @@ type listPoliciesResponse struct {
 	Policies []*Policy `json:"policies"`
 }
 
-// listPolicies: seeds/002 "List policies", in the order of UUIDs. Filters narrow each other; when they leave nothing, the
-// answer is 404; what is no UUID is 400. Of a project are the policies that it may use, and its default one.
+// listPolicies: seeds/002 "List policies", ordered by UUID. A policy must match all filters. It returns NotFound if none
+// does, and InvalidArgument for an invalid UUID. The policies of a project are those that it may use, and its default.
 func (s *Service) listPolicies(tx *store.Tx, r *api.Request, q *listPoliciesRequest) (listPoliciesResponse, error) {
 	var answer listPoliciesResponse
 	var project Project
@@ -49,8 +49,8 @@ func (s *Service) listPolicies(tx *store.Tx, r *api.Request, q *listPoliciesRequ
 		}
 	}
 	if len(answer.Policies) == 0 && *q != (listPoliciesRequest{}) {
-		return answer, refusal.New(refusal.NotFound, "no policy has UUID %q, name %q and project %q (empty ones do not count)",
-			q.UUID, q.Name, q.ProjectName)
+		return answer, refusal.New(refusal.NotFound,
+			"no policy has UUID %q, name %q and project %q (empty filters match all)", q.UUID, q.Name, q.ProjectName)
 	}
 	return answer, nil
 }
@@ -61,7 +61,7 @@ type getPolicyRequest struct {
 	ProjectName string `json:"projectName"`
 }
 
-// getPolicy: seeds/002 "Get policy". Of a project it answers 404 for a policy that is not the project's.
+// getPolicy: seeds/002 "Get policy". With a project it returns NotFound for a policy that is not one of the project's.
 func (s *Service) getPolicy(tx *store.Tx, r *api.Request, q *getPolicyRequest) (Policy, error) {
 	row, err := s.findPolicy(tx, q.UUID, q.Name)
 	if err != nil {
@@ -93,8 +93,8 @@ type createPolicyRequest struct {
 	QoSRateLimitPolicy *QoSRateLimitPolicy `json:"qoSRateLimitPolicy,group=policy"`
 }
 
-// createPolicy: seeds/002 "Create a policy". The answer is the policy in Creating. A policy without limits is an unlimited
-// one; without a visibility no project may use it.
+// createPolicy: seeds/002 "Create a policy". The response is the policy in Creating. A policy without limits is unlimited;
+// one without a visibility may be used by no project.
 func (s *Service) createPolicy(tx *store.Tx, _ *api.Request, q *createPolicyRequest) (Policy, error) {
 	if err := checkName("policy", q.Name); err != nil {
 		return Policy{}, err
@@ -125,8 +125,8 @@ type updatePolicyRequest struct {
 	QoSRateLimitPolicy *QoSRateLimitPolicy `json:"qoSRateLimitPolicy,group=policy"`
 }
 
-// updatePolicy: seeds/002 "Update a policy". What is not given stays as it is. New limits hold at once, the state is
-// Updating for a while. The name says which policy is meant where there is no UUID; it cannot be changed.
+// updatePolicy: seeds/002 "Update a policy". Members that are absent stay as they are. New limits take effect at once; the
+// policy is Updating for a while. The name selects the policy if there is no UUID; it cannot be changed.
 func (s *Service) updatePolicy(tx *store.Tx, _ *api.Request, q *updatePolicyRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findPolicy(tx, q.UUID, q.Name)
@@ -163,8 +163,8 @@ type deletePolicyRequest struct {
 	Name string `json:"name"`
 }
 
-// deletePolicy: seeds/002 "Delete policy". A policy that a project has as its default or a volume uses, and the built-in
-// one, are 400 (assumption 31).
+// deletePolicy: seeds/002 "Delete policy". It returns InvalidArgument for a policy that is in use and for the built-in one
+// (assumption 31).
 func (s *Service) deletePolicy(tx *store.Tx, _ *api.Request, q *deletePolicyRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findPolicy(tx, q.UUID, q.Name)

@@ -6,7 +6,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// PolicyState is where a policy is in its life.
+// PolicyState is the life-cycle state of a policy.
 type PolicyState string
 
 // The states.
@@ -19,7 +19,7 @@ const (
 	PolicyFailed     PolicyState = "Failed"
 )
 
-// EnumNumbers implements wire.Enum.
+// EnumNumbers returns the vendor's numbers.
 func (PolicyState) EnumNumbers() map[string]int32 {
 	return map[string]int32{"Unknown": 0, "Creating": 1, "Active": 2, "Updating": 3, "Deprecated": 4, "Failed": 5}
 }

@@ -7,7 +7,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// QoSRateLimitPolicy says who may use a policy and what it limits; without a limit it limits nothing.
+// QoSRateLimitPolicy is which projects may use a policy, and at most one limit; without one there is no limit.
 type QoSRateLimitPolicy struct {
 	ProjectsNamesScope []string           `json:"projectsNamesScope"`
 	PolicyVisibility   PolicyVisibility   `json:"policyVisibility"`
@@ -34,10 +34,12 @@ type QoSLimitIOPSPerGB struct {
 	ReadIOPSPerGBLimit  uint32 `json:"readIOPSPerGBLimit"`
 }
 
-// checkLimits refuses a scope that cannot be and rounds limits as the product does.
+// checkLimits checks the scope and the limits of a policy and rounds IOPS limits up, as the product does. It returns
+// InvalidArgument, or NotFound for an unknown project.
 func (s *Service) checkLimits(tx *store.Tx, q *QoSRateLimitPolicy) error {
 	if q.PolicyVisibility == VisibilityScoped && len(q.ProjectsNamesScope) == 0 {
-		return refusal.New(refusal.InvalidArgument, "projectsNamesScope is missing: with policyVisibility Scoped it lists the projects that may use the policy")
+		return refusal.New(refusal.InvalidArgument, "projectsNamesScope is missing: "+
+			"with policyVisibility Scoped it lists the projects that may use the policy")
 	}
 	for _, name := range q.ProjectsNamesScope {
 		if _, err := s.project(tx, name); err != nil {
@@ -49,7 +51,7 @@ func (s *Service) checkLimits(tx *store.Tx, q *QoSRateLimitPolicy) error {
 	}
 	for _, limit := range []*uint32{&q.LimitIOPS.WriteIOPSLimit, &q.LimitIOPS.ReadIOPSLimit} {
 		if *limit > maxIOPS {
-			return refusal.New(refusal.InvalidArgument, "an IOPS limit of %d; at most %d is possible", *limit, uint32(maxIOPS))
+			return refusal.New(refusal.InvalidArgument, "the IOPS limit %d is too large; it must be at most %d", *limit, uint32(maxIOPS))
 		}
 		*limit = (*limit + iopsStep - 1) / iopsStep * iopsStep
 	}
@@ -62,8 +64,8 @@ const (
 	maxIOPS  = math.MaxUint32 / iopsStep * iopsStep
 )
 
-// with answers the limits changed by what an update gives. A limit takes the place of whichever there was; "Unavailable"
-// counts when it is written out (assumption 30).
+// with returns the policy after an update. A limit of the update replaces the limit of the policy, of any kind. The
+// visibility "Unavailable" applies only if the update names it (assumption 30).
 func (q *QoSRateLimitPolicy) with(given *QoSRateLimitPolicy) *QoSRateLimitPolicy {
 	merged := *given
 	if q == nil {

@@ -6,7 +6,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// PolicyVisibility says which projects may use a policy.
+// PolicyVisibility is which projects may use a policy.
 type PolicyVisibility string
 
 // The visibilities: no project, those in projectsNamesScope, all.
@@ -16,20 +16,20 @@ const (
 	VisibilityGlobal      PolicyVisibility = "Global"
 )
 
-// EnumNumbers implements wire.Enum.
+// EnumNumbers returns the vendor's numbers.
 func (PolicyVisibility) EnumNumbers() map[string]int32 {
 	return map[string]int32{"Unavailable": 0, "Scoped": 1, "Global": 2}
 }
 
-// opensTo says whether a project may use the policy.
+// opensTo reports whether a project may use the policy.
 func (p *Policy) opensTo(project string) bool {
 	q := p.QoSRateLimitPolicy
 	return q != nil && (q.PolicyVisibility == VisibilityGlobal ||
 		q.PolicyVisibility == VisibilityScoped && slices.Contains(q.ProjectsNamesScope, project))
 }
 
-// shownTo answers the policy as the caller may see it, or false. Callers with roles in projects do not see what none of
-// these may use, nor the visibility and scope of what they see (facts/lightbits.md 4.4, assumption 28).
+// shownTo returns the policy as the caller may see it, or false if the caller may not. A caller whose roles are in projects
+// sees the policies that one of these may use, without visibility and scope (facts/lightbits.md 4.4, assumption 28).
 func (p Policy) shownTo(caller *Principal) (*Policy, bool) {
 	if caller.System() {
 		return &p, true
@@ -43,7 +43,7 @@ func (p Policy) shownTo(caller *Principal) (*Policy, bool) {
 	return &p, true
 }
 
-// unscope takes a project that is going away out of the scopes of all policies, so that a later one of the same name
+// unscope removes a project that is being deleted from the scopes of all policies, so that a later project of the same name
 // does not inherit them.
 func (s *Service) unscope(tx *store.Tx, project string) error {
 	for _, row := range s.policies.Table().All(tx, "", "") {
@@ -59,7 +59,7 @@ func (s *Service) unscope(tx *store.Tx, project string) error {
 	return nil
 }
 
-// belongsTo says whether a project may use the policy or has it as its default.
+// belongsTo reports whether a project may use the policy or has it as its default.
 func (p *Policy) belongsTo(project *Project) bool {
 	return p.opensTo(project.Name) || defaultQoS(project) == p.UUID
 }

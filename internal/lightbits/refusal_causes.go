@@ -11,69 +11,69 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// CutOff is the cause of a 503 of a cluster that nobody reaches.
+// CutOff is the cause of a 503 of a cluster that cannot be reached.
 type CutOff struct {
 	Cluster string `json:"cluster"`
-	Action  string `json:"action"` // what cut it off
+	Action  string `json:"action"` // that made the cluster unreachable
 }
 
-// CauseKind is refusal.Unreachable.
+// CauseKind returns refusal.Unreachable.
 func (CutOff) CauseKind() refusal.CauseKind { return refusal.Unreachable }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain suggests.
 func (c CutOff) WouldWork() string {
 	return fmt.Sprintf(`the same request after the action %s {"cluster":%q,"unreachable":false}`, c.Action, c.Cluster)
 }
 
-// AtRisk is the cause of a refusal to take away what volumes still need; the request can insist.
+// AtRisk is the cause of a refusal to remove nodes that volumes need. The request can insist.
 type AtRisk struct {
 	Server  string `json:"server,omitempty"` // its UUID
 	Node    string `json:"node,omitempty"`   // its UUID
-	Volumes int64  `json:"volumes"`          // that would no longer take reads or writes
-	Member  string `json:"member"`           // of the request, which insists
+	Volumes int64  `json:"volumes"`          // that could no longer be read or written
+	Member  string `json:"member"`           // of the request with which it can insist
 }
 
-// CauseKind is refusal.Condition.
+// CauseKind returns refusal.Condition.
 func (AtRisk) CauseKind() refusal.CauseKind { return refusal.Condition }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain suggests.
 func (a AtRisk) WouldWork() string {
 	return fmt.Sprintf("the same request with %s, or once the %d volumes have other nodes that are up", a.Member, a.Volumes)
 }
 
-// Busy is the cause of a refusal by a server on which an operation of a user is under way.
+// Busy is the cause of a refusal by a server that has an operation of a user in progress.
 type Busy struct {
 	Server    string `json:"server"`    // its UUID
-	Operation string `json:"operation"` // in words
+	Operation string `json:"operation"` // in progress
 }
 
-// CauseKind is refusal.Condition.
+// CauseKind returns refusal.Condition.
 func (Busy) CauseKind() refusal.CauseKind { return refusal.Condition }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain suggests.
 func (b Busy) WouldWork() string {
-	return "the same request once that is over; GET /_sim/timers lists what is under way"
+	return "the same request once the operation is complete; GET /_sim/timers lists what is in progress"
 }
 
-// NameTaken is the cause of a refusal of a name that a live thing of the project has.
+// NameTaken is the cause of a refusal of a name that is in use in the project.
 type NameTaken struct {
 	Name    string             `json:"name"`
 	Project string             `json:"project"`
-	State   statemachine.State `json:"state"` // of the thing that has it
+	State   statemachine.State `json:"state"` // of the resource that has the name
 }
 
-// CauseKind is refusal.Exists.
+// CauseKind returns refusal.Exists.
 func (NameTaken) CauseKind() refusal.CauseKind { return refusal.Exists }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain suggests.
 func (n NameTaken) WouldWork() string {
-	return fmt.Sprintf("another name, or this one once what has it in the project %s is deleted", n.Project)
+	return fmt.Sprintf("another name, or this one once the resource that has it in project %s is deleted", n.Project)
 }
 
 // Unplaceable is the cause of a refusal to place replicas.
 type Unplaceable struct {
 	Problem string `json:"problem"`
-	// Of nodes that are missing: the failure domains that have one that could take a replica, and why the others cannot.
+	// If there are too few nodes: the failure domains with a node that can take a replica, and why other nodes cannot.
 	Replicas int      `json:"replicas,omitempty"`
 	Size     uint64   `json:"size,omitempty"` // bytes of the volume
 	Usable   []string `json:"usable,omitempty"`
@@ -88,7 +88,7 @@ func unplaceable(err error) Unplaceable {
 	return u
 }
 
-// CauseKind is refusal.Condition where the cluster lacks nodes, refusal.Value where none could ever do.
+// CauseKind returns refusal.Condition if the cluster has too few nodes, and refusal.Value if no node could ever match.
 func (u Unplaceable) CauseKind() refusal.CauseKind {
 	if u.Replicas > 0 {
 		return refusal.Condition
@@ -96,27 +96,28 @@ func (u Unplaceable) CauseKind() refusal.CauseKind {
 	return refusal.Value
 }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain suggests.
 func (u Unplaceable) WouldWork() string {
 	if u.Replicas > 0 {
-		return "fewer replicas, a smaller volume or other placementRestrictions, or the same once the nodes that were refused can take a replica"
+		return "fewer replicas, a smaller volume or other placementRestrictions, " +
+			"or the same request once the refused nodes can take a replica"
 	}
 	return "other placementRestrictions, or none"
 }
 
-// Unprotected is the cause of a refusal to change a volume whose data is not safe.
+// Unprotected is the cause of a refusal to change a volume that is ReadOnly or NotAvailable.
 type Unprotected struct {
 	Volume string          `json:"volume"` // its UUID
 	State  ProtectionState `json:"protectionState"`
-	Nodes  []string        `json:"nodes"` // the UUIDs of those that hold its replicas
+	Nodes  []string        `json:"nodes"` // the UUIDs of the nodes with its replicas
 }
 
-// CauseKind is refusal.Condition.
+// CauseKind returns refusal.Condition.
 func (Unprotected) CauseKind() refusal.CauseKind { return refusal.Condition }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain suggests.
 func (u Unprotected) WouldWork() string {
-	return "the same request once the nodes are up and in sync again; the action lightbits/recover-node brings one back"
+	return "the same request once the nodes are up and in sync; the action lightbits/recover-node recovers one"
 }
 
 // Crowded is the cause of a 429.
@@ -125,53 +126,53 @@ type Crowded struct {
 	Running int `json:"running"`
 }
 
-// CauseKind is refusal.Limit.
+// CauseKind returns refusal.Limit.
 func (Crowded) CauseKind() refusal.CauseKind { return refusal.Limit }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain suggests.
 func (c Crowded) WouldWork() string {
-	return fmt.Sprintf("the same request once fewer than %d are under way; GET /_sim/timers lists them", c.Max)
+	return fmt.Sprintf("the same request once fewer than %d are in progress; GET /_sim/timers lists them", c.Max)
 }
 
-// Unset is the cause of a refusal by a setting that has to be another one first.
+// Unset is the cause of a refusal because of a setting that must have another value.
 type Unset struct {
 	Setting string `json:"setting"`
-	Of      string `json:"of,omitempty"` // the UUID of what has it; the cluster where it is empty
+	Of      string `json:"of,omitempty"` // the UUID of the resource with the setting; empty for the cluster
 	Value   string `json:"value"`
 	Needs   string `json:"needs"`
 }
 
-// CauseKind is refusal.Condition.
+// CauseKind returns refusal.Condition.
 func (Unset) CauseKind() refusal.CauseKind { return refusal.Condition }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain suggests.
 func (u Unset) WouldWork() string {
 	return fmt.Sprintf("the same request once %s is %s", u.Setting, u.Needs)
 }
 
-// InTheWay is the cause of a refusal to do what wants an empty cluster.
+// InTheWay is the cause of a refusal of an operation that needs an empty cluster.
 type InTheWay struct {
-	Kinds []string `json:"kinds"` // of what is there: GET /_sim/resources?kind=… lists it
+	Kinds []string `json:"kinds"` // of the resources in the cluster: GET /_sim/resources?kind=… lists them
 }
 
-// CauseKind is refusal.Condition.
+// CauseKind returns refusal.Condition.
 func (InTheWay) CauseKind() refusal.CauseKind { return refusal.Condition }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain suggests.
 func (w InTheWay) WouldWork() string {
-	return "the same request once nothing is left of GET /_sim/resources?kind=" + strings.Join(w.Kinds, ",")
+	return "the same request once GET /_sim/resources?kind=" + strings.Join(w.Kinds, ",") + " lists nothing"
 }
 
-// TooEarly is the cause of a refusal to do again what was done a short while ago.
+// TooEarly is the cause of a refusal to repeat an operation so soon.
 type TooEarly struct {
 	Last time.Time `json:"last"`
-	From time.Time `json:"from"` // of the world's clock, from when it is taken
+	From time.Time `json:"from"` // when the request is accepted, by the world's clock
 }
 
-// CauseKind is refusal.Condition.
+// CauseKind returns refusal.Condition.
 func (TooEarly) CauseKind() refusal.CauseKind { return refusal.Condition }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain suggests.
 func (t TooEarly) WouldWork() string {
-	return "the same request from " + rfc3339(t.From) + " of the world's clock on; POST /_sim/clock/advance moves it there"
+	return "the same request from " + rfc3339(t.From) + " on the world's clock; POST /_sim/clock/advance moves it"
 }

@@ -27,8 +27,8 @@ func (s *Service) resourcePolicyOperations() []api.Operation {
 	}
 }
 
-// ResourcePolicy is a snapshot schedule as the API answers it (facts/lightbits.md 4.5). Its resource is a volume, or the
-// project itself: then it makes no snapshots but is a model for those of new volumes (assumption 231).
+// ResourcePolicy is a snapshot schedule as the API returns it (facts/lightbits.md 4.5). Its resource is a volume, or the
+// project itself: then it creates no snapshots, but new volumes of the project get a copy of it (assumption 231).
 type ResourcePolicy struct {
 	UUID           string              `json:"UUID"`
 	Name           string              `json:"name"`
@@ -48,13 +48,13 @@ const (
 
 func resourcePolicyKey(p *ResourcePolicy) string { return scopedKey(p.ProjectName, p.UUID) }
 
-// ofProject says whether the policy's resource is the project itself.
+// ofProject reports whether the policy's resource is the project itself.
 func (s *Service) ofProject(tx *store.Tx, p *ResourcePolicy) bool {
 	project, err := s.project(tx, p.ProjectName)
 	return err == nil && project.UUID == p.ResourceUUID
 }
 
-// findResourcePolicy answers the policy of that UUID. NotFound, or InvalidArgument where it is none.
+// findResourcePolicy returns the policy of that UUID. It returns NotFound, or InvalidArgument for an invalid UUID.
 func (s *Service) findResourcePolicy(tx *store.Tx, project, id string) (statemachine.Row[ResourcePolicy], error) {
 	if id == "" {
 		return statemachine.Row[ResourcePolicy]{}, refusal.New(refusal.InvalidArgument, "the UUID of the resource policy is missing")
@@ -69,7 +69,7 @@ func (s *Service) findResourcePolicy(tx *store.Tx, project, id string) (statemac
 	return row, err
 }
 
-// dropResourcePolicies takes away the policies of a resource that is gone.
+// dropResourcePolicies removes the policies of a resource that was deleted.
 func (s *Service) dropResourcePolicies(tx *store.Tx, resourceUUID string) error {
 	var lost []statemachine.Row[ResourcePolicy]
 	for _, row := range s.resourcePolicies.Table().By(tx, resourcePoliciesByResource, resourceUUID) {

@@ -9,26 +9,26 @@ import (
 	"storagesim/internal/wire"
 )
 
-// SchedulePolicy is when snapshots are made, in UTC, and how long each of them is kept (spec message SchedulePolicy).
+// SchedulePolicy is when snapshots are created, in UTC, and how long each is kept (spec message SchedulePolicy).
 type SchedulePolicy struct {
 	SnapshotSchedulePolicy *SnapshotSchedulePolicy `json:"snapshotSchedulePolicy,group=schedulePolicies"`
-	RetentionTime          *wire.Duration          `json:"retentionTime"` // unset or 0: until somebody deletes them
+	RetentionTime          *wire.Duration          `json:"retentionTime"` // unset or 0: until they are deleted
 }
 
-// SnapshotSchedulePolicy is one of three kinds of schedule. Of several in a request the last one counts, as in any gateway.
+// SnapshotSchedulePolicy is one of three kinds of schedule. Of several in a request the last one applies, as in the gateway.
 type SnapshotSchedulePolicy struct {
 	HourlySchedule *HourlySchedule `json:"hourlySchedule,group=snapshotSchedulePolicy"`
 	DailySchedule  *DailySchedule  `json:"dailySchedule,group=snapshotSchedulePolicy"`
 	WeeklySchedule *WeeklySchedule `json:"weeklySchedule,group=snapshotSchedulePolicy"`
 }
 
-// HourlySchedule is due at startTime and every hoursInCycle hours from then on.
+// HourlySchedule is due at startTime and then every hoursInCycle hours.
 type HourlySchedule struct {
 	StartTime    time.Time `json:"startTime"`
 	HoursInCycle uint32    `json:"hoursInCycle" required:"{path} is missing"`
 }
 
-// DailySchedule is due at startTime and every daysInCycle days from then on.
+// DailySchedule is due at startTime and then every daysInCycle days.
 type DailySchedule struct {
 	StartTime   time.Time `json:"startTime"`
 	DaysInCycle uint32    `json:"daysInCycle" required:"{path} is missing"`
@@ -39,7 +39,7 @@ type WeeklySchedule struct {
 	DaysOfWeek []*DayOfWeekEntry `json:"daysOfWeek" required:"{path} is missing: it must name at least one day"`
 }
 
-// DayOfWeekEntry is due each week on the day at startTime's time of day, but not before startTime.
+// DayOfWeekEntry is due every week on the day, at the time of day of startTime, and not before startTime.
 type DayOfWeekEntry struct {
 	StartTime time.Time `json:"startTime"`
 	Day       DayOfWeek `json:"day" required:"{path} is missing: Sunday to Saturday is expected"`
@@ -52,10 +52,10 @@ var dayOfWeekNames = map[string]int32{
 	"DayOfWeekUnspecified": 0, "Sunday": 1, "Monday": 2, "Tuesday": 3, "Wednesday": 4, "Thursday": 5, "Friday": 6, "Saturday": 7,
 }
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers returns the vendor's numbers.
 func (DayOfWeek) EnumNumbers() map[string]int32 { return dayOfWeekNames }
 
-// weekday is the day as package time counts it; -1 for DayOfWeekUnspecified.
+// weekday returns the day as package time counts it; -1 for DayOfWeekUnspecified.
 func (d DayOfWeek) weekday() time.Weekday { return time.Weekday(dayOfWeekNames[string(d)]) - 1 }
 
 const (
@@ -65,7 +65,7 @@ const (
 	maxDays        = 365 // of a cycle (assumption 230)
 )
 
-// check refuses a schedule that cannot be and sets the start times that are missing to now (assumption 230).
+// check returns InvalidArgument for an invalid schedule, and sets missing start times to now (assumption 230).
 func (p *SnapshotSchedulePolicy) check(now time.Time) error {
 	switch {
 	case p.HourlySchedule != nil:
@@ -80,7 +80,8 @@ func (p *SnapshotSchedulePolicy) check(now time.Time) error {
 		return p.WeeklySchedule.check(now)
 	}
 	return refusal.New(refusal.InvalidArgument,
-		"the mandatory argument schedulePolicy.snapshotSchedulePolicy is missing: it must have one of hourlySchedule, dailySchedule and weeklySchedule")
+		"the mandatory argument schedulePolicy.snapshotSchedulePolicy is missing: "+
+			"it must have one of hourlySchedule, dailySchedule and weeklySchedule")
 }
 
 func begin(at *time.Time, now time.Time) {
@@ -100,7 +101,8 @@ func (w *WeeklySchedule) check(now time.Time) error {
 	var seen []time.Weekday
 	for i, e := range w.DaysOfWeek {
 		if e == nil || e.Day.weekday() < time.Sunday {
-			return refusal.New(refusal.InvalidArgument, "weeklySchedule.daysOfWeek[%d].day is missing: Sunday to Saturday is expected", i)
+			return refusal.New(refusal.InvalidArgument,
+				"weeklySchedule.daysOfWeek[%d].day is missing: Sunday to Saturday is expected", i)
 		}
 		if slices.Contains(seen, e.Day.weekday()) {
 			return refusal.New(refusal.InvalidArgument, "weeklySchedule.daysOfWeek names %s twice", e.Day)
@@ -111,7 +113,7 @@ func (w *WeeklySchedule) check(now time.Time) error {
 	return nil
 }
 
-// next answers the first instant behind after at which a checked schedule is due.
+// next returns the first instant after the given one at which the schedule is due. It must have been checked.
 func (p *SnapshotSchedulePolicy) next(after time.Time) time.Time {
 	switch {
 	case p.HourlySchedule != nil:
@@ -128,7 +130,7 @@ func (p *SnapshotSchedulePolicy) next(after time.Time) time.Time {
 	return first
 }
 
-// nextInCycle counts in whole seconds, so that no distance in time is too large.
+// nextInCycle computes in whole seconds, since a time.Duration is limited to 292 years.
 func nextInCycle(start time.Time, seconds int64, after time.Time) time.Time {
 	if start.After(after) {
 		return start
@@ -156,7 +158,7 @@ func (e *DayOfWeekEntry) next(after time.Time) time.Time {
 	return at
 }
 
-// clone is a copy that shares nothing with the original.
+// clone returns a deep copy.
 func (p *SchedulePolicy) clone() *SchedulePolicy {
 	c := SchedulePolicy{SnapshotSchedulePolicy: &SnapshotSchedulePolicy{}}
 	if p.RetentionTime != nil {
@@ -174,7 +176,7 @@ func (p *SchedulePolicy) clone() *SchedulePolicy {
 	case from.WeeklySchedule != nil:
 		to.WeeklySchedule = &WeeklySchedule{}
 		for _, e := range from.WeeklySchedule.DaysOfWeek {
-			if e != nil { // a null of a world's file is for check to refuse
+			if e != nil { // check refuses a null in a world's file
 				day := *e
 				e = &day
 			}
@@ -184,7 +186,7 @@ func (p *SchedulePolicy) clone() *SchedulePolicy {
 	return &c
 }
 
-// check refuses what is no schedule and completes what is one.
+// check returns InvalidArgument for an invalid schedule, and fills in its defaults.
 func (p *SchedulePolicy) check(tx *store.Tx) error {
 	if p.SnapshotSchedulePolicy == nil {
 		p.SnapshotSchedulePolicy = &SnapshotSchedulePolicy{}

@@ -7,8 +7,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// followDefaultPolicy gives a new volume a resource policy of its own where its project has a default one: a copy of
-// its schedule and retention (assumption 231).
+// followDefaultPolicy gives a new volume a copy of the project's default resource policy, if there is one, with its
+// schedule and retention time (assumption 231).
 func (s *Service) followDefaultPolicy(tx *store.Tx, v *Volume) error {
 	row, err := projects.Shared(tx, v.ProjectName)
 	if err != nil {
@@ -31,8 +31,8 @@ func (s *Service) followDefaultPolicy(tx *store.Tx, v *Volume) error {
 	return err
 }
 
-// checkDefaultSchedule refuses a default resource policy that a project cannot have. "" takes the default away
-// (assumption 231).
+// checkDefaultSchedule returns InvalidArgument unless id is an Active resource policy of the project, or "", which removes
+// the default (assumption 231).
 func (s *Service) checkDefaultSchedule(tx *store.Tx, project, id string) error {
 	if id == "" {
 		return nil
@@ -46,7 +46,8 @@ func (s *Service) checkDefaultSchedule(tx *store.Tx, project, id string) error {
 		return err
 	}
 	if row.Body.State != ResourcePolicyActive {
-		return refusal.New(refusal.InvalidArgument, "resource policy %q is %s; only an Active one can be a default", row.Body.Name, row.Body.State)
+		return refusal.New(refusal.InvalidArgument,
+			"resource policy %q is %s; only an Active one can be a default", row.Body.Name, row.Body.State)
 	}
 	return nil
 }

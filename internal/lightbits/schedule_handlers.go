@@ -18,7 +18,7 @@ type createResourcePolicyRequest struct {
 	Description    string          `json:"description"`
 }
 
-// createResourcePolicy: seeds/002 "Create a resource policy". The answer is the policy in Creating.
+// createResourcePolicy: seeds/002 "Create a resource policy". The response is the policy in Creating.
 func (s *Service) createResourcePolicy(tx *store.Tx, r *api.Request, q *createResourcePolicyRequest) (ResourcePolicy, error) {
 	var none ResourcePolicy
 	if err := s.inProject(tx, r, q.ProjectName, "resourcePolicys", "create"); err != nil {
@@ -28,7 +28,8 @@ func (s *Service) createResourcePolicy(tx *store.Tx, r *api.Request, q *createRe
 		return none, err
 	}
 	if len(q.Name) > maxResourcePolicyName {
-		return none, refusal.New(refusal.InvalidArgument, "the resource policy name has %d bytes; at most %d are allowed", len(q.Name), maxResourcePolicyName)
+		return none, refusal.New(refusal.InvalidArgument,
+			"the resource policy name has %d bytes; at most %d are allowed", len(q.Name), maxResourcePolicyName)
 	}
 	if err := checkDescription(q.Description); err != nil {
 		return none, err
@@ -37,7 +38,8 @@ func (s *Service) createResourcePolicy(tx *store.Tx, r *api.Request, q *createRe
 		return none, err
 	}
 	for range s.resourcePolicies.Table().KeysBy(tx, resourcePoliciesByName, scopedKey(q.ProjectName, q.Name)) {
-		return none, refusal.New(refusal.AlreadyExists, "a resource policy with the name %q already exists in project %s", q.Name, q.ProjectName)
+		return none, refusal.New(refusal.AlreadyExists,
+			"a resource policy with the name %q already exists in project %s", q.Name, q.ProjectName)
 	}
 	id, name, err := s.resource(tx, q)
 	if err != nil {
@@ -55,13 +57,15 @@ func (s *Service) insertResourcePolicy(tx *store.Tx, p ResourcePolicy) (Resource
 	return row.Body, err
 }
 
-// maxPoliciesOfResource is how many schedules one volume may have (assumption 233).
+// maxPoliciesOfResource is the greatest number of schedules of one volume (assumption 233).
 const maxPoliciesOfResource = 16
 
-// resource finds what the policy is for: a volume of the project, or the project itself (assumption 231). The UUID wins.
+// resource finds the resource of the policy: a volume of the project, or the project itself (assumption 231). The name
+// counts only without a UUID.
 func (s *Service) resource(tx *store.Tx, q *createResourcePolicyRequest) (id, name string, err error) {
 	if q.ResourceUUID == "" && q.ResourceName == "" {
-		return "", "", refusal.New(refusal.InvalidArgument, "the mandatory argument resourceUUID or resourceName is missing")
+		return "", "", refusal.New(refusal.InvalidArgument,
+			"the mandatory argument resourceUUID or resourceName is missing")
 	}
 	project, err := s.project(tx, q.ProjectName)
 	if err != nil {
@@ -75,7 +79,8 @@ func (s *Service) resource(tx *store.Tx, q *createResourcePolicyRequest) (id, na
 	case err != nil:
 		return "", "", err
 	case !holdsName(row.Life.State):
-		return "", "", refusal.New(refusal.InvalidArgument, "volume %s is %s and cannot have a resource policy", row.Body.Name, row.Body.State)
+		return "", "", refusal.New(refusal.InvalidArgument,
+			"volume %s is %s and cannot have a resource policy", row.Body.Name, row.Body.State)
 	default:
 		id, name = row.Body.UUID, row.Body.Name
 	}
@@ -106,7 +111,7 @@ func (s *Service) getResourcePolicy(tx *store.Tx, r *api.Request, q *resourcePol
 	return *s.shownResourcePolicy(tx, &row), nil
 }
 
-// shownResourcePolicy notes that the policy was shown, with the name that its volume has by now.
+// shownResourcePolicy returns the policy with the current name of its volume, and marks it as observed.
 func (s *Service) shownResourcePolicy(tx *store.Tx, row *statemachine.Row[ResourcePolicy]) *ResourcePolicy {
 	s.resourcePolicies.Observed(tx, row)
 	if volume, err := s.volumes.Get(tx, scopedKey(row.Body.ProjectName, row.Body.ResourceUUID)); err == nil {
@@ -126,9 +131,8 @@ type listResourcePoliciesResponse struct {
 	DefaultResourcePolicies []*DefaultPolicy  `json:"defaultResourcePolicies"`
 }
 
-// listResourcePolicies: seeds/002 "List resource policies", in the order of UUIDs, and the project's default one beside
-// them. NotFound for a UUID or a volume that the project does not have. The default is nothing that a volume has, so the
-// filter volumeUUID leaves it out.
+// listResourcePolicies: seeds/002 "List resource policies", ordered by UUID, with the project's default policy beside them.
+// It returns NotFound for an unknown policy or volume. The filter volumeUUID omits the default, which no volume has.
 func (s *Service) listResourcePolicies(tx *store.Tx, r *api.Request, q *listResourcePoliciesRequest) (listResourcePoliciesResponse, error) {
 	var answer listResourcePoliciesResponse
 	if err := s.namedProject(tx, r, q.ProjectName, "resourcePolicys", "list"); err != nil {
@@ -167,8 +171,8 @@ type updateResourcePolicyRequest struct {
 	Description    string          `json:"description"`
 }
 
-// updateResourcePolicy: seeds/002 "Update a resource policy": retention time, schedule and description; what is not
-// given stays, and a retention time of "0s" takes it away (assumption 234). Snapshots that are there keep theirs.
+// updateResourcePolicy: seeds/002 "Update a resource policy". Members that are absent stay as they are; a retention time of
+// "0s" removes it (assumption 234). Existing snapshots keep their retention time.
 func (s *Service) updateResourcePolicy(tx *store.Tx, r *api.Request, q *updateResourcePolicyRequest) (api.Empty, error) {
 	var none api.Empty
 	if err := s.inProject(tx, r, q.ProjectName, "resourcePolicys", "update"); err != nil {
@@ -183,7 +187,8 @@ func (s *Service) updateResourcePolicy(tx *store.Tx, r *api.Request, q *updateRe
 		given = &SchedulePolicy{}
 	}
 	if given.SnapshotSchedulePolicy == nil && given.RetentionTime == nil && q.Description == "" {
-		return none, refusal.New(refusal.InvalidArgument, "nothing to update: retentionTime, schedulePolicy or description must be given")
+		return none, refusal.New(refusal.InvalidArgument,
+			"nothing to update: retentionTime, schedulePolicy or description must be given")
 	}
 	if err := checkDescription(q.Description); err != nil {
 		return none, err
@@ -209,8 +214,8 @@ func (s *Service) updateResourcePolicy(tx *store.Tx, r *api.Request, q *updateRe
 	return none, s.resourcePolicies.Fire(tx, &row, "update")
 }
 
-// deleteResourcePolicy: seeds/002 "Delete resource policy". The snapshots that it made stay. A project's default one is
-// 400 (assumption 231).
+// deleteResourcePolicy: seeds/002 "Delete resource policy". The snapshots that it created stay. It returns InvalidArgument
+// for the default policy of a project (assumption 231).
 func (s *Service) deleteResourcePolicy(tx *store.Tx, r *api.Request, q *resourcePolicyRequest) (api.Empty, error) {
 	var none api.Empty
 	if err := s.inProject(tx, r, q.ProjectName, "resourcePolicys", "delete"); err != nil {
@@ -228,10 +233,11 @@ func (s *Service) deleteResourcePolicy(tx *store.Tx, r *api.Request, q *resource
 		return none, err
 	}
 	if defaultOf(&project.Project, PolicyTypeSnapshot) == row.Body.UUID {
-		return none, refusal.New(refusal.InvalidArgument, "resource policy %q is the default of project %q and cannot be deleted", row.Body.Name, project.Name)
+		return none, refusal.New(refusal.InvalidArgument,
+			"resource policy %q is the default of project %q and cannot be deleted", row.Body.Name, project.Name)
 	}
 	return none, s.resourcePolicies.Fire(tx, &row, "delete")
 }
 
-// maxResourcePolicyName is in bytes; what is appended to names of snapshots and copies still fits into theirs.
+// maxResourcePolicyName is in bytes. The names of snapshots and copies, which are this name with a suffix, fit into theirs.
 const maxResourcePolicyName = 200

@@ -6,10 +6,10 @@ import (
 	"storagesim/internal/store"
 )
 
-// ResourcePolicyState is where a resource policy is in its life (spec enum ResourcePolicy.State).
+// ResourcePolicyState is the life-cycle state of a resource policy (spec enum ResourcePolicy.State).
 type ResourcePolicyState string
 
-// The states. Failed is one whose volume had failed or was going away before the policy was Active.
+// The states. A policy is Failed if its volume failed or was deleted before the policy became Active.
 const (
 	ResourcePolicyCreating ResourcePolicyState = "Creating"
 	ResourcePolicyActive   ResourcePolicyState = "Active"
@@ -19,10 +19,10 @@ const (
 
 var resourcePolicyStates = map[string]int32{"UnknownState": 0, "Creating": 1, "Active": 2, "Deleting": 3, "Failed": 4}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers returns the vendor's numbers.
 func (ResourcePolicyState) EnumNumbers() map[string]int32 { return resourcePolicyStates }
 
-// resourcePolicyMachine: an Active policy fires "snapshot" whenever its schedule is due and stays Active.
+// resourcePolicyMachine: an Active policy stays Active and fires "snapshot" each time its schedule is due.
 func (s *Service) resourcePolicyMachine() *statemachine.Machine[ResourcePolicy] {
 	type row = statemachine.Row[ResourcePolicy]
 	const (
@@ -59,7 +59,7 @@ func (s *Service) resourcePolicyMachine() *statemachine.Machine[ResourcePolicy] 
 	})
 }
 
-// resourceLost fails a policy whose volume is of no use any more.
+// resourceLost fails a policy whose volume has failed or was deleted.
 func (s *Service) resourceLost(tx *store.Tx, row *statemachine.Row[ResourcePolicy]) statemachine.Event {
 	if s.ofProject(tx, &row.Body) {
 		return ""

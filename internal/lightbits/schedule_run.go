@@ -9,7 +9,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// scheduleNext sets the timer for the next instant at which the policy is due. A model for others has none.
+// scheduleNext sets the timer for the next instant at which the policy is due. The default of a project has none.
 func (s *Service) scheduleNext(tx *store.Tx, row *statemachine.Row[ResourcePolicy]) error {
 	if s.ofProject(tx, &row.Body) {
 		return nil
@@ -17,8 +17,8 @@ func (s *Service) scheduleNext(tx *store.Tx, row *statemachine.Row[ResourcePolic
 	return s.resourcePolicies.After(tx, row, "snapshot", row.Body.SchedulePolicy.SnapshotSchedulePolicy.next(tx.Now))
 }
 
-// scheduledSnapshot makes the snapshot that is due. One that cannot be made is skipped, with an event that says why; the
-// schedule goes on.
+// scheduledSnapshot creates the snapshot that is due. A snapshot that is refused is skipped, with an event that has the
+// reason, and the schedule continues.
 func (s *Service) scheduledSnapshot(tx *store.Tx, row *statemachine.Row[ResourcePolicy]) error {
 	p := &row.Body
 	if s.ofProject(tx, p) {
@@ -35,14 +35,14 @@ func (s *Service) scheduledSnapshot(tx *store.Tx, row *statemachine.Row[Resource
 	return s.scheduleNext(tx, row)
 }
 
-// maxScheduled is how many snapshots a volume may have before its schedules make no more (assumption 233).
+// maxScheduled is the number of snapshots of a volume from which on its schedules create no more (assumption 233).
 const maxScheduled = 1024
 
-// snapshotBy makes a snapshot of the policy's volume. What it refuses it refuses before anything is written.
+// snapshotBy creates a snapshot of the policy's volume. A refusal leaves nothing written.
 func (s *Service) snapshotBy(tx *store.Tx, p *ResourcePolicy) error {
 	volume, err := s.volumes.Get(tx, scopedKey(p.ProjectName, p.ResourceUUID))
 	if errors.Is(err, store.ErrNotFound) {
-		return refusal.New(refusal.NotFound, "volume %s is gone", p.ResourceName)
+		return refusal.New(refusal.NotFound, "volume %s does not exist any more", p.ResourceName)
 	}
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (s *Service) snapshotBy(tx *store.Tx, p *ResourcePolicy) error {
 	n := 0
 	for range s.snapshots.Table().KeysBy(tx, snapshotsByVolume, v.UUID) {
 		if n++; n >= maxScheduled {
-			return refusal.New(refusal.ResourceExhausted, "volume %s has %d snapshots, and schedules make no more", v.Name, n)
+			return refusal.New(refusal.ResourceExhausted, "volume %s has %d snapshots, the most that schedules create", v.Name, n)
 		}
 	}
 	q := createSnapshotRequest{
@@ -75,7 +75,7 @@ func (s *Service) snapshotBy(tx *store.Tx, p *ResourcePolicy) error {
 	return err
 }
 
-// snapshotName is that of the snapshot made now: the policy's name and the instant in UTC, as in
+// snapshotName returns the name of a snapshot created now: the policy's name and the instant in UTC, as in
 // "nightly-20260601-000000" (assumption 232).
 func (p *ResourcePolicy) snapshotName(tx *store.Tx) string {
 	return p.Name + "-" + tx.Now.UTC().Format("20060102-150405")

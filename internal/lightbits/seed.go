@@ -17,13 +17,12 @@ import (
 	"storagesim/internal/strict"
 )
 
-// worldSeed is the section lightbits of a fixture. Without it a world has the clusters east and west, each with all
-// defaults.
+// worldSeed is the section lightbits of a fixture. Without it, a world has the clusters east and west with all defaults.
 type worldSeed struct {
 	Clusters *[]clusterSeed `json:"clusters"`
 }
 
-// clusterSeed describes a cluster. Everything but its name has a default.
+// clusterSeed describes a cluster. All members but the name have defaults.
 type clusterSeed struct {
 	Name              string          `json:"name"`
 	UUID              string          `json:"uuid"`
@@ -31,24 +30,24 @@ type clusterSeed struct {
 	MinAllowedVersion string          `json:"minAllowedVersion"`
 	MaxAllowedVersion string          `json:"maxAllowedVersion"`
 	MaxReplicas       *uint32         `json:"maxReplicas"`
-	Servers           json.RawMessage `json:"servers"`        // a count, or a list of serverSeed
+	Servers           json.RawMessage `json:"servers"`        // a number, or a list of serverSeed
 	NodesPerServer    *int            `json:"nodesPerServer"` // 1 or 2
 	DevicesPerNode    *int            `json:"devicesPerNode"`
 	DeviceSize        string          `json:"deviceSize"`
 	DeviceModel       string          `json:"deviceModel"`
-	Projects          []projectSeed   `json:"projects"` // besides system and default
-	Policies          []Policy        `json:"policies"` // besides no-limit-policy
+	Projects          []projectSeed   `json:"projects"` // in addition to system and default
+	Policies          []Policy        `json:"policies"` // in addition to no-limit-policy
 	FeatureFlags      map[string]bool `json:"featureFlags"`
-	Tpm2IsSupported   bool            `json:"tpm2IsSupported"` // by servers that do not say themselves
+	Tpm2IsSupported   bool            `json:"tpm2IsSupported"` // the default of its servers
 	Volumes           json.RawMessage `json:"volumes"`         // a volumeSeed, or a list of them
 
-	// What the members above say, checked and with defaults.
+	// The members above, checked and with defaults.
 	servers []serverSeed
 	volumes []volumeSeed
 	device  deviceSeed
 }
 
-// serverSeed describes a server; its name is server00 and so on unless it says another one.
+// serverSeed describes a server. The default names are server00, server01 and so on.
 type serverSeed struct {
 	Name    string     `json:"name"`
 	UUID    string     `json:"uuid"`
@@ -59,7 +58,7 @@ type serverSeed struct {
 	Tpm2IsSupported *bool `json:"tpm2IsSupported"`
 }
 
-// nodeSeed describes a node; its name is the server's, a dash and its number.
+// nodeSeed describes a node. Its name is the server's name, a dash and its number.
 type nodeSeed struct {
 	UUID           string    `json:"uuid"`
 	State          NodeState `json:"state"` // Active, Inactive or Unattached
@@ -93,9 +92,9 @@ const (
 
 var clusterNameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// Seed fills a world from the section lightbits of a fixture. The first cluster is the one a request means that names
-// none. What is wrong is an *strict.Error with the path inside the section; everything that can be checked is before
-// anything is written. Names, UUIDs and serials that the section leaves open come from the world's seed.
+// Seed fills a world from the section lightbits of a fixture. Requests that name no cluster go to the first one. Errors are
+// *api.InputError with the path inside the section; the section is checked before anything is written. Names, UUIDs and
+// serials that the section does not give are drawn from the world's seed.
 func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	var w worldSeed
 	if err := strict.Decode(section, &w); err != nil {
@@ -106,7 +105,7 @@ func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	}
 	clusters := *w.Clusters
 	if len(clusters) > maxClusters {
-		return inputError("clusters", "%d are more than the %d that have addresses", len(clusters), maxClusters)
+		return inputError("clusters", "%d clusters are too many; a world has at most %d", len(clusters), maxClusters)
 	}
 	seen := map[string]bool{}
 	for i := range clusters {
@@ -115,7 +114,7 @@ func (s *Service) Seed(tx *store.Tx, section []byte) error {
 			return below(at, err)
 		}
 		if seen[clusters[i].Name] {
-			return below(at, inputError("name", "another cluster is called %q", clusters[i].Name))
+			return below(at, inputError("name", "another cluster is named %q", clusters[i].Name))
 		}
 		seen[clusters[i].Name] = true
 	}
@@ -134,7 +133,7 @@ func inputError(path, format string, args ...any) *strict.Error {
 	return &strict.Error{Path: path, Detail: fmt.Sprintf(format, args...)}
 }
 
-// below puts where a part lies before the path of what is wrong in it.
+// below prepends the path of a part to the path of an error inside it.
 func below(at string, err error) error {
 	var input *strict.Error
 	if !errors.As(err, &input) {
@@ -148,7 +147,7 @@ func below(at string, err error) error {
 	return &inside
 }
 
-// decodeMany reads one T or a list of them; each list element's errors carry its index.
+// decodeMany decodes one T or a list of them. The path of an error in a list starts with the index.
 func decodeMany[T any](raw json.RawMessage) ([]T, error) {
 	if strings.HasPrefix(strings.TrimSpace(string(raw)), "[") {
 		var list []T
@@ -158,7 +157,7 @@ func decodeMany[T any](raw json.RawMessage) ([]T, error) {
 	return one, strict.Decode(raw, &one[0])
 }
 
-// check fills in the defaults and answers the first thing that is wrong.
+// check fills in the defaults and returns the first error.
 func (c *clusterSeed) check() error {
 	setDefault(&c.Version, defaultVersion)
 	setDefault(&c.MinAllowedVersion, defaultMinVersion)
@@ -166,7 +165,7 @@ func (c *clusterSeed) check() error {
 	setDefault(&c.DeviceSize, defaultDeviceSize)
 	setDefault(&c.DeviceModel, defaultModel)
 	if !clusterNameForm.MatchString(c.Name) {
-		return inputError("name", "%q must be 1 to 63 lower-case letters, digits and dashes, for it is a host name too", c.Name)
+		return inputError("name", "%q must have 1 to 63 lower-case letters, digits and dashes, since it is also a host name", c.Name)
 	}
 	if err := checkUUID(c.UUID); err != nil {
 		return err
@@ -192,7 +191,8 @@ func (c *clusterSeed) check() error {
 	}
 	for i := range c.Policies {
 		if c.Policies[i].Name == "" || c.Policies[i].Name == unlimitedPolicy {
-			return inputError(fmt.Sprintf("policies[%d].name", i), "%q must be a name, and not %s, which is there anyway", c.Policies[i].Name, unlimitedPolicy)
+			return inputError(fmt.Sprintf("policies[%d].name", i),
+				"%q must be a name, and not %s, which every cluster has", c.Policies[i].Name, unlimitedPolicy)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.FeatureFlags)) {
@@ -257,7 +257,7 @@ func (c *clusterSeed) checkServers() error {
 			return below(fmt.Sprintf("servers[%d]", i), err)
 		}
 		if names[v.Name] {
-			return inputError(fmt.Sprintf("servers[%d].name", i), "another server is called %q", v.Name)
+			return inputError(fmt.Sprintf("servers[%d].name", i), "another server is named %q", v.Name)
 		}
 		names[v.Name] = true
 	}
@@ -292,7 +292,7 @@ func (v *serverSeed) check(perNode int) error {
 		case checkUUID(n.UUID) != nil:
 			return inputError(at+"uuid", "%q is not a UUID", n.UUID)
 		case n.State != NodeActive && n.State != NodeInactive && n.State != NodeUnattached:
-			return &strict.Error{Path: at + "state", Detail: fmt.Sprintf("%q is no state to begin in", n.State),
+			return &api.InputError{Path: at + "state", Detail: fmt.Sprintf("%q is not a state in which a node can start", n.State),
 				Valid: []string{string(NodeActive), string(NodeInactive), string(NodeUnattached)}}
 		case *n.Devices < 1 || *n.Devices > maxDevicesPerNode:
 			return inputError(at+"devices", "%d must be 1 to %d", *n.Devices, maxDevicesPerNode)

@@ -18,11 +18,11 @@ import (
 const (
 	apiPort  = "443"
 	etcdPort = "2380"
-	nvmePort = 4420 // of a server's first node; the second one has the next
+	nvmePort = 4420 // of a server's first node; the second node has the next port
 )
 
-// fillCluster makes a cluster of a checked seed; number is its place among the world's clusters, from 1, and part of
-// its addresses. Volumes are placed before any node goes down.
+// fillCluster creates a cluster from a checked seed. number is its position among the world's clusters, from 1, and part of
+// its addresses. Volumes are placed before any node fails.
 func (s *Service) fillCluster(tx *store.Tx, c *clusterSeed, number int) error {
 	row := clusterRow{
 		UUID: c.UUID, Name: c.Name, MinAllowed: c.MinAllowedVersion, MaxAllowed: c.MaxAllowedVersion,
@@ -78,7 +78,7 @@ func (s *Service) fillTenancy(tx *store.Tx, c *clusterSeed) error {
 	}
 	for i := range c.Policies {
 		if err := s.seedPolicy(tx, c.Policies[i]); errors.Is(err, store.ErrExists) {
-			return inputError(fmt.Sprintf("policies[%d].name", i), "another policy is called %q", c.Policies[i].Name)
+			return inputError(fmt.Sprintf("policies[%d].name", i), "another policy is named %q", c.Policies[i].Name)
 		} else if err != nil {
 			return err
 		}
@@ -117,15 +117,15 @@ func (s *Service) addServer(tx *store.Tx, seed *serverSeed, device deviceSeed, i
 	return duplicate(err)
 }
 
-// duplicate says in words that a UUID was given twice.
+// duplicate returns an *api.InputError for a UUID that is used twice.
 func duplicate(err error) error {
 	if errors.Is(err, store.ErrExists) {
-		return inputError("uuid", "something else has it already: %s", err.Error())
+		return inputError("uuid", "it is used twice: %s", err.Error())
 	}
 	return err
 }
 
-// addNode makes the i-th node of a server with its devices.
+// addNode creates the i-th node of a server, with its devices.
 func (s *Service) addNode(tx *store.Tx, seed *nodeSeed, i int, server *Server, ip string, device deviceSeed) error {
 	coded := *seed.Devices >= physics.ErasureCodedFrom
 	node := Node{
@@ -161,7 +161,7 @@ func (s *Service) addNode(tx *store.Tx, seed *nodeSeed, i int, server *Server, i
 	})
 }
 
-// takeDown lets those nodes fail that are to begin Inactive.
+// takeDown makes the nodes fail that start Inactive.
 func (s *Service) takeDown(tx *store.Tx, seed *serverSeed) error {
 	for i := range seed.Nodes {
 		if seed.Nodes[i].State != NodeInactive {

@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// volumeSeed describes one volume by its name, or count volumes by the prefix of theirs: vol-00000 and so on.
+// volumeSeed describes one volume by its name, or count volumes by the prefix of their names: vol-00000 and so on.
 type volumeSeed struct {
 	Name         string   `json:"name"`
 	NamePrefix   string   `json:"namePrefix"`
@@ -53,7 +53,7 @@ func (c *clusterSeed) checkVolumes() error {
 		for k := range v.count() {
 			key := scopedKey(v.Project, v.name(k))
 			if taken[key] {
-				return inputError(at, "another volume of project %s is called %q", v.Project, v.name(k))
+				return inputError(at, "another volume of project %s is named %q", v.Project, v.name(k))
 			}
 			taken[key] = true
 		}
@@ -62,7 +62,7 @@ func (c *clusterSeed) checkVolumes() error {
 	return nil
 }
 
-// count is how many volumes the seed stands for.
+// count returns the number of volumes.
 func (v *volumeSeed) count() int {
 	if v.Count == nil {
 		return 1
@@ -70,7 +70,7 @@ func (v *volumeSeed) count() int {
 	return *v.Count
 }
 
-// name is that of the k-th volume.
+// name returns the name of the k-th volume, from 0.
 func (v *volumeSeed) name(k int) string {
 	if v.Count == nil {
 		return v.Name
@@ -92,9 +92,9 @@ func (v *volumeSeed) check(maxReplicas uint32, projects []string) error {
 	}
 	switch {
 	case v.Count != nil && v.Name != "":
-		return inputError("name", "cannot be given together with count; namePrefix is for that")
+		return inputError("name", "cannot be combined with count; use namePrefix")
 	case v.Count == nil && v.NamePrefix != "":
-		return inputError("namePrefix", "needs a count; name is for a single volume")
+		return inputError("namePrefix", "needs count; use name for a single volume")
 	case v.Count != nil && (*v.Count < 0 || *v.Count > maxSeededVolumes):
 		return inputError("count", "%d must be 0 to %d", *v.Count, maxSeededVolumes)
 	case !slices.Contains(projects, v.Project):
@@ -113,7 +113,7 @@ func (v *volumeSeed) check(maxReplicas uint32, projects []string) error {
 	return nil
 }
 
-// addVolumes makes the volumes of a seed, Available at once and without events, as if they had been there long.
+// addVolumes creates the volumes of a seed, Available at once and without events.
 func (s *Service) addVolumes(tx *store.Tx, seed *volumeSeed) error {
 	q := createVolumeRequest{
 		Size: seed.Size, ACL: &accessList{Values: seed.ACL}, Compression: seed.Compression, ReplicaCount: *seed.ReplicaCount,
@@ -134,7 +134,8 @@ func (s *Service) addVolumes(tx *store.Tx, seed *volumeSeed) error {
 			return err
 		}
 		if len(v.NodeList) == 0 {
-			return refusal.New(refusal.InvalidArgument, "volume %s finds no nodes: %d replicas of %d bytes do not fit", v.Name, v.ReplicaCount, v.Size)
+			return refusal.New(refusal.InvalidArgument,
+				"volume %s cannot be placed: %d replicas of %d bytes do not fit", v.Name, v.ReplicaCount, v.Size)
 		}
 		if v.Nsid, err = s.nextNsid(tx); err != nil {
 			return err

@@ -13,20 +13,18 @@ import (
 	"storagesim/internal/store"
 )
 
-// What a world's file says of rows that are stored in a few bytes, and what follows from others.
-
-// portableBlocks is a blockRow in a world's file.
-type portableBlocks struct {
-	Holder  string        `json:"holder"` // volume or snapshot
-	Project string        `json:"project"`
-	UUID    string        `json:"UUID"`
-	Chain   string        `json:"chain"`
-	Seq     uint64        `json:"seq"`
-	Writing uint64        `json:"writing,omitempty"`
-	Runs    []portableRun `json:"runs"`
+// fileBlocks is a blockRow in a world's file. The stored form is compact and unreadable.
+type fileBlocks struct {
+	Holder  string    `json:"holder"` // volume or snapshot
+	Project string    `json:"project"`
+	UUID    string    `json:"UUID"`
+	Chain   string    `json:"chain"`
+	Seq     uint64    `json:"seq"`
+	Writing uint64    `json:"writing,omitempty"`
+	Runs    []fileRun `json:"runs"`
 }
 
-type portableRun struct {
+type fileRun struct {
 	Start      uint64 `json:"start"`
 	Count      uint64 `json:"count"`
 	Generation uint64 `json:"generation"`
@@ -34,39 +32,39 @@ type portableRun struct {
 
 var holderNames = map[string]blockHolder{"volume": holderVolume, "snapshot": holderSnapshot}
 
-// MarshalJSON is the row as a world's file has it.
+// MarshalJSON returns the row as a world's file has it.
 func (b *blockRow) MarshalJSON() ([]byte, error) {
-	p := portableBlocks{Holder: "snapshot", Project: b.project, UUID: b.uuid, Chain: b.chain, Seq: b.seq, Writing: uint64(b.writing), Runs: []portableRun{}}
+	p := fileBlocks{Holder: "snapshot", Project: b.project, UUID: b.uuid, Chain: b.chain, Seq: b.seq, Writing: uint64(b.writing), Runs: []fileRun{}}
 	if b.holder == holderVolume {
 		p.Holder = "volume"
 	}
 	for _, r := range b.extents {
-		p.Runs = append(p.Runs, portableRun{Start: r.Start, Count: r.Count, Generation: uint64(r.Generation)})
+		p.Runs = append(p.Runs, fileRun{Start: r.Start, Count: r.Count, Generation: uint64(r.Generation)})
 	}
 	return json.Marshal(p)
 }
 
-// UnmarshalJSON reads MarshalJSON's form; its errors are *strict.Error.
+// UnmarshalJSON reads what MarshalJSON wrote. Its errors are *api.InputError.
 func (b *blockRow) UnmarshalJSON(text []byte) error {
-	var p portableBlocks
-	if err := strict.Decode(text, &p); err != nil {
+	var p fileBlocks
+	if err := api.DecodeStrict(text, &p); err != nil {
 		return err
 	}
 	holder, ok := holderNames[p.Holder]
 	switch {
 	case !ok:
-		return &strict.Error{Path: "holder", Detail: fmt.Sprintf("%q holds no blocks", p.Holder), Valid: []string{"snapshot", "volume"}}
+		return &api.InputError{Path: "holder", Detail: fmt.Sprintf("%q cannot hold blocks", p.Holder), Valid: []string{"snapshot", "volume"}}
 	case p.UUID == "" || p.Chain == "" || p.Seq == 0:
-		return inputError("chain", "UUID, chain and seq, which counts from 1, must be given")
+		return inputError("chain", "UUID, chain and seq are required; seq counts from 1")
 	case len(p.Runs) > physics.MaxRuns:
-		return inputError("runs", "%d are more than %d", len(p.Runs), physics.MaxRuns)
+		return inputError("runs", "%d runs are too many; at most %d are possible", len(p.Runs), physics.MaxRuns)
 	}
 	*b = blockRow{holder: holder, project: p.Project, uuid: p.UUID, chain: p.Chain, seq: p.Seq, writing: physics.Generation(p.Writing),
 		extents: make(physics.Extents, 0, len(p.Runs))}
 	end := uint64(0)
 	for i, r := range p.Runs {
 		if r.Count == 0 || r.Generation == 0 || r.Start < end || r.Start+r.Count <= r.Start {
-			return inputError(fmt.Sprintf("runs[%d]", i), "must begin behind the one before it, and have a count and a generation above 0")
+			return inputError(fmt.Sprintf("runs[%d]", i), "must start after the end of the run before it, and have a count and a generation above 0")
 		}
 		end = r.Start + r.Count
 		b.extents = append(b.extents, physics.Run{Start: r.Start, Count: r.Count, Generation: physics.Generation(r.Generation)})
@@ -74,13 +72,13 @@ func (b *blockRow) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Derived are the tables that Derive fills.
+// Derived returns the tables that Derive fills.
 func (s *Service) Derived() []store.Verifier { return []store.Verifier{groupTable} }
 
-// OfWorld are the kinds of things that belong to all clusters together: the federation's.
+// OfWorld returns the kinds of resources that belong to the world, not to a cluster: the federation's.
 func (s *Service) OfWorld() []string { return []string{s.workflows.Kind} }
 
-// References are the names by which rows speak of others.
+// References returns the members of rows that refer to other rows.
 func (s *Service) References() []api.Reference {
 	return []api.Reference{
 		{From: s.volumes.Kind, Member: "body.projectName", To: projects.Name()},
@@ -96,8 +94,8 @@ func (s *Service) References() []api.Reference {
 	}
 }
 
-// Derive counts anew what volumes and snapshots take of their nodes, in all clusters. It refuses with *strict.Error, joined, where blocks belong to
-// nothing, a schedule cannot be kept or what is known of a node for placement contradicts its state.
+// Derive recomputes what volumes and snapshots use on their nodes, in all clusters. It returns joined *api.InputError for
+// blocks without a volume or snapshot, invalid schedules, and nodes whose usage row contradicts their state.
 func (s *Service) Derive(tx *store.Tx) error {
 	var wrong []error
 	for i, cluster := range statemachine.Partitions(tx)[1:] {
@@ -113,7 +111,7 @@ func (s *Service) Derive(tx *store.Tx) error {
 	return errors.Join(wrong...)
 }
 
-// recount writes the usage of each node and the groups of nodes from what lies on them.
+// recount writes the usage of each node and the groups of nodes, counted from volumes and snapshots.
 func (s *Service) recount(tx *store.Tx) (wrong []error) {
 	usages, groups := map[string]Usage{}, map[string]*replicaGroup{}
 	chains := map[string][]string{}
@@ -148,7 +146,7 @@ func (s *Service) recount(tx *store.Tx) (wrong []error) {
 	for id, u := range s.usages(tx) {
 		u.Usage = usages[id]
 		if u.Negative() {
-			wrong = append(wrong, inputError(s.nodes.Kind, "node %s would hold more than can be counted", u.Name))
+			wrong = append(wrong, inputError(s.nodes.Kind, "the usage of node %s is too large", u.Name))
 			continue
 		}
 		if err := usageTable.Put(tx, &u); err != nil {
@@ -163,12 +161,13 @@ func (s *Service) recount(tx *store.Tx) (wrong []error) {
 	return wrong
 }
 
-// contradictions are blocks that belong to nothing, schedules that cannot be kept, and nodes of which placement thinks something else than their state says.
+// contradictions returns an error for each row that contradicts another row, and for each invalid schedule.
 func (s *Service) contradictions(tx *store.Tx) (wrong []error) {
 	for _, b := range blockTable.All(tx, "", "") {
 		key := scopedKey(b.project, b.uuid)
 		if b.holder == holderVolume && !s.volumes.Table().Has(tx, key) || b.holder == holderSnapshot && !s.snapshots.Table().Has(tx, key) {
-			wrong = append(wrong, inputError(blockTable.Name(), "holds blocks of %s in project %s, which is not there; take its row away too", b.uuid, b.project))
+			wrong = append(wrong, inputError(blockTable.Name(),
+				"holds blocks of %s in project %s, which does not exist; remove this row too", b.uuid, b.project))
 		}
 	}
 	for _, row := range s.resourcePolicies.Table().All(tx, "", "") {
@@ -189,7 +188,8 @@ func (s *Service) contradictions(tx *store.Tx) (wrong []error) {
 		down := row.Life.State == statemachine.State(NodeInactive) || row.Life.State == statemachine.State(NodeActivating) ||
 			row.Life.State == statemachine.State(NodeUnattached)
 		if serving && !u.Serving || down && u.Serving {
-			wrong = append(wrong, inputError(usageTable.Name(), "Serving of node %s is %t, and the node is %s", u.Name, u.Serving, row.Life.State))
+			wrong = append(wrong, inputError(usageTable.Name(),
+				"Serving of node %s is %t, but the node is %s", u.Name, u.Serving, row.Life.State))
 		}
 	}
 	return wrong

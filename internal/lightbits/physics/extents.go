@@ -7,18 +7,18 @@ import (
 	"sort"
 )
 
-// BlockSize is what an LBA is in bytes, in statistics and in snapshot diffs, whatever sector size a host sees
+// BlockSize is the size of an LBA in bytes, in statistics and in snapshot differences, for every sector size of a volume
 // (facts/lightbits.md 4.3, 4.9).
 const BlockSize = 4096
 
-// MaxRuns is how many runs one object may consist of. At a few bytes each, that keeps a stored row below a megabyte.
+// MaxRuns is the greatest number of runs of one object. At a few bytes each, it keeps a stored row below a megabyte.
 const MaxRuns = 1 << 16
 
-// Generation names what was written into a block: where two objects of a chain hold the same generation at an LBA, they
-// hold the same block. 0 is none. The lowest bit says whether it was written compressed.
+// Generation identifies the content of a block: two objects of a chain with the same generation at an LBA share the block.
+// 0 means no block. The lowest bit is set for blocks that were written compressed.
 type Generation uint64
 
-// After is a generation that is greater than g.
+// After returns the next greater generation.
 func (g Generation) After(compressed bool) Generation {
 	next := (g>>1 + 1) << 1
 	if compressed {
@@ -27,10 +27,10 @@ func (g Generation) After(compressed bool) Generation {
 	return next
 }
 
-// Compressed says whether the generation's blocks take half their size.
+// Compressed reports whether blocks of the generation occupy half their size.
 func (g Generation) Compressed() bool { return g&1 == 1 }
 
-// Run is Count blocks of one generation from the LBA Start on.
+// Run is Count blocks of one generation, from the LBA Start.
 type Run struct {
 	Start, Count uint64
 	Generation   Generation
@@ -38,20 +38,20 @@ type Run struct {
 
 func (r Run) end() uint64 { return r.Start + r.Count }
 
-// Extents is what a volume or snapshot holds: which blocks, not their data. Runs are sorted, disjoint and not empty, and
-// neighbours that touch have different generations. No function changes the extents it gets.
+// Extents is the set of blocks of a volume or snapshot, without their data. Runs are sorted, disjoint and not empty, and
+// adjacent runs have different generations. No function modifies its arguments.
 type Extents []Run
 
-// TooManyRunsError says that a write would scatter an object over more than MaxRuns runs.
+// TooManyRunsError is the error of a write that would split an object into more than MaxRuns runs.
 type TooManyRunsError struct{ Runs int }
 
 func (e *TooManyRunsError) Error() string {
-	return fmt.Sprintf("what is written would lie in %d separate runs of blocks and at most %d are kept apart; write larger or adjoining ranges",
-		e.Runs, MaxRuns)
+	return fmt.Sprintf("the write would split the volume into %d separate runs of blocks; at most %d are possible; "+
+		"write larger or adjoining ranges", e.Runs, MaxRuns)
 }
 
-// Write answers e with count blocks of generation g from start on, in place of what was there. start+count must be at
-// most 1<<52. Linear in the runs of e.
+// Write returns e with count blocks replaced by generation g, from start. start+count must be at most 1<<52. Its time is
+// linear in the runs of e.
 func (e Extents) Write(start, count uint64, g Generation) (Extents, error) {
 	if count == 0 {
 		return e, nil
@@ -77,7 +77,7 @@ func (e Extents) Write(start, count uint64, g Generation) (Extents, error) {
 	return out, nil
 }
 
-// add appends a run that lies behind all others, joined to the last one where they touch and are alike.
+// add appends a run after all others. It joins the last one if they are adjacent and of one generation.
 func (e Extents) add(r Run) Extents {
 	if n := len(e); n > 0 && e[n-1].end() == r.Start && e[n-1].Generation == r.Generation {
 		e[n-1].Count += r.Count
@@ -86,7 +86,8 @@ func (e Extents) add(r Run) Extents {
 	return append(e, r)
 }
 
-// Truncate answers what of e lies below the LBA size. Logarithmic in the runs of e where nothing is cut, else linear.
+// Truncate returns the part of e below the LBA size. Its time is logarithmic in the runs of e if no run is cut, else
+// linear.
 func (e Extents) Truncate(size uint64) Extents {
 	n := sort.Search(len(e), func(i int) bool { return e[i].Start >= size })
 	if n == 0 {
@@ -100,11 +101,11 @@ func (e Extents) Truncate(size uint64) Extents {
 	return out
 }
 
-// Range is Count LBAs from Start on.
+// Range is Count LBAs, from Start.
 type Range struct{ Start, Count uint64 }
 
-// Diff answers where target and base do not hold the same: another generation, or blocks on one side only. The ranges
-// are sorted and do not touch. A nil base differs wherever target holds anything. Linear in the runs of both.
+// Diff returns the LBAs at which base and target differ: the generations differ, or only one of them has a block. The ranges
+// are sorted and not adjacent. A nil base differs from every block of target. Its time is linear in the runs of both.
 func Diff(base, target Extents) []Range {
 	var out []Range
 	var at uint64
@@ -120,12 +121,12 @@ func Diff(base, target Extents) []Range {
 			}
 		}
 		at = next
-		base, target = behind(base, at), behind(target, at)
+		base, target = after(base, at), after(target, at)
 	}
 	return out
 }
 
-// generationAt answers what the first run of e holds at an LBA that is not behind it, and where that changes next.
+// generationAt returns the generation of e at an LBA that is not after its first run, and the LBA where it changes next.
 func generationAt(e Extents, lba uint64) (g Generation, until uint64) {
 	switch {
 	case len(e) == 0:
@@ -136,22 +137,22 @@ func generationAt(e Extents, lba uint64) (g Generation, until uint64) {
 	return e[0].Generation, e[0].end()
 }
 
-func behind(e Extents, lba uint64) Extents {
+func after(e Extents, lba uint64) Extents {
 	if len(e) > 0 && e[0].end() <= lba {
 		return e[1:]
 	}
 	return e
 }
 
-// ChunkLBAs is how many LBAs one chunk of a diff tells of.
+// ChunkLBAs is the number of LBAs of one chunk of a difference.
 const ChunkLBAs = 64
 
-// Chunk tells which of the 64 LBAs from Start on changed: bit i, counted from the lowest, stands for Start+i.
-// Start is a multiple of 64.
+// Chunk marks which of the 64 LBAs from Start changed: bit i, counted from the lowest, is for Start+i. Start is a multiple
+// of 64.
 type Chunk struct{ Start, Bits uint64 }
 
-// Chunks cuts sorted ranges into the chunks that hold any of them, at most limit, beginning with the chunk of the LBA
-// from. Next is where the first chunk begins that no longer fitted, or 0. Linear in the chunks, logarithmic in the ranges.
+// Chunks converts sorted ranges into chunks, at most limit, starting with the chunk of the LBA from. next is the start of the
+// first chunk beyond the limit, or 0. Its time is linear in the chunks and logarithmic in the ranges.
 func Chunks(changed []Range, from uint64, limit int) (list []Chunk, next uint64) {
 	from -= from % ChunkLBAs
 	first := sort.Search(len(changed), func(i int) bool { return changed[i].Start+changed[i].Count > from })
@@ -184,37 +185,37 @@ func (b *Blocks) add(g Generation, n uint64) {
 	}
 }
 
-// Plus adds.
+// Plus returns b + other.
 func (b Blocks) Plus(other Blocks) Blocks {
 	return Blocks{Plain: b.Plain + other.Plain, Compressed: b.Compressed + other.Compressed}
 }
 
-// Count is how many blocks.
+// Count returns the number of blocks.
 func (b Blocks) Count() uint64 { return b.Plain + b.Compressed }
 
-// Logical is the size in bytes as hosts see it.
+// Logical returns the size in bytes before compression.
 func (b Blocks) Logical() uint64 { return b.Count() * BlockSize }
 
-// Physical is the size in bytes on devices, without parity: compressed blocks take half (assumption 70).
+// Physical returns the size in bytes on devices, without parity: a compressed block takes half (assumption 70).
 func (b Blocks) Physical() uint64 { return b.Plain*BlockSize + b.Compressed*(BlockSize/2) }
 
-// Share is what one member of a chain has of the chain's blocks.
+// Share is the part of a chain's blocks that belongs to one member.
 type Share struct {
-	Held  Blocks // all it refers to
-	Layer Blocks // those that no member before it refers to: the layers of a chain add up to its blocks
-	Owned Blocks // those that no other member refers to: what its deletion frees
+	Held  Blocks // all blocks of the member
+	Layer Blocks // those that no older member has: the layers of a chain add up to its blocks
+	Owned Blocks // those that no other member has: its deletion frees them
 }
 
-// edge is where a run of a member begins or ends.
+// edge is the start or the end of a member's run.
 type edge struct {
 	generation Generation
 	lba        uint64
-	begins     int // 0 at the end of a run, 1 at its beginning
+	begins     int // 0 at the end of a run, 1 at its start
 	member     int
 }
 
-// Account answers the shares of a chain's members, which come oldest first. With R runs and M members it takes
-// R·(log R + M) at most.
+// Account returns the shares of a chain's members, which must be sorted oldest first. With R runs and M members its time is
+// at most R·(log R + M).
 func Account(members []Extents) []Share {
 	shares := make([]Share, len(members))
 	var edges []edge

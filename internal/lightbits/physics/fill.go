@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Vessel is a node that is to be filled.
+// Vessel is a node to fill.
 type Vessel struct {
 	UUID, Name string
 	Domains    []string
@@ -13,16 +13,16 @@ type Vessel struct {
 	Used       uint64 // bytes on its devices
 }
 
-// lacks is how many bytes of whole blocks are missing to percent of the effective storage.
+// lacks returns how many bytes, in whole blocks, are missing to percent of the effective storage.
 func (v *Vessel) lacks(percent uint64) uint64 {
 	want := scale(v.Disks.Effective(), percent, 100)
 	return (want - min(want, v.Used)) / BlockSize * BlockSize
 }
 
-// Fill chooses the nodes, in distinct failure domains, and the size in bytes of the next volume that is to be filled with
-// incompressible data so that in the end all nodes use percent of their effective storage: those that lack most, two or
-// three, whichever leaves none alone at the end (assumption 305); ties by name. No nodes where none lacks a block. Each such volume brings
-// one node there, unless it is larger than most.
+// Fill returns the nodes and the size in bytes of the next volume to fill with incompressible data, so that in the end all
+// nodes use percent of their effective storage. It chooses the two or three nodes that lack most, in distinct failure
+// domains, so that no single node is left at the end (assumption 305); ties are broken by name. It returns no nodes if no
+// node lacks a block. Each volume completes one node, unless its size is limited by most.
 func Fill(nodes []Vessel, percent, most uint64) (uuids []string, size uint64) {
 	lacking := slices.DeleteFunc(slices.Clone(nodes), func(v Vessel) bool { return v.lacks(percent) == 0 })
 	slices.SortFunc(lacking, func(a, b Vessel) int {

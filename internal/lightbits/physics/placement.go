@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Node is what placement has to know of a node.
+// Node is what placement needs of a node.
 type Node struct {
 	UUID    string
 	Name    string
@@ -20,10 +20,10 @@ type Node struct {
 	Primary int64    // how many volumes it is the primary node of
 }
 
-// Key is what a restriction looks at.
+// Key is what a restriction compares.
 type Key string
 
-// The keys (facts/lightbits.md 4.1). With one replica, the primary node is the only one, so FD and PrimaryFD agree.
+// The keys (facts/lightbits.md 4.1). With one replica the primary node is the only one, so that FD and PrimaryFD agree.
 const (
 	KeyDomain        Key = "FD"
 	KeyPrimaryDomain Key = "PrimaryFD"
@@ -36,25 +36,25 @@ type Pair struct {
 	Value string
 }
 
-// Restrictions narrow the nodes that a volume may be placed on: of each group of pairs, one at least must hold.
+// Restrictions limit the nodes on which a volume is placed: at least one pair of each group must match.
 type Restrictions struct {
 	Cluster string // the UUID of the cluster that is placed in
 	Groups  [][]Pair
 }
 
-// Bounds of restrictions (facts/lightbits.md 4.1).
+// Limits of restrictions (facts/lightbits.md 4.1).
 const (
 	MaxPairs       = 25
 	MaxPairValue   = 100
 	MaxRestrictedN = 1 // replicas of a volume that has restrictions
 )
 
-// RestrictionError says why restrictions cannot be taken.
+// RestrictionError is the error of invalid restrictions.
 type RestrictionError struct{ Problem string }
 
 func (e *RestrictionError) Error() string { return "placement restrictions: " + e.Problem }
 
-// check answers a *RestrictionError for restrictions that no state of the cluster could satisfy.
+// check returns a *RestrictionError for restrictions that no state of a cluster can satisfy.
 func (r Restrictions) check(replicas int) error {
 	pairs := 0
 	for _, group := range r.Groups {
@@ -67,20 +67,20 @@ func (r Restrictions) check(replicas int) error {
 			case p.Key != KeyDomain && p.Key != KeyPrimaryDomain && p.Key != KeyCluster:
 				return &RestrictionError{fmt.Sprintf("key %q must be FD, PrimaryFD or ClusterID", p.Key)}
 			case p.Value == "" || len(p.Value) > MaxPairValue:
-				return &RestrictionError{fmt.Sprintf("a value of %s has %d characters, 1 to %d are possible", p.Key, len(p.Value), MaxPairValue)}
+				return &RestrictionError{fmt.Sprintf("the value of key %s has %d characters; it must have 1 to %d", p.Key, len(p.Value), MaxPairValue)}
 			}
 		}
 	}
 	switch {
 	case pairs > MaxPairs:
-		return &RestrictionError{fmt.Sprintf("%d pairs are more than the %d that are possible", pairs, MaxPairs)}
+		return &RestrictionError{fmt.Sprintf("%d pairs are too many; at most %d are allowed", pairs, MaxPairs)}
 	case pairs > 0 && replicas != MaxRestrictedN:
 		return &RestrictionError{fmt.Sprintf("they need a replica count of 1, not %d", replicas)}
 	}
 	return nil
 }
 
-// allow says whether the node satisfies all groups.
+// allow reports whether the node satisfies all groups.
 func (r Restrictions) allow(n *Node) bool {
 	for _, group := range r.Groups {
 		holds := slices.ContainsFunc(group, func(p Pair) bool {
@@ -96,12 +96,12 @@ func (r Restrictions) allow(n *Node) bool {
 	return true
 }
 
-// TooFewError says that there are not enough nodes for the replicas.
+// TooFewError is the error of a placement for which there are too few nodes.
 type TooFewError struct {
 	Replicas int
 	Size     uint64   // bytes of the volume
-	Usable   []string // failure domains that have a node that could take a replica
-	Refused  []string // "server01-0 is not active" for each node that could not
+	Usable   []string // failure domains with a node that can take a replica
+	Refused  []string // "server01-0 is not active" and the like, for each node that cannot
 }
 
 func (e *TooFewError) Error() string {
@@ -109,17 +109,18 @@ func (e *TooFewError) Error() string {
 	if len(e.Usable) > 0 {
 		usable = strings.Join(e.Usable, ", ")
 	}
-	text := fmt.Sprintf("%d replicas of %d bytes need as many active nodes with room in distinct failure domains; usable failure domains: %s",
-		e.Replicas, e.Size, usable)
+	text := fmt.Sprintf("%d replicas of %d bytes need as many active nodes with room in distinct failure domains; "+
+		"usable failure domains: %s", e.Replicas, e.Size, usable)
 	if len(e.Refused) > 0 {
 		text += "; " + strings.Join(e.Refused, ", ")
 	}
 	return text
 }
 
-// Place chooses the nodes of a volume, the primary one first: active nodes with room in distinct failure domains, those
-// with the fewest bytes promised first, ties by name. Of the chosen ones, the one that is primary of the fewest
-// volumes becomes the primary. *RestrictionError for impossible restrictions, *TooFewError where nodes are missing.
+// Place chooses the nodes of a volume, the primary one first. It chooses active nodes with room, in distinct failure
+// domains, those with the fewest provisioned bytes first; ties are broken by name. Of the chosen nodes, the one that is
+// primary of the fewest volumes becomes the primary. It returns *RestrictionError for invalid restrictions, and
+// *TooFewError if there are too few nodes.
 func Place(nodes []Node, replicas int, size uint64, r Restrictions) ([]string, error) {
 	if err := r.check(replicas); err != nil {
 		return nil, err
@@ -173,9 +174,9 @@ func (n *Node) refuses(size uint64, r Restrictions) string {
 	return ""
 }
 
-// choose answers the first combination, in the order of the candidates, of nodes that share no failure domain; nil
-// where there is none. Taking the first fitting node is not enough, since a node may be in several domains. Each node
-// is tried with and without, so it is exponential in replicas only: at most n^replicas steps.
+// choose returns the first combination, in the order of the candidates, of nodes that share no failure domain; nil if there
+// is none. Taking the first fitting node is not enough, since a node may be in several domains. Each node is tried with and
+// without, so that the time is exponential in replicas only: at most n^replicas steps.
 func choose(candidates, taken []*Node, replicas int) []*Node {
 	if len(taken) == replicas {
 		return slices.Clone(taken)
@@ -191,7 +192,7 @@ func choose(candidates, taken []*Node, replicas int) []*Node {
 	return nil
 }
 
-// near says whether two nodes share a failure domain.
+// near reports whether two nodes share a failure domain.
 func (n *Node) near(other *Node) bool {
 	return slices.ContainsFunc(n.Domains, func(d string) bool { return slices.Contains(other.Domains, d) })
 }

@@ -1,9 +1,9 @@
 package physics
 
-// Protection is how well a volume's data is protected, in the product's words (facts/lightbits.md 4.1).
+// Protection is how well a volume's data is protected, with the product's names (facts/lightbits.md 4.1).
 type Protection string
 
-// The levels, best first. NoProtection is that of a volume without replicas, which only a volume in the making has.
+// The levels, best first. NoProtection is that of a volume without replicas, which is being created.
 const (
 	FullyProtected Protection = "FullyProtected"
 	Degraded       Protection = "Degraded"
@@ -12,9 +12,8 @@ const (
 	NoProtection   Protection = "Unknown"
 )
 
-// ProtectionOf answers the level of a volume with so many replicas of which up are in service and up to date: all of
-// them FullyProtected, none NotAvailable; with one of three down Degraded, which still reads and writes; anything
-// between ReadOnly.
+// ProtectionOf returns the level of a volume with that many replicas, of which up are in service and up to date: all of them
+// are FullyProtected, none is NotAvailable, two of three are Degraded, anything else is ReadOnly.
 func ProtectionOf(replicas, up int) Protection {
 	switch {
 	case replicas < 1:
@@ -30,8 +29,8 @@ func ProtectionOf(replicas, up int) Protection {
 	}
 }
 
-// Reads says whether a volume at this level answers reads.
+// Reads reports whether a volume at this level can be read.
 func (p Protection) Reads() bool { return p == FullyProtected || p == Degraded || p == ReadOnly }
 
-// Writes says whether a volume at this level takes writes.
+// Writes reports whether a volume at this level can be written.
 func (p Protection) Writes() bool { return p == FullyProtected || p == Degraded }

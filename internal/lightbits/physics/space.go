@@ -1,20 +1,19 @@
-// Package physics is the room where the laws of the storage lie: where replicas go, what protects them, what space
-// there is, and what was written. Pure functions of plain values; it knows no transaction and no wire, so that its
-// laws can be tested over all their inputs.
+// Package physics computes placement, protection, space and the blocks of volumes and snapshots. Its functions are pure:
+// they take plain values, no transaction, so that tests can cover their inputs exhaustively.
 package physics
 
 import "math/bits"
 
-// Usage is what volumes and snapshots take of a node, or a change of it. Bytes are those of one replica.
+// Usage is what volumes and snapshots use on a node, or a change of it. Bytes are those of one replica.
 type Usage struct {
 	Volumes      int64 // replicas of volumes
-	Primaries    int64 // of them, those that this node is primary of
-	Provisioned  int64 // sizes promised
+	Primaries    int64 // of them, those whose primary node this is
+	Provisioned  int64 // sum of the sizes
 	LogicalUsed  int64 // written, before compression
 	PhysicalUsed int64 // occupied, after compression, without parity
 }
 
-// Add is the sum of both.
+// Add returns u + v.
 func (u Usage) Add(v Usage) Usage {
 	return Usage{
 		Volumes: u.Volumes + v.Volumes, Primaries: u.Primaries + v.Primaries, Provisioned: u.Provisioned + v.Provisioned,
@@ -22,7 +21,7 @@ func (u Usage) Add(v Usage) Usage {
 	}
 }
 
-// Times is n times as much.
+// Times returns u multiplied by n.
 func (u Usage) Times(n int64) Usage {
 	return Usage{
 		Volumes: n * u.Volumes, Primaries: n * u.Primaries, Provisioned: n * u.Provisioned,
@@ -30,27 +29,28 @@ func (u Usage) Times(n int64) Usage {
 	}
 }
 
-// Negative says whether any count is below zero, which nothing real can be.
+// Negative reports whether any count is below 0.
 func (u Usage) Negative() bool {
 	return u.Volumes < 0 || u.Primaries < 0 || u.Provisioned < 0 || u.LogicalUsed < 0 || u.PhysicalUsed < 0
 }
 
 const (
-	// ErasureCodedFrom is the number of devices from which a node keeps parity (facts/lightbits.md 4.8).
+	// ErasureCodedFrom is the smallest number of devices with which a node keeps parity (facts/lightbits.md 4.8).
 	ErasureCodedFrom = 8
-	// readOnlyPercent of the effective storage may be occupied; above, a node is read-only (facts/lightbits.md 4.6).
+	// readOnlyPercent of the effective storage may be occupied; above that, a node is read-only (facts/lightbits.md 4.6).
 	readOnlyPercent = 90
 )
 
 // Disks are the managed and healthy devices of a node.
 type Disks struct {
 	Count uint64
-	Bytes uint64 // all together
-	// Coded says that one device's worth of space holds parity.
+	Bytes uint64 // of all devices
+	// Coded means that the space of one device holds parity.
 	Coded bool
 }
 
-// Effective is the space for data: all of it, less parity (assumption 40: no over-provisioning is taken off).
+// Effective returns the space for data, which is all space without parity (assumption 40: nothing is reserved for
+// over-provisioning).
 func (d Disks) Effective() uint64 {
 	if !d.Coded || d.Count < 2 {
 		return d.Bytes
@@ -58,7 +58,7 @@ func (d Disks) Effective() uint64 {
 	return scale(d.Bytes, d.Count-1, d.Count)
 }
 
-// WithParity is what so many bytes of data occupy: times n/(n-1) on n devices with erasure coding.
+// WithParity returns the space that data occupies, in bytes: data * n/(n-1) on n devices with erasure coding.
 func (d Disks) WithParity(data uint64) uint64 {
 	if !d.Coded || d.Count < 2 {
 		return data
@@ -66,34 +66,34 @@ func (d Disks) WithParity(data uint64) uint64 {
 	return scale(data, d.Count, d.Count-1)
 }
 
-// ReadOnlyAt is how many bytes may be occupied before a node is read-only.
+// ReadOnlyAt returns the number of bytes that may be occupied before a node is read-only.
 func (d Disks) ReadOnlyAt() uint64 { return scale(d.Effective(), readOnlyPercent, 100) }
 
-// Holds says whether so many bytes fit, read-only or not.
+// Holds reports whether that many bytes fit, whether or not the node is read-only then.
 func (d Disks) Holds(used uint64) bool { return used <= d.Effective() }
 
-// Largest is the size in bytes that a volume may have on a node which holds so much: all of its estimated logical storage.
+// Largest returns the greatest size of a volume on a node with that usage, in bytes: its estimated logical storage.
 func (d Disks) Largest(u Usage) uint64 { return SpaceOf(d, u).TotalLogical }
 
-// Full says whether a node that holds so much is read-only.
+// Full reports whether a node with that usage is read-only.
 func (d Disks) Full(u Usage) bool { return uint64(max(u.PhysicalUsed, 0)) > d.ReadOnlyAt() }
 
-// Space is the statistics of a node or, added up, of a cluster; bytes.
+// Space is the statistics of a node or, summed, of a cluster, in bytes.
 type Space struct {
 	Managed       uint64
 	Effective     uint64
-	Logical       uint64 // sizes promised
+	Logical       uint64 // sum of the sizes
 	LogicalUsed   uint64
 	PhysicalUsed  uint64
 	WithParity    uint64 // occupied, parity included
 	Free          uint64 // until read-only
-	FreeLogical   uint64 // Free, at the present compression ratio
-	TotalLogical  uint64 // Effective, at the present compression ratio
+	FreeLogical   uint64 // Free at the present compression ratio
+	TotalLogical  uint64 // Effective at the present compression ratio
 	Compression   float64
 	ReadOnlyLimit uint64
 }
 
-// SpaceOf answers a node's statistics.
+// SpaceOf returns a node's statistics.
 func SpaceOf(d Disks, u Usage) Space {
 	used := uint64(max(u.PhysicalUsed, 0))
 	return Space{
@@ -103,8 +103,8 @@ func SpaceOf(d Disks, u Usage) Space {
 	}.estimated()
 }
 
-// Sum adds up nodes; replicas count as often as they are there (assumption 41). The ratio and the estimates are those
-// of the whole.
+// Sum returns the statistics of several nodes together. Every replica counts (assumption 41). The ratio and the estimates
+// are those of the sum.
 func Sum(nodes ...Space) Space {
 	var s Space
 	for _, n := range nodes {
@@ -120,7 +120,7 @@ func Sum(nodes ...Space) Space {
 	return s.estimated()
 }
 
-// estimated fills in what follows from the compression ratio; that of nothing written is 1.
+// estimated fills in the compression ratio, which is 1 if nothing was written, and the estimates that depend on it.
 func (s Space) estimated() Space {
 	s.Compression = 1
 	s.FreeLogical, s.TotalLogical = s.Free, s.Effective
@@ -132,8 +132,7 @@ func (s Space) estimated() Space {
 	return s
 }
 
-// scale is a × b ÷ c in whole numbers, rounded down, without overflow between; the largest number where the result
-// does not fit.
+// scale returns a × b ÷ c, rounded down, without intermediate overflow; the largest uint64 if the result does not fit.
 func scale(a, b, c uint64) uint64 {
 	high, low := bits.Mul64(a, b)
 	if high >= c {
