@@ -16,14 +16,14 @@ import (
 	"storagesim/internal/store"
 )
 
-// modelBlock is a block of the model: every write makes new ones.
+// modelBlock is a block of the model. Every write creates new ones.
 type modelBlock struct {
 	lba, write uint64
 	compressed bool
 }
 
-// modelThing is a volume or snapshot of the model, block by block.
-type modelThing struct {
+// modelObject is a volume or snapshot of the model, block by block.
+type modelObject struct {
 	id, chain string
 	snapshot  bool
 	source    string // snapshots: the volume
@@ -31,24 +31,24 @@ type modelThing struct {
 	blocks    map[uint64]modelBlock
 }
 
-// blockModel plays random operations on the wire and on plain maps.
+// blockModel runs random operations through the API and on plain maps.
 type blockModel struct {
 	*blockServer
-	rand   *rand.Rand
-	things []*modelThing // those that are there, oldest first
-	born   int
-	writes uint64
+	rand    *rand.Rand
+	objects []*modelObject // oldest first
+	born    int
+	writes  uint64
 
 	volumes   map[string]Volume // as they are stored
 	snapshots map[string]Snapshot
 }
 
 const (
-	modelLBAs   = 192
-	modelThings = 14
+	modelLBAs    = 192
+	modelObjects = 14
 )
 
-func TestBlocks_Model(t *testing.T) {
+func TestBlocks_EqualModel(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -65,8 +65,8 @@ func TestBlocks_Model(t *testing.T) {
 	}
 }
 
-// load reads everything, and takes out of the model what has left the cluster: a snapshot with clones goes later than
-// it is deleted.
+// load reads all volumes and snapshots, and removes from the model those that no longer exist: a snapshot with clones is
+// removed later than it is deleted.
 func (m *blockModel) load() {
 	m.volumes, m.snapshots = map[string]Volume{}, map[string]Snapshot{}
 	holding := map[string]bool{}
@@ -81,26 +81,26 @@ func (m *blockModel) load() {
 			holding[b.uuid] = true
 		}
 	})
-	m.things = slices.DeleteFunc(m.things, func(thing *modelThing) bool {
-		_, isVolume := m.volumes[thing.id]
-		_, isSnapshot := m.snapshots[thing.id]
+	m.objects = slices.DeleteFunc(m.objects, func(object *modelObject) bool {
+		_, isVolume := m.volumes[object.id]
+		_, isSnapshot := m.snapshots[object.id]
 		return !isVolume && !isSnapshot
 	})
 	for id := range holding {
-		require.True(m, slices.ContainsFunc(m.things, func(thing *modelThing) bool { return thing.id == id }), "blocks outlive %s", id)
+		require.True(m, slices.ContainsFunc(m.objects, func(object *modelObject) bool { return object.id == id }), "%s was deleted, but its blocks remain", id)
 	}
 }
 
-func (m *blockModel) available(thing *modelThing) bool {
-	return m.volumes[thing.id].State == VolumeAvailable || m.snapshots[thing.id].State == SnapshotAvailable
+func (m *blockModel) available(object *modelObject) bool {
+	return m.volumes[object.id].State == VolumeAvailable || m.snapshots[object.id].State == SnapshotAvailable
 }
 
-// pick answers one of the volumes or of the snapshots that are Available, or nil.
-func (m *blockModel) pick(snapshot bool) *modelThing {
-	var all []*modelThing
-	for _, thing := range m.things {
-		if thing.snapshot == snapshot && m.available(thing) {
-			all = append(all, thing)
+// pick returns a random volume or snapshot that is Available, or nil.
+func (m *blockModel) pick(snapshot bool) *modelObject {
+	var all []*modelObject
+	for _, object := range m.objects {
+		if object.snapshot == snapshot && m.available(object) {
+			all = append(all, object)
 		}
 	}
 	if len(all) == 0 {
@@ -109,33 +109,33 @@ func (m *blockModel) pick(snapshot bool) *modelThing {
 	return all[m.rand.IntN(len(all))]
 }
 
-func (m *blockModel) add(thing modelThing) {
+func (m *blockModel) add(object modelObject) {
 	m.born++
-	thing.born = m.born
-	m.things = append(m.things, &thing)
+	object.born = m.born
+	m.objects = append(m.objects, &object)
 }
 
-// step does something.
+// step runs a random operation.
 func (m *blockModel) step() {
 	m.Helper()
 	name := fmt.Sprintf("n%d", m.born)
 	v, sn := m.pick(false), m.pick(true)
-	full := len(m.things) >= modelThings
+	full := len(m.objects) >= modelObjects
 	switch op := m.rand.IntN(20); {
 	case v == nil || op == 0 && !full:
 		id := m.newVolume(name, fmt.Sprint(modelLBAs*lba), 1+m.rand.IntN(3), fmt.Sprint(m.rand.IntN(2) == 0))
-		m.add(modelThing{id: id, chain: id, blocks: map[uint64]modelBlock{}})
+		m.add(modelObject{id: id, chain: id, blocks: map[uint64]modelBlock{}})
 	case op < 9 && !full:
 		m.stepWrite(v)
 	case op < 12 && !full:
-		m.add(modelThing{id: m.newSnapshot(name, v.id), chain: v.chain, snapshot: true, source: v.id, blocks: maps.Clone(v.blocks)})
+		m.add(modelObject{id: m.newSnapshot(name, v.id), chain: v.chain, snapshot: true, source: v.id, blocks: maps.Clone(v.blocks)})
 	case op == 12:
 		m.ok(http.MethodPut, volumesPath+"/"+v.id, fmt.Sprintf(`{"compression":"%t"}`, m.rand.IntN(2) == 0))
 	case op == 13 || full && op%2 == 0:
 		m.ok(http.MethodDelete, volumesPath+"/"+v.id, "")
 	case sn == nil:
 	case op < 16 && !full:
-		m.add(modelThing{id: m.newClone(name, sn.id), chain: sn.chain, blocks: maps.Clone(sn.blocks)})
+		m.add(modelObject{id: m.newClone(name, sn.id), chain: sn.chain, blocks: maps.Clone(sn.blocks)})
 	case op == 16 || full:
 		m.ok(http.MethodDelete, snapshotsPath+"/"+sn.id, "")
 	default:
@@ -143,7 +143,7 @@ func (m *blockModel) step() {
 	}
 }
 
-func (m *blockModel) stepWrite(v *modelThing) {
+func (m *blockModel) stepWrite(v *modelObject) {
 	m.Helper()
 	start := m.rand.Uint64N(modelLBAs)
 	n := 1 + m.rand.Uint64N(modelLBAs-start)
@@ -154,29 +154,29 @@ func (m *blockModel) stepWrite(v *modelThing) {
 	}
 }
 
-func (m *blockModel) stepRollback(sn *modelThing) {
+func (m *blockModel) stepRollback(sn *modelObject) {
 	m.Helper()
-	for _, thing := range m.things {
-		if thing.id == sn.source && m.available(thing) {
-			m.ok(http.MethodPut, volumesPath+"/"+thing.id+"/rollback", fmt.Sprintf(`{"srcSnapshotUUID":%q}`, sn.id))
-			thing.blocks = maps.Clone(sn.blocks)
+	for _, object := range m.objects {
+		if object.id == sn.source && m.available(object) {
+			m.ok(http.MethodPut, volumesPath+"/"+object.id+"/rollback", fmt.Sprintf(`{"srcSnapshotUUID":%q}`, sn.id))
+			object.blocks = maps.Clone(sn.blocks)
 		}
 	}
 }
 
-// checkStatistics compares statistics and nodes with the model, in which layers are counted block by block.
+// checkStatistics compares statistics and nodes with the model, which counts layers block by block.
 func (m *blockModel) checkStatistics() {
 	m.Helper()
 	type chained struct {
 		chain string
 		modelBlock
 	}
-	holders := map[chained][]*modelThing{} // each oldest first, snapshots before volumes
+	holders := map[chained][]*modelObject{} // oldest first, snapshots before volumes
 	for _, snapshots := range []bool{true, false} {
-		for _, thing := range m.things {
-			for _, b := range thing.blocks {
-				if thing.snapshot == snapshots {
-					holders[chained{thing.chain, b}] = append(holders[chained{thing.chain, b}], thing)
+		for _, object := range m.objects {
+			for _, b := range object.blocks {
+				if object.snapshot == snapshots {
+					holders[chained{object.chain, b}] = append(holders[chained{object.chain, b}], object)
 				}
 			}
 		}
@@ -196,8 +196,8 @@ func (m *blockModel) checkStatistics() {
 			nodes[node] = nodes[node].Add(Usage{LogicalUsed: lba, PhysicalUsed: int64(one.Physical())})
 		}
 	}
-	for _, thing := range m.things {
-		m.checkThing(thing, layers[thing.id], owned[thing.id])
+	for _, object := range m.objects {
+		m.checkThing(object, layers[object.id], owned[object.id])
 	}
 	m.see(func(tx *store.Tx) {
 		for id, u := range usageTable.All(tx, "", "") {
@@ -207,23 +207,23 @@ func (m *blockModel) checkStatistics() {
 	})
 }
 
-func (m *blockModel) checkThing(thing *modelThing, layer, owned physics.Blocks) {
+func (m *blockModel) checkThing(object *modelObject, layer, owned physics.Blocks) {
 	m.Helper()
-	if thing.snapshot {
+	if object.snapshot {
 		require.Equal(m, SnapshotStatistics{
 			PhysicalCapacity: layer.Physical(), PhysicalOwnedCapacity: owned.Physical(), UserWritten: layer.Logical(),
 			PhysicalMemory: layer.Count() * 8, PhysicalOwnedMemory: owned.Count() * 8,
-		}, *m.snapshots[thing.id].Statistics, "snapshot %s", thing.id)
+		}, *m.snapshots[object.id].Statistics, "snapshot %s", object.id)
 		return
 	}
-	st := m.volumes[thing.id].Statistics
-	require.Equal(m, uint64(len(thing.blocks)*lba), st.LogicalUsedStorage, "volume %s", thing.id)
-	require.Equal(m, layer.Logical(), st.UserWritten, "layer of volume %s", thing.id)
+	st := m.volumes[object.id].Statistics
+	require.Equal(m, uint64(len(object.blocks)*lba), st.LogicalUsedStorage, "volume %s", object.id)
+	require.Equal(m, layer.Logical(), st.UserWritten, "layer of volume %s", object.id)
 	require.Equal(m, layer.Physical(), st.PhysicalCapacity)
 	require.Equal(m, owned.Physical(), st.PhysicalOwnedCapacity)
 }
 
-// checkDiff compares two snapshots of one chain on the wire.
+// checkDiff compares the difference of two snapshots of one chain, from the API, with the model.
 func (m *blockModel) checkDiff() {
 	m.Helper()
 	base, target := m.pick(true), m.pick(true)

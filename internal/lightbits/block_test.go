@@ -19,7 +19,7 @@ const (
 	snapshotsPath = "/api/v2/projects/default/snapshots"
 )
 
-// blockServer is a server with what these tests do to it. It asks nobody for a token.
+// blockServer is a server without authentication, with helpers for tests of blocks.
 type blockServer struct {
 	testing.TB
 	*server
@@ -30,7 +30,7 @@ func newBlockServer(t *testing.T, options ...option) *blockServer {
 	return &blockServer{TB: t, server: newServer(t, append(options, withAuth(api.AuthOff))...)}
 }
 
-// withNodes gives the cluster so many servers with one node each, of eight devices of so many bytes.
+// withNodes gives the cluster n servers with one node each, of eight devices of that size in bytes.
 func withNodes(n int, disk uint64) option {
 	return withSeed(func(_ *Service, tx *store.Tx) error {
 		if err := clusterTable.Put(tx, &clusterRow{UUID: tx.NewUUID().String(), Name: cluster, MaxReplicas: 3}); err != nil {
@@ -49,7 +49,7 @@ func withNodes(n int, disk uint64) option {
 	})
 }
 
-// see reads the cluster, try changes it and answers why it could not.
+// see reads the cluster; try changes it and returns the error.
 func (h *blockServer) see(fn func(tx *store.Tx)) {
 	h.Helper()
 	h.view(func(tx *store.Tx) error {
@@ -62,7 +62,7 @@ func (h *blockServer) try(fn func(tx *store.Tx) error) error {
 	return h.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error { return fn(tx.In(cluster)) })
 }
 
-// act does a physical action with JSON parameters.
+// act runs an action with JSON parameters.
 func (h *blockServer) act(action api.Action, params string) (answer any, err error) {
 	err = h.try(func(tx *store.Tx) error {
 		answer, err = action.Run(tx, json.RawMessage(params))
@@ -71,18 +71,18 @@ func (h *blockServer) act(action api.Action, params string) (answer any, err err
 	return answer, err
 }
 
-// created makes a thing and answers its UUID.
+// created sends a POST and returns the UUID of what it created.
 func (h *blockServer) created(path, body string) string {
 	h.Helper()
 	status, answer := h.do(http.MethodPost, path, "", body)
 	require.Equal(h, http.StatusOK, status, answer)
-	var thing struct{ UUID string }
-	require.NoError(h, json.Unmarshal([]byte(answer), &thing))
-	require.NotEmpty(h, thing.UUID)
-	return thing.UUID
+	var resource struct{ UUID string }
+	require.NoError(h, json.Unmarshal([]byte(answer), &resource))
+	require.NotEmpty(h, resource.UUID)
+	return resource.UUID
 }
 
-// ok makes a request that must succeed and answers its body.
+// ok sends a request that must succeed and returns the body of the response.
 func (h *blockServer) ok(method, path, body string) string {
 	h.Helper()
 	status, answer := h.do(method, path, "", body)
@@ -133,7 +133,7 @@ func (h *blockServer) snapshot(id string) (sn Snapshot) {
 	return sn
 }
 
-// used answers what the nodes hold by name.
+// used returns the usage of the nodes, by name.
 func (h *blockServer) used() map[string]Usage {
 	all := map[string]Usage{}
 	h.see(func(tx *store.Tx) {
@@ -144,7 +144,7 @@ func (h *blockServer) used() map[string]Usage {
 	return all
 }
 
-func TestBlocks_StatisticsOfOneVolume(t *testing.T) {
+func TestBlocks_VolumeStatistics(t *testing.T) {
 	t.Parallel()
 	h := newBlockServer(t, withProfile(statemachine.Instant), withNodes(3, 1<<40))
 	plain, packed := h.newVolume("plain", "1GiB", 2, "false"), h.newVolume("packed", "1GiB", 1, "true")
@@ -177,20 +177,20 @@ func TestBlocks_StatisticsOfOneVolume(t *testing.T) {
 	h.write(packed, 5, 10)
 	got = *h.volume(packed).Statistics
 	require.Equal(t, uint64(15*lba), got.LogicalUsedStorage)
-	require.Equal(t, uint64(10*lba+5*lba/2), got.PhysicalUsedStorage, "what was written before stays compressed (assumption 70)")
+	require.Equal(t, uint64(10*lba+5*lba/2), got.PhysicalUsedStorage, "blocks written before stay compressed (assumption 70)")
 }
 
-func TestBlocks_SnapshotSharesAndOwns(t *testing.T) {
+func TestBlocks_SnapshotStatistics(t *testing.T) {
 	t.Parallel()
 	h := newBlockServer(t, withProfile(statemachine.Instant), withNodes(3, 1<<40))
 	v := h.newVolume("v", "1GiB", 1, "false")
 	h.write(v, 0, 100)
 	sn := h.newSnapshot("s", v)
-	require.Zero(t, h.volume(v).Statistics.PhysicalOwnedCapacity, "the snapshot holds all of it too")
+	require.Zero(t, h.volume(v).Statistics.PhysicalOwnedCapacity, "the snapshot has the same blocks")
 	require.Equal(t, SnapshotStatistics{PhysicalCapacity: 100 * lba, PhysicalMemory: 800, UserWritten: 100 * lba}, *h.snapshot(sn).Statistics)
 
 	h.write(v, 0, 30)
-	require.Equal(t, uint64(30*lba), h.snapshot(sn).Statistics.PhysicalOwnedCapacity, "the old blocks are the snapshot's alone")
+	require.Equal(t, uint64(30*lba), h.snapshot(sn).Statistics.PhysicalOwnedCapacity, "only the snapshot has the old blocks")
 	got := h.volume(v).Statistics
 	require.Equal(t, uint64(100*lba), got.LogicalUsedStorage)
 	require.Equal(t, uint64(30*lba), got.UserWritten)
@@ -201,12 +201,12 @@ func TestBlocks_SnapshotSharesAndOwns(t *testing.T) {
 	require.Equal(t, int64(100*lba), h.used()["server00-0"].PhysicalUsed)
 
 	h.ok(http.MethodDelete, snapshotsPath+"/"+sn, "")
-	require.Equal(t, uint64(100*lba), h.volume(v).Statistics.PhysicalOwnedCapacity, "now the volume is alone")
+	require.Equal(t, uint64(100*lba), h.volume(v).Statistics.PhysicalOwnedCapacity, "only the volume is left")
 	h.ok(http.MethodDelete, volumesPath+"/"+v, "")
 	require.Zero(t, h.used()["server00-0"])
 }
 
-// A write by a host is no modification through the API: a client's ETag stays good (assumption 72).
+// A write by a host is not a modification through the API: the ETag stays (assumption 72).
 func TestBlocks_WriteKeepsETag(t *testing.T) {
 	t.Parallel()
 	h := newBlockServer(t, withProfile(statemachine.Instant), withNodes(3, 1<<40))
@@ -222,7 +222,7 @@ func TestBlocks_WriteKeepsETag(t *testing.T) {
 	require.Equal(t, before, after)
 }
 
-func TestBlocks_ShrinkForgets(t *testing.T) {
+func TestBlocks_ShrinkDropsBlocks(t *testing.T) {
 	t.Parallel()
 	h := newBlockServer(t, withProfile(statemachine.Instant), withNodes(3, 1<<40))
 	v := h.newVolume("v", "1MiB", 1, "false")
@@ -231,10 +231,10 @@ func TestBlocks_ShrinkForgets(t *testing.T) {
 	require.Equal(t, uint64(128*lba), h.volume(v).Statistics.LogicalUsedStorage)
 	require.Equal(t, int64(128*lba), h.used()["server00-0"].LogicalUsed)
 	h.ok(http.MethodPut, volumesPath+"/"+v, `{"size":"1MiB"}`)
-	require.Equal(t, uint64(128*lba), h.volume(v).Statistics.LogicalUsedStorage, "growing brings nothing back")
+	require.Equal(t, uint64(128*lba), h.volume(v).Statistics.LogicalUsedStorage, "growing does not restore blocks")
 }
 
-func TestBlocks_CreateKeepsNoRow(t *testing.T) {
+func TestBlocks_NewVolumeHasNoRow(t *testing.T) {
 	t.Parallel()
 	h := newBlockServer(t, withProfile(statemachine.Instant), withNodes(3, 1<<40))
 	h.newVolume("v", "1GiB", 3, "false")
@@ -245,7 +245,7 @@ func TestBlocks_CreateKeepsNoRow(t *testing.T) {
 	})
 }
 
-func TestBlockCodec_RefusesDamage(t *testing.T) {
+func TestBlockCodec_DamagedRow(t *testing.T) {
 	t.Parallel()
 	codec := blockCodec()
 	row := blockRow{

@@ -21,13 +21,13 @@ func TestConformance(t *testing.T) { apitest.Run(t, conformant, conformance(t)) 
 
 func FuzzLightbits(f *testing.F) { apitest.Fuzz(f, conformant, conformance(f)) }
 
-// conformant is a server with this vendor alone.
+// conformant returns a server with this vendor alone.
 func conformant(tb testing.TB) apitest.Target {
 	s := lightbits.New(lightbits.Options{})
 	return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, `{"clusters":[{"name":"east"}]}`)
 }
 
-// conformance is what no row says.
+// conformance returns what the suite needs beside the rows of operations.
 func conformance(tb testing.TB) apitest.Options {
 	text := func(status int, body string) func(testing.TB, apitest.Answer) {
 		return func(tb testing.TB, a apitest.Answer) {
@@ -59,7 +59,7 @@ func conformance(tb testing.TB) apitest.Options {
 	}
 }
 
-// refusal: {"error","code","message"} and nothing else (facts/lightbits.md 2.3).
+// refusal checks that a refusal is {"error","code","message"} and nothing else (facts/lightbits.md 2.3).
 func refusal(tb testing.TB, a apitest.Answer) {
 	tb.Helper()
 	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))
@@ -71,7 +71,7 @@ func refusal(tb testing.TB, a apitest.Answer) {
 	require.NotZero(tb, body["code"])
 }
 
-// publicKey is a credential's payload on the wire: base64 of a PEM block.
+// publicKey returns the payload of a credential on the wire: a PEM block in base64.
 func publicKey(tb testing.TB) string {
 	tb.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -25,7 +25,7 @@ func (s *server) events(query string) shownEvents {
 	return list
 }
 
-// eventNames lists the names of the events, oldest first.
+// eventNames returns the names of the events, oldest first.
 func (s *server) eventNames(query string) []string {
 	s.t.Helper()
 	var names []string
@@ -107,7 +107,7 @@ func TestListEvents_Pages(t *testing.T) {
 		query = "?componentType=Volume&limit=3&nextToken=" + page.NextToken
 	}
 	require.Equal(t, all.Events, got)
-	require.Empty(t, s.events("?componentType=Volume&limit=7").NextToken, "nothing is left")
+	require.Empty(t, s.events("?componentType=Volume&limit=7").NextToken, "there is no next page")
 }
 
 func TestEventLog_FlagOff(t *testing.T) {
@@ -121,8 +121,8 @@ func TestEventLog_FlagOff(t *testing.T) {
 	require.Equal(t, append(before, "FeatureFlagEnabled", "NodeActivating"), s.eventNames(""))
 }
 
-// The log forgets its oldest events and answers the rest.
-func TestEventLog_Forgets(t *testing.T) {
+// The log drops its oldest events.
+func TestEventLog_DropsOldest(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	s.update(func(tx *store.Tx) error {
 		const full = 100_000
@@ -133,7 +133,7 @@ func TestEventLog_Forgets(t *testing.T) {
 	require.Len(t, s.events("").Events, 2)
 	s.must("fail-node", `{"node":"server00-0"}`)
 	list := s.events("").Events
-	require.Len(t, list, 2, "the first one is forgotten")
+	require.Len(t, list, 2, "the first event is dropped")
 	require.Contains(t, list[0].Description, "late")
 }
 
@@ -186,7 +186,7 @@ volumes:
 	require.NoError(t, connect("nqn.x:host:a", "mine", ""))
 	require.NoError(t, connect("nqn.x:host:a", v["any"].UUID, "10.0.0.7"))
 	require.NoError(t, connect("nqn.x:host:b", "any", ""))
-	require.NoError(t, connect("nqn.x:host:b", "any", ""), "again is nothing new")
+	require.NoError(t, connect("nqn.x:host:b", "any", ""), "connecting again changes nothing")
 	for _, c := range []struct{ nqn, volume, ip, want string }{
 		{"nqn.x:host:b", "mine", "", "host nqn.x:host:b is not in the acl of volume mine: nqn.x:host:a"},
 		{"nqn.x:host:a", "none", "", "is not in the acl of volume none: ALLOW_NONE"},
@@ -223,10 +223,10 @@ volumes:
 	_, err := s.action("disconnect-host", `{"hostNQN":"nqn.x:host:b","volume":"any"}`)
 	require.ErrorContains(t, err, "is not connected")
 	status, _ := s.do(http.MethodGet, "/api/v2/connectedHosts/nqn.x:host:b", admin, "")
-	require.Equal(t, 404, status, "a host without volumes is forgotten")
+	require.Equal(t, 404, status, "a host without volumes is removed")
 	require.Equal(t, []string{"nqn.x:host:a"}, s.volumes(defaultProject)["any"].ConnectedHosts)
 
-	// Volumes that go away take their connections with them.
+	// Deleting a volume removes its connections.
 	status, body := s.do(http.MethodDelete, "/api/v2/projects/default/volumes/"+v["mine"].UUID, admin, "")
 	require.Equal(t, 200, status, body)
 	require.ErrorContains(t, connect("nqn.x:host:a", "mine", ""), "is Deleting")
@@ -239,7 +239,7 @@ volumes:
 	require.Equal(t, 200, status)
 	s.advance(time.Minute)
 	status, _ = s.do(http.MethodGet, "/api/v2/connectedHosts/nqn.x:host:c", admin, "")
-	require.Equal(t, 404, status, "its only volume is gone")
+	require.Equal(t, 404, status, "its only volume was deleted")
 	list.ConnectedHosts = nil
 	s.get("/api/v2/connectedHosts", &list)
 	require.Len(t, list.ConnectedHosts, 1)

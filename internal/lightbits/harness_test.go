@@ -18,13 +18,13 @@ import (
 	"storagesim/internal/store"
 )
 
-// start is what the frozen clock of a test's world shows first.
+// start is the first time of the frozen clock in a test's world.
 var start = time.Date(2040, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // cluster is the partition of the test's world.
 const cluster = "local"
 
-// setup is what a test may choose about its server.
+// setup configures the server of a test.
 type setup struct {
 	auth    api.AuthMode
 	profile statemachine.Profile
@@ -37,7 +37,7 @@ func withAuth(mode api.AuthMode) option { return func(o *setup) { o.auth = mode 
 
 func withProfile(p statemachine.Profile) option { return func(o *setup) { o.profile = p } }
 
-// withSeed fills the cluster further, after its policy no-limit-policy and its projects system and default.
+// withSeed adds to the cluster, which has the policy no-limit-policy and the projects system and default.
 func withSeed(fn func(s *Service, tx *store.Tx) error) option {
 	return func(o *setup) { o.seeds = append(o.seeds, fn) }
 }
@@ -52,7 +52,7 @@ type server struct {
 
 	file    string
 	profile statemachine.Profile
-	log     bytes.Buffer // what the engine reports: timers that could not be fired
+	log     bytes.Buffer // of the engine: timers that failed to fire
 }
 
 func newServer(t *testing.T, options ...option) *server {
@@ -90,7 +90,7 @@ func newServer(t *testing.T, options ...option) *server {
 	return s
 }
 
-// open serves what lies in the server's file.
+// open opens the server's file and serves it.
 func (s *server) open() {
 	s.t.Helper()
 	var err error
@@ -105,7 +105,7 @@ func (s *server) open() {
 	s.handler = router
 }
 
-// reopen is a restart: only what lies in the file is left.
+// reopen restarts the server: only what is in the file remains.
 func (s *server) reopen() {
 	s.t.Helper()
 	require.NoError(s.t, s.db.Close())
@@ -113,10 +113,10 @@ func (s *server) reopen() {
 	s.open()
 }
 
-// admin is a token that the lenient mode takes for a cluster administrator's.
+// admin is a token that the lenient mode accepts as a cluster administrator's.
 const admin = "opaque"
 
-// do sends a request with a token, or none where that is "". Header holds further header lines as "Name: value".
+// do sends a request with a token, or without one if it is "". header has more header lines, as "Name: value".
 func (s *server) do(method, path, token, body string, header ...string) (status int, answer string) {
 	s.t.Helper()
 	req := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -132,20 +132,20 @@ func (s *server) do(method, path, token, body string, header ...string) (status 
 	return w.Code, w.Body.String()
 }
 
-// advance moves the clock and lets happen what is due.
+// advance moves the clock and fires what is due.
 func (s *server) advance(d time.Duration) {
 	s.t.Helper()
 	_, _, err := s.engine.Advance(api.DefaultWorld, statemachine.Advance{By: d})
 	require.NoError(s.t, err)
 }
 
-// update changes the cluster beside the API.
+// update changes the cluster, not through the API.
 func (s *server) update(fn func(tx *store.Tx) error) {
 	s.t.Helper()
 	require.NoError(s.t, s.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error { return fn(tx.In(cluster)) }))
 }
 
-// view reads the cluster beside the API.
+// view reads the cluster, not through the API.
 func (s *server) view(fn func(tx *store.Tx) error) {
 	s.t.Helper()
 	require.NoError(s.t, s.engine.View(api.DefaultWorld, "test", func(tx *store.Tx) error { return fn(tx.In(cluster)) }))

@@ -16,7 +16,7 @@ import (
 	"storagesim/internal/wire"
 )
 
-// jsonOf is YAML as JSON.
+// jsonOf converts YAML to JSON.
 func jsonOf(text []byte) ([]byte, error) {
 	var v any
 	if err := yaml.Unmarshal(text, &v); err != nil {
@@ -25,7 +25,7 @@ func jsonOf(text []byte) ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// withCluster makes the test's cluster of a fixture's words: YAML members of a cluster.
+// withCluster makes the test's cluster from YAML members of a fixture's cluster.
 func withCluster(members string) option {
 	return withSeed(func(s *Service, tx *store.Tx) error {
 		c := clusterSeed{}
@@ -43,8 +43,8 @@ func withCluster(members string) option {
 	})
 }
 
-// get asks as an administrator and reads the answer into v, a message or a struct of plain members; the status must be
-// 200.
+// get sends a GET as an administrator, which must succeed, and decodes the response into v: a message or a struct of plain
+// members.
 func (s *server) get(path string, v any) {
 	s.t.Helper()
 	status, body := s.do("GET", path, admin, "")
@@ -54,7 +54,7 @@ func (s *server) get(path string, v any) {
 	}
 }
 
-// decodeWire asks for a message.
+// decodeWire gets a message.
 func decodeWire[T any](t *testing.T, s *server, path string) (v T) {
 	t.Helper()
 	status, body := s.do("GET", path, admin, "")
@@ -63,7 +63,7 @@ func decodeWire[T any](t *testing.T, s *server, path string) (v T) {
 	return v
 }
 
-// action does a physical action in the cluster and answers what it says.
+// action runs an action in the cluster and returns its result.
 func (s *server) action(name, params string) (answer any, err error) {
 	s.t.Helper()
 	for _, a := range s.service.Actions() {
@@ -79,14 +79,14 @@ func (s *server) action(name, params string) (answer any, err error) {
 	return nil, nil
 }
 
-// must does an action that has to succeed.
+// must runs an action that must succeed.
 func (s *server) must(name, params string) {
 	s.t.Helper()
 	_, err := s.action(name, params)
 	require.NoError(s.t, err)
 }
 
-// node is the node of that name, as the API shows it.
+// node returns the node of that name, as the API shows it.
 func (s *server) node(name string) (n shownNode) {
 	s.t.Helper()
 	var list struct{ Nodes []shownNode }
@@ -95,7 +95,7 @@ func (s *server) node(name string) (n shownNode) {
 	return list.Nodes[0]
 }
 
-// What the tests look at, in the form of the wire.
+// The members that tests read, as they are on the wire.
 type (
 	shownNode struct {
 		UUID, Name, State, Status, ServerUUID, NvmeEndpoint, FailureInfo string
@@ -205,7 +205,7 @@ func TestSeed_Refuses(t *testing.T) {
 		`{"clusters":[{"name":"a","volumes":[{"name":"x","colour":1}]}]}`:                                                                         "clusters[0].volumes[0].colour: is not known",
 		`{"clusters":[{"name":"a","volumes":{"count":-1}}]}`:                                                                                      "clusters[0].volumes.count: -1",
 		`{"clusters":[{"name":"a","servers":2,"volumes":[{"name":"x","replicaCount":3}]}]}`:                                                       "clusters[0].volumes[0]: replica count 3",
-		`{"clusters":[{"name":"a","volumes":[{"name":"x","size":"100TB"}]}]}`:                                                                     "clusters[0].volumes[0]: volume x finds no nodes",
+		`{"clusters":[{"name":"a","volumes":[{"name":"x","size":"100TB"}]}]}`:                                                                     "clusters[0].volumes[0]: volume x cannot be placed",
 		`{"clusters":[{"name":"a","volumes":[{"name":"x","acl":["ALLOW_ANY","x"]}]}]}`:                                                            "clusters[0].volumes[0]: ",
 		`{"clusters":[{"name":"a","servers":[{"uuid":"2f4bc0f7-9a52-4a26-98a9-5b1e64b7a7c1"},{"uuid":"2f4bc0f7-9a52-4a26-98a9-5b1e64b7a7c1"}]}]}`: "clusters[0].servers[1].uuid: ",
 	} {

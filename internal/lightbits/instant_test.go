@@ -15,7 +15,7 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// resting are the states in which a thing may be while nothing is under way; what has none is gone by then.
+// resting are the states of resources while nothing is in progress. A kind without states has no rows then.
 var resting = map[string][]string{
 	"lightbits.volume": {"Available", "Failed"}, "lightbits.snapshot": {"Available", "Failed"},
 	"lightbits.server": {"Enabled", "Disabled", "Failed"}, "lightbits.node": {"Active", "Inactive", "Unattached"},
@@ -26,23 +26,23 @@ var resting = map[string][]string{
 	"lightbits.migration": {}, "lightbits.eviction": {}, "lightbits.replacement": {}, "lightbits.upgrade": {},
 }
 
-// dated are the events that wait for a date and not for a thing to get on.
+// dated are the timers that wait for a date, not for progress.
 var dated = []string{"overdue", "snapshot", "expire"}
 
-// instant is a simulator without delays, on a clock that stands.
+// instant is a simulator without delays, on a frozen clock.
 type instant struct {
 	*testing.T
 	*simtest.Server
 }
 
-// ask answers a part of what an operation answers, which must be a success.
+// ask sends a request that must succeed and returns a part of the response.
 func (s *instant) ask(request, body, part string) string {
 	s.Helper()
 	method, path, _ := strings.Cut(request, " ")
 	return s.Must(http.StatusOK, method, path, body).Text(part)
 }
 
-// node is the UUID of a node.
+// node returns the UUID of a node.
 func (s *instant) node(name string) string {
 	s.Helper()
 	return s.ask("GET /api/v2/nodes?name="+name, "", ".nodes.0.UUID")
@@ -53,7 +53,7 @@ func (s *instant) server(name string) string {
 	return s.ask("GET /api/v2/servers?Name="+name, "", ".servers.0.UUID")
 }
 
-// atRest lets happen what is due at this instant, and sees that nothing more is to come of it.
+// atRest fires what is due at this instant and checks that every resource is in a resting state.
 func (s *instant) atRest() {
 	s.Helper()
 	s.Must(http.StatusOK, http.MethodPost, "/_sim/clock/advance", `{"by":"1ms"}`)
@@ -68,23 +68,23 @@ func (s *instant) atRest() {
 		for _, r := range list.Resources {
 			require.Contains(s, states, r.State, "%s %s", kind, r.ID)
 			for _, timer := range r.Timers {
-				require.Contains(s, dated, timer.Event, "%s %s is %s and waits", kind, r.ID, r.State)
+				require.Contains(s, dated, timer.Event, "%s %s is %s and has a timer", kind, r.ID, r.State)
 			}
 		}
 	}
 }
 
-// Without delays whatever is begun is over at once: what a client is told, and what the world holds then. Each step
-// provokes the machines that it names.
-func TestInstant_NothingStaysInPassing(t *testing.T) {
+// Without delays every operation completes at once, in the response and in the world. Each step exercises the machines that
+// it names.
+func TestInstant_NoTransientStates(t *testing.T) {
 	s := &instant{t, simtest.New(t, func(c *simulator.Config) { c.Delays, c.Federation = statemachine.Instant, true })}
 	s.Header.Set("Authorization", "Bearer script")
 	s.Must(http.StatusOK, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"`+simtest.ScriptClock+`"}`)
-	provoked := map[string]bool{}
+	exercised := map[string]bool{}
 	for _, step := range instantSteps() {
 		t.Log(step.name)
 		for _, kind := range step.kinds {
-			provoked["lightbits."+kind] = true
+			exercised["lightbits."+kind] = true
 		}
 		step.do(s)
 		s.atRest()
@@ -96,8 +96,8 @@ func TestInstant_NothingStaysInPassing(t *testing.T) {
 	s.Must(http.StatusOK, http.MethodGet, "/_sim/machines", "").Into(&all)
 	for _, m := range all.Machines {
 		if strings.HasPrefix(m.Kind, "lightbits.") {
-			require.Contains(t, resting, m.Kind, "a machine that this test does not know")
-			require.True(t, provoked[m.Kind], "no step provokes %s", m.Kind)
+			require.Contains(t, resting, m.Kind, "the test has no resting states for this machine")
+			require.True(t, exercised[m.Kind], "no step exercises %s", m.Kind)
 		}
 	}
 }
@@ -106,7 +106,7 @@ type instantStep struct {
 	name  string
 	kinds []string
 	do    func(s *instant)
-	then  func(s *instant) // what is to be seen afterwards, where the answers do not tell
+	then  func(s *instant) // checks after the step
 }
 
 const (
@@ -119,11 +119,11 @@ func volumeBody(name string, replicas int) string {
 }
 
 func instantSteps() []instantStep {
-	return slices.Concat(instantThings(), instantTrouble(), instantOperations(), instantUpgrades())
+	return slices.Concat(instantResources(), instantFailures(), instantOperations(), instantUpgrades())
 }
 
-// instantThings are those that a client makes, changes and deletes.
-func instantThings() []instantStep {
+// instantResources creates, updates and deletes resources.
+func instantResources() []instantStep {
 	return []instantStep{
 		{name: "encryption", kinds: []string{"encryption"}, do: func(s *instant) {
 			s.ask("POST /api/v2/featureFlags/cluster-encryption/enable", "", "")
@@ -174,16 +174,16 @@ func instantThings() []instantStep {
 	}
 }
 
-// instantTrouble is what nature does.
-func instantTrouble() []instantStep {
+// instantFailures are failures and recoveries.
+func instantFailures() []instantStep {
 	return []instantStep{
-		{name: "node fails and comes back", kinds: []string{"node"}, do: func(s *instant) {
+		{name: "node fails and recovers", kinds: []string{"node"}, do: func(s *instant) {
 			s.ask("POST /_sim/actions/lightbits/fail-node", `{"node":"server00-0"}`, "")
 			require.Equal(s, "Degraded", s.ask("GET "+instantProject+"volumes/?name=v", "", ".protectionState"))
 			s.ask("POST /_sim/actions/lightbits/recover-node", `{"node":"server00-0"}`, "")
 			require.Equal(s, "FullyProtected", s.ask("GET "+instantProject+"volumes/?name=v", "", ".protectionState"))
 		}},
-		{name: "devices fail while their node is away", kinds: []string{"nvmeDevice"}, do: func(s *instant) {
+		{name: "devices fail while their node is down", kinds: []string{"nvmeDevice"}, do: func(s *instant) {
 			devices := s.Must(http.StatusOK, "GET", "/api/v2/nvmeDevices?nodeUUID="+s.node("server01-0"), "")
 			s.ask("POST /_sim/actions/lightbits/fail-device", fmt.Sprintf(`{"serial":%q}`, devices.Text(".NvmeDevices.0.serial")), "")
 			s.ask("POST /_sim/actions/lightbits/fail-node", `{"node":"server01-0"}`, "")
@@ -214,7 +214,7 @@ func instantTrouble() []instantStep {
 	}
 }
 
-// instantOperations move replicas about.
+// instantOperations move replicas.
 func instantOperations() []instantStep {
 	create := func(s *instant, k int, extend bool) {
 		s.Helper()
@@ -229,7 +229,7 @@ func instantOperations() []instantStep {
 			require.Equal(s, "Active", s.ask("GET /api/v2/nodes?name=server03-0", "", ".nodes.0.state"))
 			require.Equal(s, "Unattached", s.ask("GET /api/v2/nodes?name=server04-0", "", ".nodes.0.state"))
 		}},
-		{name: "server is emptied", kinds: []string{"eviction", "migration"}, do: func(s *instant) {
+		{name: "server is evicted", kinds: []string{"eviction", "migration"}, do: func(s *instant) {
 			s.ask("POST /api/v2/featureFlags/evict-data/enable", "", "")
 			s.ask("POST /api/v2/servers/"+s.server("server00")+"/disable", `{"evictData":true}`, "")
 		}, then: func(s *instant) {
@@ -253,7 +253,7 @@ func instantOperations() []instantStep {
 			require.Contains(s, v.Text(".nodeList"), s.node("server04-0"))
 			require.Equal(s, []any{"Available", "FullyProtected"}, []any{v.Get(".state"), v.Get(".protectionState")})
 		}},
-		{name: "node fails for good", do: func(s *instant) {
+		{name: "node fails permanently", do: func(s *instant) {
 			create(s, 3, true)
 			s.ask("POST /api/v2/featureFlags/fail-in-place/enable", "", "")
 			s.ask("POST /_sim/actions/lightbits/fail-node", `{"node":"server04-0"}`, "")
@@ -267,7 +267,7 @@ func instantOperations() []instantStep {
 	}
 }
 
-// instantUpgrades come last, since nothing goes below the version that they leave.
+// instantUpgrades come last, since servers cannot be created with a lower version afterwards.
 func instantUpgrades() []instantStep {
 	const pkg = `{"InstallPkgUri":"https://packages.example/lightos-%s.tar.gz"}`
 	return []instantStep{

@@ -24,7 +24,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// fetchedLogs is an archive that was read: its files by their names below the root, and the root.
+// fetchedLogs is an archive: its root directory, and its files by their paths below it.
 type fetchedLogs struct {
 	header http.Header
 	root   string
@@ -71,7 +71,7 @@ func (s *server) fetchLogs(query string) fetchedLogs {
 	return got
 }
 
-// count says how many lines the files with that beginning have together.
+// count returns the number of lines of all files with that prefix.
 func (l fetchedLogs) count(prefix string) int {
 	n := 0
 	for name, text := range l.files {
@@ -133,7 +133,7 @@ func TestFetchLogs_Parts(t *testing.T) {
 
 	require.False(t, s.fetchLogs("?SkipStatistics=true").has("statistics/"))
 	require.False(t, s.fetchLogs("?DontCollectlogs=true").has("var/log"))
-	require.True(t, s.fetchLogs("?DontCollectLogs=true").has("var/log"), "a parameter of another case is ignored")
+	require.True(t, s.fetchLogs("?DontCollectLogs=true").has("var/log"), "names of parameters are case-sensitive")
 	only := s.fetchLogs("?CollectServicesLbcliEtcd=true")
 	require.False(t, only.has("var/log") || only.has("statistics/"))
 	require.True(t, only.has("lbcli/") && only.has("etcd/") && only.has("services.txt"))
@@ -152,7 +152,7 @@ func TestFetchLogs_Parts(t *testing.T) {
 	require.False(t, s.fetchLogs("").has("fe-volumes"))
 }
 
-func TestFetchLogs_FailedServerIsLeftOut(t *testing.T) {
+func TestFetchLogs_OmitsFailedServer(t *testing.T) {
 	s := newServer(t, withCluster(""))
 	s.update(func(tx *store.Tx) error {
 		for _, row := range s.service.servers.Table().All(tx, "", "") {
@@ -174,18 +174,18 @@ func TestFetchLogs_FailedServerIsLeftOut(t *testing.T) {
 	require.Contains(t, got.files["collect.log"], lost+" is Failed and cannot be reached")
 }
 
-// What happened to a device is in its server's log also when it lies beside the server.
+// Events of a device are in the log of its server even after it was pulled out.
 func TestFetchLogs_PulledDevice(t *testing.T) {
 	s := newServer(t, withCluster("servers: 2"))
 	s.must("insert-device", `{"serial":"SPARE","server":"server01"}`)
 	s.must("pull-device", `{"serial":"SPARE"}`)
 	logs := s.fetchLogs("")
-	for server, said := range map[string]bool{"server00": false, "server01": true} {
-		require.Equal(t, said, strings.Contains(logs.files[server+"/var/log/lightbits/node-manager.log"], "was pulled"), server)
+	for server, logged := range map[string]bool{"server00": false, "server01": true} {
+		require.Equal(t, logged, strings.Contains(logs.files[server+"/var/log/lightbits/node-manager.log"], "was pulled"), server)
 	}
 }
 
-// Days count back from the world's clock; lists longer than a page become several files, and nothing is lost between.
+// Days count back from the world's clock. Lists longer than a page become several files without losing rows.
 func TestFetchLogs_DaysAndPages(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1\nvolumes: {count: 2500, size: 1MiB, replicaCount: 1}"))
 	s.update(func(tx *store.Tx) error {
@@ -200,7 +200,7 @@ func TestFetchLogs_DaysAndPages(t *testing.T) {
 		return nil
 	})
 	two := s.fetchLogs("?NumOfDaysToCollectLogs=2")
-	require.Equal(t, 48+1, two.count("lbcli/events"), "one an hour, and that the cluster is ready")
+	require.Equal(t, 48+1, two.count("lbcli/events"), "one event per hour, and ClusterReady")
 	require.Equal(t, two.count("lbcli/events"), s.fetchLogs("").count("lbcli/events"), "two days are the default")
 	require.Equal(t, 24+1, s.fetchLogs("?NumOfDaysToCollectLogs=1").count("lbcli/events"))
 	all := s.fetchLogs("?NumOfDaysToCollectLogs=365")
@@ -236,7 +236,7 @@ func TestFetchLogs_Refuses(t *testing.T) {
 	require.Equal(t, 401, status)
 }
 
-// sink throws away what is written and remembers how much memory was held at most.
+// sink discards what is written and records the greatest heap size.
 type sink struct {
 	header http.Header
 	n      int
@@ -257,9 +257,9 @@ func (w *sink) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Memory does not grow with what there is to tell.
+// Memory does not grow with the size of the archive.
 func TestFetchLogs_MemoryIsConstant(t *testing.T) {
-	held := func(volumes int) (most uint64, size int) {
+	heap := func(volumes int) (most uint64, size int) {
 		s := newServer(t, withCluster("servers: 1\nvolumes: {count: "+strconv.Itoa(volumes)+", size: 1MiB, replicaCount: 1}"))
 		var before runtime.MemStats
 		runtime.GC()
@@ -270,8 +270,8 @@ func TestFetchLogs_MemoryIsConstant(t *testing.T) {
 		s.handler.ServeHTTP(w, req)
 		return w.most - min(w.most, before.HeapAlloc), w.n
 	}
-	small, sizeOfSmall := held(2_000)
-	large, sizeOfLarge := held(16_000)
+	small, sizeOfSmall := heap(2_000)
+	large, sizeOfLarge := heap(16_000)
 	require.Greater(t, sizeOfLarge, 6*sizeOfSmall)
-	require.Less(t, large, small+8<<20, "%d bytes of archive held %d, %d bytes held %d", sizeOfSmall, small, sizeOfLarge, large)
+	require.Less(t, large, small+8<<20, "an archive of %d bytes used %d bytes of memory, one of %d bytes used %d", sizeOfSmall, small, sizeOfLarge, large)
 }

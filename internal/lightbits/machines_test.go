@@ -14,7 +14,7 @@ import (
 	kinds "storagesim/internal/refusal"
 )
 
-// statusOf is how the product's pages map the kinds that guards use.
+// statusOf maps the kinds that guards use to statuses, as the product's pages do.
 var statusOf = map[string]int{
 	kinds.Unavailable.String():        http.StatusServiceUnavailable,
 	kinds.InvalidArgument.String():    http.StatusBadRequest,
@@ -27,13 +27,13 @@ var statusOf = map[string]int{
 	kinds.PermissionDenied.String():   http.StatusForbidden,
 }
 
-// undocumented guards answer a status that the page does not list; each has its number in docs/assumptions.md.
+// undocumented lists the statuses of guards that their pages do not list. Each is an assumption in docs/assumptions.md.
 var undocumented = map[string]bool{
-	"CreateVolume 503":   true, // of a snapshot in the making (assumption 16)
+	"CreateVolume 503":   true, // from a snapshot that is being created (assumption 16)
 	"CreateSnapshot 503": true, // assumption 14
 }
 
-// Every lifecycle is sound, looks as it did, and refuses operations only as their pages say.
+// Every machine is sound and equal to its golden grid, and its guards refuse with documented statuses.
 func TestMachines(t *testing.T) {
 	s := lightbits.New(lightbits.Options{})
 	documented := map[string][]int{}
@@ -49,11 +49,11 @@ func TestMachines(t *testing.T) {
 		}
 		want, err := os.ReadFile(file)
 		require.NoError(t, err)
-		require.Equal(t, string(want), d.Grid(), "%s: run it with -update if this is meant", file)
+		require.Equal(t, string(want), d.Grid(), "%s: run the test with -update to accept the change", file)
 		for _, g := range d.Guards {
 			statuses, known := documented[g.Operation]
 			if !known {
-				continue // not an operation of its own, but a use of the thing by another
+				continue // a use of the resource by another operation
 			}
 			status := statusOf[g.Kind]
 			if !undocumented[fmt.Sprintf("%s %d", g.Operation, status)] {

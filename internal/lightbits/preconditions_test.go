@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// refused posts what must be refused with 400 and those words.
+// refused sends a POST that must be refused with status 400 and a message that contains words.
 func (s *server) refused(words, path, body string) {
 	s.t.Helper()
 	got, answer := s.do("POST", path, admin, body)
@@ -17,8 +17,8 @@ func (s *server) refused(words, path, body string) {
 	require.Contains(s.t, answer, words)
 }
 
-// A server with the only replica of a volume is emptied only by force.
-func TestDisableServer_EvictsSingleReplicasByForce(t *testing.T) {
+// A server with the only replica of a volume is evicted only if the request insists.
+func TestDisableServer_SingleReplicasNeedForce(t *testing.T) {
 	s := newServer(t, withCluster("servers: 4\nfeatureFlags: {evict-data: true}\nvolumes: [{name: one, replicaCount: 1}]"))
 	var holder shownNode
 	s.get("/api/v2/nodes/"+s.volumes("default")["one"].NodeList[0], &holder)
@@ -41,8 +41,8 @@ func TestCreateServer_TooMany(t *testing.T) {
 	require.Len(t, s.servers(""), maxServers)
 }
 
-// While a server is upgraded, its nodes are neither stopped nor started nor restarted by hand.
-func TestNodeInstance_OfAServerThatIsUpgraded(t *testing.T) {
+// While a server is being upgraded, its nodes cannot be stopped, started or restarted.
+func TestNodeInstance_DuringServerUpgrade(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3"))
 	node := s.node("server00-0")
 	s.ok("POST", "/api/v2/servers/"+node.ServerUUID+"/upgrade", `{"InstallPkgUri":"https://packages.example/lightos-3.16.1.tar.gz"}`)
@@ -67,17 +67,17 @@ func TestInsertDevice_NoFreeSlot(t *testing.T) {
 	s.must("insert-device", `{"serial":"LAST","server":"server01"}`)
 	s.must("pull-device", `{"serial":"NEW8"}`)
 	s.must("insert-device", `{"serial":"NEXT","server":"server00"}`)
-	require.Equal(t, "nvme8n1", decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/NEXT").Name, "the slot that became free")
+	require.Equal(t, "nvme8n1", decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/NEXT").Name, "the free slot is used again")
 }
 
-// A clone has as many replicas as its snapshot.
+// A clone has the replica count of its snapshot.
 func TestCreateVolume_CloneWithOtherReplicas(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 2}]"))
 	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
 	s.advance(time.Second)
 	body := `{"name":"clone","replicaCount":%d,"acl":{"values":["ALLOW_ANY"]},"sourceSnapshotName":"s"}`
 	for _, replicas := range []int{1, 3} {
-		s.refused(fmt.Sprintf("replica count %d is not that of snapshot s, which is 2", replicas), deedProject+"volumes", fmt.Sprintf(body, replicas))
+		s.refused(fmt.Sprintf("replica count %d differs from that of snapshot s, which is 2", replicas), deedProject+"volumes", fmt.Sprintf(body, replicas))
 	}
 	s.ok("POST", deedProject+"volumes", strings.Replace(fmt.Sprintf(body, 0), `"replicaCount":0,`, "", 1))
 	require.Len(t, s.volumes("default")["clone"].NodeList, 2)

@@ -12,7 +12,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// policyUUID answers the UUID of the policy of that name.
+// policyUUID returns the UUID of the policy of that name.
 func (s *server) policyUUID(name string) string {
 	s.t.Helper()
 	var uuid string
@@ -24,7 +24,7 @@ func (s *server) policyUUID(name string) string {
 	return uuid
 }
 
-// newPolicy makes a policy that is Active and answers its UUID.
+// newPolicy creates an Active policy and returns its UUID.
 func (s *server) newPolicy(p Policy) string {
 	s.t.Helper()
 	s.update(func(tx *store.Tx) error { return s.service.seedPolicy(tx, p) })

@@ -24,7 +24,7 @@ func TestPolicyMachine(t *testing.T) {
 	require.Equal(t, string(want), m.Describe().Grid())
 }
 
-// policy reads a policy by the API.
+// policy gets a policy through the API.
 func (s *server) policy(path, token string) (int, Policy) {
 	s.t.Helper()
 	status, body := s.do(http.MethodGet, "/api/v2/policies"+path, token, "")
@@ -74,7 +74,7 @@ func TestCreatePolicy(t *testing.T) {
 		`{"name":"two","qoSRateLimitPolicy":{"limitBw":{"writeBWLimit":7},"limitIOPSPerGB":{"readIOPSPerGBLimit":9}}}`)
 	require.Equal(t, 200, status, body)
 	require.Contains(t, body, `"limitIOPSPerGB":{"readIOPSPerGBLimit":9}`)
-	require.NotContains(t, body, "limitBw", "of two limits the last one counts")
+	require.NotContains(t, body, "limitBw", "of two limits the last one applies")
 }
 
 func TestListPolicies_Filters(t *testing.T) {
@@ -128,7 +128,7 @@ func TestListPolicies_Filters(t *testing.T) {
 	require.Equal(t, 403, status, body)
 }
 
-func TestGetPolicy_IsShownAsFarAsTheCallerMaySee(t *testing.T) {
+func TestGetPolicy_HidesWhatTheCallerMayNotSee(t *testing.T) {
 	s := newServer(t, withKeys(t))
 	scoped := s.newPolicy(Policy{Name: "scoped", QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped,
 		ProjectsNamesScope: []string{"acme"}, LimitBw: &QoSLimitBW{WriteBWLimit: 5}}})
@@ -202,7 +202,7 @@ func TestUpdatePolicy(t *testing.T) {
 		require.Contains(t, body, c.words)
 	}
 	_, after := s.policy("/"+uuid, admin)
-	require.Equal(t, p, after, "what is refused changes nothing")
+	require.Equal(t, p, after, "a refused update changes nothing")
 }
 
 func TestDeletePolicy(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// instant reads a time of 2026.
+// instant parses a time.
 func instant(t *testing.T, text string) time.Time {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339Nano, text)
@@ -43,13 +43,13 @@ func TestSchedule_Next(t *testing.T) {
 		p           SnapshotSchedulePolicy
 		after, want string
 	}{
-		{"the start is the first", hourly("2026-06-01T10:00:00Z", 2), "2026-06-01T00:00:00Z", "2026-06-01T10:00:00Z"},
-		{"the start itself is past", hourly("2026-06-01T10:00:00Z", 2), "2026-06-01T10:00:00Z", "2026-06-01T12:00:00Z"},
-		{"between two", hourly("2026-06-01T10:00:00Z", 2), "2026-06-01T13:59:59.999Z", "2026-06-01T14:00:00Z"},
+		{"the start is the first instant", hourly("2026-06-01T10:00:00Z", 2), "2026-06-01T00:00:00Z", "2026-06-01T10:00:00Z"},
+		{"the start itself has passed", hourly("2026-06-01T10:00:00Z", 2), "2026-06-01T10:00:00Z", "2026-06-01T12:00:00Z"},
+		{"between two instants", hourly("2026-06-01T10:00:00Z", 2), "2026-06-01T13:59:59.999Z", "2026-06-01T14:00:00Z"},
 		{"fractions of a second", hourly("2026-06-01T10:00:00.25Z", 1), "2026-06-01T11:00:00.2Z", "2026-06-01T11:00:00.25Z"},
 		{"a start in another zone", hourly("2026-06-01T10:00:00+05:30", 6), "2026-06-01T05:00:00Z", "2026-06-01T10:30:00Z"},
 		{"a start long ago", daily("1970-01-01T05:00:00Z", 1), "2026-06-01T05:00:00Z", "2026-06-02T05:00:00Z"},
-		{"centuries ago", hourly("0001-01-01T00:30:00Z", 1), "9998-12-31T23:45:00Z", "9999-01-01T00:30:00Z"},
+		{"a start centuries ago", hourly("0001-01-01T00:30:00Z", 1), "9998-12-31T23:45:00Z", "9999-01-01T00:30:00Z"},
 		{"every tenth day", daily("2026-06-01T05:00:00Z", 10), "2026-06-11T05:00:00Z", "2026-06-21T05:00:00Z"},
 		{"later on the same day of the week", weekly("Monday 2026-01-01T10:00:00Z"), "2026-06-01T09:00:00Z", "2026-06-01T10:00:00Z"},
 		{"a week later", weekly("Monday 2026-01-01T10:00:00Z"), "2026-06-01T10:00:00Z", "2026-06-08T10:00:00Z"},
@@ -72,7 +72,7 @@ func (s *server) createVolume(name string) (uuid string) {
 	return s.volumes("default")[name].UUID
 }
 
-// schedule gives a volume a snapshot every hour.
+// schedule creates a resource policy with a snapshot of the volume every hour.
 func (s *server) schedule(name, volume string) {
 	s.t.Helper()
 	status, body := s.do(http.MethodPost, "/api/v2/projects/default/resourcePolicies", admin,
@@ -100,7 +100,7 @@ func TestCreateResourcePolicy_Limit(t *testing.T) {
 	require.Contains(t, body, "at most 200")
 }
 
-// Without retention a schedule ends where the world would grow without bound, and goes on when there is room again.
+// Without retention a schedule stops at a limit, and continues after a snapshot was deleted.
 func TestScheduledSnapshot_LimitAndNames(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	volume := s.createVolume("a")
@@ -131,7 +131,7 @@ func (s *server) snapshotsOf(volume string) (n int) {
 	return n
 }
 
-// A name that somebody took, and a volume that nobody can reach, are skipped.
+// A snapshot is skipped if its name is taken or its volume is not available.
 func TestScheduledSnapshot_Skips(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	s.createVolume("a")
@@ -156,8 +156,8 @@ func TestScheduledSnapshot_Skips(t *testing.T) {
 	require.Equal(t, 200, status)
 }
 
-// What a project's models and their copies leave behind goes with the project and with the volumes.
-func TestDeleteProject_TakesItsModels(t *testing.T) {
+// The resource policies of a project are deleted with it.
+func TestDeleteProject_DeletesResourcePolicies(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	status, answer := s.do(http.MethodPost, "/api/v2/projects", admin, `{"name":"p"}`)
 	require.Equal(t, 200, status, answer)
@@ -165,7 +165,7 @@ func TestDeleteProject_TakesItsModels(t *testing.T) {
 	require.Equal(t, 200, status, answer)
 	s.advance(time.Second)
 	s.view(func(tx *store.Tx) error {
-		require.Empty(t, statemachine.Pending(tx, 10), "a model is never due")
+		require.Empty(t, statemachine.Pending(tx, 10), "a policy of the project itself is never due")
 		return nil
 	})
 	status, answer = s.do(http.MethodDelete, "/api/v2/projects/p", admin, "")
@@ -178,7 +178,7 @@ func TestDeleteProject_TakesItsModels(t *testing.T) {
 	})
 }
 
-// Each kind of parameter is read as what it is.
+// Each kind of parameter is parsed as its type.
 func TestClusterConfig_Reads(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	s.view(func(tx *store.Tx) error {
@@ -187,7 +187,7 @@ func TestClusterConfig_Reads(t *testing.T) {
 		require.False(t, s.service.configOn(tx, configNoVolumeStatistics))
 		require.Equal(t, "local", s.service.configText(tx, configClusterName))
 		for _, k := range configKinds() {
-			require.NoError(t, k.check(s.service, tx, k.name, s.service.config(tx, k)), "%s begins with a value that it would not take", k.name)
+			require.NoError(t, k.check(s.service, tx, k.name, s.service.config(tx, k)), "the initial value of %s is invalid", k.name)
 		}
 		return nil
 	})

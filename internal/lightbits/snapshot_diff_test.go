@@ -16,7 +16,7 @@ import (
 	"storagesim/internal/wire"
 )
 
-// diff asks for changed blocks; pairs are query parameters.
+// diff lists changed blocks; pairs are query parameters.
 func (h *blockServer) diff(target string, pairs ...string) (status int, body string) {
 	h.Helper()
 	q := url.Values{}
@@ -26,7 +26,7 @@ func (h *blockServer) diff(target string, pairs ...string) (status int, body str
 	return h.do(http.MethodGet, snapshotsPath+"/diff/"+target+"?"+q.Encode(), "", "")
 }
 
-// changed collects the changed LBAs over all pages, and checks the form of each.
+// changed returns the changed LBAs of all pages, and checks the form of each page.
 func (h *blockServer) changed(target string, pairs ...string) (lbas []uint64) {
 	h.Helper()
 	for offset := uint64(0); ; {
@@ -83,8 +83,8 @@ func TestListChangedBlocks_BetweenSnapshots(t *testing.T) {
 
 	h.ok(http.MethodPut, volumesPath+"/"+v+"/rollback", fmt.Sprintf(`{"srcSnapshotUUID":%q}`, s1))
 	s3 := h.newSnapshot("s3", v)
-	require.Empty(t, h.changed(s3, "baseSnapshotUUID", s1), "a rollback brings the same blocks back")
-	require.Equal(t, []uint64{65, 1000, 1001}, h.changed(s3, "baseSnapshotUUID", s2), "and takes the others away")
+	require.Empty(t, h.changed(s3, "baseSnapshotUUID", s1), "a rollback restores the same blocks")
+	require.Equal(t, []uint64{65, 1000, 1001}, h.changed(s3, "baseSnapshotUUID", s2), "and removes the others")
 
 	status, body := h.diff(s2, "baseSnapshotUUID", s1)
 	require.Equal(t, http.StatusOK, status)
@@ -118,7 +118,7 @@ func TestListChangedBlocks_OffsetAndPages(t *testing.T) {
 	require.Equal(t, bytes.Repeat([]byte{0xff}, 8), page.LBARanges[0].DataBitMap)
 }
 
-func TestListChangedBlocks_CloneIsOnTheChain(t *testing.T) {
+func TestListChangedBlocks_CloneIsOnChainOfSource(t *testing.T) {
 	t.Parallel()
 	h := newBlockServer(t, withProfile(statemachine.Instant), withNodes(3, 1<<40))
 	v := h.newVolume("v", "1MiB", 1, "false")

@@ -35,9 +35,9 @@ func TestWriteVolume_Refusals(t *testing.T) {
 	refused(refusal.FailedPrecondition, `{"volume":"v","bytes":1}`, "is Creating")
 	h.advance(time.Second)
 
-	refused(refusal.OutOfRange, `{"volume":"v","offset":"1MiB","bytes":1}`, "reach beyond the 1048576 bytes")
-	refused(refusal.OutOfRange, `{"volume":"v","offset":1048575,"bytes":2}`, "reach beyond")
-	refused(refusal.OutOfRange, `{"volume":"v","offset":1,"bytes":18446744073709551615}`, "reach beyond")
+	refused(refusal.OutOfRange, `{"volume":"v","offset":"1MiB","bytes":1}`, "exceed the 1048576 bytes")
+	refused(refusal.OutOfRange, `{"volume":"v","offset":1048575,"bytes":2}`, "exceed the")
+	refused(refusal.OutOfRange, `{"volume":"v","offset":1,"bytes":18446744073709551615}`, "exceed the")
 	refused(refusal.NotFound, `{"volume":"w","bytes":1}`, `"w" was not found in any project`)
 	refused(refusal.NotFound, `{"volume":"v","project":"system","bytes":1}`, "not found in project system")
 	input(`{"volume":"v"}`, "bytes: must be above 0")
@@ -50,7 +50,7 @@ func TestWriteVolume_Refusals(t *testing.T) {
 
 	h.created("/api/v2/projects/system/volumes", `{"name":"v","size":"1MiB","replicaCount":1,"acl":{"values":["ALLOW_NONE"]}}`)
 	h.advance(time.Second)
-	input(`{"volume":"v","bytes":1}`, "several projects have a volume called")
+	input(`{"volume":"v","bytes":1}`, "several projects have a volume named")
 	for state, words := range map[ProtectionState]string{ProtectionReadOnly: "ReadOnly", ProtectionNotAvailable: "NotAvailable"} {
 		require.NoError(t, h.try(func(tx *store.Tx) error {
 			row, err := h.service.volumes.Find(tx, v)
@@ -66,7 +66,7 @@ func TestWriteVolume_Refusals(t *testing.T) {
 	refused(refusal.FailedPrecondition, `{"volume":"`+v+`","bytes":1}`, "is Deleting")
 }
 
-func TestWriteVolume_RoundsOutwards(t *testing.T) {
+func TestWriteVolume_WidensToWholeBlocks(t *testing.T) {
 	t.Parallel()
 	h := newBlockServer(t, withProfile(statemachine.Instant), withNodes(3, 1<<40))
 	v := h.newVolume("v", "1MiB", 1, "false")
@@ -88,7 +88,7 @@ func TestWriteVolume_RoundsOutwards(t *testing.T) {
 	require.Equal(t, uint64(4*lba), h.volume(v).Statistics.LogicalUsedStorage)
 }
 
-// A write may lift a node above its threshold; then it takes no more, nor ever more than there is (assumption 74).
+// A write may make a node read-only. After that, or without room for the whole write, it is refused (assumption 74).
 func TestWriteVolume_NoRoom(t *testing.T) {
 	t.Parallel()
 	h := newBlockServer(t, withProfile(statemachine.Instant), withNodes(1, 1<<20))
@@ -101,7 +101,7 @@ func TestWriteVolume_NoRoom(t *testing.T) {
 	_, err := h.act(h.service.writeVolumeAction(), `{"volume":"v","bytes":"7MiB"}`)
 	require.ErrorContains(t, err, "node server00-0 would hold 7344128 bytes and has room for 7340032")
 	require.Equal(t, refusal.ResourceExhausted, refusal.Of(err).Kind)
-	require.Equal(t, VolumeStatistics{}, *h.volume(v).Statistics, "nothing of it is kept")
+	require.Equal(t, VolumeStatistics{}, *h.volume(v).Statistics, "a refused write changes nothing")
 
 	h.write(v, 0, 1700)
 	_, err = h.act(h.service.writeVolumeAction(), `{"volume":"v","bytes":1}`)

@@ -11,15 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// behindTheDoor is what placement, protection and capacity are kept and computed with. Handlers and actions go through
-// the functions of space.go, place.go, block_chain.go and block_changes.go.
-var behindTheDoor = map[string]bool{
+// internals are the tables and functions for placement, protection and capacity. Handlers and actions must use the functions
+// of the files with the prefixes block_, place_ and space_ instead.
+var internals = map[string]bool{
 	"usageTable": true, "groupTable": true, "blockTable": true, "charge": true, "chargeNode": true, "countGroup": true, "volumeUsage": true,
 	"Place": true, "Relocate": true, "Fill": true, "ProtectionOf": true, "SpaceOf": true, "Sum": true, "Account": true,
 }
 
-// No handler reaches around the physics.
-func TestPhysics_OneDoor(t *testing.T) {
+// No handler uses the internals of placement, protection and capacity.
+func TestHandlers_UseNoInternals(t *testing.T) {
 	t.Parallel()
 	handlers := 0
 	for file, parsed := range sources(t) {
@@ -31,7 +31,7 @@ func TestPhysics_OneDoor(t *testing.T) {
 			handlers++
 			ast.Inspect(fn.Body, func(n ast.Node) bool {
 				if id, ok := n.(*ast.Ident); ok {
-					require.False(t, behindTheDoor[id.Name], "%s: %s uses %s", file, fn.Name.Name, id.Name)
+					require.False(t, internals[id.Name], "%s: %s uses %s", file, fn.Name.Name, id.Name)
 				}
 				return true
 			})
@@ -101,7 +101,7 @@ func listedPrefixes(t *testing.T) []string {
 	return prefixes
 }
 
-// sources are the files of this package without its tests.
+// sources returns the files of this package without its tests.
 func sources(t *testing.T) map[string]*ast.File {
 	t.Helper()
 	packages, err := parser.ParseDir(gotoken.NewFileSet(), ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0) //nolint:staticcheck // one directory, no build tags
@@ -109,7 +109,7 @@ func sources(t *testing.T) map[string]*ast.File {
 	return packages["lightbits"].Files
 }
 
-// isHandler: operations and actions take what was asked as a pointer to …Request or …Params.
+// isHandler reports whether a function is an operation or an action: it takes a pointer to …Request or …Params.
 func isHandler(fn *ast.FuncDecl) bool {
 	for _, p := range fn.Type.Params.List {
 		star, ok := p.Type.(*ast.StarExpr)
