@@ -29,7 +29,7 @@ const (
 // MintToken makes a JWT as lbcli does, signed by the simulator's own key. Its public half appears as the credential
 // system:sim of every cluster of the world, or only of the transaction's where that has one; deleting it there ends all
 // minted tokens until the next is minted. The same world, role, duration and instant give the same token. What cannot be
-// asked for is an *strict.Error.
+// asked for is a *strict.Error.
 func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	clusters := []string{tx.Partition()}
 	if tx.Partition() == "" {

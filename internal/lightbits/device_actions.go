@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"storagesim/internal/api"
 	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"storagesim/internal/api"
 	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"

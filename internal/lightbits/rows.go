@@ -1,11 +1,11 @@
 package lightbits
 
 import (
-	"encoding/binary"
 	"errors"
 
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
+	"storagesim/internal/varint"
 )
 
 func scopedKey(project, id string) string { return project + "\x00" + id }
@@ -42,7 +42,7 @@ func ignoreNotFound(err error) error {
 
 func appendTexts(dst []byte, texts ...string) []byte {
 	for _, t := range texts {
-		dst = append(binary.AppendUvarint(dst, uint64(len(t))), t...)
+		dst = varint.AppendBytes(dst, t)
 	}
 	return dst
 }
@@ -55,51 +55,4 @@ func flagBits(on ...bool) byte {
 		}
 	}
 	return b
-}
-
-// compactReader reads what appendTexts and binary.AppendUvarint wrote. After the end of the row every value is empty or 0,
-// and end returns errShort.
-type compactReader struct {
-	src   []byte
-	short bool
-}
-
-var errShort = errors.New("the row is too short or too long")
-
-func (c *compactReader) number() uint64 {
-	n, w := binary.Uvarint(c.src)
-	if w <= 0 {
-		c.src, c.short = nil, true
-		return 0
-	}
-	c.src = c.src[w:]
-	return n
-}
-
-func (c *compactReader) text() string {
-	n := c.number()
-	if n > uint64(len(c.src)) {
-		c.src, c.short = nil, true
-		return ""
-	}
-	t := string(c.src[:n])
-	c.src = c.src[n:]
-	return t
-}
-
-func (c *compactReader) byte() byte {
-	if len(c.src) == 0 {
-		c.short = true
-		return 0
-	}
-	b := c.src[0]
-	c.src = c.src[1:]
-	return b
-}
-
-func (c *compactReader) end() error {
-	if c.short || len(c.src) > 0 {
-		return errShort
-	}
-	return nil
 }

@@ -2,7 +2,6 @@ package lightbits
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -93,7 +92,7 @@ const (
 var clusterNameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // Seed fills a world from the section lightbits of a fixture. Requests that name no cluster go to the first one. Errors are
-// *api.InputError with the path inside the section; the section is checked before anything is written. Names, UUIDs and
+// *strict.Error with the path inside the section; the section is checked before anything is written. Names, UUIDs and
 // serials that the section does not give are drawn from the world's seed.
 func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	var w worldSeed
@@ -111,10 +110,10 @@ func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	for i := range clusters {
 		at := fmt.Sprintf("clusters[%d]", i)
 		if err := clusters[i].check(); err != nil {
-			return below(at, err)
+			return strict.Below(at, err)
 		}
 		if seen[clusters[i].Name] {
-			return below(at, inputError("name", "another cluster is named %q", clusters[i].Name))
+			return strict.Below(at, inputError("name", "another cluster is named %q", clusters[i].Name))
 		}
 		seen[clusters[i].Name] = true
 	}
@@ -123,7 +122,7 @@ func (s *Service) Seed(tx *store.Tx, section []byte) error {
 			return err
 		}
 		if err := s.fillCluster(tx.In(clusters[i].Name), &clusters[i], i+1); err != nil {
-			return below(fmt.Sprintf("clusters[%d]", i), err)
+			return strict.Below(fmt.Sprintf("clusters[%d]", i), err)
 		}
 	}
 	return nil
@@ -131,20 +130,6 @@ func (s *Service) Seed(tx *store.Tx, section []byte) error {
 
 func inputError(path, format string, args ...any) *strict.Error {
 	return &strict.Error{Path: path, Detail: fmt.Sprintf(format, args...)}
-}
-
-// below prepends the path of a part to the path of an error inside it.
-func below(at string, err error) error {
-	var input *strict.Error
-	if !errors.As(err, &input) {
-		return err
-	}
-	inside := *input
-	inside.Path = strings.TrimSuffix(at+"."+input.Path, ".")
-	if strings.HasPrefix(input.Path, "[") {
-		inside.Path = at + input.Path
-	}
-	return &inside
 }
 
 // decodeMany decodes one T or a list of them. The path of an error in a list starts with the index.
@@ -233,7 +218,7 @@ func (c *clusterSeed) checkServers() error {
 	count := defaultServers
 	if err := json.Unmarshal(c.Servers, &count); err != nil && len(c.Servers) > 0 {
 		if c.servers, err = decodeMany[serverSeed](c.Servers); err != nil {
-			return below("servers", err)
+			return strict.Below("servers", err)
 		}
 		count = len(c.servers)
 	} else if count > 0 && count <= maxServers {
@@ -254,7 +239,7 @@ func (c *clusterSeed) checkServers() error {
 			v.Nodes = make([]nodeSeed, perServer)
 		}
 		if err := v.check(perNode); err != nil {
-			return below(fmt.Sprintf("servers[%d]", i), err)
+			return strict.Below(fmt.Sprintf("servers[%d]", i), err)
 		}
 		if names[v.Name] {
 			return inputError(fmt.Sprintf("servers[%d].name", i), "another server is named %q", v.Name)
@@ -292,7 +277,7 @@ func (v *serverSeed) check(perNode int) error {
 		case checkUUID(n.UUID) != nil:
 			return inputError(at+"uuid", "%q is not a UUID", n.UUID)
 		case n.State != NodeActive && n.State != NodeInactive && n.State != NodeUnattached:
-			return &api.InputError{Path: at + "state", Detail: fmt.Sprintf("%q is not a state in which a node can start", n.State),
+			return &strict.Error{Path: at + "state", Detail: fmt.Sprintf("%q is not a state in which a node can start", n.State),
 				Valid: []string{string(NodeActive), string(NodeInactive), string(NodeUnattached)}}
 		case *n.Devices < 1 || *n.Devices > maxDevicesPerNode:
 			return inputError(at+"devices", "%d must be 1 to %d", *n.Devices, maxDevicesPerNode)

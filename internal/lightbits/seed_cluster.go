@@ -13,6 +13,7 @@ import (
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 const (
@@ -42,7 +43,7 @@ func (s *Service) fillCluster(tx *store.Tx, c *clusterSeed, number int) error {
 	}
 	for i := range c.servers {
 		if err := s.addServer(tx, &c.servers[i], c.device, fmt.Sprintf("10.%d.%d.%d", number, i/200, 10+i%200)); err != nil {
-			return below(fmt.Sprintf("servers[%d]", i), err)
+			return strict.Below(fmt.Sprintf("servers[%d]", i), err)
 		}
 	}
 	for i := range c.volumes {
@@ -117,7 +118,7 @@ func (s *Service) addServer(tx *store.Tx, seed *serverSeed, device deviceSeed, i
 	return duplicate(err)
 }
 
-// duplicate returns an *api.InputError for a UUID that is used twice.
+// duplicate returns a *strict.Error for a UUID that is used twice.
 func duplicate(err error) error {
 	if errors.Is(err, store.ErrExists) {
 		return inputError("uuid", "it is used twice: %s", err.Error())

@@ -8,6 +8,7 @@ import (
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // volumeSeed describes one volume by its name, or count volumes by the prefix of their names: vol-00000 and so on.
@@ -30,7 +31,7 @@ func (c *clusterSeed) checkVolumes() error {
 	}
 	list, err := decodeMany[volumeSeed](c.Volumes)
 	if err != nil {
-		return below("volumes", err)
+		return strict.Below("volumes", err)
 	}
 	projects := []string{defaultProject, systemProject}
 	for _, p := range c.Projects {
@@ -45,7 +46,7 @@ func (c *clusterSeed) checkVolumes() error {
 		}
 		v := &list[i]
 		if err := v.check(*c.MaxReplicas, projects); err != nil {
-			return below(at, err)
+			return strict.Below(at, err)
 		}
 		if total += v.count(); total > maxSeededVolumes {
 			return inputError(at, "more than %d volumes in the cluster", maxSeededVolumes)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"storagesim/internal/api"
 	"storagesim/internal/lightbits/events"
 	"storagesim/internal/store"
 	"storagesim/internal/strict"

@@ -3,7 +3,6 @@ package lightbits
 import (
 	"fmt"
 
-	"storagesim/internal/api"
 	"storagesim/internal/lightbits/events"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"

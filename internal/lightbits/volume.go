@@ -14,6 +14,7 @@ import (
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 func (s *Service) volumeOperations() []api.Operation {
@@ -120,7 +121,7 @@ func (s *Service) logVolume(tx *store.Tx, name events.Name, v *Volume) error {
 func (s *Service) volumeAnywhere(tx *store.Tx, project, id string) (statemachine.Row[Volume], error) {
 	var none statemachine.Row[Volume]
 	if id == "" {
-		return none, &api.InputError{Path: "volume", Detail: "must be the UUID or the name of a volume"}
+		return none, &strict.Error{Path: "volume", Detail: "must be the UUID or the name of a volume"}
 	}
 	projects, where := []string{project}, "project "+project
 	if project == "" {
@@ -146,7 +147,7 @@ func (s *Service) volumeAnywhere(tx *store.Tx, project, id string) (statemachine
 	case 1:
 		return found[0], nil
 	}
-	return none, &api.InputError{Path: "project", Detail: fmt.Sprintf("several projects have a volume named %q; name one of them", id), Valid: in}
+	return none, &strict.Error{Path: "project", Detail: fmt.Sprintf("several projects have a volume named %q; name one of them", id), Valid: in}
 }
 
 // parseCompression parses the spellings that clients use (facts/lightbits.md 4.1); "" is false.

@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
-	"storagesim/internal/api"
 	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // lba is the unit of the product's bookkeeping, in bytes.
@@ -56,13 +56,13 @@ func parseSize(text string) (uint64, error) {
 // byteCount is a number of bytes of an action: a JSON number, or a string with a unit of volume sizes.
 type byteCount uint64
 
-// UnmarshalJSON returns an *api.InputError for anything but a whole number of bytes that is not negative.
+// UnmarshalJSON returns a *strict.Error for anything but a whole number of bytes that is not negative.
 func (n *byteCount) UnmarshalJSON(data []byte) error {
 	text := string(data)
 	if unquoted, err := strconv.Unquote(text); err == nil {
 		text = unquoted
 	}
-	wrong := &api.InputError{
+	wrong := &strict.Error{
 		Detail: fmt.Sprintf("%q is not a number of bytes, such as 4096, \"64KiB\" or \"1.5 GiB\"", text),
 	}
 	m := sizeForm.FindStringSubmatch(strings.TrimSpace(text))

@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 
 	"storagesim/internal/api"
 	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 // fileBlocks is a blockRow in a world's file. The stored form is compact and unreadable.
@@ -44,16 +44,16 @@ func (b *blockRow) MarshalJSON() ([]byte, error) {
 	return json.Marshal(p)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. Its errors are *api.InputError.
+// UnmarshalJSON reads what MarshalJSON wrote. Its errors are *strict.Error.
 func (b *blockRow) UnmarshalJSON(text []byte) error {
 	var p fileBlocks
-	if err := api.DecodeStrict(text, &p); err != nil {
+	if err := strict.Decode(text, &p); err != nil {
 		return err
 	}
 	holder, ok := holderNames[p.Holder]
 	switch {
 	case !ok:
-		return &api.InputError{Path: "holder", Detail: fmt.Sprintf("%q cannot hold blocks", p.Holder), Valid: []string{"snapshot", "volume"}}
+		return &strict.Error{Path: "holder", Detail: fmt.Sprintf("%q cannot hold blocks", p.Holder), Valid: []string{"snapshot", "volume"}}
 	case p.UUID == "" || p.Chain == "" || p.Seq == 0:
 		return inputError("chain", "UUID, chain and seq are required; seq counts from 1")
 	case len(p.Runs) > physics.MaxRuns:
@@ -94,7 +94,7 @@ func (s *Service) References() []api.Reference {
 	}
 }
 
-// Derive recomputes what volumes and snapshots use on their nodes, in all clusters. It returns joined *api.InputError for
+// Derive recomputes what volumes and snapshots use on their nodes, in all clusters. It returns joined *strict.Error for
 // blocks without a volume or snapshot, invalid schedules, and nodes whose usage row contradicts their state.
 func (s *Service) Derive(tx *store.Tx) error {
 	var wrong []error
@@ -105,7 +105,7 @@ func (s *Service) Derive(tx *store.Tx) error {
 			if !errors.As(err, &input) {
 				return err
 			}
-			wrong = append(wrong, below(fmt.Sprintf("clusters[%d].rows", i), err))
+			wrong = append(wrong, strict.Below(fmt.Sprintf("clusters[%d].rows", i), err))
 		}
 	}
 	return errors.Join(wrong...)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"storagesim/internal/store"
+	"storagesim/internal/varint"
 	"storagesim/internal/wire"
 )
 
@@ -107,8 +108,7 @@ var Log = store.NewTable("lightbits.events", func(e *Entry) string { return key(
 	Append: func(dst []byte, e *Entry) ([]byte, error) {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(e.At.UnixMilli()))
 		dst = append(dst, byte(typeNumbers[string(e.Type)]), byte(severityNumbers[string(e.Severity)]))
-		dst = append(binary.AppendUvarint(dst, uint64(len(e.Project))), e.Project...)
-		return wire.Append(dst, &e.Body, wire.OmitZero)
+		return wire.Append(varint.AppendBytes(dst, e.Project), &e.Body, wire.OmitZero)
 	},
 	Decode: func(src []byte, e *Entry) error {
 		head, body, err := Peek(src)
@@ -136,23 +136,17 @@ type Head struct {
 // Is reports whether the event has that type.
 func (h Head) Is(t Type) bool { return h.kind == byte(typeNumbers[string(t)]) }
 
-var errShort = errors.New("the row of an event is too short")
-
 // Peek splits a row of the log without decoding the event. body is the event in JSON.
 func Peek(src []byte) (head Head, body []byte, err error) {
 	const fixed = 8 + 2
 	if len(src) < fixed {
-		return head, nil, errShort
+		return head, nil, varint.ErrLength
 	}
 	head.At = time.UnixMilli(int64(binary.BigEndian.Uint64(src)))
 	head.kind, head.severity = src[8], src[9]
-	n, w := binary.Uvarint(src[fixed:])
-	if w <= 0 || n > uint64(len(src)-fixed-w) {
-		return head, nil, errShort
-	}
-	rest := src[fixed+w:]
-	head.project = rest[:n]
-	return head, rest[n:], nil
+	r := varint.NewReader(src[fixed:])
+	head.project = r.Bytes()
+	return head, r.Rest(), r.Err()
 }
 
 func key(seq uint64) string { return string(binary.BigEndian.AppendUint64(nil, seq)) }

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"reflect"
 	"time"
 
-	"storagesim/internal/api"
+	"storagesim/internal/strict"
 	"storagesim/internal/wire"
 )
 
@@ -27,23 +27,18 @@ func (e *Entry) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fileEntry{At: e.At, Project: e.Project, Event: body})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. Its errors are *api.InputError.
+// UnmarshalJSON reads what MarshalJSON wrote. Its errors are *strict.Error.
 func (e *Entry) UnmarshalJSON(text []byte) error {
 	var f fileEntry
-	if err := api.DecodeStrict(text, &f); err != nil {
+	if err := strict.Decode(text, &f); err != nil {
 		return err
 	}
 	if f.At.Year() < 1 || f.At.Year() > 9999 {
 		return inputError("at", "must be an instant in the years 1 to 9999")
 	}
 	*e = Entry{At: f.At.UTC(), Project: f.Project}
-	var input *api.InputError
-	if err := api.CheckStrict(f.Event, &e.Body); errors.As(err, &input) {
-		inside := *input
-		inside.Path = strings.TrimSuffix("event."+inside.Path, ".")
-		return &inside
-	} else if err != nil {
-		return err
+	if err := strict.Check(f.Event, reflect.TypeOf(&e.Body)); err != nil {
+		return strict.Below("event", err)
 	}
 	var wrong *wire.Error
 	if err := wire.Unmarshal(f.Event, &e.Body); errors.As(err, &wrong) {
@@ -60,6 +55,6 @@ func (e *Entry) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-func inputError(path, format string, args ...any) *api.InputError {
-	return &api.InputError{Path: path, Detail: fmt.Sprintf(format, args...)}
+func inputError(path, format string, args ...any) *strict.Error {
+	return &strict.Error{Path: path, Detail: fmt.Sprintf(format, args...)}
 }
