@@ -17,18 +17,19 @@ const (
 	holderSnapshot blockHolder = 's'
 )
 
-// blockRow is the set of blocks of one volume or snapshot. A volume has no row until it is first written, so that creating
-// it stays cheap; a snapshot has one since it was cut, a clone since it was created.
+// blockRow is the set of blocks of one volume or snapshot. A volume has no row until it is first written, so that
+// creating it stays cheap; a snapshot has one since it was cut, a clone since it was created.
 //
-// The rows that descend from one volume form a chain: the volume, its snapshots, their clones and so on. Blocks are shared
-// only within a chain.
+// The rows that descend from one volume form a chain: the volume, its snapshots, their clones and so on. Blocks are
+// shared only within a chain.
 type blockRow struct {
 	holder        blockHolder
 	project, uuid string
-	chain         string             // UUID of the volume that all others descend from; it may be deleted
-	seq           uint64             // order of entry into the chain, among the members it still has
-	writing       physics.Generation // of a volume: the generation of its next write, which nothing else has; 0 for a new one
-	extents       physics.Extents
+	chain         string // UUID of the volume that all others descend from; it may be deleted
+	seq           uint64 // order of entry into the chain, among the members it still has
+	// Of a volume: the generation of its next write, which nothing else has; 0 for a new one
+	writing physics.Generation
+	extents physics.Extents
 }
 
 func blockKey(holder blockHolder, project, uuid string) string {

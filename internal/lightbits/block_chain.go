@@ -35,8 +35,8 @@ func (c *blockChain) find(key string) int {
 	return slices.IndexFunc(c.members, func(b blockRow) bool { return b.key() == key })
 }
 
-// member returns the row of a volume or snapshot. If the chain has none, it returns a new one, the youngest of the chain,
-// for put to add.
+// member returns the row of a volume or snapshot. If the chain has none, it returns a new one, the youngest of the
+// chain, for put to add.
 func (c *blockChain) member(holder blockHolder, project, uuid string) blockRow {
 	if i := c.find(blockKey(holder, project, uuid)); i >= 0 {
 		return c.members[i]

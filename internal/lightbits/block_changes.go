@@ -8,9 +8,9 @@ import (
 	"storagesim/internal/store"
 )
 
-// The functions below change blocks, and with them the statistics and the usage of the nodes. All of a chain is on the same
-// nodes. A volume or snapshot that is passed gets its new statistics in place, and in its stored row if it has one; the
-// caller stores the rest of it. Statistics are measured, so that no ETag changes (assumption 72).
+// The functions below change blocks, and with them the statistics and the usage of the nodes. All of a chain is on the
+// same nodes. A volume or snapshot that is passed gets its new statistics in place, and in its stored row if it has
+// one; the caller stores the rest of it. Statistics are measured, so that no ETag changes (assumption 72).
 
 // snapshotBlocks cuts a snapshot: it gets the blocks that the volume has now.
 func (s *Service) snapshotBlocks(tx *store.Tx, volume *Volume, snapshot *Snapshot) error {
@@ -46,7 +46,8 @@ func (s *Service) dropVolumeBlocks(tx *store.Tx, v *Volume) error {
 	return s.dropBlocks(tx, blockKey(holderVolume, v.ProjectName, v.UUID), v.NodeList)
 }
 
-// dropSnapshotBlocks frees the blocks that only this snapshot has. It must be called before the snapshot's row is deleted.
+// dropSnapshotBlocks frees the blocks that only this snapshot has. It must be called before the snapshot's row is
+// deleted.
 func (s *Service) dropSnapshotBlocks(tx *store.Tx, sn *Snapshot) error {
 	return s.dropBlocks(tx, blockKey(holderSnapshot, sn.ProjectName, sn.UUID), sn.NodeList)
 }
@@ -105,9 +106,10 @@ type passed struct {
 	snapshot *Snapshot
 }
 
-// changeChain changes a chain, charges its nodes with the difference, and updates the statistics of each member that the
-// change affects.
-func (s *Service) changeChain(tx *store.Tx, id string, nodes []string, p passed, change func(c *blockChain) error) error {
+// changeChain changes a chain, charges its nodes with the difference, and updates the statistics of each member that
+// the change affects.
+func (s *Service) changeChain(tx *store.Tx, id string, nodes []string, p passed,
+	change func(c *blockChain) error) error {
 	c := loadChain(tx, id)
 	before, all := c.account()
 	if err := change(c); err != nil {

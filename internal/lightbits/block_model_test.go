@@ -65,8 +65,8 @@ func TestBlocks_EqualModel(t *testing.T) {
 	}
 }
 
-// load reads all volumes and snapshots, and removes from the model those that no longer exist: a snapshot with clones is
-// removed later than it is deleted.
+// load reads all volumes and snapshots, and removes from the model those that no longer exist: a snapshot with clones
+// is removed later than it is deleted.
 func (m *blockModel) load() {
 	m.volumes, m.snapshots = map[string]Volume{}, map[string]Snapshot{}
 	holding := map[string]bool{}
@@ -87,7 +87,8 @@ func (m *blockModel) load() {
 		return !isVolume && !isSnapshot
 	})
 	for id := range holding {
-		require.True(m, slices.ContainsFunc(m.objects, func(object *modelObject) bool { return object.id == id }), "%s was deleted, but its blocks remain", id)
+		require.True(m, slices.ContainsFunc(m.objects, func(object *modelObject) bool { return object.id == id }),
+			"%s was deleted, but its blocks remain", id)
 	}
 }
 
@@ -128,7 +129,8 @@ func (m *blockModel) step() {
 	case op < 9 && !full:
 		m.stepWrite(v)
 	case op < 12 && !full:
-		m.add(modelObject{id: m.newSnapshot(name, v.id), chain: v.chain, snapshot: true, source: v.id, blocks: maps.Clone(v.blocks)})
+		m.add(modelObject{id: m.newSnapshot(name, v.id), chain: v.chain, snapshot: true, source: v.id,
+			blocks: maps.Clone(v.blocks)})
 	case op == 12:
 		m.ok(http.MethodPut, volumesPath+"/"+v.id, fmt.Sprintf(`{"compression":"%t"}`, m.rand.IntN(2) == 0))
 	case op == 13 || full && op%2 == 0:

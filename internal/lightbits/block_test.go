@@ -33,14 +33,16 @@ func newBlockServer(t *testing.T, options ...option) *blockServer {
 // withNodes gives the cluster n servers with one node each, of eight devices of that size in bytes.
 func withNodes(n int, disk uint64) option {
 	return withSeed(func(_ *Service, tx *store.Tx) error {
-		if err := clusterTable.Put(tx, &clusterRow{UUID: tx.NewUUID().String(), Name: cluster, MaxReplicas: 3}); err != nil {
+		if err := clusterTable.Put(tx, &clusterRow{UUID: tx.NewUUID().String(), Name: cluster,
+			MaxReplicas: 3}); err != nil {
 			return err
 		}
 		for i := range n {
 			name := fmt.Sprintf("server%02d", i)
 			if err := usageTable.Put(tx, &nodeUsage{
 				UUID: tx.NewUUID().String(), Name: name + "-0", Server: name, Domains: []string{name},
-				Serving: true, Synced: true, Attached: true, Disks: physics.Disks{Count: 8, Bytes: 8 * disk, Coded: true},
+				Serving: true, Synced: true, Attached: true, Disks: physics.Disks{Count: 8, Bytes: 8 * disk,
+					Coded: true},
 			}); err != nil {
 				return err
 			}
@@ -93,7 +95,8 @@ func (h *blockServer) ok(method, path, body string) string {
 func (h *blockServer) newVolume(name, size string, replicas int, compression string) string {
 	h.Helper()
 	return h.created(volumesPath, fmt.Sprintf(
-		`{"name":%q,"size":%q,"replicaCount":%d,"compression":%q,"acl":{"values":["ALLOW_NONE"]}}`, name, size, replicas, compression))
+		`{"name":%q,"size":%q,"replicaCount":%d,"compression":%q,"acl":{"values":["ALLOW_NONE"]}}`, name, size,
+		replicas, compression))
 }
 
 func (h *blockServer) newSnapshot(name, volume string) string {
@@ -103,13 +106,15 @@ func (h *blockServer) newSnapshot(name, volume string) string {
 
 func (h *blockServer) newClone(name, snapshot string) string {
 	h.Helper()
-	return h.created(volumesPath, fmt.Sprintf(`{"name":%q,"sourceSnapshotUUID":%q,"acl":{"values":["ALLOW_NONE"]}}`, name, snapshot))
+	return h.created(volumesPath, fmt.Sprintf(`{"name":%q,"sourceSnapshotUUID":%q,"acl":{"values":["ALLOW_NONE"]}}`,
+		name, snapshot))
 }
 
 // write writes count blocks of a volume.
 func (h *blockServer) write(volume string, start, count uint64) {
 	h.Helper()
-	_, err := h.act(h.service.writeVolumeAction(), fmt.Sprintf(`{"volume":%q,"offset":%d,"bytes":%d}`, volume, start*lba, count*lba))
+	_, err := h.act(h.service.writeVolumeAction(),
+		fmt.Sprintf(`{"volume":%q,"offset":%d,"bytes":%d}`, volume, start*lba, count*lba))
 	require.NoError(h, err)
 }
 
@@ -154,8 +159,9 @@ func TestBlocks_VolumeStatistics(t *testing.T) {
 	h.write(plain, 50, 100)
 	const blocks = 140
 	want := VolumeStatistics{
-		LogicalUsedStorage: blocks * lba, PhysicalUsedStorage: blocks * lba, CompressionRatio: 1, TotalCompressionRatio: 1,
-		PhysicalCapacity: blocks * lba, PhysicalOwnedCapacity: blocks * lba, PhysicalOwnedMemory: blocks * 8,
+		LogicalUsedStorage: blocks * lba, PhysicalUsedStorage: blocks * lba, CompressionRatio: 1,
+		TotalCompressionRatio: 1,
+		PhysicalCapacity:      blocks * lba, PhysicalOwnedCapacity: blocks * lba, PhysicalOwnedMemory: blocks * 8,
 		PhysicalMemory: blocks * 8, UserWritten: blocks * lba,
 	}
 	require.Equal(t, want, *h.volume(plain).Statistics)
@@ -177,7 +183,8 @@ func TestBlocks_VolumeStatistics(t *testing.T) {
 	h.write(packed, 5, 10)
 	got = *h.volume(packed).Statistics
 	require.Equal(t, uint64(15*lba), got.LogicalUsedStorage)
-	require.Equal(t, uint64(10*lba+5*lba/2), got.PhysicalUsedStorage, "blocks written before stay compressed (assumption 70)")
+	require.Equal(t, uint64(10*lba+5*lba/2), got.PhysicalUsedStorage,
+		"blocks written before stay compressed (assumption 70)")
 }
 
 func TestBlocks_SnapshotStatistics(t *testing.T) {
@@ -187,10 +194,12 @@ func TestBlocks_SnapshotStatistics(t *testing.T) {
 	h.write(v, 0, 100)
 	sn := h.newSnapshot("s", v)
 	require.Zero(t, h.volume(v).Statistics.PhysicalOwnedCapacity, "the snapshot has the same blocks")
-	require.Equal(t, SnapshotStatistics{PhysicalCapacity: 100 * lba, PhysicalMemory: 800, UserWritten: 100 * lba}, *h.snapshot(sn).Statistics)
+	require.Equal(t, SnapshotStatistics{PhysicalCapacity: 100 * lba, PhysicalMemory: 800, UserWritten: 100 * lba},
+		*h.snapshot(sn).Statistics)
 
 	h.write(v, 0, 30)
-	require.Equal(t, uint64(30*lba), h.snapshot(sn).Statistics.PhysicalOwnedCapacity, "only the snapshot has the old blocks")
+	require.Equal(t, uint64(30*lba), h.snapshot(sn).Statistics.PhysicalOwnedCapacity,
+		"only the snapshot has the old blocks")
 	got := h.volume(v).Statistics
 	require.Equal(t, uint64(100*lba), got.LogicalUsedStorage)
 	require.Equal(t, uint64(30*lba), got.UserWritten)
@@ -250,7 +259,8 @@ func TestBlockCodec_DamagedRow(t *testing.T) {
 	codec := blockCodec()
 	row := blockRow{
 		holder: holderVolume, project: "p", uuid: "u", chain: "c", seq: 3, writing: 5,
-		extents: physics.Extents{{Start: 0, Count: 2, Generation: 4}, {Start: 2, Count: 1, Generation: 5}, {Start: 1 << 40, Count: 9, Generation: 4}},
+		extents: physics.Extents{{Start: 0, Count: 2, Generation: 4}, {Start: 2, Count: 1, Generation: 5},
+			{Start: 1 << 40, Count: 9, Generation: 4}},
 	}
 	raw, err := codec.Append(nil, &row)
 	require.NoError(t, err)

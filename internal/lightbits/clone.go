@@ -9,9 +9,9 @@ import (
 	"storagesim/internal/store"
 )
 
-// The methods below are what a cluster offers to DMS, which copies snapshots from one cluster to another (seeds/003 "Create
-// a thick clone volume"). Each acts on the cluster of its transaction, as a call of the cluster's API or a connection to
-// its NVMe endpoints would, and its refusals have the texts of the cluster.
+// The methods below are what a cluster offers to DMS, which copies snapshots from one cluster to another (seeds/003
+// "Create a thick clone volume"). Each acts on the cluster of its transaction, as a call of the cluster's API or a
+// connection to its NVMe endpoints would, and its refusals have the texts of the cluster.
 
 // CloneSource is a snapshot that can be read, with the properties that a copy inherits.
 type CloneSource struct {
@@ -38,7 +38,8 @@ func (s *Service) CloneSource(tx *store.Tx, project, snapshotUUID string) (Clone
 	}
 	sn := &row.Body
 	if !s.protection(tx, sn.NodeList).Reads() {
-		return CloneSource{}, refusal.New(refusal.Unavailable, "snapshot %s cannot be read: none of its nodes has its data", sn.Name)
+		return CloneSource{}, refusal.New(refusal.Unavailable,
+			"snapshot %s cannot be read: none of its nodes has its data", sn.Name)
 	}
 	return CloneSource{
 		Name: sn.Name, Project: project, Size: sn.Size, Replicas: sn.ReplicaCount, SectorSize: sn.SectorSize,
@@ -57,9 +58,9 @@ type CloneTarget struct {
 	HostNQN       string // the only host with access until the volume is published
 }
 
-// CreateCloneTarget creates the volume in the state Creating, with the checks of CreateVolume. If the cluster has too few
-// nodes for the replicas it returns ResourceExhausted, where CreateVolume creates a volume that becomes Failed. The volume
-// is not a clone for its cluster.
+// CreateCloneTarget creates the volume in the state Creating, with the checks of CreateVolume. If the cluster has too
+// few nodes for the replicas it returns ResourceExhausted, where CreateVolume creates a volume that becomes Failed. The
+// volume is not a clone for its cluster.
 func (s *Service) CreateCloneTarget(tx *store.Tx, t CloneTarget) (volumeUUID string, err error) {
 	if !projects.Has(tx, t.Project) {
 		return "", refusal.New(refusal.NotFound, "project %q does not exist", t.Project)
@@ -87,7 +88,8 @@ func (s *Service) CreateCloneTarget(tx *store.Tx, t CloneTarget) (volumeUUID str
 	}
 	if len(v.NodeList) == 0 {
 		return "", refusal.New(refusal.ResourceExhausted,
-			"volume %s cannot be placed: %d replicas of %d bytes do not fit on the active nodes", v.Name, v.ReplicaCount, v.Size)
+			"volume %s cannot be placed: %d replicas of %d bytes do not fit on the active nodes", v.Name,
+			v.ReplicaCount, v.Size)
 	}
 	v, err = s.insertVolume(tx, v)
 	return v.UUID, err
@@ -124,9 +126,10 @@ func (s *Service) Publish(tx *store.Tx, project, volumeUUID string, acl, ipACL [
 	return s.logVolume(tx, events.VolumeUpdated, &row.Body)
 }
 
-// SnapshotTarget creates a snapshot of a volume that has been copied, with the checks of CreateSnapshot, and returns its
-// UUID. The snapshot is in the state Creating.
-func (s *Service) SnapshotTarget(tx *store.Tx, project, volumeUUID, name, description string) (snapshotUUID string, err error) {
+// SnapshotTarget creates a snapshot of a volume that has been copied, with the checks of CreateSnapshot, and returns
+// its UUID. The snapshot is in the state Creating.
+func (s *Service) SnapshotTarget(tx *store.Tx, project, volumeUUID, name, description string) (snapshotUUID string,
+	err error) {
 	q := createSnapshotRequest{Name: name, Description: description, ProjectName: project}
 	if err := checkSnapshotRequest(&q); err != nil {
 		return "", err
@@ -153,7 +156,8 @@ func (s *Service) CheckSnapshotName(tx *store.Tx, project, name string) error {
 	}
 	doomed, err := s.checkSnapshotNameFree(tx, project, name)
 	if err == nil && doomed {
-		err = refusal.New(refusal.AlreadyExists, "a snapshot with the name %q in project %s is still being deleted", name, project)
+		err = refusal.New(refusal.AlreadyExists, "a snapshot with the name %q in project %s is still being deleted",
+			name, project)
 	}
 	return err
 }
@@ -173,8 +177,9 @@ func (s *Service) SnapshotReady(tx *store.Tx, project, snapshotUUID string) (boo
 	}
 }
 
-// Discard removes what an unfinished copy has created: the snapshot, which may be "", and the volume. It is not an error if
-// they do not exist. It also works on a cluster that cannot be reached, which cleans up by itself (assumption 128).
+// Discard removes what an unfinished copy has created: the snapshot, which may be "", and the volume. It is not an
+// error if they do not exist. It also works on a cluster that cannot be reached, which cleans up by itself (assumption
+// 128).
 func (s *Service) Discard(tx *store.Tx, project, volumeUUID, snapshotUUID string) error {
 	if snapshotUUID != "" {
 		row, err := s.snapshots.Get(tx, scopedKey(project, snapshotUUID))
@@ -195,8 +200,8 @@ func (s *Service) Discard(tx *store.Tx, project, volumeUUID, snapshotUUID string
 	return discard(tx, s.volumes, &row)
 }
 
-// discard removes a volume or snapshot in the way that its state allows: it is deleted, or it fails and is purged. One that
-// is Deleting is left alone.
+// discard removes a volume or snapshot in the way that its state allows: it is deleted, or it fails and is purged. One
+// that is Deleting is left alone.
 func discard[B any](tx *store.Tx, m *statemachine.Machine[B], row *statemachine.Row[B]) error {
 	switch row.Life.State {
 	case statemachine.State(VolumeDeleting):

@@ -9,8 +9,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// CopyRange is a part of a copy: the bytes from Start to before End of a snapshot, and of a volume in the same or another
-// cluster. Both are multiples of 4096. Only blocks that the snapshot has are written (assumption 123).
+// CopyRange is a part of a copy: the bytes from Start to before End of a snapshot, and of a volume in the same or
+// another cluster. Both are multiples of 4096. Only blocks that the snapshot has are written (assumption 123).
 type CopyRange struct {
 	SourceProject, Snapshot string
 	TargetProject, Volume   string
@@ -19,8 +19,8 @@ type CopyRange struct {
 	Pass uint64
 }
 
-// CheckCopy refuses a copy that cannot continue: the snapshot or the volume does not exist, the snapshot cannot be read,
-// the volume cannot be written, or one of its nodes is read-only or has no room for the range.
+// CheckCopy refuses a copy that cannot continue: the snapshot or the volume does not exist, the snapshot cannot be
+// read, the volume cannot be written, or one of its nodes is read-only or has no room for the range.
 func (s *Service) CheckCopy(source, target *store.Tx, c CopyRange) error {
 	if _, err := s.CloneSource(source, c.SourceProject, c.Snapshot); err != nil {
 		return err
@@ -104,8 +104,8 @@ func (s *Service) Copy(source, target *store.Tx, c CopyRange) (pass uint64, err 
 	return c.Pass, err
 }
 
-// VerifyCopy reads the range back and compares it with the snapshot. It returns DataLoss if they differ, because somebody
-// else has written to the volume, and a refusal if the snapshot or the volume cannot be read.
+// VerifyCopy reads the range back and compares it with the snapshot. It returns DataLoss if they differ, because
+// somebody else has written to the volume, and a refusal if the snapshot or the volume cannot be read.
 func (s *Service) VerifyCopy(source, target *store.Tx, c CopyRange) error {
 	if _, err := s.CloneSource(source, c.SourceProject, c.Snapshot); err != nil {
 		return err
@@ -116,7 +116,8 @@ func (s *Service) VerifyCopy(source, target *store.Tx, c CopyRange) error {
 	}
 	v := &row.Body
 	if v.ProtectionState == ProtectionNotAvailable || !holdsName(row.Life.State) {
-		return refusal.New(refusal.Unavailable, "volume %s cannot be read: it is %s and %s", v.Name, v.State, v.ProtectionState)
+		return refusal.New(refusal.Unavailable, "volume %s cannot be read: it is %s and %s", v.Name, v.State,
+			v.ProtectionState)
 	}
 	var copied physics.Extents
 	if blocks, err := blockTable.Get(target, blockKey(holderVolume, c.TargetProject, c.Volume)); err == nil {
@@ -129,7 +130,8 @@ func (s *Service) VerifyCopy(source, target *store.Tx, c CopyRange) error {
 		}
 	}
 	if different := physics.Diff(expected, copied); len(different) > 0 {
-		return refusal.New(refusal.DataLoss, "volume %s differs from snapshot %s, first at LBA %d", v.Name, c.Snapshot, different[0].Start)
+		return refusal.New(refusal.DataLoss, "volume %s differs from snapshot %s, first at LBA %d", v.Name, c.Snapshot,
+			different[0].Start)
 	}
 	return nil
 }

@@ -24,7 +24,8 @@ func FuzzLightbits(f *testing.F) { apitest.Fuzz(f, conformant, conformance(f)) }
 // conformant returns a server with this vendor alone.
 func conformant(tb testing.TB) apitest.Target {
 	s := lightbits.New(lightbits.Options{})
-	return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, `{"clusters":[{"name":"east"}]}`)
+	return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed},
+		`{"clusters":[{"name":"east"}]}`)
 }
 
 // conformance returns what the suite needs beside the rows of operations.
@@ -45,16 +46,21 @@ func conformance(tb testing.TB) apitest.Options {
 		UnknownPaths: []string{"/api/v2/", "/api/v2/nothing", "/api/v2/volumes/a/b/c/d/e"},
 		Good: []apitest.Good{
 			{Operation: "CreateProject", Body: `{"name":"conformance"}`},
-			{Operation: "CreatePolicy", Body: `{"name":"conformance","qosRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":1024,"writeIOPSLimit":1024}}}`},
-			{Operation: "CreateVolume", Body: `{"name":"conformance","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]},"projectName":"default"}`},
+			{Operation: "CreatePolicy",
+				Body: `{"name":"conformance","qosRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":1024,"writeIOPSLimit":1024}}}`},
+			{Operation: "CreateVolume",
+				Body: `{"name":"conformance","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]},"projectName":"default"}`},
 			{Operation: "UpdateVolume", Body: `{"size":"2GiB","projectName":"conformance"}`},
 			{Operation: "UpdatePolicy", Body: `{"description":"changed"}`},
-			{Operation: "CreateSnapshot", Body: `{"name":"conformance","sourceVolumeName":"conformance","projectName":"default"}`},
-			{Operation: "CreateResourcePolicy", Body: `{"name":"conformance","resourceName":"conformance","schedulePolicy":{"retentionTime":"60s","snapshotSchedulePolicy":{"weeklySchedule":{"daysOfWeek":[{"day":"Monday"}]}}},"projectName":"default"}`},
+			{Operation: "CreateSnapshot",
+				Body: `{"name":"conformance","sourceVolumeName":"conformance","projectName":"default"}`},
+			{Operation: "CreateResourcePolicy",
+				Body: `{"name":"conformance","resourceName":"conformance","schedulePolicy":{"retentionTime":"60s","snapshotSchedulePolicy":{"weeklySchedule":{"daysOfWeek":[{"day":"Monday"}]}}},"projectName":"default"}`},
 			{Operation: "UpdateResourcePolicy", Body: `{"description":"changed"}`},
 			{Operation: "CreateAdminEndpoint", Body: `{"port":22,"ips":["10.0.0.1"]}`},
 			{Operation: "UpdateClusterConfigParam", Body: `{"configParam":{"value":"conformance"}}`},
-			{Operation: "CreateCredential", Body: `{"ID":"conformance","type":"RS256PubKey","payload":"` + publicKey(tb) + `"}`},
+			{Operation: "CreateCredential",
+				Body: `{"ID":"conformance","type":"RS256PubKey","payload":"` + publicKey(tb) + `"}`},
 		},
 	}
 }

@@ -19,8 +19,8 @@ const (
 	contentText = "text/plain; charset=utf-8"
 )
 
-// Bind fills the request message from the body, then the query, then the path, so that the path wins. Unknown members and
-// query parameters are ignored; a value of the wrong type is InvalidArgument.
+// Bind fills the request message from the body, then the query, then the path, so that the path wins. Unknown members
+// and query parameters are ignored; a value of the wrong type is InvalidArgument.
 func (dialect) Bind(r *api.Request, question any) error {
 	if r.HTTP.Method != http.MethodGet && r.HTTP.Method != http.MethodDelete {
 		if err := wire.Unmarshal(r.Body(), question); err != nil {
@@ -92,7 +92,8 @@ func (dialect) NoRoute(*api.Request) api.Response {
 
 // NoMethod renders the 405 of a known path: text too.
 func (dialect) NoMethod(*api.Request, []string) api.Response {
-	return api.Response{Status: http.StatusMethodNotAllowed, ContentType: contentText, Body: []byte("Method Not Allowed\n")}
+	return api.Response{Status: http.StatusMethodNotAllowed, ContentType: contentText,
+		Body: []byte("Method Not Allowed\n")}
 }
 
 // Kind returns the usual kind of a status.
@@ -105,7 +106,8 @@ var contract = api.Contract{
 	Credentials: func(op *api.Operation) []api.Credential {
 		switch {
 		case op.Name == "CFLogin":
-			return []api.Credential{{Name: "login", Type: "http", Scheme: "basic", Doc: "A user of the cluster federation."}}
+			return []api.Credential{{Name: "login", Type: "http", Scheme: "basic",
+				Doc: "A user of the cluster federation."}}
 		case op.Needs == api.Permission{}:
 			return nil
 		}

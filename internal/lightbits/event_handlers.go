@@ -33,8 +33,8 @@ type listEventsRequest struct {
 	ComponentType string   `json:"componentType"`
 }
 
-// listEvents: seeds/002 "Get all Lightbits events from cluster". The oldest event comes first; nextToken is the ID of the
-// first event of the next page.
+// listEvents: seeds/002 "Get all Lightbits events from cluster". The oldest event comes first; nextToken is the ID of
+// the first event of the next page.
 func (s *Service) listEvents(tx *store.Tx, r *api.Request, q *listEventsRequest) (api.JSON, error) {
 	query := events.Query(*q)
 	if err := query.CheckFilters(); err != nil {

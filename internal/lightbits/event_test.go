@@ -36,7 +36,8 @@ func (s *server) eventNames(query string) []string {
 }
 
 func TestListEvents_Filters(t *testing.T) {
-	s := newServer(t, withCluster("projects: [{name: tenant}]\nvolumes: [{name: a, replicaCount: 3}, {name: b, replicaCount: 1, project: tenant}]"))
+	s := newServer(t, withCluster("projects: [{name: tenant}]\nvolumes: [{name: a, replicaCount: 3}, {name: b, "+
+		"replicaCount: 1, project: tenant}]"))
 	b := s.volumes("tenant")["b"]
 	s.advance(time.Hour)
 	s.must("fail-node", `{"node":"`+b.NodeList[0]+`"}`)
@@ -51,7 +52,8 @@ func TestListEvents_Filters(t *testing.T) {
 	require.Len(t, list.Events, 1)
 	require.Equal(t, map[string]*events.VolumeComponentInfoList{"tenant": {VolumeComponentInfoList: []*events.ComponentInfo{{ID: b.UUID, Name: "b"}}}},
 		list.Events[0].ComponentVolumesInfo.ProjectVolumesMap)
-	require.Equal(t, &events.ComponentInfo{ID: b.NodeList[0], Name: node.ComponentNodeInfo.Name}, node.ComponentNodeInfo)
+	require.Equal(t, &events.ComponentInfo{ID: b.NodeList[0], Name: node.ComponentNodeInfo.Name},
+		node.ComponentNodeInfo)
 	require.Equal(t, start.Add(time.Hour), node.Time)
 	require.Equal(t, uint32(2001), node.EventCode)
 	require.Equal(t, events.SeverityHigh, node.Severity)
@@ -72,7 +74,8 @@ func TestListEvents_Refuses(t *testing.T) {
 		"?since=yesterday": 400, "?until=2040-01-02T03:04:05%2B01:00": 400, "?since=2040-01-02": 400,
 		"?severity=Loud": 400, "?severity=UnkownSeverity": 400, "?severity=High&severity=Loud": 400, "?severity=4": 400,
 		"?componentType=Toaster": 400, "?componentType=UnknownType": 400,
-		"?limit=-1": 400, "?limit=many": 400, "?nextToken=x": 400, "?nextToken=2f4bc0f7-9a52-4a26-98a9-5b1e64b7a7c1": 400,
+		"?limit=-1": 400, "?limit=many": 400, "?nextToken=x": 400,
+		"?nextToken=2f4bc0f7-9a52-4a26-98a9-5b1e64b7a7c1": 400,
 		"?nextToken=00000000-0000-4000-8000-000000000001": 400, "?nextToken=00000000-0000-4000-8000-000000000000": 400,
 		"?projectName=nobody":                   404,
 		"?projectName=default&severity=High":    501,
@@ -102,7 +105,8 @@ func TestListEvents_Pages(t *testing.T) {
 		require.Len(t, page.Events, want)
 		got = append(got, page.Events...)
 		if page.NextToken != "" {
-			require.Equal(t, all.Events[len(got)].ID, page.NextToken, "the token is the ID of the next page's first event")
+			require.Equal(t, all.Events[len(got)].ID, page.NextToken,
+				"the token is the ID of the next page's first event")
 		}
 		query = "?componentType=Volume&limit=3&nextToken=" + page.NextToken
 	}
@@ -190,7 +194,8 @@ volumes:
 	for _, c := range []struct{ nqn, volume, ip, want string }{
 		{"nqn.x:host:b", "mine", "", "host nqn.x:host:b is not in the acl of volume mine: nqn.x:host:a"},
 		{"nqn.x:host:a", "none", "", "is not in the acl of volume none: ALLOW_NONE"},
-		{"nqn.x:host:a", "local", "10.0.0.2", `address "10.0.0.2" is not in the IPAcl of volume local: 10.0.0.1, fe80::1`},
+		{"nqn.x:host:a", "local", "10.0.0.2",
+			`address "10.0.0.2" is not in the IPAcl of volume local: 10.0.0.1, fe80::1`},
 		{"nqn.x:host:a", "local", "", `address "" is not in the IPAcl`},
 		{"nqn.x:host:a", "local", "here", "must be an IP address"},
 		{"", "any", "", "hostNQN"},

@@ -61,7 +61,8 @@ func newServer(t *testing.T, options ...option) *server {
 	for _, set := range options {
 		set(&o)
 	}
-	s := &server{t: t, service: New(Options{Auth: o.auth}), file: filepath.Join(t.TempDir(), "sim.db"), profile: o.profile}
+	s := &server{t: t, service: New(Options{Auth: o.auth}), file: filepath.Join(t.TempDir(), "sim.db"),
+		profile: o.profile}
 	s.open()
 	t.Cleanup(func() { require.NoError(t, s.db.Close()) })
 	require.NoError(t, s.engine.Base("test", 1, start, func(tx *store.Tx) error {
@@ -69,7 +70,8 @@ func newServer(t *testing.T, options ...option) *server {
 			return err
 		}
 		tx = tx.In(cluster)
-		if err := s.service.seedPolicy(tx, Policy{Name: unlimitedPolicy, QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityGlobal}}); err != nil {
+		if err := s.service.seedPolicy(tx, Policy{Name: unlimitedPolicy,
+			QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityGlobal}}); err != nil {
 			return err
 		}
 		for _, name := range []string{systemProject, defaultProject} {
@@ -98,7 +100,8 @@ func (s *server) open() {
 	require.NoError(s.t, err)
 	s.engine, err = statemachine.New(s.db, s.profile, zerolog.New(&s.log), s.service.Machines()...)
 	require.NoError(s.t, err)
-	served, err := api.NewServer(s.engine, api.NewJournal(100, 1<<20), zerolog.Nop(), func() time.Time { return start }, s.service.API())
+	served, err := api.NewServer(s.engine, api.NewJournal(100, 1<<20), zerolog.Nop(), func() time.Time { return start },
+		s.service.API())
 	require.NoError(s.t, err)
 	router := chi.NewRouter()
 	served.Mount(router)
@@ -142,11 +145,13 @@ func (s *server) advance(d time.Duration) {
 // update changes the cluster, not through the API.
 func (s *server) update(fn func(tx *store.Tx) error) {
 	s.t.Helper()
-	require.NoError(s.t, s.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error { return fn(tx.In(cluster)) }))
+	require.NoError(s.t, s.engine.Update(api.DefaultWorld, "test",
+		func(tx *store.Tx) error { return fn(tx.In(cluster)) }))
 }
 
 // view reads the cluster, not through the API.
 func (s *server) view(fn func(tx *store.Tx) error) {
 	s.t.Helper()
-	require.NoError(s.t, s.engine.View(api.DefaultWorld, "test", func(tx *store.Tx) error { return fn(tx.In(cluster)) }))
+	require.NoError(s.t, s.engine.View(api.DefaultWorld, "test",
+		func(tx *store.Tx) error { return fn(tx.In(cluster)) }))
 }

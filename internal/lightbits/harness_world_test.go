@@ -43,8 +43,8 @@ func withCluster(members string) option {
 	})
 }
 
-// get sends a GET as an administrator, which must succeed, and decodes the response into v: a message or a struct of plain
-// members.
+// get sends a GET as an administrator, which must succeed, and decodes the response into v: a message or a struct of
+// plain members.
 func (s *server) get(path string, v any) {
 	s.t.Helper()
 	status, body := s.do("GET", path, admin, "")
@@ -136,7 +136,10 @@ func TestFixtures_Load(t *testing.T) {
 			text, err = jsonOf(text)
 			require.NoError(t, err)
 			require.NoError(t, json.Unmarshal(text, &document))
-			s := newServer(t, withSeed(func(s *Service, tx *store.Tx) error { return s.Seed(tx.In(""), document.Lightbits) }))
+			s := newServer(t, withSeed(func(s *Service,
+				tx *store.Tx) error {
+				return s.Seed(tx.In(""), document.Lightbits)
+			}))
 			s.view(func(tx *store.Tx) error {
 				require.Equal(t, []string{"", "east", cluster, "west"}, statemachine.Partitions(tx))
 				return nil
@@ -166,7 +169,8 @@ func TestSeed_SameSeedSameBytes(t *testing.T) {
 	bodies := map[string]bool{}
 	for range 2 {
 		s := newServer(t, withCluster("volumes: {count: 5}"))
-		for _, path := range []string{"nodes", "servers", "nvmeDevices", "cluster", "events", "volumes?projectName=default"} {
+		for _, path := range []string{"nodes", "servers", "nvmeDevices", "cluster", "events",
+			"volumes?projectName=default"} {
 			_, body := s.do("GET", "/api/v2/"+path, admin, "")
 			bodies[path+body] = true
 		}
@@ -175,49 +179,61 @@ func TestSeed_SameSeedSameBytes(t *testing.T) {
 }
 
 func TestSeed_Refuses(t *testing.T) {
-	for words, want := range map[string]string{
-		`{"clusters":[{"name":"a","servrs":3}]}`:                                                                                                  "clusters[0].servrs: is not known",
-		`{"clusters":[{"name":"A"}]}`:                                                                                                             "clusters[0].name: ",
-		`{"clusters":[{"name":"a"},{"name":"a"}]}`:                                                                                                "clusters[1].name: another cluster",
-		`{"clusters":[{"name":"a","uuid":"x"}]}`:                                                                                                  "clusters[0].uuid: ",
-		`{"clusters":[{"name":"a","maxReplicas":4}]}`:                                                                                             "clusters[0].maxReplicas: 4",
-		`{"clusters":[{"name":"a","deviceSize":"big"}]}`:                                                                                          "clusters[0].deviceSize: ",
-		`{"clusters":[{"name":"a","nodesPerServer":3}]}`:                                                                                          "clusters[0].nodesPerServer: 3",
-		`{"clusters":[{"name":"a","devicesPerNode":0}]}`:                                                                                          "clusters[0].devicesPerNode: 0",
-		`{"clusters":[{"name":"a","servers":0}]}`:                                                                                                 "clusters[0].servers: 0",
-		`{"clusters":[{"name":"a","servers":"three"}]}`:                                                                                           "clusters[0].servers: ",
-		`{"clusters":[{"name":"a","servers":[{"name":"x"},{"name":"x"}]}]}`:                                                                       "clusters[0].servers[1].name: another server",
-		`{"clusters":[{"name":"a","servers":[{"ip":"here"}]}]}`:                                                                                   "clusters[0].servers[0].ip: ",
-		`{"clusters":[{"name":"a","servers":[{"nodes":[{},{},{}]}]}]}`:                                                                            "clusters[0].servers[0].nodes: ",
-		`{"clusters":[{"name":"a","servers":[{"nodes":[{"state":"Asleep"}]}]}]}`:                                                                  "clusters[0].servers[0].nodes[0].state: ",
-		`{"clusters":[{"name":"a","servers":[{"nodes":[{"devices":99}]}]}]}`:                                                                      "clusters[0].servers[0].nodes[0].devices: 99",
-		`{"clusters":[{"name":"a","servers":[{"nodes":[{"colour":1}]}]}]}`:                                                                        "clusters[0].servers[0].nodes[0].colour: is not known",
-		`{"clusters":[{"name":"a","projects":[{"name":""}]}]}`:                                                                                    "clusters[0].projects[0].name: ",
-		`{"clusters":[{"name":"a","policies":[{"name":"no-limit-policy"}]}]}`:                                                                     "clusters[0].policies[0].name: ",
-		`{"clusters":[{"name":"a","policies":[{"name":"p"},{"name":"p"}]}]}`:                                                                      "clusters[0].policies[1].name: another policy",
-		`{"clusters":[{"name":"a","featureFlags":{"colour":true}}]}`:                                                                              "clusters[0].featureFlags.colour: ",
-		`{"clusters":[{"name":"a","volumes":{"count":2,"name":"x"}}]}`:                                                                            "clusters[0].volumes.name: ",
-		`{"clusters":[{"name":"a","volumes":[{"namePrefix":"x"}]}]}`:                                                                              "clusters[0].volumes[0].namePrefix: ",
-		`{"clusters":[{"name":"a","volumes":[{"name":"x","project":"p"}]}]}`:                                                                      "clusters[0].volumes[0].project: there is no project",
-		`{"clusters":[{"name":"a","volumes":[{"name":"x","size":"x"}]}]}`:                                                                         "clusters[0].volumes[0].size: ",
-		`{"clusters":[{"name":"a","volumes":[{"name":"x","replicaCount":4}]}]}`:                                                                   "clusters[0].volumes[0].replicaCount: 4",
-		`{"clusters":[{"name":"a","volumes":[{"name":"x"},{"name":"x"}]}]}`:                                                                       "clusters[0].volumes[1]: another volume",
-		`{"clusters":[{"name":"a","volumes":[{"name":"x","colour":1}]}]}`:                                                                         "clusters[0].volumes[0].colour: is not known",
-		`{"clusters":[{"name":"a","volumes":{"count":-1}}]}`:                                                                                      "clusters[0].volumes.count: -1",
-		`{"clusters":[{"name":"a","servers":2,"volumes":[{"name":"x","replicaCount":3}]}]}`:                                                       "clusters[0].volumes[0]: replica count 3",
-		`{"clusters":[{"name":"a","volumes":[{"name":"x","size":"100TB"}]}]}`:                                                                     "clusters[0].volumes[0]: volume x cannot be placed",
-		`{"clusters":[{"name":"a","volumes":[{"name":"x","acl":["ALLOW_ANY","x"]}]}]}`:                                                            "clusters[0].volumes[0]: ",
-		`{"clusters":[{"name":"a","servers":[{"uuid":"2f4bc0f7-9a52-4a26-98a9-5b1e64b7a7c1"},{"uuid":"2f4bc0f7-9a52-4a26-98a9-5b1e64b7a7c1"}]}]}`: "clusters[0].servers[1].uuid: ",
+	for _, c := range []struct{ section, want string }{
+		{`{"clusters":[{"name":"a","servrs":3}]}`, "clusters[0].servrs: is not known"},
+		{`{"clusters":[{"name":"A"}]}`, "clusters[0].name: "},
+		{`{"clusters":[{"name":"a"},{"name":"a"}]}`, "clusters[1].name: another cluster"},
+		{`{"clusters":[{"name":"a","uuid":"x"}]}`, "clusters[0].uuid: "},
+		{`{"clusters":[{"name":"a","maxReplicas":4}]}`, "clusters[0].maxReplicas: 4"},
+		{`{"clusters":[{"name":"a","deviceSize":"big"}]}`, "clusters[0].deviceSize: "},
+		{`{"clusters":[{"name":"a","nodesPerServer":3}]}`, "clusters[0].nodesPerServer: 3"},
+		{`{"clusters":[{"name":"a","devicesPerNode":0}]}`, "clusters[0].devicesPerNode: 0"},
+		{`{"clusters":[{"name":"a","servers":0}]}`, "clusters[0].servers: 0"},
+		{`{"clusters":[{"name":"a","servers":"three"}]}`, "clusters[0].servers: "},
+		{`{"clusters":[{"name":"a","servers":[{"name":"x"},{"name":"x"}]}]}`,
+			"clusters[0].servers[1].name: another server"},
+		{`{"clusters":[{"name":"a","servers":[{"ip":"here"}]}]}`, "clusters[0].servers[0].ip: "},
+		{`{"clusters":[{"name":"a","servers":[{"nodes":[{},{},{}]}]}]}`, "clusters[0].servers[0].nodes: "},
+		{`{"clusters":[{"name":"a","servers":[{"nodes":[{"state":"Asleep"}]}]}]}`,
+			"clusters[0].servers[0].nodes[0].state: "},
+		{`{"clusters":[{"name":"a","servers":[{"nodes":[{"devices":99}]}]}]}`,
+			"clusters[0].servers[0].nodes[0].devices: 99"},
+		{`{"clusters":[{"name":"a","servers":[{"nodes":[{"colour":1}]}]}]}`,
+			"clusters[0].servers[0].nodes[0].colour: is not known"},
+		{`{"clusters":[{"name":"a","projects":[{"name":""}]}]}`, "clusters[0].projects[0].name: "},
+		{`{"clusters":[{"name":"a","policies":[{"name":"no-limit-policy"}]}]}`, "clusters[0].policies[0].name: "},
+		{`{"clusters":[{"name":"a","policies":[{"name":"p"},{"name":"p"}]}]}`,
+			"clusters[0].policies[1].name: another policy"},
+		{`{"clusters":[{"name":"a","featureFlags":{"colour":true}}]}`, "clusters[0].featureFlags.colour: "},
+		{`{"clusters":[{"name":"a","volumes":{"count":2,"name":"x"}}]}`, "clusters[0].volumes.name: "},
+		{`{"clusters":[{"name":"a","volumes":[{"namePrefix":"x"}]}]}`, "clusters[0].volumes[0].namePrefix: "},
+		{`{"clusters":[{"name":"a","volumes":[{"name":"x","project":"p"}]}]}`,
+			"clusters[0].volumes[0].project: there is no project"},
+		{`{"clusters":[{"name":"a","volumes":[{"name":"x","size":"x"}]}]}`, "clusters[0].volumes[0].size: "},
+		{`{"clusters":[{"name":"a","volumes":[{"name":"x","replicaCount":4}]}]}`,
+			"clusters[0].volumes[0].replicaCount: 4"},
+		{`{"clusters":[{"name":"a","volumes":[{"name":"x"},{"name":"x"}]}]}`, "clusters[0].volumes[1]: another volume"},
+		{`{"clusters":[{"name":"a","volumes":[{"name":"x","colour":1}]}]}`,
+			"clusters[0].volumes[0].colour: is not known"},
+		{`{"clusters":[{"name":"a","volumes":{"count":-1}}]}`, "clusters[0].volumes.count: -1"},
+		{`{"clusters":[{"name":"a","servers":2,"volumes":[{"name":"x","replicaCount":3}]}]}`,
+			"clusters[0].volumes[0]: replica count 3"},
+		{`{"clusters":[{"name":"a","volumes":[{"name":"x","size":"100TB"}]}]}`,
+			"clusters[0].volumes[0]: volume x cannot be placed"},
+		{`{"clusters":[{"name":"a","volumes":[{"name":"x","acl":["ALLOW_ANY","x"]}]}]}`, "clusters[0].volumes[0]: "},
+		{`{"clusters":[{"name":"a","servers":[{"uuid":"2f4bc0f7-9a52-4a26-98a9-5b1e64b7a7c1"},` +
+			`{"uuid":"2f4bc0f7-9a52-4a26-98a9-5b1e64b7a7c1"}]}]}`,
+			"clusters[0].servers[1].uuid: "},
 	} {
-		t.Run(want, func(t *testing.T) {
+		t.Run(c.want, func(t *testing.T) {
 			var err error
 			newServer(t, withSeed(func(s *Service, tx *store.Tx) error {
-				err = s.Seed(tx.In(""), []byte(words))
+				err = s.Seed(tx.In(""), []byte(c.section))
 				return nil
 			}))
 			var input *strict.Error
-			require.ErrorAs(t, err, &input, words)
-			require.True(t, strings.HasPrefix(err.Error(), want), err.Error())
+			require.ErrorAs(t, err, &input, c.section)
+			require.True(t, strings.HasPrefix(err.Error(), c.want), err.Error())
 		})
 	}
 }

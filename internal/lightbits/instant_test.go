@@ -74,8 +74,8 @@ func (s *instant) atRest() {
 	}
 }
 
-// Without delays every operation completes at once, in the response and in the world. Each step exercises the machines that
-// it names.
+// Without delays every operation completes at once, in the response and in the world. Each step exercises the machines
+// that it names.
 func TestInstant_NoTransientStates(t *testing.T) {
 	s := &instant{t, simtest.New(t, func(c *simulator.Config) { c.Delays, c.Federation = statemachine.Instant, true })}
 	s.Header.Set("Authorization", "Bearer script")
@@ -134,24 +134,28 @@ func instantResources() []instantStep {
 		{name: "volume", kinds: []string{"volume"}, do: func(s *instant) {
 			require.Equal(s, "Available", s.ask("POST "+instantProject+"volumes", volumeBody("v", 3), ".state"))
 			s.ask("PUT "+instantProject+"volumes/?name=v", `{"size":"8GiB"}`, "")
-			require.Equal(s, "Failed", s.ask("POST "+instantProject+"volumes", `{"name":"huge","size":"60TiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`, ".state"))
+			require.Equal(s, "Failed", s.ask("POST "+instantProject+"volumes",
+				`{"name":"huge","size":"60TiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`, ".state"))
 			s.ask("POST "+instantProject+"volumes", volumeBody("gone", 1), "")
 			s.ask("DELETE "+instantProject+"volumes/?name=gone", "", "")
 			s.Must(http.StatusNotFound, "GET", instantProject+"volumes/?name=gone", "")
 		}},
 		{name: "snapshot", kinds: []string{"snapshot"}, do: func(s *instant) {
-			require.Equal(s, "Available", s.ask("POST "+instantProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`, ".state"))
+			require.Equal(s, "Available", s.ask("POST "+instantProject+"snapshots",
+				`{"name":"s","sourceVolumeName":"v"}`, ".state"))
 			id := s.ask("GET "+instantProject+"volumes/?name=v", "", ".UUID")
 			s.ask("PUT "+instantProject+"volumes/"+id+"/rollback", `{"srcSnapshotName":"s"}`, "")
 		}},
 		{name: "policy", kinds: []string{"policy"}, do: func(s *instant) {
-			id := s.ask("POST /api/v2/policies", `{"name":"gold","qoSRateLimitPolicy":{"policyVisibility":"Global"}}`, ".UUID")
+			id := s.ask("POST /api/v2/policies", `{"name":"gold","qoSRateLimitPolicy":{"policyVisibility":"Global"}}`,
+				".UUID")
 			s.ask("PUT /api/v2/policies/"+id, `{"description":"changed"}`, "")
 			require.Equal(s, "Active", s.ask("GET /api/v2/policies/"+id, "", ".state"))
 		}},
 		{name: "resource policy", kinds: []string{"resourcePolicy"}, do: func(s *instant) {
 			body := `{"name":%q,"resourceName":"v","schedulePolicy":{"snapshotSchedulePolicy":{"hourlySchedule":{"hoursInCycle":1}}}}`
-			require.Equal(s, "Active", s.ask("POST "+instantProject+"resourcePolicies", fmt.Sprintf(body, "hourly"), ".state"))
+			require.Equal(s, "Active", s.ask("POST "+instantProject+"resourcePolicies", fmt.Sprintf(body, "hourly"),
+				".state"))
 			id := s.ask("POST "+instantProject+"resourcePolicies", fmt.Sprintf(body, "other"), ".UUID")
 			s.ask("DELETE "+instantProject+"resourcePolicies/"+id, "", "")
 			s.Must(http.StatusNotFound, "GET", instantProject+"resourcePolicies/"+id, "")
@@ -164,7 +168,8 @@ func instantResources() []instantStep {
 			s.Must(http.StatusNotFound, "GET", "/api/v2/adminEndpoints/23", "")
 		}},
 		{name: "IdP configuration", kinds: []string{"idpConfiguration"}, do: func(s *instant) {
-			require.Equal(s, "Active", s.ask("POST /api/v2/cluster/IdpConfiguration", `{"name":"idp","idpIssuerURL":"http://sim.example/_sim/idp/default","type":"ADFS"}`, ".state"))
+			require.Equal(s, "Active", s.ask("POST /api/v2/cluster/IdpConfiguration",
+				`{"name":"idp","idpIssuerURL":"http://sim.example/_sim/idp/default","type":"ADFS"}`, ".state"))
 		}},
 		{name: "workflow", kinds: []string{"workflow"}, do: func(s *instant) {
 			s.Must(http.StatusOK, "POST", "/api/v2/clusters", `{"apiEndpoint":"10.9.9.9:443"}`)
@@ -185,10 +190,13 @@ func instantFailures() []instantStep {
 		}},
 		{name: "devices fail while their node is down", kinds: []string{"nvmeDevice"}, do: func(s *instant) {
 			devices := s.Must(http.StatusOK, "GET", "/api/v2/nvmeDevices?nodeUUID="+s.node("server01-0"), "")
-			s.ask("POST /_sim/actions/lightbits/fail-device", fmt.Sprintf(`{"serial":%q}`, devices.Text(".NvmeDevices.0.serial")), "")
+			s.ask("POST /_sim/actions/lightbits/fail-device",
+				fmt.Sprintf(`{"serial":%q}`, devices.Text(".NvmeDevices.0.serial")), "")
 			s.ask("POST /_sim/actions/lightbits/fail-node", `{"node":"server01-0"}`, "")
-			s.ask("POST /_sim/actions/lightbits/pull-device", fmt.Sprintf(`{"serial":%q}`, devices.Text(".NvmeDevices.1.serial")), "")
-			s.ask("POST /_sim/actions/lightbits/fail-device", fmt.Sprintf(`{"serial":%q}`, devices.Text(".NvmeDevices.2.serial")), "")
+			s.ask("POST /_sim/actions/lightbits/pull-device",
+				fmt.Sprintf(`{"serial":%q}`, devices.Text(".NvmeDevices.1.serial")), "")
+			s.ask("POST /_sim/actions/lightbits/fail-device",
+				fmt.Sprintf(`{"serial":%q}`, devices.Text(".NvmeDevices.2.serial")), "")
 			s.ask("POST /_sim/actions/lightbits/recover-node", `{"node":"server01-0"}`, "")
 		}, then: func(s *instant) {
 			var lost struct {
@@ -200,16 +208,19 @@ func instantFailures() []instantStep {
 			}
 			node := s.Must(http.StatusOK, "GET", "/api/v2/nodes/"+s.node("server01-0"), "")
 			require.Equal(s, []any{"Active", nil}, []any{node.Get(".state"), node.Get(".inLocalRebuild")})
-			require.Contains(s, s.Must(http.StatusOK, "GET", "/api/v2/events?componentType=NVMeSSD", "").Body, "NVMeDeviceRebuilt")
+			require.Contains(s, s.Must(http.StatusOK, "GET", "/api/v2/events?componentType=NVMeSSD", "").Body,
+				"NVMeDeviceRebuilt")
 		}},
 		{name: "device is added", do: func(s *instant) {
 			s.ask("POST /_sim/actions/lightbits/insert-device", `{"serial":"NEW1","server":"server01"}`, "")
-			s.ask("POST /api/v2/nvmeDevices", fmt.Sprintf(`{"serialNumber":"NEW1","nodeUUID":%q}`, s.node("server01-0")), "")
+			s.ask("POST /api/v2/nvmeDevices",
+				fmt.Sprintf(`{"serialNumber":"NEW1","nodeUUID":%q}`, s.node("server01-0")), "")
 			require.Equal(s, "Healthy", s.ask("GET /api/v2/nvmeDevices/NEW1", "", ".state"))
 		}},
 		{name: "server fails and is repaired", kinds: []string{"server"}, do: func(s *instant) {
 			s.ask("POST /_sim/actions/lightbits/fail-server", `{"server":"server02"}`, "")
-			require.Equal(s, "Enabled", s.ask("POST /_sim/actions/lightbits/recover-server", `{"server":"server02"}`, ".state"))
+			require.Equal(s, "Enabled", s.ask("POST /_sim/actions/lightbits/recover-server", `{"server":"server02"}`,
+				".state"))
 		}},
 	}
 }
@@ -219,7 +230,8 @@ func instantOperations() []instantStep {
 	create := func(s *instant, k int, extend bool) {
 		s.Helper()
 		require.Equal(s, "Enabled", s.ask("POST /api/v2/servers",
-			fmt.Sprintf(`{"serverEndpoints":["http://10.8.0.%d:2380"],"serverUUID":"%s%d","extendCluster":%t}`, k, newServerUUID, k, extend), ".state"))
+			fmt.Sprintf(`{"serverEndpoints":["http://10.8.0.%d:2380"],"serverUUID":"%s%d","extendCluster":%t}`, k,
+				newServerUUID, k, extend), ".state"))
 	}
 	return []instantStep{
 		{name: "servers join", kinds: []string{"server", "node"}, do: func(s *instant) {
@@ -234,7 +246,8 @@ func instantOperations() []instantStep {
 			s.ask("POST /api/v2/servers/"+s.server("server00")+"/disable", `{"evictData":true}`, "")
 		}, then: func(s *instant) {
 			server := s.Must(http.StatusOK, "GET", "/api/v2/servers/"+s.server("server00"), "")
-			require.Equal(s, []any{"Disabled", "Completed"}, []any{server.Get(".state"), server.Get(".LastEviction.status")})
+			require.Equal(s, []any{"Disabled", "Completed"},
+				[]any{server.Get(".state"), server.Get(".LastEviction.status")})
 			v := s.Must(http.StatusOK, "GET", instantProject+"volumes/?name=v", "")
 			require.NotContains(s, v.Text(".nodeList"), s.node("server00-0"))
 			require.Equal(s, []any{"Available", "FullyProtected"}, []any{v.Get(".state"), v.Get(".protectionState")})

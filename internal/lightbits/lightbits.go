@@ -39,8 +39,8 @@
 // Placement, protection and capacity are computed in the package physics. Every cluster is a partition of its world:
 // the transaction of a handler contains only the cluster that the request is for.
 //
-// Sources: seeds/002, facts/lightbits.md, spec/lightbits-schema.json. Where these are silent, docs/assumptions.md numbers
-// what is assumed.
+// Sources: seeds/002, facts/lightbits.md, spec/lightbits-schema.json. Where these are silent, docs/assumptions.md
+// numbers what is assumed.
 package lightbits
 
 import (
@@ -129,7 +129,8 @@ func New(o Options) *Service {
 // API returns the operations and what serves them.
 func (s *Service) API() api.Service {
 	return api.Service{
-		Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, Clustered: true, Owns: owns,
+		Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, Clustered: true,
+		Owns:     owns,
 		Contract: contract,
 	}
 }
@@ -137,7 +138,8 @@ func (s *Service) API() api.Service {
 // Machines returns the machines of all resources.
 func (s *Service) Machines() []statemachine.Lifecycle {
 	return []statemachine.Lifecycle{
-		s.volumes, s.snapshots, s.nodes, s.servers, s.nvmeDevices, s.policies, s.encryptions, s.workflows, s.resourcePolicies, s.adminEndpoints,
+		s.volumes, s.snapshots, s.nodes, s.servers, s.nvmeDevices, s.policies, s.encryptions, s.workflows,
+		s.resourcePolicies, s.adminEndpoints,
 		s.migrations, s.evictions, s.replacements, s.upgrades, s.clusterUpgrades,
 		s.idpConfigurations,
 	}
@@ -146,7 +148,9 @@ func (s *Service) Machines() []statemachine.Lifecycle {
 // Tables returns the tables that do not belong to a machine.
 func (s *Service) Tables() []store.Verifier {
 	return append(idp.Tables(),
-		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, events.Log, flagTable, projects,
-		rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverPlans, pulledDevices, lostTable, clockDrifts, damageNotes, idpClientConfs, authMapEntries, trustedHosts,
+		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, events.Log, flagTable,
+		projects,
+		rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverPlans, pulledDevices, lostTable,
+		clockDrifts, damageNotes, idpClientConfs, authMapEntries, trustedHosts,
 	)
 }

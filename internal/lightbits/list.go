@@ -20,7 +20,8 @@ func pageSize(limit int64) int {
 	return int(limit)
 }
 
-// listRange returns the prefix of the keys in a list, which is empty for all projects, and the key after which it starts.
+// listRange returns the prefix of the keys in a list, which is empty for all projects, and the key after which it
+// starts.
 func (s *Service) listRange(tx *store.Tx, project, offset string) (prefix, after string, err error) {
 	if project != "" {
 		prefix = scopedKey(project, "")
@@ -38,7 +39,8 @@ func (s *Service) listRange(tx *store.Tx, project, offset string) (prefix, after
 		}
 	}
 	return "", "", refusal.New(refusal.InvalidArgument,
-		"offsetUUID %q does not exist; a list over all projects continues only after a volume or snapshot that exists", offset)
+		"offsetUUID %q does not exist; a list over all projects continues only after a volume or snapshot that exists",
+		offset)
 }
 
 // listPage joins stored bodies into a response without decoding them.

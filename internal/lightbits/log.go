@@ -44,12 +44,14 @@ const (
 	maxLogPrefix       = 64
 )
 
-// fetchLogs: seeds/002 "Retrieve server logs and other information". The response is an archive that is generated while it
-// is sent (its content: assumption 241). It returns InvalidArgument for invalid options, which the page does not document.
+// fetchLogs: seeds/002 "Retrieve server logs and other information". The response is an archive that is generated while
+// it is sent (its content: assumption 241). It returns InvalidArgument for invalid options, which the page does not
+// document.
 func (s *Service) fetchLogs(tx *store.Tx, _ *api.Request, q *fetchLogsRequest) (*api.Stream, error) {
 	if q.LogFilename != "" && (!plainWord(q.LogFilename) || len(q.LogFilename) > maxLogPrefix) {
 		return nil, refusal.New(refusal.InvalidArgument,
-			"LogFilename %q is not valid: 1 to %d letters, digits, '-', '_' and '.' are expected", q.LogFilename, maxLogPrefix)
+			"LogFilename %q is not valid: 1 to %d letters, digits, '-', '_' and '.' are expected", q.LogFilename,
+			maxLogPrefix)
 	}
 	for _, option := range []struct {
 		name          string
@@ -64,7 +66,8 @@ func (s *Service) fetchLogs(tx *store.Tx, _ *api.Request, q *fetchLogsRequest) (
 			*option.value = option.initial
 		}
 		if *option.value > option.most {
-			return nil, refusal.New(refusal.InvalidArgument, "%s %d is too large; it must be at most %d", option.name, *option.value, option.most)
+			return nil, refusal.New(refusal.InvalidArgument, "%s %d is too large; it must be at most %d", option.name,
+				*option.value, option.most)
 		}
 	}
 	c, err := s.cluster(tx)
@@ -72,8 +75,9 @@ func (s *Service) fetchLogs(tx *store.Tx, _ *api.Request, q *fetchLogsRequest) (
 		return nil, err
 	}
 	a := &logArchive{
-		service: s, options: *q, at: tx.Now, since: tx.Now.Add(-time.Duration(q.NumOfDaysToCollectLogs) * 24 * time.Hour),
-		root: "lightbits-logs-" + c.Name + "-" + tx.Now.UTC().Format("20060102-150405"),
+		service: s, options: *q, at: tx.Now,
+		since: tx.Now.Add(-time.Duration(q.NumOfDaysToCollectLogs) * 24 * time.Hour),
+		root:  "lightbits-logs-" + c.Name + "-" + tx.Now.UTC().Format("20060102-150405"),
 	}
 	if q.LogFilename != "" {
 		a.root = q.LogFilename + "-" + a.root

@@ -15,8 +15,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// logArchive writes one archive of logs. It holds one page of rows at a time: long lists become several files, and each page
-// is read in a transaction of its own.
+// logArchive writes one archive of logs. It holds one page of rows at a time: long lists become several files, and each
+// page is read in a transaction of its own.
 type logArchive struct {
 	service *Service
 	options fetchLogsRequest
@@ -69,7 +69,8 @@ func (unpacked) Close() error { return nil }
 // file adds a file, with the time of the request.
 func (a *logArchive) file(name string, text []byte) error {
 	if err := a.tar.WriteHeader(&tar.Header{
-		Typeflag: tar.TypeReg, Name: a.root + "/" + name, Mode: 0o644, Size: int64(len(text)), ModTime: a.at.Truncate(time.Second),
+		Typeflag: tar.TypeReg, Name: a.root + "/" + name, Mode: 0o644, Size: int64(len(text)),
+		ModTime: a.at.Truncate(time.Second),
 	}); err != nil {
 		return err
 	}
@@ -118,8 +119,8 @@ func (p *page) skip(key string) bool {
 	return p.seen < pageScan
 }
 
-// rows passes the rows after a key, in order, to add or skip, until one of them returns false. It reports whether it reached
-// the end.
+// rows passes the rows after a key, in order, to add or skip, until one of them returns false. It reports whether it
+// reached the end.
 type rows func(tx *store.Tx, after string, p *page) (end bool, err error)
 
 // lines writes the rows as files name.ext, name.1.ext and so on. It writes the first one even if it is empty.

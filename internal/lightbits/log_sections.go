@@ -62,7 +62,8 @@ func (a *logArchive) reachable(v *Server) bool {
 }
 
 // serverServices are the parts of the product that run on a server.
-var serverServices = [...]string{"api-service", "cluster-manager", "discovery-service", "etcd", "node-manager", "upgrade-manager"}
+var serverServices = [...]string{"api-service", "cluster-manager", "discovery-service", "etcd", "node-manager",
+	"upgrade-manager"}
 
 // services writes which services run on each server.
 func (a *logArchive) services(servers []Server) error {
@@ -104,7 +105,10 @@ func (a *logArchive) lbcli([]Server) error {
 		what string
 		rows rows
 	}{
-		{"servers", shownRows(s.servers, func(tx *store.Tx, v *Server) (Server, error) { return s.shownServer(tx, v, s.serviceRisks(tx)), nil })},
+		{"servers", shownRows(s.servers, func(tx *store.Tx, v *Server) (Server,
+			error) {
+			return s.shownServer(tx, v, s.serviceRisks(tx)), nil
+		})},
 		{"nodes", shownRows(s.nodes, s.shownNode)},
 		{"nvme-devices", bodies(s.nvmeDevices)},
 		{"projects", tableRows(projects, func(p *projectRow) any { return &p.Project })},
@@ -166,8 +170,9 @@ func (a *logArchive) etcd([]Server) error {
 	return nil
 }
 
-// varLog writes the logs of the servers, which consist of events. Events about a server, its nodes and its devices are in
-// the log of its node manager; events about the cluster and its volumes are in the log of the first server's cluster manager.
+// varLog writes the logs of the servers, which consist of events. Events about a server, its nodes and its devices are
+// in the log of its node manager; events about the cluster and its volumes are in the log of the first server's cluster
+// manager.
 func (a *logArchive) varLog(servers []Server) error {
 	a.ran("tar -c /var/log")
 	first := true
@@ -192,15 +197,16 @@ func (a *logArchive) varLog(servers []Server) error {
 		first = false
 		all := func(*events.Event) bool { return true }
 		if err := a.lines(v.Name+"/var/log/lightbits/cluster-manager", ".log",
-			a.logRows(all, events.TypeCluster, events.TypeVolume, events.TypeDataIntegrity, events.TypeClusterEncryption)); err != nil {
+			a.logRows(all, events.TypeCluster, events.TypeVolume, events.TypeDataIntegrity,
+				events.TypeClusterEncryption)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// idsOf returns the IDs in events about a server: its own, those of its nodes, and the serials of its devices, including
-// those that were pulled out.
+// idsOf returns the IDs in events about a server: its own, those of its nodes, and the serials of its devices,
+// including those that were pulled out.
 func (a *logArchive) idsOf(v *Server) ([]string, error) {
 	ids := append([]string{v.UUID}, v.NodesUUIDs...)
 	err := a.view(func(tx *store.Tx) error {
@@ -228,8 +234,8 @@ func component(e *events.Event) *events.ComponentInfo {
 	return nil
 }
 
-// statistics writes captures of the front end (volumes) and of the back end (nodes and devices), as many as the options ask
-// for. Since the clock does not move, earlier captures are dated back (assumption 241).
+// statistics writes captures of the front end (volumes) and of the back end (nodes and devices), as many as the options
+// ask for. Since the clock does not move, earlier captures are dated back (assumption 241).
 func (a *logArchive) statistics([]Server) error {
 	s := a.service
 	export := true
@@ -253,17 +259,19 @@ func (a *logArchive) statistics([]Server) error {
 		})); err != nil {
 			return err
 		}
-		if err := a.lines(dir+"be-nvme-devices", ".jsonl", shownRows(s.nvmeDevices, func(_ *store.Tx, d *NvmeDevice) (NvmeDevice, error) {
-			return NvmeDevice{Serial: d.Serial, Name: d.Name, Statistics: d.Statistics}, nil
-		})); err != nil {
+		if err := a.lines(dir+"be-nvme-devices", ".jsonl",
+			shownRows(s.nvmeDevices, func(_ *store.Tx, d *NvmeDevice) (NvmeDevice, error) {
+				return NvmeDevice{Serial: d.Serial, Name: d.Name, Statistics: d.Statistics}, nil
+			})); err != nil {
 			return err
 		}
 		if !export {
 			continue
 		}
-		if err := a.lines(dir+"fe-volumes", ".jsonl", shownRows(s.volumes, func(_ *store.Tx, v *Volume) (Volume, error) {
-			return Volume{UUID: v.UUID, Name: v.Name, ProjectName: v.ProjectName, Statistics: v.Statistics}, nil
-		})); err != nil {
+		if err := a.lines(dir+"fe-volumes", ".jsonl",
+			shownRows(s.volumes, func(_ *store.Tx, v *Volume) (Volume, error) {
+				return Volume{UUID: v.UUID, Name: v.Name, ProjectName: v.ProjectName, Statistics: v.Statistics}, nil
+			})); err != nil {
 			return err
 		}
 	}
@@ -273,8 +281,8 @@ func (a *logArchive) statistics([]Server) error {
 // captureSeconds is the length of the CPU and network capture (option CaptureCpuAndTcpDump).
 const captureSeconds = 5
 
-// network writes a capture of each server's network and processors. A simulated server runs nothing: there are no packets,
-// and the processors are idle.
+// network writes a capture of each server's network and processors. A simulated server runs nothing: there are no
+// packets, and the processors are idle.
 func (a *logArchive) network(servers []Server) error {
 	a.ran("tcpdump -w network/tcpdump.cap -G 5 -W 1")
 	a.ran("sar -u 1 5")
@@ -289,7 +297,8 @@ func (a *logArchive) network(servers []Server) error {
 		var sar bytes.Buffer
 		fmt.Fprintf(&sar, "%-12s  CPU     %%user   %%system   %%iowait     %%idle\n", "time")
 		for k := range captureSeconds {
-			fmt.Fprintf(&sar, "%-12s  all      0.00      0.00      0.00    100.00\n", a.at.Add(time.Duration(k-captureSeconds)*time.Second).UTC().Format(time.TimeOnly))
+			fmt.Fprintf(&sar, "%-12s  all      0.00      0.00      0.00    100.00\n",
+				a.at.Add(time.Duration(k-captureSeconds)*time.Second).UTC().Format(time.TimeOnly))
 		}
 		if err := a.file(v.Name+"/network/sar.log", sar.Bytes()); err != nil {
 			return err
@@ -298,8 +307,8 @@ func (a *logArchive) network(servers []Server) error {
 	return nil
 }
 
-// emptyCapture returns the header of a pcap file: magic number, version 2.4, no offset, no accuracy, 256 KiB of each packet,
-// Ethernet.
+// emptyCapture returns the header of a pcap file: magic number, version 2.4, no offset, no accuracy, 256 KiB of each
+// packet, Ethernet.
 func emptyCapture() []byte {
 	head := binary.LittleEndian.AppendUint32(nil, 0xa1b2c3d4)
 	head = binary.LittleEndian.AppendUint16(head, 2)

@@ -109,7 +109,8 @@ func TestFetchLogs_Parts(t *testing.T) {
 	s.must("fail-node", `{"node":"server01-0"}`)
 	all := s.fetchLogs("")
 	for _, name := range []string{
-		"collect.log", "lbcli/cluster.json", "lbcli/volumes.jsonl", "lbcli/events.jsonl", "lbcli/cluster-config.json", "etcd/volumes.jsonl",
+		"collect.log", "lbcli/cluster.json", "lbcli/volumes.jsonl", "lbcli/events.jsonl", "lbcli/cluster-config.json",
+		"etcd/volumes.jsonl",
 		"server00/services.txt", "server02/services.txt", "server00/var/log/lightbits/cluster-manager.log",
 		"server01/var/log/lightbits/node-manager.log", "statistics/20400102-030405-000/fe-volumes.jsonl",
 	} {
@@ -126,7 +127,8 @@ func TestFetchLogs_Parts(t *testing.T) {
 	}
 	require.Equal(t, 2, all.count("lbcli/volumes"))
 	require.Contains(t, all.files["lbcli/nodes.jsonl"], `"state":"Inactive"`)
-	require.Contains(t, all.files["server01/var/log/lightbits/node-manager.log"], "NodeInactive (2001): Node server01-0 is inactive")
+	require.Contains(t, all.files["server01/var/log/lightbits/node-manager.log"],
+		"NodeInactive (2001): Node server01-0 is inactive")
 	require.NotContains(t, all.files["server00/var/log/lightbits/node-manager.log"], "server01-0")
 	require.Contains(t, all.files["server00/var/log/lightbits/cluster-manager.log"], "ClusterReady")
 	require.NotContains(t, all.files, "server01/var/log/lightbits/cluster-manager.log")
@@ -141,9 +143,11 @@ func TestFetchLogs_Parts(t *testing.T) {
 	require.Len(t, watched.files["server00/network/tcpdump.cap"], 24)
 	require.Equal(t, 1+5, strings.Count(watched.files["server00/network/sar.log"], "\n"))
 	require.NotContains(t, all.files["collect.log"], "nice -n 19")
-	require.Contains(t, s.fetchLogs("?IoNice=true").files["collect.log"], "ionice -c 2 -n 7 nice -n 19 lbcli list volumes")
+	require.Contains(t, s.fetchLogs("?IoNice=true").files["collect.log"],
+		"ionice -c 2 -n 7 nice -n 19 lbcli list volumes")
 	cycles := s.fetchLogs("?NumOfstatisticsToCapture=3&IntervalBetweenBEReadCycles=60")
-	require.True(t, cycles.has("statistics/20400102-030205-000/be-nodes") && cycles.has("statistics/20400102-030405-002/"))
+	require.True(t, cycles.has("statistics/20400102-030205-000/be-nodes") &&
+		cycles.has("statistics/20400102-030405-002/"))
 	require.Equal(t, 3, cycles.count("statistics/20400102-030205-000/be-nodes"))
 
 	s.update(func(tx *store.Tx) error {
@@ -181,7 +185,8 @@ func TestFetchLogs_PulledDevice(t *testing.T) {
 	s.must("pull-device", `{"serial":"SPARE"}`)
 	logs := s.fetchLogs("")
 	for server, logged := range map[string]bool{"server00": false, "server01": true} {
-		require.Equal(t, logged, strings.Contains(logs.files[server+"/var/log/lightbits/node-manager.log"], "was pulled"), server)
+		require.Equal(t, logged, strings.Contains(logs.files[server+"/var/log/lightbits/node-manager.log"],
+			"was pulled"), server)
 	}
 }
 
@@ -193,7 +198,8 @@ func TestFetchLogs_DaysAndPages(t *testing.T) {
 		defer func() { tx.Now = now }()
 		for i := range 3000 {
 			tx.Now = now.Add(-time.Duration(3000-i) * time.Hour)
-			if err := s.service.logEvent(tx, events.VolumeUpdated, events.AboutVolume("default", "id", strconv.Itoa(i))); err != nil {
+			if err := s.service.logEvent(tx, events.VolumeUpdated,
+				events.AboutVolume("default", "id", strconv.Itoa(i))); err != nil {
 				return err
 			}
 		}
@@ -260,12 +266,14 @@ func (w *sink) Write(p []byte) (int, error) {
 // Memory does not grow with the size of the archive.
 func TestFetchLogs_MemoryIsConstant(t *testing.T) {
 	heap := func(volumes int) (most uint64, size int) {
-		s := newServer(t, withCluster("servers: 1\nvolumes: {count: "+strconv.Itoa(volumes)+", size: 1MiB, replicaCount: 1}"))
+		s := newServer(t, withCluster("servers: 1\nvolumes: {count: "+strconv.Itoa(volumes)+", size: 1MiB, "+
+			"replicaCount: 1}"))
 		var before runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		w := &sink{header: http.Header{}}
-		req := httptest.NewRequest(http.MethodGet, "/api/v2/logs?DontCompressOutput=true&NumOfstatisticsToCapture=5", nil)
+		req := httptest.NewRequest(http.MethodGet, "/api/v2/logs?DontCompressOutput=true&NumOfstatisticsToCapture=5",
+			nil)
 		req.Header.Set("Authorization", "Bearer "+admin)
 		s.handler.ServeHTTP(w, req)
 		return w.most - min(w.most, before.HeapAlloc), w.n
@@ -273,5 +281,6 @@ func TestFetchLogs_MemoryIsConstant(t *testing.T) {
 	small, sizeOfSmall := heap(2_000)
 	large, sizeOfLarge := heap(16_000)
 	require.Greater(t, sizeOfLarge, 6*sizeOfSmall)
-	require.Less(t, large, small+8<<20, "an archive of %d bytes used %d bytes of memory, one of %d bytes used %d", sizeOfSmall, small, sizeOfLarge, large)
+	require.Less(t, large, small+8<<20, "an archive of %d bytes used %d bytes of memory, one of %d bytes used %d",
+		sizeOfSmall, small, sizeOfLarge, large)
 }

@@ -14,7 +14,8 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// Over a real connection, the archive has no known length, and other requests are served while a client reads it slowly.
+// Over a real connection, the archive has no known length, and other requests are served while a client reads it
+// slowly.
 func TestFetchLogs_Wire(t *testing.T) {
 	s := simtest.New(t)
 	s.Header.Set("Authorization", "Bearer opaque")

@@ -12,8 +12,8 @@ func can(resource, action string) api.Permission {
 	return api.Permission{Resource: resource, Action: action}
 }
 
-// operations returns the rows of all operations. The gateway accepts an empty last path parameter, so that a resource can
-// be named in the query: …/volumes/?name=v1 (facts/lightbits.md 2.2).
+// operations returns the rows of all operations. The gateway accepts an empty last path parameter, so that a resource
+// can be named in the query: …/volumes/?name=v1 (facts/lightbits.md 2.2).
 func (s *Service) operations() []api.Operation {
 	rows := slices.Concat(
 		s.adminEndpointOperations(), s.authMapOperations(), s.federatedAuthenticationOperations(),

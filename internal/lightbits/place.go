@@ -21,9 +21,9 @@ func attachedNodes(tx *store.Tx) []nodeUsage {
 	return list
 }
 
-// place chooses the nodes of a new volume of that size in bytes among the attached ones, the primary node first. It returns
-// *physics.TooFewError if there are too few nodes, and InvalidArgument for invalid restrictions (facts/lightbits.md 4.1
-// "placement"). It reserves nothing: charge does.
+// place chooses the nodes of a new volume of that size in bytes among the attached ones, the primary node first. It
+// returns *physics.TooFewError if there are too few nodes, and InvalidArgument for invalid restrictions
+// (facts/lightbits.md 4.1 "placement"). It reserves nothing: charge does.
 func (s *Service) place(
 	tx *store.Tx, attached []nodeUsage, size uint64, replicas uint32, restrictions []*LabelMatchExpression,
 ) (nodeUUIDs []string, err error) {
@@ -45,8 +45,8 @@ func (s *Service) place(
 	return nodeUUIDs, refusedRestrictions(err)
 }
 
-// protectionGroup returns the UUID of the group of all volumes on one set of nodes. It depends on the UUIDs of the nodes
-// alone, not on their order.
+// protectionGroup returns the UUID of the group of all volumes on one set of nodes. It depends on the UUIDs of the
+// nodes alone, not on their order.
 func (s *Service) protectionGroup(_ *store.Tx, nodeUUIDs []string) string {
 	sorted := slices.Sorted(slices.Values(nodeUUIDs))
 	return uuid.NewSHA1(uuid.Nil, []byte(strings.Join(sorted, ","))).String()

@@ -8,8 +8,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// placedChain is the volumes and snapshots of one chain of blocks, which are on the same nodes, and what they use on each
-// node.
+// placedChain is the volumes and snapshots of one chain of blocks, which are on the same nodes, and what they use on
+// each node.
 type placedChain struct {
 	id        string
 	volumes   []statemachine.Row[Volume]
@@ -27,7 +27,8 @@ func (s *Service) placedChain(tx *store.Tx, chain string) (placedChain, error) {
 	c.usage = Usage{LogicalUsed: int64(all.Logical()), PhysicalUsed: int64(all.Physical())}
 	seen := map[string]bool{}
 	for i := range blocks.members {
-		if err := s.addToChain(tx, &c, seen, blocks.members[i].holder, scopedKey(blocks.members[i].project, blocks.members[i].uuid)); err != nil {
+		if err := s.addToChain(tx, &c, seen, blocks.members[i].holder,
+			scopedKey(blocks.members[i].project, blocks.members[i].uuid)); err != nil {
 			return c, err
 		}
 	}
@@ -135,7 +136,8 @@ func (s *Service) relocate(tx *store.Tx, c *placedChain, from string) (string, e
 			continue
 		}
 		nodes = append(nodes, physics.Node{
-			UUID: u.UUID, Name: u.Name, Domains: u.Domains, Active: u.Serving && u.Synced, Full: u.Disks.Full(u.Add(c.usage)),
+			UUID: u.UUID, Name: u.Name, Domains: u.Domains, Active: u.Serving &&
+				u.Synced, Full: u.Disks.Full(u.Add(c.usage)),
 			Leaving: u.Leaving, Room: physics.SpaceOf(u.Disks, u.Usage).TotalLogical, Used: uint64(u.Provisioned),
 		})
 	}

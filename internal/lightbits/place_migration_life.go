@@ -36,11 +36,14 @@ func (s *Service) migrationMachine() *statemachine.Machine[migration] {
 	const planned, moving = statemachine.State("Planned"), statemachine.State("Moving")
 	return statemachine.Define(statemachine.Machine[migration]{
 		Kind: "lightbits.migration", Initial: []statemachine.State{planned}, Zero: zero,
-		Key:     func(m *migration) string { return m.Chain },
-		Indexes: []store.Index[row]{{Name: migrationsFrom, Keys: func(r *row) []string { return []string{r.Body.From} }}},
+		Key: func(m *migration) string { return m.Chain },
+		Indexes: []store.Index[row]{{Name: migrationsFrom,
+			Keys: func(r *row) []string { return []string{r.Body.From} }}},
 		Rules: []statemachine.Rule[migration]{
-			{From: []statemachine.State{planned}, On: "start", To: moving, Do: s.migrationStarts, Unless: s.unlessPlaced},
-			{From: []statemachine.State{moving}, On: "moved", To: statemachine.Gone, After: "move", Do: s.migrationEnds, Unless: s.unlessArrived},
+			{From: []statemachine.State{planned}, On: "start", To: moving, Do: s.migrationStarts,
+				Unless: s.unlessPlaced},
+			{From: []statemachine.State{moving}, On: "moved", To: statemachine.Gone, After: "move", Do: s.migrationEnds,
+				Unless: s.unlessArrived},
 			{From: []statemachine.State{moving}, On: "turn", To: moving},
 			{From: []statemachine.State{planned, moving}, On: "drop", To: statemachine.Gone, Do: s.migrationDropped},
 		},
@@ -77,8 +80,10 @@ func (s *Service) unlessArrived(tx *store.Tx, r *statemachine.Row[migration]) st
 	was := r.Body.To
 	u, err := usageTable.Get(tx, was)
 	c, chainErr := s.placedChain(tx, r.Body.Chain)
-	if chainErr == nil && err == nil && u.Serving && u.Synced && !u.Leaving && u.Attached && !u.Disks.Full(u.Add(c.usage)) &&
-		slices.Contains(c.nodes, r.Body.From) && !slices.Contains(c.nodes, was) && s.readable(tx, c.nodes) && s.apart(tx, &c, r.Body.From, &u) {
+	if chainErr == nil && err == nil && u.Serving && u.Synced && !u.Leaving && u.Attached &&
+		!u.Disks.Full(u.Add(c.usage)) &&
+		slices.Contains(c.nodes, r.Body.From) && !slices.Contains(c.nodes, was) && s.readable(tx, c.nodes) &&
+		s.apart(tx, &c, r.Body.From, &u) {
 		return ""
 	}
 	if s.unlessPlaced(tx, r) == "drop" {
@@ -91,7 +96,8 @@ func (s *Service) unlessArrived(tx *store.Tx, r *statemachine.Row[migration]) st
 func (s *Service) apart(tx *store.Tx, c *placedChain, from string, u *nodeUsage) bool {
 	for _, id := range c.others(from) {
 		other, err := usageTable.Get(tx, id)
-		if err != nil || slices.ContainsFunc(other.Domains, func(d string) bool { return slices.Contains(u.Domains, d) }) {
+		if err != nil || slices.ContainsFunc(other.Domains,
+			func(d string) bool { return slices.Contains(u.Domains, d) }) {
 			return false
 		}
 	}

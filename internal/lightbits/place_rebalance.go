@@ -2,8 +2,8 @@ package lightbits
 
 import "storagesim/internal/store"
 
-// planRebalance moves one replica of a full node to another node, if the flag proactive-rebalance is on: the largest one
-// for which a node has room. Each migration plans the next one until the node is no longer full (assumption 268).
+// planRebalance moves one replica of a full node to another node, if the flag proactive-rebalance is on: the largest
+// one for which a node has room. Each migration plans the next one until the node is no longer full (assumption 268).
 func (s *Service) planRebalance(tx *store.Tx, u *nodeUsage) error {
 	if !s.flagEnabled(tx, flagProactiveRebalance) || !u.Serving || !u.Attached {
 		return nil
@@ -30,8 +30,8 @@ func (s *Service) planRebalance(tx *store.Tx, u *nodeUsage) error {
 	return s.planMigration(tx, best.id, u.UUID, migrationRebalance)
 }
 
-// lookForRoom moves replicas away from full nodes and from nodes that have failed permanently, if the feature flags say so.
-// It is called when one of the flags is enabled and when there is new room (assumption 367).
+// lookForRoom moves replicas away from full nodes and from nodes that have failed permanently, if the feature flags say
+// so. It is called when one of the flags is enabled and when there is new room (assumption 367).
 func (s *Service) lookForRoom(tx *store.Tx) error {
 	if s.flagEnabled(tx, flagProactiveRebalance) {
 		for _, u := range usageTable.All(tx, "", "") {

@@ -19,14 +19,16 @@ func (s *server) refused(words, path, body string) {
 
 // A server with the only replica of a volume is evicted only if the request insists.
 func TestDisableServer_SingleReplicasNeedForce(t *testing.T) {
-	s := newServer(t, withCluster("servers: 4\nfeatureFlags: {evict-data: true}\nvolumes: [{name: one, replicaCount: 1}]"))
+	s := newServer(t, withCluster("servers: 4\nfeatureFlags: {evict-data: true}\nvolumes: [{name: one, "+
+		"replicaCount: 1}]"))
 	var holder shownNode
 	s.get("/api/v2/nodes/"+s.volumes("default")["one"].NodeList[0], &holder)
 	path := "/api/v2/servers/" + holder.ServerUUID + "/disable"
 	s.refused("1 volumes or snapshots with a single replica; ForceDisable evicts them too", path, `{"evictData":true}`)
 	s.ok("POST", path, `{"evictData":true,"ForceDisable":true}`)
 	s.advance(time.Minute)
-	require.Equal(t, EvictionCompleted, decodeWire[Server](t, s, "/api/v2/servers/"+holder.ServerUUID).LastEviction.Status)
+	require.Equal(t, EvictionCompleted, decodeWire[Server](t, s,
+		"/api/v2/servers/"+holder.ServerUUID).LastEviction.Status)
 	one := s.volumes("default")["one"]
 	require.NotEqual(t, holder.UUID, one.NodeList[0])
 	require.Equal(t, "FullyProtected", one.ProtectionState)
@@ -45,9 +47,11 @@ func TestCreateServer_TooMany(t *testing.T) {
 func TestNodeInstance_DuringServerUpgrade(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3"))
 	node := s.node("server00-0")
-	s.ok("POST", "/api/v2/servers/"+node.ServerUUID+"/upgrade", `{"InstallPkgUri":"https://packages.example/lightos-3.16.1.tar.gz"}`)
+	s.ok("POST", "/api/v2/servers/"+node.ServerUUID+"/upgrade",
+		`{"InstallPkgUri":"https://packages.example/lightos-3.16.1.tar.gz"}`)
 	for _, what := range []string{"stop", "restart"} {
-		s.refused("server server00, which is being upgraded: Upgrading", "/api/v2/nodes/"+node.UUID+"/"+what, `{"force":true}`)
+		s.refused("server server00, which is being upgraded: Upgrading", "/api/v2/nodes/"+node.UUID+"/"+what,
+			`{"force":true}`)
 	}
 	s.advance(400 * time.Millisecond)
 	require.Equal(t, "Inactive", s.node("server00-0").State)
@@ -67,7 +71,8 @@ func TestInsertDevice_NoFreeSlot(t *testing.T) {
 	s.must("insert-device", `{"serial":"LAST","server":"server01"}`)
 	s.must("pull-device", `{"serial":"NEW8"}`)
 	s.must("insert-device", `{"serial":"NEXT","server":"server00"}`)
-	require.Equal(t, "nvme8n1", decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/NEXT").Name, "the free slot is used again")
+	require.Equal(t, "nvme8n1", decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/NEXT").Name,
+		"the free slot is used again")
 }
 
 // A clone has the replica count of its snapshot.
@@ -77,7 +82,8 @@ func TestCreateVolume_CloneWithOtherReplicas(t *testing.T) {
 	s.advance(time.Second)
 	body := `{"name":"clone","replicaCount":%d,"acl":{"values":["ALLOW_ANY"]},"sourceSnapshotName":"s"}`
 	for _, replicas := range []int{1, 3} {
-		s.refused(fmt.Sprintf("replica count %d differs from that of snapshot s, which is 2", replicas), deedProject+"volumes", fmt.Sprintf(body, replicas))
+		s.refused(fmt.Sprintf("replica count %d differs from that of snapshot s, which is 2", replicas),
+			deedProject+"volumes", fmt.Sprintf(body, replicas))
 	}
 	s.ok("POST", deedProject+"volumes", strings.Replace(fmt.Sprintf(body, 0), `"replicaCount":0,`, "", 1))
 	require.Len(t, s.volumes("default")["clone"].NodeList, 2)

@@ -13,15 +13,20 @@ import (
 func (s *Service) projectOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListProjects", Method: http.MethodGet, Path: "/api/v2/projects",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("projects", "list"), Endpoint: api.Handle(s.listProjects)},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("projects",
+				"list"), Endpoint: api.Handle(s.listProjects)},
 		{Name: "CreateProject", Method: http.MethodPost, Path: "/api/v2/projects",
-			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("projects", "create"), Endpoint: api.Handle(s.createProject)},
+			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("projects",
+				"create"), Endpoint: api.Handle(s.createProject)},
 		{Name: "GetProject", Method: http.MethodGet, Path: "/api/v2/projects/{name}",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("projects", "get"), Endpoint: api.Handle(s.getProject)},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("projects",
+				"get"), Endpoint: api.Handle(s.getProject)},
 		{Name: "DeleteProject", Method: http.MethodDelete, Path: "/api/v2/projects/{name}",
-			Statuses: []int{200, 400, 401, 403, 404, 412, 500}, Needs: can("projects", "delete"), Endpoint: api.Handle(s.deleteProject)},
+			Statuses: []int{200, 400, 401, 403, 404, 412, 500}, Needs: can("projects",
+				"delete"), Endpoint: api.Handle(s.deleteProject)},
 		{Name: "UpdateProject", Method: http.MethodPut, Path: "/api/v2/projects/{projectName}",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("projects", "update"), Endpoint: api.Handle(s.updateProject)},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("projects",
+				"update"), Endpoint: api.Handle(s.updateProject)},
 	}
 }
 
@@ -46,7 +51,8 @@ type projectRow struct {
 	By   string `json:"by,omitempty"` // who changed it last; empty if nobody has since the fixture
 }
 
-var projects = store.NewTable("lightbits.project", func(p *projectRow) string { return p.Name }, store.JSON[projectRow]())
+var projects = store.NewTable("lightbits.project", func(p *projectRow) string { return p.Name },
+	store.JSON[projectRow]())
 
 // project returns the project of that name, or NotFound. Its lists are shared and must not be changed.
 func (s *Service) project(tx *store.Tx, name string) (Project, error) {
@@ -97,7 +103,8 @@ const maxDescription = 256
 
 func checkDescription(text string) error {
 	if len(text) > maxDescription {
-		return refusal.New(refusal.InvalidArgument, "the description has %d bytes; at most %d are allowed", len(text), maxDescription)
+		return refusal.New(refusal.InvalidArgument, "the description has %d bytes; at most %d are allowed", len(text),
+			maxDescription)
 	}
 	return nil
 }

@@ -38,7 +38,8 @@ func defaultOf(p *Project, of PolicyType) string {
 	return ""
 }
 
-// checkDefaults returns InvalidArgument for a default policy that does not exist or cannot be used, and for two of one type.
+// checkDefaults returns InvalidArgument for a default policy that does not exist or cannot be used, and for two of one
+// type.
 func (s *Service) checkDefaults(tx *store.Tx, project string, defaults []*DefaultPolicy) error {
 	seen := map[PolicyType]bool{}
 	for _, d := range defaults {

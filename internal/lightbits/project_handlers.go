@@ -36,8 +36,9 @@ type createProjectRequest struct {
 // createProject: seeds/002 "Create project".
 func (s *Service) createProject(tx *store.Tx, _ *api.Request, q *createProjectRequest) (Project, error) {
 	if !projectName.MatchString(q.Name) {
-		return Project{}, refusal.New(refusal.InvalidArgument, "project name %q contains illegal characters: 1 to 63 lower-case "+
-			"letters, digits, '-' and '.' are allowed, with a letter or digit at either end", q.Name)
+		return Project{}, refusal.New(refusal.InvalidArgument,
+			"project name %q contains illegal characters: 1 to 63 lower-case "+
+				"letters, digits, '-' and '.' are allowed, with a letter or digit at either end", q.Name)
 	}
 	if err := checkDescription(q.Description); err != nil {
 		return Project{}, err
@@ -80,13 +81,16 @@ func (s *Service) deleteProject(tx *store.Tx, r *api.Request, q *projectRequest)
 		return none, err
 	}
 	if q.Name == systemProject || q.Name == defaultProject {
-		return none, refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: every cluster has it", q.Name)
+		return none, refusal.New(refusal.InvalidArgument,
+			"project %q is not allowed to be deleted: every cluster has it", q.Name)
 	}
 	for range s.volumes.Table().Scan(tx, scopedKey(q.Name, ""), "") {
-		return none, refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: it has volumes", q.Name)
+		return none, refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: it has volumes",
+			q.Name)
 	}
 	for range s.snapshots.Table().Scan(tx, scopedKey(q.Name, ""), "") {
-		return none, refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: it has snapshots", q.Name)
+		return none, refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: it has snapshots",
+			q.Name)
 	}
 	if err := deleteCredentialsOf(tx, q.Name); err != nil {
 		return none, err
@@ -126,10 +130,12 @@ func (s *Service) updateProject(tx *store.Tx, r *api.Request, q *updateProjectRe
 		return none, err
 	}
 	for _, d := range q.DefaultPolicies {
-		row.DefaultPolicies = slices.DeleteFunc(row.DefaultPolicies, func(old *DefaultPolicy) bool { return old.PolicyType == d.PolicyType })
+		row.DefaultPolicies = slices.DeleteFunc(row.DefaultPolicies,
+			func(old *DefaultPolicy) bool { return old.PolicyType == d.PolicyType })
 	}
 	row.DefaultPolicies = append(row.DefaultPolicies, q.DefaultPolicies...)
-	row.DefaultPolicies = slices.DeleteFunc(row.DefaultPolicies, func(d *DefaultPolicy) bool { return d.PolicyUUID == "" })
+	row.DefaultPolicies = slices.DeleteFunc(row.DefaultPolicies,
+		func(d *DefaultPolicy) bool { return d.PolicyUUID == "" })
 	row.ETag, row.By = row.ETag+1, tx.By
 	return none, projects.Put(tx, &row)
 }

@@ -35,7 +35,8 @@ func TestCreateProject(t *testing.T) {
 	s := newServer(t)
 	other := s.newPolicy(Policy{Name: "gold", QoSRateLimitPolicy: &QoSRateLimitPolicy{}})
 	s.update(func(tx *store.Tx) error {
-		_, err := s.service.policies.Create(tx, Policy{UUID: someUUID, Name: "young"}, statemachine.State(PolicyCreating))
+		_, err := s.service.policies.Create(tx, Policy{UUID: someUUID, Name: "young"},
+			statemachine.State(PolicyCreating))
 		return err
 	})
 	status, body := s.do(http.MethodPost, "/api/v2/projects", admin, `{"name":"p1","description":"first"}`)
@@ -50,7 +51,8 @@ func TestCreateProject(t *testing.T) {
 	_, got = s.do(http.MethodGet, "/api/v2/projects/?name=p1", admin, "")
 	require.JSONEq(t, body, got)
 
-	status, body = s.do(http.MethodPost, "/api/v2/projects", admin, `{"name":"p2","defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+other+`"}]}`)
+	status, body = s.do(http.MethodPost, "/api/v2/projects", admin,
+		`{"name":"p2","defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+other+`"}]}`)
 	require.Equal(t, 200, status, body)
 	require.Contains(t, body, `"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+other+`"}]`)
 
@@ -70,11 +72,13 @@ func TestCreateProject(t *testing.T) {
 		{`{"name":"p4","defaultPolicies":[{"policyType":"qosRateLimit"}]}`, 400, "without policyUUID"},
 		{`{"name":"p4","defaultPolicies":[{"policyUUID":"` + other + `"}]}`, 400, "without policyType"},
 		{`{"name":"p4","defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"none"}]}`, 400, "does not exist"},
-		{`{"name":"p4","defaultPolicies":[{"policyType":"snapshot","policyUUID":"` + other + `"}]}`, 400, "does not exist"},
+		{`{"name":"p4","defaultPolicies":[{"policyType":"snapshot","policyUUID":"` + other + `"}]}`, 400,
+			"does not exist"},
 		{`{"name":"p4","defaultPolicies":[{"policyType":"other","policyUUID":"x"}]}`, 400, "policyType"},
 		{`{"name":"p4","defaultPolicies":[null]}`, 400, ""},
 		{`{"name":"p4","defaultPolicies":[{"policyType":2,"policyUUID":"` + other + `"},{"policyType":2,"policyUUID":"` + other + `"}]}`, 400, "two default policies"},
-		{`{"name":"p4","defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"` + someUUID + `"}]}`, 400, "is Creating"},
+		{`{"name":"p4","defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"` + someUUID + `"}]}`, 400,
+			"is Creating"},
 	} {
 		status, body := s.do(http.MethodPost, "/api/v2/projects", admin, c.body)
 		require.Equal(t, c.status, status, "%s: %s", c.body, body)
@@ -115,7 +119,8 @@ func TestDeleteProject(t *testing.T) {
 	for name, want := range map[string]struct {
 		status int
 		words  string
-	}{"system": {400, "every cluster has it"}, "default": {400, "every cluster has it"}, "none": {404, "does not exist"}, "": {400, "missing"}} {
+	}{"system": {400, "every cluster has it"}, "default": {400, "every cluster has it"}, "none": {404,
+		"does not exist"}, "": {400, "missing"}} {
 		status, body := remove(name)
 		require.Equal(t, want.status, status, body)
 		require.Contains(t, body, want.words)
@@ -125,7 +130,8 @@ func TestDeleteProject(t *testing.T) {
 	require.Contains(t, body, `"code":9`)
 
 	s.update(func(tx *store.Tx) error {
-		_, err := s.service.volumes.Create(tx, Volume{UUID: "v1", ProjectName: "acme", Name: "v1"}, statemachine.State(VolumeAvailable))
+		_, err := s.service.volumes.Create(tx, Volume{UUID: "v1", ProjectName: "acme", Name: "v1"},
+			statemachine.State(VolumeAvailable))
 		return err
 	})
 	status, body = remove("acme")
@@ -136,7 +142,8 @@ func TestDeleteProject(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = s.service.snapshots.Create(tx, Snapshot{UUID: "s1", ProjectName: "acme", Name: "s1"}, statemachine.State(SnapshotAvailable))
+		_, err = s.service.snapshots.Create(tx, Snapshot{UUID: "s1", ProjectName: "acme", Name: "s1"},
+			statemachine.State(SnapshotAvailable))
 		if err != nil {
 			return err
 		}
@@ -183,7 +190,8 @@ func TestUpdateProject(t *testing.T) {
 		"/api/v2/projects/default": {`{}`, "defaultPolicies is missing"},
 		"/api/v2/projects/none":    {defaults, "does not exist"},
 		"/api/v2/projects/":        {defaults, "projectName is missing"},
-		"/api/v2/projects/system":  {`{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"none"}]}`, "does not exist"},
+		"/api/v2/projects/system": {`{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"none"}]}`,
+			"does not exist"},
 	} {
 		status, body := s.do(http.MethodPut, path, admin, c.body)
 		require.Equal(t, 400, status, body)
@@ -223,7 +231,8 @@ func TestRoles(t *testing.T) {
 
 	for path, want := range map[string]int{
 		"/api/v2/projects/default/roles/cluster-admin": 404, "/api/v2/projects/system/roles/admin": 404,
-		"/api/v2/projects/none/roles/admin": 404, "/api/v2/projects/none/roles": 400, "/api/v2/projects/default/roles/": 400,
+		"/api/v2/projects/none/roles/admin": 404, "/api/v2/projects/none/roles": 400,
+		"/api/v2/projects/default/roles/": 400,
 	} {
 		status, body := s.do(http.MethodGet, path, admin, "")
 		require.Equal(t, want, status, "%s: %s", path, body)

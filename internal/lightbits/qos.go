@@ -16,7 +16,8 @@ func (s *Service) policyOperations() []api.Operation {
 		{Name: "ListPolicies", Method: http.MethodGet, Path: "/api/v2/policies",
 			Statuses: []int{200, 400, 404, 500}, Needs: can("policys", "list"), Endpoint: api.Handle(s.listPolicies)},
 		{Name: "CreatePolicy", Method: http.MethodPost, Path: "/api/v2/policies",
-			Statuses: []int{200, 400, 404, 409, 500}, Needs: can("policys", "create"), Endpoint: api.Handle(s.createPolicy)},
+			Statuses: []int{200, 400, 404, 409, 500}, Needs: can("policys",
+				"create"), Endpoint: api.Handle(s.createPolicy)},
 		{Name: "GetPolicy", Method: http.MethodGet, Path: "/api/v2/policies/{UUID}",
 			Statuses: []int{200, 400, 404, 500}, Needs: can("policys", "get"), Endpoint: api.Handle(s.getPolicy)},
 		{Name: "DeletePolicy", Method: http.MethodDelete, Path: "/api/v2/policies/{UUID}",
@@ -26,8 +27,8 @@ func (s *Service) policyOperations() []api.Operation {
 	}
 }
 
-// Policy is a QoS policy as the API returns it. Its member QoSRateLimitPolicy has a capital first letter; in requests it has
-// a small one (facts/lightbits.md 4.4).
+// Policy is a QoS policy as the API returns it. Its member QoSRateLimitPolicy has a capital first letter; in requests
+// it has a small one (facts/lightbits.md 4.4).
 type Policy struct {
 	UUID               string              `json:"UUID"`
 	Name               string              `json:"name"`
@@ -58,8 +59,8 @@ func (s *Service) policyByName(tx *store.Tx, name string) (statemachine.Row[Poli
 	return statemachine.Row[Policy]{}, store.ErrNotFound
 }
 
-// findPolicy returns the policy of that UUID or, if that is empty, of that name. It returns NotFound, or InvalidArgument if
-// both are empty.
+// findPolicy returns the policy of that UUID or, if that is empty, of that name. It returns NotFound, or
+// InvalidArgument if both are empty.
 func (s *Service) findPolicy(tx *store.Tx, uuid, name string) (statemachine.Row[Policy], error) {
 	var row statemachine.Row[Policy]
 	var err error
@@ -84,8 +85,8 @@ func noPolicy(uuid, name string) error {
 	return refusal.New(refusal.NotFound, "policy with name %q does not exist", name)
 }
 
-// policyInUse names a user of the policy: the cluster or a project whose default it is, or a volume. It returns "" if the
-// policy is not in use.
+// policyInUse names a user of the policy: the cluster or a project whose default it is, or a volume. It returns "" if
+// the policy is not in use.
 func (s *Service) policyInUse(tx *store.Tx, uuid string) string {
 	if row, err := s.policyByName(tx, s.configText(tx, configDefaultQoS)); err == nil && row.Body.UUID == uuid {
 		return "the cluster configuration parameter " + configDefaultQoS

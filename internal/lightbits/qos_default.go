@@ -8,10 +8,10 @@ import (
 // defaultQoS returns the UUID of the project's default QoS policy, or "".
 func defaultQoS(p *Project) string { return defaultOf(p, PolicyTypeQosRateLimit) }
 
-// effectivePolicy returns the policy that a volume of the project gets. That is the policy of the given UUID or name, which
-// the project must be allowed to use, whoever the caller is (assumption 29). Without one it is the project's default, else
-// the cluster's, else the unlimited policy; a default that is Deprecated or Failed is skipped (assumption 237). The error is
-// InvalidArgument, since the page of CreateVolume has no 404.
+// effectivePolicy returns the policy that a volume of the project gets. That is the policy of the given UUID or name,
+// which the project must be allowed to use, whoever the caller is (assumption 29). Without one it is the project's
+// default, else the cluster's, else the unlimited policy; a default that is Deprecated or Failed is skipped (assumption
+// 237). The error is InvalidArgument, since the page of CreateVolume has no 404.
 func (s *Service) effectivePolicy(tx *store.Tx, project, uuid, name string) (Policy, error) {
 	if uuid != "" || name != "" {
 		row, err := s.findPolicy(tx, uuid, name)

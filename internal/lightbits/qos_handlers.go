@@ -21,8 +21,9 @@ type listPoliciesResponse struct {
 	Policies []*Policy `json:"policies"`
 }
 
-// listPolicies: seeds/002 "List policies", ordered by UUID. A policy must match all filters. It returns NotFound if none
-// does, and InvalidArgument for an invalid UUID. The policies of a project are those that it may use, and its default.
+// listPolicies: seeds/002 "List policies", ordered by UUID. A policy must match all filters. It returns NotFound if
+// none does, and InvalidArgument for an invalid UUID. The policies of a project are those that it may use, and its
+// default.
 func (s *Service) listPolicies(tx *store.Tx, r *api.Request, q *listPoliciesRequest) (listPoliciesResponse, error) {
 	var answer listPoliciesResponse
 	var project Project
@@ -93,8 +94,8 @@ type createPolicyRequest struct {
 	QoSRateLimitPolicy *QoSRateLimitPolicy `json:"qoSRateLimitPolicy,group=policy"`
 }
 
-// createPolicy: seeds/002 "Create a policy". The response is the policy in Creating. A policy without limits is unlimited;
-// one without a visibility may be used by no project.
+// createPolicy: seeds/002 "Create a policy". The response is the policy in Creating. A policy without limits is
+// unlimited; one without a visibility may be used by no project.
 func (s *Service) createPolicy(tx *store.Tx, _ *api.Request, q *createPolicyRequest) (Policy, error) {
 	if err := checkName("policy", q.Name); err != nil {
 		return Policy{}, err
@@ -125,8 +126,8 @@ type updatePolicyRequest struct {
 	QoSRateLimitPolicy *QoSRateLimitPolicy `json:"qoSRateLimitPolicy,group=policy"`
 }
 
-// updatePolicy: seeds/002 "Update a policy". Members that are absent stay as they are. New limits take effect at once; the
-// policy is Updating for a while. The name selects the policy if there is no UUID; it cannot be changed.
+// updatePolicy: seeds/002 "Update a policy". Members that are absent stay as they are. New limits take effect at once;
+// the policy is Updating for a while. The name selects the policy if there is no UUID; it cannot be changed.
 func (s *Service) updatePolicy(tx *store.Tx, _ *api.Request, q *updatePolicyRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findPolicy(tx, q.UUID, q.Name)
@@ -134,13 +135,15 @@ func (s *Service) updatePolicy(tx *store.Tx, _ *api.Request, q *updatePolicyRequ
 		return none, err
 	}
 	if q.Description == "" && q.QoSRateLimitPolicy == nil {
-		return none, refusal.New(refusal.InvalidArgument, "nothing to update: description or qoSRateLimitPolicy must be given")
+		return none, refusal.New(refusal.InvalidArgument,
+			"nothing to update: description or qoSRateLimitPolicy must be given")
 	}
 	if err := checkDescription(q.Description); err != nil {
 		return none, err
 	}
 	if row.Body.Name == unlimitedPolicy && q.QoSRateLimitPolicy != nil {
-		return none, refusal.New(refusal.InvalidArgument, "the limits of the built-in policy %s cannot be changed", unlimitedPolicy)
+		return none, refusal.New(refusal.InvalidArgument, "the limits of the built-in policy %s cannot be changed",
+			unlimitedPolicy)
 	}
 	if err := s.policies.Refuse("UpdatePolicy", &row); err != nil {
 		return none, err
@@ -163,8 +166,8 @@ type deletePolicyRequest struct {
 	Name string `json:"name"`
 }
 
-// deletePolicy: seeds/002 "Delete policy". It returns InvalidArgument for a policy that is in use and for the built-in one
-// (assumption 31).
+// deletePolicy: seeds/002 "Delete policy". It returns InvalidArgument for a policy that is in use and for the built-in
+// one (assumption 31).
 func (s *Service) deletePolicy(tx *store.Tx, _ *api.Request, q *deletePolicyRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findPolicy(tx, q.UUID, q.Name)
@@ -178,7 +181,8 @@ func (s *Service) deletePolicy(tx *store.Tx, _ *api.Request, q *deletePolicyRequ
 		return none, err
 	}
 	if user := s.policyInUse(tx, row.Body.UUID); user != "" {
-		return none, refusal.New(refusal.InvalidArgument, "policy %q is in use by %s and cannot be deleted", row.Body.Name, user)
+		return none, refusal.New(refusal.InvalidArgument, "policy %q is in use by %s and cannot be deleted",
+			row.Body.Name, user)
 	}
 	return none, s.policies.Fire(tx, &row, "delete")
 }

@@ -26,8 +26,9 @@ func (PolicyState) EnumNumbers() map[string]int32 {
 
 func (s *Service) policyMachine() *statemachine.Machine[Policy] {
 	const (
-		creating, active, updating = statemachine.State(PolicyCreating), statemachine.State(PolicyActive), statemachine.State(PolicyUpdating)
-		deprecated, failed         = statemachine.State(PolicyDeprecated), statemachine.State(PolicyFailed)
+		creating, active, updating = statemachine.State(PolicyCreating), statemachine.State(PolicyActive),
+			statemachine.State(PolicyUpdating)
+		deprecated, failed = statemachine.State(PolicyDeprecated), statemachine.State(PolicyFailed)
 	)
 	return statemachine.Define(statemachine.Machine[Policy]{
 		Kind: "lightbits.policy", Initial: []statemachine.State{creating, active}, Zero: zero,
@@ -44,7 +45,8 @@ func (s *Service) policyMachine() *statemachine.Machine[Policy] {
 		Guards: []statemachine.Guard{
 			{Operation: "DeletePolicy", In: []statemachine.State{creating, updating}, Kind: refusal.InvalidArgument,
 				Message: "policy {name} is {state} and cannot be deleted before it is Active"},
-			{Operation: "UpdatePolicy", In: []statemachine.State{creating, updating, deprecated, failed}, Kind: refusal.InvalidArgument,
+			{Operation: "UpdatePolicy", In: []statemachine.State{creating, updating, deprecated, failed},
+				Kind:    refusal.InvalidArgument,
 				Message: "policy {name} is {state}; only an Active policy can be updated"},
 		},
 		Delays: map[string]statemachine.DelayDefault{
@@ -52,7 +54,8 @@ func (s *Service) policyMachine() *statemachine.Machine[Policy] {
 			"update": {Fast: "100ms", Realistic: "2s"},
 		},
 		Indexes: []store.Index[statemachine.Row[Policy]]{
-			{Name: policiesByName, Unique: true, Keys: func(r *statemachine.Row[Policy]) []string { return []string{r.Body.Name} }},
+			{Name: policiesByName, Unique: true,
+				Keys: func(r *statemachine.Row[Policy]) []string { return []string{r.Body.Name} }},
 		},
 	})
 }

@@ -51,7 +51,8 @@ func (s *Service) checkLimits(tx *store.Tx, q *QoSRateLimitPolicy) error {
 	}
 	for _, limit := range []*uint32{&q.LimitIOPS.WriteIOPSLimit, &q.LimitIOPS.ReadIOPSLimit} {
 		if *limit > maxIOPS {
-			return refusal.New(refusal.InvalidArgument, "the IOPS limit %d is too large; it must be at most %d", *limit, uint32(maxIOPS))
+			return refusal.New(refusal.InvalidArgument, "the IOPS limit %d is too large; it must be at most %d", *limit,
+				uint32(maxIOPS))
 		}
 		*limit = (*limit + iopsStep - 1) / iopsStep * iopsStep
 	}

@@ -60,7 +60,8 @@ func TestCreatePolicy(t *testing.T) {
 		{`{"name":"p","description":"` + strings.Repeat("x", 257) + `"}`, 400, "at most 256"},
 		{`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Scoped"}}`, 400, "projectsNamesScope is missing"},
 		{`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Everyone"}}`, 400, "policyVisibility"},
-		{`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Scoped","projectsNamesScope":["default","none"]}}`, 404, `project \"none\" does not exist`},
+		{`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Scoped","projectsNamesScope":["default","none"]}}`, 404,
+			`project \"none\" does not exist`},
 		{`{"name":"p","qoSRateLimitPolicy":{"limitIOPS":{"writeIOPSLimit":-1}}}`, 400, ""},
 		{`{"name":"p","qoSRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":4294967041}}}`, 400, "at most 4294967040"},
 	} {
@@ -81,8 +82,10 @@ func TestListPolicies_Filters(t *testing.T) {
 	s := newServer(t, withKeys(t))
 	uuids := map[string]string{
 		unlimitedPolicy: s.policyUUID(unlimitedPolicy),
-		"scoped":        s.newPolicy(Policy{Name: "scoped", QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"acme"}}}),
-		"hidden":        s.newPolicy(Policy{Name: "hidden", QoSRateLimitPolicy: &QoSRateLimitPolicy{}}),
+		"scoped": s.newPolicy(Policy{Name: "scoped",
+			QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped,
+				ProjectsNamesScope: []string{"acme"}}}),
+		"hidden": s.newPolicy(Policy{Name: "hidden", QoSRateLimitPolicy: &QoSRateLimitPolicy{}}),
 	}
 	none := []string(nil)
 	all := []string{"hidden", unlimitedPolicy, "scoped"}
@@ -130,8 +133,9 @@ func TestListPolicies_Filters(t *testing.T) {
 
 func TestGetPolicy_HidesWhatTheCallerMayNotSee(t *testing.T) {
 	s := newServer(t, withKeys(t))
-	scoped := s.newPolicy(Policy{Name: "scoped", QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped,
-		ProjectsNamesScope: []string{"acme"}, LimitBw: &QoSLimitBW{WriteBWLimit: 5}}})
+	scoped := s.newPolicy(Policy{Name: "scoped",
+		QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped,
+			ProjectsNamesScope: []string{"acme"}, LimitBw: &QoSLimitBW{WriteBWLimit: 5}}})
 	hidden := s.newPolicy(Policy{Name: "hidden", QoSRateLimitPolicy: &QoSRateLimitPolicy{}})
 	_, full := s.policy("/"+scoped, admin)
 	require.Equal(t, VisibilityScoped, full.QoSRateLimitPolicy.PolicyVisibility)
@@ -142,9 +146,11 @@ func TestGetPolicy_HidesWhatTheCallerMayNotSee(t *testing.T) {
 		token, path string
 		status      int
 	}{
-		{as(t, "acme:admin"), "/" + hidden, 404}, {as(t, "default:admin"), "/" + scoped, 404}, {as(t, "default:admin"), "/?name=scoped", 404},
+		{as(t, "acme:admin"), "/" + hidden, 404}, {as(t, "default:admin"), "/" + scoped, 404}, {as(t, "default:admin"),
+			"/?name=scoped", 404},
 		{admin, "/" + scoped + "?projectName=acme", 200}, {admin, "/" + scoped + "?projectName=default", 404},
-		{admin, "/" + scoped + "?projectName=none", 404}, {as(t, "default:admin"), "/" + scoped + "?projectName=acme", 403},
+		{admin, "/" + scoped + "?projectName=none", 404}, {as(t, "default:admin"), "/" + scoped + "?projectName=acme",
+			403},
 		{admin, "/", 400}, {admin, "/none", 404}, {admin, "/?name=none", 404},
 	} {
 		status, body := s.do(http.MethodGet, "/api/v2/policies"+c.path, c.token, "")
@@ -158,7 +164,8 @@ func TestGetPolicy_HidesWhatTheCallerMayNotSee(t *testing.T) {
 
 func TestUpdatePolicy(t *testing.T) {
 	s := newServer(t)
-	scope := &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"default"}, LimitIOPS: &QoSLimitIOPS{512, 512}}
+	scope := &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"default"},
+		LimitIOPS: &QoSLimitIOPS{512, 512}}
 	uuid := s.newPolicy(Policy{Name: "gold", Description: "old", QoSRateLimitPolicy: scope})
 	update := func(path, body string) (int, string) {
 		return s.do(http.MethodPut, "/api/v2/policies/"+path, admin, body)
@@ -168,8 +175,10 @@ func TestUpdatePolicy(t *testing.T) {
 	require.Equal(t, 200, status, body)
 	require.Equal(t, `{}`, body)
 	_, p := s.policy("/"+uuid, admin)
-	require.Equal(t, Policy{UUID: uuid, Name: "gold", Description: "old", State: PolicyUpdating, QoSRateLimitPolicy: &QoSRateLimitPolicy{
-		PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"default"}, LimitBw: &QoSLimitBW{ReadBWLimit: 5}}}, p)
+	require.Equal(t, Policy{UUID: uuid, Name: "gold", Description: "old", State: PolicyUpdating,
+		QoSRateLimitPolicy: &QoSRateLimitPolicy{
+			PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"default"},
+			LimitBw: &QoSLimitBW{ReadBWLimit: 5}}}, p)
 	status, body = update(uuid, `{"description":"new"}`)
 	require.Equal(t, 400, status, body)
 	require.Contains(t, body, "is Updating")
@@ -211,9 +220,12 @@ func TestDeletePolicy(t *testing.T) {
 	free := s.newPolicy(Policy{Name: "free", QoSRateLimitPolicy: limits})
 	used := s.newPolicy(Policy{Name: "used", QoSRateLimitPolicy: limits})
 	standard := s.newPolicy(Policy{Name: "standard", QoSRateLimitPolicy: limits})
-	s.do(http.MethodPut, "/api/v2/projects/default", admin, `{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+standard+`"}]}`)
+	s.do(http.MethodPut, "/api/v2/projects/default", admin,
+		`{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+standard+`"}]}`)
 	s.update(func(tx *store.Tx) error {
-		_, err := s.service.volumes.Create(tx, Volume{UUID: "v1", ProjectName: "default", Name: "v1", QosPolicyUUID: used}, statemachine.State(VolumeAvailable))
+		_, err := s.service.volumes.Create(tx,
+			Volume{UUID: "v1", ProjectName: "default", Name: "v1",
+				QosPolicyUUID: used}, statemachine.State(VolumeAvailable))
 		return err
 	})
 	s.do(http.MethodPost, "/api/v2/policies", admin, `{"name":"young"}`)
@@ -224,7 +236,8 @@ func TestDeletePolicy(t *testing.T) {
 	}{
 		{"none", 404, "does not exist"}, {"?name=none", 404, "does not exist"}, {"", 400, "policy is missing"},
 		{s.policyUUID(unlimitedPolicy), 400, "built-in"}, {"?name=" + unlimitedPolicy, 400, "built-in"},
-		{used, 400, "in use by a volume"}, {standard, 400, "in use by project default"}, {"?name=young", 400, "is Creating"},
+		{used, 400, "in use by a volume"}, {standard, 400, "in use by project default"}, {"?name=young", 400,
+			"is Creating"},
 		{free, 200, "{}"}, {free, 404, "does not exist"},
 	} {
 		status, body := s.do(http.MethodDelete, "/api/v2/policies/"+c.path, admin, "")
@@ -238,7 +251,9 @@ func TestDeletePolicy(t *testing.T) {
 
 func TestEffectivePolicy(t *testing.T) {
 	s := newServer(t, withKeys(t))
-	scoped := s.newPolicy(Policy{Name: "scoped", QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"acme"}}})
+	scoped := s.newPolicy(Policy{Name: "scoped",
+		QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped,
+			ProjectsNamesScope: []string{"acme"}}})
 	hidden := s.newPolicy(Policy{Name: "hidden", QoSRateLimitPolicy: &QoSRateLimitPolicy{}})
 	old := s.newPolicy(Policy{Name: "old", QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityGlobal}})
 	s.update(func(tx *store.Tx) error {
@@ -248,15 +263,19 @@ func TestEffectivePolicy(t *testing.T) {
 		}
 		return s.service.policies.Fire(tx, &row, "deprecate")
 	})
-	s.do(http.MethodPut, "/api/v2/projects/default", admin, `{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+hidden+`"}]}`)
+	s.do(http.MethodPut, "/api/v2/projects/default", admin,
+		`{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+hidden+`"}]}`)
 	for _, c := range []struct {
 		project, uuid, name string
 		want                string // a name, or words of the refusal
 	}{
 		{"acme", "", "", unlimitedPolicy}, {"default", "", "", "hidden"},
-		{"acme", scoped, "", "scoped"}, {"acme", "", "scoped", "scoped"}, {"default", "", unlimitedPolicy, unlimitedPolicy},
-		{"default", scoped, "", "no QoS policy"}, {"default", "", "scoped", "no QoS policy"}, {"default", hidden, "", "no QoS policy"},
-		{"acme", "none", "", "no QoS policy"}, {"acme", "", "none", "no QoS policy"}, {"acme", old, "", "is Deprecated"},
+		{"acme", scoped, "", "scoped"}, {"acme", "", "scoped", "scoped"}, {"default", "", unlimitedPolicy,
+			unlimitedPolicy},
+		{"default", scoped, "", "no QoS policy"}, {"default", "", "scoped", "no QoS policy"}, {"default", hidden, "",
+			"no QoS policy"},
+		{"acme", "none", "", "no QoS policy"}, {"acme", "", "none", "no QoS policy"}, {"acme", old, "",
+			"is Deprecated"},
 		{"none", "", "", "does not exist"},
 	} {
 		s.view(func(tx *store.Tx) error {

@@ -28,8 +28,9 @@ func (p *Policy) opensTo(project string) bool {
 		q.PolicyVisibility == VisibilityScoped && slices.Contains(q.ProjectsNamesScope, project))
 }
 
-// shownTo returns the policy as the caller may see it, or false if the caller may not. A caller whose roles are in projects
-// sees the policies that one of these may use, without visibility and scope (facts/lightbits.md 4.4, assumption 28).
+// shownTo returns the policy as the caller may see it, or false if the caller may not. A caller whose roles are in
+// projects sees the policies that one of these may use, without visibility and scope (facts/lightbits.md 4.4,
+// assumption 28).
 func (p Policy) shownTo(caller *Principal) (*Policy, bool) {
 	if caller.System() {
 		return &p, true
@@ -43,15 +44,16 @@ func (p Policy) shownTo(caller *Principal) (*Policy, bool) {
 	return &p, true
 }
 
-// unscope removes a project that is being deleted from the scopes of all policies, so that a later project of the same name
-// does not inherit them.
+// unscope removes a project that is being deleted from the scopes of all policies, so that a later project of the same
+// name does not inherit them.
 func (s *Service) unscope(tx *store.Tx, project string) error {
 	for _, row := range s.policies.Table().All(tx, "", "") {
 		q := row.Body.QoSRateLimitPolicy
 		if q == nil || !slices.Contains(q.ProjectsNamesScope, project) {
 			continue
 		}
-		q.ProjectsNamesScope = slices.DeleteFunc(q.ProjectsNamesScope, func(name string) bool { return name == project })
+		q.ProjectsNamesScope = slices.DeleteFunc(q.ProjectsNamesScope,
+			func(name string) bool { return name == project })
 		if err := s.policies.Save(tx, &row); err != nil {
 			return err
 		}

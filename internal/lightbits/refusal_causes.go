@@ -38,7 +38,8 @@ func (AtRisk) CauseKind() refusal.CauseKind { return refusal.Condition }
 
 // WouldWork returns what explain suggests.
 func (a AtRisk) WouldWork() string {
-	return fmt.Sprintf("the same request with %s, or once the %d volumes have other nodes that are up", a.Member, a.Volumes)
+	return fmt.Sprintf("the same request with %s, or once the %d volumes have other nodes that are up", a.Member,
+		a.Volumes)
 }
 
 // Busy is the cause of a refusal by a server that has an operation of a user in progress.

@@ -19,8 +19,8 @@ func (s *Service) inEveryProject(tx *store.Tx, id string) []string {
 	return keys
 }
 
-// named returns the row whose key is name. It returns InvalidArgument for an empty name and NotFound for an unknown one;
-// what is the noun of their messages.
+// named returns the row whose key is name. It returns InvalidArgument for an empty name and NotFound for an unknown
+// one; what is the noun of their messages.
 func named[T any](tx *store.Tx, table *store.Table[T], what, name string) (row T, err error) {
 	if name == "" {
 		return row, refusal.New(refusal.InvalidArgument, "the %s name is missing", what)

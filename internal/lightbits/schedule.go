@@ -15,20 +15,28 @@ import (
 func (s *Service) resourcePolicyOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListResourcePolicies", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/resourcePolicies",
-			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys", "list"), Endpoint: api.Handle(s.listResourcePolicies)},
+			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys",
+				"list"), Endpoint: api.Handle(s.listResourcePolicies)},
 		{Name: "CreateResourcePolicy", Method: http.MethodPost, Path: "/api/v2/projects/{projectName}/resourcePolicies",
-			Statuses: []int{200, 400, 404, 409, 500}, Needs: can("resourcePolicys", "create"), Endpoint: api.Handle(s.createResourcePolicy)},
-		{Name: "GetResourcePolicy", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/resourcePolicies/{UUID}",
-			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys", "get"), Endpoint: api.Handle(s.getResourcePolicy)},
-		{Name: "DeleteResourcePolicy", Method: http.MethodDelete, Path: "/api/v2/projects/{projectName}/resourcePolicies/{UUID}",
-			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys", "delete"), Endpoint: api.Handle(s.deleteResourcePolicy)},
-		{Name: "UpdateResourcePolicy", Method: http.MethodPut, Path: "/api/v2/projects/{projectName}/resourcePolicies/{UUID}",
-			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys", "update"), Endpoint: api.Handle(s.updateResourcePolicy)},
+			Statuses: []int{200, 400, 404, 409, 500}, Needs: can("resourcePolicys",
+				"create"), Endpoint: api.Handle(s.createResourcePolicy)},
+		{Name: "GetResourcePolicy", Method: http.MethodGet,
+			Path:     "/api/v2/projects/{projectName}/resourcePolicies/{UUID}",
+			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys",
+				"get"), Endpoint: api.Handle(s.getResourcePolicy)},
+		{Name: "DeleteResourcePolicy", Method: http.MethodDelete,
+			Path:     "/api/v2/projects/{projectName}/resourcePolicies/{UUID}",
+			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys",
+				"delete"), Endpoint: api.Handle(s.deleteResourcePolicy)},
+		{Name: "UpdateResourcePolicy", Method: http.MethodPut,
+			Path:     "/api/v2/projects/{projectName}/resourcePolicies/{UUID}",
+			Statuses: []int{200, 400, 404, 500}, Needs: can("resourcePolicys",
+				"update"), Endpoint: api.Handle(s.updateResourcePolicy)},
 	}
 }
 
-// ResourcePolicy is a snapshot schedule as the API returns it (facts/lightbits.md 4.5). Its resource is a volume, or the
-// project itself: then it creates no snapshots, but new volumes of the project get a copy of it (assumption 231).
+// ResourcePolicy is a snapshot schedule as the API returns it (facts/lightbits.md 4.5). Its resource is a volume, or
+// the project itself: then it creates no snapshots, but new volumes of the project get a copy of it (assumption 231).
 type ResourcePolicy struct {
 	UUID           string              `json:"UUID"`
 	Name           string              `json:"name"`
@@ -57,10 +65,12 @@ func (s *Service) ofProject(tx *store.Tx, p *ResourcePolicy) bool {
 // findResourcePolicy returns the policy of that UUID. It returns NotFound, or InvalidArgument for an invalid UUID.
 func (s *Service) findResourcePolicy(tx *store.Tx, project, id string) (statemachine.Row[ResourcePolicy], error) {
 	if id == "" {
-		return statemachine.Row[ResourcePolicy]{}, refusal.New(refusal.InvalidArgument, "the UUID of the resource policy is missing")
+		return statemachine.Row[ResourcePolicy]{},
+			refusal.New(refusal.InvalidArgument, "the UUID of the resource policy is missing")
 	}
 	if _, err := uuid.Parse(id); err != nil {
-		return statemachine.Row[ResourcePolicy]{}, refusal.New(refusal.InvalidArgument, "resource policy UUID %q is not a UUID", id)
+		return statemachine.Row[ResourcePolicy]{},
+			refusal.New(refusal.InvalidArgument, "resource policy UUID %q is not a UUID", id)
 	}
 	row, err := s.resourcePolicies.Get(tx, scopedKey(project, id))
 	if errors.Is(err, store.ErrNotFound) {

@@ -15,7 +15,8 @@ type SchedulePolicy struct {
 	RetentionTime          *wire.Duration          `json:"retentionTime"` // unset or 0: until they are deleted
 }
 
-// SnapshotSchedulePolicy is one of three kinds of schedule. Of several in a request the last one applies, as in the gateway.
+// SnapshotSchedulePolicy is one of three kinds of schedule. Of several in a request the last one applies, as in the
+// gateway.
 type SnapshotSchedulePolicy struct {
 	HourlySchedule *HourlySchedule `json:"hourlySchedule,group=snapshotSchedulePolicy"`
 	DailySchedule  *DailySchedule  `json:"dailySchedule,group=snapshotSchedulePolicy"`
@@ -49,7 +50,8 @@ type DayOfWeekEntry struct {
 type DayOfWeek string
 
 var dayOfWeekNames = map[string]int32{
-	"DayOfWeekUnspecified": 0, "Sunday": 1, "Monday": 2, "Tuesday": 3, "Wednesday": 4, "Thursday": 5, "Friday": 6, "Saturday": 7,
+	"DayOfWeekUnspecified": 0, "Sunday": 1, "Monday": 2, "Tuesday": 3, "Wednesday": 4, "Thursday": 5, "Friday": 6,
+	"Saturday": 7,
 }
 
 // EnumNumbers returns the vendor's numbers.
@@ -151,7 +153,8 @@ func (e *DayOfWeekEntry) next(after time.Time) time.Time {
 		from = e.StartTime.UTC()
 	}
 	clock := e.StartTime.UTC()
-	at := time.Date(from.Year(), from.Month(), from.Day(), clock.Hour(), clock.Minute(), clock.Second(), clock.Nanosecond(), time.UTC)
+	at := time.Date(from.Year(), from.Month(), from.Day(), clock.Hour(), clock.Minute(), clock.Second(),
+		clock.Nanosecond(), time.UTC)
 	for at.Weekday() != e.Day.weekday() || at.Before(e.StartTime) || !at.After(after) {
 		at = at.AddDate(0, 0, 1)
 	}

@@ -43,19 +43,26 @@ func TestSchedule_Next(t *testing.T) {
 		p           SnapshotSchedulePolicy
 		after, want string
 	}{
-		{"the start is the first instant", hourly("2026-06-01T10:00:00Z", 2), "2026-06-01T00:00:00Z", "2026-06-01T10:00:00Z"},
-		{"the start itself has passed", hourly("2026-06-01T10:00:00Z", 2), "2026-06-01T10:00:00Z", "2026-06-01T12:00:00Z"},
+		{"the start is the first instant", hourly("2026-06-01T10:00:00Z", 2), "2026-06-01T00:00:00Z",
+			"2026-06-01T10:00:00Z"},
+		{"the start itself has passed", hourly("2026-06-01T10:00:00Z", 2), "2026-06-01T10:00:00Z",
+			"2026-06-01T12:00:00Z"},
 		{"between two instants", hourly("2026-06-01T10:00:00Z", 2), "2026-06-01T13:59:59.999Z", "2026-06-01T14:00:00Z"},
-		{"fractions of a second", hourly("2026-06-01T10:00:00.25Z", 1), "2026-06-01T11:00:00.2Z", "2026-06-01T11:00:00.25Z"},
-		{"a start in another zone", hourly("2026-06-01T10:00:00+05:30", 6), "2026-06-01T05:00:00Z", "2026-06-01T10:30:00Z"},
+		{"fractions of a second", hourly("2026-06-01T10:00:00.25Z", 1), "2026-06-01T11:00:00.2Z",
+			"2026-06-01T11:00:00.25Z"},
+		{"a start in another zone", hourly("2026-06-01T10:00:00+05:30", 6), "2026-06-01T05:00:00Z",
+			"2026-06-01T10:30:00Z"},
 		{"a start long ago", daily("1970-01-01T05:00:00Z", 1), "2026-06-01T05:00:00Z", "2026-06-02T05:00:00Z"},
 		{"a start centuries ago", hourly("0001-01-01T00:30:00Z", 1), "9998-12-31T23:45:00Z", "9999-01-01T00:30:00Z"},
 		{"every tenth day", daily("2026-06-01T05:00:00Z", 10), "2026-06-11T05:00:00Z", "2026-06-21T05:00:00Z"},
-		{"later on the same day of the week", weekly("Monday 2026-01-01T10:00:00Z"), "2026-06-01T09:00:00Z", "2026-06-01T10:00:00Z"},
+		{"later on the same day of the week", weekly("Monday 2026-01-01T10:00:00Z"), "2026-06-01T09:00:00Z",
+			"2026-06-01T10:00:00Z"},
 		{"a week later", weekly("Monday 2026-01-01T10:00:00Z"), "2026-06-01T10:00:00Z", "2026-06-08T10:00:00Z"},
 		{"not before its start", weekly("Monday 2026-06-15T10:00:00Z"), "2026-06-01T09:00:00Z", "2026-06-15T10:00:00Z"},
-		{"the earliest of several days", weekly("Sunday 2026-01-01T10:00:00Z", "Wednesday 2026-01-01T23:00:00Z"), "2026-06-01T10:00:00Z", "2026-06-03T23:00:00Z"},
-		{"Sunday comes before Wednesday", weekly("Sunday 2026-01-01T10:00:00Z", "Wednesday 2026-01-01T23:00:00Z"), "2026-06-04T00:00:00Z", "2026-06-07T10:00:00Z"},
+		{"the earliest of several days", weekly("Sunday 2026-01-01T10:00:00Z", "Wednesday 2026-01-01T23:00:00Z"),
+			"2026-06-01T10:00:00Z", "2026-06-03T23:00:00Z"},
+		{"Sunday comes before Wednesday", weekly("Sunday 2026-01-01T10:00:00Z", "Wednesday 2026-01-01T23:00:00Z"),
+			"2026-06-04T00:00:00Z", "2026-06-07T10:00:00Z"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.Equal(t, instant(t, c.want), c.p.next(instant(t, c.after)).UTC())
@@ -136,7 +143,8 @@ func TestScheduledSnapshot_Skips(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	s.createVolume("a")
 	s.schedule("p", "a")
-	status, body := s.do(http.MethodPost, "/api/v2/projects/default/snapshots", admin, `{"name":"p-20400102-040406","sourceVolumeName":"a"}`)
+	status, body := s.do(http.MethodPost, "/api/v2/projects/default/snapshots", admin,
+		`{"name":"p-20400102-040406","sourceVolumeName":"a"}`)
 	require.Equal(t, 200, status, body)
 	s.advance(time.Hour)
 	s.must("fail-node", `{"node":"server00-0"}`)
@@ -161,7 +169,8 @@ func TestDeleteProject_DeletesResourcePolicies(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	status, answer := s.do(http.MethodPost, "/api/v2/projects", admin, `{"name":"p"}`)
 	require.Equal(t, 200, status, answer)
-	status, answer = s.do(http.MethodPost, "/api/v2/projects/p/resourcePolicies", admin, `{"name":"m","resourceName":"p","schedulePolicy":`+everyHour+`}`)
+	status, answer = s.do(http.MethodPost, "/api/v2/projects/p/resourcePolicies", admin,
+		`{"name":"m","resourceName":"p","schedulePolicy":`+everyHour+`}`)
 	require.Equal(t, 200, status, answer)
 	s.advance(time.Second)
 	s.view(func(tx *store.Tx) error {
@@ -187,7 +196,8 @@ func TestClusterConfig_Reads(t *testing.T) {
 		require.False(t, s.service.configOn(tx, configNoVolumeStatistics))
 		require.Equal(t, "local", s.service.configText(tx, configClusterName))
 		for _, k := range configKinds() {
-			require.NoError(t, k.check(s.service, tx, k.name, s.service.config(tx, k)), "the initial value of %s is invalid", k.name)
+			require.NoError(t, k.check(s.service, tx, k.name, s.service.config(tx, k)),
+				"the initial value of %s is invalid", k.name)
 		}
 		return nil
 	})

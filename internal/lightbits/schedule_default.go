@@ -31,8 +31,8 @@ func (s *Service) followDefaultPolicy(tx *store.Tx, v *Volume) error {
 	return err
 }
 
-// checkDefaultSchedule returns InvalidArgument unless id is an Active resource policy of the project, or "", which removes
-// the default (assumption 231).
+// checkDefaultSchedule returns InvalidArgument unless id is an Active resource policy of the project, or "", which
+// removes the default (assumption 231).
 func (s *Service) checkDefaultSchedule(tx *store.Tx, project, id string) error {
 	if id == "" {
 		return nil
@@ -40,7 +40,8 @@ func (s *Service) checkDefaultSchedule(tx *store.Tx, project, id string) error {
 	row, err := s.findResourcePolicy(tx, project, id)
 	if refusal.Is(err, refusal.NotFound) {
 		return refusal.New(refusal.InvalidArgument,
-			"resource policy %q does not exist in project %q; a project's default snapshot policy is one of its own", id, project)
+			"resource policy %q does not exist in project %q; a project's default snapshot policy is one of its own",
+			id, project)
 	}
 	if err != nil {
 		return err

@@ -19,7 +19,8 @@ type createResourcePolicyRequest struct {
 }
 
 // createResourcePolicy: seeds/002 "Create a resource policy". The response is the policy in Creating.
-func (s *Service) createResourcePolicy(tx *store.Tx, r *api.Request, q *createResourcePolicyRequest) (ResourcePolicy, error) {
+func (s *Service) createResourcePolicy(tx *store.Tx, r *api.Request, q *createResourcePolicyRequest) (ResourcePolicy,
+	error) {
 	var none ResourcePolicy
 	if err := s.inProject(tx, r, q.ProjectName, "resourcePolicys", "create"); err != nil {
 		return none, err
@@ -89,7 +90,8 @@ func (s *Service) resource(tx *store.Tx, q *createResourcePolicyRequest) (id, na
 		n++
 	}
 	if n >= maxPoliciesOfResource {
-		return "", "", refusal.New(refusal.InvalidArgument, "%s has %d resource policies; more are not allowed", name, n)
+		return "", "", refusal.New(refusal.InvalidArgument, "%s has %d resource policies; more are not allowed", name,
+			n)
 	}
 	return id, name, nil
 }
@@ -131,9 +133,11 @@ type listResourcePoliciesResponse struct {
 	DefaultResourcePolicies []*DefaultPolicy  `json:"defaultResourcePolicies"`
 }
 
-// listResourcePolicies: seeds/002 "List resource policies", ordered by UUID, with the project's default policy beside them.
-// It returns NotFound for an unknown policy or volume. The filter volumeUUID omits the default, which no volume has.
-func (s *Service) listResourcePolicies(tx *store.Tx, r *api.Request, q *listResourcePoliciesRequest) (listResourcePoliciesResponse, error) {
+// listResourcePolicies: seeds/002 "List resource policies", ordered by UUID, with the project's default policy beside
+// them. It returns NotFound for an unknown policy or volume. The filter volumeUUID omits the default, which no volume
+// has.
+func (s *Service) listResourcePolicies(tx *store.Tx, r *api.Request,
+	q *listResourcePoliciesRequest) (listResourcePoliciesResponse, error) {
 	var answer listResourcePoliciesResponse
 	if err := s.namedProject(tx, r, q.ProjectName, "resourcePolicys", "list"); err != nil {
 		return answer, err
@@ -171,9 +175,10 @@ type updateResourcePolicyRequest struct {
 	Description    string          `json:"description"`
 }
 
-// updateResourcePolicy: seeds/002 "Update a resource policy". Members that are absent stay as they are; a retention time of
-// "0s" removes it (assumption 234). Existing snapshots keep their retention time.
-func (s *Service) updateResourcePolicy(tx *store.Tx, r *api.Request, q *updateResourcePolicyRequest) (api.Empty, error) {
+// updateResourcePolicy: seeds/002 "Update a resource policy". Members that are absent stay as they are; a retention
+// time of "0s" removes it (assumption 234). Existing snapshots keep their retention time.
+func (s *Service) updateResourcePolicy(tx *store.Tx, r *api.Request, q *updateResourcePolicyRequest) (api.Empty,
+	error) {
 	var none api.Empty
 	if err := s.inProject(tx, r, q.ProjectName, "resourcePolicys", "update"); err != nil {
 		return none, err
@@ -214,8 +219,8 @@ func (s *Service) updateResourcePolicy(tx *store.Tx, r *api.Request, q *updateRe
 	return none, s.resourcePolicies.Fire(tx, &row, "update")
 }
 
-// deleteResourcePolicy: seeds/002 "Delete resource policy". The snapshots that it created stay. It returns InvalidArgument
-// for the default policy of a project (assumption 231).
+// deleteResourcePolicy: seeds/002 "Delete resource policy". The snapshots that it created stay. It returns
+// InvalidArgument for the default policy of a project (assumption 231).
 func (s *Service) deleteResourcePolicy(tx *store.Tx, r *api.Request, q *resourcePolicyRequest) (api.Empty, error) {
 	var none api.Empty
 	if err := s.inProject(tx, r, q.ProjectName, "resourcePolicys", "delete"); err != nil {
@@ -239,5 +244,6 @@ func (s *Service) deleteResourcePolicy(tx *store.Tx, r *api.Request, q *resource
 	return none, s.resourcePolicies.Fire(tx, &row, "delete")
 }
 
-// maxResourcePolicyName is in bytes. The names of snapshots and copies, which are this name with a suffix, fit into theirs.
+// maxResourcePolicyName is in bytes. The names of snapshots and copies, which are this name with a suffix, fit into
+// theirs.
 const maxResourcePolicyName = 200

@@ -32,7 +32,8 @@ func (s *Service) resourcePolicyMachine() *statemachine.Machine[ResourcePolicy] 
 	in := func(states ...statemachine.State) []statemachine.State { return states }
 	return statemachine.Define(statemachine.Machine[ResourcePolicy]{
 		Kind: "lightbits.resourcePolicy", Initial: in(creating), Zero: zero,
-		Key: resourcePolicyKey, ID: func(p *ResourcePolicy) string { return p.UUID }, Name: func(p *ResourcePolicy) string { return p.Name },
+		Key: resourcePolicyKey, ID: func(p *ResourcePolicy) string { return p.UUID },
+		Name:   func(p *ResourcePolicy) string { return p.Name },
 		Locate: s.inEveryProject,
 		Mirror: func(p *ResourcePolicy, l statemachine.Life) { p.State = ResourcePolicyState(l.State) },
 		Rules: []statemachine.Rule[ResourcePolicy]{
@@ -53,7 +54,8 @@ func (s *Service) resourcePolicyMachine() *statemachine.Machine[ResourcePolicy] 
 			"create": {Fast: "100ms", Realistic: "2s"}, "delete": {Fast: "100ms", Realistic: "2s"},
 		},
 		Indexes: []store.Index[row]{
-			{Name: resourcePoliciesByName, Unique: true, Keys: func(r *row) []string { return []string{scopedKey(r.Body.ProjectName, r.Body.Name)} }},
+			{Name: resourcePoliciesByName, Unique: true,
+				Keys: func(r *row) []string { return []string{scopedKey(r.Body.ProjectName, r.Body.Name)} }},
 			{Name: resourcePoliciesByResource, Keys: func(r *row) []string { return []string{r.Body.ResourceUUID} }},
 		},
 	})

@@ -27,7 +27,8 @@ func (s *Service) scheduledSnapshot(tx *store.Tx, row *statemachine.Row[Resource
 	err := s.snapshotBy(tx, p)
 	if r := refusal.Of(err); r != nil {
 		err = s.logEvent(tx, events.ScheduledSnapshotSkipped,
-			events.AboutVolume(p.ProjectName, p.ResourceUUID, p.ResourceName).With("resource policy "+p.Name+": "+r.Message))
+			events.AboutVolume(p.ProjectName, p.ResourceUUID,
+				p.ResourceName).With("resource policy "+p.Name+": "+r.Message))
 	}
 	if err != nil {
 		return err
@@ -57,7 +58,8 @@ func (s *Service) snapshotBy(tx *store.Tx, p *ResourcePolicy) error {
 	n := 0
 	for range s.snapshots.Table().KeysBy(tx, snapshotsByVolume, v.UUID) {
 		if n++; n >= maxScheduled {
-			return refusal.New(refusal.ResourceExhausted, "volume %s has %d snapshots, the most that schedules create", v.Name, n)
+			return refusal.New(refusal.ResourceExhausted, "volume %s has %d snapshots, the most that schedules create",
+				v.Name, n)
 		}
 	}
 	q := createSnapshotRequest{

@@ -16,7 +16,8 @@ import (
 	"storagesim/internal/strict"
 )
 
-// worldSeed is the section lightbits of a fixture. Without it, a world has the clusters east and west with all defaults.
+// worldSeed is the section lightbits of a fixture. Without it, a world has the clusters east and west with all
+// defaults.
 type worldSeed struct {
 	Clusters *[]clusterSeed `json:"clusters"`
 }
@@ -91,9 +92,9 @@ const (
 
 var clusterNameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// Seed fills a world from the section lightbits of a fixture. Requests that name no cluster go to the first one. Errors are
-// *strict.Error with the path inside the section; the section is checked before anything is written. Names, UUIDs and
-// serials that the section does not give are drawn from the world's seed.
+// Seed fills a world from the section lightbits of a fixture. Requests that name no cluster go to the first one. Errors
+// are *strict.Error with the path inside the section; the section is checked before anything is written. Names, UUIDs
+// and serials that the section does not give are drawn from the world's seed.
 func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	var w worldSeed
 	if err := strict.Decode(section, &w); err != nil {
@@ -150,7 +151,8 @@ func (c *clusterSeed) check() error {
 	setDefault(&c.DeviceSize, defaultDeviceSize)
 	setDefault(&c.DeviceModel, defaultModel)
 	if !clusterNameForm.MatchString(c.Name) {
-		return inputError("name", "%q must have 1 to 63 lower-case letters, digits and dashes, since it is also a host name", c.Name)
+		return inputError("name",
+			"%q must have 1 to 63 lower-case letters, digits and dashes, since it is also a host name", c.Name)
 	}
 	if err := checkUUID(c.UUID); err != nil {
 		return err
@@ -277,8 +279,9 @@ func (v *serverSeed) check(perNode int) error {
 		case checkUUID(n.UUID) != nil:
 			return inputError(at+"uuid", "%q is not a UUID", n.UUID)
 		case n.State != NodeActive && n.State != NodeInactive && n.State != NodeUnattached:
-			return &strict.Error{Path: at + "state", Detail: fmt.Sprintf("%q is not a state in which a node can start", n.State),
-				Valid: []string{string(NodeActive), string(NodeInactive), string(NodeUnattached)}}
+			return &strict.Error{Path: at + "state",
+				Detail: fmt.Sprintf("%q is not a state in which a node can start", n.State),
+				Valid:  []string{string(NodeActive), string(NodeInactive), string(NodeUnattached)}}
 		case *n.Devices < 1 || *n.Devices > maxDevicesPerNode:
 			return inputError(at+"devices", "%d must be 1 to %d", *n.Devices, maxDevicesPerNode)
 		}

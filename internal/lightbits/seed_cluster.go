@@ -22,8 +22,8 @@ const (
 	nvmePort = 4420 // of a server's first node; the second node has the next port
 )
 
-// fillCluster creates a cluster from a checked seed. number is its position among the world's clusters, from 1, and part of
-// its addresses. Volumes are placed before any node fails.
+// fillCluster creates a cluster from a checked seed. number is its position among the world's clusters, from 1, and
+// part of its addresses. Volumes are placed before any node fails.
 func (s *Service) fillCluster(tx *store.Tx, c *clusterSeed, number int) error {
 	row := clusterRow{
 		UUID: c.UUID, Name: c.Name, MinAllowed: c.MinAllowedVersion, MaxAllowed: c.MaxAllowedVersion,
@@ -35,14 +35,16 @@ func (s *Service) fillCluster(tx *store.Tx, c *clusterSeed, number int) error {
 	if err := clusterTable.Insert(tx, &row); err != nil {
 		return err
 	}
-	if _, err := s.encryptions.Create(tx, ClusterEncryptionStatus{}, statemachine.State(EncryptionDisabled)); err != nil {
+	if _, err := s.encryptions.Create(tx, ClusterEncryptionStatus{},
+		statemachine.State(EncryptionDisabled)); err != nil {
 		return err
 	}
 	if err := s.fillTenancy(tx, c); err != nil {
 		return err
 	}
 	for i := range c.servers {
-		if err := s.addServer(tx, &c.servers[i], c.device, fmt.Sprintf("10.%d.%d.%d", number, i/200, 10+i%200)); err != nil {
+		if err := s.addServer(tx, &c.servers[i], c.device,
+			fmt.Sprintf("10.%d.%d.%d", number, i/200, 10+i%200)); err != nil {
 			return strict.Below(fmt.Sprintf("servers[%d]", i), err)
 		}
 	}
@@ -131,7 +133,8 @@ func (s *Service) addNode(tx *store.Tx, seed *nodeSeed, i int, server *Server, i
 	coded := *seed.Devices >= physics.ErasureCodedFrom
 	node := Node{
 		Name: server.Name + "-" + strconv.Itoa(i), UUID: seed.UUID, Status: NodeConnectivityOK,
-		NvmeEndpoint: net.JoinHostPort(ip, strconv.Itoa(nvmePort+i)), FailureDomains: seed.FailureDomains, Hostname: server.Name,
+		NvmeEndpoint: net.JoinHostPort(ip, strconv.Itoa(nvmePort+i)), FailureDomains: seed.FailureDomains,
+		Hostname:       server.Name,
 		MaxNvmeDevices: maxDevicesPerNode, Ec: coded, ServerUUID: server.UUID,
 	}
 	attached := seed.State != NodeUnattached
@@ -147,7 +150,8 @@ func (s *Service) addNode(tx *store.Tx, seed *nodeSeed, i int, server *Server, i
 		binary.BigEndian.PutUint32(serial[:], tx.Rand().Uint32())
 		copy(serial[4:], []byte{byte(i), byte(k >> 8), byte(k)})
 		d := NvmeDevice{
-			Size: device.size, NumaNodeID: uint64(i), Model: device.model, Serial: "SIM" + strings.ToUpper(hex.EncodeToString(serial[:])),
+			Size: device.size, NumaNodeID: uint64(i), Model: device.model,
+			Serial:     "SIM" + strings.ToUpper(hex.EncodeToString(serial[:])),
 			ServerUUID: server.UUID, Name: fmt.Sprintf("nvme%dn1", i**seed.Devices+k), NodeUUID: seed.UUID,
 			Statistics: &NvmeDeviceStatistics{}, DeviceUsage: UsageData,
 		}

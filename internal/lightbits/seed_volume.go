@@ -117,8 +117,9 @@ func (v *volumeSeed) check(maxReplicas uint32, projects []string) error {
 // addVolumes creates the volumes of a seed, Available at once and without events.
 func (s *Service) addVolumes(tx *store.Tx, seed *volumeSeed) error {
 	q := createVolumeRequest{
-		Size: seed.Size, ACL: &accessList{Values: seed.ACL}, Compression: seed.Compression, ReplicaCount: *seed.ReplicaCount,
-		ProjectName: seed.Project, Labels: seed.Labels,
+		Size: seed.Size, ACL: &accessList{Values: seed.ACL}, Compression: seed.Compression,
+		ReplicaCount: *seed.ReplicaCount,
+		ProjectName:  seed.Project, Labels: seed.Labels,
 	}
 	if seed.IPAcl != nil {
 		q.IPAcl = &StringList{Values: seed.IPAcl}

@@ -18,15 +18,21 @@ import (
 func (s *Service) snapshotOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListSnapshots", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/snapshots",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("snapshots", "list"), Endpoint: api.HandleAs[snapshotList](s.listSnapshots)},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("snapshots",
+				"list"), Endpoint: api.HandleAs[snapshotList](s.listSnapshots)},
 		{Name: "CreateSnapshot", Method: http.MethodPost, Path: "/api/v2/projects/{projectName}/snapshots",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 500, 501}, Needs: can("snapshots", "create"), Endpoint: api.Handle(s.createSnapshot)},
-		{Name: "ListChangedBlocks", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/snapshots/diff/{snapshotUUID}",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("snapshots", "get"), Endpoint: api.Handle(s.listChangedBlocks)},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 500, 501}, Needs: can("snapshots",
+				"create"), Endpoint: api.Handle(s.createSnapshot)},
+		{Name: "ListChangedBlocks", Method: http.MethodGet,
+			Path:     "/api/v2/projects/{projectName}/snapshots/diff/{snapshotUUID}",
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("snapshots",
+				"get"), Endpoint: api.Handle(s.listChangedBlocks)},
 		{Name: "GetSnapshot", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/snapshots/{UUID}",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("snapshots", "get"), Endpoint: api.HandleAs[Snapshot](s.getSnapshot)},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("snapshots",
+				"get"), Endpoint: api.HandleAs[Snapshot](s.getSnapshot)},
 		{Name: "DeleteSnapshot", Method: http.MethodDelete, Path: "/api/v2/projects/{projectName}/snapshots/{UUID}",
-			Statuses: []int{200, 400, 404, 409, 412, 500, 503}, Needs: can("snapshots", "delete"), Endpoint: api.Handle(s.deleteSnapshot)},
+			Statuses: []int{200, 400, 404, 409, 412, 500, 503}, Needs: can("snapshots",
+				"delete"), Endpoint: api.Handle(s.deleteSnapshot)},
 	}
 }
 
@@ -105,5 +111,6 @@ func (s *Service) findSnapshot(tx *store.Tx, project string, ref snapshotRef) (s
 }
 
 func (s *Service) logSnapshot(tx *store.Tx, name events.Name, sn *Snapshot) error {
-	return s.logEvent(tx, name, events.AboutSnapshot(sn.ProjectName, sn.SourceVolumeUUID, sn.SourceVolumeName, sn.UUID, sn.Name))
+	return s.logEvent(tx, name, events.AboutSnapshot(sn.ProjectName, sn.SourceVolumeUUID, sn.SourceVolumeName, sn.UUID,
+		sn.Name))
 }

@@ -26,16 +26,17 @@ type ChangedBlocks struct {
 
 // LBARange is a range of 64 LBAs of 4096 bytes, lbaEnd included, some of which changed (assumption 76).
 type LBARange struct {
-	LBAStart   uint64 `json:"lbaStart"`
-	LBAEnd     uint64 `json:"lbaEnd"`
-	DataBitMap []byte `json:"dataBitMap"` // eight bytes; the lowest bit of the first stands for lbaStart (assumption 77)
+	LBAStart uint64 `json:"lbaStart"`
+	LBAEnd   uint64 `json:"lbaEnd"`
+	// Eight bytes; the lowest bit of the first stands for lbaStart (assumption 77)
+	DataBitMap []byte `json:"dataBitMap"`
 }
 
 // maxLBARanges is the greatest number of ranges in one response (facts/lightbits.md 4.3).
 const maxLBARanges = 10_000
 
-// listChangedBlocks: seeds/002 "List changed LBAs between a volume's snapshots". Without a base, it lists every block of
-// the target. LBAs of a larger base beyond the target's size are not listed.
+// listChangedBlocks: seeds/002 "List changed LBAs between a volume's snapshots". Without a base, it lists every block
+// of the target. LBAs of a larger base beyond the target's size are not listed.
 func (s *Service) listChangedBlocks(tx *store.Tx, r *api.Request, q *listChangedBlocksRequest) (ChangedBlocks, error) {
 	var none ChangedBlocks
 	if err := s.inProject(tx, r, q.ProjectName, "snapshots", "get"); err != nil {
@@ -47,7 +48,8 @@ func (s *Service) listChangedBlocks(tx *store.Tx, r *api.Request, q *listChanged
 	}
 	var base blockRow
 	if q.BaseSnapshotUUID != "" || q.BaseSnapshotName != "" {
-		older, err := s.comparableSnapshot(tx, q.ProjectName, snapshotRef{UUID: q.BaseSnapshotUUID, Name: q.BaseSnapshotName})
+		older, err := s.comparableSnapshot(tx, q.ProjectName,
+			snapshotRef{UUID: q.BaseSnapshotUUID, Name: q.BaseSnapshotName})
 		if err != nil {
 			return none, err
 		}
@@ -65,7 +67,8 @@ func (s *Service) listChangedBlocks(tx *store.Tx, r *api.Request, q *listChanged
 	answer := ChangedBlocks{NextOffsetLBA: next, LBARanges: make([]*LBARange, len(chunks))}
 	for i, c := range chunks {
 		answer.LBARanges[i] = &LBARange{
-			LBAStart: c.Start, LBAEnd: c.Start + physics.ChunkLBAs - 1, DataBitMap: binary.LittleEndian.AppendUint64(nil, c.Bits),
+			LBAStart: c.Start, LBAEnd: c.Start + physics.ChunkLBAs - 1,
+			DataBitMap: binary.LittleEndian.AppendUint64(nil, c.Bits),
 		}
 	}
 	return answer, nil

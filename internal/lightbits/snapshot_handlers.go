@@ -59,15 +59,16 @@ func checkSnapshotRequest(q *createSnapshotRequest) error {
 	return checkRetention("retentionTime", q.RetentionTime)
 }
 
-// checkSnapshotNameFree returns AlreadyExists for the name of a live snapshot. doomed reports whether a Deleting snapshot
-// has the name, so that a new one fails.
+// checkSnapshotNameFree returns AlreadyExists for the name of a live snapshot. doomed reports whether a Deleting
+// snapshot has the name, so that a new one fails.
 func (s *Service) checkSnapshotNameFree(tx *store.Tx, project, name string) (doomed bool, err error) {
 	table := s.snapshots.Table()
 	for key := range table.KeysBy(tx, snapshotsByName, scopedKey(project, name)) {
 		raw, _ := table.Raw(tx, key)
 		state := statemachine.State(statemachine.Peek(raw).State)
 		if holdsName(state) {
-			return false, refusal.New(refusal.AlreadyExists, "a snapshot with the name %q already exists in project %s", name, project).
+			return false, refusal.New(refusal.AlreadyExists, "a snapshot with the name %q already exists in project %s",
+				name, project).
 				Because(NameTaken{Name: name, Project: project, State: state})
 		}
 		doomed = doomed || state == statemachine.State(SnapshotDeleting)
@@ -75,7 +76,8 @@ func (s *Service) checkSnapshotNameFree(tx *store.Tx, project, name string) (doo
 	return doomed, nil
 }
 
-func (s *Service) insertSnapshot(tx *store.Tx, q *createSnapshotRequest, v *Volume) (statemachine.Row[Snapshot], error) {
+func (s *Service) insertSnapshot(tx *store.Tx, q *createSnapshotRequest, v *Volume) (statemachine.Row[Snapshot],
+	error) {
 	nsid, err := s.nextNsid(tx)
 	if err != nil {
 		return statemachine.Row[Snapshot]{}, err
@@ -133,9 +135,10 @@ func (s *Service) listSnapshots(tx *store.Tx, r *api.Request, q *listSnapshotsRe
 		return nil, err
 	}
 	table := s.snapshots.Table()
-	page := listPage{key: "snapshots", limit: pageSize(q.Limit), showAll: q.ShowAll, observe: func(key string, state []byte) {
-		s.snapshots.ObservedStored(tx, key, state)
-	}}
+	page := listPage{key: "snapshots", limit: pageSize(q.Limit), showAll: q.ShowAll,
+		observe: func(key string, state []byte) {
+			s.snapshots.ObservedStored(tx, key, state)
+		}}
 	prefix, after, err := s.listRange(tx, q.ProjectName, q.OffsetUUID)
 	if err != nil {
 		return nil, err

@@ -21,7 +21,8 @@ const (
 // EnumNumbers returns the vendor's numbers.
 func (SnapshotState) EnumNumbers() map[string]int32 { return snapshotStates }
 
-var snapshotStates = map[string]int32{"Unknown": 0, "Creating": 1, "Available": 2, "Deleting": 3, "Deleted": 4, "Failed": 7}
+var snapshotStates = map[string]int32{"Unknown": 0, "Creating": 1, "Available": 2, "Deleting": 3, "Deleted": 4,
+	"Failed": 7}
 
 func (s *Service) snapshotMachine() *statemachine.Machine[Snapshot] {
 	type row = statemachine.Row[Snapshot]
@@ -31,15 +32,18 @@ func (s *Service) snapshotMachine() *statemachine.Machine[Snapshot] {
 	)
 	return statemachine.Define(statemachine.Machine[Snapshot]{
 		Kind: "lightbits.snapshot", Initial: []statemachine.State{creating, available}, Zero: zero,
-		Key: snapshotKey, ID: func(sn *Snapshot) string { return sn.UUID }, Name: func(sn *Snapshot) string { return sn.Name },
+		Key: snapshotKey, ID: func(sn *Snapshot) string { return sn.UUID },
+		Name:   func(sn *Snapshot) string { return sn.Name },
 		Locate: s.inEveryProject,
 		Mirror: func(sn *Snapshot, l statemachine.Life) { sn.State = SnapshotState(l.State) },
 		Rules: []statemachine.Rule[Snapshot]{
-			{From: []statemachine.State{creating}, On: "ready", To: available, After: "create", Do: s.snapshotReady, Unless: s.unlessSource},
+			{From: []statemachine.State{creating}, On: "ready", To: available, After: "create", Do: s.snapshotReady,
+				Unless: s.unlessSource},
 			{From: []statemachine.State{creating, available}, On: "fail", To: failed, Do: s.snapshotFailed},
 			{From: []statemachine.State{available}, On: "delete", To: deleting, Do: s.snapshotDeleting},
 			{From: []statemachine.State{available}, On: "expire", To: deleting, Do: s.snapshotDeleting},
-			{From: []statemachine.State{deleting}, On: "deleted", To: statemachine.Gone, After: "delete", Do: s.snapshotGone,
+			{From: []statemachine.State{deleting}, On: "deleted", To: statemachine.Gone, After: "delete",
+				Do: s.snapshotGone,
 				Unless: func(tx *store.Tx, r *row) statemachine.Event {
 					if s.hasClones(tx, r.Body.UUID) {
 						return statemachine.Stay
@@ -50,18 +54,27 @@ func (s *Service) snapshotMachine() *statemachine.Machine[Snapshot] {
 			{From: []statemachine.State{failed}, On: "purge", To: statemachine.Gone, Do: s.snapshotGone},
 		},
 		Guards: []statemachine.Guard{
-			{Operation: "DeleteSnapshot", In: []statemachine.State{creating}, Kind: refusal.Unavailable, Message: msgSnapshotTemporary},
-			{Operation: "DeleteSnapshot", In: []statemachine.State{deleting, failed}, Kind: refusal.InvalidArgument, Message: "snapshot {name} is {state} and cannot be deleted"},
-			{Operation: "CreateVolume", In: []statemachine.State{creating}, Kind: refusal.Unavailable, Message: msgSnapshotTemporary},
-			{Operation: "CreateVolume", In: []statemachine.State{deleting, failed}, Kind: refusal.InvalidArgument, Message: "snapshot {name} is {state} and cannot be cloned"},
-			{Operation: "RollbackVolume", In: []statemachine.State{creating}, Kind: refusal.Unavailable, Message: msgSnapshotTemporary},
-			{Operation: "RollbackVolume", In: []statemachine.State{deleting, failed}, Kind: refusal.InvalidArgument, Message: "snapshot {name} is {state}; a volume cannot be rolled back to it"},
+			{Operation: "DeleteSnapshot", In: []statemachine.State{creating}, Kind: refusal.Unavailable,
+				Message: msgSnapshotTemporary},
+			{Operation: "DeleteSnapshot", In: []statemachine.State{deleting, failed}, Kind: refusal.InvalidArgument,
+				Message: "snapshot {name} is {state} and cannot be deleted"},
+			{Operation: "CreateVolume", In: []statemachine.State{creating}, Kind: refusal.Unavailable,
+				Message: msgSnapshotTemporary},
+			{Operation: "CreateVolume", In: []statemachine.State{deleting, failed}, Kind: refusal.InvalidArgument,
+				Message: "snapshot {name} is {state} and cannot be cloned"},
+			{Operation: "RollbackVolume", In: []statemachine.State{creating}, Kind: refusal.Unavailable,
+				Message: msgSnapshotTemporary},
+			{Operation: "RollbackVolume", In: []statemachine.State{deleting, failed}, Kind: refusal.InvalidArgument,
+				Message: "snapshot {name} is {state}; a volume cannot be rolled back to it"},
 		},
 		Delays: map[string]statemachine.DelayDefault{
 			"create": {Fast: "100ms", Realistic: "2s"}, "delete": {Fast: "200ms", Realistic: "30s"},
 		},
 		Indexes: []store.Index[row]{
-			{Name: snapshotsByName, Keys: func(r *row) []string { return []string{scopedKey(r.Body.ProjectName, r.Body.Name)} }},
+			{Name: snapshotsByName, Keys: func(r *row) []string {
+				return []string{scopedKey(r.Body.ProjectName,
+					r.Body.Name)}
+			}},
 			{Name: snapshotsByVolume, Keys: func(r *row) []string { return []string{r.Body.SourceVolumeUUID} }},
 		},
 	})
@@ -78,8 +91,8 @@ func (s *Service) unlessSource(tx *store.Tx, row *statemachine.Row[Snapshot]) st
 	return ""
 }
 
-// snapshotReady cuts the snapshot: its blocks and its creation time are those of this instant (facts/lightbits.md 4.2). Its
-// retention time starts.
+// snapshotReady cuts the snapshot: its blocks and its creation time are those of this instant (facts/lightbits.md 4.2).
+// Its retention time starts.
 func (s *Service) snapshotReady(tx *store.Tx, row *statemachine.Row[Snapshot]) error {
 	sn := &row.Body
 	sn.CreationTime = tx.Now
@@ -96,7 +109,8 @@ func (s *Service) snapshotReady(tx *store.Tx, row *statemachine.Row[Snapshot]) e
 	return s.logSnapshot(tx, events.SnapshotAvailable, sn)
 }
 
-// snapshotFailed releases everything that a failed snapshot has. Like a failed volume, it stays visible (assumption 302).
+// snapshotFailed releases everything that a failed snapshot has. Like a failed volume, it stays visible (assumption
+// 302).
 func (s *Service) snapshotFailed(tx *store.Tx, row *statemachine.Row[Snapshot]) error {
 	sn := &row.Body
 	if err := s.dropSnapshotBlocks(tx, sn); err != nil {

@@ -15,8 +15,8 @@ import (
 // Usage is what volumes and snapshots use on each of their nodes, or a change of it.
 type Usage = physics.Usage
 
-// nodeUsage is what placement needs of a node: its state and what it holds. The machine of nodes writes the state, charge
-// writes the usage.
+// nodeUsage is what placement needs of a node: its state and what it holds. The machine of nodes writes the state,
+// charge writes the usage.
 type nodeUsage struct {
 	UUID, Name, Server string
 	Domains            []string
@@ -39,7 +39,8 @@ var usageTable = store.NewTable("lightbits.usage", func(u *nodeUsage) string { r
 		dst = appendTexts(dst, u.UUID, u.Name, u.Server)
 		dst = appendTexts(binary.AppendUvarint(dst, uint64(len(u.Domains))), u.Domains...)
 		dst = append(dst, flagBits(u.Serving, u.Synced, u.Attached, u.Disks.Coded, u.Leaving))
-		dst = binary.AppendUvarint(binary.AppendUvarint(binary.AppendUvarint(dst, u.Rebuilt), u.Disks.Count), u.Disks.Bytes)
+		dst = binary.AppendUvarint(binary.AppendUvarint(binary.AppendUvarint(dst, u.Rebuilt), u.Disks.Count),
+			u.Disks.Bytes)
 		for _, n := range [...]int64{u.Volumes, u.Primaries, u.Provisioned, u.LogicalUsed, u.PhysicalUsed} {
 			dst = binary.AppendUvarint(dst, uint64(n))
 		}
@@ -70,21 +71,22 @@ type replicaGroup struct {
 	Volumes int64
 }
 
-var groupTable = store.NewTable("lightbits.group", func(g *replicaGroup) string { return g.UUID }, store.Codec[replicaGroup]{
-	Append: func(dst []byte, g *replicaGroup) ([]byte, error) {
-		dst = binary.AppendUvarint(appendTexts(dst, g.UUID), uint64(g.Volumes))
-		return appendTexts(binary.AppendUvarint(dst, uint64(len(g.Nodes))), g.Nodes...), nil
-	},
-	Decode: func(src []byte, g *replicaGroup) error {
-		c := varint.NewReader(src)
-		g.UUID, g.Volumes = c.Text(), int64(c.Uint())
-		g.Nodes = make([]string, min(c.Uint(), uint64(len(src))))
-		for i := range g.Nodes {
-			g.Nodes[i] = c.Text()
-		}
-		return c.End()
-	},
-})
+var groupTable = store.NewTable("lightbits.group", func(g *replicaGroup) string { return g.UUID },
+	store.Codec[replicaGroup]{
+		Append: func(dst []byte, g *replicaGroup) ([]byte, error) {
+			dst = binary.AppendUvarint(appendTexts(dst, g.UUID), uint64(g.Volumes))
+			return appendTexts(binary.AppendUvarint(dst, uint64(len(g.Nodes))), g.Nodes...), nil
+		},
+		Decode: func(src []byte, g *replicaGroup) error {
+			c := varint.NewReader(src)
+			g.UUID, g.Volumes = c.Text(), int64(c.Uint())
+			g.Nodes = make([]string, min(c.Uint(), uint64(len(src))))
+			for i := range g.Nodes {
+				g.Nodes[i] = c.Text()
+			}
+			return c.End()
+		},
+	})
 
 // members returns the usage of the group's nodes.
 func (g *replicaGroup) members(all map[string]nodeUsage) []nodeUsage {
@@ -95,9 +97,9 @@ func (g *replicaGroup) members(all map[string]nodeUsage) []nodeUsage {
 	return list
 }
 
-// charge adds delta to the usage of each node and to the number of volumes of their group. The first node is the primary
-// one: its primaries change by delta.Volumes; delta.Primaries is ignored. Crossing the read-only threshold is an event.
-// It is a programming error to name a node that does not exist or to release more than was used.
+// charge adds delta to the usage of each node and to the number of volumes of their group. The first node is the
+// primary one: its primaries change by delta.Volumes; delta.Primaries is ignored. Crossing the read-only threshold is
+// an event. It is a programming error to name a node that does not exist or to release more than was used.
 func (s *Service) charge(tx *store.Tx, nodeUUIDs []string, delta Usage) error {
 	for i, id := range nodeUUIDs {
 		delta.Primaries = 0
@@ -114,8 +116,8 @@ func (s *Service) charge(tx *store.Tx, nodeUUIDs []string, delta Usage) error {
 	return s.countGroup(tx, nodeUUIDs, delta.Volumes)
 }
 
-// chargeNode adds delta to the usage of one node. A deletion or an eviction may be waiting for the node to become empty. If
-// the node becomes full and the flag proactive-rebalance is on, replicas leave it.
+// chargeNode adds delta to the usage of one node. A deletion or an eviction may be waiting for the node to become
+// empty. If the node becomes full and the flag proactive-rebalance is on, replicas leave it.
 func (s *Service) chargeNode(tx *store.Tx, id string, delta Usage) error {
 	u, err := usageTable.Get(tx, id)
 	if err != nil {
@@ -197,7 +199,8 @@ func (s *Service) emptiest(tx *store.Tx, percent uint64) (nodes []string, size u
 	var vessels []physics.Vessel
 	for _, u := range usageTable.All(tx, "", "") {
 		if u.Attached && u.Serving && !u.Leaving {
-			vessels = append(vessels, physics.Vessel{UUID: u.UUID, Name: u.Name, Domains: u.Domains, Disks: u.Disks, Used: uint64(u.PhysicalUsed)})
+			vessels = append(vessels, physics.Vessel{UUID: u.UUID, Name: u.Name, Domains: u.Domains, Disks: u.Disks,
+				Used: uint64(u.PhysicalUsed)})
 		}
 	}
 	return physics.Fill(vessels, percent, maxVolumeSize)

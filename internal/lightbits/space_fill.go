@@ -19,8 +19,9 @@ type filled struct {
 	Nodes   map[string]int `json:"nodes"`   // percent used, by name
 }
 
-// fillStorage writes until every serving node uses the given share of its effective storage. It writes incompressible data
-// into volumes that it creates in the project default: fill-1, fill-2 and so on. Nodes that use more stay as they are.
+// fillStorage writes until every serving node uses the given share of its effective storage. It writes incompressible
+// data into volumes that it creates in the project default: fill-1, fill-2 and so on. Nodes that use more stay as they
+// are.
 func (s *Service) fillStorage(tx *store.Tx, p *fillParams) (any, error) {
 	if p.Percent < 1 || p.Percent > 100 {
 		return nil, &strict.Error{Path: "percent", Detail: fmt.Sprintf("%d must be 1 to 100", p.Percent)}

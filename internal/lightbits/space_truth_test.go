@@ -76,7 +76,8 @@ func TestVolume_FailedHoldsNothing(t *testing.T) {
 	status, _ := s.do("GET", "/api/v2/hosts/nqn.2020-01.com.example:h", admin, "")
 	require.Equal(t, 404, status, "a host of nothing is not connected")
 	s.must("fail-node", `{"node":"server00-0"}`)
-	require.Equal(t, map[string]any{"numInactiveNodes": 1.0, "state": "Warning"}, clusterHealthOf(s), "no volume is hurt")
+	require.Equal(t, map[string]any{"numInactiveNodes": 1.0, "state": "Warning"}, clusterHealthOf(s),
+		"no volume is hurt")
 }
 
 // Of a volume that went away before its snapshot was cut, there is no snapshot.
@@ -111,14 +112,16 @@ func TestCorruptDevice(t *testing.T) {
 	require.Equal(t, NvmeDeviceStatistics{RecoverableDataIntegrityErrors: 4}, device)
 	require.Equal(t, uint32(4), onNode.RecoverableDataIntegrityErrors)
 	require.Equal(t, uint32(3), one.RecoverableDataIntegrityErrors)
-	require.Equal(t, []string{"DataIntegrityErrorRecovered"}, s.eventNames("?componentType=DataIntegrity"), "one event in DeviceHealthIntervalForRaisingEvent")
+	require.Equal(t, []string{"DataIntegrityErrorRecovered"}, s.eventNames("?componentType=DataIntegrity"),
+		"one event in DeviceHealthIntervalForRaisingEvent")
 
 	s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, second))
 	for _, volume := range []string{"one", "three"} {
 		s.must("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":5,"volume":%q}`, first, volume))
 	}
 	device, onNode, one, three := errorsOf()
-	require.Equal(t, NvmeDeviceStatistics{RecoverableDataIntegrityErrors: 4, UnrecoverableDataIntegrityErrors: 10}, device)
+	require.Equal(t, NvmeDeviceStatistics{RecoverableDataIntegrityErrors: 4, UnrecoverableDataIntegrityErrors: 10},
+		device)
 	require.Equal(t, uint32(10), onNode.UnrecoverableDataIntegrityErrors)
 	require.Equal(t, uint32(5), one.UnrecoverableDataIntegrityErrors, "no parity and no other replica")
 	require.Equal(t, uint32(5), three.RecoverableDataIntegrityErrors, "two other replicas")
@@ -170,7 +173,8 @@ func TestDevice_PulledIsRebuilt(t *testing.T) {
 	require.Equal(t, "Inactive", s.node("server00-0").State)
 }
 
-// What a pulled device held is rebuilt when its node is back, though the device is not; until then another loss is the second.
+// What a pulled device held is rebuilt when its node is back, though the device is not; until then another loss is the
+// second.
 func TestDevice_PulledIsRebuiltAfterItsNodeFailed(t *testing.T) {
 	for _, profile := range []statemachine.Profile{statemachine.Fast, statemachine.Instant} {
 		s := newServer(t, withProfile(profile), withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
@@ -194,7 +198,8 @@ func TestDevice_PulledIsRebuiltAfterItsNodeFailed(t *testing.T) {
 		require.False(t, s.node("server00-0").InLocalRebuild)
 		require.Equal(t, "FullyProtected", s.volumes("default")["v"].ProtectionState)
 		require.Equal(t, []string{
-			"NVMeDeviceFailed", "NVMeDevicePulled", "NVMeDeviceInserted", "NVMeDeviceFailed", "NVMeDeviceRebuilt", "NVMeDeviceRebuilt",
+			"NVMeDeviceFailed", "NVMeDevicePulled", "NVMeDeviceInserted", "NVMeDeviceFailed", "NVMeDeviceRebuilt",
+			"NVMeDeviceRebuilt",
 		}, s.eventNames("?componentType=NVMeSSD"))
 		s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, list.NvmeDevices[2].Serial))
 		require.True(t, s.node("server00-0").InLocalRebuild, "a first loss again")
@@ -209,7 +214,8 @@ func TestDevice_PulledIsRebuiltAfterItsNodeFailed(t *testing.T) {
 func TestClockDrift_ThresholdIsLowered(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3"))
 	set := func(threshold string) {
-		s.ok("PUT", "/api/v2/clusterConfig/ClockDriftIntervalForRaisingEvent", fmt.Sprintf(`{"configParam":{"value":%q}}`, threshold))
+		s.ok("PUT", "/api/v2/clusterConfig/ClockDriftIntervalForRaisingEvent",
+			fmt.Sprintf(`{"configParam":{"value":%q}}`, threshold))
 	}
 	drifts := func() int { return len(s.eventNames("?componentType=Server")) }
 	s.must("age-clock-drift", `{"server":"server01","by":"-40s"}`)
@@ -241,7 +247,8 @@ func TestUpgradeServer_RiskAppears(t *testing.T) {
 	for _, force := range []bool{false, true} {
 		s := newServer(t, withCluster("servers: 4\nvolumes: [{name: v, replicaCount: 3}]"))
 		v, id := s.volumes("default")["v"], s.firstServer()
-		s.ok("POST", "/api/v2/servers/"+id+"/upgrade", fmt.Sprintf(`{"InstallPkgUri":"https://packages.example/lightos-3.16.1.tar.gz","ForceUpgrade":%t}`, force))
+		s.ok("POST", "/api/v2/servers/"+id+"/upgrade",
+			fmt.Sprintf(`{"InstallPkgUri":"https://packages.example/lightos-3.16.1.tar.gz","ForceUpgrade":%t}`, force))
 		s.must("fail-node", fmt.Sprintf(`{"node":%q}`, v.NodeList[1]))
 		s.advance(400 * time.Millisecond)
 		last := decodeWire[Server](t, s, "/api/v2/servers/"+id).LastUpgrade
@@ -259,27 +266,31 @@ func TestUpgradeServer_RiskAppears(t *testing.T) {
 // While a server is upgraded or emptied, none of its nodes is replaced, and none comes back before its server does.
 func TestNode_OfABusyServer(t *testing.T) {
 	s := newServer(t, withCluster("servers: 4\nvolumes: [{name: v, replicaCount: 3}]"))
-	s.ok("POST", "/api/v2/servers", `{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001"}`)
+	s.ok("POST", "/api/v2/servers",
+		`{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001"}`)
 	s.advance(time.Second)
 	spare := s.node("server04-0").UUID
 	id := s.firstServer()
 	node := s.volumes("default")["v"].NodeList[0]
 	s.ok("POST", "/api/v2/servers/"+id+"/upgrade", `{"InstallPkgUri":"https://packages.example/lightos-3.16.1.tar.gz"}`)
-	status, body := s.do("POST", "/api/v2/nodes/"+node+"/replace", admin, fmt.Sprintf(`{"TargetNodeUUID":%q,"ReplaceWhileActive":true}`, spare))
+	status, body := s.do("POST", "/api/v2/nodes/"+node+"/replace", admin,
+		fmt.Sprintf(`{"TargetNodeUUID":%q,"ReplaceWhileActive":true}`, spare))
 	require.Equal(t, 409, status, body)
 	s.advance(time.Minute)
-	s.ok("POST", "/api/v2/nodes/"+node+"/replace", fmt.Sprintf(`{"TargetNodeUUID":%q,"ReplaceWhileActive":true}`, spare))
+	s.ok("POST", "/api/v2/nodes/"+node+"/replace",
+		fmt.Sprintf(`{"TargetNodeUUID":%q,"ReplaceWhileActive":true}`, spare))
 
 	s.must("fail-server", `{"server":"server03"}`)
 	_, err := s.action("recover-node", `{"node":"server03-0"}`)
 	require.ErrorContains(t, err, "its server server03 is Failed")
 }
 
-// A node that is being replaced takes nothing new, and is not replaced when the target cannot take over any more what has
-// changed since: here another replica has come into the target's failure domain.
+// A node that is being replaced takes nothing new, and is not replaced when the target cannot take over any more what
+// has changed since: here another replica has come into the target's failure domain.
 func TestReplaceNode_WhatChangesMeanwhile(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\nnodesPerServer: 2\nvolumes: [{name: v, replicaCount: 2}]"))
-	s.ok("POST", "/api/v2/servers", `{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001"}`)
+	s.ok("POST", "/api/v2/servers",
+		`{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001"}`)
 	s.advance(time.Second)
 	target, sibling := s.node("server03-0").UUID, s.node("server03-1").UUID
 	s.update(func(tx *store.Tx) error {
@@ -291,30 +302,36 @@ func TestReplaceNode_WhatChangesMeanwhile(t *testing.T) {
 	v := s.volumes("default")["v"]
 	source := v.NodeList[0]
 	s.hold("lightbits.node.attach", `"1m"`)
-	s.ok("POST", "/api/v2/nodes/"+source+"/replace", fmt.Sprintf(`{"TargetNodeUUID":%q,"ReplaceWhileActive":true}`, target))
+	s.ok("POST", "/api/v2/nodes/"+source+"/replace",
+		fmt.Sprintf(`{"TargetNodeUUID":%q,"ReplaceWhileActive":true}`, target))
 	for k := range 20 {
-		s.ok("POST", deedProject+"volumes", fmt.Sprintf(`{"name":"n%d","size":"4GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`, k))
+		s.ok("POST", deedProject+"volumes",
+			fmt.Sprintf(`{"name":"n%d","size":"4GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`, k))
 		require.NotContains(t, s.volumes("default")[fmt.Sprint("n", k)].NodeList, source)
 	}
 	s.must("fill-cluster", `{"percent":10}`)
-	require.Zero(t, decodeWire[Node](t, s, "/api/v2/nodes/"+source).Statistics.PhysicalUsedStorage, "nor do hosts fill it up")
+	require.Zero(t, decodeWire[Node](t, s, "/api/v2/nodes/"+source).Statistics.PhysicalUsedStorage,
+		"nor do hosts fill it up")
 	s.update(func(tx *store.Tx) error {
 		c, err := s.service.placedChain(tx, v.UUID)
 		require.NoError(t, err)
 		return s.service.moveReplica(tx, &c, v.NodeList[1], sibling)
 	})
 	s.advance(2 * time.Minute)
-	require.Equal(t, NodeActive, decodeWire[Node](t, s, "/api/v2/nodes/"+source).State, "the replacement did not happen")
+	require.Equal(t, NodeActive, decodeWire[Node](t, s, "/api/v2/nodes/"+source).State,
+		"the replacement did not happen")
 	require.Equal(t, "Unattached", s.node("server03-0").State)
 	require.Equal(t, []string{source, sibling}, s.volumes("default")["v"].NodeList)
 	s.ok("POST", deedProject+"volumes", `{"name":"last","size":"4GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
-	require.Equal(t, []string{source}, s.volumes("default")["last"].NodeList, "it takes replicas again, and has the least")
+	require.Equal(t, []string{source}, s.volumes("default")["last"].NodeList,
+		"it takes replicas again, and has the least")
 }
 
 // A server that waits for its deletion is gone when the last thing has left it, be that but a snapshot whose volume is
 // deleted.
 func TestDeleteServer_LastSnapshotLeaves(t *testing.T) {
-	s := newServer(t, withCluster("servers: 4\nfeatureFlags: {fail-in-place: true}\nvolumes: [{name: v, replicaCount: 3}]"))
+	s := newServer(t, withCluster("servers: 4\nfeatureFlags: {fail-in-place: true}\nvolumes: [{name: v, "+
+		"replicaCount: 3}]"))
 	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
 	s.advance(time.Second)
 	id := s.firstServer()
@@ -330,7 +347,8 @@ func TestDeleteServer_LastSnapshotLeaves(t *testing.T) {
 	require.Equal(t, 404, status, "fail-in-place has brought the snapshot elsewhere")
 }
 
-// Of the nodes that are Inactive by then, too, a new DurationToTurnIntoPermanentFailure says how long they are waited for.
+// Of the nodes that are Inactive by then, too, a new DurationToTurnIntoPermanentFailure says how long they are waited
+// for.
 func TestNode_PermanentFailureTimeoutMoves(t *testing.T) {
 	for _, c := range []struct {
 		timeout string
@@ -342,7 +360,8 @@ func TestNode_PermanentFailureTimeoutMoves(t *testing.T) {
 		path := "/api/v2/nodes/" + s.node("server00-0").UUID
 		s.must("fail-node", `{"node":"server00-0"}`)
 		s.advance(20 * time.Minute)
-		s.ok("PUT", "/api/v2/clusterConfig/DurationToTurnIntoPermanentFailure", fmt.Sprintf(`{"configParam":{"value":%q}}`, c.timeout))
+		s.ok("PUT", "/api/v2/clusterConfig/DurationToTurnIntoPermanentFailure",
+			fmt.Sprintf(`{"configParam":{"value":%q}}`, c.timeout))
 		var failed []bool
 		for _, by := range []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour} {
 			s.advance(by)
@@ -363,7 +382,8 @@ func TestFailInPlace_Later(t *testing.T) {
 	s.ok("POST", "/api/v2/featureFlags/fail-in-place/enable", "")
 	s.advance(time.Minute)
 	require.Equal(t, "Degraded", s.volumes("default")["v"].ProtectionState, "there is no other node")
-	s.ok("POST", "/api/v2/servers", `{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001","extendCluster":true}`)
+	s.ok("POST", "/api/v2/servers",
+		`{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001","extendCluster":true}`)
 	s.advance(time.Minute)
 	v := s.volumes("default")["v"]
 	require.Equal(t, "FullyProtected", v.ProtectionState)
@@ -381,7 +401,8 @@ func TestFailInPlace_Later(t *testing.T) {
 
 // proactive-rebalance that is switched on when a node is full already begins at once.
 func TestProactiveRebalance_Later(t *testing.T) {
-	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 1, size: 20TiB}, {name: w, replicaCount: 1, size: 4TiB}]"))
+	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 1, size: 20TiB}, {name: w, "+
+		"replicaCount: 1, size: 4TiB}]"))
 	s.must("write-volume", `{"volume":"v","bytes":"20TiB"}`)
 	v, w := s.volumes("default")["v"], s.volumes("default")["w"]
 	if v.NodeList[0] != w.NodeList[0] {

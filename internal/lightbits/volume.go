@@ -19,18 +19,29 @@ import (
 
 func (s *Service) volumeOperations() []api.Operation {
 	return []api.Operation{
-		{Name: "ListVolumes", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/volumes", Also: []string{"/api/v2/volumes"},
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("volumes", "list"), Endpoint: api.HandleAs[volumeList](s.listVolumes)},
-		{Name: "CreateVolume", Method: http.MethodPost, Path: "/api/v2/projects/{projectName}/volumes", Also: []string{"/api/v2/volumes"},
-			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("volumes", "create"), Endpoint: api.Handle(s.createVolume)},
-		{Name: "GetVolume", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/volumes/{UUID}", Also: []string{"/api/v2/volumes/{UUID}"},
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("volumes", "get"), Endpoint: api.HandleAs[Volume](s.getVolume)},
-		{Name: "DeleteVolume", Method: http.MethodDelete, Path: "/api/v2/projects/{projectName}/volumes/{UUID}", Also: []string{"/api/v2/volumes/{UUID}"},
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 503}, Needs: can("volumes", "delete"), Endpoint: api.Handle(s.deleteVolume)},
-		{Name: "UpdateVolume", Method: http.MethodPut, Path: "/api/v2/projects/{projectName}/volumes/{UUID}", Also: []string{"/api/v2/volumes/{UUID}"},
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 501, 503}, Needs: can("volumes", "update"), Endpoint: api.Handle(s.updateVolume)},
+		{Name: "ListVolumes", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/volumes",
+			Also:     []string{"/api/v2/volumes"},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("volumes",
+				"list"), Endpoint: api.HandleAs[volumeList](s.listVolumes)},
+		{Name: "CreateVolume", Method: http.MethodPost, Path: "/api/v2/projects/{projectName}/volumes",
+			Also:     []string{"/api/v2/volumes"},
+			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("volumes",
+				"create"), Endpoint: api.Handle(s.createVolume)},
+		{Name: "GetVolume", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/volumes/{UUID}",
+			Also:     []string{"/api/v2/volumes/{UUID}"},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("volumes",
+				"get"), Endpoint: api.HandleAs[Volume](s.getVolume)},
+		{Name: "DeleteVolume", Method: http.MethodDelete, Path: "/api/v2/projects/{projectName}/volumes/{UUID}",
+			Also:     []string{"/api/v2/volumes/{UUID}"},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 503}, Needs: can("volumes",
+				"delete"), Endpoint: api.Handle(s.deleteVolume)},
+		{Name: "UpdateVolume", Method: http.MethodPut, Path: "/api/v2/projects/{projectName}/volumes/{UUID}",
+			Also:     []string{"/api/v2/volumes/{UUID}"},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 501, 503}, Needs: can("volumes",
+				"update"), Endpoint: api.Handle(s.updateVolume)},
 		{Name: "RollbackVolume", Method: http.MethodPut, Path: "/api/v2/projects/{projectName}/volumes/{UUID}/rollback",
-			Statuses: []int{200, 400, 401, 403, 404, 500, 503}, Needs: can("volumes", "rollback"), Endpoint: api.Handle(s.rollbackVolume)},
+			Statuses: []int{200, 400, 401, 403, 404, 500, 503}, Needs: can("volumes",
+				"rollback"), Endpoint: api.Handle(s.rollbackVolume)},
 	}
 }
 
@@ -75,7 +86,8 @@ const rebuildNone = "None"
 
 // Indexes of volumes.
 const (
-	volumesByName     = "name"     // project and name: not unique, since Deleting and Failed volumes do not hold their names
+	// Project and name: not unique, since Deleting and Failed volumes do not hold their names
+	volumesByName     = "name"
 	volumesByNode     = "node"     // each node of nodeList
 	volumesBySnapshot = "snapshot" // the snapshot that a clone was made from
 )
@@ -116,8 +128,8 @@ func (s *Service) logVolume(tx *store.Tx, name events.Name, v *Volume) error {
 	return s.logEvent(tx, name, events.AboutVolume(v.ProjectName, v.UUID, v.Name))
 }
 
-// volumeAnywhere returns the volume of that UUID or name in the project. With an empty project it searches all of them, and
-// a name must be unique.
+// volumeAnywhere returns the volume of that UUID or name in the project. With an empty project it searches all of them,
+// and a name must be unique.
 func (s *Service) volumeAnywhere(tx *store.Tx, project, id string) (statemachine.Row[Volume], error) {
 	var none statemachine.Row[Volume]
 	if id == "" {
@@ -147,7 +159,8 @@ func (s *Service) volumeAnywhere(tx *store.Tx, project, id string) (statemachine
 	case 1:
 		return found[0], nil
 	}
-	return none, &strict.Error{Path: "project", Detail: fmt.Sprintf("several projects have a volume named %q; name one of them", id), Valid: in}
+	return none, &strict.Error{Path: "project",
+		Detail: fmt.Sprintf("several projects have a volume named %q; name one of them", id), Valid: in}
 }
 
 // parseCompression parses the spellings that clients use (facts/lightbits.md 4.1); "" is false.

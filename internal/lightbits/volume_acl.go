@@ -26,11 +26,12 @@ const (
 // given reports whether a list of a request has entries. An absent or empty list changes nothing.
 func (l *StringList) given() bool { return l != nil && len(l.Values) > 0 }
 
-// checkACL returns InvalidArgument for a list that the product does not accept. Entries need not be NQNs: the vendor's own
-// tests use "ace-1" (facts/lightbits.md 3.4).
+// checkACL returns InvalidArgument for a list that the product does not accept. Entries need not be NQNs: the vendor's
+// own tests use "ace-1" (facts/lightbits.md 3.4).
 func checkACL(l *StringList) error {
 	if len(l.Values) > maxACL {
-		return refusal.New(refusal.InvalidArgument, "ACL is invalid: %d entries, at most %d are allowed", len(l.Values), maxACL)
+		return refusal.New(refusal.InvalidArgument, "ACL is invalid: %d entries, at most %d are allowed", len(l.Values),
+			maxACL)
 	}
 	for _, v := range l.Values {
 		if v == "" || len(v) > maxNQN {
@@ -43,7 +44,8 @@ func checkACL(l *StringList) error {
 // checkIPAcl returns InvalidArgument for anything but a list of IP addresses or a single pseudo entry.
 func checkIPAcl(l *StringList) error {
 	if len(l.Values) > maxIPAcl {
-		return refusal.New(refusal.InvalidArgument, "IP-ACL is invalid: %d entries, at most %d are allowed", len(l.Values), maxIPAcl)
+		return refusal.New(refusal.InvalidArgument, "IP-ACL is invalid: %d entries, at most %d are allowed",
+			len(l.Values), maxIPAcl)
 	}
 	for _, v := range l.Values {
 		if v == allowAny || v == allowNone {

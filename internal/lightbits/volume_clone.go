@@ -5,8 +5,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// fromSnapshot makes the volume a clone: it is on the nodes of its source, has the source's replicas and compression, and
-// is not smaller (facts/lightbits.md 4.1 "clone").
+// fromSnapshot makes the volume a clone: it is on the nodes of its source, has the source's replicas and compression,
+// and is not smaller (facts/lightbits.md 4.1 "clone").
 func (s *Service) fromSnapshot(tx *store.Tx, q *createVolumeRequest, v *Volume) error {
 	snap, err := s.findSnapshot(tx, q.ProjectName, snapshotRef{UUID: q.SourceSnapshotUUID, Name: q.SourceSnapshotName})
 	if err != nil {

@@ -29,8 +29,8 @@ type createVolumeRequest struct {
 	Labels                []*Label                `json:"labels"`
 }
 
-// createVolume: seeds/002 "Create volume". The response is the volume in Creating. It becomes Available, or Failed if the
-// cluster has too few nodes for its replicas.
+// createVolume: seeds/002 "Create volume". The response is the volume in Creating. It becomes Available, or Failed if
+// the cluster has too few nodes for its replicas.
 func (s *Service) createVolume(tx *store.Tx, r *api.Request, q *createVolumeRequest) (Volume, error) {
 	if err := s.inProject(tx, r, q.ProjectName, "volumes", "create"); err != nil {
 		return Volume{}, err
@@ -59,12 +59,15 @@ func (s *Service) createVolume(tx *store.Tx, r *api.Request, q *createVolumeRequ
 // newVolume returns the volume of a request, before it has a size, nodes and an identity.
 func (s *Service) newVolume(tx *store.Tx, q *createVolumeRequest) (Volume, error) {
 	v := Volume{
-		Name: q.Name, ProjectName: q.ProjectName, ACL: (*StringList)(q.ACL), IPAcl: q.IPAcl, ReplicaCount: q.ReplicaCount,
-		SectorSize: q.SectorSize.bytes(), Statistics: &VolumeStatistics{}, PlacementRestrictions: q.PlacementRestrictions,
-		RebuildProgress: rebuildNone, CreationTime: tx.Now,
+		Name: q.Name, ProjectName: q.ProjectName, ACL: (*StringList)(q.ACL), IPAcl: q.IPAcl,
+		ReplicaCount: q.ReplicaCount,
+		SectorSize:   q.SectorSize.bytes(), Statistics: &VolumeStatistics{},
+		PlacementRestrictions: q.PlacementRestrictions,
+		RebuildProgress:       rebuildNone, CreationTime: tx.Now,
 	}
 	if !v.ACL.given() { // possible only in a fixture
-		return v, refusal.New(refusal.InvalidArgument, "the mandatory argument acl is missing; %s lets no host connect", allowNone)
+		return v, refusal.New(refusal.InvalidArgument, "the mandatory argument acl is missing; %s lets no host connect",
+			allowNone)
 	}
 	if err := checkACL(v.ACL); err != nil {
 		return v, err
@@ -100,7 +103,8 @@ func (s *Service) placeVolume(tx *store.Tx, q *createVolumeRequest, v *Volume) e
 	}
 	attached := attachedNodes(tx)
 	if most := s.maxReplicas(tx, attached); q.ReplicaCount < 1 || q.ReplicaCount > most {
-		return refusal.New(refusal.InvalidArgument, "replica count %d is outside of the valid range 1 to %d", q.ReplicaCount, most)
+		return refusal.New(refusal.InvalidArgument, "replica count %d is outside of the valid range 1 to %d",
+			q.ReplicaCount, most)
 	}
 	v.NodeList, err = s.place(tx, attached, v.Size, v.ReplicaCount, v.PlacementRestrictions)
 	var few *physics.TooFewError

@@ -18,7 +18,8 @@ const maxLabels = 16
 // observed (facts/lightbits.md 4.1 "labels").
 func parseLabels(in []*Label) ([]*Label, error) {
 	if len(in) > maxLabels {
-		return nil, refusal.New(refusal.InvalidArgument, "%d labels are given, at most %d are allowed", len(in), maxLabels)
+		return nil, refusal.New(refusal.InvalidArgument, "%d labels are given, at most %d are allowed", len(in),
+			maxLabels)
 	}
 	out := make([]*Label, 0, len(in))
 	seen := make(map[string]bool, len(in))
@@ -29,7 +30,8 @@ func parseLabels(in []*Label) ([]*Label, error) {
 		}
 		key := l.Key[strings.LastIndexAny(l.Key, "-.")+1:]
 		if key == "" || seen[key] {
-			return nil, refusal.New(refusal.InvalidArgument, "label key %q is empty or used twice once its prefix is removed", l.Key)
+			return nil, refusal.New(refusal.InvalidArgument,
+				"label key %q is empty or used twice once its prefix is removed", l.Key)
 		}
 		seen[key] = true
 		out = append(out, &Label{Key: key, Value: l.Value})

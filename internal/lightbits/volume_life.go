@@ -34,9 +34,11 @@ var volumeStates = map[string]int32{
 func (s *Service) volumeMachine() *statemachine.Machine[Volume] {
 	type row = statemachine.Row[Volume]
 	const (
-		creating, available, deleting = statemachine.State(VolumeCreating), statemachine.State(VolumeAvailable), statemachine.State(VolumeDeleting)
-		failed, updating, rollback    = statemachine.State(VolumeFailed), statemachine.State(VolumeUpdating), statemachine.State(VolumeRollback)
-		migrating                     = statemachine.State(VolumeMigrating)
+		creating, available, deleting = statemachine.State(VolumeCreating), statemachine.State(VolumeAvailable),
+			statemachine.State(VolumeDeleting)
+		failed, updating, rollback = statemachine.State(VolumeFailed), statemachine.State(VolumeUpdating),
+			statemachine.State(VolumeRollback)
+		migrating = statemachine.State(VolumeMigrating)
 	)
 	usable := []statemachine.State{available, migrating}
 	return statemachine.Define(statemachine.Machine[Volume]{
@@ -55,12 +57,15 @@ func (s *Service) volumeMachine() *statemachine.Machine[Volume] {
 					return s.unlessMoving(tx, r)
 				}},
 			{From: []statemachine.State{creating}, On: "moving", To: migrating, Do: s.volumeReady},
-			{From: []statemachine.State{creating, available, updating, rollback, migrating}, On: "fail", To: failed, Do: s.volumeFailed},
+			{From: []statemachine.State{creating, available, updating, rollback, migrating}, On: "fail", To: failed,
+				Do: s.volumeFailed},
 			{From: usable, On: "update", To: updating},
-			{From: []statemachine.State{updating}, On: "updated", To: available, After: "update", Do: s.volumeUpdated, Unless: s.unlessMoving},
+			{From: []statemachine.State{updating}, On: "updated", To: available, After: "update", Do: s.volumeUpdated,
+				Unless: s.unlessMoving},
 			{From: []statemachine.State{updating}, On: "moving", To: migrating, Do: s.volumeUpdated},
 			{From: usable, On: "rollback", To: rollback},
-			{From: []statemachine.State{rollback}, On: "rolledback", To: available, After: "rollback", Do: s.volumeRolledBack, Unless: s.unlessMoving},
+			{From: []statemachine.State{rollback}, On: "rolledback", To: available, After: "rollback",
+				Do: s.volumeRolledBack, Unless: s.unlessMoving},
 			{From: []statemachine.State{rollback}, On: "moving", To: migrating, Do: s.volumeRolledBack},
 			{From: []statemachine.State{available}, On: "migrate", To: migrating},
 			{From: []statemachine.State{migrating}, On: "migrated", To: available, After: "migrate",
@@ -72,7 +77,8 @@ func (s *Service) volumeMachine() *statemachine.Machine[Volume] {
 				}},
 			{From: []statemachine.State{migrating}, On: "settled", To: available},
 			{From: usable, On: "delete", To: deleting, Do: s.volumeDeleting},
-			{From: []statemachine.State{deleting}, On: "deleted", To: statemachine.Gone, After: "delete", Do: s.volumeGone},
+			{From: []statemachine.State{deleting}, On: "deleted", To: statemachine.Gone, After: "delete",
+				Do: s.volumeGone},
 			{From: []statemachine.State{failed}, On: "purge", To: statemachine.Gone, Do: s.volumeGone},
 		},
 		Guards: volumeGuards,
@@ -82,7 +88,10 @@ func (s *Service) volumeMachine() *statemachine.Machine[Volume] {
 			"migrate": {Fast: "500ms", Realistic: "2m"},
 		},
 		Indexes: []store.Index[row]{
-			{Name: volumesByName, Keys: func(r *row) []string { return []string{scopedKey(r.Body.ProjectName, r.Body.Name)} }},
+			{Name: volumesByName, Keys: func(r *row) []string {
+				return []string{scopedKey(r.Body.ProjectName,
+					r.Body.Name)}
+			}},
 			{Name: volumesByNode, Keys: func(r *row) []string { return r.Body.NodeList }},
 			{Name: volumesBySnapshot, Keys: func(r *row) []string {
 				if r.Body.SourceSnapshotUUID == "" {
@@ -96,17 +105,26 @@ func (s *Service) volumeMachine() *statemachine.Machine[Volume] {
 
 // volumeGuards: which operations are refused in which state, as their pages say (assumptions 13 and 14).
 var volumeGuards = []statemachine.Guard{
-	{Operation: "UpdateVolume", In: volumeIn(VolumeCreating, VolumeUpdating), Kind: refusal.Unavailable, Message: msgVolumeTemporary},
-	{Operation: "UpdateVolume", In: volumeIn(VolumeDeleting, VolumeFailed), Kind: refusal.InvalidArgument, Message: "volume {name} is {state} and cannot be updated"},
+	{Operation: "UpdateVolume", In: volumeIn(VolumeCreating, VolumeUpdating), Kind: refusal.Unavailable,
+		Message: msgVolumeTemporary},
+	{Operation: "UpdateVolume", In: volumeIn(VolumeDeleting, VolumeFailed), Kind: refusal.InvalidArgument,
+		Message: "volume {name} is {state} and cannot be updated"},
 	{Operation: "UpdateVolume", In: volumeIn(VolumeRollback), Kind: refusal.Aborted, Message: msgVolumeBusy},
-	{Operation: "DeleteVolume", In: volumeIn(VolumeCreating, VolumeUpdating), Kind: refusal.Unavailable, Message: msgVolumeTemporary},
-	{Operation: "DeleteVolume", In: volumeIn(VolumeDeleting, VolumeFailed), Kind: refusal.InvalidArgument, Message: "volume {name} is {state} and cannot be deleted"},
+	{Operation: "DeleteVolume", In: volumeIn(VolumeCreating, VolumeUpdating), Kind: refusal.Unavailable,
+		Message: msgVolumeTemporary},
+	{Operation: "DeleteVolume", In: volumeIn(VolumeDeleting, VolumeFailed), Kind: refusal.InvalidArgument,
+		Message: "volume {name} is {state} and cannot be deleted"},
 	{Operation: "DeleteVolume", In: volumeIn(VolumeRollback), Kind: refusal.Aborted, Message: msgVolumeBusy},
-	{Operation: "RollbackVolume", In: volumeIn(VolumeCreating, VolumeUpdating, VolumeRollback, VolumeDeleting), Kind: refusal.Unavailable, Message: "volume {name} is {state} and cannot be rolled back now"},
-	{Operation: "RollbackVolume", In: volumeIn(VolumeFailed), Kind: refusal.InvalidArgument, Message: "volume {name} is {state} and cannot be rolled back"},
-	{Operation: "CreateSnapshot", In: volumeIn(VolumeCreating, VolumeUpdating, VolumeRollback), Kind: refusal.Unavailable, Message: "source " + msgVolumeTemporary},
-	{Operation: "CreateSnapshot", In: volumeIn(VolumeDeleting, VolumeFailed), Kind: refusal.InvalidArgument, Message: "source volume {name} is {state} and cannot be snapshotted"},
-	{Operation: "DeleteSnapshot", In: volumeIn(VolumeUpdating), Kind: refusal.Unavailable, Message: "source " + msgVolumeTemporary},
+	{Operation: "RollbackVolume", In: volumeIn(VolumeCreating, VolumeUpdating, VolumeRollback, VolumeDeleting),
+		Kind: refusal.Unavailable, Message: "volume {name} is {state} and cannot be rolled back now"},
+	{Operation: "RollbackVolume", In: volumeIn(VolumeFailed), Kind: refusal.InvalidArgument,
+		Message: "volume {name} is {state} and cannot be rolled back"},
+	{Operation: "CreateSnapshot", In: volumeIn(VolumeCreating, VolumeUpdating, VolumeRollback),
+		Kind: refusal.Unavailable, Message: "source " + msgVolumeTemporary},
+	{Operation: "CreateSnapshot", In: volumeIn(VolumeDeleting, VolumeFailed), Kind: refusal.InvalidArgument,
+		Message: "source volume {name} is {state} and cannot be snapshotted"},
+	{Operation: "DeleteSnapshot", In: volumeIn(VolumeUpdating), Kind: refusal.Unavailable,
+		Message: "source " + msgVolumeTemporary},
 	{Operation: "DeleteSnapshot", In: volumeIn(VolumeRollback), Kind: refusal.Aborted, Message: msgVolumeBusy},
 }
 
@@ -177,7 +195,8 @@ func (s *Service) volumeDeleting(tx *store.Tx, row *statemachine.Row[Volume]) er
 	return s.logVolume(tx, events.VolumeDeleting, &row.Body)
 }
 
-// volumeGone releases what the volume used. If it was the last clone of a Deleting snapshot, the snapshot is deleted too.
+// volumeGone releases what the volume used. If it was the last clone of a Deleting snapshot, the snapshot is deleted
+// too.
 func (s *Service) volumeGone(tx *store.Tx, row *statemachine.Row[Volume]) error {
 	v := &row.Body
 	if err := s.vacate(tx, v); err != nil {

@@ -28,19 +28,21 @@ func checkName(what, name string) error {
 	}
 	if !plainWord(name) {
 		return refusal.New(refusal.InvalidArgument,
-			"%s name %q contains illegal characters: 1 to 253 letters, digits, '-', '_' and '.' are allowed", what, name)
+			"%s name %q contains illegal characters: 1 to 253 letters, digits, '-', '_' and '.' are allowed", what,
+			name)
 	}
 	return nil
 }
 
-// checkVolumeNameFree returns AlreadyExists for the name of another live volume of the project; except is the UUID of the
-// volume that may have it. The names of Deleting and Failed volumes are free.
+// checkVolumeNameFree returns AlreadyExists for the name of another live volume of the project; except is the UUID of
+// the volume that may have it. The names of Deleting and Failed volumes are free.
 func (s *Service) checkVolumeNameFree(tx *store.Tx, project, name, except string) error {
 	for key := range s.volumes.Table().KeysBy(tx, volumesByName, scopedKey(project, name)) {
 		raw, _ := s.volumes.Table().Raw(tx, key)
 		state := statemachine.State(statemachine.Peek(raw).State)
 		if holdsName(state) && key != scopedKey(project, except) {
-			return refusal.New(refusal.AlreadyExists, "a volume with the name %q already exists in project %s", name, project).
+			return refusal.New(refusal.AlreadyExists, "a volume with the name %q already exists in project %s", name,
+				project).
 				Because(NameTaken{Name: name, Project: project, State: state})
 		}
 	}
@@ -52,8 +54,8 @@ func holdsName(state statemachine.State) bool {
 	return state != statemachine.State(VolumeDeleting) && state != statemachine.State(VolumeFailed)
 }
 
-// volumeByName returns the volume of that name. It returns one that is Deleting or Failed only if no live volume has the
-// name (facts/lightbits.md 4.1 "Transitions").
+// volumeByName returns the volume of that name. It returns one that is Deleting or Failed only if no live volume has
+// the name (facts/lightbits.md 4.1 "Transitions").
 func (s *Service) volumeByName(tx *store.Tx, project, name string) (statemachine.Row[Volume], bool) {
 	var best statemachine.Row[Volume]
 	found := false

@@ -27,8 +27,8 @@ func upOf(nodes []nodeUsage) int {
 	return synced
 }
 
-// rebuildProgress returns how far the replicas of those nodes are rebuilt, in percent; rebuildNone if no rebuild is under
-// way (assumption 46).
+// rebuildProgress returns how far the replicas of those nodes are rebuilt, in percent; rebuildNone if no rebuild is
+// under way (assumption 46).
 func rebuildProgress(nodes []nodeUsage) string {
 	least := uint64(100)
 	for i := range nodes {
@@ -42,8 +42,8 @@ func rebuildProgress(nodes []nodeUsage) string {
 	return strconv.FormatUint(least, 10)
 }
 
-// reprotect updates the protection state and the rebuild progress of all volumes on a node, and records changes as events.
-// The volumes' ETags stay, since nobody modified the volumes (assumption 45).
+// reprotect updates the protection state and the rebuild progress of all volumes on a node, and records changes as
+// events. The volumes' ETags stay, since nobody modified the volumes (assumption 45).
 func (s *Service) reprotect(tx *store.Tx, nodeUUID string) error {
 	all := s.usages(tx)
 	for _, key := range slices.Collect(s.volumes.Table().KeysBy(tx, volumesByNode, nodeUUID)) {
@@ -71,7 +71,8 @@ func (s *Service) reprotect(tx *store.Tx, nodeUUID string) error {
 		if now == was {
 			continue
 		}
-		if err := s.logEvent(tx, protectionEventNames[now], events.AboutVolume(v.ProjectName, v.UUID, v.Name)); err != nil {
+		if err := s.logEvent(tx, protectionEventNames[now],
+			events.AboutVolume(v.ProjectName, v.UUID, v.Name)); err != nil {
 			return err
 		}
 	}
@@ -96,16 +97,18 @@ const (
 	ProtectionNotAvailable   ProtectionState = "NotAvailable"
 )
 
-var protectionStateNames = map[string]int32{"Unknown": 0, "FullyProtected": 1, "Degraded": 2, "ReadOnly": 3, "NotAvailable": 4}
+var protectionStateNames = map[string]int32{"Unknown": 0, "FullyProtected": 1, "Degraded": 2, "ReadOnly": 3,
+	"NotAvailable": 4}
 
 // EnumNumbers returns the vendor's numbers.
 func (ProtectionState) EnumNumbers() map[string]int32 { return protectionStateNames }
 
-// protect sets the protection state and the rebuild progress of a volume from the states of its nodes (facts/lightbits.md
-// 4.1). A node that has recovered counts again once its replicas are rebuilt.
+// protect sets the protection state and the rebuild progress of a volume from the states of its nodes
+// (facts/lightbits.md 4.1). A node that has recovered counts again once its replicas are rebuilt.
 func (s *Service) protect(tx *store.Tx, v *Volume) {
 	nodes := s.members(tx, v.NodeList)
-	v.ProtectionState, v.RebuildProgress = ProtectionState(physics.ProtectionOf(len(v.NodeList), upOf(nodes))), rebuildProgress(nodes)
+	v.ProtectionState, v.RebuildProgress = ProtectionState(physics.ProtectionOf(len(v.NodeList),
+		upOf(nodes))), rebuildProgress(nodes)
 }
 
 // protection returns how well the data on those nodes is protected.

@@ -31,7 +31,8 @@ func (s *Service) getVolume(tx *store.Tx, r *api.Request, q *getVolumeRequest) (
 }
 
 // storedVolume is findVolume without decoding the volume; found is false if findVolume returns an error.
-func (s *Service) storedVolume(tx *store.Tx, project string, ref volumeRef) (key string, row statemachine.Stored, found bool) {
+func (s *Service) storedVolume(tx *store.Tx, project string, ref volumeRef) (key string, row statemachine.Stored,
+	found bool) {
 	table := s.volumes.Table()
 	if ref.UUID != "" {
 		key = scopedKey(project, ref.UUID)
@@ -67,8 +68,8 @@ type listVolumesRequest struct {
 	ShowAll       bool   `json:"showAll"`
 }
 
-// listVolumes: seeds/002 "List volumes". The order is by project, then by UUID (assumption 8). The offset is the UUID of
-// the last volume of the page before; within a project it need not exist any more.
+// listVolumes: seeds/002 "List volumes". The order is by project, then by UUID (assumption 8). The offset is the UUID
+// of the last volume of the page before; within a project it need not exist any more.
 func (s *Service) listVolumes(tx *store.Tx, r *api.Request, q *listVolumesRequest) (api.JSON, error) {
 	if err := s.inProject(tx, r, q.ProjectName, "volumes", "list"); err != nil {
 		return nil, err

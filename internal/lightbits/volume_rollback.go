@@ -14,8 +14,8 @@ type rollbackVolumeRequest struct {
 	SrcSnapshotName string `json:"srcSnapshotName"`
 }
 
-// rollbackVolume: seeds/002 "Roll back a volume to a previous snapshot". The snapshot must have been made from the volume.
-// The volume gets the size of the snapshot too (assumption 12).
+// rollbackVolume: seeds/002 "Roll back a volume to a previous snapshot". The snapshot must have been made from the
+// volume. The volume gets the size of the snapshot too (assumption 12).
 func (s *Service) rollbackVolume(tx *store.Tx, r *api.Request, q *rollbackVolumeRequest) (api.Empty, error) {
 	var none api.Empty
 	if err := s.inProject(tx, r, q.ProjectName, "volumes", "rollback"); err != nil {

@@ -25,12 +25,13 @@ var sizeForm = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([a-zA-Z]*)$`)
 
 var sizeUnits = map[string]int64{
 	"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "pib": 1 << 50,
-	"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "pb": 1e15, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50,
+	"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "pb": 1e15, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40,
+	"p": 1 << 50,
 }
 
 // parseSize parses a size as clients send it and rounds it up to a multiple of 4096 bytes (facts/lightbits.md 4.1 "size
-// formats"; decimal units are powers of ten, assumption 5). It returns InvalidArgument for an invalid size, for 0 and for
-// more than maxVolumeSize.
+// formats"; decimal units are powers of ten, assumption 5). It returns InvalidArgument for an invalid size, for 0 and
+// for more than maxVolumeSize.
 func parseSize(text string) (uint64, error) {
 	m := sizeForm.FindStringSubmatch(strings.TrimSpace(text))
 	var unit int64
@@ -139,8 +140,8 @@ func (s *Service) resize(tx *store.Tx, v *Volume, size uint64, force bool) error
 	return nil
 }
 
-// checkResize returns Unavailable for a volume that is ReadOnly or NotAvailable (assumption 271), and InvalidArgument if a
-// larger volume does not fit on one of its nodes.
+// checkResize returns Unavailable for a volume that is ReadOnly or NotAvailable (assumption 271), and InvalidArgument
+// if a larger volume does not fit on one of its nodes.
 func (s *Service) checkResize(tx *store.Tx, v *Volume, size uint64) error {
 	if v.ProtectionState == ProtectionReadOnly || v.ProtectionState == ProtectionNotAvailable {
 		return refusal.New(refusal.Unavailable,

@@ -2,11 +2,11 @@ package lightbits
 
 import "storagesim/internal/lightbits/physics"
 
-// VolumeStatistics is the space that a volume uses (spec message VolumeStatisticsApi). Storage, capacity and memory are in
-// bytes of one replica, without parity. All are 0 for a volume that was never written.
+// VolumeStatistics is the space that a volume uses (spec message VolumeStatisticsApi). Storage, capacity and memory are
+// in bytes of one replica, without parity. All are 0 for a volume that was never written.
 //
-// The "used" members count all blocks of the volume, shared or not. physicalCapacity and userWritten count its layer: the
-// blocks that nothing older in its chain has. The layers add up to what the nodes hold (assumption 71).
+// The "used" members count all blocks of the volume, shared or not. physicalCapacity and userWritten count its layer:
+// the blocks that nothing older in its chain has. The layers add up to what the nodes hold (assumption 71).
 type VolumeStatistics struct {
 	LogicalUsedStorage               uint64  `json:"logicalUsedStorage"`
 	PhysicalUsedStorage              uint64  `json:"physicalUsedStorage"`

@@ -19,8 +19,8 @@ type updateVolumeRequest struct {
 	NewName       string      `json:"newName"`
 }
 
-// updateVolume: seeds/002 "Update volume". Members that are absent or empty stay as they are. The change takes effect at
-// once; the volume is Updating for a while (assumption 9).
+// updateVolume: seeds/002 "Update volume". Members that are absent or empty stay as they are. The change takes effect
+// at once; the volume is Updating for a while (assumption 9).
 func (s *Service) updateVolume(tx *store.Tx, r *api.Request, q *updateVolumeRequest) (api.Empty, error) {
 	var none api.Empty
 	if err := s.inProject(tx, r, q.ProjectName, "volumes", "update"); err != nil {

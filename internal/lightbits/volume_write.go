@@ -27,8 +27,8 @@ type writtenVolume struct {
 	Statistics *VolumeStatistics `json:"statistics"`
 }
 
-// writeVolumeAction simulates a host that writes. Only the position of the blocks is kept, not their data. The write changes
-// statistics, usage and the differences between snapshots.
+// writeVolumeAction simulates a host that writes. Only the position of the blocks is kept, not their data. The write
+// changes statistics, usage and the differences between snapshots.
 func (s *Service) writeVolumeAction() api.Action {
 	return api.Do(vendor, "write-volume", "a host writes a range of a volume", s.writeVolume)
 }
@@ -63,11 +63,12 @@ func (s *Service) writeVolume(tx *store.Tx, p *writeVolumeParams) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return writtenVolume{Volume: v.UUID, Project: v.ProjectName, StartLBA: start, LBAs: count, Statistics: v.Statistics}, nil
+	return writtenVolume{Volume: v.UUID, Project: v.ProjectName, StartLBA: start, LBAs: count,
+		Statistics: v.Statistics}, nil
 }
 
-// checkWritable refuses a write that no host could make, because of the volume's state, its protection or a node that is
-// read-only (facts/lightbits.md 4.1, 4.6).
+// checkWritable refuses a write that no host could make, because of the volume's state, its protection or a node that
+// is read-only (facts/lightbits.md 4.1, 4.6).
 func (s *Service) checkWritable(tx *store.Tx, row *statemachine.Row[Volume]) error {
 	v := &row.Body
 	cause := s.volumes.Stands("write-volume", row)
@@ -76,7 +77,8 @@ func (s *Service) checkWritable(tx *store.Tx, row *statemachine.Row[Volume]) err
 			v.Name, v.State, VolumeAvailable, VolumeMigrating).Because(cause)
 	}
 	if v.ProtectionState == ProtectionReadOnly || v.ProtectionState == ProtectionNotAvailable {
-		return refusal.New(refusal.FailedPrecondition, "volume %s has the protection state %s; it can be written while it is %s or %s",
+		return refusal.New(refusal.FailedPrecondition,
+			"volume %s has the protection state %s; it can be written while it is %s or %s",
 			v.Name, v.ProtectionState, ProtectionFullyProtected, ProtectionDegraded).Because(cause)
 	}
 	if node := s.readOnlyNode(tx, v.NodeList); node != nil {
@@ -87,8 +89,8 @@ func (s *Service) checkWritable(tx *store.Tx, row *statemachine.Row[Volume]) err
 	return nil
 }
 
-// checkRoom returns ResourceExhausted if a write that has already been charged does not fit on one of the nodes. A write
-// that fits may make a node read-only (assumption 74).
+// checkRoom returns ResourceExhausted if a write that has already been charged does not fit on one of the nodes. A
+// write that fits may make a node read-only (assumption 74).
 func (s *Service) checkRoom(tx *store.Tx, v *Volume) error {
 	if node := s.crowdedNode(tx, v.NodeList, 0); node != nil {
 		return refusal.New(refusal.ResourceExhausted,

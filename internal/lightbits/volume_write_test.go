@@ -48,10 +48,12 @@ func TestWriteVolume_Refusals(t *testing.T) {
 	input(`{"volume":"v","bytes":true}`, "is not a number of bytes")
 	input(`{"volume":"v","bytes":1,"ofset":1}`, "ofset")
 
-	h.created("/api/v2/projects/system/volumes", `{"name":"v","size":"1MiB","replicaCount":1,"acl":{"values":["ALLOW_NONE"]}}`)
+	h.created("/api/v2/projects/system/volumes",
+		`{"name":"v","size":"1MiB","replicaCount":1,"acl":{"values":["ALLOW_NONE"]}}`)
 	h.advance(time.Second)
 	input(`{"volume":"v","bytes":1}`, "several projects have a volume named")
-	for state, words := range map[ProtectionState]string{ProtectionReadOnly: "ReadOnly", ProtectionNotAvailable: "NotAvailable"} {
+	for state, words := range map[ProtectionState]string{ProtectionReadOnly: "ReadOnly",
+		ProtectionNotAvailable: "NotAvailable"} {
 		require.NoError(t, h.try(func(tx *store.Tx) error {
 			row, err := h.service.volumes.Find(tx, v)
 			if err != nil {

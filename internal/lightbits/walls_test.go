@@ -11,11 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// internals are the tables and functions for placement, protection and capacity. Handlers and actions must use the functions
-// of the files with the prefixes block_, place_ and space_ instead.
+// internals are the tables and functions for placement, protection and capacity. Handlers and actions must use the
+// functions of the files with the prefixes block_, place_ and space_ instead.
 var internals = map[string]bool{
-	"usageTable": true, "groupTable": true, "blockTable": true, "charge": true, "chargeNode": true, "countGroup": true, "volumeUsage": true,
-	"Place": true, "Relocate": true, "Fill": true, "ProtectionOf": true, "SpaceOf": true, "Sum": true, "Account": true,
+	"usageTable": true, "groupTable": true, "blockTable": true, "charge": true, "chargeNode": true, "countGroup": true,
+	"volumeUsage": true,
+	"Place":       true, "Relocate": true, "Fill": true, "ProtectionOf": true, "SpaceOf": true, "Sum": true, "Account": true,
 }
 
 // No handler uses the internals of placement, protection and capacity.
@@ -89,7 +90,8 @@ func TestPackageComment_ListsEveryPrefix(t *testing.T) {
 // listedPrefixes returns the first word of each row of the tables in the package comment.
 func listedPrefixes(t *testing.T) []string {
 	t.Helper()
-	parsed, err := parser.ParseFile(gotoken.NewFileSet(), "lightbits.go", nil, parser.PackageClauseOnly|parser.ParseComments)
+	parsed, err := parser.ParseFile(gotoken.NewFileSet(), "lightbits.go", nil,
+		parser.PackageClauseOnly|parser.ParseComments)
 	require.NoError(t, err)
 	var prefixes []string
 	for line := range strings.Lines(parsed.Doc.Text()) {
@@ -104,7 +106,9 @@ func listedPrefixes(t *testing.T) []string {
 // sources returns the files of this package without its tests.
 func sources(t *testing.T) map[string]*ast.File {
 	t.Helper()
-	packages, err := parser.ParseDir(gotoken.NewFileSet(), ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0) //nolint:staticcheck // one directory, no build tags
+	// One directory, no build tags
+	packages, err := parser.ParseDir(gotoken.NewFileSet(), ".",
+		func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0) //nolint:staticcheck
 	require.NoError(t, err)
 	return packages["lightbits"].Files
 }
@@ -116,7 +120,8 @@ func isHandler(fn *ast.FuncDecl) bool {
 		if !ok {
 			continue
 		}
-		if id, ok := star.X.(*ast.Ident); ok && (strings.HasSuffix(id.Name, "Request") || strings.HasSuffix(id.Name, "Params")) {
+		if id, ok := star.X.(*ast.Ident); ok &&
+			(strings.HasSuffix(id.Name, "Request") || strings.HasSuffix(id.Name, "Params")) {
 			return true
 		}
 	}

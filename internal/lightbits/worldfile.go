@@ -34,7 +34,8 @@ var holderNames = map[string]blockHolder{"volume": holderVolume, "snapshot": hol
 
 // MarshalJSON returns the row as a world's file has it.
 func (b *blockRow) MarshalJSON() ([]byte, error) {
-	p := fileBlocks{Holder: "snapshot", Project: b.project, UUID: b.uuid, Chain: b.chain, Seq: b.seq, Writing: uint64(b.writing), Runs: []fileRun{}}
+	p := fileBlocks{Holder: "snapshot", Project: b.project, UUID: b.uuid, Chain: b.chain, Seq: b.seq,
+		Writing: uint64(b.writing), Runs: []fileRun{}}
 	if b.holder == holderVolume {
 		p.Holder = "volume"
 	}
@@ -53,21 +54,25 @@ func (b *blockRow) UnmarshalJSON(text []byte) error {
 	holder, ok := holderNames[p.Holder]
 	switch {
 	case !ok:
-		return &strict.Error{Path: "holder", Detail: fmt.Sprintf("%q cannot hold blocks", p.Holder), Valid: []string{"snapshot", "volume"}}
+		return &strict.Error{Path: "holder", Detail: fmt.Sprintf("%q cannot hold blocks", p.Holder),
+			Valid: []string{"snapshot", "volume"}}
 	case p.UUID == "" || p.Chain == "" || p.Seq == 0:
 		return inputError("chain", "UUID, chain and seq are required; seq counts from 1")
 	case len(p.Runs) > physics.MaxRuns:
 		return inputError("runs", "%d runs are too many; at most %d are possible", len(p.Runs), physics.MaxRuns)
 	}
-	*b = blockRow{holder: holder, project: p.Project, uuid: p.UUID, chain: p.Chain, seq: p.Seq, writing: physics.Generation(p.Writing),
+	*b = blockRow{holder: holder, project: p.Project, uuid: p.UUID, chain: p.Chain, seq: p.Seq,
+		writing: physics.Generation(p.Writing),
 		extents: make(physics.Extents, 0, len(p.Runs))}
 	end := uint64(0)
 	for i, r := range p.Runs {
 		if r.Count == 0 || r.Generation == 0 || r.Start < end || r.Start+r.Count <= r.Start {
-			return inputError(fmt.Sprintf("runs[%d]", i), "must start after the end of the run before it, and have a count and a generation above 0")
+			return inputError(fmt.Sprintf("runs[%d]", i),
+				"must start after the end of the run before it, and have a count and a generation above 0")
 		}
 		end = r.Start + r.Count
-		b.extents = append(b.extents, physics.Run{Start: r.Start, Count: r.Count, Generation: physics.Generation(r.Generation)})
+		b.extents = append(b.extents, physics.Run{Start: r.Start, Count: r.Count,
+			Generation: physics.Generation(r.Generation)})
 	}
 	return nil
 }
@@ -165,7 +170,8 @@ func (s *Service) recount(tx *store.Tx) (wrong []error) {
 func (s *Service) contradictions(tx *store.Tx) (wrong []error) {
 	for _, b := range blockTable.All(tx, "", "") {
 		key := scopedKey(b.project, b.uuid)
-		if b.holder == holderVolume && !s.volumes.Table().Has(tx, key) || b.holder == holderSnapshot && !s.snapshots.Table().Has(tx, key) {
+		if b.holder == holderVolume && !s.volumes.Table().Has(tx, key) || b.holder == holderSnapshot &&
+			!s.snapshots.Table().Has(tx, key) {
 			wrong = append(wrong, inputError(blockTable.Name(),
 				"holds blocks of %s in project %s, which does not exist; remove this row too", b.uuid, b.project))
 		}
@@ -185,7 +191,8 @@ func (s *Service) contradictions(tx *store.Tx) (wrong []error) {
 			return append(wrong, err)
 		}
 		serving := row.Life.State == statemachine.State(NodeActive) || row.Life.State == nodeRebuilding
-		down := row.Life.State == statemachine.State(NodeInactive) || row.Life.State == statemachine.State(NodeActivating) ||
+		down := row.Life.State == statemachine.State(NodeInactive) ||
+			row.Life.State == statemachine.State(NodeActivating) ||
 			row.Life.State == statemachine.State(NodeUnattached)
 		if serving && !u.Serving || down && u.Serving {
 			wrong = append(wrong, inputError(usageTable.Name(),

@@ -12,8 +12,8 @@ type kind struct {
 	Text     string
 }
 
-// The events. The product's own catalogue is not public, so that names and codes are assumed (assumption 44): a thousand
-// codes for each type, in the order of the type's number.
+// The events. The product's own catalogue is not public, so that names and codes are assumed (assumption 44): a
+// thousand codes for each type, in the order of the type's number.
 const (
 	ClusterReady         Name = "ClusterReady"
 	ClusterUnreachable   Name = "ClusterUnreachable"
@@ -226,8 +226,9 @@ var catalog = map[Name]kind{
 
 	DataIntegrityErrorRecovered: {Code: 6001, Type: TypeDataIntegrity, Severity: SeverityMedium, Service: ServiceNM,
 		Text: "Damaged blocks of NVMe device {name} were restored"},
-	DataIntegrityErrorUnrecoverable: {Code: 6002, Type: TypeDataIntegrity, Severity: SeverityCritical, Service: ServiceNM,
-		Text: "Damaged blocks of NVMe device {name} cannot be restored by their node"},
+	DataIntegrityErrorUnrecoverable: {Code: 6002, Type: TypeDataIntegrity, Severity: SeverityCritical,
+		Service: ServiceNM,
+		Text:    "Damaged blocks of NVMe device {name} cannot be restored by their node"},
 
 	ClusterEncryptionEnabling: {Code: 7001, Type: TypeClusterEncryption, Severity: SeverityInfo, Service: ServiceAPI,
 		Text: "Encryption of cluster {name} is being enabled"},

@@ -1,5 +1,5 @@
-// Package events is the event log of a cluster: the catalogue of events, what is recorded of each, and the pages that the
-// API lists. The operations and the feature flag that switches the log off are in the package lightbits.
+// Package events is the event log of a cluster: the catalogue of events, what is recorded of each, and the pages that
+// the API lists. The operations and the feature flag that switches the log off are in the package lightbits.
 package events
 
 import "time"
@@ -63,7 +63,8 @@ const (
 )
 
 var typeNumbers = map[string]int32{
-	"UnknownType": 0, "Cluster": 1, "Node": 2, "Volume": 3, "NVMeSSD": 4, "Server": 5, "DataIntegrity": 6, "ClusterEncryption": 7,
+	"UnknownType": 0, "Cluster": 1, "Node": 2, "Volume": 3, "NVMeSSD": 4, "Server": 5, "DataIntegrity": 6,
+	"ClusterEncryption": 7,
 }
 
 // EnumNumbers returns the vendor's numbers.

@@ -48,8 +48,9 @@ func (e *Entry) UnmarshalJSON(text []byte) error {
 	}
 	seq, err := sequence(e.Body.ID)
 	if err != nil || seq == 0 {
-		return inputError("event.ID", "%q is not the ID of an event: a UUID whose last six bytes are the number of the event, "+
-			"from 1, as in 2f4bc0f7-9a52-4a26-98a9-000000000001", e.Body.ID)
+		return inputError("event.ID",
+			"%q is not the ID of an event: a UUID whose last six bytes are the number of the event, "+
+				"from 1, as in 2f4bc0f7-9a52-4a26-98a9-000000000001", e.Body.ID)
 	}
 	e.Seq, e.Type, e.Severity = seq, e.Body.Type, e.Body.Severity
 	return nil

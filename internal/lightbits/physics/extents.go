@@ -7,15 +7,15 @@ import (
 	"sort"
 )
 
-// BlockSize is the size of an LBA in bytes, in statistics and in snapshot differences, for every sector size of a volume
-// (facts/lightbits.md 4.3, 4.9).
+// BlockSize is the size of an LBA in bytes, in statistics and in snapshot differences, for every sector size of a
+// volume (facts/lightbits.md 4.3, 4.9).
 const BlockSize = 4096
 
 // MaxRuns is the greatest number of runs of one object. At a few bytes each, it keeps a stored row below a megabyte.
 const MaxRuns = 1 << 16
 
-// Generation identifies the content of a block: two objects of a chain with the same generation at an LBA share the block.
-// 0 means no block. The lowest bit is set for blocks that were written compressed.
+// Generation identifies the content of a block: two objects of a chain with the same generation at an LBA share the
+// block. 0 means no block. The lowest bit is set for blocks that were written compressed.
 type Generation uint64
 
 // After returns the next greater generation.
@@ -38,8 +38,8 @@ type Run struct {
 
 func (r Run) end() uint64 { return r.Start + r.Count }
 
-// Extents is the set of blocks of a volume or snapshot, without their data. Runs are sorted, disjoint and not empty, and
-// adjacent runs have different generations. No function modifies its arguments.
+// Extents is the set of blocks of a volume or snapshot, without their data. Runs are sorted, disjoint and not empty,
+// and adjacent runs have different generations. No function modifies its arguments.
 type Extents []Run
 
 // TooManyRunsError is the error of a write that would split an object into more than MaxRuns runs.
@@ -50,8 +50,8 @@ func (e *TooManyRunsError) Error() string {
 		"write larger or adjoining ranges", e.Runs, MaxRuns)
 }
 
-// Write returns e with count blocks replaced by generation g, from start. start+count must be at most 1<<52. Its time is
-// linear in the runs of e.
+// Write returns e with count blocks replaced by generation g, from start. start+count must be at most 1<<52. Its time
+// is linear in the runs of e.
 func (e Extents) Write(start, count uint64, g Generation) (Extents, error) {
 	if count == 0 {
 		return e, nil
@@ -104,8 +104,9 @@ func (e Extents) Truncate(size uint64) Extents {
 // Range is Count LBAs, from Start.
 type Range struct{ Start, Count uint64 }
 
-// Diff returns the LBAs at which base and target differ: the generations differ, or only one of them has a block. The ranges
-// are sorted and not adjacent. A nil base differs from every block of target. Its time is linear in the runs of both.
+// Diff returns the LBAs at which base and target differ: the generations differ, or only one of them has a block. The
+// ranges are sorted and not adjacent. A nil base differs from every block of target. Its time is linear in the runs of
+// both.
 func Diff(base, target Extents) []Range {
 	var out []Range
 	var at uint64
@@ -126,7 +127,8 @@ func Diff(base, target Extents) []Range {
 	return out
 }
 
-// generationAt returns the generation of e at an LBA that is not after its first run, and the LBA where it changes next.
+// generationAt returns the generation of e at an LBA that is not after its first run, and the LBA where it changes
+// next.
 func generationAt(e Extents, lba uint64) (g Generation, until uint64) {
 	switch {
 	case len(e) == 0:
@@ -147,12 +149,12 @@ func after(e Extents, lba uint64) Extents {
 // ChunkLBAs is the number of LBAs of one chunk of a difference.
 const ChunkLBAs = 64
 
-// Chunk marks which of the 64 LBAs from Start changed: bit i, counted from the lowest, is for Start+i. Start is a multiple
-// of 64.
+// Chunk marks which of the 64 LBAs from Start changed: bit i, counted from the lowest, is for Start+i. Start is a
+// multiple of 64.
 type Chunk struct{ Start, Bits uint64 }
 
-// Chunks converts sorted ranges into chunks, at most limit, starting with the chunk of the LBA from. next is the start of the
-// first chunk beyond the limit, or 0. Its time is linear in the chunks and logarithmic in the ranges.
+// Chunks converts sorted ranges into chunks, at most limit, starting with the chunk of the LBA from. next is the start
+// of the first chunk beyond the limit, or 0. Its time is linear in the chunks and logarithmic in the ranges.
 func Chunks(changed []Range, from uint64, limit int) (list []Chunk, next uint64) {
 	from -= from % ChunkLBAs
 	first := sort.Search(len(changed), func(i int) bool { return changed[i].Start+changed[i].Count > from })
@@ -214,8 +216,8 @@ type edge struct {
 	member     int
 }
 
-// Account returns the shares of a chain's members, which must be sorted oldest first. With R runs and M members its time is
-// at most R·(log R + M).
+// Account returns the shares of a chain's members, which must be sorted oldest first. With R runs and M members its
+// time is at most R·(log R + M).
 func Account(members []Extents) []Share {
 	shares := make([]Share, len(members))
 	var edges []edge
@@ -226,7 +228,8 @@ func Account(members []Extents) []Share {
 		}
 	}
 	slices.SortFunc(edges, func(a, b edge) int {
-		return cmp.Or(cmp.Compare(a.generation, b.generation), cmp.Compare(a.lba, b.lba), cmp.Compare(a.begins, b.begins))
+		return cmp.Or(cmp.Compare(a.generation, b.generation), cmp.Compare(a.lba, b.lba),
+			cmp.Compare(a.begins, b.begins))
 	})
 	var holders []int // sorted
 	for i, ed := range edges {

@@ -19,10 +19,10 @@ func (v *Vessel) lacks(percent uint64) uint64 {
 	return (want - min(want, v.Used)) / BlockSize * BlockSize
 }
 
-// Fill returns the nodes and the size in bytes of the next volume to fill with incompressible data, so that in the end all
-// nodes use percent of their effective storage. It chooses the two or three nodes that lack most, in distinct failure
-// domains, so that no single node is left at the end (assumption 305); ties are broken by name. It returns no nodes if no
-// node lacks a block. Each volume completes one node, unless its size is limited by most.
+// Fill returns the nodes and the size in bytes of the next volume to fill with incompressible data, so that in the end
+// all nodes use percent of their effective storage. It chooses the two or three nodes that lack most, in distinct
+// failure domains, so that no single node is left at the end (assumption 305); ties are broken by name. It returns no
+// nodes if no node lacks a block. Each volume completes one node, unless its size is limited by most.
 func Fill(nodes []Vessel, percent, most uint64) (uuids []string, size uint64) {
 	lacking := slices.DeleteFunc(slices.Clone(nodes), func(v Vessel) bool { return v.lacks(percent) == 0 })
 	slices.SortFunc(lacking, func(a, b Vessel) int {
@@ -33,7 +33,8 @@ func Fill(nodes []Vessel, percent, most uint64) (uuids []string, size uint64) {
 	var taken []string
 	for i := range lacking {
 		v := &lacking[i]
-		if len(uuids) == replicas || slices.ContainsFunc(v.Domains, func(d string) bool { return slices.Contains(taken, d) }) {
+		if len(uuids) == replicas || slices.ContainsFunc(v.Domains,
+			func(d string) bool { return slices.Contains(taken, d) }) {
 			continue
 		}
 		uuids, taken, size = append(uuids, v.UUID), append(taken, v.Domains...), min(size, v.lacks(percent))

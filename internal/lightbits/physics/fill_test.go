@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever the nodes are, filling comes to an end at which each is as full as was asked, and no volume lies twice in one
-// failure domain.
+// Whatever the nodes are, filling comes to an end at which each is as full as was asked, and no volume lies twice in
+// one failure domain.
 func TestFill(t *testing.T) {
 	t.Parallel()
 	r := seeded(t)
@@ -18,7 +18,8 @@ func TestFill(t *testing.T) {
 		for i := range nodes {
 			disks := Disks{Count: 8, Bytes: 8 * (1<<20 + r.Uint64N(1<<40)), Coded: r.IntN(2) == 0}
 			nodes[i] = Vessel{
-				UUID: fmt.Sprint(i), Name: fmt.Sprint(i), Domains: []string{fmt.Sprint("rack", r.IntN(4)), fmt.Sprint("server", i)},
+				UUID: fmt.Sprint(i), Name: fmt.Sprint(i), Domains: []string{fmt.Sprint("rack", r.IntN(4)),
+					fmt.Sprint("server", i)},
 				Disks: disks, Used: r.Uint64N(disks.Effective()),
 			}
 		}

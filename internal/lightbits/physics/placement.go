@@ -67,7 +67,8 @@ func (r Restrictions) check(replicas int) error {
 			case p.Key != KeyDomain && p.Key != KeyPrimaryDomain && p.Key != KeyCluster:
 				return &RestrictionError{fmt.Sprintf("key %q must be FD, PrimaryFD or ClusterID", p.Key)}
 			case p.Value == "" || len(p.Value) > MaxPairValue:
-				return &RestrictionError{fmt.Sprintf("the value of key %s has %d characters; it must have 1 to %d", p.Key, len(p.Value), MaxPairValue)}
+				return &RestrictionError{fmt.Sprintf("the value of key %s has %d characters; it must have 1 to %d",
+					p.Key, len(p.Value), MaxPairValue)}
 			}
 		}
 	}
@@ -174,9 +175,9 @@ func (n *Node) refuses(size uint64, r Restrictions) string {
 	return ""
 }
 
-// choose returns the first combination, in the order of the candidates, of nodes that share no failure domain; nil if there
-// is none. Taking the first fitting node is not enough, since a node may be in several domains. Each node is tried with and
-// without, so that the time is exponential in replicas only: at most n^replicas steps.
+// choose returns the first combination, in the order of the candidates, of nodes that share no failure domain; nil if
+// there is none. Taking the first fitting node is not enough, since a node may be in several domains. Each node is
+// tried with and without, so that the time is exponential in replicas only: at most n^replicas steps.
 func choose(candidates, taken []*Node, replicas int) []*Node {
 	if len(taken) == replicas {
 		return slices.Clone(taken)

@@ -12,8 +12,8 @@ const (
 	NoProtection   Protection = "Unknown"
 )
 
-// ProtectionOf returns the level of a volume with that many replicas, of which up are in service and up to date: all of them
-// are FullyProtected, none is NotAvailable, two of three are Degraded, anything else is ReadOnly.
+// ProtectionOf returns the level of a volume with that many replicas, of which up are in service and up to date: all of
+// them are FullyProtected, none is NotAvailable, two of three are Degraded, anything else is ReadOnly.
 func ProtectionOf(replicas, up int) Protection {
 	switch {
 	case replicas < 1:

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Relocate chooses the node that takes over a replica from another node. keep are the nodes with the other replicas. Of the
-// nodes that Place could use and that share no failure domain with keep, it chooses the one with the fewest provisioned
-// bytes; ties are broken by name. It returns *TooFewError if there is none.
+// Relocate chooses the node that takes over a replica from another node. keep are the nodes with the other replicas. Of
+// the nodes that Place could use and that share no failure domain with keep, it chooses the one with the fewest
+// provisioned bytes; ties are broken by name. It returns *TooFewError if there is none.
 func Relocate(nodes []Node, from string, keep []string, size uint64, r Restrictions) (string, error) {
 	var kept, usable []*Node
 	for i := range nodes {

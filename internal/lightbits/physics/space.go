@@ -1,5 +1,5 @@
-// Package physics computes placement, protection, space and the blocks of volumes and snapshots. Its functions are pure:
-// they take plain values, no transaction, so that tests can cover their inputs exhaustively.
+// Package physics computes placement, protection, space and the blocks of volumes and snapshots. Its functions are
+// pure: they take plain values, no transaction, so that tests can cover their inputs exhaustively.
 package physics
 
 import "math/bits"
@@ -16,7 +16,8 @@ type Usage struct {
 // Add returns u + v.
 func (u Usage) Add(v Usage) Usage {
 	return Usage{
-		Volumes: u.Volumes + v.Volumes, Primaries: u.Primaries + v.Primaries, Provisioned: u.Provisioned + v.Provisioned,
+		Volumes: u.Volumes + v.Volumes, Primaries: u.Primaries + v.Primaries,
+		Provisioned: u.Provisioned + v.Provisioned,
 		LogicalUsed: u.LogicalUsed + v.LogicalUsed, PhysicalUsed: u.PhysicalUsed + v.PhysicalUsed,
 	}
 }
@@ -37,7 +38,8 @@ func (u Usage) Negative() bool {
 const (
 	// ErasureCodedFrom is the smallest number of devices with which a node keeps parity (facts/lightbits.md 4.8).
 	ErasureCodedFrom = 8
-	// readOnlyPercent of the effective storage may be occupied; above that, a node is read-only (facts/lightbits.md 4.6).
+	// readOnlyPercent of the effective storage may be occupied; above that, a node is read-only (facts/lightbits.md
+	// 4.6).
 	readOnlyPercent = 90
 )
 
@@ -103,8 +105,8 @@ func SpaceOf(d Disks, u Usage) Space {
 	}.estimated()
 }
 
-// Sum returns the statistics of several nodes together. Every replica counts (assumption 41). The ratio and the estimates
-// are those of the sum.
+// Sum returns the statistics of several nodes together. Every replica counts (assumption 41). The ratio and the
+// estimates are those of the sum.
 func Sum(nodes ...Space) Space {
 	var s Space
 	for _, n := range nodes {
@@ -132,7 +134,8 @@ func (s Space) estimated() Space {
 	return s
 }
 
-// scale returns a × b ÷ c, rounded down, without intermediate overflow; the largest uint64 if the result does not fit.
+// scale returns a × b ÷ c, rounded down, without intermediate overflow. It returns the largest uint64 if the result does
+// not fit.
 func scale(a, b, c uint64) uint64 {
 	high, low := bits.Mul64(a, b)
 	if high >= c {

@@ -12,7 +12,8 @@ import (
 
 func TestProtectionOf(t *testing.T) {
 	const (
-		full, deg, ro, gone, none = physics.FullyProtected, physics.Degraded, physics.ReadOnly, physics.NotAvailable, physics.NoProtection
+		full, deg, ro, gone, none = physics.FullyProtected, physics.Degraded, physics.ReadOnly, physics.NotAvailable,
+			physics.NoProtection
 	)
 	want := map[int][]physics.Protection{
 		0: {none},
@@ -80,7 +81,8 @@ func TestPlace_Unusable(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"u-d"}, got)
 	_, err = physics.Place(nodes, 2, 100, physics.Restrictions{})
-	require.EqualError(t, err, "2 replicas of 100 bytes need as many active nodes with room in distinct failure domains; "+
+	require.EqualError(t, err, "2 replicas of 100 bytes need as many active nodes with room in distinct failure "+
+		"domains; "+
 		"usable failure domains: D; a is not active, b is read-only, c holds at most 99 bytes")
 	_, err = physics.Place(nil, 1, 1, physics.Restrictions{})
 	require.ErrorContains(t, err, "usable failure domains: none")
@@ -101,9 +103,11 @@ func TestPlace_Restrictions(t *testing.T) {
 		return got[0]
 	}
 	require.Equal(t, "u-c", place(in(physics.Pair{Key: physics.KeyDomain, Value: "rack2"})))
-	require.Equal(t, "u-b", place(in(physics.Pair{Key: physics.KeyPrimaryDomain, Value: "B"}, physics.Pair{Key: physics.KeyDomain, Value: "C"})), "one of the pairs is enough")
+	require.Equal(t, "u-b", place(in(physics.Pair{Key: physics.KeyPrimaryDomain, Value: "B"},
+		physics.Pair{Key: physics.KeyDomain, Value: "C"})), "one of the pairs is enough")
 	require.Equal(t, "u-a", place(in(physics.Pair{Key: physics.KeyCluster, Value: "K"})))
-	require.Contains(t, place(in(physics.Pair{Key: physics.KeyCluster, Value: "other"})), "does not satisfy the placement restrictions")
+	require.Contains(t, place(in(physics.Pair{Key: physics.KeyCluster, Value: "other"})),
+		"does not satisfy the placement restrictions")
 	both := in(physics.Pair{Key: physics.KeyDomain, Value: "rack1"})
 	both.Groups = append(both.Groups, []physics.Pair{{Key: physics.KeyDomain, Value: "B"}})
 	require.Equal(t, "u-b", place(both), "all groups must hold")
@@ -147,7 +151,8 @@ func TestSpaceOf(t *testing.T) {
 	require.Equal(t, 2*used.Free, used.FreeLogical)
 	require.Equal(t, uint64(9), used.Logical)
 
-	bare := physics.SpaceOf(physics.Disks{Count: 4, Bytes: 4 * tb}, physics.Usage{PhysicalUsed: int64(tb), LogicalUsed: int64(tb)})
+	bare := physics.SpaceOf(physics.Disks{Count: 4, Bytes: 4 * tb},
+		physics.Usage{PhysicalUsed: int64(tb), LogicalUsed: int64(tb)})
 	require.Equal(t, 4*tb, bare.Effective, "fewer than eight devices keep no parity")
 	require.Equal(t, tb, bare.WithParity)
 }
@@ -160,8 +165,10 @@ func TestDisks_Full(t *testing.T) {
 }
 
 func TestSum(t *testing.T) {
-	a := physics.SpaceOf(physics.Disks{Count: 2, Bytes: 200}, physics.Usage{Provisioned: 5, LogicalUsed: 100, PhysicalUsed: 100})
-	b := physics.SpaceOf(physics.Disks{Count: 3, Bytes: 300}, physics.Usage{Provisioned: 7, LogicalUsed: 200, PhysicalUsed: 50})
+	a := physics.SpaceOf(physics.Disks{Count: 2, Bytes: 200},
+		physics.Usage{Provisioned: 5, LogicalUsed: 100, PhysicalUsed: 100})
+	b := physics.SpaceOf(physics.Disks{Count: 3, Bytes: 300},
+		physics.Usage{Provisioned: 7, LogicalUsed: 200, PhysicalUsed: 50})
 	sum := physics.Sum(a, b)
 	require.Equal(t, physics.Space{
 		Managed: 500, Effective: 500, Logical: 12, LogicalUsed: 300, PhysicalUsed: 150, WithParity: 150, Free: 80 + 220,
