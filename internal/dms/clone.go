@@ -4,13 +4,14 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"unicode/utf8"
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
 )
 
-// thickCloneOperations are the only ones that document 429: as many workflows are running as may.
+// thickCloneOperations returns the only operations that document 429, for too many running workflows.
 func (s *Service) thickCloneOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "CreateThickCloneSnapshot", Method: http.MethodPost, Path: "/api/v1/snapshots/thickclone",
@@ -27,7 +28,7 @@ type cloneSource struct {
 	ClusterID   string `json:"clusterId" required:""`
 }
 
-// cloneTarget says what is to come of it; what is absent is inherited from the source.
+// cloneTarget describes the copy. An absent member is inherited from the source.
 type cloneTarget struct {
 	Name          string  `json:"name" required:""`
 	ProjectName   *string `json:"projectName,oneof"`
@@ -57,8 +58,10 @@ type snapshotCloneRequest struct {
 	VerifyClone bool                 `json:"verifyClone"`
 }
 
-// createThickCloneVolume: seeds/003 "Create a thick clone volume".
-func (s *Service) createThickCloneVolume(tx *store.Tx, _ *api.Request, q *thickCloneVolumeRequest) (workflowIDResponse, error) {
+// createThickCloneVolume implements seeds/003 "Create a thick clone volume".
+func (s *Service) createThickCloneVolume(
+	tx *store.Tx, _ *api.Request, q *thickCloneVolumeRequest,
+) (workflowIDResponse, error) {
 	c, err := s.newClone(tx, q.Src, q.Dst, q.VerifyClone)
 	if err != nil {
 		return workflowIDResponse{}, err
@@ -69,40 +72,44 @@ func (s *Service) createThickCloneVolume(tx *store.Tx, _ *api.Request, q *thickC
 
 const maxDescription = 256 // characters
 
-// createThickCloneSnapshot: seeds/003 "Create a thick clone snapshot".
-func (s *Service) createThickCloneSnapshot(tx *store.Tx, _ *api.Request, q *snapshotCloneRequest) (workflowIDResponse, error) {
-	if q.Dst.Description != nil && len([]rune(*q.Dst.Description)) > maxDescription {
+// createThickCloneSnapshot implements seeds/003 "Create a thick clone snapshot".
+func (s *Service) createThickCloneSnapshot(
+	tx *store.Tx, _ *api.Request, q *snapshotCloneRequest,
+) (workflowIDResponse, error) {
+	description := ""
+	if q.Dst.Description != nil {
+		description = *q.Dst.Description
+	}
+	if n := utf8.RuneCountInString(description); n > maxDescription {
 		return workflowIDResponse{}, refusal.New(refusal.InvalidArgument,
-			"dst.description: %d characters, at most %d are allowed", len([]rune(*q.Dst.Description)), maxDescription)
+			"dst.description: must have at most %d characters, not %d", maxDescription, n)
 	}
 	c, err := s.newClone(tx, q.Src, &q.Dst.cloneTarget, q.VerifyClone)
 	if err != nil {
 		return workflowIDResponse{}, err
 	}
-	c.OfSnapshot = true
-	if q.Dst.Description != nil {
-		c.Description = *q.Dst.Description
-	}
+	c.OfSnapshot, c.Description = true, description
 	id, err := s.newWorkflow(tx, Workflow{Type: TypeThickCloneSnapshot, SnapshotCloneRequest: q}, run{Clone: c})
 	return workflowIDResponse{WorkflowID: id}, err
 }
 
-// Crowded is the cause of a 429.
+// Crowded is the cause of a 429: the limit of running workflows is reached.
 type Crowded struct {
 	MaxRunning int `json:"maxRunningWorkflows"`
 	Running    int `json:"running"`
 }
 
-// CauseKind is refusal.Limit.
+// CauseKind returns refusal.Limit.
 func (Crowded) CauseKind() refusal.CauseKind { return refusal.Limit }
 
-// WouldWork is what explain says.
+// WouldWork returns the advice of explain.
 func (c Crowded) WouldWork() string {
-	return "the same request once fewer than " + strconv.Itoa(c.MaxRunning) + " workflows run; GET /_sim/timers lists when they go on"
+	return "the same request when fewer than " + strconv.Itoa(c.MaxRunning) +
+		" workflows are running; GET /_sim/timers lists their next steps"
 }
 
-// newClone checks what can be checked without asking a cluster: 400. Everything else is found out by the workflow
-// (assumption 121). Last comes the limit of running workflows: 429.
+// newClone checks what needs no call to a cluster, and refuses with InvalidArgument; the workflow checks the rest
+// (assumption 121). Last, it refuses with ResourceExhausted if too many workflows are running.
 func (s *Service) newClone(tx *store.Tx, src *cloneSource, dst *cloneTarget, verify bool) (*clone, error) {
 	if err := checkClone(src, dst); err != nil {
 		return nil, err
@@ -113,10 +120,9 @@ func (s *Service) newClone(tx *store.Tx, src *cloneSource, dst *cloneTarget, ver
 	if _, err := attached(tx, "dst.clusterId", dst.ClusterID); err != nil {
 		return nil, err
 	}
-	if most := s.settings(tx).MaxRunning; s.running(tx) >= most {
-		return nil, refusal.New(refusal.ResourceExhausted,
-			"the maximum number of running workflows (%d) has been reached, please retry after some workflows complete", most).
-			Because(Crowded{MaxRunning: most, Running: s.running(tx)})
+	if c := (Crowded{MaxRunning: s.settings(tx).MaxRunning, Running: s.running(tx)}); c.Running >= c.MaxRunning {
+		return nil, refusal.New(refusal.ResourceExhausted, "the maximum number of running workflows (%d) "+
+			"has been reached, please retry after some workflows complete", c.MaxRunning).Because(c)
 	}
 	return &clone{Source: *src, Target: *dst, Verify: verify}, nil
 }
@@ -127,10 +133,11 @@ func checkNaming(member, text string) error {
 	if nameForm.MatchString(text) {
 		return nil
 	}
-	return refusal.New(refusal.InvalidArgument, "%s: %q must be 1 to 256 letters, digits, hyphens, underscores or periods", member, text)
+	return refusal.New(refusal.InvalidArgument,
+		"%s: %q must be 1 to 256 letters, digits, hyphens, underscores or periods", member, text)
 }
 
-// checkClone refuses what the page does not allow.
+// checkClone refuses values that the page does not allow.
 func checkClone(src *cloneSource, dst *cloneTarget) error {
 	for _, id := range [...]struct{ member, text string }{
 		{"src.snapId", src.SnapID}, {"src.clusterId", src.ClusterID}, {"dst.clusterId", dst.ClusterID},
@@ -158,7 +165,7 @@ func checkClone(src *cloneSource, dst *cloneTarget) error {
 	}
 	switch {
 	case dst.Size != nil && *dst.Size == 0:
-		return refusal.New(refusal.InvalidArgument, "dst.size: 0 is less than the size of any snapshot")
+		return refusal.New(refusal.InvalidArgument, "dst.size: must be at least the size of the snapshot, not 0")
 	case dst.Replica != nil && (*dst.Replica < 1 || *dst.Replica > 3):
 		return refusal.New(refusal.InvalidArgument, "dst.replica: %d must be between 1 and 3", *dst.Replica)
 	case dst.SectorSize != nil && *dst.SectorSize != 512 && *dst.SectorSize != 4096:

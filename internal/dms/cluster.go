@@ -16,15 +16,15 @@ func (s *Service) clusterOperations() []api.Operation {
 			Needs: token, Endpoint: api.Handle(s.listClusters)},
 		{Name: "AttachCluster", Method: http.MethodPost, Path: "/api/v1/clusters", Statuses: []int{200, 400, 401, 500},
 			Needs: token, Endpoint: api.Handle(s.attachCluster)},
-		{Name: "RefreshClusters", Method: http.MethodPost, Path: "/api/v1/clusters/refresh", Statuses: []int{200, 401, 500},
-			Needs: token, Endpoint: api.Handle(s.refreshClusters)},
-		{Name: "DetachCluster", Method: http.MethodDelete, Path: "/api/v1/clusters/{cid}", Statuses: []int{200, 400, 401, 500},
-			Needs: token, Endpoint: api.Handle(s.detachCluster)},
+		{Name: "RefreshClusters", Method: http.MethodPost, Path: "/api/v1/clusters/refresh",
+			Statuses: []int{200, 401, 500}, Needs: token, Endpoint: api.Handle(s.refreshClusters)},
+		{Name: "DetachCluster", Method: http.MethodDelete, Path: "/api/v1/clusters/{cid}",
+			Statuses: []int{200, 400, 401, 500}, Needs: token, Endpoint: api.Handle(s.detachCluster)},
 	}
 }
 
-// Cluster is an attached cluster as the API answers it. All but its connection status is what the service remembers of
-// it since the last attach or refresh.
+// Cluster is an attached cluster as the API shows it. All but its connection status dates from the last attach or
+// refresh.
 type Cluster struct {
 	ID                 string            `json:"id"`
 	Name               string            `json:"name"`
@@ -35,13 +35,13 @@ type Cluster struct {
 	Status             *ConnectionStatus `json:"clusterConnectionStatus"`
 }
 
-// ConnectionStatus is how the service stands with a cluster: its management API, and the NVMe endpoints it copies over.
+// ConnectionStatus is the state of the connections to a cluster's management API and to its NVMe endpoints.
 type ConnectionStatus struct {
 	Access Connection `json:"accessConnectionStatus"`
 	Data   Connection `json:"dataConnectionStatus"`
 }
 
-// Connection is the state of one of the two.
+// Connection is the state of one connection.
 type Connection string
 
 // The states of a connection.
@@ -51,15 +51,16 @@ const (
 	Unauthorized Connection = "Unauthorized"
 )
 
-// attachedCluster is a cluster that the service knows.
+// attachedCluster is the row of an attached cluster.
 type attachedCluster struct {
 	Partition string  `json:"partition"`
 	Cluster   Cluster `json:"cluster"`
 }
 
-var clusterTable = store.NewTable("dms.cluster", func(c *attachedCluster) string { return c.Cluster.ID }, store.JSON[attachedCluster]())
+var clusterTable = store.NewTable("dms.cluster", func(c *attachedCluster) string { return c.Cluster.ID },
+	store.JSON[attachedCluster]())
 
-// in is the transaction as the cluster's own.
+// in returns the transaction in the cluster's partition.
 func (c *attachedCluster) in(tx *store.Tx) *store.Tx { return tx.In(c.Partition) }
 
 func deleteCluster(tx *store.Tx, id string) error {
@@ -69,8 +70,8 @@ func deleteCluster(tx *store.Tx, id string) error {
 	return nil
 }
 
-// status looks at both connections as they are now (facts/dms-lucidlink-lucidity.md 3.4). The data connection needs no
-// credential.
+// status returns the present state of both connections (facts/dms-lucidlink-lucidity.md 3.4). The data connection needs
+// no credential.
 func (s *Service) status(tx *store.Tx, c *attachedCluster, own serviceCredentials) *ConnectionStatus {
 	st := &ConnectionStatus{Access: Connected, Data: Connected}
 	apis, data := s.clusters.Reachable(c.in(tx))
@@ -86,7 +87,7 @@ func (s *Service) status(tx *store.Tx, c *attachedCluster, own serviceCredential
 	return st
 }
 
-// access refuses while the service cannot use the cluster's management API.
+// access refuses if the service cannot use the cluster's management API.
 func (s *Service) access(tx *store.Tx, c *attachedCluster) error {
 	own, err := s.credentials(tx)
 	if err != nil {
@@ -102,7 +103,7 @@ func (s *Service) access(tx *store.Tx, c *attachedCluster) error {
 	}
 }
 
-// data refuses while the service cannot connect to the cluster's volumes.
+// data refuses if the service cannot connect to the cluster's volumes.
 func (s *Service) data(tx *store.Tx, c *attachedCluster) error {
 	if _, data := s.clusters.Reachable(c.in(tx)); data {
 		return nil
@@ -115,11 +116,13 @@ func unreachable(endpoints []string) error {
 	if len(endpoints) > 0 {
 		at = endpoints[0]
 	}
-	return refusal.New(refusal.Unavailable, "connection error: desc = \"transport: Error while dialing: dial tcp %s: i/o timeout\"", at)
+	return refusal.New(refusal.Unavailable,
+		"connection error: desc = \"transport: Error while dialing: dial tcp %s: i/o timeout\"", at)
 }
 
 func unauthorized(own serviceCredentials) error {
-	return refusal.New(refusal.Unauthenticated, "the token's kid %q is unknown: project \"system\" has no credential %q with the key of this service",
+	return refusal.New(refusal.Unauthenticated,
+		"the token's kid %q is unknown: project \"system\" has no credential %q with the key of this service",
 		"system:"+own.PubKeyID, own.PubKeyID)
 }
 
@@ -127,7 +130,7 @@ type listClustersResponse struct {
 	Clusters []*Cluster `json:"clusters"`
 }
 
-// listClusters: seeds/003 "List Lightbits clusters", in the order of their IDs.
+// listClusters implements seeds/003 "List Lightbits clusters". The clusters are in the order of their IDs.
 func (s *Service) listClusters(tx *store.Tx, _ *api.Request, _ *api.Empty) (listClustersResponse, error) {
 	var answer listClustersResponse
 	own, err := s.credentials(tx)
@@ -141,6 +144,7 @@ func (s *Service) listClusters(tx *store.Tx, _ *api.Request, _ *api.Empty) (list
 	return answer, nil
 }
 
+//nolint:lll // a tag cannot be split
 type attachClusterRequest struct {
 	APIEndpoint string `json:"apiEndpoint" required:"{path}: \"\" must be of the form <host>:<port>, e.g.: 10.0.0.1:443, foo.bar.com:443"`
 }
@@ -149,7 +153,7 @@ type workflowIDResponse struct {
 	WorkflowID string `json:"workflowId"`
 }
 
-// attachCluster: seeds/003 "Attach Lightbits cluster". The answer names the workflow that does it.
+// attachCluster implements seeds/003 "Attach Lightbits cluster". It returns the ID of the workflow that attaches it.
 func (s *Service) attachCluster(tx *store.Tx, _ *api.Request, q *attachClusterRequest) (workflowIDResponse, error) {
 	if !api.IsHostPort(q.APIEndpoint) {
 		return workflowIDResponse{}, refusal.New(refusal.InvalidArgument,
@@ -159,7 +163,7 @@ func (s *Service) attachCluster(tx *store.Tx, _ *api.Request, q *attachClusterRe
 	return workflowIDResponse{WorkflowID: id}, err
 }
 
-// refreshClusters: seeds/003 "Refresh Lightbits clusters information".
+// refreshClusters implements seeds/003 "Refresh Lightbits clusters information".
 func (s *Service) refreshClusters(tx *store.Tx, _ *api.Request, _ *api.Empty) (workflowIDResponse, error) {
 	id, err := s.newWorkflow(tx, Workflow{Type: TypeRefreshClusters}, run{})
 	return workflowIDResponse{WorkflowID: id}, err
@@ -169,8 +173,8 @@ type detachClusterRequest struct {
 	ClusterID string `json:"cid"`
 }
 
-// detachCluster: seeds/003 "Detach Lightbits cluster". It happens at once, and the credential stays in the cluster. A
-// cluster that a clone is reading or writing stays attached: 400 (assumption 125).
+// detachCluster implements seeds/003 "Detach Lightbits cluster". It takes effect at once; the credential stays in the
+// cluster. It refuses with FailedPrecondition while a clone uses the cluster (assumption 125).
 func (s *Service) detachCluster(tx *store.Tx, _ *api.Request, q *detachClusterRequest) (api.Empty, error) {
 	var none api.Empty
 	if err := checkUUID("cid", q.ClusterID); err != nil {
@@ -189,7 +193,7 @@ func (s *Service) detachCluster(tx *store.Tx, _ *api.Request, q *detachClusterRe
 	return none, clusterTable.Delete(tx, q.ClusterID)
 }
 
-// uses says whether the workflow copies from or to that cluster.
+// uses reports whether the workflow copies from or to the cluster.
 func (w *Workflow) uses(clusterID string) bool {
 	switch {
 	case w.ThickCloneVolumeRequest != nil:
@@ -202,7 +206,7 @@ func (w *Workflow) uses(clusterID string) bool {
 	return false
 }
 
-// attached answers a cluster that is attached. InvalidArgument for others: the service knows no more of them than that.
+// attached returns an attached cluster. It refuses any other ID with InvalidArgument and names the member.
 func attached(tx *store.Tx, member, id string) (attachedCluster, error) {
 	c, err := clusterTable.Get(tx, id)
 	if errors.Is(err, store.ErrNotFound) {

@@ -17,24 +17,25 @@ func (s *Service) serviceCredentialOperations() []api.Operation {
 	}
 }
 
-// serviceCredentials is what an administrator puts into a cluster's project system so that it lets this service in.
+// serviceCredentials is the key that an administrator adds to a cluster's project system so that the cluster accepts
+// the service.
 type serviceCredentials struct {
 	PubKeyID string `json:"pubKeyId"`
-	PubKey   []byte `json:"pubKey"` // a PEM file, so that the wire has base64 of PEM
+	PubKey   []byte `json:"pubKey"` // a PEM file, which the wire shows in base64
 }
 
-// installed is when every simulated service was set up: its key's ID is of that time.
+// installed is the time in the ID of every service's key.
 var installed = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// serviceUUID names the service of a world; it is also that of the host it copies with.
+// serviceUUID is the UUID of the service of a world, and of the host that it copies with.
 func serviceUUID(set settings) string {
 	return timeuuid.New(timeuuid.Ticks(installed), set.Identity).String()
 }
 
-// pubKeyID is the ID under which clusters know the service's key (facts/dms-lucidlink-lucidity.md 3.4).
+// pubKeyID is the ID of the service's key in the clusters (facts/dms-lucidlink-lucidity.md 3.4).
 func pubKeyID(set settings) string { return "dms-" + serviceUUID(set) }
 
-// hostNQN is the host as which the service connects to volumes.
+// hostNQN is the NQN with which the service connects to volumes.
 func hostNQN(set settings) string { return "nqn.2014-08.org.nvmexpress:uuid:" + serviceUUID(set) }
 
 func (s *Service) credentials(tx *store.Tx) (serviceCredentials, error) {
@@ -47,7 +48,7 @@ func (s *Service) credentials(tx *store.Tx) (serviceCredentials, error) {
 	return serviceCredentials{PubKeyID: pubKeyID(set), PubKey: file}, err
 }
 
-// getServiceCredentials: seeds/003 "Get DMS service credentials".
+// getServiceCredentials implements seeds/003 "Get DMS service credentials".
 func (s *Service) getServiceCredentials(tx *store.Tx, _ *api.Request, _ *api.Empty) (serviceCredentials, error) {
 	return s.credentials(tx)
 }

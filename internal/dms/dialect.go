@@ -11,21 +11,21 @@ import (
 	"storagesim/internal/wire"
 )
 
-// dialect is the wire of grpc-gateway v2 (facts/dms-lucidlink-lucidity.md 3.1).
+// dialect implements api.Dialect as grpc-gateway v2 does (facts/dms-lucidlink-lucidity.md 3.1).
 type dialect struct{}
 
 const contentJSON = "application/json"
 
-// bodyless are the operations beside GET and DELETE whose pages have no request body; what is sent there is not read.
+// bodyless names the POST operations whose pages document no request body. A body sent to them is ignored.
 var bodyless = map[string]bool{
 	"Login":           true,
 	"RefreshClusters": true,
 	"CancelWorkflow":  true,
 }
 
-// Bind fills the question from the body, then the query, then the path, so that the path wins. Neither a Content-Type
-// nor any particular Host is wanted: the only public client sends none (facts/dms-lucidlink-lucidity.md part 4).
-// Unknown members and query parameters are ignored; a value of the wrong type is not.
+// Bind fills the question from the body, then the query, then the path, so that the path wins. It requires no
+// Content-Type, because the only public client sends none (facts/dms-lucidlink-lucidity.md part 4). Unknown members and
+// query parameters are ignored; a value of the wrong type is refused.
 func (dialect) Bind(r *api.Request, question any) error {
 	if r.HTTP.Method == http.MethodPost && !bodyless[r.Operation.Name] {
 		if err := wire.Unmarshal(r.Body(), question); err != nil {
@@ -33,7 +33,7 @@ func (dialect) Bind(r *api.Request, question any) error {
 		}
 	}
 	values, err := url.ParseQuery(r.HTTP.URL.RawQuery)
-	if err != nil { // the library reads the query as a form, and refuses what is none
+	if err != nil { // the gateway refuses a malformed query too
 		return refusal.New(refusal.InvalidArgument, "%s", err.Error())
 	}
 	for name, values := range values {
@@ -57,7 +57,7 @@ func set(question any, name string, values ...string) error {
 	return nil
 }
 
-// Answer: always 200, zero values written, {} for an empty message.
+// Answer renders an answer with the status 200. Zero values are written; an empty message is {}.
 func (dialect) Answer(_ *api.Request, answer any, dst []byte) (api.Response, error) {
 	resp := api.Response{Status: http.StatusOK, ContentType: contentJSON}
 	var err error
@@ -69,7 +69,7 @@ func (dialect) Answer(_ *api.Request, answer any, dst []byte) (api.Response, err
 	return resp, err
 }
 
-// statuses is the library's own table.
+// statuses is the table of the gateway's library.
 var statuses = map[refusal.Kind]int{
 	refusal.Canceled:           499,
 	refusal.Unknown:            http.StatusInternalServerError,
@@ -89,14 +89,15 @@ var statuses = map[refusal.Kind]int{
 	refusal.Unauthenticated:    http.StatusUnauthorized,
 }
 
-// rpcStatus is the body of every refusal. Details are never filled.
+// rpcStatus is the body of every refusal. Details is always empty.
 type rpcStatus struct {
 	Code    int32       `json:"code"`
 	Message string      `json:"message"`
 	Details []api.Empty `json:"details"`
 }
 
-// Refuse renders {"code","message","details"}; code is the gRPC number. A 401 carries its message in WWW-Authenticate.
+// Refuse renders {"code","message","details"}, where code is the gRPC number. A 401 repeats its message in
+// WWW-Authenticate.
 func (dialect) Refuse(_ *api.Request, e *refusal.Error) api.Response {
 	status := api.StatusOf(statuses, e)
 	resp := errorBody(status, e.Kind, e.Message)
@@ -108,27 +109,27 @@ func (dialect) Refuse(_ *api.Request, e *refusal.Error) api.Response {
 
 func errorBody(status int, code refusal.Kind, message string) api.Response {
 	body, err := wire.Append(nil, rpcStatus{Code: int32(code), Message: message}, zero)
-	if err != nil { // no kind and no text makes it fail; the client would rather have the number than nothing
+	if err != nil { // unreachable: every kind and text can be encoded
 		body = fmt.Appendf(nil, `{"code":%d,"message":"","details":[]}`, code)
 	}
 	return api.Response{Status: status, ContentType: contentJSON, Body: body}
 }
 
-// NoRoute is JSON here.
+// NoRoute renders 404 in JSON.
 func (dialect) NoRoute(*api.Request) api.Response {
 	return errorBody(http.StatusNotFound, refusal.NotFound, "Not Found")
 }
 
-// NoMethod is 501, as the library takes it for an operation that is not there.
+// NoMethod renders 501: the gateway treats a wrong method as an operation that is not implemented.
 func (dialect) NoMethod(*api.Request, []string) api.Response {
 	return errorBody(http.StatusNotImplemented, refusal.Unimplemented, "Method Not Allowed")
 }
 
-// Kind is the usual one.
+// Kind is api.KindOf.
 func (dialect) Kind(status int) refusal.Kind { return api.KindOf(status) }
 
-// contract: the login takes a name and a password, everything else the token that it answers (facts/dms-lucidlink-lucidity.md
-// 3.1).
+// contract describes the credentials: the login takes a name and a password, every other operation the token of the
+// login (facts/dms-lucidlink-lucidity.md 3.1).
 var contract = api.Contract{
 	Title: "Lightbits DMS API v1", Encoding: api.GatewayV2,
 	Credentials: func(op *api.Operation) []api.Credential {

@@ -1,9 +1,18 @@
-// Package dms stands in for the Lightbits Data Management Service, REST API v1: the service that attaches Lightbits
-// clusters, copies volumes and snapshots between them as thick clones, and shows both as workflows.
+// Package dms emulates the Lightbits Data Management Service, REST API v1: the service that attaches Lightbits
+// clusters, copies snapshots between them as thick clones, and presents both as workflows.
 //
-// One file per resource: its rows (operations), struct, machine, handlers, in that order. What the service needs of a
-// Lightbits cluster is the interface Clusters; vendors never import each other. The service stands beside the clusters of
-// its world, so its own rows lie in the world's partition "".
+// A file name begins with the resource that it is about:
+//
+//	access_    the login, its tokens, and the check of a caller's token
+//	cluster    the attached clusters
+//	clone      the requests for thick clones
+//	workflow_  workflows, their machine (life), and the steps of an attach or refresh and of a clone
+//	credential the service's key
+//	settings   the service of a world, and the section dms of a fixture (seed)
+//	needs      the interface of what the service needs of a Lightbits cluster; vendors never import each other
+//
+// The files without a resource are dms.go, operations.go and dialect.go. The service is not part of any cluster, so its
+// rows lie in the world's partition "".
 //
 // Sources: seeds/003, facts/dms-lucidlink-lucidity.md part 3. Choices where these are silent are numbered in
 // docs/assumptions.md.
@@ -18,46 +27,49 @@ import (
 	"storagesim/internal/wire"
 )
 
-// vendor is the first word of every operation id and machine kind here.
+// vendor is the first word of every operation ID and machine kind of the package.
 const vendor = "dms"
 
-// zero: this gateway writes zero values (facts/dms-lucidlink-lucidity.md 3.1).
+// zero makes the wire show zero values, as this gateway does (facts/dms-lucidlink-lucidity.md 3.1).
 const zero = wire.EmitZero
 
-// Options are what a user may choose about the emulation.
+// Options configure the emulation.
 type Options struct {
 	Auth api.AuthMode
-	// MaxRunningWorkflows overrides what the fixture says; 0 leaves it alone.
+	// MaxRunningWorkflows overrides the limit of the fixture unless it is 0.
 	MaxRunningWorkflows int
 }
 
-// Service is the emulated product: all state lies in the worlds.
+// Service is the emulated product. All of its state lies in the worlds.
 type Service struct {
 	options   Options
 	clusters  Clusters
-	key       func() (*signing.Key, error) // with which the service signs
-	ids       *timeuuid.Sequence           // of workflows
+	key       func() (*signing.Key, error) // signs the tokens of the service
+	ids       *timeuuid.Sequence           // numbers the workflows
 	workflows *statemachine.Machine[Workflow]
 }
 
-// New makes the service; its parts are handed to the assembly by the methods below.
+// New returns the service. The methods below return its parts.
 func New(o Options, clusters Clusters) *Service {
 	s := &Service{options: o, clusters: clusters, key: signing.Of(signing.DMS), ids: timeuuid.NewSequence("dms.ids")}
 	s.workflows = s.workflowMachine()
 	return s
 }
 
-// API answers the vendor as the server serves it.
+// API returns the operations with all that the server needs to serve them.
 func (s *Service) API() api.Service {
-	return api.Service{Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, Owns: owns, Contract: contract}
+	return api.Service{
+		Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, Owns: owns,
+		Contract: contract,
+	}
 }
 
-// Machines lists the lifecycles of the vendor's things.
+// Machines returns the machines of the vendor's resources.
 func (s *Service) Machines() []statemachine.Lifecycle {
 	return []statemachine.Lifecycle{s.workflows}
 }
 
-// Tables lists the tables beside those of the machines.
+// Tables returns the tables that belong to no machine.
 func (s *Service) Tables() []store.Verifier {
 	return []store.Verifier{settingsTable, clusterTable, runs, s.ids.Table()}
 }

@@ -7,11 +7,11 @@ import (
 	"storagesim/internal/api"
 )
 
-// token: every operation but the login wants the service's bearer token, and there are no finer rights
+// token is the permission of every operation except the login. The service has no finer rights
 // (facts/dms-lucidlink-lucidity.md 3.1).
 var token = api.Permission{Resource: "dms", Action: "use"}
 
-// operations lists all rows.
+// operations returns all operations.
 func (s *Service) operations() []api.Operation {
 	rows := slices.Concat(s.loginOperations(), s.clusterOperations(), s.serviceCredentialOperations(),
 		s.thickCloneOperations(), s.workflowOperations())
@@ -21,8 +21,8 @@ func (s *Service) operations() []api.Operation {
 	return rows
 }
 
-// owns says whether an unknown path is to be refused in this vendor's words. LucidLink has a part of the same prefix
-// (assumption 80).
+// owns reports whether this vendor refuses an unknown path. LucidLink owns a part of the prefix /api/v1 (assumption
+// 80).
 func owns(path string) bool {
 	rest, found := strings.CutPrefix(path, "/api/v1")
 	if !found {

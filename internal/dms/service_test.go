@@ -223,8 +223,8 @@ func TestClusters_OwnListener(t *testing.T) {
 	require.Equal(t, "{}", s.Must(200, http.MethodGet, west+"/api/v2/volumes", "", "X-Sim-Cluster", "east").Body)
 	require.Equal(t, "{}", s.Must(200, http.MethodGet, "/api/v2/volumes", "", "X-Sim-Cluster", "west").Body, "another world")
 
-	// The tokens that came with the world are good there, what the control surface does there happens to that cluster, and
-	// a reset keeps it.
+	// The tokens that came with the world are good there, what the control surface does there happens to that cluster,
+	// and a reset keeps it.
 	bearer := []string{"Authorization", "Bearer " + made.Text(".tokens.lightbits")}
 	require.Equal(t, "west", s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "", bearer...).Text(".clusterName"))
 	s.Must(200, http.MethodPost, west+"/_sim/actions/lightbits/fail-node", `{"node":"server00-0"}`)
@@ -291,5 +291,5 @@ func TestToken_OfAUserThatIsGone(t *testing.T) {
 	s.Must(200, http.MethodGet, "/api/v1/clusters", "", "Authorization", "Bearer "+token)
 	s.Must(200, http.MethodPost, "/_sim/reset", `{"to":"small"}`)
 	gone := s.Must(401, http.MethodGet, "/api/v1/clusters", "", "Authorization", "Bearer "+token)
-	require.Contains(t, gone.Text(".message"), `the token's user "audit" does not exist any more`)
+	require.Contains(t, gone.Text(".message"), `the token's user "audit" no longer exists`)
 }

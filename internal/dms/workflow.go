@@ -19,15 +19,16 @@ func (s *Service) workflowOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListWorkflows", Method: http.MethodGet, Path: "/api/v1/workflows", Statuses: []int{200, 400, 401, 500},
 			Needs: token, Endpoint: api.HandleAs[workflowList](s.listWorkflows)},
-		{Name: "GetWorkflow", Method: http.MethodGet, Path: "/api/v1/workflows/{workflowId}", Statuses: []int{200, 400, 401, 500},
-			Needs: token, Endpoint: api.HandleAs[getWorkflowResponse](s.getWorkflow)},
+		{Name: "GetWorkflow", Method: http.MethodGet, Path: "/api/v1/workflows/{workflowId}",
+			Statuses: []int{200, 400, 401, 500}, Needs: token,
+			Endpoint: api.HandleAs[getWorkflowResponse](s.getWorkflow)},
 		{Name: "CancelWorkflow", Method: http.MethodPost, Path: "/api/v1/workflows/{workflowId}/cancel",
 			Statuses: []int{200, 400, 401, 500}, Needs: token, Endpoint: api.Handle(s.cancelWorkflow)},
 	}
 }
 
-// Workflow is a workflow as the API answers it (facts/dms-lucidlink-lucidity.md 3.2): what it was asked for, and how far
-// it is. Times are null until they happen. Which of the three requests is there says what it does; a refresh has none.
+// Workflow is a workflow as the API shows it (facts/dms-lucidlink-lucidity.md 3.2). A time is null until it is reached.
+// At most one of the three requests is set; a refresh has none.
 type Workflow struct {
 	ID                      string                   `json:"id"`
 	CreatedAt               time.Time                `json:"createdAt"`
@@ -43,13 +44,13 @@ type Workflow struct {
 	Details                 json.RawMessage          `json:"details"` // always null (assumption 136)
 }
 
-// Progress is how far a workflow is: whole percent, and the stage it is or was last in.
+// Progress is the progress of a workflow: whole percent, and its present or last stage.
 type Progress struct {
 	Percent int32  `json:"percent"`
 	Stage   string `json:"stage"`
 }
 
-// WorkflowType says what a workflow does, in the words of seeds/003 (assumption 120).
+// WorkflowType is the kind of work of a workflow, in the words of seeds/003 (assumption 120).
 type WorkflowType string
 
 // The types.
@@ -60,10 +61,10 @@ const (
 	TypeThickCloneSnapshot WorkflowType = "thick clone snapshot"
 )
 
-// WorkflowState is the state that the API shows; Temporal's spelling (facts/dms-lucidlink-lucidity.md 3.3).
+// WorkflowState is the state of a workflow in the API, spelled as Temporal does (facts/dms-lucidlink-lucidity.md 3.3).
 type WorkflowState string
 
-// The states. In RUNNING the stage says more.
+// The states. A running workflow also has a stage.
 const (
 	WorkflowPending   WorkflowState = "PENDING"
 	WorkflowRunning   WorkflowState = "RUNNING"
@@ -72,7 +73,7 @@ const (
 	WorkflowCanceled  WorkflowState = "CANCELED"
 )
 
-// ended says whether a workflow is over in that state of its machine.
+// ended reports whether the state of the machine is a final one.
 func ended(state statemachine.State) bool {
 	switch WorkflowState(state) {
 	case WorkflowCompleted, WorkflowFailed, WorkflowCanceled:
@@ -82,7 +83,7 @@ func ended(state statemachine.State) bool {
 	}
 }
 
-// workflowKey sorts the newest first.
+// workflowKey returns a key that sorts the newest workflow first.
 func workflowKey(w *Workflow) string { return timeuuid.Key(w.ID) }
 
 const (
@@ -91,7 +92,7 @@ const (
 	maxPageSize     = 250
 )
 
-// workflowList is what listWorkflows joins from stored bytes.
+// workflowList is the type of the response that listWorkflows joins from stored bytes.
 type workflowList struct {
 	Workflows     []*Workflow `json:"workflows"`
 	NextPageToken []byte      `json:"nextPageToken"`
@@ -102,20 +103,21 @@ type listWorkflowsRequest struct {
 	NextPageToken []byte `json:"nextPageToken"`
 }
 
-// listWorkflows: seeds/003 "List workflows". The newest first, the last 100 of all; 0 as the page size is the default
-// (assumption 134).
-// The token goes on after the last workflow of its page, also when that is gone by then.
+// listWorkflows implements seeds/003 "List workflows". It returns the newest 100 workflows, the newest first. The page
+// size 0 means the default (assumption 134). A page token continues after the last workflow of its page, even if that
+// workflow no longer exists.
 func (s *Service) listWorkflows(tx *store.Tx, _ *api.Request, q *listWorkflowsRequest) (api.JSON, error) {
 	size := int(q.PageSize)
 	switch {
 	case size < 0 || size > maxPageSize:
-		return nil, refusal.New(refusal.InvalidArgument, "pageSize %d must be 0 to %d; 0 is the default, %d", size, maxPageSize, defaultPageSize)
+		return nil, refusal.New(refusal.InvalidArgument,
+			"pageSize %d must be 0 to %d; 0 means the default of %d", size, maxPageSize, defaultPageSize)
 	case size == 0:
 		size = defaultPageSize
 	}
 	after, ok := timeuuid.AfterToken(q.NextPageToken)
 	if !ok {
-		return nil, refusal.New(refusal.InvalidArgument, "nextPageToken is not one that this service has answered")
+		return nil, refusal.New(refusal.InvalidArgument, "nextPageToken was not returned by this service")
 	}
 	answer := []byte(`{"workflows":[`)
 	shown, seen := 0, 0
@@ -143,7 +145,7 @@ func (s *Service) listWorkflows(tx *store.Tx, _ *api.Request, q *listWorkflowsRe
 	return append(append(append(answer, `],"nextPageToken":`...), rest...), '}'), err
 }
 
-// getWorkflowResponse is what getWorkflow puts around stored bytes.
+// getWorkflowResponse is the type of the response that getWorkflow makes from stored bytes.
 type getWorkflowResponse struct {
 	Workflow *Workflow `json:"workflow"`
 }
@@ -152,7 +154,7 @@ type getWorkflowRequest struct {
 	WorkflowID string `json:"workflowId"`
 }
 
-// getWorkflow: seeds/003 "Get a specific workflow by its ID".
+// getWorkflow implements seeds/003 "Get a specific workflow by its ID".
 func (s *Service) getWorkflow(tx *store.Tx, _ *api.Request, q *getWorkflowRequest) (api.JSON, error) {
 	row, err := s.findWorkflow(tx, q.WorkflowID)
 	if err != nil {
@@ -163,8 +165,8 @@ func (s *Service) getWorkflow(tx *store.Tx, _ *api.Request, q *getWorkflowReques
 	return append(append([]byte(`{"workflow":`), statemachine.Peek(raw).Body...), '}'), nil
 }
 
-// findWorkflow: NotFound for one that is not there, or not any more; the page documents no status for that, and the
-// engine behind it says NotFound (assumption 135).
+// findWorkflow returns the workflow with the ID. It refuses with NotFound if there is none: the page documents no
+// status for that, and the product's workflow engine returns NotFound (assumption 135).
 func (s *Service) findWorkflow(tx *store.Tx, id string) (statemachine.Row[Workflow], error) {
 	if err := checkUUID("workflowId", id); err != nil {
 		return statemachine.Row[Workflow]{}, err
@@ -176,7 +178,7 @@ func (s *Service) findWorkflow(tx *store.Tx, id string) (statemachine.Row[Workfl
 	return row, err
 }
 
-// checkUUID refuses what is not a UUID in its usual form.
+// checkUUID refuses a text that is not a UUID of 36 characters.
 func checkUUID(member, text string) error {
 	if _, err := uuid.Parse(text); err != nil || len(text) != 36 {
 		return refusal.New(refusal.InvalidArgument, "%s: %q is not a valid UUID", member, text)
@@ -189,9 +191,9 @@ type cancelWorkflowRequest struct {
 	RunID      string `json:"runId"`
 }
 
-// cancelWorkflow: seeds/003 "Cancel a workflow by its ID". It is a request: the workflow ends a little later, and one in
-// its last stage completes all the same; NotFound when it is over already (assumption 130). The run ID is used where the path has no
-// workflow ID (assumption 126).
+// cancelWorkflow implements seeds/003 "Cancel a workflow by its ID". It only requests the cancellation: the workflow
+// ends a little later, and a workflow in its last stage completes. It refuses with NotFound if the workflow has ended
+// (assumption 130). The run ID counts if the path has no workflow ID (assumption 126).
 func (s *Service) cancelWorkflow(tx *store.Tx, _ *api.Request, q *cancelWorkflowRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.workflowOf(tx, q)
@@ -220,7 +222,8 @@ func (s *Service) workflowOf(tx *store.Tx, q *cancelWorkflowRequest) (statemachi
 	return statemachine.Row[Workflow]{}, refusal.New(refusal.NotFound, "workflow not found for run ID: %s", q.RunID)
 }
 
-// newWorkflow puts a workflow into the world, in the state PENDING, and makes room for it among those that are kept.
+// newWorkflow creates a workflow in the state PENDING and returns its ID. It removes workflows beyond the number that
+// is kept.
 func (s *Service) newWorkflow(tx *store.Tx, w Workflow, r run) (string, error) {
 	id, _, err := s.ids.Next(tx)
 	if err != nil {
@@ -238,7 +241,7 @@ func (s *Service) newWorkflow(tx *store.Tx, w Workflow, r run) (string, error) {
 	return w.ID, err
 }
 
-// forgetOldest removes workflows that are over and that no list shows any more, with one still to come.
+// forgetOldest removes the ended workflows that no list shows once one more workflow is created.
 func (s *Service) forgetOldest(tx *store.Tx) error {
 	var old []string
 	n := 0
@@ -262,7 +265,7 @@ func (s *Service) forgetOldest(tx *store.Tx) error {
 	return nil
 }
 
-// running counts the workflows that are not over, whatever their type (assumption 127).
+// running returns the number of workflows of all types that have not ended (assumption 127).
 func (s *Service) running(tx *store.Tx) int {
 	n := 0
 	for _, raw := range s.workflows.Table().Scan(tx, "", "") {

@@ -8,7 +8,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// unlessClone sends a workflow that starts the way of its type.
+// unlessClone returns prepare, the first stage of a clone, for a clone.
 func unlessClone(_ *store.Tx, r *workflowRow) statemachine.Event {
 	if r.Body.ThickCloneVolumeRequest != nil || r.Body.SnapshotCloneRequest != nil {
 		return "prepare"
@@ -16,18 +16,25 @@ func unlessClone(_ *store.Tx, r *workflowRow) statemachine.Event {
 	return ""
 }
 
-// unlessUnreachable: nobody answers at the endpoint of an attach.
+// unlessUnreachable returns fail if no cluster responds at the endpoint of an attach.
 func (s *Service) unlessUnreachable(tx *store.Tx, r *workflowRow) statemachine.Event {
 	return s.check(tx, r, func(run *run) (statemachine.Event, error) {
 		q := r.Body.AttachClusterRequest
 		if q == nil || s.clusters.ClusterAt(tx, q.APIEndpoint) != "" {
 			return "", nil
 		}
-		return "", run.fail(unreachable([]string{q.APIEndpoint}), refusal.Unavailable, "failed to connect to cluster", "endpoint: "+q.APIEndpoint)
+		return "", run.noteUnreachable(q)
 	})
 }
 
-// connected: the service knows the cluster from here on by its ID and by the endpoint it was given (assumption 124).
+// noteUnreachable notes that no cluster responds at the endpoint of an attach.
+func (r *run) noteUnreachable(q *attachClusterRequest) error {
+	return r.noteFailure(unreachable([]string{q.APIEndpoint}), refusal.Unavailable,
+		"failed to connect to cluster", "endpoint: "+q.APIEndpoint)
+}
+
+// connected adds the cluster of an attach to the attached clusters, with its ID and the requested endpoint only
+// (assumption 124).
 func (s *Service) connected(tx *store.Tx, r *workflowRow) error {
 	r.Body.Progress.Percent = 33
 	q := r.Body.AttachClusterRequest
@@ -39,7 +46,7 @@ func (s *Service) connected(tx *store.Tx, r *workflowRow) error {
 	if err != nil || clusterTable.Has(tx, facts.UUID) {
 		return err
 	}
-	err = s.with(tx, r, func(run *run) error {
+	err = s.updateRun(tx, r, func(run *run) error {
 		run.Added = facts.UUID
 		return nil
 	})
@@ -51,8 +58,8 @@ func (s *Service) connected(tx *store.Tx, r *workflowRow) error {
 	}})
 }
 
-// concerned lists the clusters that an attach or a refresh is about.
-func (s *Service) concerned(tx *store.Tx, w *Workflow) []attachedCluster {
+// clustersOf returns the cluster of an attach, or all clusters for a refresh.
+func (s *Service) clustersOf(tx *store.Tx, w *Workflow) []attachedCluster {
 	var list []attachedCluster
 	partition := ""
 	if q := w.AttachClusterRequest; q != nil {
@@ -68,8 +75,8 @@ func (s *Service) concerned(tx *store.Tx, w *Workflow) []attachedCluster {
 	return list
 }
 
-// unlessUnauthorized: the cluster that is to be attached does not have the service's key. It stays listed, as
-// Unauthorized. A refresh goes on with the others.
+// unlessUnauthorized returns fail if the cluster of an attach does not have the service's key. The cluster stays listed
+// as Unauthorized. A refresh goes on with its other clusters.
 func (s *Service) unlessUnauthorized(tx *store.Tx, r *workflowRow) statemachine.Event {
 	if r.Body.AttachClusterRequest == nil {
 		return ""
@@ -77,12 +84,12 @@ func (s *Service) unlessUnauthorized(tx *store.Tx, r *workflowRow) statemachine.
 	return s.unlessIncomplete(tx, r)
 }
 
-// unlessIncomplete: some of the clusters cannot be asked; the message says of each why.
+// unlessIncomplete returns fail if the service cannot use one of the clusters. The message names the reason for each.
 func (s *Service) unlessIncomplete(tx *store.Tx, r *workflowRow) statemachine.Event {
 	return s.check(tx, r, func(run *run) (statemachine.Event, error) {
-		list := s.concerned(tx, &r.Body)
+		list := s.clustersOf(tx, &r.Body)
 		if q := r.Body.AttachClusterRequest; q != nil && len(list) == 0 {
-			return "", run.fail(unreachable([]string{q.APIEndpoint}), refusal.Unavailable, "failed to connect to cluster", "endpoint: "+q.APIEndpoint)
+			return "", run.noteUnreachable(q)
 		}
 		for i := range list {
 			c := &list[i]
@@ -94,43 +101,44 @@ func (s *Service) unlessIncomplete(tx *store.Tx, r *workflowRow) statemachine.Ev
 			if refusal.Is(err, refusal.Unauthenticated) {
 				kind, doing = refusal.Unauthenticated, "failed to authenticate with cluster"
 			}
-			others := run.Failure
-			if err := run.fail(err, kind, doing, fmt.Sprintf("{cluster: %s}", c.Cluster.ID)); err != nil {
+			previous := run.Failure
+			if err := run.noteFailure(err, kind, doing, fmt.Sprintf("{cluster: %s}", c.Cluster.ID)); err != nil {
 				return "", err
 			}
-			if others != "" {
-				run.Failure = others + "; " + run.Failure
+			if previous != "" {
+				run.Failure = previous + "; " + run.Failure
 			}
 		}
 		return "", nil
 	})
 }
 
-// refreshOthers keeps what those clusters say of themselves that can be asked, when a refresh fails because of another
+// refreshOthers stores the descriptions of the clusters that respond, when a refresh fails because of another cluster
 // (assumption 137).
 func (s *Service) refreshOthers(tx *store.Tx, r *workflowRow) error {
-	for _, c := range s.concerned(tx, &r.Body) {
+	for _, c := range s.clustersOf(tx, &r.Body) {
 		if s.access(tx, &c) != nil {
 			continue
 		}
-		if err := s.remember(tx, &c); err != nil {
+		if err := s.storeFacts(tx, &c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fetched keeps what the cluster says of itself.
+// fetched stores the clusters' descriptions and completes the workflow.
 func (s *Service) fetched(tx *store.Tx, r *workflowRow) error {
-	for _, c := range s.concerned(tx, &r.Body) {
-		if err := s.remember(tx, &c); err != nil {
+	for _, c := range s.clustersOf(tx, &r.Body) {
+		if err := s.storeFacts(tx, &c); err != nil {
 			return err
 		}
 	}
 	return s.completed(tx, r)
 }
 
-func (s *Service) remember(tx *store.Tx, c *attachedCluster) error {
+// storeFacts updates an attached cluster with its present description.
+func (s *Service) storeFacts(tx *store.Tx, c *attachedCluster) error {
 	facts, err := s.clusters.Facts(c.in(tx))
 	if err != nil {
 		return err

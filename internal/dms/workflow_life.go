@@ -12,8 +12,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// The stages of a running workflow: an attach and a refresh connect, authenticate and fetch, a clone prepares the
-// destination, copies, verifies if that was asked for, and finishes. The names are ours (assumption 120).
+// The stages of a running workflow. An attach and a refresh connect, authenticate and fetch. A clone prepares the
+// destination, copies, verifies if requested, and finishes. The names are ours (assumption 120).
 const (
 	stageConnect      statemachine.State = "connect"
 	stageAuthenticate statemachine.State = "authenticate"
@@ -27,63 +27,88 @@ const (
 
 type workflowRow = statemachine.Row[Workflow]
 
-// workflowMachine is the life of a workflow. What a stage does happens when it begins and is kept by its run; what went
-// wrong is told when the stage would end. Each stage that waits for a cluster asks again later and later.
+// workflowMachine is the machine of a workflow. The rule that ends a stage checks in Unless whether the workflow can go
+// on, and names the event that happens instead: fail, wait, or the start of another stage. Do performs what the check
+// has accepted and does not repeat the check. A stage that waits for a cluster polls it at growing intervals.
 func (s *Service) workflowMachine() *statemachine.Machine[Workflow] {
 	const (
 		pending, completed = statemachine.State(WorkflowPending), statemachine.State(WorkflowCompleted)
 		failed, canceled   = statemachine.State(WorkflowFailed), statemachine.State(WorkflowCanceled)
 	)
 	in := func(states ...statemachine.State) []statemachine.State { return states }
-	over := in(completed, failed, canceled)
+	ends := in(completed, failed, canceled)
 	return statemachine.Define(statemachine.Machine[Workflow]{
 		Kind: "dms.workflow", Initial: in(pending), Zero: zero, Mirror: mirrorWorkflow,
 		Key: workflowKey, ID: func(w *Workflow) string { return w.ID }, Name: runID,
 		Rules: []statemachine.Rule[Workflow]{
 			{From: in(pending), On: "connect", To: stageConnect, After: "start", Do: started, Unless: unlessClone},
-			{From: in(stageConnect), On: "connected", To: stageAuthenticate, After: "connect", Do: s.connected, Unless: s.unlessUnreachable},
-			{From: in(stageAuthenticate), On: "authenticated", To: stageFetch, After: "authenticate", Do: percent(66), Unless: s.unlessUnauthorized},
-			{From: in(stageFetch), On: "fetched", To: completed, After: "fetch", Do: s.fetched, Unless: s.unlessIncomplete},
+			{
+				From: in(stageConnect), On: "connected", To: stageAuthenticate, After: "connect",
+				Do: s.connected, Unless: s.unlessUnreachable,
+			},
+			{
+				From: in(stageAuthenticate), On: "authenticated", To: stageFetch, After: "authenticate",
+				Do: percent(66), Unless: s.unlessUnauthorized,
+			},
+			{
+				From: in(stageFetch), On: "fetched", To: completed, After: "fetch",
+				Do: s.fetched, Unless: s.unlessIncomplete,
+			},
 
 			{From: in(pending), On: "prepare", To: stagePrepare, Do: s.prepare},
-			{From: in(stagePrepare), On: "prepared", To: stageCopy, After: "prepare", Units: later, Unless: s.unlessUnprepared},
-			{From: in(stagePrepare), On: "wait", To: stagePrepare, Do: s.waitMore},
-			{From: in(stageCopy), On: "copied", To: stageCopy, After: "clone", Units: s.copySeconds, Do: s.copied, Unless: s.unlessCopied},
+			{
+				From: in(stagePrepare), On: "prepared", To: stageCopy, After: "prepare",
+				Units: pollInterval, Unless: s.unlessUnprepared,
+			},
+			{From: in(stagePrepare), On: "wait", To: stagePrepare, Do: s.countWait},
+			{
+				From: in(stageCopy), On: "copied", To: stageCopy, After: "clone",
+				Units: s.copySeconds, Do: s.copied, Unless: s.unlessCopied,
+			},
 			{From: in(stageCopy), On: "verify", To: stageVerify, Do: s.copied},
-			{From: in(stageVerify), On: "verified", To: stageVerify, After: "verify", Units: s.copySeconds, Do: s.verified, Unless: s.unlessVerified},
+			{
+				From: in(stageVerify), On: "verified", To: stageVerify, After: "verify",
+				Units: s.copySeconds, Do: s.verified, Unless: s.unlessVerified,
+			},
 			{From: in(stageCopy), On: "finish", To: stageFinish, Do: both(s.copied, s.finish)},
 			{From: in(stageVerify), On: "finish", To: stageFinish, Do: both(s.verified, s.finish)},
-			{From: in(stageFinish), On: "wait", To: stageFinish, Do: s.waitMore},
-			{From: in(stageFinish), On: "finished", To: completed, After: "finish", Units: later, Do: s.completed, Unless: s.unlessUnfinished},
+			{From: in(stageFinish), On: "wait", To: stageFinish, Do: s.countWait},
+			{
+				From: in(stageFinish), On: "finished", To: completed, After: "finish",
+				Units: pollInterval, Do: s.completed, Unless: s.unlessUnfinished,
+			},
 
 			{From: cancelableStates[:], On: "cancel", To: stageCancel},
 			{From: in(stageCancel), On: "canceled", To: canceled, After: "cancel", Do: s.canceled},
-			{From: append(in(stageFetch, stageFinish, stageCancel), cancelableStates[:]...), On: "fail", To: failed, Do: s.failed},
-			{From: over, On: "expire", To: statemachine.Gone, Do: s.expired},
+			{
+				From: append(in(stageFetch, stageFinish, stageCancel), cancelableStates[:]...), On: "fail", To: failed,
+				Do: s.failed,
+			},
+			{From: ends, On: "expire", To: statemachine.Gone, Do: s.expired},
 		},
 		Guards: []statemachine.Guard{{
-			Operation: "CancelWorkflow", In: over, Kind: refusal.NotFound,
+			Operation: "CancelWorkflow", In: ends, Kind: refusal.NotFound,
 			Message: "workflow execution already completed: {id} is {state}",
 		}},
 		Delays: map[string]statemachine.DelayDefault{
 			"start": {Fast: "50ms", Realistic: "500ms"}, "connect": {Fast: "100ms", Realistic: "2s"},
 			"authenticate": {Fast: "100ms", Realistic: "1s"}, "fetch": {Fast: "100ms", Realistic: "2s"},
 			"prepare": {Fast: "100ms", Realistic: "2s"}, "finish": {Fast: "100ms", Realistic: "2s"},
-			// As long as what copyRate says takes to copy, and to read back.
+			// For each second that the service needs at its copyRate.
 			"clone": {Fast: "1s", Realistic: "1s"}, "verify": {Fast: "1s", Realistic: "1s"},
 			"cancel": {Fast: "100ms", Realistic: "2s"},
 		},
 	})
 }
 
-// cancelableStates are those in which a cancellation still comes in time: all but the last stages.
+// cancelableStates are the states in which a cancellation takes effect: all except the last stages.
 var cancelableStates = [...]statemachine.State{
 	statemachine.State(WorkflowPending), stageConnect, stageAuthenticate, stagePrepare, stageCopy, stageVerify,
 }
 
 func cancelable(state statemachine.State) bool { return slices.Contains(cancelableStates[:], state) }
 
-// mirrorWorkflow shows every stage as RUNNING. One that is over keeps the stage it ended in.
+// mirrorWorkflow sets the state RUNNING for every stage. An ended workflow keeps its last stage.
 func mirrorWorkflow(w *Workflow, l statemachine.Life) {
 	if w.Progress == nil {
 		w.Progress = &Progress{}
@@ -94,18 +119,18 @@ func mirrorWorkflow(w *Workflow, l statemachine.Life) {
 	w.State, w.Progress.Stage = WorkflowRunning, string(l.State)
 }
 
-// run is what a workflow keeps to itself.
+// run is the part of a workflow that no response shows.
 type run struct {
 	WorkflowID string `json:"workflowId"`
-	RunID      string `json:"runId"` // the engine's, which no answer shows
+	RunID      string `json:"runId"` // the workflow engine's ID
 	Failure    string `json:"failure,omitempty"`
-	Waits      int    `json:"waits,omitempty"` // how often it has asked a cluster in vain
-	Added      string `json:"added,omitempty"` // the cluster that an attach has put among the attached ones
+	Waits      int    `json:"waits,omitempty"` // how often it has polled a cluster without success
+	Added      string `json:"added,omitempty"` // ID of the cluster that an attach has added
 
 	Clone *clone `json:"clone,omitempty"`
 }
 
-// runID is the engine's own ID of a workflow's run. No answer shows it; the control surface does, as the name.
+// runID is the workflow engine's ID of a workflow's run. Only the control API shows it, as the name.
 func runID(w *Workflow) string {
 	id, err := uuid.Parse(w.ID)
 	if err != nil {
@@ -120,10 +145,11 @@ var runs = store.NewTable("dms.run", func(r *run) string { return r.WorkflowID }
 	Name: runsByID, Unique: true, Keys: func(r *run) []string { return []string{r.RunID} },
 })
 
-// fail makes the workflow fail when its stage would end, with a message in the form of the published ones
-// (facts/dms-lucidlink-lucidity.md 3.3 "Sync 400 versus async FAILED"): what this service could not do, what the cluster
-// said, what it was about. Errors that are no refusals are the simulator's own, and are returned.
-func (r *run) fail(err error, outer refusal.Kind, doing, about string) error {
+// noteFailure records a refusal as the reason for which the workflow fails when its stage ends, and returns nil. The
+// message has the published form (facts/dms-lucidlink-lucidity.md 3.3 "Sync 400 versus async FAILED"): what the service
+// could not do, the cluster's refusal, and the objects involved. An error that is not a refusal is a fault of the
+// simulator; noteFailure returns it unchanged.
+func (r *run) noteFailure(err error, outer refusal.Kind, doing, about string) error {
 	e := refusal.Of(err)
 	if e == nil {
 		return err
@@ -133,25 +159,28 @@ func (r *run) fail(err error, outer refusal.Kind, doing, about string) error {
 	return nil
 }
 
-// with does something with a workflow's run and keeps what becomes of it.
-func (s *Service) with(tx *store.Tx, r *workflowRow, do func(run *run) error) error {
+// updateRun calls fn with the run of the workflow and stores the run.
+func (s *Service) updateRun(tx *store.Tx, r *workflowRow, fn func(run *run) error) error {
 	one, err := runs.Get(tx, r.Body.ID)
 	if err != nil {
 		return err
 	}
-	if err := do(&one); err != nil {
+	if err := fn(&one); err != nil {
 		return err
 	}
 	return runs.Put(tx, &one)
 }
 
-// check asks a run whether its stage may end: the event that happens in place of that, or "".
-func (s *Service) check(tx *store.Tx, r *workflowRow, ask func(run *run) (statemachine.Event, error)) statemachine.Event {
+// check reports whether the workflow's stage may end: it returns the event that happens instead, or "". It returns fail
+// if a failure is noted, or if fn notes one.
+func (s *Service) check(
+	tx *store.Tx, r *workflowRow, fn func(run *run) (statemachine.Event, error),
+) statemachine.Event {
 	one, err := runs.Get(tx, r.Body.ID)
 	if err == nil && one.Failure == "" {
-		var other statemachine.Event
-		if other, err = ask(&one); err == nil && one.Failure == "" {
-			return other
+		var instead statemachine.Event
+		if instead, err = fn(&one); err == nil && one.Failure == "" {
+			return instead
 		}
 	}
 	r.Body.Msg = one.Failure
@@ -161,11 +190,13 @@ func (s *Service) check(tx *store.Tx, r *workflowRow, ask func(run *run) (statem
 	return "fail"
 }
 
+// started records the start of the workflow.
 func started(tx *store.Tx, r *workflowRow) error {
 	r.Body.StartedAt = tx.Now
 	return nil
 }
 
+// percent returns an effect that sets the percentage.
 func percent(n int32) func(*store.Tx, *workflowRow) error {
 	return func(_ *store.Tx, r *workflowRow) error {
 		r.Body.Progress.Percent = n
@@ -173,6 +204,7 @@ func percent(n int32) func(*store.Tx, *workflowRow) error {
 	}
 }
 
+// both returns an effect that applies two effects in order.
 func both(first, second func(*store.Tx, *workflowRow) error) func(*store.Tx, *workflowRow) error {
 	return func(tx *store.Tx, r *workflowRow) error {
 		if err := first(tx, r); err != nil {
@@ -182,11 +214,11 @@ func both(first, second func(*store.Tx, *workflowRow) error) func(*store.Tx, *wo
 	}
 }
 
-// maxWaits is how often a cluster is asked whether what it makes is ready, each time after twice the delay.
+// maxWaits is the maximum number of polls of a cluster for one result. The interval doubles with each poll.
 const maxWaits = 12
 
-// later doubles the delay with every time that a cluster was asked in vain.
-func later(tx *store.Tx, r *workflowRow) float64 {
+// pollInterval returns the factor of the delay before the next poll: it doubles with each poll without success.
+func pollInterval(tx *store.Tx, r *workflowRow) float64 {
 	one, err := runs.Get(tx, r.Body.ID)
 	if err != nil {
 		return 1
@@ -194,39 +226,40 @@ func later(tx *store.Tx, r *workflowRow) float64 {
 	return float64(uint64(1) << min(one.Waits, maxWaits))
 }
 
-func (s *Service) waitMore(tx *store.Tx, r *workflowRow) error {
-	return s.with(tx, r, func(run *run) error {
+func (s *Service) countWait(tx *store.Tx, r *workflowRow) error {
+	return s.updateRun(tx, r, func(run *run) error {
 		run.Waits++
 		return nil
 	})
 }
 
-// completed ends a workflow well.
+// completed ends a workflow with success.
 func (s *Service) completed(tx *store.Tx, r *workflowRow) error {
 	r.Body.Progress.Percent = 100
-	return s.over(tx, r)
+	return s.end(tx, r)
 }
 
-// failed ends a workflow badly: it keeps its last percent, and nothing that it had half made stays.
+// failed ends a workflow with a failure. The workflow keeps its percentage; undo removes its unfinished results.
 func (s *Service) failed(tx *store.Tx, r *workflowRow) error {
 	if r.Body.Msg == "" {
-		r.Body.Msg = "rpc error: code = Aborted desc = the workflow was made to fail"
+		r.Body.Msg = "rpc error: code = Aborted desc = the workflow was forced to fail"
 	}
 	if err := s.undo(tx, r); err != nil {
 		return err
 	}
-	return s.over(tx, r)
+	return s.end(tx, r)
 }
 
+// canceled ends a workflow after a cancellation.
 func (s *Service) canceled(tx *store.Tx, r *workflowRow) error {
 	r.Body.Msg = "rpc error: code = Canceled desc = the workflow was canceled"
 	if err := s.undo(tx, r); err != nil {
 		return err
 	}
-	return s.over(tx, r)
+	return s.end(tx, r)
 }
 
-// undo takes back what the workflow has made. A refresh that failed keeps what it has learnt.
+// undo removes the unfinished results of the workflow. A failed refresh keeps what it could fetch.
 func (s *Service) undo(tx *store.Tx, r *workflowRow) error {
 	one, err := runs.Get(tx, r.Body.ID)
 	switch {
@@ -242,10 +275,12 @@ func (s *Service) undo(tx *store.Tx, r *workflowRow) error {
 	return nil
 }
 
-// over ends a workflow; one that never began has no startedAt. It is kept for the retention time on the world's clock (facts/dms-lucidlink-lucidity.md 3.3).
-func (s *Service) over(tx *store.Tx, r *workflowRow) error {
+// end sets the end of a workflow and schedules its removal after the retention time on the world's clock
+// (facts/dms-lucidlink-lucidity.md 3.3). A workflow that never started has no startedAt.
+func (s *Service) end(tx *store.Tx, r *workflowRow) error {
 	r.Body.EndedAt = tx.Now
 	return s.workflows.After(tx, r, "expire", tx.Now.Add(s.settings(tx).Retention))
 }
 
+// expired removes the run of a workflow that expires.
 func (s *Service) expired(tx *store.Tx, r *workflowRow) error { return runs.Delete(tx, r.Body.ID) }
