@@ -5,18 +5,20 @@ import (
 	"runtime/debug"
 
 	bolt "go.etcd.io/bbolt"
+
+	"storagesim/internal/store/wal"
 )
 
-// Callers that write take turns. Whoever has the turn runs its own function in its own goroutine (so a panic or a
-// Goexit stays where it belongs), keeps what it wrote, and passes the turn to the caller that has waited longest. When
-// nobody waits, or the batch is full, the one who has the turn commits for all, and the next caller begins a new batch.
+// Callers that write take turns. The caller that has the turn runs its own function in its own goroutine (so that a panic
+// or a Goexit stays there), keeps what it wrote, and passes the turn to the caller that has waited longest. If nobody
+// waits, or the batch is full, the caller that has the turn commits for all, and the next caller begins a new batch.
 // Nobody ever waits for others to come.
 
 // call is one caller's place in the queue.
 type call struct {
 	turn   chan struct{} // capacity 1
-	done   chan struct{} // closed when the batch that the call was part of is committed, or has failed
-	joined bool          // it is to wait for the commit
+	done   chan struct{} // closed when the batch of the call is committed or has failed
+	joined bool          // it must wait for the commit
 	err    error
 	hooks  []func()
 	panic  any // of a hook
@@ -28,33 +30,33 @@ type batch struct {
 	btx     *bolt.Tx // for reading
 	recent  recent
 	commit  uint64  // the number of this commit
-	src     *source // the world of the last session
+	src     *source // of the last session's world
 	calls   []*call
 	turns   int
-	touched []*memNode // that have a value of this commit
-	record  []byte     // of the log
+	touched []*versions // those that have a value of this commit
+	record  []byte      // of the log
 }
 
-// maxRecord is how many bytes are kept for the next commit's record.
+// maxRecord is the largest buffer, in bytes, that is kept for the record of the next commit.
 const maxRecord = 4 << 20
 
 func (b *batch) full(l limits) bool { return b.turns >= l.turns || len(b.touched) >= l.rows }
 
 func (b *batch) dirty() bool { return len(b.touched) > 0 }
 
-// Update runs fn on the world in a write transaction, shared with other callers of Update: if fn returns an error or
-// panics, nothing that it did stays, and the others are not concerned. An error is returned only when the writes are committed
-// that fn may have seen: if that fails, so does Update. When Update returns nil, the writes survive the
-// end of the process (see Options.SyncDisk for more). It returns fn's error, ErrNoWorld, a *CorruptError, or the reason
-// why the commit failed. fn must not call Update or anything else that writes.
+// Update runs fn on the world in a write transaction, whose commit it may share with other callers. If fn returns an
+// error or panics, nothing of what it wrote stays, and others are not affected. When Update returns nil, the writes
+// survive the end of the process (see Options.SyncDisk). When it returns fn's error, all writes that fn may have read
+// are committed; if that commit fails, Update returns its error instead. The other errors are ErrNoWorld and a
+// *CorruptError. fn must not call Update or anything else that writes.
 func (db *DB) Update(world string, fn func(*Tx) error) error {
 	return db.UpdateEach(world, func(tx *Tx) (bool, error) { return false, fn(tx) })
 }
 
-// UpdateEach is Update, one after the other, for as long as next answers true: each call of next is a transaction of its
-// own, which sees what those before it wrote. They share commits, so that thousands of small ones cost little. An error
-// undoes the transaction that it comes from and ends it; those before it stay, and are committed when UpdateEach returns.
-// Others may write between any two of them.
+// UpdateEach calls next until it returns false. Each call is a transaction of its own, as in Update, and sees what the
+// earlier ones wrote. They share commits, so that thousands of small ones cost little. An error undoes the transaction
+// that it comes from and ends UpdateEach. The earlier ones stay, and are committed when UpdateEach returns. Others may
+// write between any two of them.
 func (db *DB) UpdateEach(world string, next func(*Tx) (more bool, err error)) error {
 	for more := true; more; {
 		err := db.write(func(b *batch, c *call) (err error) {
@@ -90,7 +92,7 @@ func (b *batch) session(world string, c *call, next func(*Tx) (bool, error)) (mo
 	s.src, s.mem, s.writable, s.decoded = b.src, &b.db.mem, true, &b.db.decoded
 	v.tx = s.whole()
 	defer s.end()
-	err = call1(func(tx *Tx) (err error) {
+	err = catchCorrupt(func(tx *Tx) (err error) {
 		more, err = next(tx)
 		return err
 	}, &v.tx)
@@ -111,7 +113,7 @@ func (b *batch) join(c *call) {
 	}
 }
 
-// keep makes what a session wrote visible to the next one, and part of the commit.
+// keep makes what a session wrote visible to the next session, and part of the commit.
 func (b *batch) keep(s *session) {
 	if s.over == nil {
 		return
@@ -122,19 +124,20 @@ func (b *batch) keep(s *session) {
 		m = g.mustTable(layer, s.src.world)
 		s.src.over(b.recent, b.commit)
 	}
-	for n := s.over.first(); n != nil; n = n.next[0] {
-		b.touched = append(b.touched, m.put(n.key, n.value, b.commit))
-		g.bytes += len(n.key) + len(n.value)
-	}
-	g.entries += s.over.count
 	if len(b.record) == 0 {
-		b.record = newRecord(b.record)
+		b.record = wal.NewRecord(b.record)
 	}
-	b.record = appendWrites(b.record, layer, s.over)
+	b.record = wal.AppendGroup(b.record, layer, s.over.Len())
+	for n := s.over.First(); n != nil; n = n.Next() {
+		b.touched = append(b.touched, m.put(n.Key, n.Value, b.commit))
+		b.record = wal.AppendEntry(b.record, n.Key, n.Value)
+		g.bytes += len(n.Key) + len(n.Value)
+	}
+	g.entries += s.over.Len()
 }
 
-// change is write for functions that use the bolt transaction directly; they check everything first, so that an error
-// that is not a refusal means that bolt failed. What was committed before is in the tree when fn runs.
+// change runs fn in a transaction of bbolt. What was committed before is in the tree when fn runs. fn checks everything
+// before it writes: it returns a refusal if it has written nothing, and any other error means that bbolt failed.
 func (db *DB) change(fn func(*bolt.Tx) error) error {
 	return db.changeCall(func(btx *bolt.Tx, _ *call) error { return fn(btx) })
 }
@@ -205,7 +208,7 @@ func (db *DB) enter(c *call) error {
 func (db *DB) takeTurn(c *call, op func(*batch, *call) error) (err error) {
 	defer db.pass()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer db.catch(&err)
+	defer db.guard.Catch(&err)
 	if err := db.Err(); err != nil {
 		return err
 	}
@@ -217,16 +220,16 @@ func (db *DB) takeTurn(c *call, op func(*batch, *call) error) (err error) {
 	b := db.batch
 	b.turns++
 	if err = op(b, c); err != nil && b.dirty() {
-		b.join(c) // what it was refused for may be a write that nobody else can see yet
+		b.join(c) // the reason may be a write of this batch, which is not committed yet
 	}
 	return err
 }
 
-// newBatch waits if the tree is too far behind.
+// newBatch begins a batch. It waits if the tree lacks too much.
 func (db *DB) newBatch() (*batch, error) {
 	if r := db.readers.now(); r.before != nil && r.now.full(db.limits, 4) {
-		db.settle()
-		if db.readers.now().before != nil { // it could not be written: try again, and say why not
+		db.awaitFlush()
+		if db.readers.now().before != nil { // it could not be written: retry, and return the reason
 			if err := db.changeTree(func(*bolt.Tx) error { return nil }); err != nil {
 				return nil, err
 			}
@@ -250,7 +253,7 @@ func (db *DB) pass() {
 	}
 	if len(db.queue) == 0 {
 		db.writing = false
-		db.idle.Broadcast()
+		db.noWriter.Broadcast()
 		db.mu.Unlock()
 		return
 	}
@@ -261,7 +264,7 @@ func (db *DB) pass() {
 	next.turn <- struct{}{}
 }
 
-// finish commits the batch, runs the hooks, and lets the callers go. The caller has the turn.
+// finish commits the batch, runs the hooks, and releases the callers. The caller has the turn.
 func (db *DB) finish() {
 	b := db.batch
 	if b == nil {
@@ -271,8 +274,8 @@ func (db *DB) finish() {
 	_ = b.btx.Rollback()
 	err := b.append()
 	if err != nil {
-		for _, n := range b.touched {
-			n.undo(b.commit)
+		for _, v := range b.touched {
+			v.undo(b.commit)
 		}
 	} else if b.dirty() {
 		db.readers.publish(b.commit)
@@ -302,13 +305,13 @@ func (b *batch) append() (err error) {
 	}
 	g := b.recent.now
 	if g.log == nil {
-		g.log, err = newWAL(b.db.bolt.Path(), g.number, b.recent.tree, b.db.syncDisk, b.db.limits.log)
+		g.log, err = wal.Create(b.db.bolt.Path(), g.number, b.recent.tree, b.db.syncDisk, b.db.limits.log)
 		if err != nil {
 			return fmt.Errorf("store: commit: %w", err)
 		}
-		b.db.settler.wake()
+		b.db.idle.wake()
 	}
-	if err := g.log.commit(b.record); err != nil {
+	if err := g.log.Commit(b.record); err != nil {
 		return fmt.Errorf("store: commit: %w", err)
 	}
 	return nil

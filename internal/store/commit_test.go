@@ -224,20 +224,20 @@ func TestClose_WaitsAndThenRefuses(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrClosed)
 }
 
-// What the settler cannot write any more, because Close has begun, Close writes.
-func TestClose_WhileTheSettlerIsAboutToWrite(t *testing.T) {
+// Close writes what the idle flusher cannot write any more because Close has begun.
+func TestClose_WhileIdleFlusherIsAboutToWrite(t *testing.T) {
 	db := newStore(t)
 	update(t, db, func(tx *store.Tx) { require.NoError(t, put(tx, "a")) })
 	select {
-	case <-db.SettleWhileClosing():
+	case <-db.FlushIdleWhileClosing():
 	case <-time.After(10 * time.Second):
-		t.Fatal("the settler asks a closed store again and again")
+		t.Fatal("the idle flusher retries on a closed store")
 	}
 	require.NoError(t, db.Close())
 }
 
 // Nobody waits for the list of free pages to be written; once it is quiet it is there, even if the process is killed then.
-func TestSettler_ListsFreePages(t *testing.T) {
+func TestIdleFlusher_ListsFreePages(t *testing.T) {
 	db := newStore(t)
 	listed := func() bool {
 		file, err := db.CopyTo(t.TempDir())

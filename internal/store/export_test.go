@@ -31,7 +31,7 @@ func (db *DB) Layers(world string) (all, chain int, err error) {
 			all++
 		}
 	}
-	r, err := readRecord(btx, world, nil)
+	r, err := readWorld(btx, world, nil)
 	return all, len(r.chain) - 1, err
 }
 
@@ -76,7 +76,7 @@ func (db *DB) CopyTo(dir string) (string, error) {
 	}
 	defer db.pass()
 	db.finish()
-	db.settle()
+	db.awaitFlush()
 	logs, err := filepath.Glob(db.bolt.Path() + "*")
 	if err != nil {
 		return "", err
@@ -99,48 +99,38 @@ func (db *DB) SetMaxTree(size int) {
 	db.bolt.MaxSize = size
 }
 
-// SettleWhileClosing is the settler's turn in the instant in which Close has begun and waits for it. It closes its result
-// when the settler rests; the store is as it was then.
-func (db *DB) SettleWhileClosing() <-chan struct{} {
-	db.settler.stop()
+// FlushIdleWhileClosing runs the idle flusher as if Close had begun and was waiting for it. It closes its result when the
+// flusher rests. The store is open again then.
+func (db *DB) FlushIdleWhileClosing() <-chan struct{} {
+	db.idle.stop()
 	db.mu.Lock()
 	db.closed = true
 	db.mu.Unlock()
 	rests := make(chan struct{})
 	go func() {
-		(&settler{quit: make(chan struct{})}).settle(db, time.NewTimer(0))
+		(&idleFlusher{quit: make(chan struct{})}).run(db, time.NewTimer(0))
 		db.mu.Lock()
 		db.closed = false
 		db.mu.Unlock()
-		db.settler.start(db)
+		db.idle.start(db)
 		close(rests)
 	}()
 	return rests
 }
 
-// FreeListed tells whether a file says which of its pages are free.
+// FreeListed reports whether a file has a list of its free pages, in the meta page of its last transaction.
 func FreeListed(path string) (bool, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return false, err
 	}
-	m, err := newestMeta(data)
-	return m.freelist != noFreelist, err
+	const pageHeader, freelist, txid = 16, 32, 48
+	newest := data[pageHeader:]
+	if other := data[os.Getpagesize()+pageHeader:]; binary.NativeEndian.Uint64(other[txid:]) > binary.NativeEndian.Uint64(newest[txid:]) {
+		newest = other
+	}
+	return binary.NativeEndian.Uint64(newest[freelist:]) != 1<<64-1, nil
 }
 
-// FreeAndInUse makes a file's list of free pages name one that is in use.
-func FreeAndInUse(path string) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	m, err := newestMeta(data)
-	if err != nil {
-		return err
-	}
-	binary.NativeEndian.PutUint64(data[m.freelist*m.pageSize+pageHeader:], m.root)
-	return os.WriteFile(path, data, 0o600)
-}
-
-// Settled is the settler's turn, now.
-func (db *DB) Settled() bool { return db.settled() }
+// FlushAll writes what was committed to the tree.
+func (db *DB) FlushAll() bool { return db.flushAll() }

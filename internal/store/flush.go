@@ -8,35 +8,38 @@ import (
 	"sync"
 
 	bolt "go.etcd.io/bbolt"
+
+	"storagesim/internal/store/pagefile"
+	"storagesim/internal/store/wal"
 )
 
-// What is committed goes to a log and to memory first, and to the file's tree later: a tree wants pages read, copied and
-// written for every key, and the neighbours of a key, or its next value, are seldom more than a few thousand commits away. What
-// the tree lacks is a generation. When one is full it becomes the old one, another goroutine writes it to the tree, and the
-// log goes on in another file. Anything that changes the chains of worlds writes all that the tree lacks first, in the same
-// transaction of bbolt: so there are only ever entries of top layers in memory, and a layer that becomes frozen is
-// complete in the tree.
+// What is committed goes to a log and to memory first, and to the file's tree later. The tree reads, copies and writes
+// pages for every key, and the neighbors of a key, or its next value, usually follow within a few thousand commits. What
+// the tree lacks is called a generation. When the present generation is full, another goroutine writes it to the tree,
+// and a new generation with a log of its own takes its place. Everything that changes the chains of worlds first writes
+// what the tree lacks, in the same transaction of bbolt. So memory only has entries of top layers, and a layer that
+// becomes frozen is complete in the tree.
 
-// generation is what some commits have written: one memtable for each layer.
+// generation is what a number of commits have written: one memtable for each layer.
 type generation struct {
 	number uint64 // of its log
 
 	mu     sync.RWMutex
 	tables map[uint64]*memtable
 
-	// The rest belongs to who has the turn, until the generation is the old one.
-	log     *wal // nil until something is committed
+	// The rest belongs to the caller that has the turn, until the generation is full.
+	log     *wal.Log // nil until something is committed
 	entries int
 	bytes   int
 
-	flushed chan struct{} // closed when it is in the tree, or could not be written there
+	flushed chan struct{} // closed when it is in the tree or could not be written
 }
 
 func newGeneration(number uint64) *generation {
 	return &generation{number: number, tables: map[uint64]*memtable{}, flushed: make(chan struct{})}
 }
 
-// table answers a layer's memtable, nil if nothing was written to the layer.
+// table returns the memtable of a layer, nil if nothing was written to the layer.
 func (g *generation) table(layer uint64) *memtable {
 	if g == nil {
 		return nil
@@ -46,14 +49,14 @@ func (g *generation) table(layer uint64) *memtable {
 	return g.tables[layer]
 }
 
-// empty tells whether nothing was written.
+// empty reports whether nothing was written.
 func (g *generation) empty() bool {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	return len(g.tables) == 0
 }
 
-// mustTable makes it if there is none.
+// mustTable returns the memtable of a layer, and makes it if there is none.
 func (g *generation) mustTable(layer uint64, world string) *memtable {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -65,22 +68,22 @@ func (g *generation) mustTable(layer uint64, world string) *memtable {
 	return m
 }
 
-// full tells whether it has grown to a multiple of what a generation is meant to have.
+// full reports whether the generation has at least the given multiple of its intended size.
 func (g *generation) full(l limits, times int) bool {
 	return g.entries >= times*l.recent || g.bytes >= times*l.recentSize
 }
 
-// removeLog is called when the tree has everything, or nothing was acknowledged.
+// removeLog deletes the log. The tree must have all of it.
 func (g *generation) removeLog() error {
 	if g.log == nil {
 		return nil
 	}
-	w := g.log
+	log := g.log
 	g.log = nil
-	return w.remove()
+	return log.Remove()
 }
 
-// write moves the generation into the tree.
+// write writes the generation to the tree.
 func (g *generation) write(btx *bolt.Tx) error {
 	for layer, m := range g.tables {
 		var src source
@@ -100,7 +103,7 @@ func (g *generation) write(btx *bolt.Tx) error {
 
 var keyApplied = []byte("applied")
 
-// setApplied notes in the tree that it has all that stands in the logs up to this one.
+// setApplied notes in the tree that it has all logs up to this one.
 func setApplied(btx *bolt.Tx, number uint64) error {
 	return btx.Bucket(bucketMeta).Put(keyApplied, binary.BigEndian.AppendUint64(nil, number))
 }
@@ -112,12 +115,12 @@ func applied(btx *bolt.Tx) uint64 {
 	return 0
 }
 
-// recent is what readers need to know of what the tree lacks.
+// recent is what the tree lacks of the present state.
 type recent struct {
 	commit      uint64      // the last one that is acknowledged
 	now, before *generation // before is nil unless it is being written to the tree
-	tree        uint64      // the transaction of bbolt that they go on from
-	coming      uint64      // that of the one that before is being written in: both show the same
+	tree        uint64      // the transaction of bbolt that the generations continue
+	coming      uint64      // the transaction that writes before: with it, the state is the same
 }
 
 // unwritten lists the generations that the tree lacks, the older first.
@@ -131,7 +134,7 @@ func (r recent) unwritten() (list []*generation) {
 	return list
 }
 
-// firstGeneration begins with what the tree has.
+// firstGeneration begins a generation on the tree as it was opened.
 func (db *DB) firstGeneration() error {
 	btx, err := db.begin()
 	if err != nil {
@@ -141,18 +144,21 @@ func (db *DB) firstGeneration() error {
 	return btx.Rollback()
 }
 
-// rotate begins a new generation and has the full one written by another goroutine. The caller has the turn.
+// msgFlushFailed is logged when commits could not be written to the tree.
+const msgFlushFailed = "store: the tree could not be written; the log keeps what was committed"
+
+// rotate begins a new generation, and starts a goroutine that writes the full one. The caller has the turn.
 func (db *DB) rotate() {
 	full := db.readers.rotate()
 	db.flushing.Go(func() {
 		defer close(full.flushed)
 		if err := db.flush(full); err != nil {
-			db.log.Error().Err(err).Msg("store: what was committed stays in the log for now")
+			db.log.Error().Err(err).Msg(msgFlushFailed)
 		}
 	})
 }
 
-// flush writes the generation before the present one.
+// flush writes a full generation to the tree.
 func (db *DB) flush(g *generation) error {
 	err := db.writeTree(func(btx *bolt.Tx) error {
 		if err := g.write(btx); err != nil {
@@ -168,17 +174,17 @@ func (db *DB) flush(g *generation) error {
 	return g.removeLog()
 }
 
-// settle waits until no other goroutine writes to the tree. The caller has the turn.
-func (db *DB) settle() {
+// awaitFlush returns when no other goroutine writes to the tree. The caller has the turn.
+func (db *DB) awaitFlush() {
 	if g := db.readers.now().before; g != nil {
 		<-g.flushed
 	}
 }
 
-// changeTree writes to the tree all that it lacks, and what fn does. A refusal of fn undoes nothing. The caller has the
-// turn, and no batch is open.
+// changeTree writes to the tree what it lacks and what fn writes. If fn returns a refusal, the rest is committed. The
+// caller has the turn, and no batch is open.
 func (db *DB) changeTree(fn func(*bolt.Tx) error) error {
-	db.settle()
+	db.awaitFlush()
 	was := db.readers.now()
 	pending := was.unwritten()
 	var refused error
@@ -204,18 +210,18 @@ func (db *DB) changeTree(fn func(*bolt.Tx) error) error {
 	}
 	for _, g := range pending {
 		if err := g.removeLog(); err != nil {
-			db.log.Error().Err(err).Msg("store: a log that is not needed any more")
+			db.log.Error().Err(err).Msg("store: a log that is in the tree could not be deleted")
 		}
 	}
 	return refused
 }
 
-// listFree has the present transaction of bbolt write the list of free pages, so that whoever opens the file next, even after
-// this process is killed, need not search for them. The list may be long: nobody should wait for this transaction.
+// listFree makes the present transaction of bbolt write the list of free pages, so that the next Open need not search for
+// them, even if this process is killed. The list may be long: no caller should wait for this transaction.
 func (db *DB) listFree() { db.bolt.NoFreelistSync = false }
 
-// writeTree runs fn in a transaction of bbolt and, if it is committed, lets readers know by install. The list of free pages is
-// left to the settler, unless fn calls listFree.
+// writeTree runs fn in a transaction of bbolt. After the commit, install updates what readers use. The idle flusher
+// writes the list of free pages, unless fn calls listFree.
 func (db *DB) writeTree(fn func(*bolt.Tx) error, install func(*recent)) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	if err := db.Err(); err != nil {
@@ -229,12 +235,12 @@ func (db *DB) writeTree(fn func(*bolt.Tx) error, install func(*recent)) (err err
 	db.bolt.NoFreelistSync = true
 	defer func() {
 		if r := recover(); r != nil {
-			if !ofPages(r) {
+			if !pagefile.IsDamage(r) {
 				db.abandon(btx)
 				panic(r)
 			}
-			err = db.damaged(r)
-			defer db.catch(&err) // bbolt may stumble once more
+			err = db.guard.Fail(r)
+			defer db.guard.Catch(&err) // the rollback may panic too
 		}
 		if committed {
 			db.readers.resume(func(r *recent) { r.tree = id; install(r) })
@@ -250,13 +256,13 @@ func (db *DB) writeTree(fn func(*bolt.Tx) error, install func(*recent)) (err err
 	}
 	committed = true
 	if db.unlisted.Store(db.bolt.NoFreelistSync); db.bolt.NoFreelistSync {
-		db.settler.wake()
+		db.idle.wake()
 	}
 	return nil
 }
 
-// abandon ends a transaction of bbolt that changes nothing.
+// abandon ends a transaction of bbolt without a commit.
 func (db *DB) abandon(btx *bolt.Tx) {
-	_ = btx.Rollback() // it may have ended
+	_ = btx.Rollback() // it may have ended already
 	db.readers.resume(func(*recent) {})
 }

@@ -7,19 +7,19 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// iterator merges layers and what the session has written in key order. What the session writes while it runs is seen if
-// it lies ahead.
+// iterator merges layers and what the session has written, in key order. It also yields what the session writes meanwhile,
+// if that is ahead of the iterator.
 type iterator struct {
 	s      *session // nil: layers only
 	prefix []byte
-	set    []cursor // one for each table and each layer, newest first
-	only   int      // the one of set that has anything to offer, -1 if several have
-	over   *node    // the last node behind the current position, nil if not yet looked for
-	at     []byte   // the position: keys below have been dealt with
-	passed bool     // so has the key that equals at
+	set    []cursor     // of each table and each layer, newest first
+	only   int          // the only cursor of set that has entries, -1 if several have
+	over   *overlayNode // the last node before the position, nil at the start
+	at     []byte       // the position: lesser keys have been yielded
+	passed bool         // the key at has been yielded too
 }
 
-// cursor stands on an entry of a layer in the tree, or of a memtable.
+// cursor is at an entry of a layer in the tree, or of a memtable.
 type cursor struct {
 	c    *bolt.Cursor
 	k, v []byte
@@ -29,33 +29,33 @@ type cursor struct {
 	commit uint64
 }
 
-// seek puts it on the first entry that is not less than key.
+// seek moves it to the first entry that is not less than key.
 func (cur *cursor) seek(key []byte) {
 	if cur.m == nil {
 		cur.k, cur.v = cur.c.Seek(key)
 		return
 	}
-	cur.n = cur.m.seek(key, nil)
+	cur.n = cur.m.Before(key)
 	cur.next()
 }
 
-// next puts it on the next entry. The key is nil at the end.
+// next moves it to the next entry. The key is nil at the end.
 func (cur *cursor) next() {
 	if cur.m == nil {
 		cur.k, cur.v = cur.c.Next()
 		return
 	}
-	for cur.n = cur.n.next[0].Load(); cur.n != nil; cur.n = cur.n.next[0].Load() {
-		if cur.v = cur.n.at(cur.commit); cur.v != nil {
-			cur.k = cur.n.key
+	for cur.n = cur.n.Next(); cur.n != nil; cur.n = cur.n.Next() {
+		if cur.v = cur.n.Value.at(cur.commit); cur.v != nil {
+			cur.k = cur.n.Key
 			return
 		}
 	}
 	cur.k, cur.v = nil, nil
 }
 
-// iterate puts it before the first key that has the prefix and is greater than after (not empty). Both begin with a space
-// and must not change meanwhile. close ends the iteration.
+// iterate puts the iterator before the first key that has the prefix and, if after is not empty, is greater than after.
+// Both begin with a space and must not change meanwhile. close ends the iteration.
 func (s *session) iterate(it *iterator, prefix, after []byte) {
 	src := s.source()
 	src.openLayers()
@@ -73,8 +73,8 @@ func (it *iterator) close() {
 	it.set = nil
 }
 
-// start puts all cursors on their first entry. Layers do not change while a session runs: a cursor that is beyond the
-// prefix stays there.
+// start moves all cursors to their first entry. Layers do not change while a session runs, so a cursor without an entry
+// of the prefix never has one.
 func (it *iterator) start() {
 	live := 0
 	for i := range it.set {
@@ -95,7 +95,7 @@ func (it *iterator) start() {
 	}
 }
 
-// next answers the next key, with its space, and its value without tag; a nil key at the end.
+// next returns the next key, with its space, and its value without tag. The key is nil at the end.
 func (it *iterator) next() (key, value []byte) {
 	for {
 		key, value = it.step()
@@ -108,7 +108,7 @@ func (it *iterator) next() (key, value []byte) {
 	}
 }
 
-// step answers the next key in any source, with the newest source's tagged value.
+// step returns the next key of all sources, with the tagged value of the newest source that has it.
 func (it *iterator) step() (key, value []byte) {
 	n := it.written()
 	if n == nil && it.only >= 0 {
@@ -124,9 +124,9 @@ func (it *iterator) step() (key, value []byte) {
 		return key, value
 	}
 	if n != nil {
-		key, value = n.key, n.value
+		key, value = n.Key, n.Value
 	}
-	same := 0 // cursors before this one are beyond key
+	same := 0 // no cursor before this one is at key
 	for i := range it.set {
 		cur := &it.set[i]
 		if cur.k == nil {
@@ -148,27 +148,27 @@ func (it *iterator) step() (key, value []byte) {
 	return key, value
 }
 
-// written is the session's own next entry.
-func (it *iterator) written() *node {
+// written returns the next entry that the session itself has written.
+func (it *iterator) written() *overlayNode {
 	if it.s == nil || it.s.over == nil {
 		return nil
 	}
 	if it.over == nil {
-		it.over = it.s.over.seek(it.at, nil)
+		it.over = it.s.over.Before(it.at)
 	}
 	for {
-		n := it.over.next[0]
+		n := it.over.Next()
 		if n == nil {
 			return nil
 		}
-		if c := bytes.Compare(n.key, it.at); c > 0 || c == 0 && !it.passed {
+		if c := bytes.Compare(n.Key, it.at); c > 0 || c == 0 && !it.passed {
 			return n
 		}
 		it.over = n
 	}
 }
 
-// last answers the greatest live key with the prefix, nil if there is none. The prefix begins with a space.
+// last returns the greatest key with the prefix that is not deleted, nil if there is none. The prefix begins with a space.
 func (s *session) last(prefix []byte) []byte {
 	src := s.source()
 	src.openLayers()
@@ -176,13 +176,11 @@ func (s *session) last(prefix []byte) []byte {
 	for {
 		var key []byte
 		if s.over != nil {
-			if n := s.over.before(bound); n != nil {
-				key = n.key
-			}
+			key = s.over.Before(bound).Key
 		}
 		for _, m := range src.tables {
-			if n := m.before(bound, src.commit); n != nil && (key == nil || bytes.Compare(n.key, key) > 0) {
-				key = n.key
+			if k := m.before(bound, src.commit); k != nil && (key == nil || bytes.Compare(k, key) > 0) {
+				key = k
 			}
 		}
 		for _, c := range src.find {
@@ -210,7 +208,7 @@ func before(c *bolt.Cursor, bound []byte) []byte {
 	return k
 }
 
-// successor is the least key greater than all keys with the prefix, which is not all FF.
+// successor returns the least key that is greater than all keys with the prefix, nil if the prefix is all FF.
 func successor(prefix []byte) []byte {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] != 0xFF {
@@ -222,7 +220,7 @@ func successor(prefix []byte) []byte {
 	return nil
 }
 
-// names turns keys into strings that live as long as anybody wants, many to an allocation.
+// names copies keys into strings, many with one allocation.
 type names struct {
 	b strings.Builder
 }

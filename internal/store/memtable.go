@@ -1,64 +1,86 @@
 package store
 
 import (
-	"bytes"
 	"hash/maphash"
-	"math/bits"
 	"sync/atomic"
+
+	"storagesim/internal/store/skiplist"
 )
 
-// memtable is what was committed to a layer and is not in the file's tree yet: an ordered map from key to tagged values (a
-// skip list), each of which is to be seen from one commit on. One goroutine writes, any number read meanwhile, without
-// locks: nodes are never removed and never move, and nobody looks at a value of a commit later than his own.
+// overlay is what one running function has written: from key to tagged value.
+type overlay struct {
+	*skiplist.List[[]byte]
+	mem *arena
+}
+
+type overlayNode = skiplist.Node[[]byte]
+
+func newOverlay(mem *arena) *overlay {
+	return &overlay{List: skiplist.New(&mem.nodes), mem: mem}
+}
+
+// get returns the tagged value, nil if the key was not written.
+func (o *overlay) get(key []byte) []byte {
+	if n := o.Get(key); n != nil {
+		return n.Value
+	}
+	return nil
+}
+
+// put keeps value, and a copy of key.
+func (o *overlay) put(key, value []byte) {
+	var path skiplist.Path[[]byte]
+	if n := o.Find(key, &path); n != nil {
+		n.Value = value
+		return
+	}
+	n := o.NewNode()
+	n.Key, n.Value = o.mem.hold(key), value
+	o.Insert(n, &path)
+}
+
+// arena is memory that is allocated in blocks. Bytes are valid while they are referenced, nodes until reset.
+type arena struct {
+	bytes []byte
+	nodes skiplist.Nodes[[]byte]
+
+	row, list []byte // buffers for the row that is being encoded
+}
+
+const arenaBytes = 32 << 10
+
+// hold returns a copy of b.
+func (a *arena) hold(b []byte) []byte {
+	if cap(a.bytes)-len(a.bytes) < len(b) {
+		a.bytes = make([]byte, 0, max(arenaBytes, len(b)))
+	}
+	start := len(a.bytes)
+	a.bytes = append(a.bytes, b...)
+	return a.bytes[start:len(a.bytes):len(a.bytes)]
+}
+
+func (a *arena) reset() {
+	a.nodes.Reset()
+	if cap(a.row) > arenaBytes {
+		a.row = nil
+	}
+}
+
+// memtable is what was committed to a layer and is not in the file's tree yet: from key to tagged values, each with the
+// commit that it is visible from. Readers use it without locks, and ignore commits later than their own.
 type memtable struct {
+	*skiplist.List[versions]
 	world string // whose top layer it is
-	head  memNode
-	tower [maxHeight]atomic.Pointer[memNode] // of the head
-	state uint64                             // of the generator of node heights
-	free  []memNode
+	nodes skiplist.Nodes[versions]
 	known filter
 }
 
-// filter tells most keys that were never put from those that were (a Bloom filter): looking for a row that is not there,
-// or is in the tree alone, is what writers do most.
-type filter struct {
-	seed maphash.Seed
-	bits [filterWords]atomic.Uint64
-}
+type memNode = skiplist.Node[versions]
 
-const filterWords = 1 << 11 // 128 Ki bits: of 16,000 keys, one in a hundred and fifty is taken for another
-
-// places answers the numbers of four bits.
-func (f *filter) places(key []byte) [4]uint32 {
-	h := maphash.Bytes(f.seed, key)
-	return [4]uint32{uint32(h) & filterMask, uint32(h>>17) & filterMask, uint32(h>>34) & filterMask, uint32(h>>47) & filterMask}
-}
-
-const filterMask = filterWords*64 - 1
-
-func (f *filter) add(key []byte) {
-	for _, bit := range f.places(key) {
-		f.bits[bit/64].Or(1 << (bit % 64))
-	}
-}
-
-// has answers false only for a key that was not added.
-func (f *filter) has(key []byte) bool {
-	for _, bit := range f.places(key) {
-		if f.bits[bit/64].Load()&(1<<(bit%64)) == 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// memNode is a key with its values, the newest first.
-type memNode struct {
-	key    []byte
+// versions are the values of a key, the newest first.
+type versions struct {
 	newest atomic.Pointer[version]
-	next   []atomic.Pointer[memNode]
-	one    [1]atomic.Pointer[memNode] // where next lies in most nodes
-	first  version                    // where the first value lies
+	first  version // where the first value lies
 }
 
 // version is a value as of a commit.
@@ -69,29 +91,14 @@ type version struct {
 }
 
 func newMemtable(world string) *memtable {
-	m := &memtable{world: world, state: 0x9E3779B97F4A7C15, known: filter{seed: maphash.MakeSeed()}}
-	m.head.next = m.tower[:]
+	m := &memtable{world: world, known: filter{seed: maphash.MakeSeed()}}
+	m.List = skiplist.New(&m.nodes)
 	return m
 }
 
-// seek finds the last node whose key is less than the given one (the head if there is none); if path is not nil it
-// receives that node for every height.
-func (m *memtable) seek(key []byte, path *[maxHeight]*memNode) *memNode {
-	n := &m.head
-	for h := maxHeight - 1; h >= 0; h-- {
-		for next := n.next[h].Load(); next != nil && bytes.Compare(next.key, key) < 0; next = n.next[h].Load() {
-			n = next
-		}
-		if path != nil {
-			path[h] = n
-		}
-	}
-	return n
-}
-
-// at answers the node's value as of a commit, nil if it had none.
-func (n *memNode) at(commit uint64) []byte {
-	for v := n.newest.Load(); v != nil; v = v.older {
+// at returns the value as of a commit, nil if there was none.
+func (vs *versions) at(commit uint64) []byte {
+	for v := vs.newest.Load(); v != nil; v = v.older {
 		if v.commit <= commit {
 			return v.value
 		}
@@ -99,84 +106,84 @@ func (n *memNode) at(commit uint64) []byte {
 	return nil
 }
 
-// get answers the tagged value of a key as of a commit, nil if it had none.
+// undo removes the value of a commit that has failed.
+func (vs *versions) undo(commit uint64) {
+	if v := vs.newest.Load(); v != nil && v.commit == commit {
+		vs.newest.Store(v.older)
+	}
+}
+
+// get returns the tagged value of a key as of a commit, nil if it had none.
 func (m *memtable) get(key []byte, commit uint64) []byte {
 	if !m.known.has(key) {
 		return nil
 	}
-	if n := m.seek(key, nil).next[0].Load(); n != nil && bytes.Equal(n.key, key) {
-		return n.at(commit)
+	if n := m.Get(key); n != nil {
+		return n.Value.at(commit)
 	}
 	return nil
 }
 
-// put keeps key and value, and answers the node. A second value of the same commit takes the place of the first.
-func (m *memtable) put(key, value []byte, commit uint64) *memNode {
-	var path [maxHeight]*memNode
-	if n := m.seek(key, &path).next[0].Load(); n != nil && bytes.Equal(n.key, key) {
-		v := n.newest.Load()
+// put keeps key and value and returns the key's versions. A second value of the same commit replaces the first.
+func (m *memtable) put(key, value []byte, commit uint64) *versions {
+	var path skiplist.Path[versions]
+	if n := m.Find(key, &path); n != nil {
+		v := n.Value.newest.Load()
 		if v != nil && v.commit == commit {
 			v.value = value
 		} else {
-			n.newest.Store(&version{commit: commit, value: value, older: v})
+			n.Value.newest.Store(&version{commit: commit, value: value, older: v})
 		}
-		return n
+		return &n.Value
 	}
 	m.known.add(key)
-	n := m.node()
-	n.key, n.next, n.first = key, n.one[:], version{commit: commit, value: value}
-	n.newest.Store(&n.first)
-	if h := m.height(); h > 1 {
-		n.next = make([]atomic.Pointer[memNode], h)
-	}
-	for h := range n.next {
-		n.next[h].Store(path[h].next[h].Load())
-	}
-	for h := range n.next {
-		path[h].next[h].Store(n)
-	}
-	return n
+	n := m.NewNode()
+	n.Key, n.Value.first = key, version{commit: commit, value: value}
+	n.Value.newest.Store(&n.Value.first)
+	m.Insert(n, &path)
+	return &n.Value
 }
 
-// undo takes back the node's value of a commit that has failed.
-func (n *memNode) undo(commit uint64) {
-	if v := n.newest.Load(); v != nil && v.commit == commit {
-		n.newest.Store(v.older)
-	}
-}
-
-// before is the last node with a key less than bound that has a value as of a commit, nil if there is none.
-func (m *memtable) before(bound []byte, commit uint64) *memNode {
+// before returns the last key less than bound that has a value as of a commit, nil if there is none.
+func (m *memtable) before(bound []byte, commit uint64) []byte {
 	for {
-		n := m.seek(bound, nil)
-		if n == &m.head {
-			return nil
+		n := m.Before(bound)
+		if n.Key == nil || n.Value.at(commit) != nil {
+			return n.Key
 		}
-		if n.at(commit) != nil {
-			return n
-		}
-		bound = n.key
+		bound = n.Key
 	}
 }
 
-func (m *memtable) node() *memNode {
-	if len(m.free) == 0 {
-		m.free = make([]memNode, arenaNodes)
+// filter is a Bloom filter of keys. Most lookups of writers are for rows that do not exist, or that only the tree has.
+type filter struct {
+	seed maphash.Seed
+	bits [filterWords]atomic.Uint64
+}
+
+const (
+	filterWords = 1 << 11 // 128 Ki bits: with 16,000 keys, one in 150 lookups is a false positive
+	filterMask  = filterWords*64 - 1
+)
+
+// places returns the numbers of a key's four bits.
+func (f *filter) places(key []byte) [4]uint32 {
+	h := maphash.Bytes(f.seed, key)
+	return [4]uint32{uint32(h) & filterMask, uint32(h>>17) & filterMask, uint32(h>>34) & filterMask, uint32(h>>47) & filterMask}
+}
+
+func (f *filter) add(key []byte) {
+	for _, bit := range f.places(key) {
+		f.bits[bit/64].Or(1 << (bit % 64))
 	}
-	n := &m.free[0]
-	m.free = m.free[1:]
-	return n
 }
 
-// height draws 1 with probability 3/4, 2 with 3/16 and so on.
-func (m *memtable) height() int {
-	m.state = shuffle(m.state)
-	return min(1+bits.TrailingZeros64(m.state|1<<62)/2, maxHeight)
-}
-
-// shuffle is one step of a generator (xorshift); its state is not 0.
-func shuffle(state uint64) uint64 {
-	state ^= state << 13
-	state ^= state >> 7
-	return state ^ state<<17
+// has returns false only for a key that was not added.
+func (f *filter) has(key []byte) bool {
+	for _, bit := range f.places(key) {
+		if f.bits[bit/64].Load()&(1<<(bit%64)) == 0 {
+			return false
+		}
+	}
+	return true
 }

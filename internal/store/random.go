@@ -12,7 +12,7 @@ const (
 	keyDraws = "draws"
 )
 
-// randomSpace is where the seed and the counter of draws are kept: once for a world, whatever the partition.
+// randomSpace has the seed and the counter of draws, once for a world, in its own partition.
 var randomSpace = append(spacePrefix("~random", ""), rootPartition...)
 
 func (tx *Tx) number(name string) uint64 {
@@ -36,21 +36,27 @@ func (tx *Tx) setNumber(name string, n uint64) {
 	tx.put(tx.keyBuf, tx.mem.hold(v))
 }
 
-// Seed is the world's seed, 0 if none was set.
+// Seed returns the world's seed, 0 if none was set.
 func (tx *Tx) Seed() uint64 { return tx.number(keySeed) }
 
-// SetSeed sets the world's seed. The number of draws goes on counting.
+// SetSeed sets the world's seed. It does not reset the number of draws.
 func (tx *Tx) SetSeed(seed uint64) { tx.setNumber(keySeed, seed) }
 
-// Rand answers the generator of the next draw, which depends on the world's seed and on the number of draws so far, and
-// counts one draw. It panics in a read transaction.
+// Draws returns the number of draws that the world's generator has made.
+func (tx *Tx) Draws() uint64 { return tx.number(keyDraws) }
+
+// SetDraws continues the world's generator as if it had made that many draws.
+func (tx *Tx) SetDraws(n uint64) { tx.setNumber(keyDraws, n) }
+
+// Rand returns the generator of the next draw, which depends on the world's seed and the number of draws, and counts one
+// draw. It panics in a read transaction.
 func (tx *Tx) Rand() *rand.Rand {
 	draws := tx.number(keyDraws) + 1
 	tx.setNumber(keyDraws, draws)
 	return rand.New(rand.NewPCG(mix(tx.Seed()), mix(draws)))
 }
 
-// NewUUID draws an id of the form of version 4.
+// NewUUID draws a UUID in the form of version 4.
 func (tx *Tx) NewUUID() uuid.UUID {
 	r := tx.Rand()
 	var id uuid.UUID
@@ -61,7 +67,7 @@ func (tx *Tx) NewUUID() uuid.UUID {
 	return id
 }
 
-// mix spreads neighbouring numbers over all 64 bits, one to one (the finisher of SplitMix64).
+// mix is the one-to-one finalizer of SplitMix64, which spreads neighboring numbers over all 64 bits.
 func mix(x uint64) uint64 {
 	x += 0x9E3779B97F4A7C15
 	x = (x ^ x>>30) * 0xBF58476D1CE4E5B9

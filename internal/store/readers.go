@@ -7,40 +7,40 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Readers share one bolt transaction and what has been found out in it: the worlds' records, their layers, cursors, and
-// what Memos made. The next commit ends that: readers that are in it stay, later ones share another. So nothing that
-// readers share outlives the state that it was read from. While the tree is written to, readers open transactions of their
-// own, so that none is left open in which bolt, which must have all of them closed to enlarge its mapping, could get
-// stuck.
+// Readers share one transaction of bbolt and what they have read in it: the worlds' records, their layers, cursors, and
+// the values of Memos. After the next commit, new readers share another transaction; those that have begun stay in
+// theirs. So nothing that readers share outlives the state that it was read from. While the tree is written, readers use
+// transactions of their own: bbolt waits for all read transactions before it enlarges its mapping, and a shared one could
+// stay open for ever.
 
-// readers hands out what they share.
+// readers has the state that readers share.
 type readers struct {
 	mu      sync.Mutex
-	present *shared // nil while nobody has read since the last commit
-	writes  int     // bolt's write transactions that are open or about to be
+	present *shared // nil if nobody has read since the last commit
+	writes  int     // write transactions of bbolt that are open or about to begin
 	recent  recent
 }
 
 // shared is one committed state.
 type shared struct {
 	btx    *bolt.Tx
-	inside int // readers that are in it, and one more for as long as it is the present one
+	inside int // readers in it, plus one while it is the present state
 	worlds map[string]*opened
 }
 
-// opened is a world in it.
+// opened is a world in a shared state.
 type opened struct {
 	src  source
-	idle []*source // with cursors of their own, for the next reader
+	idle []*source // each with cursors of its own, for the next readers
 
 	mu    sync.RWMutex
 	memos map[memoKey]any
 }
 
-// maxIdle is how many readers' cursors a world keeps.
+// maxIdle is the number of idle sources that a world keeps.
 const maxIdle = 64
 
-// hold ends the sharing until resume: call it before a write transaction of bolt begins.
+// hold ends the sharing until resume. It is called before a write transaction of bbolt begins.
 func (r *readers) hold() {
 	r.mu.Lock()
 	r.writes++
@@ -49,7 +49,7 @@ func (r *readers) hold() {
 	last.end()
 }
 
-// drop makes the next reader begin anew. The caller holds the lock, and calls end without it.
+// drop makes the next reader begin a new state. The caller holds the lock, and calls end without it.
 func (r *readers) drop() *shared {
 	s := r.present
 	r.present = nil
@@ -59,8 +59,8 @@ func (r *readers) drop() *shared {
 	return s.leave()
 }
 
-// leave is one reader less. It answers the state if that was the last, so that the caller ends it when it no longer holds the
-// lock: bolt may make it wait for a writer who waits for all other readers.
+// leave removes one reader. It returns the state if that was the last one, and the caller ends it when it no longer holds
+// the lock, since bbolt may block in it on a writer that waits for all other readers.
 func (s *shared) leave() *shared {
 	if s.inside--; s.inside > 0 {
 		return nil
@@ -70,11 +70,11 @@ func (s *shared) leave() *shared {
 
 func (s *shared) end() {
 	if s != nil {
-		_ = s.btx.Rollback() // of a read transaction that is open
+		_ = s.btx.Rollback() // cannot fail in an open read transaction
 	}
 }
 
-// resume is called after a write transaction has ended; install tells what has changed by it.
+// resume is called after a write transaction has ended. install sets what it has changed.
 func (r *readers) resume(install func(*recent)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -83,7 +83,7 @@ func (r *readers) resume(install func(*recent)) {
 	install(&r.recent)
 }
 
-// comes says that bolt is about to commit a transaction that writes a generation to the tree, and nothing else.
+// comes notes that bbolt is about to commit a transaction that only writes a generation to the tree.
 func (r *readers) comes(btx *bolt.Tx) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,7 +99,7 @@ func (r *readers) publish(commit uint64) {
 	last.end()
 }
 
-// rotate begins a new generation and answers the one before.
+// rotate begins a new generation and returns the previous one.
 func (r *readers) rotate() *generation {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,14 +108,14 @@ func (r *readers) rotate() *generation {
 	return full
 }
 
-// now is what there is to know at this moment.
+// now returns the present value of recent.
 func (r *readers) now() recent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.recent
 }
 
-// snapshot answers a transaction of bolt and what it lacks of the present state.
+// snapshot begins a read transaction of bbolt, and returns it with what its tree lacks of the present state.
 func (r *readers) snapshot(db *DB) (*bolt.Tx, recent, error) {
 	for {
 		before := r.now()
@@ -127,7 +127,7 @@ func (r *readers) snapshot(db *DB) (*bolt.Tx, recent, error) {
 		if after.now == before.now && (tree == after.tree || tree == after.coming) {
 			return btx, before, nil
 		}
-		if err := btx.Rollback(); err != nil { // what bolt has committed is not installed yet
+		if err := btx.Rollback(); err != nil { // bbolt has committed, but resume was not called yet
 			return nil, before, err
 		}
 		runtime.Gosched()
@@ -141,7 +141,7 @@ type seat struct {
 	src *source
 }
 
-// enter answers a place in the present state; none while the tree is written to.
+// enter returns a seat in the present state, and an empty one while the tree is written.
 func (r *readers) enter(db *DB, world string) (p seat, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -174,7 +174,7 @@ func (r *readers) enter(db *DB, world string) (p seat, err error) {
 	return p, nil
 }
 
-// exit gives a place back.
+// exit gives a seat back.
 func (r *readers) exit(p seat) {
 	r.mu.Lock()
 	if len(p.of.idle) < maxIdle {
@@ -185,7 +185,7 @@ func (r *readers) exit(p seat) {
 	last.end()
 }
 
-// twin is the same source with cursors of its own.
+// twin returns a copy of the source with cursors of its own.
 func (src *source) twin() *source {
 	t := *src
 	t.find, t.idle = make([]*bolt.Cursor, len(src.layers)), nil
@@ -195,22 +195,21 @@ func (src *source) twin() *source {
 	return &t
 }
 
-// Memo is something that is made from a world's state and asked for more often than that changes: a decoded row, the
-// answer of a search. Readers who share a state share it too; it must not be changed by anybody. Make one with NewMemo,
-// once for each question.
+// Memo is a value that is computed from a world's state and read more often than that changes, for example a decoded row
+// or the result of a search. Readers that share a state share the value, which must not be changed. NewMemo makes one.
 type Memo[T any] struct{ make func(tx *Tx) T }
 
-// NewMemo names a question; fn answers it, and must look at nothing but the transaction's rows.
+// NewMemo returns a Memo whose value fn computes from the transaction's rows and nothing else.
 func NewMemo[T any](fn func(tx *Tx) T) *Memo[T] { return &Memo[T]{make: fn} }
 
-// memoKey is a question asked in a partition.
+// memoKey is a Memo in a partition.
 type memoKey struct {
 	memo      any
 	partition string
 }
 
-// Of answers the question in the transaction's world and partition. In a write transaction, and in a read transaction
-// that shares its state with nobody, it is answered anew each time.
+// Of returns the value in the transaction's world and partition. It is computed each time in a write transaction, and in a
+// read transaction that shares no state.
 func (m *Memo[T]) Of(tx *Tx) T {
 	if tx.shares == nil {
 		return m.make(tx)

@@ -1,21 +1,24 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"iter"
+	"sync/atomic"
 )
 
-// Codec is how rows become bytes and back. Append appends to dst; Decode gets bytes that it must not keep or change.
+// Codec encodes and decodes rows. Append appends to dst. Decode must not keep or change src.
 type Codec[T any] struct {
 	Append func(dst []byte, row *T) ([]byte, error)
 	Decode func(src []byte, row *T) error
 
-	json bool // the bytes are what encoding/json makes of the row
+	json bool // the encoding is JSON
 }
 
-// JSON is encoding/json as a codec.
+// JSON returns a codec that uses encoding/json.
 func JSON[T any]() Codec[T] {
 	return Codec[T]{
 		json: true,
@@ -27,19 +30,20 @@ func JSON[T any]() Codec[T] {
 	}
 }
 
-// Table describes rows of one type: it holds no data and no connection, and can be a package variable. In each world,
-// each partition has its own rows of it.
+// Table describes rows of one type. It has no data and no connection, and can be a package variable. Each partition of
+// each world has its own rows.
 type Table[T any] struct {
-	layout
+	rawTable
 	key   func(*T) string
 	codec Codec[T]
 	keys  []func(*T) []string // of the indexes, in their order
 }
 
-// NewTable describes a table. A name consists of lower-case letters, digits, dots and dashes and begins with a letter.
-// It panics on others, on indexes of the same name, and on a missing function.
+// NewTable describes a table. Names of tables and indexes consist of lower-case letters, digits, dots, dashes and
+// underscores and begin with a letter. NewTable panics if a name is invalid, if two indexes have the same name, and if a
+// function is missing.
 func NewTable[T any](name string, key func(*T) string, codec Codec[T], indexes ...Index[T]) *Table[T] {
-	t := &Table[T]{layout: newLayout(name), key: key, codec: codec}
+	t := &Table[T]{rawTable: newRawTable(name), key: key, codec: codec}
 	if key == nil || codec.Append == nil || codec.Decode == nil {
 		panic(fmt.Sprintf("store: table %q: missing function", name))
 	}
@@ -53,7 +57,7 @@ func NewTable[T any](name string, key func(*T) string, codec Codec[T], indexes .
 	return t
 }
 
-// Get answers the row with that key: ErrNotFound.
+// Get returns the row with that key, or ErrNotFound.
 func (t *Table[T]) Get(tx *Tx, key string) (T, error) {
 	var row T
 	v, ok := t.Raw(tx, key)
@@ -70,14 +74,14 @@ func (t *Table[T]) decode(key string, v []byte, row *T) {
 	}
 }
 
-// Decode makes a row of bytes as Raw answers them.
+// Decode decodes what Raw returned.
 func (t *Table[T]) Decode(key string, raw []byte) T {
 	var row T
 	t.decode(key, raw, &row)
 	return row
 }
 
-// Insert stores a new row. ErrExists: its key, or its value in a unique index, is taken.
+// Insert stores a new row. It returns ErrExists if another row has its key, or its value in a unique index.
 func (t *Table[T]) Insert(tx *Tx, row *T) error {
 	key := t.key(row)
 	if t.Has(tx, key) {
@@ -86,14 +90,14 @@ func (t *Table[T]) Insert(tx *Tx, row *T) error {
 	return t.store(tx, key, nil, row)
 }
 
-// Put stores a row in place of the one with its key, or as a new one. ErrExists: its value in a unique index belongs to
-// another row.
+// Put stores a row, and replaces the one with the same key. It returns ErrExists if another row has its value in a unique
+// index.
 func (t *Table[T]) Put(tx *Tx, row *T) error {
 	key := t.key(row)
 	return t.store(tx, key, t.stored(tx, key), row)
 }
 
-// store writes row and changes its index entries from old to what they are now.
+// store writes the row and replaces its index entries, which were old.
 func (t *Table[T]) store(tx *Tx, key string, old []byte, row *T) error {
 	mem, err := t.check(tx, key)
 	if err != nil {
@@ -112,7 +116,7 @@ func (t *Table[T]) store(tx *Tx, key string, old []byte, row *T) error {
 	return t.put(tx, key, old, v, head, len(list))
 }
 
-// entries appends a row's place in the indexes, to be stored with the row so that changing it needs no decoding.
+// entries appends the row's index entries. They are stored with the row, so that it can be replaced without decoding.
 func (t *Table[T]) entries(list []byte, key string, row *T) (_ []byte, err error) {
 	for i, keys := range t.keys {
 		for _, value := range keys(row) {
@@ -124,7 +128,7 @@ func (t *Table[T]) entries(list []byte, key string, row *T) (_ []byte, err error
 	return list, nil
 }
 
-// All is Scan with decoded rows.
+// All is Scan that decodes the rows.
 func (t *Table[T]) All(tx *Tx, prefix, after string) iter.Seq2[string, T] {
 	return func(yield func(string, T) bool) {
 		for key, v := range t.Scan(tx, prefix, after) {
@@ -137,7 +141,7 @@ func (t *Table[T]) All(tx *Tx, prefix, after string) iter.Seq2[string, T] {
 	}
 }
 
-// By is KeysBy with the rows.
+// By is KeysBy that also yields the rows.
 func (t *Table[T]) By(tx *Tx, index, value string) iter.Seq2[string, T] {
 	keys := t.KeysBy(tx, index, value)
 	return func(yield func(string, T) bool) {
@@ -153,7 +157,7 @@ func (t *Table[T]) By(tx *Tx, index, value string) iter.Seq2[string, T] {
 	}
 }
 
-// Verify compares the index entries of one partition with what the rows say, and answers the differences in words.
+// Verify compares the index entries of one partition with its rows, and describes the differences.
 func (t *Table[T]) Verify(tx *Tx) []string {
 	return t.verify(tx, func(key string, body []byte) (own string, entries []byte, err error) {
 		var row T
@@ -161,4 +165,42 @@ func (t *Table[T]) Verify(tx *Tx) []string {
 		entries, err = t.entries(nil, key, &row)
 		return t.key(&row), entries, err
 	})
+}
+
+// decodedRows caches some decoded rows with their bytes. Equal bytes of a table are equal rows, in any world, layer and
+// transaction.
+type decodedRows struct {
+	seed maphash.Seed
+	rows [1 << decodedBits]atomic.Pointer[decodedRow]
+}
+
+const decodedBits = 10
+
+type decodedRow struct {
+	table *rawTable
+	raw   []byte
+	row   any // a pointer
+}
+
+// maxDecoded is the size of the largest row that is cached, in bytes.
+const maxDecoded = 16 << 10
+
+// Shared is Get for rows that are read far more often than they change: it caches decoded rows. Other transactions, of
+// other worlds too, may have the same row, which must not be changed. It returns ErrNotFound if there is no such row.
+func (t *Table[T]) Shared(tx *Tx, key string) (*T, error) {
+	raw, ok := t.Raw(tx, key)
+	if !ok {
+		return nil, t.notFound(key)
+	}
+	if tx.decoded == nil || len(raw) > maxDecoded {
+		row := t.Decode(key, raw)
+		return &row, nil
+	}
+	slot := &tx.decoded.rows[maphash.Bytes(tx.decoded.seed, raw)>>(64-decodedBits)]
+	if d := slot.Load(); d != nil && d.table == &t.rawTable && bytes.Equal(d.raw, raw) {
+		return d.row.(*T), nil
+	}
+	row := t.Decode(key, raw)
+	slot.Store(&decodedRow{table: &t.rawTable, raw: bytes.Clone(raw), row: &row})
+	return &row, nil
 }

@@ -11,72 +11,72 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// Tx is one transaction on one world, seen through one partition. It belongs to the goroutine that runs the function it
-// was given to, and ends when that function returns.
+// Tx is a transaction on a world, with one of its partitions. It belongs to the goroutine of the function that it is
+// passed to, and ends when that function returns.
 type Tx struct {
 	*session
 	partition string
-	escaped   []byte // the partition as keys have it
+	escaped   []byte // the partition as it is in keys
 	short     [24]byte
 }
 
-// session is what all views of a transaction share.
+// session is what the Txs of all partitions of a transaction share.
 type session struct {
-	Now time.Time // the instant of this transaction, set by whoever begins it
-	By  string    // on whose behalf, set by whoever begins it
+	Now time.Time // the instant of the transaction, set by the code that begins it
+	By  string    // the caller, set by the code that begins it
 
-	// Owner is what whoever began the transaction keeps beside it.
+	// Owner belongs to the code that begins the transaction.
 	Owner any
 
 	src      *source // nil when the transaction has ended
-	shares   *opened // what readers share, nil in a transaction that shares nothing
+	shares   *opened // what readers share, nil if nothing is shared
 	writable bool
 	over     *overlay // what was written, nil if nothing was
-	mem      *arena   // where over lies
+	mem      *arena   // memory of over
 	decoded  *decodedRows
 	views    []*Tx
 	hooks    []func()
 
-	firstViews [2]Tx // where most views lie
+	firstViews [2]Tx // memory of the first views
 	viewSpace  [2]*Tx
 
-	keyBuf   []byte // the key that was made last
+	keyBuf   []byte // the last key that was made
 	keySpace [128]byte
 }
 
 var rootPartition = []byte{0, 1}
 
-// whole is the session seen through the world's own partition.
+// whole returns the transaction of the session in the world's own partition.
 func (s *session) whole() Tx {
 	s.keyBuf = s.keySpace[:0]
 	return Tx{session: s, escaped: rootPartition}
 }
 
-// key is a key of the transaction's partition, valid until the next call; space is a table's or an index' prefix.
+// key returns a key of the transaction's partition, valid until the next call. The space is the prefix of a table or index.
 func (tx *Tx) key(space []byte, key string) []byte {
 	tx.keyBuf = append(append(append(tx.keyBuf[:0], space...), tx.escaped...), key...)
 	return tx.keyBuf
 }
 
-// space is key with an empty key, as memory of its own with room for some bytes more.
+// space returns key with an empty key, in memory of its own that has room for more bytes.
 func (tx *Tx) space(prefix []byte, room int) []byte {
 	b := make([]byte, 0, len(prefix)+len(tx.escaped)+room)
 	return append(append(b, prefix...), tx.escaped...)
 }
 
-// World is the name of the world, empty while a base is being filled.
+// World returns the name of the world. It is empty while a base is filled.
 func (tx *Tx) World() string { return tx.source().world }
 
-// Meta is the world's meta as CreateWorld, Fork or SetMeta stored it.
+// Meta returns the world's meta.
 func (tx *Tx) Meta() json.RawMessage { return append(json.RawMessage(nil), tx.source().meta...) }
 
-// Writable tells Update from View.
+// Writable reports whether the transaction may write.
 func (tx *Tx) Writable() bool { return tx.writable }
 
-// Partition is the partition that tables are read from and written to, empty for the world's own.
+// Partition returns the partition that tables are read from and written to, empty for the world's own.
 func (tx *Tx) Partition() string { return tx.partition }
 
-// In is the same transaction seen through another partition: every table has its own rows in each. Any name will do.
+// In returns the same transaction in another partition. Every table has its own rows in each. Any name is valid.
 func (tx *Tx) In(partition string) *Tx {
 	if partition == tx.partition {
 		return tx
@@ -103,26 +103,26 @@ func (tx *Tx) In(partition string) *Tx {
 	return view
 }
 
-// OnCommit runs fn after the commit, in the order of commits, before Update returns; never if the transaction fails.
-// Others wait for fn: it must be short and must not call Update. In a read transaction it never runs.
+// OnCommit runs fn after the commit, in the order of commits, before Update returns. fn does not run if the transaction
+// fails or is a read transaction. Other writers wait for fn: it must be short and must not call Update.
 func (tx *Tx) OnCommit(fn func()) {
 	tx.hooks = append(tx.hooks, fn)
 }
 
-// View runs fn on the world as it is. It does not wait for writers, and fn sees one state however long it takes.
-// It returns fn's error, ErrNoWorld, or a *CorruptError.
+// View runs fn on the world in a read transaction. It does not wait for writers, and fn sees one state however long it
+// takes. It returns fn's error, ErrNoWorld, or a *CorruptError.
 func (db *DB) View(world string, fn func(*Tx) error) error {
 	return db.view(world, false, fn)
 }
 
-// ViewStart is View of the world as it was where it started: its base, or the state that it was forked from.
+// ViewStart is View of the world's start.
 func (db *DB) ViewStart(world string, fn func(*Tx) error) error {
 	return db.view(world, true, fn)
 }
 
 func (db *DB) view(world string, start bool, fn func(*Tx) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer db.catch(&err)
+	defer db.guard.Catch(&err)
 	if !start {
 		place, err := db.readers.enter(db, world)
 		if err != nil {
@@ -135,7 +135,7 @@ func (db *DB) view(world string, start bool, fn func(*Tx) error) (err error) {
 	return db.viewAlone(world, start, fn)
 }
 
-// viewShared runs fn in a state that others read too.
+// viewShared runs fn in a state that other readers share.
 func (db *DB) viewShared(place seat, fn func(*Tx) error) error {
 	defer db.readers.exit(place)
 	var v struct { // one allocation
@@ -145,7 +145,7 @@ func (db *DB) viewShared(place seat, fn func(*Tx) error) error {
 	v.s.src, v.s.shares, v.s.decoded = place.src, place.of, &db.decoded
 	v.tx = v.s.whole()
 	defer v.s.end()
-	return call1(fn, &v.tx)
+	return catchCorrupt(fn, &v.tx)
 }
 
 // viewAlone runs fn in a transaction of its own.
@@ -174,13 +174,13 @@ func (db *DB) viewAlone(world string, start bool, fn func(*Tx) error) error {
 	v.s.src, v.s.decoded = &v.src, &db.decoded
 	v.tx = v.s.whole()
 	defer v.s.end()
-	return call1(fn, &v.tx)
+	return catchCorrupt(fn, &v.tx)
 }
 
 // begin opens a read transaction.
 func (db *DB) begin() (*bolt.Tx, error) { return begun(db.bolt.Begin(false)) }
 
-// beginWrite opens a write transaction, after whose end the readers resume.
+// beginWrite opens a write transaction. readers.resume must be called after its end.
 func (db *DB) beginWrite() (*bolt.Tx, error) {
 	db.readers.hold()
 	btx, err := begun(db.bolt.Begin(true))
@@ -200,13 +200,13 @@ func begun(btx *bolt.Tx, err error) (*bolt.Tx, error) {
 	return btx, nil
 }
 
-// end makes a transaction that somebody kept useless instead of dangerous.
+// end makes every further use of the transaction panic.
 func (s *session) end() {
 	s.src, s.shares, s.writable, s.over, s.mem, s.views = nil, nil, false, nil, nil, nil
 }
 
-// CorruptError says that a stored row cannot be what was written. Reading one panics with it inside a transaction; View
-// and Update return it.
+// CorruptError is the error of a stored row that cannot be decoded. Reading such a row in a transaction panics with it;
+// View and Update return it.
 type CorruptError struct {
 	Table, Key string
 	Err        error
@@ -216,11 +216,11 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("store: row %s %q is damaged: %v", e.Table, e.Key, e.Err)
 }
 
-// Unwrap is the reason.
+// Unwrap returns the reason.
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-// call1 runs fn and returns a *CorruptError that it panics with. Other panics go on.
-func call1(fn func(*Tx) error, tx *Tx) (err error) {
+// catchCorrupt runs fn and returns a *CorruptError that it panics with. Other panics go on.
+func catchCorrupt(fn func(*Tx) error, tx *Tx) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			corrupt, ok := r.(*CorruptError)

@@ -85,7 +85,7 @@ func (v *verification) problem(format string, args ...any) {
 }
 
 func (v *verification) world(name string) {
-	r, err := readRecord(v.btx, name, nil)
+	r, err := readWorld(v.btx, name, nil)
 	if err != nil {
 		v.problem("%w", err)
 		return
@@ -133,7 +133,7 @@ func (v *verification) chain(world, what string, chain, frozen []uint64) {
 	for _, t := range v.tables {
 		for _, partition := range s.partitions(t.Name()) {
 			tx := whole.In(partition)
-			err := call1(func(tx *Tx) error {
+			err := catchCorrupt(func(tx *Tx) error {
 				for _, p := range t.Verify(tx) {
 					v.problem("world %s, %s, partition %q: %s", world, what, partition, p)
 				}
@@ -183,7 +183,7 @@ func (s *session) partitions(table string) []string {
 }
 
 // verify compares the index entries of one partition with those that read says its rows have.
-func (t *layout) verify(tx *Tx, read func(key string, body []byte) (own string, entries []byte, err error)) []string {
+func (t *rawTable) verify(tx *Tx, read func(key string, body []byte) (own string, entries []byte, err error)) []string {
 	var problems []string
 	want := make([]map[string]bool, len(t.indexes))
 	for i := range want {
@@ -220,7 +220,7 @@ func (t *layout) verify(tx *Tx, read func(key string, body []byte) (own string, 
 }
 
 // verifyIndex compares the entries of one index with those that the rows want.
-func (t *layout) verifyIndex(tx *Tx, index int, want map[string]bool) []string {
+func (t *rawTable) verifyIndex(tx *Tx, index int, want map[string]bool) []string {
 	var problems []string
 	name := t.indexes[index].name
 	space := tx.space(t.indexes[index].space, 0)

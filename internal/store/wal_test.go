@@ -119,7 +119,7 @@ func TestLog_OfAnotherFile(t *testing.T) {
 
 	require.NoError(t, os.Remove(filepath.Join(dir, "db")))
 	_, err = store.Open(filepath.Join(dir, "db"), store.Options{})
-	require.ErrorContains(t, err, "without the file")
+	require.ErrorContains(t, err, "its database does not")
 	require.NoFileExists(t, filepath.Join(dir, "db"))
 }
 

@@ -10,11 +10,11 @@ import (
 // bases, in a time that does not depend on their size. fn runs beside all other transactions, on an empty store of its
 // own, and what it wrote reaches the file in small commits. It must not call Base.
 func (db *DB) Base(name string, fn func(*Tx) error) error {
-	if err := goodRecordName("base", name); err != nil {
+	if err := checkName("base", name); err != nil {
 		return err
 	}
-	db.baseMu.Lock()
-	defer db.baseMu.Unlock()
+	db.buildMu.Lock()
+	defer db.buildMu.Unlock()
 	if exists, err := db.hasBase(name); exists || err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (db *DB) Base(name string, fn func(*Tx) error) error {
 // being collected until it is unpinned.
 func (db *DB) layerOf(s *session, fn func(*Tx) error) (id uint64, err error) {
 	tx := s.whole()
-	if err := call1(fn, &tx); err != nil {
+	if err := catchCorrupt(fn, &tx); err != nil {
 		return 0, err
 	}
 	if id, err = db.pinLayer(); err != nil {
@@ -88,7 +88,7 @@ func (db *DB) fill(id uint64, s *session) error {
 	if s.over == nil {
 		return nil
 	}
-	for n := s.over.first(); n != nil; {
+	for n := s.over.First(); n != nil; {
 		err := db.change(func(btx *bolt.Tx) (err error) {
 			n, err = db.fillStep(btx, id, n)
 			return err
@@ -101,13 +101,13 @@ func (db *DB) fill(id uint64, s *session) error {
 }
 
 // fillStep writes a bounded number of rows beginning with n and answers the first one left.
-func (db *DB) fillStep(btx *bolt.Tx, id uint64, n *node) (*node, error) {
+func (db *DB) fillStep(btx *bolt.Tx, id uint64, n *overlayNode) (*overlayNode, error) {
 	w := layerWriter{btx: btx, id: id}
-	for ; n != nil && w.entries < 4*db.limits.step && w.bytes < 4*db.limits.stepSize; n = n.next[0] {
-		if n.value[0] == tagGone {
+	for ; n != nil && w.entries < 4*db.limits.step && w.bytes < 4*db.limits.stepSize; n = n.Next() {
+		if n.Value[0] == tagGone {
 			continue
 		}
-		if err := w.put(n.key, n.value); err != nil {
+		if err := w.put(n.Key, n.Value); err != nil {
 			return nil, err
 		}
 	}
@@ -145,7 +145,7 @@ func (w *layerWriter) finish() error {
 
 // Bases lists the bases in the order of their names.
 func (db *DB) Bases() (list []string, err error) {
-	defer db.guard(&err)()
+	defer db.guard.Protect(&err)()
 	btx, err := db.begin()
 	if err != nil {
 		return nil, err

@@ -17,8 +17,8 @@ var (
 	keySchema         = []byte("schema")
 )
 
-// record is what the file says about a world.
-type record struct {
+// worldRecord is a world in the file.
+type worldRecord struct {
 	chain []uint64 // newest first; chain[0] is the top layer, the rest is frozen
 	start []uint64 // frozen: where Reset goes
 	meta  []byte
@@ -51,12 +51,12 @@ func readChain(src []byte, dst []uint64) (chain []uint64, rest []byte, err error
 	return dst, src[w:], nil
 }
 
-func (r record) encode() []byte {
+func (r worldRecord) encode() []byte {
 	return append(appendChain(appendChain(nil, r.chain), r.start), r.meta...)
 }
 
-// decodeRecord appends both chains to space, to save allocations. The meta is part of src.
-func decodeRecord(src []byte, space []uint64) (r record, err error) {
+// decodeWorld appends both chains to space, to save allocations. The meta is part of src.
+func decodeWorld(src []byte, space []uint64) (r worldRecord, err error) {
 	all, src, err := readChain(src, space)
 	if err != nil {
 		return r, err
@@ -80,20 +80,20 @@ func (e *NoWorldError) Error() string { return fmt.Sprintf("world %q: %v", e.Wor
 // Unwrap returns ErrNoWorld.
 func (e *NoWorldError) Unwrap() error { return ErrNoWorld }
 
-// readRecord returns a *NoWorldError if there is no such world.
-func readRecord(btx *bolt.Tx, world string, space []uint64) (record, error) {
+// readWorld returns a *NoWorldError if there is no such world.
+func readWorld(btx *bolt.Tx, world string, space []uint64) (worldRecord, error) {
 	v := btx.Bucket(bucketWorlds).Get([]byte(world))
 	if v == nil {
-		return record{}, refusal{&NoWorldError{World: world}}
+		return worldRecord{}, refusal{&NoWorldError{World: world}}
 	}
-	r, err := decodeRecord(v, space)
+	r, err := decodeWorld(v, space)
 	if err != nil {
 		return r, refusal{fmt.Errorf("world %q: %w", world, err)}
 	}
 	return r, nil
 }
 
-func writeRecord(btx *bolt.Tx, world string, r record) error {
+func writeWorld(btx *bolt.Tx, world string, r worldRecord) error {
 	return btx.Bucket(bucketWorlds).Put([]byte(world), r.encode())
 }
 
@@ -138,7 +138,7 @@ func readBase(btx *bolt.Tx, base string) ([]uint64, error) {
 
 // freeze makes the world's present a frozen chain and answers it. If nothing was written since the last freezing, the
 // top layer stays what it is.
-func (r *record) freeze(btx *bolt.Tx) ([]uint64, error) {
+func (r *worldRecord) freeze(btx *bolt.Tx) ([]uint64, error) {
 	if !layerEmpty(btx, r.chain[0]) {
 		top, err := newLayer(btx)
 		if err != nil {
@@ -150,7 +150,7 @@ func (r *record) freeze(btx *bolt.Tx) ([]uint64, error) {
 }
 
 // replace puts the world on a frozen chain, with an empty top layer.
-func (r *record) replace(btx *bolt.Tx, frozen []uint64) error {
+func (r *worldRecord) replace(btx *bolt.Tx, frozen []uint64) error {
 	top := uint64(0)
 	if len(r.chain) > 0 && layerEmpty(btx, r.chain[0]) {
 		top = r.chain[0]
@@ -164,8 +164,8 @@ func (r *record) replace(btx *bolt.Tx, frozen []uint64) error {
 	return nil
 }
 
-// goodRecordName accepts names of worlds, checkpoints and bases: 1 to 256 bytes without a zero byte.
-func goodRecordName(kind, name string) error {
+// checkName accepts names of worlds, checkpoints and bases: 1 to 256 bytes without a zero byte.
+func checkName(kind, name string) error {
 	if name == "" || len(name) > 256 || bytes.IndexByte([]byte(name), 0) >= 0 {
 		return fmt.Errorf("%s %q: %w: 1 to 256 bytes, none of them zero", kind, name, ErrBadName)
 	}

@@ -7,18 +7,20 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+
+	"storagesim/internal/varint"
 )
 
-// Index finds rows by something else than their key. Keys answers a row's values: none, one or many, any bytes. In a
-// Unique index no two rows of a partition share a value.
+// Index finds rows by values other than their key. Keys returns the values of a row: none, one or many, of any bytes. In a
+// Unique index no two rows of a partition have the same value.
 type Index[T any] struct {
 	Name   string
 	Keys   func(row *T) []string
 	Unique bool
 }
 
-// appendValue escapes an index value so that no escaped value is the beginning of another: 00 becomes 00 FF, and 00 01
-// ends it. The order of values and, within one, of keys stays what it was.
+// appendValue appends an escaped value: 00 becomes 00 FF, and 00 01 ends it. No escaped value is a prefix of another, and
+// the order is that of the values and, for the same value, of the keys.
 func appendValue(dst []byte, value string) []byte {
 	for i := range len(value) {
 		if dst = append(dst, value[i]); value[i] == 0 {
@@ -28,7 +30,7 @@ func appendValue(dst []byte, value string) []byte {
 	return append(dst, 0, 1)
 }
 
-// cutValue takes an escaped value off the front of src and answers how many bytes it took.
+// cutValue returns the value at the front of src and the number of bytes of its escaped form.
 func cutValue(src []byte) (value string, n int) {
 	var b []byte
 	for ; n+1 < len(src); n++ {
@@ -46,21 +48,24 @@ func cutValue(src []byte) (value string, n int) {
 
 // appendEntry appends one index entry of a row to a list of them: uvarint length and index name, uvarint length and
 // escaped value.
-func (t *layout) appendEntry(list []byte, index int, key, value string) ([]byte, error) {
+func (t *rawTable) appendEntry(list []byte, index int, key, value string) ([]byte, error) {
 	name := t.indexes[index].name
 	if len(value) > maxIndexValue {
-		return list, fmt.Errorf("%s %q: index %s: value of %d bytes, %d are possible", t.name, key, name, len(value), maxIndexValue)
+		return list, fmt.Errorf("%s %q: index %s: a value of %d bytes, not at most %d", t.name, key, name, len(value), maxIndexValue)
 	}
 	list = append(binary.AppendUvarint(list, uint64(len(name))), name...)
 	list = binary.AppendUvarint(list, uint64(len(value)+strings.Count(value, "\x00")+2))
 	return appendValue(list, value), nil
 }
 
-// cutEntry takes the first entry off a list of them: the number of its index, -1 if the table has it no more, and the
-// escaped value.
-func (t *layout) cutEntry(key string, list []byte) (index int, escaped, rest []byte) {
-	name, rest := t.cutPiece(key, list)
-	escaped, rest = t.cutPiece(key, rest)
+// cutEntry returns the first index entry of a list: the number of its index, -1 if the table no longer has it, the escaped
+// value, and the rest of the list.
+func (t *rawTable) cutEntry(key string, list []byte) (index int, escaped, rest []byte) {
+	r := varint.NewReader(list)
+	name, escaped, rest := r.Bytes(), r.Bytes(), r.Rest()
+	if r.Err() != nil {
+		t.corrupt(key, errors.New("invalid index entries"))
+	}
 	for i := range t.indexes {
 		if t.indexes[i].name == string(name) {
 			return i, escaped, rest
@@ -69,21 +74,13 @@ func (t *layout) cutEntry(key string, list []byte) (index int, escaped, rest []b
 	return -1, escaped, rest
 }
 
-func (t *layout) cutPiece(key string, list []byte) (piece, rest []byte) {
-	n, w := binary.Uvarint(list)
-	if w <= 0 || n > uint64(len(list)-w) {
-		t.corrupt(key, errors.New("bad index entries"))
-	}
-	return list[w : w+int(n)], list[w+int(n):]
-}
-
 var (
 	valueGone  = []byte{tagGone}
 	valueEntry = []byte{tagRow}
 )
 
-// reindex changes the index entries of a row from the list old to the list now. It changes nothing when it fails.
-func (t *layout) reindex(tx *Tx, key string, old, now []byte) error {
+// reindex replaces the index entries old of a row by now. If it fails, it changes nothing.
+func (t *rawTable) reindex(tx *Tx, key string, old, now []byte) error {
 	if bytes.Equal(old, now) {
 		return nil
 	}
@@ -92,7 +89,7 @@ func (t *layout) reindex(tx *Tx, key string, old, now []byte) error {
 		var escaped []byte
 		i, escaped, list = t.cutEntry(key, list)
 		if t.indexes[i].unique && t.taken(tx, i, escaped, key) {
-			return fmt.Errorf("%s %q: %s belongs to another: %w", t.name, key, t.indexes[i].name, ErrExists)
+			return fmt.Errorf("%s %q: another row has the same %s: %w", t.name, key, t.indexes[i].name, ErrExists)
 		}
 	}
 	t.putEntries(tx, key, old, valueGone)
@@ -100,7 +97,7 @@ func (t *layout) reindex(tx *Tx, key string, old, now []byte) error {
 	return nil
 }
 
-func (t *layout) putEntries(tx *Tx, key string, list, value []byte) {
+func (t *rawTable) putEntries(tx *Tx, key string, list, value []byte) {
 	for len(list) > 0 {
 		var i int
 		var escaped []byte
@@ -113,8 +110,8 @@ func (t *layout) putEntries(tx *Tx, key string, list, value []byte) {
 	}
 }
 
-// taken tells whether a row other than the one with that key has the value.
-func (t *layout) taken(tx *Tx, index int, escaped []byte, key string) bool {
+// taken reports whether a row other than the one with that key has the value.
+func (t *rawTable) taken(tx *Tx, index int, escaped []byte, key string) bool {
 	prefix := append(tx.space(t.indexes[index].space, len(escaped)), escaped...)
 	var it iterator
 	tx.iterate(&it, prefix, nil)
@@ -127,9 +124,9 @@ func (t *layout) taken(tx *Tx, index int, escaped []byte, key string) bool {
 	return false
 }
 
-// KeysBy yields the keys of the rows that have the value in the index, in order; it panics if the table has no such
-// index. Writing meanwhile is as safe as in Scan.
-func (t *layout) KeysBy(tx *Tx, index, value string) iter.Seq[string] {
+// KeysBy yields the keys of the rows that have the value in the index, in order. It panics if the table has no such index.
+// Rows may be written meanwhile as in Scan.
+func (t *rawTable) KeysBy(tx *Tx, index, value string) iter.Seq[string] {
 	space := t.mustHave(index)
 	return func(yield func(string) bool) {
 		prefix := appendValue(tx.space(space, len(value)+2), value)
@@ -145,9 +142,9 @@ func (t *layout) KeysBy(tx *Tx, index, value string) iter.Seq[string] {
 	}
 }
 
-// EachBy calls fn with the key and the bytes of each row that has the value in the index, in the order of keys, until fn
-// answers false. It is By without leaving anything to the collector but the keys; the bytes are valid as those of Raw.
-func (t *layout) EachBy(tx *Tx, index, value string, fn func(key string, raw []byte) bool) {
+// EachBy calls fn with the key and the encoded row, as Raw returns it, of each row that has the value in the index, in the
+// order of keys, until fn returns false. It allocates only the keys.
+func (t *rawTable) EachBy(tx *Tx, index, value string, fn func(key string, raw []byte) bool) {
 	var space [160]byte
 	prefix := append(append(space[:0], t.mustHave(index)...), tx.escaped...)
 	prefix = appendValue(prefix, value)
@@ -166,8 +163,8 @@ func (t *layout) EachBy(tx *Tx, index, value string, fn func(key string, raw []b
 	}
 }
 
-// mustHave answers the prefix of the index' keys.
-func (t *layout) mustHave(index string) []byte {
+// mustHave returns the prefix of the index's keys.
+func (t *rawTable) mustHave(index string) []byte {
 	for i := range t.indexes {
 		if t.indexes[i].name == index {
 			return t.indexes[i].space

@@ -132,7 +132,7 @@ func TestStart_ErrorLeavesNothing(t *testing.T) {
 		for end, want := range map[string]error{"error": errOwn, "panic": nil, "damaged row": &store.CorruptError{}} {
 			t.Run(name+", "+end, func(t *testing.T) {
 				db, _ := newStarts(t, name)
-				require.True(t, db.Settled())
+				require.True(t, db.FlushAll())
 				layers, _, err := db.Layers("w")
 				require.NoError(t, err)
 				calls := 0

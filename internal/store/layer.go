@@ -26,7 +26,7 @@ func layerID(key []byte) (uint64, bool) {
 	return binary.BigEndian.Uint64(key[1:]), true
 }
 
-// layerBucket answers nil for a layer that was never written to.
+// layerBucket returns nil for a layer that was never written to.
 func layerBucket(btx *bolt.Tx, id uint64) *bolt.Bucket {
 	key := [9]byte{'L'}
 	binary.BigEndian.PutUint64(key[1:], id)
@@ -42,33 +42,33 @@ func newLayer(btx *bolt.Tx) (uint64, error) {
 	return btx.Bucket(bucketMeta).NextSequence()
 }
 
-// spacePrefix begins all keys of a table or index, whatever the partition.
+// spacePrefix is the prefix of all keys of a table or index, in every partition.
 func spacePrefix(table, index string) []byte {
 	p := append(make([]byte, 0, len(table)+len(index)+2), table...)
 	p = append(append(p, 0), index...)
 	return append(p, 0)
 }
 
-// source is a chain of layers as one bolt transaction sees it. What has been opened once serves every session on it.
+// source is a chain of layers in one transaction of bbolt. All sessions on it share what it has opened.
 type source struct {
 	btx   *bolt.Tx
 	world string
 	meta  []byte
 	chain []uint64 // newest first; for writing, chain[0] is the top layer
 
-	tables []*memtable // what the tree lacks of chain[0], the newer first
-	commit uint64      // which of it is seen
+	tables []*memtable // what the tree lacks of chain[0], newer first
+	commit uint64      // the last commit of the tables that is visible
 
 	opened bool
-	layers []*bolt.Bucket // those that were ever written to, newest first
+	layers []*bolt.Bucket // those that exist, newest first
 	hasTop bool           // layers[0] is chain[0]
-	find   []*bolt.Cursor // one for each of layers, for single keys
-	idle   [][]cursor     // one for each of tables and of layers, of iterations that have ended
+	find   []*bolt.Cursor // one for each of layers, for lookups
+	idle   [][]cursor     // sets of ended iterations, with a cursor for each of tables and layers
 }
 
-// open puts the source on a world.
-func (src *source) open(btx *bolt.Tx, world string) (record, error) {
-	r, err := readRecord(btx, world, src.chain[:0])
+// open puts the source on the present of a world.
+func (src *source) open(btx *bolt.Tx, world string) (worldRecord, error) {
+	r, err := readWorld(btx, world, src.chain[:0])
 	if err != nil {
 		return r, err
 	}
@@ -76,7 +76,7 @@ func (src *source) open(btx *bolt.Tx, world string) (record, error) {
 	return r, nil
 }
 
-// over lays on the chain what the tree lacks, as of a commit.
+// over puts what the tree lacks above the chain, as of a commit.
 func (src *source) over(r recent, commit uint64) {
 	src.tables, src.commit, src.idle = nil, commit, nil
 	for _, g := range []*generation{r.now, r.before} {
@@ -101,7 +101,7 @@ func (src *source) openLayers() {
 	}
 }
 
-// top answers the bucket of the top layer, and makes it if there is none.
+// top returns the bucket of the top layer, and makes it if there is none.
 func (src *source) top() (*bolt.Bucket, error) {
 	if src.hasTop {
 		return src.layers[0], nil
@@ -116,7 +116,7 @@ func (src *source) top() (*bolt.Bucket, error) {
 	return b, nil
 }
 
-// cursors lends one cursor for each table and each layer.
+// cursors returns a cursor for each table and each layer. iterator.close returns the set.
 func (src *source) cursors() []cursor {
 	if n := len(src.idle); n > 0 {
 		set := src.idle[n-1]
@@ -133,8 +133,8 @@ func (src *source) cursors() []cursor {
 	return set
 }
 
-// get answers the value without its tag, valid until the transaction ends; false if no layer has the key or the newest
-// one says that it is gone.
+// get returns the value without its tag, valid until the transaction ends, and false if no layer has the key or the
+// newest one that has it has a tombstone.
 func (src *source) get(key []byte) ([]byte, bool) {
 	for _, m := range src.tables {
 		if v := m.get(key, src.commit); v != nil {
@@ -154,7 +154,7 @@ func lookup(find []*bolt.Cursor, key []byte) ([]byte, bool) {
 	return nil, false
 }
 
-// get is source.get through what the session itself has written.
+// get is source.get with what the session itself has written.
 func (s *session) get(key []byte) ([]byte, bool) {
 	if s.over != nil {
 		if v := s.over.get(key); v != nil {
@@ -164,7 +164,7 @@ func (s *session) get(key []byte) ([]byte, bool) {
 	return s.source().get(key)
 }
 
-// put copies the key and keeps the tagged value until the commit.
+// put copies the key, and keeps the tagged value itself until the commit.
 func (s *session) put(key []byte, value []byte) {
 	if !s.writable {
 		panic("store: write in a read transaction")
@@ -182,30 +182,30 @@ func (s *session) source() *source {
 	return s.src
 }
 
-// writeSlice is how many entries are written to the tree at a time.
+// writeSlice is the number of entries that are written to the tree before other goroutines may run.
 const writeSlice = 16
 
-// write puts what a memtable has into the top layer. A tombstone goes there only if an older layer has the row.
+// write writes a memtable to the top layer. A tombstone is written only if an older layer has the key.
 func (src *source) write(m *memtable) error {
 	delta, since := 0, 0
-	for n := m.head.next[0].Load(); n != nil; n = n.next[0].Load() {
-		v := n.newest.Load()
+	for n := m.First(); n != nil; n = n.Next() {
+		v := n.Value.newest.Load()
 		if v == nil {
 			continue
 		}
 		if since++; since%writeSlice == 0 {
-			runtime.Gosched() // those who wait for an answer first
+			runtime.Gosched() // requests come first
 		}
 		there := false
 		older := src.find
 		if src.hasTop {
-			k, _ := src.find[0].Seek(n.key)
-			there, older = bytes.Equal(k, n.key), src.find[1:]
+			k, _ := src.find[0].Seek(n.Key)
+			there, older = bytes.Equal(k, n.Key), src.find[1:]
 		}
 		if v.value[0] == tagGone {
-			if _, live := lookup(older, n.key); !live {
+			if _, live := lookup(older, n.Key); !live {
 				if there {
-					if err := src.layers[0].Delete(n.key); err != nil {
+					if err := src.layers[0].Delete(n.Key); err != nil {
 						return err
 					}
 					delta--
@@ -217,7 +217,7 @@ func (src *source) write(m *memtable) error {
 		if err != nil {
 			return err
 		}
-		if err := top.Put(n.key, v.value); err != nil {
+		if err := top.Put(n.Key, v.value); err != nil {
 			return err
 		}
 		if !there {

@@ -1,13 +1,13 @@
 //go:build !unix
 
-package store
+package pagefile
 
 import (
 	"io"
 	"os"
 )
 
-// mapFile answers a file's bytes; release does nothing.
+// mapFile returns the bytes of a file. release does nothing.
 func mapFile(f *os.File) (data []byte, release func(), err error) {
 	data, err = io.ReadAll(f)
 	return data, func() {}, err

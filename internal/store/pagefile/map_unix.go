@@ -1,13 +1,13 @@
 //go:build unix
 
-package store
+package pagefile
 
 import (
 	"os"
 	"syscall"
 )
 
-// mapFile answers a file's bytes without copying them, valid until release.
+// mapFile returns the bytes of a file without copying them, valid until release is called.
 func mapFile(f *os.File) (data []byte, release func(), err error) {
 	info, err := f.Stat()
 	if err != nil || info.Size() == 0 {

@@ -1,15 +1,15 @@
 //go:build unix
 
-package store
+package pagefile
 
 import (
 	"os"
 	"syscall"
 )
 
-// ExamineWithout examines a file of which pages go away meanwhile, each in an examination of its own, and answers what came of
-// each.
-func ExamineWithout(path string, step int) (errs []error, err error) {
+// CheckWithout checks a file once for each step-th page, which is unreadable meanwhile, and returns the result of each
+// check.
+func CheckWithout(path string, step int) (errs []error, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -20,13 +20,17 @@ func ExamineWithout(path string, step int) (errs []error, err error) {
 		return nil, err
 	}
 	defer release()
-	size := os.Getpagesize()
-	for at := 2 * size; at+size <= len(data); at += step * size {
+	m, err := newestMeta(data)
+	if err != nil {
+		return nil, err
+	}
+	size := int(m.pageSize)
+	for at := 2 * size; at < int(m.high)*size; at += step * size {
 		page := data[at : at+size]
 		if err := syscall.Mprotect(page, syscall.PROT_NONE); err != nil {
 			return nil, err
 		}
-		errs = append(errs, unlessChanged(func() error { return examineData(data) }))
+		errs = append(errs, catchChange(func() error { return checkData(data) }))
 		if err := syscall.Mprotect(page, syscall.PROT_READ); err != nil {
 			return nil, err
 		}

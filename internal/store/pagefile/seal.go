@@ -1,4 +1,4 @@
-package store
+package pagefile
 
 import (
 	"encoding/binary"
@@ -8,15 +8,15 @@ import (
 	"sync"
 )
 
-// The seal: sealMagic, the transaction, the checksum, four zeros.
+// A seal is sealMagic, the transaction, the checksum, and four zeros.
 const (
 	sealMagic = "storagesim seal\n"
 	sealSize  = len(sealMagic) + 16
-	sealBlock = 16 << 20 // bytes that are summed at a time
-	maxSealed = 2 << 30  // a larger file would make the program start and stop late
+	sealBlock = 16 << 20 // bytes of a block of the checksum
+	maxSealed = 2 << 30  // bytes of pages; the checksum of more would take too long at start and end
 )
 
-// readSeal answers the checksum of the file as it was closed; false if it was written to since, or never closed.
+// readSeal returns the checksum that the file was closed with, and false if it was never closed or written to since.
 func readSeal(data []byte, m metaPage) (sum uint32, ok bool) {
 	b := data[m.high*m.pageSize:]
 	if len(b) < sealSize || string(b[:len(sealMagic)]) != sealMagic {
@@ -26,13 +26,13 @@ func readSeal(data []byte, m metaPage) (sum uint32, ok bool) {
 	return binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint64(b) == m.txid
 }
 
-// writeSeal seals a file that nobody writes to any more. It is left without a seal if it is very large.
-func writeSeal(path string) error {
+// Seal seals a closed file. A file with more than 2 GiB of pages is left without a seal.
+func Seal(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // again, after the last line
+	defer func() { _ = f.Close() }() // for the error paths
 	data, release, err := mapFile(f)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func writeSeal(path string) error {
 	return f.Close()
 }
 
-// sumOf is the checksum of the checksums of blocks, which every processor takes part in.
+// sumOf returns the checksum of the checksums of all blocks. Every processor takes part.
 func sumOf(data []byte) uint32 {
 	castagnoli := crc32.MakeTable(crc32.Castagnoli)
 	n := (len(data) + sealBlock - 1) / sealBlock

@@ -75,7 +75,7 @@ func (w *worker) stop() {
 
 // tidy folds the chains that may have become too long, and then collects what that and others left behind.
 func (db *DB) tidy(t todo) (err error) {
-	defer db.guard(&err)()
+	defer db.guard.Protect(&err)()
 	if t.all {
 		list, err := db.WorldNames()
 		if err != nil {
@@ -132,7 +132,7 @@ func (p place) chains(btx *bolt.Tx, fn func(chain []uint64) []uint64) ([]byte, e
 		return nil, nil
 	}
 	if p.bucket == string(bucketWorlds) {
-		r, err := decodeRecord(v, nil)
+		r, err := decodeWorld(v, nil)
 		if err != nil {
 			return nil, err
 		}

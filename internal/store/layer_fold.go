@@ -55,7 +55,7 @@ func (db *DB) findRun(world string) (*run, error) {
 		return nil, err
 	}
 	defer btx.Rollback()
-	r, err := readRecord(btx, world, nil)
+	r, err := readWorld(btx, world, nil)
 	switch {
 	case errors.Is(err, ErrNoWorld):
 		return nil, nil

@@ -1,0 +1,121 @@
+// Package wal is the log that a commit is written to before it is acknowledged. The store's tree receives it later, with
+// many others.
+//
+// A log is a file beside the database, called <database>.log.<number>. It begins with a head: magic, its number, the
+// transaction of the tree that it continues, and a checksum of these. Records follow, one for each commit: length and
+// checksum of the body, a checksum of these two, and the body. The body has, for each transaction of the commit, the
+// layer, the number of entries, and each entry as a key and a value after their lengths.
+//
+// A process that is killed while it appends leaves a record that is cut off. That commit was never acknowledged and is
+// ignored. A power loss may leave zeros instead. Anything else that does not match its checksum is damage.
+package wal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"storagesim/internal/varint"
+)
+
+const (
+	magic      = "storagesim log\n\x01"
+	headSize   = len(magic) + 8 + 8 + 4
+	recordHead = 4 + 4 + 4
+)
+
+// Log is a log that is being written.
+type Log struct {
+	file *os.File
+	size int64 // of what is whole
+	sync bool
+	max  int64
+}
+
+func fileName(database string, number uint64) string {
+	return database + ".log." + strconv.FormatUint(number, 10)
+}
+
+// Create makes the log with that number beside a database. Tree is the transaction of the tree that it continues. With
+// sync, the log and every commit in it survive a power loss. Max is the greatest size in bytes, 0 for any.
+func Create(database string, number, tree uint64, sync bool, max int64) (*Log, error) {
+	f, err := os.OpenFile(fileName(database, number), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{file: f, sync: sync, max: max}
+	head := binary.BigEndian.AppendUint64([]byte(magic), number)
+	head = binary.BigEndian.AppendUint64(head, tree)
+	if err := l.append(withChecksum(head)); err != nil {
+		return nil, errors.Join(err, l.Remove())
+	}
+	if sync {
+		if err := syncDir(filepath.Dir(database)); err != nil {
+			return nil, errors.Join(err, l.Remove())
+		}
+	}
+	return l, nil
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// NewRecord begins a record in the memory of buf. AppendGroup and AppendEntry fill it.
+func NewRecord(buf []byte) []byte { return append(buf[:0], make([]byte, recordHead)...) }
+
+// AppendGroup begins the entries of a transaction on a layer.
+func AppendGroup(record []byte, layer uint64, entries int) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(record, layer), uint64(entries))
+}
+
+// AppendEntry appends an entry of the transaction.
+func AppendEntry(record, key, value []byte) []byte {
+	return varint.AppendBytes(varint.AppendBytes(record, key), value)
+}
+
+// Commit appends a record. If it fails, the log is what it was.
+func (l *Log) Commit(record []byte) error {
+	body := record[recordHead:]
+	if len(body) > math.MaxUint32 {
+		return fmt.Errorf("a commit of %d bytes is larger than %d bytes", len(body), uint32(math.MaxUint32))
+	}
+	binary.BigEndian.PutUint32(record, uint32(len(body)))
+	binary.BigEndian.PutUint32(record[4:], checksum(body))
+	binary.BigEndian.PutUint32(record[8:], checksum(record[:8]))
+	return l.append(record)
+}
+
+// append writes all of b or, if that fails, nothing.
+func (l *Log) append(b []byte) (err error) {
+	if l.max > 0 && l.size+int64(len(b)) > l.max {
+		return fmt.Errorf("%s: larger than %d bytes", l.file.Name(), l.max)
+	}
+	if _, err = l.file.WriteAt(b, l.size); err == nil && l.sync {
+		err = l.file.Sync()
+	}
+	if err != nil {
+		return errors.Join(err, l.file.Truncate(l.size))
+	}
+	l.size += int64(len(b))
+	return nil
+}
+
+// Remove closes the log and deletes its file.
+func (l *Log) Remove() error {
+	return errors.Join(l.file.Close(), os.Remove(l.file.Name()))
+}
+
+// withChecksum appends the checksum of b.
+func withChecksum(b []byte) []byte { return binary.BigEndian.AppendUint32(b, checksum(b)) }
+
+func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
