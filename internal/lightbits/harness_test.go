@@ -135,6 +135,17 @@ func (s *server) do(method, path, token, body string, header ...string) (status 
 	return w.Code, w.Body.String()
 }
 
+// run runs a subtest, to which the helpers of the server report.
+func (s *server) run(name string, fn func(t *testing.T)) {
+	s.t.Helper()
+	outer := s.t
+	outer.Run(name, func(t *testing.T) {
+		s.t = t
+		defer func() { s.t = outer }()
+		fn(t)
+	})
+}
+
 // advance moves the clock and fires what is due.
 func (s *server) advance(d time.Duration) {
 	s.t.Helper()

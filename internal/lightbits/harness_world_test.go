@@ -237,3 +237,23 @@ func TestSeed_Refuses(t *testing.T) {
 		})
 	}
 }
+
+// firstServer answers the server of the first node of volume v.
+func (s *server) firstServer() string {
+	var holder shownNode
+	s.get("/api/v2/nodes/"+s.volumes("default")["v"].NodeList[0], &holder)
+	return holder.ServerUUID
+}
+
+func (s *server) ok(method, path, body string) {
+	s.t.Helper()
+	status, answer := s.do(method, path, admin, body)
+	require.Equal(s.t, 200, status, answer)
+}
+
+func (s *server) hold(delay string, to string) {
+	s.t.Helper()
+	d, err := statemachine.ParseDelay([]byte(to))
+	require.NoError(s.t, err)
+	s.update(func(tx *store.Tx) error { return s.engine.SetDelays(tx, map[string]*statemachine.Delay{delay: &d}) })
+}

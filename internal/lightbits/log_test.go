@@ -108,52 +108,66 @@ func TestFetchLogs_Parts(t *testing.T) {
 	s := newServer(t, withCluster("volumes: [{name: a}, {name: b}]"))
 	s.must("fail-node", `{"node":"server01-0"}`)
 	all := s.fetchLogs("")
-	for _, name := range []string{
-		"collect.log", "lbcli/cluster.json", "lbcli/volumes.jsonl", "lbcli/events.jsonl", "lbcli/cluster-config.json",
-		"etcd/volumes.jsonl",
-		"server00/services.txt", "server02/services.txt", "server00/var/log/lightbits/cluster-manager.log",
-		"server01/var/log/lightbits/node-manager.log", "statistics/20400102-030405-000/fe-volumes.jsonl",
-	} {
-		require.Contains(t, all.files, name)
-	}
-	require.False(t, all.has("network/"))
-	for name, text := range all.files {
-		if !strings.HasSuffix(name, ".json") && !strings.HasSuffix(name, ".jsonl") {
-			continue
+	s.run("default", func(t *testing.T) {
+		for _, name := range []string{
+			"collect.log", "lbcli/cluster.json", "lbcli/volumes.jsonl", "lbcli/events.jsonl", "lbcli/cluster-config.json",
+			"etcd/volumes.jsonl",
+			"server00/services.txt", "server02/services.txt", "server00/var/log/lightbits/cluster-manager.log",
+			"server01/var/log/lightbits/node-manager.log", "statistics/20400102-030405-000/fe-volumes.jsonl",
+		} {
+			require.Contains(t, all.files, name)
 		}
-		for line := range strings.Lines(text) {
-			require.True(t, json.Valid([]byte(line)), "%s: %s", name, line)
+		require.False(t, all.has("network/"))
+		for name, text := range all.files {
+			if !strings.HasSuffix(name, ".json") && !strings.HasSuffix(name, ".jsonl") {
+				continue
+			}
+			for line := range strings.Lines(text) {
+				require.True(t, json.Valid([]byte(line)), "%s: %s", name, line)
+			}
 		}
-	}
-	require.Equal(t, 2, all.count("lbcli/volumes"))
-	require.Contains(t, all.files["lbcli/nodes.jsonl"], `"state":"Inactive"`)
-	require.Contains(t, all.files["server01/var/log/lightbits/node-manager.log"],
-		"NodeInactive (2001): Node server01-0 is inactive")
-	require.NotContains(t, all.files["server00/var/log/lightbits/node-manager.log"], "server01-0")
-	require.Contains(t, all.files["server00/var/log/lightbits/cluster-manager.log"], "ClusterReady")
-	require.NotContains(t, all.files, "server01/var/log/lightbits/cluster-manager.log")
-
-	require.False(t, s.fetchLogs("?SkipStatistics=true").has("statistics/"))
-	require.False(t, s.fetchLogs("?DontCollectlogs=true").has("var/log"))
-	require.True(t, s.fetchLogs("?DontCollectLogs=true").has("var/log"), "names of parameters are case-sensitive")
-	only := s.fetchLogs("?CollectServicesLbcliEtcd=true")
-	require.False(t, only.has("var/log") || only.has("statistics/"))
-	require.True(t, only.has("lbcli/") && only.has("etcd/") && only.has("services.txt"))
-	watched := s.fetchLogs("?CaptureCpuAndTcpDump=true")
-	require.Len(t, watched.files["server00/network/tcpdump.cap"], 24)
-	require.Equal(t, 1+5, strings.Count(watched.files["server00/network/sar.log"], "\n"))
-	require.NotContains(t, all.files["collect.log"], "nice -n 19")
-	require.Contains(t, s.fetchLogs("?IoNice=true").files["collect.log"],
-		"ionice -c 2 -n 7 nice -n 19 lbcli list volumes")
-	cycles := s.fetchLogs("?NumOfstatisticsToCapture=3&IntervalBetweenBEReadCycles=60")
-	require.True(t, cycles.has("statistics/20400102-030205-000/be-nodes") &&
-		cycles.has("statistics/20400102-030405-002/"))
-	require.Equal(t, 3, cycles.count("statistics/20400102-030205-000/be-nodes"))
-
-	s.update(func(tx *store.Tx) error {
-		return configTable.Put(tx, &ClusterConfigParam{Name: configNoVolumeStatistics, Value: "true"})
+		require.Equal(t, 2, all.count("lbcli/volumes"))
+		require.Contains(t, all.files["lbcli/nodes.jsonl"], `"state":"Inactive"`)
+		require.Contains(t, all.files["server01/var/log/lightbits/node-manager.log"],
+			"NodeInactive (2001): Node server01-0 is inactive")
+		require.NotContains(t, all.files["server00/var/log/lightbits/node-manager.log"], "server01-0")
+		require.Contains(t, all.files["server00/var/log/lightbits/cluster-manager.log"], "ClusterReady")
+		require.NotContains(t, all.files, "server01/var/log/lightbits/cluster-manager.log")
 	})
-	require.False(t, s.fetchLogs("").has("fe-volumes"))
+	s.run("SkipStatistics", func(t *testing.T) {
+		require.False(t, s.fetchLogs("?SkipStatistics=true").has("statistics/"))
+	})
+	s.run("DontCollectlogs", func(t *testing.T) {
+		require.False(t, s.fetchLogs("?DontCollectlogs=true").has("var/log"))
+		require.True(t, s.fetchLogs("?DontCollectLogs=true").has("var/log"), "names of parameters are case-sensitive")
+	})
+	s.run("CollectServicesLbcliEtcd", func(t *testing.T) {
+		only := s.fetchLogs("?CollectServicesLbcliEtcd=true")
+		require.False(t, only.has("var/log") || only.has("statistics/"))
+		require.True(t, only.has("lbcli/") && only.has("etcd/") && only.has("services.txt"))
+	})
+	s.run("CaptureCpuAndTcpDump", func(t *testing.T) {
+		watched := s.fetchLogs("?CaptureCpuAndTcpDump=true")
+		require.Len(t, watched.files["server00/network/tcpdump.cap"], 24)
+		require.Equal(t, 1+5, strings.Count(watched.files["server00/network/sar.log"], "\n"))
+	})
+	s.run("IoNice", func(t *testing.T) {
+		require.NotContains(t, all.files["collect.log"], "nice -n 19")
+		require.Contains(t, s.fetchLogs("?IoNice=true").files["collect.log"],
+			"ionice -c 2 -n 7 nice -n 19 lbcli list volumes")
+	})
+	s.run("NumOfstatisticsToCapture", func(t *testing.T) {
+		cycles := s.fetchLogs("?NumOfstatisticsToCapture=3&IntervalBetweenBEReadCycles=60")
+		require.True(t, cycles.has("statistics/20400102-030205-000/be-nodes") &&
+			cycles.has("statistics/20400102-030405-002/"))
+		require.Equal(t, 3, cycles.count("statistics/20400102-030205-000/be-nodes"))
+	})
+	s.run("configuration without volume statistics", func(t *testing.T) {
+		s.update(func(tx *store.Tx) error {
+			return configTable.Put(tx, &ClusterConfigParam{Name: configNoVolumeStatistics, Value: "true"})
+		})
+		require.False(t, s.fetchLogs("").has("fe-volumes"))
+	})
 }
 
 func TestFetchLogs_OmitsFailedServer(t *testing.T) {
@@ -234,9 +248,11 @@ func TestFetchLogs_Refuses(t *testing.T) {
 		"?NumOfDaysToCollectLogs=4294967295": "NumOfDaysToCollectLogs",
 		"?SkipStatistics=perhaps":            "SkipStatistics",
 	} {
-		status, body := s.do(http.MethodGet, "/api/v2/logs"+query, admin, "")
-		require.Equal(t, 400, status, query)
-		require.Contains(t, body, want)
+		t.Run(query, func(t *testing.T) {
+			status, body := s.do(http.MethodGet, "/api/v2/logs"+query, admin, "")
+			require.Equal(t, 400, status, body)
+			require.Contains(t, body, want)
+		})
 	}
 	status, _ := s.do(http.MethodGet, "/api/v2/logs", "", "")
 	require.Equal(t, 401, status)

@@ -278,7 +278,7 @@ func TestCharge(t *testing.T) {
 		require.Equal(t, Usage{Volumes: 1, Provisioned: 100}, u[b].Usage)
 		return nil
 	})
-	require.ErrorContains(t, charge([]string{a}, Usage{Provisioned: -101}), "less than nothing")
+	require.ErrorContains(t, charge([]string{a}, Usage{Provisioned: -101}), "negative usage")
 	require.ErrorContains(t, charge([]string{a}, Usage{Volumes: -1}), "protection group")
 	require.ErrorIs(t, charge([]string{"nobody"}, Usage{}), store.ErrNotFound)
 

@@ -2,6 +2,7 @@ package lightbits
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -69,8 +70,8 @@ func TestCreateProject(t *testing.T) {
 		{`{"name":"` + strings.Repeat("a", 64) + `"}`, 400, "illegal characters"},
 		{`{"name":"` + strings.Repeat("a", 63) + `","description":"` + strings.Repeat("x", 256) + `"}`, 200, ""},
 		{`{"name":"p4","description":"` + strings.Repeat("x", 257) + `"}`, 400, "257 bytes; at most 256"},
-		{`{"name":"p4","defaultPolicies":[{"policyType":"qosRateLimit"}]}`, 400, "without policyUUID"},
-		{`{"name":"p4","defaultPolicies":[{"policyUUID":"` + other + `"}]}`, 400, "without policyType"},
+		{`{"name":"p4","defaultPolicies":[{"policyType":"qosRateLimit"}]}`, 400, "has no policyUUID"},
+		{`{"name":"p4","defaultPolicies":[{"policyUUID":"` + other + `"}]}`, 400, "has no policyType"},
 		{`{"name":"p4","defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"none"}]}`, 400, "does not exist"},
 		{`{"name":"p4","defaultPolicies":[{"policyType":"snapshot","policyUUID":"` + other + `"}]}`, 400,
 			"does not exist"},
@@ -80,9 +81,11 @@ func TestCreateProject(t *testing.T) {
 		{`{"name":"p4","defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"` + someUUID + `"}]}`, 400,
 			"is Creating"},
 	} {
-		status, body := s.do(http.MethodPost, "/api/v2/projects", admin, c.body)
-		require.Equal(t, c.status, status, "%s: %s", c.body, body)
-		require.Contains(t, body, c.words)
+		t.Run(fmt.Sprintf("%d %s", c.status, c.words), func(t *testing.T) {
+			status, body := s.do(http.MethodPost, "/api/v2/projects", admin, c.body)
+			require.Equal(t, c.status, status, "%s: %s", c.body, body)
+			require.Contains(t, body, c.words)
+		})
 	}
 	status, _ = s.do(http.MethodGet, "/api/v2/projects/p4", admin, "")
 	require.Equal(t, 404, status)
@@ -199,42 +202,4 @@ func TestUpdateProject(t *testing.T) {
 	}
 	status, body = s.do(http.MethodPut, "/api/v2/projects/", admin, `{"projectName":"system",`+defaults[1:])
 	require.Equal(t, 200, status, body)
-}
-
-func TestRoles(t *testing.T) {
-	s := newServer(t)
-	status, body := s.do(http.MethodGet, "/api/v2/projects/default/roles", admin, "")
-	require.Equal(t, 200, status, body)
-	var list listRolesResponse
-	require.NoError(t, json.Unmarshal([]byte(body), &list))
-	require.Len(t, list.Roles, 2)
-	require.Equal(t, "admin", list.Roles[0].Name)
-	require.Equal(t, "viewer", list.Roles[1].Name)
-	for _, r := range list.Roles {
-		require.Equal(t, "default", r.ProjectName)
-		var rules []rule
-		require.NoError(t, json.Unmarshal([]byte(r.RulesJSON), &rules))
-		require.Equal(t, r.Name == "admin", ruleFor(rules, can("volumes", "create")) != nil)
-		require.NotNil(t, ruleFor(rules, can("volumes", "list")))
-		require.Nil(t, ruleFor(rules, can("servers", "list")))
-		status, body := s.do(http.MethodGet, "/api/v2/projects/default/roles/"+r.Name, admin, "")
-		require.Equal(t, 200, status, body)
-		var got getRoleResponse
-		require.NoError(t, json.Unmarshal([]byte(body), &got))
-		require.Equal(t, r, got.Role)
-	}
-	_, body = s.do(http.MethodGet, "/api/v2/projects/system/roles/viewer", admin, "")
-	require.Contains(t, body, `{\"resources\":[\"volumes:*\"],\"actions\":[\"get\",\"list\"]}`)
-	require.NotContains(t, body, `\"create\"`)
-	_, body = s.do(http.MethodGet, "/api/v2/projects/system/roles/cluster-admin", admin, "")
-	require.Contains(t, body, `\"adminEndpoints\"`)
-
-	for path, want := range map[string]int{
-		"/api/v2/projects/default/roles/cluster-admin": 404, "/api/v2/projects/system/roles/admin": 404,
-		"/api/v2/projects/none/roles/admin": 404, "/api/v2/projects/none/roles": 400,
-		"/api/v2/projects/default/roles/": 400,
-	} {
-		status, body := s.do(http.MethodGet, path, admin, "")
-		require.Equal(t, want, status, "%s: %s", path, body)
-	}
 }

@@ -2,6 +2,7 @@ package lightbits
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -65,9 +66,11 @@ func TestCreatePolicy(t *testing.T) {
 		{`{"name":"p","qoSRateLimitPolicy":{"limitIOPS":{"writeIOPSLimit":-1}}}`, 400, ""},
 		{`{"name":"p","qoSRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":4294967041}}}`, 400, "at most 4294967040"},
 	} {
-		status, body := s.do(http.MethodPost, "/api/v2/policies", admin, c.body)
-		require.Equal(t, c.status, status, "%s: %s", c.body, body)
-		require.Contains(t, body, c.words)
+		t.Run(fmt.Sprintf("%d %s", c.status, c.words), func(t *testing.T) {
+			status, body := s.do(http.MethodPost, "/api/v2/policies", admin, c.body)
+			require.Equal(t, c.status, status, "%s: %s", c.body, body)
+			require.Contains(t, body, c.words)
+		})
 	}
 	status, body = s.do(http.MethodPost, "/api/v2/policies", admin, `{"name":"plain"}`)
 	require.Equal(t, 200, status, body)
@@ -153,8 +156,10 @@ func TestGetPolicy_HidesWhatTheCallerMayNotSee(t *testing.T) {
 			403},
 		{admin, "/", 400}, {admin, "/none", 404}, {admin, "/?name=none", 404},
 	} {
-		status, body := s.do(http.MethodGet, "/api/v2/policies"+c.path, c.token, "")
-		require.Equal(t, c.status, status, "%s: %s", c.path, body)
+		t.Run(fmt.Sprintf("%d %s", c.status, c.path), func(t *testing.T) {
+			status, body := s.do(http.MethodGet, "/api/v2/policies"+c.path, c.token, "")
+			require.Equal(t, c.status, status, "%s: %s", c.path, body)
+		})
 	}
 	defaults := `{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"` + hidden + `"}]}`
 	s.do(http.MethodPut, "/api/v2/projects/default", admin, defaults)
@@ -206,9 +211,11 @@ func TestUpdatePolicy(t *testing.T) {
 		{uuid, `{"qoSRateLimitPolicy":{"projectsNamesScope":["none"]}}`, 404, "does not exist"},
 		{s.policyUUID(unlimitedPolicy), `{"qoSRateLimitPolicy":{"limitBw":{"readBWLimit":5}}}`, 400, "built-in"},
 	} {
-		status, body := update(c.path, c.body)
-		require.Equal(t, c.status, status, "%s: %s", c.body, body)
-		require.Contains(t, body, c.words)
+		t.Run(fmt.Sprintf("%d %s", c.status, c.words), func(t *testing.T) {
+			status, body := update(c.path, c.body)
+			require.Equal(t, c.status, status, "%s: %s", c.body, body)
+			require.Contains(t, body, c.words)
+		})
 	}
 	_, after := s.policy("/"+uuid, admin)
 	require.Equal(t, p, after, "a refused update changes nothing")
@@ -240,9 +247,11 @@ func TestDeletePolicy(t *testing.T) {
 			"is Creating"},
 		{free, 200, "{}"}, {free, 404, "does not exist"},
 	} {
-		status, body := s.do(http.MethodDelete, "/api/v2/policies/"+c.path, admin, "")
-		require.Equal(t, c.status, status, "%s: %s", c.path, body)
-		require.Contains(t, body, c.words)
+		t.Run(fmt.Sprintf("%d %s", c.status, c.words), func(t *testing.T) {
+			status, body := s.do(http.MethodDelete, "/api/v2/policies/"+c.path, admin, "")
+			require.Equal(t, c.status, status, "%s: %s", c.path, body)
+			require.Contains(t, body, c.words)
+		})
 	}
 	s.advance(time.Second)
 	status, body := s.do(http.MethodDelete, "/api/v2/policies/?name=young", admin, "")

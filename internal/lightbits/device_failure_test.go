@@ -1,0 +1,141 @@
+package lightbits
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/statemachine"
+	"storagesim/internal/store"
+	"storagesim/internal/strict"
+)
+
+// Damaged blocks are counted where they are, and restored from parity or from other replicas as far as there are any.
+func TestCorruptDevice(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: one, replicaCount: 1}, {name: three, replicaCount: 3}]"))
+	node := s.volumes("default")["one"].NodeList[0]
+	var list listNvmeDevicesAnswer
+	s.get("/api/v2/nvmeDevices?nodeUUID="+node, &list)
+	first, second := list.NvmeDevices[0].Serial, list.NvmeDevices[1].Serial
+	errorsOf := func() (device NvmeDeviceStatistics, onNode NodeStatistics, one, three VolumeStatistics) {
+		device = *decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/"+first).Statistics
+		onNode = *decodeWire[Node](t, s, "/api/v2/nodes/"+node).Statistics
+		one = *decodeWire[Volume](t, s, deedProject+"volumes/?name=one").Statistics
+		return device, onNode, one, *decodeWire[Volume](t, s, deedProject+"volumes/?name=three").Statistics
+	}
+	s.must("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":3,"volume":"one"}`, first))
+	s.must("corrupt-device", fmt.Sprintf(`{"serial":%q}`, first))
+	device, onNode, one, _ := errorsOf()
+	require.Equal(t, NvmeDeviceStatistics{RecoverableDataIntegrityErrors: 4}, device)
+	require.Equal(t, uint32(4), onNode.RecoverableDataIntegrityErrors)
+	require.Equal(t, uint32(3), one.RecoverableDataIntegrityErrors)
+	require.Equal(t, []string{"DataIntegrityErrorRecovered"}, s.eventNames("?componentType=DataIntegrity"),
+		"one event in DeviceHealthIntervalForRaisingEvent")
+
+	s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, second))
+	for _, volume := range []string{"one", "three"} {
+		s.must("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":5,"volume":%q}`, first, volume))
+	}
+	device, onNode, one, three := errorsOf()
+	require.Equal(t, NvmeDeviceStatistics{RecoverableDataIntegrityErrors: 4, UnrecoverableDataIntegrityErrors: 10},
+		device)
+	require.Equal(t, uint32(10), onNode.UnrecoverableDataIntegrityErrors)
+	require.Equal(t, uint32(5), one.UnrecoverableDataIntegrityErrors, "no parity and no other replica")
+	require.Equal(t, uint32(5), three.RecoverableDataIntegrityErrors, "two other replicas")
+	require.Zero(t, three.UnrecoverableDataIntegrityErrors)
+	s.must("write-volume", `{"volume":"one","bytes":4096}`)
+	_, _, one, _ = errorsOf()
+	require.Equal(t, uint32(5), one.UnrecoverableDataIntegrityErrors, "what was counted stays")
+
+	_, err := s.action("corrupt-device", fmt.Sprintf(`{"serial":%q}`, second))
+	require.ErrorContains(t, err, "is Failed and holds no data")
+	_, err = s.action("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":1000001}`, first))
+	var input *strict.Error
+	require.ErrorAs(t, err, &input)
+}
+
+// A local rebuild ends with its node, and begins again when the node is back.
+func TestDevice_RebuildWaitsForItsNode(t *testing.T) {
+	for _, profile := range []statemachine.Profile{statemachine.Fast, statemachine.Instant} {
+		s := newServer(t, withProfile(profile), withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
+		var list listNvmeDevicesAnswer
+		s.get("/api/v2/nvmeDevices?nodeUUID="+s.node("server00-0").UUID, &list)
+		lost := list.NvmeDevices[0].Serial
+		device := func(serial string) NvmeDevice { return decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/"+serial) }
+		s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, lost))
+		if profile == statemachine.Fast {
+			s.must("fail-node", `{"node":"server00-0"}`)
+			require.False(t, s.node("server00-0").InLocalRebuild)
+			require.Equal(t, DeviceHealthy, device(list.NvmeDevices[1].Serial).State)
+			s.advance(time.Minute)
+			require.True(t, device(lost).RebuildCompletionTime.IsZero(), "nobody rebuilds on a node that is down")
+			s.must("recover-node", `{"node":"server00-0"}`)
+			s.advance(400 * time.Millisecond)
+			require.True(t, s.node("server00-0").InLocalRebuild)
+			s.advance(time.Minute)
+		}
+		require.False(t, s.node("server00-0").InLocalRebuild)
+		require.False(t, device(lost).RebuildCompletionTime.IsZero())
+	}
+}
+
+// A pulled device is rebuilt like one that has failed.
+func TestDevice_PulledIsRebuilt(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3"))
+	var list listNvmeDevicesAnswer
+	s.get("/api/v2/nvmeDevices?nodeUUID="+s.node("server00-0").UUID, &list)
+	s.must("pull-device", fmt.Sprintf(`{"serial":%q}`, list.NvmeDevices[0].Serial))
+	require.True(t, s.node("server00-0").InLocalRebuild)
+	s.must("pull-device", fmt.Sprintf(`{"serial":%q}`, list.NvmeDevices[1].Serial))
+	require.Equal(t, "Inactive", s.node("server00-0").State)
+}
+
+// What a pulled device held is rebuilt when its node is back, though the device is not; until then another loss is the
+// second.
+func TestDevice_PulledIsRebuiltAfterItsNodeFailed(t *testing.T) {
+	for _, profile := range []statemachine.Profile{statemachine.Fast, statemachine.Instant} {
+		s := newServer(t, withProfile(profile), withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
+		s.hold("lightbits.nvmeDevice.rebuild", `"held"`)
+		var list listNvmeDevicesAnswer
+		s.get("/api/v2/nvmeDevices?nodeUUID="+s.node("server00-0").UUID, &list)
+		pulled, other := list.NvmeDevices[0].Serial, list.NvmeDevices[1].Serial
+		s.must("pull-device", fmt.Sprintf(`{"serial":%q}`, pulled))
+		s.must("fail-node", `{"node":"server00-0"}`)
+		s.must("insert-device", fmt.Sprintf(`{"serial":%q}`, pulled)) // it comes back empty
+		s.must("recover-node", `{"node":"server00-0"}`)
+		s.advance(time.Minute)
+		require.Equal(t, "Active", s.node("server00-0").State)
+		require.True(t, s.node("server00-0").InLocalRebuild)
+
+		s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, other))
+		require.Equal(t, "Inactive", s.node("server00-0").State, "two devices' data is missing")
+		s.hold("lightbits.nvmeDevice.rebuild", `"1s"`)
+		s.must("recover-node", `{"node":"server00-0"}`)
+		s.advance(time.Minute)
+		require.False(t, s.node("server00-0").InLocalRebuild)
+		require.Equal(t, "FullyProtected", s.volumes("default")["v"].ProtectionState)
+		require.Equal(t, []string{
+			"NVMeDeviceFailed", "NVMeDevicePulled", "NVMeDeviceInserted", "NVMeDeviceFailed", "NVMeDeviceRebuilt",
+			"NVMeDeviceRebuilt",
+		}, s.eventNames("?componentType=NVMeSSD"))
+		s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, list.NvmeDevices[2].Serial))
+		require.True(t, s.node("server00-0").InLocalRebuild, "a first loss again")
+		s.view(func(tx *store.Tx) error {
+			require.Equal(t, 1, s.service.lostParts(tx, s.node("server00-0").UUID))
+			return nil
+		})
+	}
+}
+
+// A device that is pulled before it was added costs nobody anything.
+func TestDevice_FailsWhileAdding(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3\ndevicesPerNode: 4"))
+	s.must("insert-device", `{"serial":"NEW","server":"server00"}`)
+	s.ok("POST", "/api/v2/nvmeDevices", fmt.Sprintf(`{"serialNumber":"NEW","nodeUUID":%q}`, s.node("server00-0").UUID))
+	s.must("fail-device", `{"serial":"NEW"}`)
+	require.Equal(t, "Active", s.node("server00-0").State)
+	require.Equal(t, 4, s.node("server00-0").NumManagedDevices)
+	require.Empty(t, decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/NEW").NodeUUID)
+}

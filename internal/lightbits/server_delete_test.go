@@ -1,0 +1,28 @@
+package lightbits
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A server that waits for its deletion is gone when the last thing has left it, be that but a snapshot whose volume is
+// deleted.
+func TestDeleteServer_LastSnapshotLeaves(t *testing.T) {
+	s := newServer(t, withCluster("servers: 4\nfeatureFlags: {fail-in-place: true}\nvolumes: [{name: v, "+
+		"replicaCount: 3}]"))
+	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
+	s.advance(time.Second)
+	id := s.firstServer()
+	s.ok("DELETE", deedProject+"volumes/?name=v", "")
+	s.advance(time.Second)
+	s.ok("POST", "/api/v2/servers/"+id+"/disable", "")
+	s.advance(time.Second)
+	s.ok("DELETE", "/api/v2/servers/"+id+"?forceDelete=true", "")
+	s.advance(30 * time.Minute)
+	require.Equal(t, ServerDeleting, decodeWire[Server](t, s, "/api/v2/servers/"+id).State)
+	s.advance(time.Hour)
+	status, _ := s.do("GET", "/api/v2/servers/"+id, admin, "")
+	require.Equal(t, 404, status, "fail-in-place has brought the snapshot elsewhere")
+}

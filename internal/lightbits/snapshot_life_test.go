@@ -1,0 +1,21 @@
+package lightbits
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Of a volume that went away before its snapshot was cut, there is no snapshot.
+func TestSnapshot_VolumeGoneBeforeTheCut(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v}, {name: w}]"))
+	s.hold("lightbits.snapshot.create", `"1m"`)
+	s.ok("POST", deedProject+"snapshots", `{"name":"gone","sourceVolumeName":"v"}`)
+	s.ok("POST", deedProject+"snapshots", `{"name":"cut","sourceVolumeName":"w"}`)
+	s.ok("DELETE", deedProject+"volumes/?name=v", "")
+	s.advance(2 * time.Minute)
+	require.Equal(t, SnapshotFailed, decodeWire[Snapshot](t, s, deedProject+"snapshots/?Name=gone").State)
+	require.Empty(t, decodeWire[Snapshot](t, s, deedProject+"snapshots/?Name=gone").NodeList)
+	require.Equal(t, SnapshotAvailable, decodeWire[Snapshot](t, s, deedProject+"snapshots/?Name=cut").State)
+}
