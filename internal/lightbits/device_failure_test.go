@@ -12,7 +12,7 @@ import (
 	"storagesim/internal/strict"
 )
 
-// Damaged blocks are counted where they are, and restored from parity or from other replicas as far as there are any.
+// Damaged blocks are counted on their device, and restored from parity or other replicas if there are any.
 func TestCorruptDevice(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: one, replicaCount: 1}, {name: three, replicaCount: 3}]"))
 	node := s.volumes("default")["one"].NodeList[0]
@@ -47,7 +47,7 @@ func TestCorruptDevice(t *testing.T) {
 	require.Zero(t, three.UnrecoverableDataIntegrityErrors)
 	s.must("write-volume", `{"volume":"one","bytes":4096}`)
 	_, _, one, _ = errorsOf()
-	require.Equal(t, uint32(5), one.UnrecoverableDataIntegrityErrors, "what was counted stays")
+	require.Equal(t, uint32(5), one.UnrecoverableDataIntegrityErrors, "earlier errors stay counted")
 
 	_, err := s.action("corrupt-device", fmt.Sprintf(`{"serial":%q}`, second))
 	require.ErrorContains(t, err, "is Failed and holds no data")
@@ -56,8 +56,8 @@ func TestCorruptDevice(t *testing.T) {
 	require.ErrorAs(t, err, &input)
 }
 
-// A local rebuild ends with its node, and begins again when the node is back.
-func TestDevice_RebuildWaitsForItsNode(t *testing.T) {
+// A local rebuild stops when its node fails, and starts again when the node recovers.
+func TestDevice_RebuildStopsWithNode(t *testing.T) {
 	for _, profile := range []statemachine.Profile{statemachine.Fast, statemachine.Instant} {
 		s := newServer(t, withProfile(profile), withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
 		var list listNvmeDevicesAnswer
@@ -70,7 +70,7 @@ func TestDevice_RebuildWaitsForItsNode(t *testing.T) {
 			require.False(t, s.node("server00-0").InLocalRebuild)
 			require.Equal(t, DeviceHealthy, device(list.NvmeDevices[1].Serial).State)
 			s.advance(time.Minute)
-			require.True(t, device(lost).RebuildCompletionTime.IsZero(), "nobody rebuilds on a node that is down")
+			require.True(t, device(lost).RebuildCompletionTime.IsZero(), "there is no rebuild on a node that is down")
 			s.must("recover-node", `{"node":"server00-0"}`)
 			s.advance(400 * time.Millisecond)
 			require.True(t, s.node("server00-0").InLocalRebuild)
@@ -81,7 +81,7 @@ func TestDevice_RebuildWaitsForItsNode(t *testing.T) {
 	}
 }
 
-// A pulled device is rebuilt like one that has failed.
+// The data of a pulled device is rebuilt like that of a failed one.
 func TestDevice_PulledIsRebuilt(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3"))
 	var list listNvmeDevicesAnswer
@@ -92,8 +92,8 @@ func TestDevice_PulledIsRebuilt(t *testing.T) {
 	require.Equal(t, "Inactive", s.node("server00-0").State)
 }
 
-// What a pulled device held is rebuilt when its node is back, though the device is not; until then another loss is the
-// second.
+// The data of a pulled device is rebuilt when its node recovers, even without the device. Until then, another lost
+// device is the second one.
 func TestDevice_PulledIsRebuiltAfterItsNodeFailed(t *testing.T) {
 	for _, profile := range []statemachine.Profile{statemachine.Fast, statemachine.Instant} {
 		s := newServer(t, withProfile(profile), withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
@@ -110,7 +110,7 @@ func TestDevice_PulledIsRebuiltAfterItsNodeFailed(t *testing.T) {
 		require.True(t, s.node("server00-0").InLocalRebuild)
 
 		s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, other))
-		require.Equal(t, "Inactive", s.node("server00-0").State, "two devices' data is missing")
+		require.Equal(t, "Inactive", s.node("server00-0").State, "the data of two devices is missing")
 		s.hold("lightbits.nvmeDevice.rebuild", `"1s"`)
 		s.must("recover-node", `{"node":"server00-0"}`)
 		s.advance(time.Minute)
@@ -121,7 +121,7 @@ func TestDevice_PulledIsRebuiltAfterItsNodeFailed(t *testing.T) {
 			"NVMeDeviceRebuilt",
 		}, s.eventNames("?componentType=NVMeSSD"))
 		s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, list.NvmeDevices[2].Serial))
-		require.True(t, s.node("server00-0").InLocalRebuild, "a first loss again")
+		require.True(t, s.node("server00-0").InLocalRebuild, "it counts as the first loss again")
 		s.view(func(tx *store.Tx) error {
 			require.Equal(t, 1, s.service.lostParts(tx, s.node("server00-0").UUID))
 			return nil
@@ -129,7 +129,7 @@ func TestDevice_PulledIsRebuiltAfterItsNodeFailed(t *testing.T) {
 	}
 }
 
-// A device that is pulled before it was added costs nobody anything.
+// A device that fails while it is being added does not affect its node.
 func TestDevice_FailsWhileAdding(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\ndevicesPerNode: 4"))
 	s.must("insert-device", `{"serial":"NEW","server":"server00"}`)

@@ -238,7 +238,7 @@ func TestSeed_Refuses(t *testing.T) {
 	}
 }
 
-// firstServer answers the server of the first node of volume v.
+// firstServer returns the UUID of the server of the first node of volume v.
 func (s *server) firstServer() string {
 	var holder shownNode
 	s.get("/api/v2/nodes/"+s.volumes("default")["v"].NodeList[0], &holder)

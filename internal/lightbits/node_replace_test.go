@@ -10,8 +10,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// While a server is upgraded or emptied, none of its nodes is replaced, and none comes back before its server does.
-func TestNode_OfABusyServer(t *testing.T) {
+// A node cannot be replaced while its server is being upgraded, and cannot recover before its server does.
+func TestNode_ServerIsBusy(t *testing.T) {
 	s := newServer(t, withCluster("servers: 4\nvolumes: [{name: v, replicaCount: 3}]"))
 	s.ok("POST", "/api/v2/servers",
 		`{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001"}`)
@@ -32,9 +32,9 @@ func TestNode_OfABusyServer(t *testing.T) {
 	require.ErrorContains(t, err, "its server server03 is Failed")
 }
 
-// A node that is being replaced takes nothing new, and is not replaced when the target cannot take over any more what
-// has changed since: here another replica has come into the target's failure domain.
-func TestReplaceNode_WhatChangesMeanwhile(t *testing.T) {
+// A node that is being replaced gets no new replicas. The replacement fails if the target can no longer take over: here
+// another replica has moved into the target's failure domain.
+func TestReplaceNode_TargetBecomesUnsuitable(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\nnodesPerServer: 2\nvolumes: [{name: v, replicaCount: 2}]"))
 	s.ok("POST", "/api/v2/servers",
 		`{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001"}`)
@@ -58,7 +58,7 @@ func TestReplaceNode_WhatChangesMeanwhile(t *testing.T) {
 	}
 	s.must("fill-cluster", `{"percent":10}`)
 	require.Zero(t, decodeWire[Node](t, s, "/api/v2/nodes/"+source).Statistics.PhysicalUsedStorage,
-		"nor do hosts fill it up")
+		"fill-cluster does not use the node")
 	s.update(func(tx *store.Tx) error {
 		c, err := s.service.placedChain(tx, v.UUID)
 		require.NoError(t, err)
@@ -71,32 +71,5 @@ func TestReplaceNode_WhatChangesMeanwhile(t *testing.T) {
 	require.Equal(t, []string{source, sibling}, s.volumes("default")["v"].NodeList)
 	s.ok("POST", deedProject+"volumes", `{"name":"last","size":"4GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
 	require.Equal(t, []string{source}, s.volumes("default")["last"].NodeList,
-		"it takes replicas again, and has the least")
-}
-
-// Of the nodes that are Inactive by then, too, a new DurationToTurnIntoPermanentFailure says how long they are waited
-// for.
-func TestNode_PermanentFailureTimeoutMoves(t *testing.T) {
-	for _, c := range []struct {
-		timeout string
-		failed  []bool // after half an hour, one hour, two hours
-	}{
-		{"10m", []bool{true, true, true}}, {"90m", []bool{false, false, true}}, {"0s", []bool{false, false, false}},
-	} {
-		s := newServer(t, withCluster("servers: 3"))
-		path := "/api/v2/nodes/" + s.node("server00-0").UUID
-		s.must("fail-node", `{"node":"server00-0"}`)
-		s.advance(20 * time.Minute)
-		s.ok("PUT", "/api/v2/clusterConfig/DurationToTurnIntoPermanentFailure",
-			fmt.Sprintf(`{"configParam":{"value":%q}}`, c.timeout))
-		var failed []bool
-		for _, by := range []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour} {
-			s.advance(by)
-			failed = append(failed, decodeWire[Node](t, s, path).PermanentFailure)
-		}
-		require.Equal(t, c.failed, failed, c.timeout)
-		s.ok("PUT", "/api/v2/clusterConfig/DurationToTurnIntoPermanentFailure", `{"configParam":{"value":"1h"}}`)
-		s.advance(time.Second)
-		require.True(t, decodeWire[Node](t, s, path).PermanentFailure, "two hours are enough")
-	}
+		"it gets replicas again, as the node with the fewest")
 }

@@ -9,8 +9,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// fail-in-place does what it is for also where it is switched on, or where room comes, after the failure.
-func TestFailInPlace_Later(t *testing.T) {
+// fail-in-place also moves replicas if the flag is enabled, or a node is added, after the failure.
+func TestFailInPlace_AfterTheFailure(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
 	s.must("fail-node", `{"node":"server00-0"}`)
 	s.advance(2 * time.Hour)
@@ -34,8 +34,8 @@ func TestFailInPlace_Later(t *testing.T) {
 	require.Equal(t, "FullyProtected", s.volumes("default")["v"].ProtectionState)
 }
 
-// proactive-rebalance that is switched on when a node is full already begins at once.
-func TestProactiveRebalance_Later(t *testing.T) {
+// proactive-rebalance starts at once if it is enabled when a node is already full.
+func TestProactiveRebalance_NodeAlreadyFull(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 1, size: 20TiB}, {name: w, "+
 		"replicaCount: 1, size: 4TiB}]"))
 	s.must("write-volume", `{"volume":"v","bytes":"20TiB"}`)
@@ -57,8 +57,8 @@ func TestProactiveRebalance_Later(t *testing.T) {
 	require.False(t, full())
 }
 
-// What is updated, rolled back or cloned while its data is on its way is Migrating afterwards, until the data is there.
-func TestVolume_BusyWhileMigrating(t *testing.T) {
+// A volume that is updated, rolled back or cloned during a migration is Migrating until the migration ends.
+func TestMigration_OperationsOnVolume(t *testing.T) {
 	s := newServer(t, withCluster("servers: 5\nfeatureFlags: {evict-data: true}\nvolumes: [{name: v, replicaCount: 3}]"))
 	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
 	s.advance(time.Second)

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whoever lowers the threshold hears at once of the clocks that are beyond it, and of none twice.
-func TestClockDrift_ThresholdIsLowered(t *testing.T) {
+// A lower threshold raises an event at once for each clock beyond it, and never twice for one clock.
+func TestClockDrift_LowerThreshold(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3"))
 	set := func(threshold string) {
 		s.ok("PUT", "/api/v2/clusterConfig/ClockDriftIntervalForRaisingEvent",
@@ -21,9 +21,9 @@ func TestClockDrift_ThresholdIsLowered(t *testing.T) {
 	set("30s")
 	require.Equal(t, []string{"ServerClockDrift"}, s.eventNames("?componentType=Server"))
 	set("25s")
-	require.Equal(t, 1, drifts(), "that one is known")
+	require.Equal(t, 1, drifts(), "the event was raised before")
 	set("1h")
-	require.Equal(t, 1, drifts(), "a higher one tells nothing")
+	require.Equal(t, 1, drifts(), "a higher threshold raises no event")
 	set("20s")
-	require.Equal(t, 3, drifts(), "both are beyond it now")
+	require.Equal(t, 3, drifts(), "both clocks are beyond it now")
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A server that waits for its deletion is gone when the last thing has left it, be that but a snapshot whose volume is
+// A Deleting server is deleted once its last replica has moved away, even if that is a snapshot whose volume was
 // deleted.
-func TestDeleteServer_LastSnapshotLeaves(t *testing.T) {
+func TestDeleteServer_LastReplicaIsOfASnapshot(t *testing.T) {
 	s := newServer(t, withCluster("servers: 4\nfeatureFlags: {fail-in-place: true}\nvolumes: [{name: v, "+
 		"replicaCount: 3}]"))
 	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
@@ -24,5 +24,5 @@ func TestDeleteServer_LastSnapshotLeaves(t *testing.T) {
 	require.Equal(t, ServerDeleting, decodeWire[Server](t, s, "/api/v2/servers/"+id).State)
 	s.advance(time.Hour)
 	status, _ := s.do("GET", "/api/v2/servers/"+id, admin, "")
-	require.Equal(t, 404, status, "fail-in-place has brought the snapshot elsewhere")
+	require.Equal(t, 404, status, "fail-in-place has moved the snapshot")
 }

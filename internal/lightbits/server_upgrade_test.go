@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A server on which volumes have come to depend since its upgrade began does not reboot, unless it was forced to.
+// A server does not reboot if volumes need it by then, unless the upgrade was forced.
 func TestUpgradeServer_RiskAppears(t *testing.T) {
 	for _, force := range []bool{false, true} {
 		s := newServer(t, withCluster("servers: 4\nvolumes: [{name: v, replicaCount: 3}]"))

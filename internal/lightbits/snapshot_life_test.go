@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Of a volume that went away before its snapshot was cut, there is no snapshot.
-func TestSnapshot_VolumeGoneBeforeTheCut(t *testing.T) {
+// A snapshot fails if its volume is deleted before the snapshot is cut.
+func TestSnapshot_VolumeDeletedBeforeCut(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v}, {name: w}]"))
 	s.hold("lightbits.snapshot.create", `"1m"`)
 	s.ok("POST", deedProject+"snapshots", `{"name":"gone","sourceVolumeName":"v"}`)

@@ -8,8 +8,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// A volume that has failed is there to be seen, and holds nothing.
-func TestVolume_FailedHoldsNothing(t *testing.T) {
+// A failed volume is visible and uses nothing.
+func TestVolume_FailedUsesNothing(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3, acl: [ALLOW_ANY]}]"))
 	s.must("write-volume", `{"volume":"v","bytes":"1GiB"}`)
 	s.must("connect-host", `{"volume":"v","hostNQN":"nqn.2020-01.com.example:h"}`)
@@ -25,8 +25,8 @@ func TestVolume_FailedHoldsNothing(t *testing.T) {
 	require.Equal(t, "Failed", v.State)
 	require.Empty(t, v.NodeList)
 	status, _ := s.do("GET", "/api/v2/hosts/nqn.2020-01.com.example:h", admin, "")
-	require.Equal(t, 404, status, "a host of nothing is not connected")
+	require.Equal(t, 404, status, "a host without volumes is not connected")
 	s.must("fail-node", `{"node":"server00-0"}`)
 	require.Equal(t, map[string]any{"numInactiveNodes": 1.0, "state": "Warning"}, clusterHealthOf(s),
-		"no volume is hurt")
+		"no volume is affected")
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// plain is what extents stand for, block by block.
+// plain is extents block by block.
 type plain map[uint64]Generation
 
 func (p plain) copy() plain {
@@ -20,7 +20,7 @@ func (p plain) copy() plain {
 	return q
 }
 
-// blocks spells extents out, and checks that they have the form they promise.
+// blocks expands extents and checks their form.
 func blocks(t *testing.T, e Extents) plain {
 	t.Helper()
 	p := plain{}
@@ -39,7 +39,7 @@ func blocks(t *testing.T, e Extents) plain {
 	return p
 }
 
-// space is how many LBAs the random tests play on: small, so that things meet.
+// space is the number of LBAs in random tests. It is small, so that runs meet.
 const space = 300
 
 func seeded(t *testing.T) *rand.Rand {
@@ -132,7 +132,7 @@ func TestChunks_Model(t *testing.T) {
 				require.NotZero(t, c.Bits)
 				for i := range uint64(ChunkLBAs) {
 					if c.Bits>>i&1 == 1 {
-						require.False(t, got[c.Start+i], "LBA %d is told twice", c.Start+i)
+						require.False(t, got[c.Start+i], "LBA %d is listed twice", c.Start+i)
 						got[c.Start+i] = true
 					}
 				}
@@ -182,7 +182,7 @@ func TestAccount_Model(t *testing.T) {
 	}
 }
 
-// shareOf counts block by block.
+// shareOf returns the share of a member, counted block by block.
 func shareOf(models []plain, m int) Share {
 	var s Share
 	for lba, g := range models[m] {
@@ -217,7 +217,7 @@ func TestExtents_TooManyRuns(t *testing.T) {
 	require.Equal(t, full, same, "a refused write changes nothing")
 
 	joined, err := full.Write(1, 1, 2)
-	require.NoError(t, err, "a write that joins two runs needs none")
+	require.NoError(t, err, "a write that joins two runs needs no new one")
 	require.Len(t, joined, MaxRuns-1)
 }
 

@@ -8,8 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever the nodes are, filling comes to an end at which each is as full as was asked, and no volume lies twice in
-// one failure domain.
+// For any nodes, filling ends with each as full as required, and no volume has two replicas in one failure domain.
 func TestFill(t *testing.T) {
 	t.Parallel()
 	r := seeded(t)
@@ -46,7 +45,7 @@ func TestFill(t *testing.T) {
 		for i := range nodes {
 			want := scale(nodes[i].Disks.Effective(), percent, 100)
 			if before[i].Used >= want {
-				require.Equal(t, before[i].Used, nodes[i].Used, "a node that holds more stays as it is")
+				require.Equal(t, before[i].Used, nodes[i].Used, "a node that uses more stays as it is")
 				continue
 			}
 			require.LessOrEqual(t, nodes[i].Used, want)

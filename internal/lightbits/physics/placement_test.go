@@ -1,7 +1,6 @@
 package physics_test
 
 import (
-	"math"
 	"strings"
 	"testing"
 
@@ -10,27 +9,7 @@ import (
 	"storagesim/internal/lightbits/physics"
 )
 
-func TestProtectionOf(t *testing.T) {
-	const (
-		full, deg, ro, gone, none = physics.FullyProtected, physics.Degraded, physics.ReadOnly, physics.NotAvailable,
-			physics.NoProtection
-	)
-	want := map[int][]physics.Protection{
-		0: {none},
-		1: {gone, full},
-		2: {gone, ro, full},
-		3: {gone, ro, deg, full},
-	}
-	for replicas, row := range want {
-		for up, level := range row {
-			require.Equal(t, level, physics.ProtectionOf(replicas, up), "%d of %d up", up, replicas)
-		}
-	}
-	require.True(t, deg.Writes() && full.Writes() && ro.Reads() && deg.Reads() && full.Reads())
-	require.False(t, ro.Writes() || gone.Writes() || gone.Reads() || none.Reads())
-}
-
-// node is an active one with room in the domains.
+// node returns an active node with room.
 func node(name string, used uint64, domains ...string) physics.Node {
 	return physics.Node{UUID: "u-" + name, Name: name, Domains: domains, Active: true, Room: 1 << 40, Used: used}
 }
@@ -45,7 +24,7 @@ func TestPlace_LeastUsedFirst(t *testing.T) {
 	require.ElementsMatch(t, []string{"u-d", "u-b"}, got, "of b and c, equally used, the first by name")
 }
 
-func TestPlace_PrimaryIsTheOneWithFewest(t *testing.T) {
+func TestPlace_PrimaryHasFewestPrimaries(t *testing.T) {
 	nodes := []physics.Node{node("a", 0, "A"), node("b", 0, "B"), node("c", 0, "C")}
 	nodes[0].Primary, nodes[1].Primary, nodes[2].Primary = 3, 2, 2
 	got, err := physics.Place(nodes, 3, 1, physics.Restrictions{})
@@ -64,8 +43,8 @@ func TestPlace_DistinctDomains(t *testing.T) {
 	require.Equal(t, []string{"A", "B"}, few.Usable)
 }
 
-// The least used node may stand in the way of all others: then it must not be taken.
-func TestPlace_LooksBehindTheFirstFit(t *testing.T) {
+// The least used node must not be chosen if no other node can be combined with it.
+func TestPlace_FirstFitIsNotEnough(t *testing.T) {
 	nodes := []physics.Node{node("x", 0, "A", "B"), node("a", 5, "A"), node("b", 5, "B")}
 	got, err := physics.Place(nodes, 2, 1, physics.Restrictions{})
 	require.NoError(t, err)
@@ -110,7 +89,7 @@ func TestPlace_Restrictions(t *testing.T) {
 		"does not satisfy the placement restrictions")
 	both := in(physics.Pair{Key: physics.KeyDomain, Value: "rack1"})
 	both.Groups = append(both.Groups, []physics.Pair{{Key: physics.KeyDomain, Value: "B"}})
-	require.Equal(t, "u-b", place(both), "all groups must hold")
+	require.Equal(t, "u-b", place(both), "all groups must match")
 	many := make([]physics.Pair, physics.MaxPairs)
 	for i := range many {
 		many[i] = physics.Pair{Key: physics.KeyDomain, Value: "C"}
@@ -131,54 +110,4 @@ func TestPlace_Restrictions(t *testing.T) {
 	_, err := physics.Place(nodes, 2, 1, in(many[0]))
 	require.ErrorContains(t, err, "replica count of 1, not 2")
 	require.NotErrorAs(t, err, new(*physics.TooFewError))
-}
-
-func TestSpaceOf(t *testing.T) {
-	const tb = uint64(1e12)
-	disks := physics.Disks{Count: 8, Bytes: 8 * tb, Coded: true}
-	empty := physics.SpaceOf(disks, physics.Usage{})
-	require.Equal(t, 7*tb, empty.Effective, "one device's worth is parity")
-	require.Equal(t, 63*tb/10, empty.Free, "free until read-only, at 90 %")
-	require.InDelta(t, 1, empty.Compression, 0)
-	require.Equal(t, empty.Free, empty.FreeLogical)
-	require.Equal(t, 7*tb, empty.TotalLogical)
-
-	used := physics.SpaceOf(disks, physics.Usage{Provisioned: 9, LogicalUsed: int64(2 * tb), PhysicalUsed: int64(tb)})
-	require.InDelta(t, 2, used.Compression, 0, "logical used ÷ physical used")
-	require.Equal(t, 14*tb, used.TotalLogical, "effective × compression ratio")
-	require.Equal(t, tb*8/7, used.WithParity, "physical × n ÷ (n−1)")
-	require.Equal(t, 53*tb/10, used.Free)
-	require.Equal(t, 2*used.Free, used.FreeLogical)
-	require.Equal(t, uint64(9), used.Logical)
-
-	bare := physics.SpaceOf(physics.Disks{Count: 4, Bytes: 4 * tb},
-		physics.Usage{PhysicalUsed: int64(tb), LogicalUsed: int64(tb)})
-	require.Equal(t, 4*tb, bare.Effective, "fewer than eight devices keep no parity")
-	require.Equal(t, tb, bare.WithParity)
-}
-
-func TestDisks_Full(t *testing.T) {
-	d := physics.Disks{Count: 1, Bytes: 1000}
-	require.False(t, d.Full(physics.Usage{PhysicalUsed: 900}))
-	require.True(t, d.Full(physics.Usage{PhysicalUsed: 901}))
-	require.Zero(t, physics.SpaceOf(d, physics.Usage{PhysicalUsed: 950}).Free)
-}
-
-func TestSum(t *testing.T) {
-	a := physics.SpaceOf(physics.Disks{Count: 2, Bytes: 200},
-		physics.Usage{Provisioned: 5, LogicalUsed: 100, PhysicalUsed: 100})
-	b := physics.SpaceOf(physics.Disks{Count: 3, Bytes: 300},
-		physics.Usage{Provisioned: 7, LogicalUsed: 200, PhysicalUsed: 50})
-	sum := physics.Sum(a, b)
-	require.Equal(t, physics.Space{
-		Managed: 500, Effective: 500, Logical: 12, LogicalUsed: 300, PhysicalUsed: 150, WithParity: 150, Free: 80 + 220,
-		FreeLogical: 600, TotalLogical: 1000, Compression: 2, ReadOnlyLimit: 450,
-	}, sum, "the ratio is that of the whole, not a mean")
-	require.InDelta(t, 1, physics.Sum().Compression, 0)
-}
-
-func TestSpaceOf_DoesNotOverflow(t *testing.T) {
-	huge := physics.Disks{Count: 1, Bytes: math.MaxUint64}
-	s := physics.SpaceOf(huge, physics.Usage{LogicalUsed: math.MaxInt64, PhysicalUsed: 1})
-	require.Equal(t, uint64(math.MaxUint64), s.TotalLogical)
 }
