@@ -17,7 +17,7 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// settings are what flags and environment say.
+// settings are the values of flags and environment variables.
 type settings struct {
 	config    simulator.Config
 	logLevel  zerolog.Level
@@ -37,7 +37,7 @@ var logFormats = [...]string{"console", "json"}
 // option is a flag and an environment variable: --tls-listen and SIM_TLS_LISTEN.
 type option struct {
 	name string
-	form string // what help shows as its value
+	form string // the form of its value in help
 	doc  string
 	set  func(s *settings, value string) error
 }
@@ -47,80 +47,80 @@ func (o *option) variable() string {
 }
 
 var serveOptions = [...]option{
-	{"listen", "HOST:PORT", "HTTP listener; port 0 takes a free one (default 127.0.0.1:8080)",
+	{"listen", "HOST:PORT", "HTTP listener; port 0 chooses a free port (default 127.0.0.1:8080)",
 		func(s *settings, v string) error { s.config.Listen = v; return goodAddress(v) }},
-	{"tls-listen", "HOST:PORT", "TLS listener; empty or none: none (default 127.0.0.1:8443)",
+	{"tls-listen", "HOST:PORT", "TLS listener; none disables it (default 127.0.0.1:8443)",
 		func(s *settings, v string) error {
-			if s.config.TLSListen = v; v == "" || v == "none" { // an empty variable is one that is not set
+			if s.config.TLSListen = v; v == "" || v == "none" { // an empty environment variable counts as unset
 				s.config.TLSListen = ""
 				return nil
 			}
 			return goodAddress(v)
 		}},
-	{"data", "DIR", "where everything is kept; empty: a temporary directory, removed at exit (default empty)",
+	{"data", "DIR", "the data directory; without it, a temporary directory that is deleted at exit",
 		func(s *settings, v string) error { s.config.Data = v; return nil }},
-	{"seed", "N", "where ids, placement and draws come from (default 1)",
+	{"seed", "N", "the seed of ids, placement and random draws (default 1)",
 		func(s *settings, v string) (err error) {
 			if s.config.Seed, err = strconv.ParseUint(v, 10, 64); err != nil {
 				return errors.New("must be a whole number from 0 to 18446744073709551615")
 			}
 			return nil
 		}},
-	{"fixture", "NAME|FILE", "the world to start from (default small)",
+	{"fixture", "NAME|FILE", "the fixture that worlds start from (default small)",
 		func(s *settings, v string) error {
 			if s.config.Fixture = v; v == "" {
-				return errors.New("must be a name or a file")
+				return errors.New("must be the name of a fixture or a file")
 			}
 			return nil
 		}},
-	{"auth", "MODE", "how callers are checked: lenient, strict or off (default lenient)",
+	{"auth", "MODE", "how credentials are checked: lenient, strict or off (default lenient)",
 		func(s *settings, v string) error { s.config.Auth = v; return oneOf(v, simulator.AuthModes[:]) }},
-	{"delays", "PROFILE", "how long things take: instant, fast or realistic (default fast)",
+	{"delays", "PROFILE", "how long operations take: instant, fast or realistic (default fast)",
 		func(s *settings, v string) (err error) {
 			s.config.Delays = statemachine.Profile(v)
 			return oneOf(v, []string{string(statemachine.Instant), string(statemachine.Fast), string(statemachine.Realistic)})
 		}},
-	{"sync", "os|disk", "what an acknowledged change survives: the end of the process, or a power loss (default os)",
+	{"sync", "os|disk", "what an acknowledged change survives: os, the end of the process; disk, a power loss (default os)",
 		func(s *settings, v string) error {
 			s.config.SyncDisk = v == "disk"
 			return oneOf(v, []string{"os", "disk"})
 		}},
-	{"admin-token", "TOKEN", "control calls that change something need it as a bearer token (default none)",
+	{"admin-token", "TOKEN", "the bearer token that control calls need if they change something (default none)",
 		func(s *settings, v string) error { s.config.AdminToken = v; return nil }},
-	{"max-worlds", "N", "how many worlds there may be (default 1000)",
+	{"max-worlds", "N", "the maximum number of worlds (default 1000)",
 		func(s *settings, v string) (err error) {
 			if s.config.MaxWorlds, err = strconv.Atoi(v); err != nil || s.config.MaxWorlds < 1 {
-				return errors.New("must be a whole number above zero")
+				return errors.New("must be a whole number above 0")
 			}
 			return nil
 		}},
-	{"max-running-workflows", "N", "how many workflows DMS runs at a time before it answers 429 (default: the fixture's, 20)",
+	{"max-running-workflows", "N", "how many workflows DMS runs at a time before it returns 429 (default: that of the fixture, 20)",
 		func(s *settings, v string) (err error) {
 			if s.config.MaxRunningWorkflows, err = strconv.Atoi(v); err != nil || s.config.MaxRunningWorkflows < 1 {
-				return errors.New("must be a whole number above zero")
+				return errors.New("must be a whole number above 0")
 			}
 			return nil
 		}},
-	{"federation", "on|off", "whether Lightbits clusters answer the operations of a cluster federation (default off: 501)",
+	{"federation", "on|off", "whether Lightbits clusters have the operations of a cluster federation (default off: they return 501)",
 		func(s *settings, v string) error {
 			s.config.Federation = v == "on"
 			return oneOf(v, []string{"on", "off"})
 		}},
-	{"journal-entries", "N", "how many exchanges GET /_sim/requests remembers (default 10000)",
+	{"journal-entries", "N", "how many requests the journal keeps (default 10000)",
 		func(s *settings, v string) (err error) {
 			if s.config.Limits.JournalCount, err = strconv.Atoi(v); err != nil || s.config.Limits.JournalCount < 1 {
-				return errors.New("must be a whole number above zero")
+				return errors.New("must be a whole number above 0")
 			}
 			return nil
 		}},
-	{"journal-bytes", "N", "how many bytes they may have together (default 67108864)",
+	{"journal-bytes", "N", "how many bytes the journal keeps (default 67108864)",
 		func(s *settings, v string) (err error) {
 			if s.config.Limits.JournalBytes, err = strconv.ParseInt(v, 10, 64); err != nil || s.config.Limits.JournalBytes < 1 {
-				return errors.New("must be a whole number of bytes above zero")
+				return errors.New("must be a number of bytes above 0")
 			}
 			return nil
 		}},
-	{"record", "FILE", "write all requests and answers to a new file, for simulator replay; it holds every secret as it was sent (default none)",
+	{"record", "FILE", "record all requests and responses to a new file, for simulator replay; the file has all secrets as sent",
 		func(s *settings, v string) error { s.config.Record = v; return nil }},
 	{"log-level", "LEVEL", "trace, debug, info, warn, error or disabled (default info)",
 		func(s *settings, v string) (err error) {
@@ -136,14 +136,14 @@ var serveOptions = [...]option{
 
 var logLevelNames = [...]string{"trace", "debug", "info", "warn", "error", "disabled"}
 
-// askOptions are those of the subcommands that ask a running simulator.
+// askOptions are the options of the subcommands that call a running simulator.
 var askOptions = [...]option{
-	{"url", "URL", "the simulator's address (default: what --listen or SIM_LISTEN say)",
+	{"url", "URL", "the simulator's URL (default: from --listen or SIM_LISTEN)",
 		func(s *settings, v string) error { s.url = v; return nil }},
 	{"timeout", "DURATION", "when to give up, such as 30s (default 30s; healthcheck: 2s)",
 		func(s *settings, v string) (err error) {
 			if s.timeout, err = time.ParseDuration(v); err != nil || s.timeout <= 0 {
-				return errors.New("must be a duration above zero such as 30s")
+				return errors.New("must be a duration above 0, such as 30s")
 			}
 			return nil
 		}},
@@ -165,7 +165,7 @@ func goodAddress(v string) error {
 	return nil
 }
 
-// parse reads environment and flags, the latter winning. Its error says which one is wrong and what would be right.
+// parse reads the environment and the flags; a flag overrides its environment variable.
 func parse(s *settings, options []option, args []string, getenv func(string) string) error {
 	flags := flag.NewFlagSet("simulator", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -184,7 +184,7 @@ func parse(s *settings, options []option, args []string, getenv func(string) str
 	case err != nil:
 		return fmt.Errorf("%w; the flags are %s", err, flagNames(options))
 	case flags.NArg() > 0:
-		return fmt.Errorf("%q is one word too many", flags.Arg(0))
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	return nil
 }
@@ -199,23 +199,25 @@ func flagNames(options []option) string {
 
 func help() string {
 	var b strings.Builder
-	b.WriteString(`simulator stands in for four storage vendors' HTTP APIs.
+	b.WriteString(`simulator simulates the HTTP APIs of four storage vendors.
 
-  simulator [serve] [flags]        serve until SIGTERM; one JSON line on stdout says where
-  simulator healthcheck [--url U]  exit 0 when a simulator is ready
+  simulator [serve] [flags]        serve until SIGTERM; prints its addresses as a line of JSON
+  simulator healthcheck [--url U]  exit 0 if a simulator is ready
   simulator wait [--url U] [--timeout D]
                                    wait until a simulator is ready
-  simulator verify --data DIR      check every index of a data directory that no simulator has open
-  simulator replay FILE            play what --record wrote, and compare the answers: exit 0 when they are the same
-                                   byte for byte, 2 at the first difference, which is shown, 1 on anything else
+  simulator verify --data DIR      check every index of a data directory that no simulator uses
+  simulator replay FILE            replay a recording and compare the responses: exit 0 if they are the same byte for
+                                   byte, 2 at the first difference, which is printed, 1 on any other error
   simulator scenario run FILE|NAME [--url U] [--junit FILE]
-                                   stage a failure; exit 0 good, 2 an expectation failed, 1 anything else
-  simulator scenario check FILE    only look whether it is right;  scenario list: those that come with the program
-  simulator lucid COMMAND …        LucidLink's command-line client; so is the binary under the name lucid
+                                   run a scenario; exit 0 if it passed, 2 if an expectation failed, 1 on any other error
+  simulator scenario check FILE|NAME
+                                   check a scenario without running it
+  simulator scenario list          list the scenarios that come with the program
+  simulator lucid COMMAND …        LucidLink's command-line client; also if the binary is named lucid
   simulator version
   simulator help
 
-Each flag is also an environment variable; the flag wins.
+Each flag is also an environment variable. The flag overrides the variable.
 
 `)
 	for i := range serveOptions {

@@ -89,7 +89,7 @@ func runLucid(ctx context.Context, args []string, getenv func(string) string, st
 	case err != nil:
 		return err
 	case len(rest) > 0:
-		return usagef("%s: %q is one word too many; %s", command.name, rest[0], command.takes())
+		return usagef("%s: unexpected argument %q; %s", command.name, rest[0], command.takes())
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()

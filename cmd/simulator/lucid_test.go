@@ -160,7 +160,7 @@ func TestLucid_Usage(t *testing.T) {
 		"--on and --off do not go together":      {"cache", "--on", "--off"},
 		"--off and --size do not go together":    {"cache", "--off", "--size", "1"},
 		"--create and --delete do not":           {"user", "--create", "a", "--delete", "b"},
-		`"now" is one word too many`:             {"unlink", "now"},
+		`unexpected argument "now"`:              {"unlink", "now"},
 		"--id and --instance mean the same":      {"--id", "1", "--instance", "2", "status"},
 		"--verbose is no flag here":              {"--verbose", "status"},
 	} {

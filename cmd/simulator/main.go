@@ -1,4 +1,4 @@
-// Command simulator stands in for four storage vendors' HTTP APIs. `simulator help` says how.
+// Command simulator stands in for four storage vendors' HTTP APIs. See `simulator help`.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	os.Exit(run(ctx, arguments(), os.Getenv, os.Stdout, os.Stderr))
 }
 
-// run is the whole program: it ends when the subcommand does, or soon after the context.
+// run runs a subcommand. It returns soon after the context ends.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	name := "serve"
 	if len(args) > 0 && (args[0] == "" || args[0][0] != '-') {
@@ -55,13 +55,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		say(stdout, help())
 		return exitGood
 	}
-	return complain(stderr, exitUsage, fmt.Errorf("%q is no subcommand; there are: serve, healthcheck, wait, verify, replay, scenario, lucid, version, help", name))
+	return complain(stderr, exitUsage, fmt.Errorf("unknown subcommand %q; the subcommands are serve, healthcheck, wait, verify, replay, scenario, lucid, version, help", name))
 }
 
-// say writes text to where nobody may be listening.
+// say writes text and ignores errors: the reader may be gone.
 func say(w io.Writer, text string) { _, _ = io.WriteString(w, text) }
 
-// complain says one line.
+// complain prints an error on one line and returns the exit code.
 func complain(stderr io.Writer, code int, err error) int {
 	say(stderr, "simulator: "+strings.ReplaceAll(err.Error(), "\n", "; ")+"\n")
 	return code

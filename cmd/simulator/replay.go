@@ -10,13 +10,14 @@ import (
 	"storagesim/internal/simulator"
 )
 
-// exitDifferent is for an answer that is not as it was recorded. In this subcommand a wrong command line is exitError.
+// exitDifferent is the exit code for a response that differs from the recorded one. A wrong command line is exitError
+// here.
 const exitDifferent = 2
 
-// replay plays a recording against a program of its own, and says on stdout how that ended.
+// replay replays a recording and prints the result.
 func replay(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) != 1 || args[0] == "" || args[0][0] == '-' {
-		return complain(stderr, exitError, errors.New("replay needs one word, the file that --record has written"))
+		return complain(stderr, exitError, errors.New("replay needs one argument, a file that --record has written"))
 	}
 	s := defaults()
 	s.config.Log = logger(s, stderr)
@@ -29,18 +30,18 @@ func replay(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitDifferent
 	}
 	if result.Cut {
-		say(stderr, "simulator: the last line is not whole; what is before it was played\n")
+		say(stderr, "simulator: the last line is incomplete; the lines before it were replayed\n")
 	}
 	if result.Unanswered > 0 {
-		say(stderr, fmt.Sprintf("simulator: %d requests had no answer yet when the recording ended\n", result.Unanswered))
+		say(stderr, fmt.Sprintf("simulator: %d requests had no response yet when the recording ended\n", result.Unanswered))
 	}
-	say(stdout, fmt.Sprintf("%d requests, each answered as recorded\n", result.Requests))
+	say(stdout, fmt.Sprintf("%d requests, each with the recorded response\n", result.Requests))
 	return exitGood
 }
 
-// difference shows both sides of the first one.
+// difference describes the first difference.
 func difference(file string, result *record.Result) string {
 	d := result.Difference
-	return fmt.Sprintf("%s:%d: %s %s is answered otherwise, after %d requests that were not: %s differs\n\nrecorded:\n%s\nreplayed:\n%s",
+	return fmt.Sprintf("%s:%d: the response to %s %s differs, after %d requests with the recorded response: %s\n\nrecorded:\n%s\nreplayed:\n%s",
 		file, d.Line, d.Request.Method, d.Request.URL, result.Requests, d.What, d.Recorded, d.Replayed)
 }

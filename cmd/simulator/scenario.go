@@ -23,16 +23,16 @@ import (
 	"storagesim/internal/simulator"
 )
 
-// exitFailed is the exit code of a scenario of which an expectation failed; everything else that goes wrong is exitError,
-// a wrong command line too (control-api.md, "Scenarios").
+// exitFailed is the exit code for a failed expectation. Any other error is exitError, a wrong command line too
+// (control-api.md, "Scenarios").
 const exitFailed = 2
 
-// scenarioOptions are those of a simulator that a scenario has for itself, and where to go instead.
+// scenarioOptions are the options of scenario run and check, and those of the simulator that they start.
 func scenarioOptions(junit *string) []option {
 	options := []option{
-		{"url", "URL", "a running simulator (default: one of its own, for as long as the scenario lasts)",
+		{"url", "URL", "a running simulator (default: start one for the scenario)",
 			func(s *settings, v string) error { s.url = strings.TrimSuffix(v, "/"); return nil }},
-		{"junit", "FILE", "where to write a JUnit report",
+		{"junit", "FILE", "write a JUnit report to this file",
 			func(_ *settings, v string) error { *junit = v; return nil }},
 	}
 	for _, o := range serveOptions {
@@ -51,7 +51,7 @@ func runScenario(ctx context.Context, args []string, getenv func(string) string,
 		return exitGood
 	}
 	if len(args) < 2 || args[0] != "run" && args[0] != "check" {
-		return complain(stderr, exitError, errors.New("say scenario run FILE, scenario check FILE or scenario list; FILE may be the name of one that comes with the program"))
+		return complain(stderr, exitError, errors.New("use scenario run FILE, scenario check FILE or scenario list; FILE may be the name of a scenario that comes with the program"))
 	}
 	file, flags := args[1], args[2:]
 	if strings.HasPrefix(file, "-") { // the flags came first
@@ -79,7 +79,7 @@ func runScenario(ctx context.Context, args []string, getenv func(string) string,
 		defer func() {
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 			defer cancel()
-			_ = sim.Close(end) // its data is temporary, and what is left of it tells nobody anything
+			_ = sim.Close(end) // its data is temporary
 		}()
 		client.base = sim.URL()
 	}
@@ -89,19 +89,19 @@ func runScenario(ctx context.Context, args []string, getenv func(string) string,
 	return client.run(ctx, file, text, junit, stdout, stderr)
 }
 
-// readScenario reads a file, or the scenario of that name that comes with the program.
+// readScenario reads a file, or a scenario that comes with the program.
 func readScenario(file string) ([]byte, error) {
 	text, err := os.ReadFile(file)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return text, err
 	}
 	if text, err = fixtures.ReadScenario(file); err != nil {
-		return nil, fmt.Errorf("scenario %q: neither a file nor one of %s", file, strings.Join(fixtures.Scenarios(), ", "))
+		return nil, fmt.Errorf("scenario %q is neither a file nor one of %s", file, strings.Join(fixtures.Scenarios(), ", "))
 	}
 	return text, nil
 }
 
-// ownSimulator starts a simulator on a free port and a temporary directory.
+// ownSimulator starts a simulator with a free port and a temporary directory.
 func ownSimulator(s *settings, stderr io.Writer) (*simulator.Simulator, error) {
 	s.config.Listen, s.config.TLSListen, s.config.Data = "127.0.0.1:0", "", ""
 	s.config.Log = logger(s, stderr)
@@ -115,10 +115,10 @@ func ownSimulator(s *settings, stderr io.Writer) (*simulator.Simulator, error) {
 	return sim, nil
 }
 
-// scenarioClient drives scenarios by the control surface of a simulator.
+// scenarioClient runs scenarios by the control API of a simulator.
 type scenarioClient struct{ base, token string }
 
-// maxReport bounds what is read of an answer, in bytes.
+// maxReport is how much of a response is read, in bytes.
 const maxReport = 64 << 20
 
 // call makes a control call. If the call is refused for errors in a document, the error is a *scenario.InvalidError.
@@ -178,7 +178,7 @@ func (c *scenarioClient) check(ctx context.Context, file string, text []byte, st
 	return exitGood
 }
 
-// run starts the scenario, waits for its end and tells what became of it.
+// run starts the scenario, waits for its end and prints its report.
 func (c *scenarioClient) run(
 	ctx context.Context, file string, text []byte, junit string, stdout, stderr io.Writer,
 ) int {
@@ -190,7 +190,7 @@ func (c *scenarioClient) run(
 	path := "/scenarios/" + url.PathEscape(report.ID)
 	for report.Verdict == scenario.Running {
 		if err := c.call(ctx, http.MethodGet, path+"?wait=30s", nil, &report); err != nil {
-			if ctx.Err() != nil { // who stops the command stops the scenario
+			if ctx.Err() != nil { // stop the scenario with the command
 				end, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 				defer cancel()
 				err = errors.Join(err, c.call(end, http.MethodDelete, path, nil, &report))
@@ -207,7 +207,7 @@ func (c *scenarioClient) run(
 			return complain(stderr, exitError, err)
 		}
 	}
-	say(stdout, told(&report))
+	say(stdout, format(&report))
 	switch report.Verdict {
 	case scenario.Passed:
 		return exitGood
@@ -218,8 +218,8 @@ func (c *scenarioClient) run(
 	}
 }
 
-// told is a report for a person to read.
-func told(r *scenario.Report) string {
+// format formats a report for a person.
+func format(r *scenario.Report) string {
 	var b strings.Builder
 	for i := range r.Timeline {
 		e := &r.Timeline[i]

@@ -16,18 +16,19 @@ import (
 	"storagesim/internal/store"
 )
 
-// grace is how long requests may go on after the signal to stop.
+// grace is how long requests may run after the signal to stop.
 const grace = 1500 * time.Millisecond
 
-// ready is the line on stdout that says where the simulator is.
+// ready is the line on stdout with the addresses of the simulator.
 type ready struct {
 	HTTP  string `json:"http"`
 	HTTPS string `json:"https,omitempty"`
 	PID   int    `json:"pid"`
 }
 
-// gcPercent lets the heap grow to five times what lives in it, some megabytes of journal, before it is collected: the
-// state lies in the file, so this costs little memory and saves a tenth of the processor time (docs/performance.md).
+// gcPercent lets the heap grow to five times the live heap before it is collected. The live heap is some megabytes of
+// journal, since the state is in the file, so this costs little memory and saves a tenth of the processor time
+// (docs/performance.md).
 const gcPercent = 400
 
 func serve(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
@@ -42,7 +43,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	go giveBack(ctx)
+	go freeIdleMemory(ctx)
 	sim, err := simulator.New(s.config)
 	if err != nil {
 		return complain(stderr, exitError, err)
@@ -64,8 +65,8 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	return exitGood
 }
 
-// stop lets requests finish for as long as grace. Where the data has failed, bbolt may wait for ever: after the same time
-// again nobody waits for it any more.
+// stop waits up to grace until requests have ended. After a failure of the data file, closing it may never return, so
+// stop stops waiting for that after twice the grace.
 func stop(sim *simulator.Simulator) error {
 	failure := sim.Err()
 	end, cancel := context.WithTimeout(context.Background(), grace)
@@ -77,7 +78,7 @@ func stop(sim *simulator.Simulator) error {
 	}
 	select {
 	case err := <-closed:
-		if !errors.Is(err, store.ErrDamaged) { // that is the failure
+		if !errors.Is(err, store.ErrDamaged) { // it is the same failure
 			failure = errors.Join(failure, err)
 		}
 	case <-time.After(2 * grace):
@@ -85,7 +86,7 @@ func stop(sim *simulator.Simulator) error {
 	return failure
 }
 
-// verify checks a data directory, and says so.
+// verify checks a data directory and prints the result.
 func verify(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	s := defaults()
 	if err := parse(s, serveOptions[:], args, getenv); err != nil {
@@ -97,7 +98,7 @@ func verify(args []string, getenv func(string) string, stdout, stderr io.Writer)
 	if err := simulator.Verify(s.config); err != nil {
 		return complain(stderr, exitError, err)
 	}
-	say(stdout, "every index is as the rows say\n")
+	say(stdout, "the data is valid: every index matches the rows\n")
 	return exitGood
 }
 

@@ -10,55 +10,55 @@ import (
 	"time"
 )
 
-// turns is who lets requests go on: a Tape while a recording is made, a Player while it is played.
+// turns gives requests their turns: a Tape during a recording, a Player during a replay.
 type turns interface {
-	// pause ends the turn, has block done, and takes another turn. It answers what block did: false when the client went
-	// away. A Player does not wait for block, but answers what the recording says.
+	// pause ends the turn, calls block, and takes another turn. It returns the result of block: false if the client has
+	// closed the connection. A Player does not call block and returns what was recorded.
 	pause(x *exchange, block func() bool) bool
-	// took answers what the journal says of a request's duration.
+	// took returns the duration of a request for the journal.
 	took(x *exchange) time.Duration
 }
 
-// exchange stands between a handler and the client. It holds back what is answered until the turn is over; an answer that
-// is longer than maxHeld, or flushed, is sent in pieces, with a turn after each.
+// exchange is the http.ResponseWriter of a recorded or replayed request. It holds the response back until the turn
+// ends. A response that is longer than maxHeld, or flushed, is sent in parts, with a new turn after each.
 type exchange struct {
 	turns  turns
 	client http.ResponseWriter // nil in a replay
 	http2  bool
-	begun  uint64 // the turn in which it began
+	begun  uint64 // the turn in which the request started
 	since  time.Time
 
 	header  http.Header
 	status  int
-	head    http.Header // as it was when it was written
-	process bool        // what it answers is about the process: only status and headers are recorded
-	sent    bool        // the head is on its way
+	head    http.Header // the header at the time of WriteHeader
+	process bool        // the response is about the process: only its status and headers are recorded
+	sent    bool        // the status and the headers were sent
 	held    []byte
 	body    digest
 	end     string
-	cancel  func() // ends the request's context; of a replay
+	cancel  func() // cancels the request's context in a replay
 	resume  chan bool
 }
 
-// metrics is the path whose answers are about the process.
+// metrics is the path of the call whose response is about the process.
 const metrics = "/metrics"
 
-// maxHeld is how much of an answer is held back, in bytes.
+// maxHeld is how much of a response is held back, in bytes.
 const maxHeld = 1 << 20
 
-var errGone = errors.New("the client went away")
+var errGone = errors.New("the client closed the connection")
 
-// Header is of http.ResponseWriter.
+// Header implements http.ResponseWriter.
 func (x *exchange) Header() http.Header { return x.header }
 
-// WriteHeader is of http.ResponseWriter.
+// WriteHeader implements http.ResponseWriter.
 func (x *exchange) WriteHeader(status int) {
 	if x.status == 0 {
 		x.status, x.head = status, maps.Clone(x.header)
 	}
 }
 
-// Write is of http.ResponseWriter. Its error says that the client went away.
+// Write implements http.ResponseWriter. It returns an error if the client has closed the connection.
 func (x *exchange) Write(p []byte) (int, error) {
 	if x.end == Gone || x.end == Stream && x.client == nil {
 		return 0, errGone
@@ -75,7 +75,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// FlushError is of http.ResponseController.
+// FlushError implements the method that http.ResponseController uses.
 func (x *exchange) FlushError() error {
 	x.WriteHeader(http.StatusOK)
 	kind, _, _ := mime.ParseMediaType(x.head.Get("Content-Type"))
@@ -90,10 +90,10 @@ func (x *exchange) FlushError() error {
 	return x.send(true)
 }
 
-// Flush is of http.Flusher.
+// Flush implements http.Flusher.
 func (x *exchange) Flush() { _ = x.FlushError() }
 
-// detach lets an event stream go: its turn is over, and it takes no other one.
+// detach ends the turn of an event stream. The stream takes no other turn.
 func (x *exchange) detach() error {
 	x.end, x.body = Stream, digest{}
 	if x.client == nil {
@@ -107,7 +107,7 @@ func (x *exchange) detach() error {
 	return http.NewResponseController(x.client).Flush()
 }
 
-// send gives what is held to the client, between two turns.
+// send sends what is held back to the client, between two turns.
 func (x *exchange) send(flush bool) error {
 	stays := x.turns.pause(x, func() bool {
 		err := x.deliver()
@@ -124,7 +124,7 @@ func (x *exchange) send(flush bool) error {
 	return nil
 }
 
-// deliver writes what is held.
+// deliver writes what is held back.
 func (x *exchange) deliver() error {
 	if !x.sent {
 		x.sent = true
@@ -136,7 +136,7 @@ func (x *exchange) deliver() error {
 	return err
 }
 
-// Hijack is of http.Hijacker. The connection is taken over only to be reset.
+// Hijack implements http.Hijacker. The simulator only hijacks a connection to reset it.
 func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if x.client == nil {
 		if x.http2 {
@@ -153,7 +153,7 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// SetReadDeadline is of http.ResponseController.
+// SetReadDeadline implements the method that http.ResponseController uses.
 func (x *exchange) SetReadDeadline(t time.Time) error {
 	if x.client == nil {
 		return nil
@@ -161,14 +161,14 @@ func (x *exchange) SetReadDeadline(t time.Time) error {
 	return http.NewResponseController(x.client).SetReadDeadline(t)
 }
 
-// Wait has block done while others have their turns, and answers what it did: false when the client went away. A replay
-// does not wait.
+// Wait calls block while other requests take their turns, and returns its result: false if the client has closed the
+// connection. A replay does not wait.
 func (x *exchange) Wait(block func() bool) bool { return x.turns.pause(x, block) }
 
-// Took answers how long the request has taken so far.
+// Took returns how long the request has taken so far.
 func (x *exchange) Took() time.Duration { return x.turns.took(x) }
 
-// answer is what the client saw, or will see.
+// answer returns the response as the client gets it.
 func (x *exchange) answer() *Answer {
 	a := &Answer{Status: x.status, Header: x.head, End: x.end}
 	if x.process && a.Header != nil {
@@ -180,7 +180,7 @@ func (x *exchange) answer() *Answer {
 	return a
 }
 
-// ended notes how the handler has ended. A panic is the end of the connection; what was held is never sent.
+// ended notes how the handler ended. After a panic the connection is closed, and what is held back is never sent.
 func (x *exchange) ended(panicked bool) {
 	switch {
 	case !panicked:

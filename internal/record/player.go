@@ -16,7 +16,7 @@ import (
 	"storagesim/internal/api"
 )
 
-// Player plays a recording again. Read its Header, assemble a program on its clock, then Play.
+// Player replays a recording. Read its Header, build a program on its clock, then call Play.
 type Player struct {
 	Header Header
 
@@ -26,28 +26,28 @@ type Player struct {
 
 	line   *Line
 	shown  time.Time
-	paused map[uint64]*exchange // by the turn in which they began
+	paused map[uint64]*exchange // by the turn in which they started
 	asked  map[uint64]*Request
-	back   chan struct{} // the request that has the turn has given it away
+	back   chan struct{} // the request that has the turn has ended it
 }
 
-// Program is what a recording is played against.
+// Program is the program that a recording is replayed against.
 type Program struct {
 	Handler http.Handler
-	// Timers fires what is due in a world; Expire removes the worlds whose time has come.
+	// Timers fires the due timers of a world. Expire deletes the worlds whose ttl has passed.
 	Timers func(world string)
 	Expire func(wall time.Time)
 }
 
-// Result says how far a replay came.
+// Result is the result of a replay.
 type Result struct {
-	Requests   int         // that were answered as recorded
-	Unanswered int         // that were waiting when the recording ended
-	Cut        bool        // the last line was not whole, as the sudden end of a program leaves it
-	Difference *Difference // the first; nil where there is none
+	Requests   int         // with the recorded response
+	Unanswered int         // without a response when the recording ended
+	Cut        bool        // the last line is incomplete, as after a program was killed
+	Difference *Difference // the first one; nil if there is none
 }
 
-// NewPlayer reads the first line. Its error says what is wrong with the file.
+// NewPlayer reads the first line of a recording.
 func NewPlayer(r io.Reader) (*Player, error) {
 	p := &Player{in: bufio.NewReaderSize(r, 1<<16), paused: map[uint64]*exchange{}, asked: map[uint64]*Request{}, back: make(chan struct{})}
 	text, err := p.next()
@@ -55,13 +55,13 @@ func NewPlayer(r io.Reader) (*Player, error) {
 		return nil, err
 	}
 	if text == nil {
-		return nil, errors.New("there is no whole line in the recording")
+		return nil, errors.New("the recording has no complete line")
 	}
 	if err := json.Unmarshal(text, &p.Header); err != nil || p.Header.Recording == 0 {
-		return nil, errors.New("its first line is not that of a recording")
+		return nil, errors.New("the first line is not that of a recording")
 	}
 	if p.Header.Recording != Format {
-		return nil, fmt.Errorf("it has version %d of the format; this program reads %d", p.Header.Recording, Format)
+		return nil, fmt.Errorf("the recording has version %d of the format; this program reads version %d", p.Header.Recording, Format)
 	}
 	p.shown = p.Header.Started
 	return p, nil
@@ -70,10 +70,10 @@ func NewPlayer(r io.Reader) (*Player, error) {
 // Now is the program's wall clock.
 func (p *Player) Now() time.Time { return p.shown }
 
-// maxLine bounds a line, in bytes: the longest body, escaped, with room to spare.
+// maxLine is the longest line, in bytes: more than the longest body, escaped.
 const maxLine = 256 << 20
 
-// next reads a whole line; nil at the end.
+// next reads a complete line. It returns nil at the end.
 func (p *Player) next() ([]byte, error) {
 	var text []byte
 	for {
@@ -94,8 +94,7 @@ func (p *Player) next() ([]byte, error) {
 	}
 }
 
-// Play gives the turns as the recording has them, until the first difference. Its error says that the recording cannot be
-// played.
+// Play makes the turns of the recording, until the first difference. It returns an error if the recording is invalid.
 func (p *Player) Play(ctx context.Context, program Program) (result Result, err error) {
 	defer func() {
 		for begun := range p.paused {
@@ -116,7 +115,7 @@ func (p *Player) Play(ctx context.Context, program Program) (result Result, err 
 			return result, fmt.Errorf("line %d: %w", p.where, err)
 		}
 		if p.line != nil && line.Turn != p.line.Turn+1 || p.line == nil && line.Turn != 1 {
-			return result, fmt.Errorf("line %d: turn %d is out of order; something is missing", p.where, line.Turn)
+			return result, fmt.Errorf("line %d: turn %d is out of order; a line is missing", p.where, line.Turn)
 		}
 		p.line, p.shown = line, line.Wall
 		if result.Difference, err = p.play(program); err != nil {
@@ -132,7 +131,7 @@ func (p *Player) Play(ctx context.Context, program Program) (result Result, err 
 	return result, ctx.Err()
 }
 
-// play does one turn.
+// play makes one turn.
 func (p *Player) play(program Program) (*Difference, error) {
 	line := p.line
 	var x *exchange
@@ -155,12 +154,12 @@ func (p *Player) play(program Program) (*Difference, error) {
 	case line.Resume != 0:
 		begun = line.Resume
 		if x = p.paused[begun]; x == nil {
-			return nil, fmt.Errorf("no request that began in turn %d is waiting", begun)
+			return nil, fmt.Errorf("no request that started in turn %d is waiting", begun)
 		}
 		delete(p.paused, begun)
 		x.resume <- !line.Gone
 	default:
-		return nil, errors.New("the turn is nobody's")
+		return nil, errors.New("the line has neither request, resume, timers nor expire")
 	}
 	<-p.back
 	if p.paused[begun] == nil && line.Answer == nil || p.paused[begun] != nil && line.Answer != nil {
@@ -177,16 +176,17 @@ func (p *Player) play(program Program) (*Difference, error) {
 	return d, nil
 }
 
-// otherwise is the difference of a request that waits where it did not wait, or the other way round.
+// otherwise returns the difference of a request that waits and did not wait in the recording, or the reverse.
 func (p *Player) otherwise(begun uint64, x *exchange) *Difference {
-	d := &Difference{Line: p.where, Request: p.asked[begun], What: "the course", Recorded: "it waited", Replayed: x.answer().String()}
+	d := &Difference{Line: p.where, Request: p.asked[begun], What: "whether the request waits", Recorded: "it waited",
+		Replayed: x.answer().String()}
 	if p.line.Answer != nil {
 		d.Recorded, d.Replayed = p.line.Answer.String(), "it waits"
 	}
 	return d
 }
 
-// start runs the handler in a goroutine of its own until it ends or waits. Only one of them runs at a time.
+// start runs the handler in a new goroutine until it ends or waits. Only one handler runs at a time.
 func (p *Player) start(handler http.Handler, req *http.Request) *exchange {
 	ctx, cancel := context.WithCancel(req.Context())
 	x := &exchange{turns: p, http2: req.ProtoMajor == 2, begun: p.line.Turn, since: p.line.Wall, header: http.Header{}, process: req.URL.Path == metrics,
@@ -195,7 +195,7 @@ func (p *Player) start(handler http.Handler, req *http.Request) *exchange {
 		done := false
 		defer func() {
 			if !done {
-				_ = recover() // the end of the connection, which net/http would make of it too
+				_ = recover() // net/http would close the connection
 			}
 			x.ended(!done)
 			cancel()
@@ -213,12 +213,12 @@ func (p *Player) pause(x *exchange, _ func() bool) bool {
 	return <-x.resume
 }
 
-// abandon ends a request of which the recording says no more.
+// abandon ends a request that has no more lines in the recording.
 func (p *Player) abandon(begun uint64) {
 	x := p.paused[begun]
 	delete(p.paused, begun)
 	x.cancel()
-	close(x.resume) // whatever it waits for, its client is gone
+	close(x.resume) // as if the client had closed the connection
 	<-p.back
 	if p.paused[begun] != nil {
 		p.abandon(begun)
@@ -227,10 +227,10 @@ func (p *Player) abandon(begun uint64) {
 
 func (p *Player) took(*exchange) time.Duration { return p.line.Took }
 
-// Listen answers what came of opening a port when the recording was made.
+// Listen returns the recorded result of opening a port.
 func (p *Player) Listen(func() (string, error)) (string, error) {
 	if len(p.line.Listens) == 0 {
-		return "", errors.New("no port was opened here when the recording was made")
+		return "", errors.New("no port was opened here in the recording")
 	}
 	said := p.line.Listens[0]
 	p.line.Listens = p.line.Listens[1:]
@@ -240,7 +240,7 @@ func (p *Player) Listen(func() (string, error)) (string, error) {
 	return said.Address, nil
 }
 
-// again is the request as net/http would hand it to a handler.
+// again returns the request as net/http would pass it to a handler.
 func (r *Request) again() (*http.Request, error) {
 	target, err := url.ParseRequestURI(r.URL)
 	if r.Method == http.MethodConnect {
@@ -268,16 +268,16 @@ func (r *Request) again() (*http.Request, error) {
 	return req.WithContext(api.WithListener(context.Background(), r.Listener)), nil
 }
 
-// Difference is an answer that is not as it was.
+// Difference is a response that differs from the recorded one.
 type Difference struct {
 	Line     int // of the file
 	Request  *Request
-	What     string // what is different: the status, a header, the body
+	What     string // what differs: the status, a header, the body
 	Recorded string
 	Replayed string
 }
 
-// differ compares what the client saw with what it would see now; nil where that is the same.
+// differ compares the recorded response with that of the replay. It returns nil if they are the same.
 func differ(r *Request, was, is *Answer) *Difference {
 	d := &Difference{Request: r, Recorded: was.String(), Replayed: is.String()}
 	switch {
@@ -285,9 +285,9 @@ func differ(r *Request, was, is *Answer) *Difference {
 		if was.Status == is.Status && bytes.HasPrefix(is.Body, was.Body) {
 			return nil
 		}
-		d.What = "what the client had read before it went away"
+		d.What = "what the client read before it closed the connection"
 	case was.End != is.End:
-		d.What = "the end"
+		d.What = "how the response ended"
 	case was.Status != is.Status:
 		d.What = "the status"
 	case !sameHeader(was.Header, is.Header):
@@ -313,7 +313,7 @@ func sameHeader(a, b http.Header) bool {
 	return true
 }
 
-// common counts the bytes that both begin with.
+// common returns the length of the common prefix.
 func common(a, b []byte) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {
@@ -322,15 +322,15 @@ func common(a, b []byte) int {
 	return n
 }
 
-// String is the answer as it would be read off a wire.
+// String returns the response in the form of HTTP/1.1.
 func (a *Answer) String() string {
 	var b bytes.Buffer
 	if a.Status == 0 {
-		b.WriteString("no answer\n")
+		b.WriteString("no response\n")
 	} else {
 		fmt.Fprintf(&b, "%d %s\n", a.Status, http.StatusText(a.Status))
 	}
-	_ = a.Header.Write(&b) // a buffer takes everything
+	_ = a.Header.Write(&b) // never fails
 	if len(a.Body) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", bytes.TrimSuffix(a.Body, []byte("\n")))
 	}

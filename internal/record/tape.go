@@ -18,30 +18,30 @@ import (
 	"storagesim/internal/api"
 )
 
-// Tape makes a recording. Make one with New, assemble the program on its clock, then Open the file.
+// Tape makes a recording. Make one with New, build the program on its clock, then call Open.
 type Tape struct {
 	real    func() time.Time
 	started time.Time
-	shown   atomic.Pointer[time.Time] // what the wall clock shows while a turn lasts; nil between turns
+	shown   atomic.Pointer[time.Time] // the wall clock during a turn; nil between turns
 	at      func(world string) (time.Time, error)
 	maxBody int64
 	log     zerolog.Logger
 
-	baton sync.Mutex // who has it has the turn, and all below
+	baton sync.Mutex // held during a turn; guards the fields below
 	turn  uint64
 	line  *Line
 	file  *os.File
 	err   error
 }
 
-// New makes a tape. Real is the wall clock; it must not go back.
+// New returns a tape. Real is the wall clock; it must not go back.
 func New(real func() time.Time, log zerolog.Logger) *Tape {
 	t := &Tape{real: real, started: real(), log: log}
 	t.shown.Store(&t.started)
 	return t
 }
 
-// Now is the program's wall clock: it stands still while somebody has the turn, and until Open.
+// Now is the program's wall clock. It stands still during a turn, and until Open.
 func (t *Tape) Now() time.Time {
 	if shown := t.shown.Load(); shown != nil {
 		return *shown
@@ -49,12 +49,12 @@ func (t *Tape) Now() time.Time {
 	return t.real()
 }
 
-// Open makes the file, which only its owner can read, since it holds tokens and passwords as they were sent, and writes
-// its first line. A file that is there and not empty is left as it is: it may be what somebody wants to look at
-// (assumption 341). At answers what a world's clock shows; maxBody is the most that an operation reads of a body.
+// Open creates the file and writes its first line. Only the owner can read the file, since it has tokens and passwords
+// as they were sent. Open returns an error for a file that is not empty: it may be an earlier recording (assumption
+// 341). At returns a world's clock. MaxBody is the longest request body that an operation reads, in bytes.
 func (t *Tape) Open(path, program string, config any, maxBody int64, at func(world string) (time.Time, error)) error {
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
-		return fmt.Errorf("record: %s: there is something in it already; remove it or name another file", path)
+		return fmt.Errorf("record: %s: the file is not empty; delete it or use another file", path)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("record: %w", err)
 	}
@@ -74,7 +74,7 @@ func (t *Tape) Open(path, program string, config any, maxBody int64, at func(wor
 	return nil
 }
 
-// Close ends the recording, and says whether all of it was written.
+// Close ends the recording. It returns an error if a part of it was not written.
 func (t *Tape) Close() error {
 	t.baton.Lock()
 	defer t.baton.Unlock()
@@ -86,7 +86,7 @@ func (t *Tape) Close() error {
 	return err
 }
 
-// write appends a line in one piece, so that the end of the process leaves whole ones.
+// write appends a line in one call, so that a killed process leaves complete lines.
 func write(w io.Writer, v any) error {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
@@ -98,7 +98,7 @@ func write(w io.Writer, v any) error {
 	return err
 }
 
-// take waits for the turn and begins it with the line, which the tape numbers.
+// take waits for its turn and starts it. It numbers the line.
 func (t *Tape) take(line *Line) {
 	t.baton.Lock()
 	t.turn++
@@ -107,8 +107,8 @@ func (t *Tape) take(line *Line) {
 	t.shown.Store(&now)
 }
 
-// give writes the turn's line and ends the turn. When the file cannot be written, the recording is over and the program
-// goes on: it is there to serve.
+// give writes the turn's line and ends the turn. If the file cannot be written, the recording ends and the program
+// continues.
 func (t *Tape) give() {
 	if t.file != nil && t.err == nil {
 		if t.err = write(t.file, t.line); t.err != nil {
@@ -128,14 +128,14 @@ func (t *Tape) Timers(world string, fire func()) {
 	fire()
 }
 
-// Expire is a turn of what removes worlds whose ttl is over.
+// Expire is a turn that deletes the worlds whose ttl has passed.
 func (t *Tape) Expire(remove func(wall time.Time)) {
 	t.take(&Line{Expire: true})
 	defer t.give()
 	remove(t.Now())
 }
 
-// Listen opens a port by fn, within a turn.
+// Listen opens a port with fn, during a turn.
 func (t *Tape) Listen(fn func() (string, error)) (string, error) {
 	address, err := fn()
 	said := Listen{Address: address}
@@ -158,11 +158,11 @@ func (t *Tape) took(x *exchange) time.Duration {
 	return t.line.Took
 }
 
-// finish writes the answer into the turn's line and ends the turn.
+// finish writes the response into the turn's line and ends the turn.
 func (t *Tape) finish(x *exchange) {
 	a := x.answer()
 	if a.World = x.header.Get(api.HeaderWorld); a.World != "" {
-		if at, err := t.at(a.World); err == nil { // a world that is gone has no clock
+		if at, err := t.at(a.World); err == nil { // a deleted world has no clock
 			a.At = at
 		}
 	}
@@ -170,7 +170,7 @@ func (t *Tape) finish(x *exchange) {
 	t.give()
 }
 
-// Handler records what next answers.
+// Handler records the requests to next and its responses.
 func (t *Tape) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		line := &Line{Request: t.read(req)}
@@ -184,7 +184,7 @@ func (t *Tape) Handler(next http.Handler) http.Handler {
 			}
 			t.finish(x)
 			if done && x.end == "" {
-				_ = x.deliver() // a client that went away is no news
+				_ = x.deliver() // the client may have closed the connection
 			}
 		}()
 		next.ServeHTTP(x, req)
@@ -192,7 +192,7 @@ func (t *Tape) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// read describes a request. Its body is read before the turn, so that a slow client holds nobody up.
+// read describes a request. It reads the body before the turn, so that a slow client does not block others.
 func (t *Tape) read(req *http.Request) *Request {
 	r := &Request{
 		Method: req.Method, URL: req.RequestURI, Host: req.Host, Header: req.Header.Clone(), Length: req.ContentLength,
@@ -210,7 +210,7 @@ func (t *Tape) read(req *http.Request) *Request {
 	return r
 }
 
-// again is a request's body, to be read once more.
+// again returns the body of a recorded request.
 func again(r *Request) io.ReadCloser {
 	if r.BodyError == "" {
 		return io.NopCloser(bytes.NewReader(r.Body))
@@ -218,7 +218,7 @@ func again(r *Request) io.ReadCloser {
 	return io.NopCloser(io.MultiReader(bytes.NewReader(r.Body), broken{errors.New(r.BodyError)}))
 }
 
-// broken is where a body broke off.
+// broken is the end of a body that was not read completely.
 type broken struct{ err error }
 
 func (b broken) Read([]byte) (int, error) { return 0, b.err }

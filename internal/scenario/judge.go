@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// check compares a response with what the step expects. If the step expects nothing, a refused control call is not a failed
-// expectation: the scenario cannot run, and its verdict is Broken.
+// check compares a response with what the step expects. If the step expects nothing, a refused control call is not a
+// failed expectation: the scenario cannot run, and its verdict is Broken.
 func (r *Run) check(s *Step, a *answer) error {
 	e := s.Expect
 	if e == nil {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// The elements of a JUnit report, as CI servers read it: https://github.com/testmoapp/junitxml describes what they share.
+// The elements of a JUnit report, as CI servers read it: https://github.com/testmoapp/junitxml describes what they
+// share.
 type (
 	junitSuites struct {
 		XMLName  xml.Name     `xml:"testsuites"`
@@ -42,8 +43,8 @@ type (
 	}
 )
 
-// JUnit renders the report as JUnit XML: one case for each step and each expectation. A scenario that could not be carried
-// out has an error in the step where it ended, or in a case of its own.
+// JUnit renders the report as JUnit XML: one case for each step and each expectation. A scenario that could not be
+// carried out has an error in the step where it ended, or in a case of its own.
 func (r *Report) JUnit() ([]byte, error) {
 	suite := junitSuite{Name: clean(r.Name), Time: fmt.Sprintf("%.3f", r.Took.Seconds())}
 	told := false

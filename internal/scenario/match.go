@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// find answers the row that a method and a path lead to, and its path parameters. A variable can stand for any parameter.
+// find answers the row that a method and a path lead to, and its path parameters. A variable can stand for any
+// parameter.
 func find(rows []Operation, method, path string) (*Operation, map[string]string) {
 	var best *Operation
 	var bestParams map[string]string

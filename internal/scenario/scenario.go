@@ -1,9 +1,9 @@
-// Package scenario parses, checks and runs scenarios: scripted failures. A scenario has steps. A step is a control call or
-// a request to a vendor's API, and runs at an instant of the world's clock, after other steps, or when a resource is in a
-// state. At the end the scenario checks its expectations.
+// Package scenario parses, checks and runs scenarios: scripted failures. A scenario has steps. A step is a control call
+// or a request to a vendor's API, and runs at an instant of the world's clock, after other steps, or when a resource is
+// in a state. At the end the scenario checks its expectations.
 //
-// A scenario makes a failure that is hard to stage by hand repeatable: from a file, in a shell, in CI and by
-// POST /_sim/scenarios. The runner uses the simulator only by HTTP, as any client does, and it is not part of the state: a
+// A scenario makes a failure that is hard to stage by hand repeatable: from a file, in a shell, in CI and by POST
+// /_sim/scenarios. The runner uses the simulator only by HTTP, as any client does, and it is not part of the state: a
 // restart forgets it (docs/decisions/0009). A document is checked completely before its first step runs.
 package scenario
 
@@ -20,8 +20,8 @@ const (
 	maxDepth = 60 // how deep a document nests
 )
 
-// Scenario is a document: the root type of the format of scenario files. The tags of its fields describe the format (see
-// package document).
+// Scenario is a document: the root type of the format of scenario files. The tags of its fields describe the format
+// (see package document).
 type Scenario struct {
 	Name        string            `json:"name" required:"" doc:"The name of the scenario in reports: 1 to 64 letters, digits, dots, dashes and underscores." example:"lost-response"`
 	Description string            `json:"description,omitempty" doc:"What the scenario shows, in one sentence." example:"the response to a create is lost after the commit"`

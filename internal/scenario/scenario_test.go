@@ -126,13 +126,13 @@ func TestParse_NoErrorsThatFollow(t *testing.T) {
 		"name: x\nsteps: [{when: 5}]\n":                          "line 2: steps[0].when: must be an object, not a number",
 		"name: x\nsteps: [{request: [GET]}]\n":                   "line 2: steps[0].request: must be a string, not an array",
 		"name: x\nsteps: [{when: {resource: {}, within: 1s}}]\n": "line 2: steps[0].when.resource: id is missing\nline 2: steps[0].when.resource: kind is missing\nline 2: steps[0].when.resource: state is missing",
-		"name: x\nexpect: [5]\nsteps: [{at: 1s}]\n":             "line 2: expect[0]: must be an object, not a number",
+		"name: x\nexpect: [5]\nsteps: [{at: 1s}]\n":              "line 2: expect[0]: must be an object, not a number",
 		"name: x\nname: x\n":                                     `line 2: "name" is given twice`,
 		"# nothing\n":                                            "line 1: the document is empty",
-		"name: x\nsteps: [{at: 1s}]\ntimeout: 2h\n":             `line 3: timeout: must be a duration from 1ms to 1h, such as "90s" or "1h30m"`,
+		"name: x\nsteps: [{at: 1s}]\ntimeout: 2h\n":              `line 3: timeout: must be a duration from 1ms to 1h, such as "90s" or "1h30m"`,
 		"name: x\nsteps: [{request: GET /lamps, repeat: 0}]\n":   "line 2: steps[0].repeat: must be a whole number from 1 to 1000, not 0",
-		"name: x\nsteps: [{at: 1s}]\nclock: {rate: 0}\n":        "line 3: clock.rate: must be a number above 0, not 0",
-		"name: x\nsteps: [{at: 1s}]\nworld: {seed: -1}\n":       "line 3: world.seed: must be a whole number from 0 to 18446744073709551615, not -1",
+		"name: x\nsteps: [{at: 1s}]\nclock: {rate: 0}\n":         "line 3: clock.rate: must be a number above 0, not 0",
+		"name: x\nsteps: [{at: 1s}]\nworld: {seed: -1}\n":        "line 3: world.seed: must be a whole number from 0 to 18446744073709551615, not -1",
 	} {
 		_, err := Parse([]byte(text), testCatalog())
 		require.EqualError(t, err, want, "%s", text)

@@ -218,7 +218,7 @@ func TestFixture(t *testing.T) {
 
 	for text, words := range map[string]string{
 		"lamps:\n  lamps:\n    - name: a\n    - label: b\n": "line 4: lamps.lamps[1].label: is not known; valid: name",
-		"lamps: {}\nlights: {}\n":                           "line 2: lights: is no vendor that takes a section; valid: lamps",
+		"lamps: {}\nlights: {}\n":                           "line 2: lights: is not a section of a fixture; valid: lamps",
 		"lamps: {\n":                                        "line 1",
 		"lamps: 3\n":                                        "line 1: lamps: must be",
 		"lamps: {}\nlamps: {}\n":                            "line 2",

@@ -15,7 +15,7 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// conductor says what the wall clock shows, and who has the turn: the world outside, as far as answers depend on it.
+// conductor is what responses depend on outside of the program: the wall clock and the order of the requests.
 type conductor struct {
 	now     func() time.Time
 	timers  func(world string, fire func())
@@ -23,13 +23,14 @@ type conductor struct {
 	listen  func(open func() (address string, err error)) (string, error)
 	handler func(next http.Handler) http.Handler
 	close   func() error
-	ca      []byte // that of the program that made the recording; of a replay
+	ca      []byte // in a replay, the CA of the recording's program
 	tape    *record.Tape
-	// inside says that scenarios may run: what they ask would be in a recording, and be asked once more when it is played.
+	// inside reports whether scenarios may run. Their requests would be in a recording, and a replay would make them
+	// twice.
 	inside bool
 }
 
-// alone is the real world, where everything happens at once.
+// alone is the conductor of a program that neither records nor replays.
 func alone() conductor {
 	return conductor{
 		now:     time.Now,
@@ -42,21 +43,21 @@ func alone() conductor {
 	}
 }
 
-// recording is the real world while a recording is made of it.
+// recording is the conductor of a program that records.
 func recording(log zerolog.Logger) conductor {
 	began := time.Now()
 	start := began.UTC().Round(0)
-	// Without the reading of the monotonic clock, an instant is the same after it was written and read.
+	// Without its monotonic clock reading, a time is the same after it was written and read.
 	tape := record.New(func() time.Time { return start.Add(time.Since(began)) }, log)
 	return conductor{now: tape.Now, timers: tape.Timers, expire: tape.Expire, listen: tape.Listen, handler: tape.Handler,
 		close: tape.Close, tape: tape}
 }
 
-// recorded is what answers depend on of the configuration.
+// recorded is the part of the configuration that responses depend on.
 type recorded struct {
 	Seed                uint64               `json:"seed"`
 	Fixture             string               `json:"fixture"`
-	FixtureText         *string              `json:"fixtureText,omitempty"` // of a fixture that is a file
+	FixtureText         *string              `json:"fixtureText,omitempty"` // if the fixture is a file
 	Auth                string               `json:"auth"`
 	Delays              statemachine.Profile `json:"delays"`
 	MaxRunningWorkflows int                  `json:"maxRunningWorkflows,omitempty"`
@@ -68,14 +69,14 @@ type recorded struct {
 	CA                  string               `json:"ca,omitempty"`
 }
 
-// record opens the recording, where one is wanted. It needs a program that begins with it: what lay in the data before
-// would be missing in a replay (assumption 340).
+// record opens the recording, if there is one. The data must be new: what was there before would be missing in a replay
+// (assumption 340).
 func (s *Simulator) record(catalog *catalog) error {
 	if s.config.Record == "" {
 		return nil
 	}
 	if !s.fresh {
-		return fmt.Errorf("record: there is data in %s from before, which would be missing in the recording; use another directory",
+		return fmt.Errorf("record: %s has data already, which would be missing in the recording; use another directory",
 			filepath.Join(s.dir, fileName))
 	}
 	c := &s.config
@@ -94,7 +95,7 @@ func (s *Simulator) record(catalog *catalog) error {
 	return s.conductor.tape.Open(c.Record, c.Version, said, s.longestBody(), s.engine.Now)
 }
 
-// longestBody is the most that any operation reads of a body, in bytes: the longest is a world as a file.
+// longestBody is the longest request body that any operation reads, in bytes. The longest is a world as a file.
 func (s *Simulator) longestBody() int64 {
 	longest := max(int64(api.DefaultMaxBody), fixture.MaxSize)
 	for _, svc := range s.server.Services() {
@@ -105,4 +106,4 @@ func (s *Simulator) longestBody() int64 {
 	return longest
 }
 
-var errNoFixture = errors.New("the recording has a fixture that is neither known here nor part of it")
+var errNoFixture = errors.New("the recording needs a fixture that neither this program nor the recording has")

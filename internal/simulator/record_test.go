@@ -184,7 +184,7 @@ func TestRecord_CutOff(t *testing.T) {
 
 	first, _, _ := strings.Cut(string(text), "\n")
 	for was, words := range map[string]string{
-		"":     "there is no whole line",
+		"":     "the recording has no complete line",
 		"{}\n": "not that of a recording",
 		strings.Replace(first, `"recording":1`, `"recording":9`, 1) + "\n": "version 9",
 		first + "\n{\"turn\":2}\n":              "out of order",

@@ -14,9 +14,9 @@ import (
 	"storagesim/internal/record"
 )
 
-// Replay plays a recording against a program of its own, without listeners and on data of its own, and answers how far
-// that came. Of the configuration only Log, Version and Vendors count; the rest is the recording's. Its error says that
-// the file cannot be played.
+// Replay replays a recording against a new program without listeners, on temporary data. It uses Log, Version and
+// Vendors of the configuration, and the recording's settings for the rest. It returns an error if the recording is
+// invalid.
 func Replay(ctx context.Context, config Config, path string) (result record.Result, err error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -29,7 +29,7 @@ func Replay(ctx context.Context, config Config, path string) (result record.Resu
 	}
 	if player.Header.Program != config.Version {
 		config.Log.Warn().Str("recorded", player.Header.Program).Str("this", config.Version).
-			Msg("the recording was made by another version; a difference may be that")
+			Msg("the recording was made by another version, which may be the cause of a difference")
 	}
 	s, err := fromRecording(config, player)
 	if err != nil {
@@ -46,11 +46,11 @@ func Replay(ctx context.Context, config Config, path string) (result record.Resu
 	return result, errors.Join(err, s.Close(ctx))
 }
 
-// fromRecording assembles the program that a recording was made of.
+// fromRecording builds the program with the settings of a recording.
 func fromRecording(config Config, player *record.Player) (*Simulator, error) {
 	var said recorded
 	if err := json.Unmarshal(player.Header.Config, &said); err != nil {
-		return nil, fmt.Errorf("the configuration in it: %w", err)
+		return nil, fmt.Errorf("the configuration in the recording: %w", err)
 	}
 	c := Default()
 	c.Log, c.Vendors, c.Version, c.TLSListen = config.Log, config.Vendors, player.Header.Program, ""

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// must sends a request that succeeds, and answers the members of its body.
+// must sends a request, which must succeed, and returns the members of the response.
 func (r *running) must(method, path, body string) map[string]any {
 	r.t.Helper()
 	status, text, err := call(http.DefaultClient, method, r.HTTP+path, body)
@@ -24,7 +24,7 @@ func (r *running) must(method, path, body string) map[string]any {
 	return members
 }
 
-// twoClones answers the statuses of two thick clones that run at once.
+// twoClones starts two thick clones at the same time and returns the statuses of the responses.
 func twoClones(t *testing.T, r *running) (first, second int) {
 	t.Helper()
 	advance := func() { r.must(http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`) }
@@ -49,12 +49,12 @@ func twoClones(t *testing.T, r *running) (first, second int) {
 	return clone("copy1"), clone("copy2")
 }
 
-// flushes counts how often the program makes the system write to the disk for twenty changes, as strace sees it.
+// flushes counts, with strace, how often the program flushes to the disk for twenty changes.
 func flushes(t *testing.T, sync string) int {
 	t.Helper()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("there is no strace to watch by")
+		t.Skip("strace is not installed")
 	}
 	trace := filepath.Join(t.TempDir(), "trace")
 	p := spawnBy(t, []string{strace, "-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", trace}, "--sync", sync, "--data", t.TempDir())
@@ -93,7 +93,7 @@ func TestReplay_ExitCodes(t *testing.T) {
 	}
 	code, out, errs := replayed(file)
 	require.Equal(t, exitGood, code, out+errs)
-	require.Equal(t, "2 requests, each answered as recorded\n", out)
+	require.Equal(t, "2 requests, each with the recorded response\n", out)
 
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -109,7 +109,7 @@ func TestReplay_ExitCodes(t *testing.T) {
 	code, out, errs = replayed(changed)
 	require.Equal(t, exitGood, code)
 	require.Contains(t, out, "1 requests")
-	require.Contains(t, errs, "not whole")
+	require.Contains(t, errs, "incomplete")
 	for _, args := range [][]string{{}, {file, file}, {"--fast"}, {changed + "-not"}, {os.Args[0]}} {
 		code, out, errs = replayed(args...)
 		require.Equal(t, exitError, code, args)
@@ -118,7 +118,7 @@ func TestReplay_ExitCodes(t *testing.T) {
 	}
 }
 
-// A process that is killed leaves a recording of all that was answered.
+// The recording of a killed process has every response that was sent.
 func TestReplay_AfterKill(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "session.jsonl")
 	p := spawn(t, "--record", file)
@@ -131,5 +131,5 @@ func TestReplay_AfterKill(t *testing.T) {
 	_ = p.cmd.Wait()
 	var out, errs strings.Builder
 	require.Equal(t, exitGood, run(context.Background(), []string{"replay", file}, env(), &out, &errs), errs.String()+out.String())
-	require.Equal(t, "3 requests, each answered as recorded\n", out.String())
+	require.Equal(t, "3 requests, each with the recorded response\n", out.String())
 }

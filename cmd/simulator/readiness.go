@@ -13,7 +13,7 @@ import (
 	"storagesim/internal/control"
 )
 
-// healthcheck asks once whether a simulator is ready.
+// healthcheck checks once whether a simulator is ready.
 func healthcheck(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) int {
 	s := defaults()
 	s.timeout = 2 * time.Second
@@ -22,16 +22,16 @@ func healthcheck(ctx context.Context, args []string, getenv func(string) string,
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	if err := ask(ctx, s.readyURL()); err != nil {
+	if err := checkReady(ctx, s.readyURL()); err != nil {
 		return complain(stderr, exitError, err)
 	}
 	return exitGood
 }
 
-// askAgain is how long wait waits between two questions.
-const askAgain = 20 * time.Millisecond
+// pollInterval is the time between two checks of wait.
+const pollInterval = 20 * time.Millisecond
 
-// wait asks until a simulator is ready.
+// wait waits until a simulator is ready.
 func wait(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) int {
 	s := defaults()
 	if err := parse(s, askOptions[:], args, getenv); err != nil {
@@ -40,26 +40,26 @@ func wait(ctx context.Context, args []string, getenv func(string) string, stderr
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	for {
-		err := ask(ctx, s.readyURL())
+		err := checkReady(ctx, s.readyURL())
 		if err == nil {
 			return exitGood
 		}
 		select {
 		case <-ctx.Done():
 			return complain(stderr, exitError, fmt.Errorf("not ready after %s: %w", s.timeout, err))
-		case <-time.After(askAgain):
+		case <-time.After(pollInterval):
 		}
 	}
 }
 
-// readyURL is where to ask whether it is ready.
+// readyURL is the URL of the readiness check.
 func (s *settings) readyURL() string { return s.base() + control.Prefix + "/ready" }
 
-// base is where the simulator is: the URL given, else where one with the same settings would listen.
+// base is the base URL of the simulator: the given URL, otherwise the address of a simulator with the same settings.
 func (s *settings) base() string {
 	base := strings.TrimSuffix(s.url, "/")
 	if base == "" {
-		host, port, _ := net.SplitHostPort(s.config.Listen) // was checked
+		host, port, _ := net.SplitHostPort(s.config.Listen) // goodAddress has checked it
 		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 			host = "127.0.0.1"
 		}
@@ -68,7 +68,7 @@ func (s *settings) base() string {
 	return base
 }
 
-func ask(ctx context.Context, url string) error {
+func checkReady(ctx context.Context, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
@@ -82,5 +82,5 @@ func ask(ctx context.Context, url string) error {
 		return nil
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
-	return errors.Join(fmt.Errorf("%s answers %s %s", url, resp.Status, strings.TrimSpace(string(body))), err)
+	return errors.Join(fmt.Errorf("%s returned %s %s", url, resp.Status, strings.TrimSpace(string(body))), err)
 }
