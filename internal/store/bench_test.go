@@ -14,7 +14,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// bigRow is 800 bytes with two index values, and a codec that costs next to nothing.
+// bigRow is a row of 800 bytes with two index values, and a fast codec.
 type bigRow struct {
 	key, name, owner string
 	rest             []byte
@@ -44,7 +44,7 @@ var bigRows = store.NewTable("big", func(r *bigRow) string { return r.key },
 	store.Index[bigRow]{Name: "owner", Keys: func(r *bigRow) []string { return []string{r.owner} }},
 )
 
-// small tables, so that a request writes rows of several
+// eventRows is a second table, so that a transaction writes rows of several.
 var eventRows = store.NewTable("event", func(r *bigRow) string { return r.key }, store.Codec[bigRow]{
 	Append: func(dst []byte, r *bigRow) ([]byte, error) { return append(dst, r.rest...), nil },
 	Decode: func(src []byte, r *bigRow) error { r.rest = bytes.Clone(src); return nil },
@@ -52,12 +52,13 @@ var eventRows = store.NewTable("event", func(r *bigRow) string { return r.key },
 
 func big(i int) *bigRow {
 	return &bigRow{
-		key: fmt.Sprintf("%08x-volume-%08d", uint32(i)*2654435761, i), name: fmt.Sprint("name", i), owner: fmt.Sprint("owner", i%50),
+		key:  fmt.Sprintf("%08x-volume-%08d", uint32(i)*2654435761, i),
+		name: fmt.Sprint("name", i), owner: fmt.Sprint("owner", i%50),
 		rest: bytes.Repeat([]byte{'x'}, 740),
 	}
 }
 
-// bigWorld is a world of n rows, on a chain of that many layers.
+// bigWorld returns a store with a world of n rows, on a chain of that many layers.
 func bigWorld(b *testing.B, n, layers int) *store.DB {
 	b.Helper()
 	db, err := store.Open(filepath.Join(b.TempDir(), "db"), store.Options{})
@@ -128,7 +129,7 @@ func BenchmarkScan1000(b *testing.B) {
 	}
 }
 
-// create writes five rows: one with two index values, and four of another table.
+// create writes a row with two index values, and two rows of another table.
 func create(tx *store.Tx, i int) error {
 	if err := bigRows.Insert(tx, big(i)); err != nil {
 		return err

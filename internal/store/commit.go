@@ -9,10 +9,10 @@ import (
 	"storagesim/internal/store/wal"
 )
 
-// Callers that write take turns. The caller that has the turn runs its own function in its own goroutine (so that a panic
-// or a Goexit stays there), keeps what it wrote, and passes the turn to the caller that has waited longest. If nobody
-// waits, or the batch is full, the caller that has the turn commits for all, and the next caller begins a new batch.
-// Nobody ever waits for others to come.
+// Callers that write take turns. The caller that has the turn runs its own function in its own goroutine (so that a
+// panic or a Goexit stays there), keeps what it wrote, and passes the turn to the caller that has waited longest. If
+// nobody waits, or the batch is full, the caller that has the turn commits for all, and the next caller begins a new
+// batch. Nobody ever waits for others to come.
 
 // call is one caller's place in the queue.
 type call struct {
@@ -240,7 +240,8 @@ func (db *DB) newBatch() (*batch, error) {
 		return nil, err
 	}
 	db.mem.reset()
-	return &batch{db: db, btx: btx, recent: r, commit: r.commit + 1, record: db.record[:0], touched: db.touched[:0]}, nil
+	return &batch{db: db, btx: btx, recent: r, commit: r.commit + 1,
+		record: db.record[:0], touched: db.touched[:0]}, nil
 }
 
 // pass gives the turn to the next caller, after a commit if the batch is complete.

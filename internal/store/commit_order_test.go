@@ -11,8 +11,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// Whoever is refused because of another's write comes back only when everybody can see that write: else a client that was told
-// that a name is taken would not find who has it, and after kill -9 nobody would.
+// An Update that fails because of another's write returns only after that write is committed. Otherwise a client that
+// is refused because a name is taken could not find the owner of the name, and after kill -9 there would be none.
 func TestUpdate_RefusalWaitsForWhatItSaw(t *testing.T) {
 	db := newStore(t)
 	errTaken := errors.New("taken")
@@ -45,7 +45,7 @@ func TestUpdate_RefusalWaitsForWhatItSaw(t *testing.T) {
 	db.WaitQueued(1)
 	work.Go(func() {
 		err := db.Update("w", func(*store.Tx) error {
-			for range 10_000 { // the one before has every chance to come back too early
+			for range 10_000 { // the refused Update has every chance to return too early
 				runtime.Gosched()
 			}
 			select {

@@ -236,7 +236,8 @@ func TestClose_WhileIdleFlusherIsAboutToWrite(t *testing.T) {
 	require.NoError(t, db.Close())
 }
 
-// Nobody waits for the list of free pages to be written; once it is quiet it is there, even if the process is killed then.
+// The list of free pages is written once nothing is committed for a while, so that it is there if the process is
+// killed.
 func TestIdleFlusher_ListsFreePages(t *testing.T) {
 	db := newStore(t)
 	listed := func() bool {
@@ -255,7 +256,7 @@ func TestIdleFlusher_ListsFreePages(t *testing.T) {
 	}
 }
 
-// Who is never left alone has the list too, as of the last time that memory went to the tree.
+// Under constant load, the list of free pages is written with each flush.
 func TestFlush_ListsFreePages(t *testing.T) {
 	db, err := store.OpenSmall(filepath.Join(t.TempDir(), "db"))
 	require.NoError(t, err)

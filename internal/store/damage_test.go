@@ -15,7 +15,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// someFile is the content of a database: closed, or as a process leaves it that is killed.
+// someFile returns the content of a database, closed or as a killed process leaves it.
 func someFile(t *testing.T, closed bool) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "db")
@@ -25,7 +25,8 @@ func someFile(t *testing.T, closed bool) []byte {
 	for round := range 8 {
 		update(t, db, func(tx *store.Tx) {
 			for i := range 200 {
-				require.NoError(t, items.Put(tx, &item{ID: fmt.Sprint(i), Name: fmt.Sprint("name ", i), Tags: []string{fmt.Sprint(round)}}))
+				row := item{ID: fmt.Sprint(i), Name: fmt.Sprint("name ", i), Tags: []string{fmt.Sprint(round)}}
+				require.NoError(t, items.Put(tx, &row))
 			}
 		})
 		require.NoError(t, db.Checkpoint("w", fmt.Sprint(round)))
@@ -37,7 +38,7 @@ func someFile(t *testing.T, closed bool) []byte {
 		return content
 	}
 	var content []byte
-	require.NoError(t, db.Update("w", func(*store.Tx) (err error) { // nobody writes meanwhile, background work neither
+	require.NoError(t, db.Update("w", func(*store.Tx) (err error) { // nothing is written meanwhile
 		content, err = os.ReadFile(path)
 		return err
 	}))
@@ -45,7 +46,8 @@ func someFile(t *testing.T, closed bool) []byte {
 	return content
 }
 
-// openBytes opens a copy of a file, reads and writes everything in it, and answers the refusal. A refused file stays as it was.
+// openBytes opens a copy of a file, and reads and writes it. It returns the error of Open, which must leave the file
+// unchanged.
 func openBytes(t *testing.T, content []byte) error {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "db")
@@ -64,7 +66,7 @@ func openBytes(t *testing.T, content []byte) error {
 	return nil
 }
 
-// readAndWrite does what it can; rows in which a bit is wrong are errors, and nothing ends the process.
+// readAndWrite reads and writes what it can. A row with a wrong bit is an error, and nothing ends the process.
 func readAndWrite(db *store.DB) {
 	_ = db.View("w", func(tx *store.Tx) error {
 		for range items.All(tx, "", "") {
@@ -80,7 +82,7 @@ func readAndWrite(db *store.DB) {
 	_ = db.Restore("w", "3")
 }
 
-// A closed file is sealed: every bit counts.
+// A closed file is sealed: a change of any bit is detected.
 func TestOpen_FlippedBitOfAClosedFile(t *testing.T) {
 	content := someFile(t, true)
 	require.NoError(t, openBytes(t, content))
@@ -95,7 +97,7 @@ func TestOpen_FlippedBitOfAClosedFile(t *testing.T) {
 	}
 }
 
-// A file without a seal opens or is refused, but never ends the process, whatever was in the damaged place.
+// A file without a seal opens or is refused. No damage ends the process.
 func TestOpen_DamageToAFileThatWasNotClosed(t *testing.T) {
 	content := someFile(t, false)
 	require.NoError(t, openBytes(t, content))
@@ -109,7 +111,7 @@ func TestOpen_DamageToAFileThatWasNotClosed(t *testing.T) {
 		switch i % 3 {
 		case 0: // anywhere
 			damaged[random.IntN(len(content))] ^= 1 << random.IntN(8)
-		case 1: // where a page says what it is
+		case 1: // in the header of a page
 			damaged[page*4096+random.IntN(64)] ^= 1 << random.IntN(8)
 		default:
 			clear(damaged[page*4096 : (page+1)*4096])
@@ -135,7 +137,7 @@ func TestOpen_TruncatedFile(t *testing.T) {
 	}
 }
 
-// What is damaged while it is open becomes an error of whoever meets it, and the end of all writing.
+// Damage to an open file is an error of the function that meets it, and no write succeeds afterwards.
 func TestOpenFile_IsDamaged(t *testing.T) {
 	for name, hurt := range map[string]func(path string) error{
 		"cut off": func(path string) error { return os.Truncate(path, 8192) },
@@ -164,7 +166,7 @@ func TestOpenFile_IsDamaged(t *testing.T) {
 			select {
 			case <-db.Failed():
 			case <-time.After(time.Minute):
-				t.Fatal("nobody noticed")
+				t.Fatal("the damage was not noticed")
 			}
 			require.ErrorIs(t, db.Err(), store.ErrDamaged)
 			require.ErrorContains(t, db.Err(), path)
@@ -174,7 +176,7 @@ func TestOpenFile_IsDamaged(t *testing.T) {
 	}
 }
 
-// A panic of the function itself is none of the file's.
+// A panic of the function itself is not taken for damage to the file.
 func TestView_OtherPanicsGoOn(t *testing.T) {
 	db := newStore(t)
 	for _, run := range []func(string, func(*store.Tx) error) error{db.View, db.Update} {

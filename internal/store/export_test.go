@@ -12,13 +12,14 @@ import (
 
 // OpenSmall opens a file with limits so small that a few rows make several steps of background work.
 func OpenSmall(path string) (*DB, error) {
-	return open(path, Options{}, limits{turns: 4, rows: 50, step: 7, stepSize: 1 << 10, chain: 2, small: 3, recent: 20, recentSize: 1 << 13})
+	return open(path, Options{}, limits{turns: 4, rows: 50, step: 7, stepSize: 1 << 10, chain: 2, small: 3,
+		recent: 20, recentSize: 1 << 13})
 }
 
-// Tidy folds and collects until nothing is left to do.
+// Tidy folds and collects all that there is to fold and collect.
 func (db *DB) Tidy() error { return db.tidy(todo{all: true}) }
 
-// Layers counts the layers in the file, and the frozen ones of a world's present chain.
+// Layers returns the number of layers in the file, and that of the frozen ones in a world's present chain.
 func (db *DB) Layers(world string) (all, chain int, err error) {
 	btx, err := db.begin()
 	if err != nil {
@@ -35,19 +36,19 @@ func (db *DB) Layers(world string) (all, chain int, err error) {
 	return all, len(r.chain) - 1, err
 }
 
-// SetMaxSize makes writes fail that would let the file or its log grow beyond size; 0 takes that back. Nobody may write
-// meanwhile.
+// SetMaxSize makes writes fail that would let the file or its log grow beyond size. With 0 there is no limit. Nothing
+// may be written meanwhile.
 func (db *DB) SetMaxSize(size int) {
 	_ = db.change(func(*bolt.Tx) error { return nil })
 	db.bolt.MaxSize, db.limits.log = size, int64(size)
 }
 
-// SetSchema changes the version that the file says it has.
+// SetSchema sets the schema version in the file.
 func (db *DB) SetSchema(version string) error {
 	return db.change(func(btx *bolt.Tx) error { return btx.Bucket(bucketMeta).Put(keySchema, []byte(version)) })
 }
 
-// Spoil puts bytes in the place of a row, below everything that checks them.
+// Spoil replaces an encoded row without any check.
 func (db *DB) Spoil(world, table, key string, value []byte) error {
 	return db.Update(world, func(tx *Tx) error {
 		tx.put(tx.key(spacePrefix(table, ""), key), value)
@@ -68,7 +69,8 @@ func (db *DB) WaitQueued(n int) {
 	}
 }
 
-// CopyTo copies the file and its logs as a process leaves them that is killed between two commits, and answers the copy.
+// CopyTo copies the file and its logs as a process leaves them that is killed between two commits. It returns the path
+// of the copy.
 func (db *DB) CopyTo(dir string) (string, error) {
 	c := newCall()
 	if err := db.enter(c); err != nil {
@@ -99,8 +101,8 @@ func (db *DB) SetMaxTree(size int) {
 	db.bolt.MaxSize = size
 }
 
-// FlushIdleWhileClosing runs the idle flusher as if Close had begun and was waiting for it. It closes its result when the
-// flusher rests. The store is open again then.
+// FlushIdleWhileClosing runs the idle flusher as if Close had begun and was waiting for it. It closes its result when
+// the flusher rests. The store is open again then.
 func (db *DB) FlushIdleWhileClosing() <-chan struct{} {
 	db.idle.stop()
 	db.mu.Lock()
@@ -125,11 +127,12 @@ func FreeListed(path string) (bool, error) {
 		return false, err
 	}
 	const pageHeader, freelist, txid = 16, 32, 48
-	newest := data[pageHeader:]
-	if other := data[os.Getpagesize()+pageHeader:]; binary.NativeEndian.Uint64(other[txid:]) > binary.NativeEndian.Uint64(newest[txid:]) {
+	number := binary.NativeEndian.Uint64
+	newest, other := data[pageHeader:], data[os.Getpagesize()+pageHeader:]
+	if number(other[txid:]) > number(newest[txid:]) {
 		newest = other
 	}
-	return binary.NativeEndian.Uint64(newest[freelist:]) != 1<<64-1, nil
+	return number(newest[freelist:]) != 1<<64-1, nil
 }
 
 // FlushAll writes what was committed to the tree.

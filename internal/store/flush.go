@@ -14,11 +14,11 @@ import (
 )
 
 // What is committed goes to a log and to memory first, and to the file's tree later. The tree reads, copies and writes
-// pages for every key, and the neighbors of a key, or its next value, usually follow within a few thousand commits. What
-// the tree lacks is called a generation. When the present generation is full, another goroutine writes it to the tree,
-// and a new generation with a log of its own takes its place. Everything that changes the chains of worlds first writes
-// what the tree lacks, in the same transaction of bbolt. So memory only has entries of top layers, and a layer that
-// becomes frozen is complete in the tree.
+// pages for every key, and the neighbors of a key, or its next value, usually follow within a few thousand commits.
+// What the tree lacks is called a generation. When the present generation is full, another goroutine writes it to the
+// tree, and a new generation with a log of its own takes its place. Everything that changes the chains of worlds first
+// writes what the tree lacks, in the same transaction of bbolt. So memory only has entries of top layers, and a layer
+// that becomes frozen is complete in the tree.
 
 // generation is what a number of commits have written: one memtable for each layer.
 type generation struct {
@@ -216,8 +216,8 @@ func (db *DB) changeTree(fn func(*bolt.Tx) error) error {
 	return refused
 }
 
-// listFree makes the present transaction of bbolt write the list of free pages, so that the next Open need not search for
-// them, even if this process is killed. The list may be long: no caller should wait for this transaction.
+// listFree makes the present transaction of bbolt write the list of free pages, so that the next Open need not search
+// for them, even if this process is killed. The list may be long: no caller should wait for this transaction.
 func (db *DB) listFree() { db.bolt.NoFreelistSync = false }
 
 // writeTree runs fn in a transaction of bbolt. After the commit, install updates what readers use. The idle flusher

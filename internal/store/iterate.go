@@ -7,8 +7,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// iterator merges layers and what the session has written, in key order. It also yields what the session writes meanwhile,
-// if that is ahead of the iterator.
+// iterator merges layers and what the session has written, in key order. It also yields what the session writes
+// meanwhile, if that is ahead of the iterator.
 type iterator struct {
 	s      *session // nil: layers only
 	prefix []byte
@@ -168,7 +168,8 @@ func (it *iterator) written() *overlayNode {
 	}
 }
 
-// last returns the greatest key with the prefix that is not deleted, nil if there is none. The prefix begins with a space.
+// last returns the greatest key with the prefix that is not deleted, nil if there is none. The prefix begins with a
+// space.
 func (s *session) last(prefix []byte) []byte {
 	src := s.source()
 	src.openLayers()

@@ -8,7 +8,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// worker runs background work when it is woken: it folds long chains, and deletes layers that no chain names.
+// worker runs background work when it is woken: it folds long chains, and deletes layers that are in no chain.
 type worker struct {
 	signal chan struct{} // capacity 1
 	quit   chan struct{}
@@ -20,9 +20,9 @@ type worker struct {
 
 // todo is what has changed since the worker last looked.
 type todo struct {
-	all     bool            // everything is to be looked at
-	worlds  map[string]bool // their chains have become longer
-	dropped bool            // some chain is gone
+	all     bool            // check everything
+	worlds  map[string]bool // those whose chains have become longer
+	dropped bool            // a chain was deleted or replaced
 }
 
 func (w *worker) start(db *DB) {
@@ -43,7 +43,7 @@ func (w *worker) start(db *DB) {
 	}()
 }
 
-// wake makes the worker look at what has changed.
+// wake makes the worker check what has changed.
 func (w *worker) wake(t todo) {
 	w.mu.Lock()
 	w.todo.all = w.todo.all || t.all
@@ -73,7 +73,7 @@ func (w *worker) stop() {
 	<-w.done
 }
 
-// tidy folds the chains that may have become too long, and then collects what that and others left behind.
+// tidy folds the chains that may have become too long, and then deletes the layers that are in no chain.
 func (db *DB) tidy(t todo) (err error) {
 	defer db.guard.Protect(&err)()
 	if t.all {
@@ -124,8 +124,8 @@ func eachChain(btx *bolt.Tx, fn func(p place, chain []uint64)) error {
 	return nil
 }
 
-// chains calls fn with each chain of the record and answers the record with the chains that fn answered.
-// The record may be gone: nil.
+// chains calls fn with each chain of the record, and returns the record with the chains that fn returned. It returns
+// nil if there is no such record any more.
 func (p place) chains(btx *bolt.Tx, fn func(chain []uint64) []uint64) ([]byte, error) {
 	v := btx.Bucket([]byte(p.bucket)).Get([]byte(p.key))
 	if v == nil {
@@ -146,7 +146,7 @@ func (p place) chains(btx *bolt.Tx, fn func(chain []uint64) []uint64) ([]byte, e
 	return appendChain(nil, fn(chain)), nil
 }
 
-// collect deletes the layers that no chain names and nobody is building.
+// collect deletes the layers that are in no chain and are not being built.
 func (db *DB) collect() error {
 	garbage, err := db.garbage()
 	if err != nil {
@@ -170,6 +170,7 @@ func (db *DB) collect() error {
 	return nil
 }
 
+// quitting returns ErrClosed once the worker must stop.
 func (db *DB) quitting() error {
 	select {
 	case <-db.worker.quit:
@@ -179,9 +180,10 @@ func (db *DB) quitting() error {
 	}
 }
 
+// garbage returns the layers that are in no chain and are not being built.
 func (db *DB) garbage() ([]uint64, error) {
-	// A layer is pinned before it is in the file and unpinned after a chain names it. With the lock held, what is in the
-	// snapshot without a chain is either pinned or garbage.
+	// A layer is pinned before it is in the file, and unpinned after it is in a chain. The snapshot is taken with the
+	// lock held, so a layer in it without a chain is either pinned or garbage.
 	keep := map[uint64]bool{}
 	db.mu.Lock()
 	btx, err := db.begin()
@@ -211,13 +213,13 @@ func (db *DB) garbage() ([]uint64, error) {
 	return garbage, nil
 }
 
-// deleteStep deletes a bounded part of a layer and tells whether that was the last one.
+// deleteStep deletes a bounded part of a layer, and reports whether that was the last part.
 func (db *DB) deleteStep(btx *bolt.Tx, id uint64) (bool, error) {
 	layer := layerBucket(btx, id)
 	if layer == nil {
 		return true, nil
 	}
-	if layer.Sequence() > uint64(4*db.limits.step) { // whole buckets go fast
+	if layer.Sequence() > uint64(4*db.limits.step) { // deleting a smaller bucket is fast enough
 		if err := deleteEntries(layer, db.limits.step); err != nil {
 			return false, err
 		}

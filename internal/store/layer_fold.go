@@ -8,14 +8,14 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// A chain of more than limits.chain frozen layers is folded: a run of neighbouring layers is copied into one new layer,
-// which then takes the run's place in every chain that has it. Chains that share only a part of the run keep the
-// originals. A run takes in the next older layer only if that is at most twice as large as the run so far. So each entry
-// that is copied ends in a layer at least half as large again, is copied a number of times that grows with the logarithm
-// of the entries above it, and a large layer at the bottom is copied only after half as much was written. A chain that
-// offers no run has layers that double in size: it is short.
+// A chain of more than limits.chain frozen layers is folded: a run of adjacent layers is copied into one new layer,
+// which replaces the run in every chain that has it. Chains that share only a part of the run keep the originals. A run
+// is extended by the next older layer only if that is at most twice as large as the run so far. So each entry that is
+// copied ends in a layer at least half as large again, the number of its copies grows with the logarithm of the entries
+// above it, and a large layer at the bottom is copied only after half as much was written. A chain without a run has
+// layers that double in size, and is short.
 
-// fold folds one run of the world's present chain and tells whether there was one.
+// fold folds one run of the world's present chain, and reports whether there was one.
 func (db *DB) fold(world string) (bool, error) {
 	run, err := db.findRun(world)
 	if err != nil || run == nil {
@@ -45,10 +45,10 @@ func (db *DB) fold(world string) (bool, error) {
 // run is a part of one or more chains, newest first.
 type run struct {
 	ids    []uint64
-	bottom bool // nothing is below it: tombstones have done their work
+	bottom bool // nothing is below it, so that tombstones are not needed
 }
 
-// findRun answers nil if the chain is short enough, or the world is gone.
+// findRun returns nil if the chain is short enough, or the world does not exist.
 func (db *DB) findRun(world string) (*run, error) {
 	btx, err := db.begin()
 	if err != nil {
@@ -67,7 +67,7 @@ func (db *DB) findRun(world string) (*run, error) {
 	return db.chooseRun(btx, r.chain[1:]), nil
 }
 
-// chooseRun applies the rule above: the newest run of two or more layers, nil if there is none.
+// chooseRun returns the newest run of two or more layers by the rule above, nil if there is none.
 func (db *DB) chooseRun(btx *bolt.Tx, frozen []uint64) *run {
 	sizes := make([]int, len(frozen))
 	for i, id := range frozen {
@@ -93,7 +93,7 @@ type folding struct {
 	db       *DB
 	run      *run
 	id       uint64
-	after    []byte // where the next step goes on
+	after    []byte // the last key that was copied
 	total    int
 	complete bool
 }
@@ -125,8 +125,8 @@ func (f *folding) step(btx *bolt.Tx) error {
 	return w.finish()
 }
 
-// swapAll puts the new layer in the place of the run: first in the world itself, and then, a few at a time, in all other
-// chains that have the run. Both kinds of chain say the same, so it does not matter when each of them changes.
+// swapAll replaces the run by the new layer: first in the world itself, and then, a few at a time, in all other chains
+// that have the run. Both forms of a chain have the same content, so it does not matter when each of them changes.
 func (f *folding) swapAll(world string) error {
 	places := []place{{string(bucketWorlds), world}}
 	if err := f.db.change(func(btx *bolt.Tx) error { return f.swap(btx, places) }); err != nil {
@@ -147,7 +147,7 @@ func (f *folding) swapAll(world string) error {
 	return nil
 }
 
-// places lists the records that have the run.
+// places returns the records that have the run.
 func (f *folding) places() ([]place, error) {
 	btx, err := f.db.begin()
 	if err != nil {
@@ -163,7 +163,7 @@ func (f *folding) places() ([]place, error) {
 	return list, err
 }
 
-// swap changes the chains of some records.
+// swap replaces the run in the chains of some records.
 func (f *folding) swap(btx *bolt.Tx, places []place) error {
 	var with []uint64
 	if !layerEmpty(btx, f.id) {
@@ -190,7 +190,7 @@ func (f *folding) swap(btx *bolt.Tx, places []place) error {
 	return nil
 }
 
-// find answers where part begins in chain, -1 if nowhere.
+// find returns the index of part in chain, -1 if it is not there.
 func find(chain, part []uint64) int {
 	for i := 0; i+len(part) <= len(chain); i++ {
 		if slices.Equal(chain[i:i+len(part)], part) {

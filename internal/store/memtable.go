@@ -80,7 +80,7 @@ type memNode = skiplist.Node[versions]
 // versions are the values of a key, the newest first.
 type versions struct {
 	newest atomic.Pointer[version]
-	first  version // where the first value lies
+	first  version // memory of the first value
 }
 
 // version is a value as of a commit.
@@ -169,7 +169,8 @@ const (
 // places returns the numbers of a key's four bits.
 func (f *filter) places(key []byte) [4]uint32 {
 	h := maphash.Bytes(f.seed, key)
-	return [4]uint32{uint32(h) & filterMask, uint32(h>>17) & filterMask, uint32(h>>34) & filterMask, uint32(h>>47) & filterMask}
+	return [4]uint32{uint32(h) & filterMask, uint32(h>>17) & filterMask,
+		uint32(h>>34) & filterMask, uint32(h>>47) & filterMask}
 }
 
 func (f *filter) add(key []byte) {

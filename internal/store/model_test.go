@@ -43,13 +43,14 @@ var (
 	others = itemTable("items-other") // a name that begins with another
 	tables = []*store.Table[item]{items, others}
 	parts  = []string{"", "east", "e"}
-	// Keys that would be confused by a careless encoding. All are UTF-8, since the codec is JSON.
-	pool = []string{"a", "a\x00", "a\x00\x01", "a\x00\x01b", "a\x01", "aa", "ab", "b", "b\x00a", "\x00", "\x00\x01", "\x7f", "z", "zz", "é", "éa"}
+	// Keys that a careless encoding would confuse. All are UTF-8, since the codec is JSON.
+	pool = []string{"a", "a\x00", "a\x00\x01", "a\x00\x01b", "a\x01", "aa", "ab", "b", "b\x00a", "\x00", "\x00\x01",
+		"\x7f", "z", "zz", "é", "éa"}
 )
 
 type place struct{ part, table int }
 
-// state is what a world should hold.
+// state is what a world should have.
 type state struct {
 	rows  map[place]map[string]item
 	seed  uint64
@@ -136,7 +137,7 @@ func (m *model) newName(prefix string) string {
 	return fmt.Sprint(prefix, m.next)
 }
 
-// step does one thing, to the store and to the model.
+// step does one random operation on the store and the model.
 func (m *model) step(name string, w *modelWorld) {
 	checkpoints := slices.Sorted(maps.Keys(w.checkpoints))
 	switch n := m.r.IntN(100); {
@@ -258,7 +259,7 @@ func (m *model) update(name string, w *modelWorld) {
 	}
 }
 
-// write does n random things to the rows.
+// write does n random operations on the rows.
 func (m *model) write(tx *store.Tx, s *state, n int) {
 	for range n {
 		p := place{m.r.IntN(len(parts)), m.r.IntN(len(tables))}
@@ -305,7 +306,7 @@ func (m *model) written(err error, refused bool, rows map[string]item, it item) 
 	rows[it.ID] = it
 }
 
-// draw asks for an id: the same seed and number of draws give the same one, others another.
+// draw draws an id. The same seed and number of draws give the same id, and all others differ.
 func (m *model) draw(tx *store.Tx, s *state) {
 	if m.r.IntN(10) == 0 {
 		s.seed = m.r.Uint64()
@@ -391,15 +392,20 @@ func (m *model) compareTable(tx *store.Tx, table *store.Table[item], want map[st
 		}
 	}
 	if greatest, ok := table.Last(tx, prefix); !slices.Equal(got, wanted) || greatest != last || ok != (last != "") {
-		m.Fatalf("%s: keys with %q after %q are %q, want %q; last %q, want %q", table.Name(), prefix, after, got, wanted, greatest, last)
+		m.Fatalf("%s: keys with %q after %q are %q, want %q; last %q, want %q",
+			table.Name(), prefix, after, got, wanted, greatest, last)
 	}
 	for _, value := range pool[:8] {
 		m.compareLookup(tx, table, "name", value, keys, func(k string) bool { return want[k].Name == value })
-		m.compareLookup(tx, table, "tag", value, keys, func(k string) bool { return slices.Contains(want[k].Tags, value) })
+		m.compareLookup(tx, table, "tag", value, keys, func(k string) bool {
+			return slices.Contains(want[k].Tags, value)
+		})
 	}
 }
 
-func (m *model) compareLookup(tx *store.Tx, table *store.Table[item], index, value string, keys []string, has func(string) bool) {
+func (m *model) compareLookup(
+	tx *store.Tx, table *store.Table[item], index, value string, keys []string, has func(string) bool,
+) {
 	got := slices.Collect(table.KeysBy(tx, index, value))
 	i := 0
 	for _, k := range keys {

@@ -17,7 +17,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// The test program runs itself as another process when this names a part to play.
+// roleVariable is the environment variable with the role that the test program has when it runs itself.
 const roleVariable = "STORE_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -115,7 +115,7 @@ func TestOpen_RefusesWhatItCannotRead(t *testing.T) {
 	}
 }
 
-// slicesZero is content with everything from offset on zero.
+// slicesZero returns content with zeros from offset on.
 func slicesZero(content []byte, offset int) []byte {
 	return append(bytes.Clone(content[:offset]), make([]byte, len(content)-offset)...)
 }
@@ -139,7 +139,7 @@ func TestOpen_Directories(t *testing.T) {
 	}
 }
 
-// writeForEver has eight writers, each of which prints a key when its Update has returned.
+// writeForEver runs eight writers. Each prints a key when its Update has returned.
 func writeForEver(path string) {
 	db, err := store.OpenSmall(path)
 	if err != nil {

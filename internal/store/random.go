@@ -48,8 +48,8 @@ func (tx *Tx) Draws() uint64 { return tx.number(keyDraws) }
 // SetDraws continues the world's generator as if it had made that many draws.
 func (tx *Tx) SetDraws(n uint64) { tx.setNumber(keyDraws, n) }
 
-// Rand returns the generator of the next draw, which depends on the world's seed and the number of draws, and counts one
-// draw. It panics in a read transaction.
+// Rand returns the generator of the next draw, which depends on the world's seed and the number of draws, and counts
+// one draw. It panics in a read transaction.
 func (tx *Tx) Rand() *rand.Rand {
 	draws := tx.number(keyDraws) + 1
 	tx.setNumber(keyDraws, draws)

@@ -9,9 +9,9 @@ import (
 
 // Readers share one transaction of bbolt and what they have read in it: the worlds' records, their layers, cursors, and
 // the values of Memos. After the next commit, new readers share another transaction; those that have begun stay in
-// theirs. So nothing that readers share outlives the state that it was read from. While the tree is written, readers use
-// transactions of their own: bbolt waits for all read transactions before it enlarges its mapping, and a shared one could
-// stay open for ever.
+// theirs. So nothing that readers share outlives the state that it was read from. While the tree is written, readers
+// use transactions of their own: bbolt waits for all read transactions before it enlarges its mapping, and a shared one
+// could stay open for ever.
 
 // readers has the state that readers share.
 type readers struct {
@@ -59,8 +59,8 @@ func (r *readers) drop() *shared {
 	return s.leave()
 }
 
-// leave removes one reader. It returns the state if that was the last one, and the caller ends it when it no longer holds
-// the lock, since bbolt may block in it on a writer that waits for all other readers.
+// leave removes one reader. It returns the state if that was the last one, and the caller ends it when it no longer
+// holds the lock, since bbolt may block in it on a writer that waits for all other readers.
 func (s *shared) leave() *shared {
 	if s.inside--; s.inside > 0 {
 		return nil
@@ -195,8 +195,9 @@ func (src *source) twin() *source {
 	return &t
 }
 
-// Memo is a value that is computed from a world's state and read more often than that changes, for example a decoded row
-// or the result of a search. Readers that share a state share the value, which must not be changed. NewMemo makes one.
+// Memo is a value that is computed from a world's state and read more often than that changes, for example a decoded
+// row or the result of a search. Readers that share a state share the value, which must not be changed. NewMemo makes
+// one.
 type Memo[T any] struct{ make func(tx *Tx) T }
 
 // NewMemo returns a Memo whose value fn computes from the transaction's rows and nothing else.
@@ -208,8 +209,8 @@ type memoKey struct {
 	partition string
 }
 
-// Of returns the value in the transaction's world and partition. It is computed each time in a write transaction, and in a
-// read transaction that shares no state.
+// Of returns the value in the transaction's world and partition. It is computed each time in a write transaction, and
+// in a read transaction that shares no state.
 func (m *Memo[T]) Of(tx *Tx) T {
 	if tx.shares == nil {
 		return m.make(tx)

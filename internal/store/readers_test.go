@@ -34,17 +34,18 @@ func TestMemo_HoldsUntilTheNextWrite(t *testing.T) {
 	add := func(partition, id string) {
 		require.NoError(t, db.Update("w", func(tx *store.Tx) error {
 			require.NoError(t, items.Put(tx.In(partition), &item{ID: id}))
-			require.Equal(t, countRows(tx.In(partition)), memo.Of(tx.In(partition)), "a write transaction sees what it wrote")
+			in := tx.In(partition)
+			require.Equal(t, countRows(in), memo.Of(in), "a write transaction sees what it wrote")
 			return nil
 		}))
 	}
 	require.Zero(t, count(""))
 	require.Zero(t, count(""))
-	require.EqualValues(t, 1, asked.Load(), "the second reader shares the first one's answer")
+	require.EqualValues(t, 1, asked.Load(), "the second reader shares the first one's value")
 
 	add("", "a")
 	require.Equal(t, 1, count(""))
-	require.Zero(t, count("p"), "each partition has an answer of its own")
+	require.Zero(t, count("p"), "each partition has a value of its own")
 	add("p", "b")
 	add("p", "c")
 	require.Equal(t, 2, count("p"))
@@ -58,7 +59,7 @@ func countRows(tx *store.Tx) (n int) {
 	return n
 }
 
-// A reader that began before a write goes on seeing what it began with, and the write does not wait for it.
+// A reader that began before a write sees the state that it began with, and the write does not wait for it.
 func TestReaders_SeeOneState(t *testing.T) {
 	db := newStore(t)
 	require.NoError(t, db.View("w", func(tx *store.Tx) error {
@@ -72,7 +73,7 @@ func TestReaders_SeeOneState(t *testing.T) {
 	}))
 }
 
-// Writers that let the file outgrow its mapping again and again, and readers that always have something open.
+// Writers let the file outgrow its mapping again and again, while readers always have a transaction open.
 func TestReaders_NeverStopWriters(t *testing.T) {
 	db, err := store.OpenSmall(filepath.Join(t.TempDir(), "db"))
 	require.NoError(t, err)

@@ -2,10 +2,10 @@
 //
 // A checkpoint, a restore, a fork and a reset cost the same few microseconds in a world of ten rows and of a million.
 // Reads go through a world's chain from the newest layer to the oldest. The first layer that has the key decides, and a
-// tombstone means that the key is deleted. Writes go to the top layer only. All other layers are frozen and may belong to
-// many chains. A checkpoint freezes the top layer and puts an empty layer on it; restore and reset abandon the top layer
-// and put an empty layer on an older chain. One goroutine deletes layers that no chain has and folds long chains, in
-// small steps (see layer_fold.go, layer_collect.go).
+// tombstone means that the key is deleted. Writes go to the top layer only. All other layers are frozen and may belong
+// to many chains. A checkpoint freezes the top layer and puts an empty layer on it; restore and reset abandon the top
+// layer and put an empty layer on an older chain. One goroutine deletes layers that no chain has and folds long chains,
+// in small steps (see layer_fold.go, layer_collect.go).
 //
 // The file:
 //
@@ -28,11 +28,11 @@
 //
 //	<table> 00 <index> 00 <partition, escaped> 00 01
 //
-// where escaped means that 00 is written as 00 FF, so that no value is a prefix of another. All spaces of a layer are in
-// one tree: a transaction opens one bucket for each layer of its chain, and small tables share pages.
+// where escaped means that 00 is written as 00 FF, so that no value is a prefix of another. All spaces of a layer are
+// in one tree: a transaction opens one bucket for each layer of its chain, and small tables share pages.
 //
-// A chain is written as uvarint count and uvarint layer numbers, newest first. Tables whose names begin with a tilde are
-// the store's own (~random: seed and draws, in partition "", next to the timers, which are written as often).
+// A chain is written as uvarint count and uvarint layer numbers, newest first. Tables whose names begin with a tilde
+// are the store's own (~random: seed and draws, in partition "", next to the timers, which are written as often).
 //
 // Concurrent writers share commits (see commit.go), and readers never wait for writers. A commit goes to a log and to
 // memory first, and to bbolt with many others (see flush.go). A function that fails leaves no trace in a commit that it
@@ -165,8 +165,8 @@ func (db *DB) Close() error {
 	return nil
 }
 
-// Failed returns a channel that is closed when damage to the open file has been found; Err returns it. Every write fails
-// from then on, and the program should end.
+// Failed returns a channel that is closed when damage to the open file has been found; Err returns it. Every write
+// fails from then on, and the program should end.
 func (db *DB) Failed() <-chan struct{} { return db.guard.Failed() }
 
 // Err returns nil until Failed is closed, and an error that wraps ErrDamaged from then on.

@@ -40,8 +40,8 @@ type Table[T any] struct {
 }
 
 // NewTable describes a table. Names of tables and indexes consist of lower-case letters, digits, dots, dashes and
-// underscores and begin with a letter. NewTable panics if a name is invalid, if two indexes have the same name, and if a
-// function is missing.
+// underscores and begin with a letter. NewTable panics if a name is invalid, if two indexes have the same name, and if
+// a function is missing.
 func NewTable[T any](name string, key func(*T) string, codec Codec[T], indexes ...Index[T]) *Table[T] {
 	t := &Table[T]{rawTable: newRawTable(name), key: key, codec: codec}
 	if key == nil || codec.Append == nil || codec.Decode == nil {
@@ -90,8 +90,8 @@ func (t *Table[T]) Insert(tx *Tx, row *T) error {
 	return t.store(tx, key, nil, row)
 }
 
-// Put stores a row, and replaces the one with the same key. It returns ErrExists if another row has its value in a unique
-// index.
+// Put stores a row, and replaces the one with the same key. It returns ErrExists if another row has its value in a
+// unique index.
 func (t *Table[T]) Put(tx *Tx, row *T) error {
 	key := t.key(row)
 	return t.store(tx, key, t.stored(tx, key), row)

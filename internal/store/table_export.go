@@ -30,8 +30,8 @@ func (t *Table[T]) Export(tx *Tx) iter.Seq2[string, []byte] {
 	}
 }
 
-// Import inserts the row of a JSON document. It returns a *strict.Error for an unknown member, a value of the wrong type
-// and a row without a key, and ErrExists if there is such a row already.
+// Import inserts the row of a JSON document. It returns a *strict.Error for an unknown member, a value of the wrong
+// type and a row without a key, and ErrExists if there is such a row already.
 func (t *Table[T]) Import(tx *Tx, doc []byte) error {
 	row := new(T)
 	if err := strict.Decode(doc, row); err != nil {
@@ -40,8 +40,8 @@ func (t *Table[T]) Import(tx *Tx, doc []byte) error {
 	return t.InsertForeign(tx, row)
 }
 
-// InsertForeign is Insert of a row that this program has not made. It returns a *strict.Error if the row lacks a part that
-// its key or its index values need.
+// InsertForeign is Insert of a row that this program has not made. It returns a *strict.Error if the row lacks a part
+// that its key or its index values need.
 func (t *Table[T]) InsertForeign(tx *Tx, row *T) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -61,8 +61,8 @@ func (t *Table[T]) InsertForeign(tx *Tx, row *T) (err error) {
 // Space is a table in a partition.
 type Space struct{ Table, Partition string }
 
-// Spaces lists the tables that have rows in the transaction's world, with the partition, in the order of names. It leaves
-// out the store's own tables.
+// Spaces lists the tables that have rows in the transaction's world, with the partition, in the order of names. It
+// leaves out the store's own tables.
 func (tx *Tx) Spaces() []Space {
 	var list []Space
 	after := []byte(nil)

@@ -11,16 +11,16 @@ import (
 	"storagesim/internal/varint"
 )
 
-// Index finds rows by values other than their key. Keys returns the values of a row: none, one or many, of any bytes. In a
-// Unique index no two rows of a partition have the same value.
+// Index finds rows by values other than their key. Keys returns the values of a row: none, one or many, of any bytes.
+// In a Unique index no two rows of a partition have the same value.
 type Index[T any] struct {
 	Name   string
 	Keys   func(row *T) []string
 	Unique bool
 }
 
-// appendValue appends an escaped value: 00 becomes 00 FF, and 00 01 ends it. No escaped value is a prefix of another, and
-// the order is that of the values and, for the same value, of the keys.
+// appendValue appends an escaped value: 00 becomes 00 FF, and 00 01 ends it. No escaped value is a prefix of another,
+// and the order is that of the values and, for the same value, of the keys.
 func appendValue(dst []byte, value string) []byte {
 	for i := range len(value) {
 		if dst = append(dst, value[i]); value[i] == 0 {
@@ -51,15 +51,16 @@ func cutValue(src []byte) (value string, n int) {
 func (t *rawTable) appendEntry(list []byte, index int, key, value string) ([]byte, error) {
 	name := t.indexes[index].name
 	if len(value) > maxIndexValue {
-		return list, fmt.Errorf("%s %q: index %s: a value of %d bytes, not at most %d", t.name, key, name, len(value), maxIndexValue)
+		return list, fmt.Errorf("%s %q: index %s: a value of %d bytes, not at most %d",
+			t.name, key, name, len(value), maxIndexValue)
 	}
 	list = append(binary.AppendUvarint(list, uint64(len(name))), name...)
 	list = binary.AppendUvarint(list, uint64(len(value)+strings.Count(value, "\x00")+2))
 	return appendValue(list, value), nil
 }
 
-// cutEntry returns the first index entry of a list: the number of its index, -1 if the table no longer has it, the escaped
-// value, and the rest of the list.
+// cutEntry returns the first index entry of a list: the number of its index, -1 if the table no longer has it, the
+// escaped value, and the rest of the list.
 func (t *rawTable) cutEntry(key string, list []byte) (index int, escaped, rest []byte) {
 	r := varint.NewReader(list)
 	name, escaped, rest := r.Bytes(), r.Bytes(), r.Rest()
@@ -124,8 +125,8 @@ func (t *rawTable) taken(tx *Tx, index int, escaped []byte, key string) bool {
 	return false
 }
 
-// KeysBy yields the keys of the rows that have the value in the index, in order. It panics if the table has no such index.
-// Rows may be written meanwhile as in Scan.
+// KeysBy yields the keys of the rows that have the value in the index, in order. It panics if the table has no such
+// index. Rows may be written meanwhile as in Scan.
 func (t *rawTable) KeysBy(tx *Tx, index, value string) iter.Seq[string] {
 	space := t.mustHave(index)
 	return func(yield func(string) bool) {
@@ -142,8 +143,8 @@ func (t *rawTable) KeysBy(tx *Tx, index, value string) iter.Seq[string] {
 	}
 }
 
-// EachBy calls fn with the key and the encoded row, as Raw returns it, of each row that has the value in the index, in the
-// order of keys, until fn returns false. It allocates only the keys.
+// EachBy calls fn with the key and the encoded row, as Raw returns it, of each row that has the value in the index, in
+// the order of keys, until fn returns false. It allocates only the keys.
 func (t *rawTable) EachBy(tx *Tx, index, value string, fn func(key string, raw []byte) bool) {
 	var space [160]byte
 	prefix := append(append(space[:0], t.mustHave(index)...), tx.escaped...)

@@ -175,8 +175,8 @@ func (t *rawTable) Scan(tx *Tx, prefix, after string) iter.Seq2[string, []byte] 
 	}
 }
 
-// First returns the least key that has the prefix and is greater than after, with the encoded row as Raw returns it, and
-// false if there is none.
+// First returns the least key that has the prefix and is greater than after, with the encoded row as Raw returns it,
+// and false if there is none.
 func (t *rawTable) First(tx *Tx, prefix, after string) (key string, raw []byte, found bool) {
 	from := tx.key(t.rows, prefix) // valid until the iterator is done, since no other key is made
 	space := len(from) - len(prefix)

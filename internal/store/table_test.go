@@ -12,7 +12,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// newStore is an open file with a world "w" on an empty base.
+// newStore returns an open file with a world "w" on an empty base.
 func newStore(t testing.TB) *store.DB {
 	t.Helper()
 	db, err := store.Open(filepath.Join(t.TempDir(), "db"), store.Options{})
@@ -46,7 +46,7 @@ func keysOf(tx *store.Tx) []string {
 	return list
 }
 
-func TestTable_SaysWhatItCannotDo(t *testing.T) {
+func TestTable_Errors(t *testing.T) {
 	db := newStore(t)
 	update(t, db, func(tx *store.Tx) {
 		require.NoError(t, items.Insert(tx, &item{ID: "a", Name: "one"}))
@@ -60,7 +60,7 @@ func TestTable_SaysWhatItCannotDo(t *testing.T) {
 		require.ErrorContains(t, items.Put(tx, &item{}), "key of 0 bytes")
 		require.ErrorContains(t, items.Put(tx, &item{ID: strings.Repeat("k", 4097)}), "key of 4097 bytes")
 		require.ErrorContains(t, items.Put(tx, &item{ID: "c", Name: strings.Repeat("n", 8193)}), "value of 8193 bytes")
-		// the largest that are possible, and none of it printable
+		// the largest key and value, all bytes escaped
 		long := item{ID: strings.Repeat("\x01", 4096), Name: strings.Repeat("\x00", 8192)}
 		require.NoError(t, items.Insert(tx, &long))
 	})
@@ -105,8 +105,8 @@ func TestTable_WritingWhileIterating(t *testing.T) {
 			require.NoError(t, items.Delete(tx, "a"))
 			require.NoError(t, items.Delete(tx, "b"))
 		case "c":
-			require.NoError(t, items.Put(tx, &item{ID: "aa", Tags: []string{"t"}})) // behind: not seen
-			require.NoError(t, items.Put(tx, &item{ID: "cc", Tags: []string{"t"}})) // ahead: seen
+			require.NoError(t, items.Put(tx, &item{ID: "aa", Tags: []string{"t"}})) // before the iterator: not yielded
+			require.NoError(t, items.Put(tx, &item{ID: "cc", Tags: []string{"t"}})) // ahead: yielded
 			require.NoError(t, items.Put(tx, &item{ID: "d", N: 7, Tags: []string{"t"}}))
 		case "e":
 			require.NoError(t, items.Put(tx, &item{ID: "f", Tags: []string{"t"}}))

@@ -52,7 +52,8 @@ func (s *session) whole() Tx {
 	return Tx{session: s, escaped: rootPartition}
 }
 
-// key returns a key of the transaction's partition, valid until the next call. The space is the prefix of a table or index.
+// key returns a key of the transaction's partition, valid until the next call. The space is the prefix of a table or
+// index.
 func (tx *Tx) key(space []byte, key string) []byte {
 	tx.keyBuf = append(append(append(tx.keyBuf[:0], space...), tx.escaped...), key...)
 	return tx.keyBuf

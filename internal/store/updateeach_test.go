@@ -13,7 +13,7 @@ import (
 
 func put(tx *store.Tx, id string) error { return items.Put(tx, &item{ID: id, Name: "name of " + id}) }
 
-func TestUpdateEach_EachSeesThoseBefore(t *testing.T) {
+func TestUpdateEach_SeesEarlierTransactions(t *testing.T) {
 	db := newStore(t)
 	n := 0
 	var hooks []int
@@ -29,7 +29,7 @@ func TestUpdateEach_EachSeesThoseBefore(t *testing.T) {
 	require.NoError(t, db.Verify(items))
 }
 
-func TestUpdateEach_ErrorUndoesOnlyItsOwn(t *testing.T) {
+func TestUpdateEach_ErrorUndoesOneTransaction(t *testing.T) {
 	db := newStore(t)
 	errOwn := errors.New("own")
 	n, hooks := 0, 0
@@ -45,11 +45,11 @@ func TestUpdateEach_ErrorUndoesOnlyItsOwn(t *testing.T) {
 		return true, nil
 	})
 	require.ErrorIs(t, err, errOwn)
-	require.Equal(t, 2, hooks, "those before it are committed when it returns")
+	require.Equal(t, 2, hooks, "the earlier transactions are committed when it returns")
 	view(t, db, "w", func(tx *store.Tx) { require.Equal(t, []string{"1", "2"}, keysOf(tx)) })
 }
 
-func TestUpdateEach_PanicKeepsThoseBefore(t *testing.T) {
+func TestUpdateEach_PanicKeepsEarlierTransactions(t *testing.T) {
 	db := newStore(t)
 	n := 0
 	require.PanicsWithValue(t, "own", func() {
@@ -64,7 +64,7 @@ func TestUpdateEach_PanicKeepsThoseBefore(t *testing.T) {
 	update(t, db, func(tx *store.Tx) { require.NoError(t, put(tx, "4")) })
 }
 
-// The small file commits after 50 entries: this takes several commits.
+// OpenSmall commits after 50 entries, so this takes several commits.
 func TestUpdateEach_ManyCommits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	db, err := store.OpenSmall(path)
@@ -88,7 +88,7 @@ func TestUpdateEach_NoWorld(t *testing.T) {
 	require.ErrorIs(t, db.UpdateEach("nowhere", func(*store.Tx) (bool, error) { return true, nil }), store.ErrNoWorld)
 }
 
-func TestTable_FirstAnswersTheLeastLiveRow(t *testing.T) {
+func TestTable_FirstIsTheLeastRow(t *testing.T) {
 	db := newStore(t)
 	update(t, db, func(tx *store.Tx) {
 		_, _, found := items.First(tx, "", "")
@@ -109,7 +109,7 @@ func TestTable_FirstAnswersTheLeastLiveRow(t *testing.T) {
 	})
 }
 
-// Partitions, too, may hold any byte: none of them reaches into another.
+// Names of partitions may have any byte. No partition overlaps another.
 func TestTx_PartitionsWithZeroBytes(t *testing.T) {
 	db := newStore(t)
 	names := []string{"", "\x00", "\x00\x01", "\x00\xff", "a", "a\x00", "a\x00\x01b"}

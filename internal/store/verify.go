@@ -10,8 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Verifier is a table whatever its rows are: what Verify asks of it, and what the file form of a world does. Every *Table
-// is one.
+// Verifier is a table of any type of rows, as Verify and the export of a world use it. Every *Table implements it.
 type Verifier interface {
 	Name() string
 	Verify(tx *Tx) []string
@@ -20,9 +19,9 @@ type Verifier interface {
 	Import(tx *Tx, doc []byte) error
 }
 
-// Verify checks the file's pages, every chain, and every given table in every partition where it occurs, in the present,
-// the start and the checkpoints of every world. It answers all differences in one error. Writers wait while pages are
-// checked: it is meant for tests and for repair.
+// Verify checks the file's pages, every chain, and the given tables in every partition of the present, the start and
+// the checkpoints of every world. It returns all problems in one error. Writers wait while pages are checked: Verify is
+// meant for tests and for repair.
 func (db *DB) Verify(tables ...Verifier) error {
 	if err := db.change(func(*bolt.Tx) error { return nil }); err != nil {
 		return err
@@ -35,7 +34,8 @@ func (db *DB) Verify(tables ...Verifier) error {
 		return err
 	}
 	defer btx.Rollback()
-	v := verification{btx: btx, tables: tables, seen: map[string]bool{}, tops: map[uint64]string{}, frozen: map[uint64]string{}}
+	v := verification{btx: btx, tables: tables, seen: map[string]bool{},
+		tops: map[uint64]string{}, frozen: map[uint64]string{}}
 	err = btx.Bucket(bucketWorlds).ForEach(func(k, _ []byte) error {
 		v.world(string(k))
 		return nil
@@ -106,13 +106,13 @@ func (v *verification) world(name string) {
 	}
 }
 
-// chain checks one chain of a world, of which a part is frozen.
+// chain checks a chain of a world, and notes the layers of it that are frozen.
 func (v *verification) chain(world, what string, chain, frozen []uint64) {
 	last := v.btx.Bucket(bucketMeta).Sequence()
 	used := map[uint64]bool{}
 	for _, id := range chain {
 		if id == 0 || id > last || used[id] {
-			v.problem("world %s, %s: layer %d of %d occurs twice or was never made", world, what, id, last)
+			v.problem("world %s, %s: layer %d of %d occurs twice or does not exist", world, what, id, last)
 		}
 		used[id] = true
 	}
@@ -146,7 +146,7 @@ func (v *verification) chain(world, what string, chain, frozen []uint64) {
 	}
 }
 
-// layer checks that the number of entries is what the layer says, and that each is tagged.
+// layer checks that the layer has the noted number of entries, and that each has a tag.
 func (v *verification) layer(id uint64) {
 	key := string(layerKey(id))
 	layer := v.btx.Bucket([]byte(key))
@@ -162,11 +162,11 @@ func (v *verification) layer(id uint64) {
 		}
 	}
 	if n != layer.Sequence() {
-		v.problem("layer %d has %d entries and says %d", id, n, layer.Sequence())
+		v.problem("layer %d has %d entries, but notes %d", id, n, layer.Sequence())
 	}
 }
 
-// partitions lists the partitions in which a table has a row or a tombstone.
+// partitions returns the partitions in which a table has a row or a tombstone.
 func (s *session) partitions(table string) []string {
 	s.src.openLayers()
 	prefix := spacePrefix(table, "")
@@ -182,7 +182,7 @@ func (s *session) partitions(table string) []string {
 	return slices.Compact(list)
 }
 
-// verify compares the index entries of one partition with those that read says its rows have.
+// verify compares the index entries of one partition with those that read returns for its rows.
 func (t *rawTable) verify(tx *Tx, read func(key string, body []byte) (own string, entries []byte, err error)) []string {
 	var problems []string
 	want := make([]map[string]bool, len(t.indexes))
@@ -198,17 +198,19 @@ func (t *rawTable) verify(tx *Tx, read func(key string, body []byte) (own string
 		stored, body := t.split(key, v)
 		own, entries, err := read(key, body)
 		if own != key {
-			problems = append(problems, fmt.Sprintf("%s %q says that its key is %q", t.name, key, own))
+			problems = append(problems, fmt.Sprintf("%s %q: the row has the key %q", t.name, key, own))
 		}
 		if err != nil || !bytes.Equal(stored, entries) {
-			problems = append(problems, fmt.Sprintf("%s %q: stored index entries are not those of the row", t.name, key))
+			problems = append(problems,
+				fmt.Sprintf("%s %q: stored index entries are not those of the row", t.name, key))
 		}
 		for list := entries; len(list) > 0; {
 			var i int
 			var escaped []byte
 			i, escaped, list = t.cutEntry(key, list)
 			if t.indexes[i].unique && t.taken(tx, i, escaped, key) {
-				problems = append(problems, fmt.Sprintf("%s %q: index %s: value not unique", t.name, key, t.indexes[i].name))
+				problems = append(problems,
+					fmt.Sprintf("%s %q: index %s: value not unique", t.name, key, t.indexes[i].name))
 			}
 			want[i][string(escaped)+key] = true
 		}
@@ -219,7 +221,7 @@ func (t *rawTable) verify(tx *Tx, read func(key string, body []byte) (own string
 	return problems
 }
 
-// verifyIndex compares the entries of one index with those that the rows want.
+// verifyIndex compares the entries of one index with those that the rows have.
 func (t *rawTable) verifyIndex(tx *Tx, index int, want map[string]bool) []string {
 	var problems []string
 	name := t.indexes[index].name

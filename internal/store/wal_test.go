@@ -12,8 +12,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// left is a database with commits that only its log has: "before" is in the tree, "0", "1" and so on are not, each in a
-// commit of its own. It answers the directory, in which nobody has anything open.
+// left returns a directory with a database and its log, neither of them open. The row "before" is in the tree. The rows
+// "0", "1" and so on are only in the log, each in a commit of its own.
 func left(t *testing.T, commits int) string {
 	t.Helper()
 	db := newStore(t)
@@ -28,7 +28,7 @@ func left(t *testing.T, commits int) string {
 	return dir
 }
 
-// logOf is the one log in a directory.
+// logOf returns the only log in a directory.
 func logOf(t *testing.T, dir string) string {
 	t.Helper()
 	logs, err := filepath.Glob(filepath.Join(dir, "*.log.*"))
@@ -37,7 +37,7 @@ func logOf(t *testing.T, dir string) string {
 	return logs[0]
 }
 
-// keysIn opens a copy of a directory and lists the keys in it.
+// keysIn opens a copy of a directory and returns the keys of its rows.
 func keysIn(t *testing.T, dir string) (keys []string, err error) {
 	t.Helper()
 	to := t.TempDir()
@@ -69,7 +69,7 @@ func TestLog_IsReplayed(t *testing.T) {
 	require.Equal(t, []string{"0", "1", "2", "before"}, keys)
 }
 
-// A process that is killed while it writes leaves the beginning of a record, of which nobody has heard.
+// A process that is killed while it writes leaves the beginning of a record, which was never acknowledged.
 func TestLog_CutOffAnywhere(t *testing.T) {
 	dir := left(t, 3)
 	whole, err := os.ReadFile(logOf(t, dir))
@@ -123,8 +123,8 @@ func TestLog_OfAnotherFile(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(dir, "db"))
 }
 
-// A process may be killed after the tree has a log's commits and before the log is gone.
-func TestLog_ThatTheTreeHasIsLeftAlone(t *testing.T) {
+// A process may be killed after a log was written to the tree and before it is deleted.
+func TestLog_AlreadyInTheTree(t *testing.T) {
 	dir := left(t, 1)
 	log, err := os.ReadFile(logOf(t, dir))
 	require.NoError(t, err)
@@ -138,8 +138,7 @@ func TestLog_ThatTheTreeHasIsLeftAlone(t *testing.T) {
 	require.Equal(t, []string{"before"}, keys)
 }
 
-// The disk is full when the tree is to be written: what is committed stays in the log, and writers are told when it becomes
-// too much.
+// If the disk is too full for the tree, commits stay in the log, and writes fail when the log has too many.
 func TestUpdate_TreeThatCannotGrow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	db, err := store.OpenSmall(path)

@@ -6,9 +6,10 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Base makes a frozen layer with that name and what fn writes; it does nothing if there is one. Worlds are created on
-// bases, in a time that does not depend on their size. fn runs beside all other transactions, on an empty store of its
-// own, and what it wrote reaches the file in small commits. It must not call Base.
+// Base makes a base, a frozen layer with what fn writes, unless there is one of that name. A world is created on a base
+// in a time that does not depend on its size. fn runs concurrently with all other transactions, on an empty store of
+// its own. What it writes reaches the file in small commits. It must not call Base. The errors are those of fn and
+// ErrBadName.
 func (db *DB) Base(name string, fn func(*Tx) error) error {
 	if err := checkName("base", name); err != nil {
 		return err
@@ -20,7 +21,7 @@ func (db *DB) Base(name string, fn func(*Tx) error) error {
 	}
 	s := &session{writable: true, src: &source{opened: true}, mem: &arena{}}
 	defer s.end()
-	id, err := db.layerOf(s, fn)
+	id, err := db.buildLayer(s, fn)
 	if err != nil {
 		return err
 	}
@@ -37,9 +38,9 @@ func (db *DB) Base(name string, fn func(*Tx) error) error {
 	return nil
 }
 
-// layerOf writes what fn writes in the session, which is on an empty store, into a new layer, and keeps the layer from
-// being collected until it is unpinned.
-func (db *DB) layerOf(s *session, fn func(*Tx) error) (id uint64, err error) {
+// buildLayer runs fn in the session, which is on an empty store, and writes what it wrote to a new layer. The layer is
+// not collected until it is unpinned.
+func (db *DB) buildLayer(s *session, fn func(*Tx) error) (id uint64, err error) {
 	tx := s.whole()
 	if err := catchCorrupt(fn, &tx); err != nil {
 		return 0, err
@@ -63,7 +64,7 @@ func (db *DB) hasBase(name string) (bool, error) {
 	return btx.Bucket(bucketBases).Get([]byte(name)) != nil, nil
 }
 
-// pinLayer takes the number of a new layer and keeps the layer from being collected.
+// pinLayer returns the number of a new layer, which is not collected until it is unpinned.
 func (db *DB) pinLayer() (id uint64, err error) {
 	err = db.change(func(btx *bolt.Tx) error {
 		if id, err = newLayer(btx); err == nil {
@@ -83,7 +84,7 @@ func (db *DB) unpin(id uint64) {
 	db.worker.wake(todo{dropped: true})
 }
 
-// fill writes the rows of a session into a layer, in steps.
+// fill writes the rows of a session to a layer, in steps.
 func (db *DB) fill(id uint64, s *session) error {
 	if s.over == nil {
 		return nil
@@ -100,7 +101,7 @@ func (db *DB) fill(id uint64, s *session) error {
 	return nil
 }
 
-// fillStep writes a bounded number of rows beginning with n and answers the first one left.
+// fillStep writes a bounded number of rows beginning with n, and returns the first row that is left.
 func (db *DB) fillStep(btx *bolt.Tx, id uint64, n *overlayNode) (*overlayNode, error) {
 	w := layerWriter{btx: btx, id: id}
 	for ; n != nil && w.entries < 4*db.limits.step && w.bytes < 4*db.limits.stepSize; n = n.Next() {
@@ -114,7 +115,7 @@ func (db *DB) fillStep(btx *bolt.Tx, id uint64, n *overlayNode) (*overlayNode, e
 	return n, w.finish()
 }
 
-// layerWriter appends entries, in ascending order, to a layer that no chain names yet.
+// layerWriter appends entries, in ascending order, to a layer that is in no chain yet.
 type layerWriter struct {
 	btx     *bolt.Tx
 	id      uint64
@@ -135,7 +136,7 @@ func (w *layerWriter) put(key, value []byte) (err error) {
 	return w.layer.Put(key, value)
 }
 
-// finish notes the number of entries.
+// finish writes the number of entries.
 func (w *layerWriter) finish() error {
 	if w.layer == nil {
 		return nil
@@ -143,7 +144,7 @@ func (w *layerWriter) finish() error {
 	return w.layer.SetSequence(w.layer.Sequence() + uint64(w.entries))
 }
 
-// Bases lists the bases in the order of their names.
+// Bases returns the sorted names of the bases.
 func (db *DB) Bases() (list []string, err error) {
 	defer db.guard.Protect(&err)()
 	btx, err := db.begin()

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
+
+	"storagesim/internal/varint"
 )
 
 var (
@@ -26,7 +28,7 @@ type worldRecord struct {
 
 var errRecord = errors.New("damaged record")
 
-// appendChain writes a chain, readChain takes it from the front of src and appends its layers to dst.
+// appendChain appends an encoded chain.
 func appendChain(dst []byte, chain []uint64) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(chain)))
 	for _, id := range chain {
@@ -35,27 +37,27 @@ func appendChain(dst []byte, chain []uint64) []byte {
 	return dst
 }
 
+// readChain reads the chain at the front of src, appends its layers to dst, and returns the rest of src.
 func readChain(src []byte, dst []uint64) (chain []uint64, rest []byte, err error) {
-	n, w := binary.Uvarint(src)
-	if w <= 0 || n > uint64(len(src)) {
+	r := varint.NewReader(src)
+	n := r.Uint()
+	if n > uint64(len(src)) {
 		return nil, nil, errRecord
 	}
 	for range n {
-		src = src[w:]
-		var id uint64
-		if id, w = binary.Uvarint(src); w <= 0 {
-			return nil, nil, errRecord
-		}
-		dst = append(dst, id)
+		dst = append(dst, r.Uint())
 	}
-	return dst, src[w:], nil
+	if r.Err() != nil {
+		return nil, nil, errRecord
+	}
+	return dst, r.Rest(), nil
 }
 
 func (r worldRecord) encode() []byte {
 	return append(appendChain(appendChain(nil, r.chain), r.start), r.meta...)
 }
 
-// decodeWorld appends both chains to space, to save allocations. The meta is part of src.
+// decodeWorld decodes a world. It appends both chains to space, to save allocations. The meta is part of src.
 func decodeWorld(src []byte, space []uint64) (r worldRecord, err error) {
 	all, src, err := readChain(src, space)
 	if err != nil {
@@ -113,7 +115,7 @@ func readCheckpoint(btx *bolt.Tx, world, checkpoint string) ([]uint64, error) {
 	return chain, nil
 }
 
-// checkpointNames lists a world's checkpoints in the order of their names.
+// checkpointNames returns the sorted names of a world's checkpoints.
 func checkpointNames(btx *bolt.Tx, world string) []string {
 	var list []string
 	prefix := checkpointKey(world, "")
@@ -136,8 +138,8 @@ func readBase(btx *bolt.Tx, base string) ([]uint64, error) {
 	return chain, nil
 }
 
-// freeze makes the world's present a frozen chain and answers it. If nothing was written since the last freezing, the
-// top layer stays what it is.
+// freeze makes the world's present a frozen chain, with a new top layer above it, and returns the chain. If nothing was
+// written since the last freeze, the top layer stays.
 func (r *worldRecord) freeze(btx *bolt.Tx) ([]uint64, error) {
 	if !layerEmpty(btx, r.chain[0]) {
 		top, err := newLayer(btx)
@@ -149,7 +151,7 @@ func (r *worldRecord) freeze(btx *bolt.Tx) ([]uint64, error) {
 	return r.chain[1:], nil
 }
 
-// replace puts the world on a frozen chain, with an empty top layer.
+// replace puts the world on a frozen chain, with an empty top layer above it.
 func (r *worldRecord) replace(btx *bolt.Tx, frozen []uint64) error {
 	top := uint64(0)
 	if len(r.chain) > 0 && layerEmpty(btx, r.chain[0]) {
@@ -164,10 +166,10 @@ func (r *worldRecord) replace(btx *bolt.Tx, frozen []uint64) error {
 	return nil
 }
 
-// checkName accepts names of worlds, checkpoints and bases: 1 to 256 bytes without a zero byte.
+// checkName returns ErrBadName unless the name of a world, checkpoint or base has 1 to 256 bytes without a zero byte.
 func checkName(kind, name string) error {
 	if name == "" || len(name) > 256 || bytes.IndexByte([]byte(name), 0) >= 0 {
-		return fmt.Errorf("%s %q: %w: 1 to 256 bytes, none of them zero", kind, name, ErrBadName)
+		return fmt.Errorf("%s %q: %w: it must have 1 to 256 bytes, none of them zero", kind, name, ErrBadName)
 	}
 	return nil
 }

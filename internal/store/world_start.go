@@ -64,8 +64,8 @@ func (db *DB) Fork(from, checkpoint, name string, meta json.RawMessage, next fun
 }
 
 // ResetTo puts the world on another base, which becomes its start, and replaces its meta. Its checkpoints stay. The
-// transactions of next are part of the start as those of CreateWorld; if one fails, the world stays as it is. The errors
-// are those of next, ErrNoWorld and ErrNoBase.
+// transactions of next are part of the start as those of CreateWorld; if one fails, the world stays as it is. The
+// errors are those of next, ErrNoWorld and ErrNoBase.
 func (db *DB) ResetTo(world, base string, meta json.RawMessage, next func(*Tx) (more bool, err error)) error {
 	return db.dropped(db.changed(db.changeCall(func(btx *bolt.Tx, c *call) error {
 		r, err := readWorld(btx, world, nil)
@@ -83,10 +83,12 @@ func (db *DB) ResetTo(world, base string, meta json.RawMessage, next func(*Tx) (
 
 // Replace puts the world on what fn writes into an empty store of its own, which becomes the world's start too, and
 // gives it the meta that fn returns. Its checkpoints stay. The transactions of next are part of the start as those of
-// CreateWorld. If one of them, fn or a commit fails, the world stays as it is; otherwise it changes in one step. fn runs
-// concurrently with all other transactions, and must not call Replace or Base. The errors are those of fn and next, and
-// ErrNoWorld.
-func (db *DB) Replace(world string, fn func(*Tx) (meta json.RawMessage, err error), next func(*Tx) (more bool, err error)) error {
+// CreateWorld. If one of them, fn or a commit fails, the world stays as it is; otherwise it changes in one step. fn
+// runs concurrently with all other transactions, and must not call Replace or Base. The errors are those of fn and
+// next, and ErrNoWorld.
+func (db *DB) Replace(
+	world string, fn func(*Tx) (meta json.RawMessage, err error), next func(*Tx) (more bool, err error),
+) error {
 	if _, err := db.World(world); err != nil {
 		return err
 	}
@@ -95,7 +97,7 @@ func (db *DB) Replace(world string, fn func(*Tx) (meta json.RawMessage, err erro
 	s := &session{writable: true, src: &source{opened: true, world: world}, mem: &arena{}}
 	defer s.end()
 	var meta json.RawMessage
-	id, err := db.layerOf(s, func(tx *Tx) (err error) {
+	id, err := db.buildLayer(s, func(tx *Tx) (err error) {
 		meta, err = fn(tx)
 		return err
 	})
@@ -115,7 +117,9 @@ func (db *DB) Replace(world string, fn func(*Tx) (meta json.RawMessage, err erro
 
 // startWorld puts a world on a frozen chain and on what the transactions of next write above it, and makes that the
 // world's start. If one of them fails, nothing has been written.
-func (db *DB) startWorld(btx *bolt.Tx, c *call, name string, r worldRecord, frozen []uint64, next func(*Tx) (bool, error)) error {
+func (db *DB) startWorld(
+	btx *bolt.Tx, c *call, name string, r worldRecord, frozen []uint64, next func(*Tx) (bool, error),
+) error {
 	first := newMemtable(name)
 	src := &source{btx: btx, world: name, meta: r.meta, tables: []*memtable{first}, commit: 1,
 		chain: append([]uint64{0}, frozen...)} // the top layer has no number yet
@@ -153,6 +157,7 @@ func (db *DB) startWorld(btx *bolt.Tx, c *call, name string, r worldRecord, froz
 	return writeWorld(btx, name, r)
 }
 
+// worldIsNew returns a refusal if there is a world of that name.
 func worldIsNew(btx *bolt.Tx, name string) error {
 	if btx.Bucket(bucketWorlds).Get([]byte(name)) != nil {
 		return refusal{fmt.Errorf("world %q: %w", name, ErrWorldExists)}

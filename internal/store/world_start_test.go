@@ -12,7 +12,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// starts are the ways in which a world gets its start. Each puts the world "v" on the row "base" and on what next writes.
+// starts are the ways in which a world gets its start. Each puts the world "v" on the row "base" and on what next
+// writes.
 var starts = map[string]func(db *store.DB, meta json.RawMessage, next func(*store.Tx) (bool, error)) error{
 	"CreateWorld": func(db *store.DB, meta json.RawMessage, next func(*store.Tx) (bool, error)) error {
 		return db.CreateWorld("v", "base", meta, next)
@@ -67,8 +68,8 @@ func copyFiles(path, dir string) error {
 	return nil
 }
 
-// What a process leaves that is killed right after the commit has the whole start. The hook of a transaction runs before
-// any other commit.
+// What a process leaves that is killed right after the commit has the whole start. The hook of a transaction runs
+// before any other commit.
 func TestStart_IsOneCommit(t *testing.T) {
 	for name, start := range starts {
 		t.Run(name, func(t *testing.T) {

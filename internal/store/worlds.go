@@ -12,11 +12,11 @@ import (
 // World describes a world.
 type World struct {
 	Name        string
-	Meta        json.RawMessage // the caller's own; not part of checkpoints
-	Checkpoints []string        // in the order of their names
+	Meta        json.RawMessage // the caller's data, not part of checkpoints
+	Checkpoints []string        // sorted, without the hidden ones
 }
 
-// changeWorld reads a world's record, lets fn change it, and writes it back. It wakes the background work.
+// changeWorld reads a world, lets fn change it, and writes it. It wakes the background work.
 func (db *DB) changeWorld(world string, fn func(*bolt.Tx, *worldRecord) error) error {
 	err := db.change(func(btx *bolt.Tx) error {
 		r, err := readWorld(btx, world, nil)
@@ -31,7 +31,7 @@ func (db *DB) changeWorld(world string, fn func(*bolt.Tx, *worldRecord) error) e
 	return db.changed(err, world)
 }
 
-// changed wakes the background work after a success, and takes the mark off a refusal.
+// changed wakes the background work if err is nil, and unwraps a refusal.
 func (db *DB) changed(err error, worlds ...string) error {
 	if err == nil {
 		t := todo{worlds: map[string]bool{}}
@@ -43,7 +43,7 @@ func (db *DB) changed(err error, worlds ...string) error {
 	return plain(err)
 }
 
-// dropped is changed after something that leaves layers behind.
+// dropped wakes the background work if err is nil, after a change that may have left layers without a chain.
 func (db *DB) dropped(err error) error {
 	if err == nil {
 		db.worker.wake(todo{dropped: true})
@@ -51,6 +51,7 @@ func (db *DB) dropped(err error) error {
 	return err
 }
 
+// plain unwraps a refusal.
 func plain(err error) error {
 	var r refusal
 	if errors.As(err, &r) {
@@ -59,7 +60,7 @@ func plain(err error) error {
 	return err
 }
 
-// SetMeta replaces the world's meta: ErrNoWorld.
+// SetMeta replaces the world's meta. It returns ErrNoWorld if there is no such world.
 func (db *DB) SetMeta(world string, meta json.RawMessage) error {
 	return db.changeWorld(world, func(_ *bolt.Tx, r *worldRecord) error {
 		r.meta = meta
@@ -67,7 +68,7 @@ func (db *DB) SetMeta(world string, meta json.RawMessage) error {
 	})
 }
 
-// DeleteWorld removes a world and its checkpoints: ErrNoWorld. Its forks stay.
+// DeleteWorld deletes a world and its checkpoints, but not its forks. It returns ErrNoWorld if there is no such world.
 func (db *DB) DeleteWorld(name string) error {
 	return db.dropped(plain(db.change(func(btx *bolt.Tx) error {
 		if _, err := readWorld(btx, name, nil); err != nil {
@@ -83,7 +84,7 @@ func (db *DB) DeleteWorld(name string) error {
 	})))
 }
 
-// Worlds lists all worlds in the order of their names.
+// Worlds returns all worlds in the order of their names.
 func (db *DB) Worlds() (list []World, err error) {
 	defer db.guard.Protect(&err)()
 	btx, err := db.begin()
@@ -99,7 +100,7 @@ func (db *DB) Worlds() (list []World, err error) {
 	return list, plain(err)
 }
 
-// WorldNames lists the names of all worlds in their order, without looking at the worlds.
+// WorldNames returns the sorted names of all worlds.
 func (db *DB) WorldNames() (names []string, err error) {
 	defer db.guard.Protect(&err)()
 	btx, err := db.begin()
@@ -114,7 +115,7 @@ func (db *DB) WorldNames() (names []string, err error) {
 	return names, nil
 }
 
-// World describes one world: ErrNoWorld.
+// World returns the world with that name, or ErrNoWorld.
 func (db *DB) World(name string) (w World, err error) {
 	defer db.guard.Protect(&err)()
 	btx, err := db.begin()
@@ -134,7 +135,8 @@ func describe(btx *bolt.Tx, name string) (World, error) {
 	return World{Name: name, Meta: bytes.Clone(r.meta), Checkpoints: visible(checkpointNames(btx, name))}, nil
 }
 
-// Checkpoint keeps the world's present under a name, in place of what had that name: ErrNoWorld, ErrBadName.
+// Checkpoint keeps the present of the world under a name, and replaces the checkpoint of that name. The errors are
+// ErrNoWorld and ErrBadName.
 func (db *DB) Checkpoint(world, name string) error {
 	if err := checkName("checkpoint", name); err != nil {
 		return err
@@ -148,7 +150,7 @@ func (db *DB) Checkpoint(world, name string) error {
 	}))
 }
 
-// Restore takes the world back to a checkpoint, which stays: ErrNoWorld, ErrNoCheckpoint.
+// Restore puts the world back to a checkpoint, which stays. The errors are ErrNoWorld and ErrNoCheckpoint.
 func (db *DB) Restore(world, name string) error {
 	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, r *worldRecord) error {
 		chain, err := readCheckpoint(btx, world, name)
@@ -159,7 +161,7 @@ func (db *DB) Restore(world, name string) error {
 	}))
 }
 
-// DeleteCheckpoint forgets a checkpoint: ErrNoWorld, ErrNoCheckpoint.
+// DeleteCheckpoint deletes a checkpoint. The errors are ErrNoWorld and ErrNoCheckpoint.
 func (db *DB) DeleteCheckpoint(world, name string) error {
 	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, _ *worldRecord) error {
 		if _, err := readCheckpoint(btx, world, name); err != nil {
@@ -169,18 +171,18 @@ func (db *DB) DeleteCheckpoint(world, name string) error {
 	}))
 }
 
-// Reset takes the world back to where it started: its base, or the state that it was forked from. Checkpoints stay.
-// ErrNoWorld.
+// Reset puts the world back to its start: its base or the state that it was forked from, with what was written when it
+// was made. Its checkpoints stay. It returns ErrNoWorld if there is no such world.
 func (db *DB) Reset(world string) error {
 	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, r *worldRecord) error {
 		return r.replace(btx, r.start)
 	}))
 }
 
-// Hidden begins the names of checkpoints that no list shows: those that the program makes for its own ends.
+// Hidden is the prefix of the names of checkpoints that World does not list. The program makes them for its own use.
 const Hidden = "\x01"
 
-// visible leaves hidden names out; they are the first ones.
+// visible returns sorted names without the hidden ones, which are the first.
 func visible(names []string) []string {
 	for len(names) > 0 && strings.HasPrefix(names[0], Hidden) {
 		names = names[1:]
@@ -188,7 +190,7 @@ func visible(names []string) []string {
 	return names
 }
 
-// HiddenCheckpoints lists a world's hidden checkpoints in the order of their names: ErrNoWorld.
+// HiddenCheckpoints returns the sorted names of a world's hidden checkpoints, or ErrNoWorld.
 func (db *DB) HiddenCheckpoints(world string) (names []string, err error) {
 	defer db.guard.Protect(&err)()
 	btx, err := db.begin()
@@ -203,7 +205,7 @@ func (db *DB) HiddenCheckpoints(world string) (names []string, err error) {
 	return all[:len(all)-len(visible(all))], nil
 }
 
-// ViewCheckpoint is View of the world as it is kept under the name of a checkpoint: ErrNoWorld, ErrNoCheckpoint.
+// ViewCheckpoint is View of a checkpoint. The errors are those of fn, ErrNoWorld and ErrNoCheckpoint.
 func (db *DB) ViewCheckpoint(world, name string, fn func(*Tx) error) (err error) {
 	defer db.guard.Protect(&err)()
 	btx, err := db.begin()

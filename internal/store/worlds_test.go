@@ -147,7 +147,7 @@ func TestBase_IsNotCollectedWhileItGrows(t *testing.T) {
 	}
 }
 
-// foldLog adds up what folding says that it copied.
+// foldLog sums the entries that folding has copied, from its log.
 type foldLog struct{ entries atomic.Int64 }
 
 func (l *foldLog) Write(line []byte) (int, error) {

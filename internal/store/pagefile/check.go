@@ -3,10 +3,10 @@
 // bbolt trusts what its pages say: a damaged page ends the process with a stack trace, when the file is opened or at a
 // later request.
 //
-// A closed file is sealed: after the last page it has a checksum of all of them, which detects any changed bit. The seal
-// names the transaction that it belongs to, and counts for nothing after a later one. A file without a seal was left by
-// a killed process. Check then looks at every page that the tree of the last transaction reaches, and refuses what bbolt
-// could panic on. A changed bit within a row is not detected.
+// A closed file is sealed: after the last page it has a checksum of all of them, which detects any changed bit. The
+// seal names the transaction that it belongs to, and counts for nothing after a later one. A file without a seal was
+// left by a killed process. Check then looks at every page that the tree of the last transaction reaches, and refuses
+// what bbolt could panic on. A changed bit within a row is not detected.
 //
 // The layout below is that of bbolt's file format, version 2.
 package pagefile
@@ -58,7 +58,8 @@ func readMeta(page []byte) (m metaPage, ok bool) {
 	sum := fnv.New64a()
 	_, _ = sum.Write(b[:metaSize-8])
 	order := binary.NativeEndian
-	if order.Uint32(b) != boltMagic || order.Uint32(b[4:]) != boltVersion || order.Uint64(b[metaSize-8:]) != sum.Sum64() {
+	if order.Uint32(b) != boltMagic || order.Uint32(b[4:]) != boltVersion ||
+		order.Uint64(b[metaSize-8:]) != sum.Sum64() {
 		return m, false
 	}
 	m = metaPage{pageSize: uint64(order.Uint32(b[8:])), root: order.Uint64(b[16:]), freelist: order.Uint64(b[32:]),
@@ -111,8 +112,8 @@ func catchChange(read func() error) (err error) {
 	return read()
 }
 
-// newestMeta returns the meta page of the last transaction. Both meta pages must be intact: a damaged one may be the last
-// one's (assumption 360).
+// newestMeta returns the meta page of the last transaction. Both meta pages must be intact: a damaged one may be the
+// last one's (assumption 360).
 func newestMeta(data []byte) (m metaPage, err error) {
 	size := uint64(os.Getpagesize())
 	first, intact := readMeta(data)
@@ -216,8 +217,8 @@ func elements(b []byte) (int, error) {
 	return n, nil
 }
 
-// follows checks that a key is greater than the last one or, if it is the first of its page, not less than low, and that
-// it is less than high.
+// follows checks that a key is greater than the last one or, if it is the first of its page, not less than low, and
+// that it is less than high.
 func follows(key, last, low, high []byte) error {
 	switch {
 	case len(key) == 0:

@@ -13,8 +13,8 @@ import (
 var ErrDamaged = errors.New("the file was damaged while it was open")
 
 // Guard turns damage to an open file into an error. A file may lose pages while it is open, if it is truncated or
-// overwritten or the disk fails. bbolt panics then, or the processor faults at an address of the mapping. Either becomes
-// an error of the function that met it. Nothing may be written to the file afterwards.
+// overwritten or the disk fails. bbolt panics then, or the processor faults at an address of the mapping. Either
+// becomes an error of the function that met it. Nothing may be written to the file afterwards.
 type Guard struct {
 	path   string
 	once   sync.Once

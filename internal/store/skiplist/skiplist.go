@@ -30,7 +30,7 @@ type Node[V any] struct {
 	Value V
 
 	next []atomic.Pointer[Node[V]]
-	one  [1]atomic.Pointer[Node[V]] // where next lies in most nodes
+	one  [1]atomic.Pointer[Node[V]] // memory of next in most nodes
 }
 
 // Path is the place of a key in a list: for every height, the last node before it.

@@ -1,5 +1,5 @@
-// Package wal is the log that a commit is written to before it is acknowledged. The store's tree receives it later, with
-// many others.
+// Package wal is the log that a commit is written to before it is acknowledged. The store's tree receives it later,
+// with many others.
 //
 // A log is a file beside the database, called <database>.log.<number>. It begins with a head: magic, its number, the
 // transaction of the tree that it continues, and a checksum of these. Records follow, one for each commit: length and
