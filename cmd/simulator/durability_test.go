@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/simulator/simtest"
 )
 
 // call sends a request as a cluster administrator.
@@ -40,7 +42,7 @@ func newVolume(name string) string {
 func TestTwoProcesses_SameBytes(t *testing.T) {
 	tell := func(seed string) string {
 		p := spawn(t, "--seed", seed)
-		client := &http.Client{}
+		client := &http.Client{Timeout: simtest.Patience}
 		var told strings.Builder
 		for _, step := range []string{
 			"PUT /_sim/clock {\"mode\":\"frozen\",\"now\":\"2026-01-02T03:04:05Z\"}",
@@ -93,13 +95,13 @@ func TestKill_UnderEightWriters(t *testing.T) {
 	}
 	p := spawn(t, "--data", dir)
 	requireVolumes(t, p, acknowledged)
-	_, _, err := call(http.DefaultClient, http.MethodPost, p.HTTP+"/_sim/clock/advance", `{"by":"1m"}`)
+	_, _, err := call(client, http.MethodPost, p.HTTP+"/_sim/clock/advance", `{"by":"1m"}`)
 	require.NoError(t, err)
-	_, text, err := call(http.DefaultClient, http.MethodGet, p.HTTP+"/_sim/resources?kind=lightbits.volume&state=Creating", "")
+	_, text, err := call(client, http.MethodGet, p.HTTP+"/_sim/resources?kind=lightbits.volume&state=Creating", "")
 	require.NoError(t, err)
 	require.NotContains(t, text, `"id"`, "a volume never left Creating")
 	require.NoError(t, p.cmd.Process.Kill())
-	_ = p.cmd.Wait()
+	p.wait(t)
 
 	var out, errs strings.Builder
 	require.Equal(t, exitGood, run(t.Context(), []string{"verify", "--data", dir}, env(), &out, &errs), errs.String())
@@ -116,7 +118,7 @@ func write(t *testing.T, p *process, round, writers, enough int) map[string]bool
 	var clients sync.WaitGroup
 	for w := range writers {
 		clients.Go(func() {
-			client := &http.Client{Transport: &http.Transport{}}
+			client := &http.Client{Transport: &http.Transport{}, Timeout: simtest.Patience}
 			defer client.CloseIdleConnections()
 			for i := 0; ; i++ {
 				name := fmt.Sprintf("r%d-w%d-%d", round, w, i)
@@ -139,7 +141,7 @@ func write(t *testing.T, p *process, round, writers, enough int) map[string]bool
 	}
 	<-killed
 	require.NoError(t, p.cmd.Process.Kill())
-	_ = p.cmd.Wait()
+	p.wait(t)
 	clients.Wait()
 	return done
 }
@@ -150,7 +152,7 @@ func requireVolumes(t *testing.T, p *process, names map[string]bool) {
 	there := map[string]bool{}
 	offset := ""
 	for {
-		_, text, err := call(http.DefaultClient, http.MethodGet, p.HTTP+volumes+"?limit=1000&offsetUUID="+offset, "")
+		_, text, err := call(client, http.MethodGet, p.HTTP+volumes+"?limit=1000&offsetUUID="+offset, "")
 		require.NoError(t, err)
 		var page struct{ Volumes []struct{ UUID, Name string } }
 		require.NoError(t, json.Unmarshal([]byte(text), &page), text)

@@ -48,7 +48,7 @@ func (l lucidOn) bad(want int, words string, args ...string) {
 
 func post(t *testing.T, url, body string) string {
 	t.Helper()
-	resp, err := http.Post(url, "application/json", strings.NewReader(body))
+	resp, err := client.Post(url, "application/json", strings.NewReader(body))
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
@@ -67,7 +67,7 @@ func provisioned(t *testing.T, r *running, name string) {
 		strings.NewReader(fmt.Sprintf(`{"domain":%q,"name":%q,"storage":{"provider":"AWS","region":"eu-west-1"}}`, domain, name)))
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "opaque")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	require.NoError(t, err)
 	resp.Body.Close()
 	require.Equal(t, 201, resp.StatusCode)

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"storagesim/internal/simulator/simtest"
 )
 
 // TestMain lets the test's own binary be the program, so that it can be sent signals.
@@ -80,13 +82,26 @@ func start(t *testing.T, getenv func(string) string, args ...string) *running {
 		r.code <- run(ctx, append([]string{"serve", "--listen=127.0.0.1:0", "--tls-listen=none"}, args...), getenv, in, r.stderr)
 		in.Close()
 	}()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(t, err, r.stderr)
+	line := startLine(t, out, r.stderr.String)
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	require.NoError(t, json.Unmarshal([]byte(line), &r.ready))
 	t.Cleanup(r.end)
 	return r
 }
+
+// startLine returns the line that the program prints when it serves.
+func startLine(t *testing.T, stdout io.Reader, stderr func() string) string {
+	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Log("stderr:", stderr())
+		}
+	}()
+	return simtest.ReadLine(t, "start-up line", bufio.NewReader(stdout))
+}
+
+// client is http.DefaultClient with a time-out.
+var client = &http.Client{Timeout: simtest.Patience}
 
 // end stops the program, which must be content.
 func (r *running) end() {
@@ -95,7 +110,7 @@ func (r *running) end() {
 		return
 	}
 	r.stop()
-	require.Equal(r.t, exitGood, <-r.code, r.stderr)
+	require.Equal(r.t, exitGood, simtest.Receive(r.t, "end of the program", r.code), r.stderr)
 	r.code = nil
 }
 
@@ -108,7 +123,7 @@ func request(t *testing.T, method, url string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	require.NoError(t, err)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
@@ -171,9 +186,9 @@ func TestFlags_EachChangesSomething(t *testing.T) {
 		require.Equal(t, []int{http.StatusOK, http.StatusOK}, []int{first, second})
 	})
 	t.Run("federation", func(t *testing.T) {
-		off, _, err := call(http.DefaultClient, http.MethodPost, start(t, env()).HTTP+"/cflogin", "")
+		off, _, err := call(client, http.MethodPost, start(t, env()).HTTP+"/cflogin", "")
 		require.NoError(t, err)
-		on, _, err := call(http.DefaultClient, http.MethodPost, start(t, env(), "--federation=on").HTTP+"/cflogin", "")
+		on, _, err := call(client, http.MethodPost, start(t, env(), "--federation=on").HTTP+"/cflogin", "")
 		require.NoError(t, err)
 		require.Equal(t, []int{http.StatusNotImplemented, http.StatusUnauthorized}, []int{off, on}, "it wants Basic authentication")
 	})
@@ -295,10 +310,15 @@ func spawnBy(t *testing.T, by []string, args ...string) *process {
 	require.NoError(t, err)
 	require.NoError(t, p.cmd.Start())
 	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err, p.stderr.String())
+	line := startLine(t, stdout, p.stderr.String)
 	require.NoError(t, json.Unmarshal([]byte(line), &p.ready))
 	return p
+}
+
+// wait waits for the end of the process.
+func (p *process) wait(t *testing.T) error {
+	t.Helper()
+	return simtest.Await(t, "end of the process", p.cmd.Wait)
 }
 
 func TestProcess_StopsOnSIGTERM(t *testing.T) {
@@ -307,7 +327,7 @@ func TestProcess_StopsOnSIGTERM(t *testing.T) {
 	require.Equal(t, 200, status)
 	began := time.Now()
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, p.cmd.Wait(), p.stderr.String())
+	require.NoError(t, p.wait(t), p.stderr.String())
 	require.Less(t, time.Since(began), 2*time.Second)
 }
 
@@ -332,7 +352,7 @@ func TestProcess_KillLosesNothing(t *testing.T) {
 				require.Equal(t, acknowledged, strings.Count(text, "mark-"))
 				acknowledged += mark(t, p, acknowledged)
 				require.NoError(t, p.cmd.Process.Kill())
-				_ = p.cmd.Wait()
+				p.wait(t)
 			}
 		})
 	}
@@ -350,7 +370,7 @@ func mark(t *testing.T, p *process, from int) int {
 					t.Error(err)
 					return
 				}
-				resp, err := http.DefaultClient.Do(req)
+				resp, err := client.Do(req)
 				if err != nil {
 					t.Error(err)
 					return

@@ -16,7 +16,7 @@ import (
 // must sends a request, which must succeed, and returns the members of the response.
 func (r *running) must(method, path, body string) map[string]any {
 	r.t.Helper()
-	status, text, err := call(http.DefaultClient, method, r.HTTP+path, body)
+	status, text, err := call(client, method, r.HTTP+path, body)
 	require.NoError(r.t, err)
 	require.Less(r.t, status, 300, text)
 	var members map[string]any
@@ -41,7 +41,7 @@ func twoClones(t *testing.T, r *running) (first, second int) {
 	advance()
 	cluster := r.must(http.MethodGet, "/api/v2/clusterinfo", "")["UUID"].(string)
 	clone := func(name string) int {
-		status, _, err := call(http.DefaultClient, http.MethodPost, r.HTTP+"/api/v1/volumes/thickclone", `{"src":{"snapId":"`+snapshot+
+		status, _, err := call(client, http.MethodPost, r.HTTP+"/api/v1/volumes/thickclone", `{"src":{"snapId":"`+snapshot+
 			`","projectName":"default","clusterId":"`+cluster+`"},"dst":{"name":"`+name+`","clusterId":"`+cluster+`"}}`)
 		require.NoError(t, err)
 		return status
@@ -123,12 +123,12 @@ func TestReplay_AfterKill(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "session.jsonl")
 	p := spawn(t, "--record", file)
 	for _, name := range []string{"a", "b", "c"} {
-		status, text, err := call(http.DefaultClient, http.MethodPost, p.HTTP+volumes, newVolume(name))
+		status, text, err := call(client, http.MethodPost, p.HTTP+volumes, newVolume(name))
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, status, text)
 	}
 	require.NoError(t, p.cmd.Process.Kill())
-	_ = p.cmd.Wait()
+	p.wait(t)
 	var out, errs strings.Builder
 	require.Equal(t, exitGood, run(context.Background(), []string{"replay", file}, env(), &out, &errs), errs.String()+out.String())
 	require.Equal(t, "3 requests, each with the recorded response\n", out.String())

@@ -133,7 +133,11 @@ func texts[T ~string](list []T) []string {
 // closest answers the few paths that look most like the one that was asked for.
 func closest(asked string, paths []string) []string {
 	list := slices.Compact(slices.Sorted(slices.Values(paths)))
-	slices.SortStableFunc(list, func(a, b string) int { return distance(asked, a) - distance(asked, b) })
+	far := make(map[string]int, len(list))
+	for _, path := range list {
+		far[path] = distance(asked, path)
+	}
+	slices.SortStableFunc(list, func(a, b string) int { return far[a] - far[b] })
 	return list[:min(5, len(list))]
 }
 

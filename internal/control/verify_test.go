@@ -2,8 +2,8 @@ package control_test
 
 import (
 	"bytes"
-	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -118,11 +118,10 @@ func TestVerify_NoLeaksOnceAWorldIsGone(t *testing.T) {
 	s.In("t").Must(200, http.MethodPut, "/_sim/checkpoints/c", "")
 	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"brief","from":"small","ttl":"300ms","listen":"127.0.0.1:0"}`)
 	s.In("brief").Must(200, http.MethodPost, "/lamps", `{"name":"forgotten"}`)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(made.Text(".url"), "http://"))
-	require.NoError(t, err)
-	defer conn.Close()
-	_, err = conn.Read(make([]byte, 1)) // until the world's port is closed
+	conn := simtest.Dial(t, made.Text(".url"))
+	_, err := conn.Read(make([]byte, 1)) // until the world's port is closed
 	require.Error(t, err)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the world's port stays open")
 	require.Contains(t, s.In("brief").Must(404, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`).Text(".detail"), `"brief"`)
 	s.Must(200, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`)
 	s.Close()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -75,11 +74,9 @@ func TestAuth_Modes(t *testing.T) {
 // The vendor's own sample: curl --http1.0 -u … -d grant_type=client_credentials.
 func TestCreateAccessToken_HTTP10(t *testing.T) {
 	s := newServer(t)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
-	require.NoError(t, err)
-	defer conn.Close()
+	conn := simtest.Dial(t, s.URL)
 	const form = "grant_type=client_credentials"
-	_, err = fmt.Fprintf(conn, "POST /oauth2/token HTTP/1.0\r\nAuthorization: Basic bHVjaWRsaW5rLWNsaWVudDpsdWNpZGxpbmstc2VjcmV0\r\n"+
+	_, err := fmt.Fprintf(conn, "POST /oauth2/token HTTP/1.0\r\nAuthorization: Basic bHVjaWRsaW5rLWNsaWVudDpsdWNpZGxpbmstc2VjcmV0\r\n"+
 		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(form), form)
 	require.NoError(t, err)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)

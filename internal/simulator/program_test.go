@@ -152,11 +152,10 @@ func TestWorld_OwnListener(t *testing.T) {
 func TestWorld_TimeToLive(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t","ttl":"200ms","listen":"127.0.0.1:0"}`)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(made.Text(".url"), "http://"))
-	require.NoError(t, err)
-	defer conn.Close()
-	_, err = conn.Read(make([]byte, 1))
+	conn := simtest.Dial(t, made.Text(".url"))
+	_, err := conn.Read(make([]byte, 1))
 	require.Error(t, err)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the world's port stays open")
 	s.Must(404, http.MethodGet, "/_sim/worlds/t", "")
 
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"u","ttl":"1ns"}`)
@@ -169,12 +168,11 @@ func TestWorld_TimeToLive(t *testing.T) {
 
 // readAll is what a server says on a connection until it closes it.
 func readAll(t *testing.T, s *simtest.Server, request string) string {
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	conn := simtest.Dial(t, s.URL)
+	_, err := io.WriteString(conn, request)
 	require.NoError(t, err)
-	defer conn.Close()
-	_, err = io.WriteString(conn, request)
-	require.NoError(t, err)
-	text, _ := io.ReadAll(conn)
+	text, err := io.ReadAll(conn)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the server keeps the connection open")
 	return string(text)
 }
 
@@ -274,12 +272,9 @@ func TestOpen_BindErrorsComeBack(t *testing.T) {
 // A request that has begun is answered although the simulator closes meanwhile.
 func TestClose_LetsRequestsFinish(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
-	require.NoError(t, err)
-	defer conn.Close()
+	conn := simtest.Dial(t, s.URL)
 	body := `{"name":"late"}`
 	fmt.Fprintf(conn, "POST /lamps HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", len(body))
-	require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
 	answer := bufio.NewReader(conn)
 	line, err := answer.ReadString('\n')
 	require.NoError(t, err)
@@ -300,7 +295,7 @@ func TestClose_LetsRequestsFinish(t *testing.T) {
 	var made struct{ Name string }
 	require.NoError(t, json.NewDecoder(resp.Body).Decode(&made))
 	require.Equal(t, "late", made.Name)
-	<-closed
+	simtest.Receive(t, "end of Close", closed)
 	s.Open()
 	require.Contains(t, s.Must(200, http.MethodGet, "/lamps", "").Body, "late")
 }

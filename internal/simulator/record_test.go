@@ -259,12 +259,16 @@ func TestRecord_LongBodiesAndStreams(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/_sim/events", nil)
 	require.NoError(t, err)
-	stream, err := s.Client.Do(req)
-	require.NoError(t, err)
+	stream := simtest.Await(t, "response to GET /_sim/events", func() *http.Response {
+		resp, err := s.Client.Do(req)
+		if err != nil {
+			t.Error(err)
+		}
+		return resp
+	})
+	require.NotNil(t, stream)
 	s.Must(200, http.MethodPost, volumesURL, volume("a"), "Authorization", "Bearer x")
-	line, err := bufio.NewReader(stream.Body).ReadString('\n')
-	require.NoError(t, err)
-	require.NotEmpty(t, line, "events are sent while others have their turns")
+	require.NotEmpty(t, simtest.ReadLine(t, "event while other requests have their turns", bufio.NewReader(stream.Body)))
 	cancel()
 	stream.Body.Close()
 	s.Must(200, http.MethodGet, "/_sim/health", "")

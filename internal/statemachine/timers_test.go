@@ -250,10 +250,21 @@ func TestRun_FiresWithoutARequest(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); b.engine.Run(ctx) }()
 	b.create("a")
-	require.Equal(t, statemachine.Event("create"), (<-moved).Event)
-	require.Equal(t, statemachine.Event("shine"), (<-moved).Event)
+	require.Equal(t, statemachine.Event("create"), receive(t, moved).Event)
+	require.Equal(t, statemachine.Event("shine"), receive(t, moved).Event)
 	stop()
-	<-done
+	receive(t, done)
+}
+
+// receive returns the next value from a channel, or the zero value if it is closed.
+func receive[T any](t *testing.T, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(time.Minute):
+		require.FailNow(t, "nothing received within a minute")
+	}
+	return v
 }
 
 // A checkpoint holds the clock and what is pending: a restored world goes through the same again.

@@ -27,7 +27,7 @@ func (s *Server) leaveCoverage() {
 			Status           int
 		}
 	}
-	resp, err := http.Get(s.URL + "/_sim/requests?limit=100000") // not the test's client, whose context has ended by now
+	resp, err := (&http.Client{Timeout: Patience}).Get(s.URL + "/_sim/requests?limit=100000") // not the test's client, whose context has ended by now
 	require.NoError(s.tb, err)
 	defer resp.Body.Close()
 	require.NoError(s.tb, json.NewDecoder(resp.Body).Decode(&journal))

@@ -36,7 +36,7 @@ func (s *Server) checked() []*openapitest.Checker {
 		return d.list
 	}
 	for _, name := range names {
-		resp, err := http.Get(s.URL + "/_sim/openapi/" + name + ".json") // not the test's client, which may have been changed
+		resp, err := (&http.Client{Timeout: Patience}).Get(s.URL + "/_sim/openapi/" + name + ".json") // not the test's client, which may have been changed
 		require.NoError(s.tb, err)
 		text, err := io.ReadAll(resp.Body)
 		require.NoError(s.tb, err)

@@ -166,7 +166,9 @@ func (s *Server) Do(method, path, body string, header ...string) Answer {
 	if strings.HasPrefix(path, "/") {
 		url = s.URL + path
 	}
-	req, err := http.NewRequestWithContext(s.tb.Context(), method, url, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(s.tb.Context(), Patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	require.NoError(s.tb, err)
 	req.Header = s.Header.Clone()
 	for i := 0; i < len(header); i += 2 {
