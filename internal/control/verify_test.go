@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
