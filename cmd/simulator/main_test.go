@@ -253,7 +253,7 @@ func TestUsage_WrongValuesAreNamed(t *testing.T) {
 		{args: []string{"--federation=maybe"}, words: "on or off"},
 		{args: []string{"--journal-entries=0"}, words: "above 0"},
 		{args: []string{"--journal-bytes=64MiB"}, words: "number of bytes"},
-		{args: []string{"--fixture="}, words: "a name or a file"},
+		{args: []string{"--fixture="}, words: "the name of a fixture or a file"},
 		{args: []string{"--sed=1"}, words: "--seed"},
 		{args: []string{"serve", "now"}, words: `"now"`},
 		{args: []string{"server"}, words: "serve, healthcheck"},
