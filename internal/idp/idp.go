@@ -1,9 +1,9 @@
-// Package idp is the identity provider that every world has: a small OpenID Connect issuer under /_sim/idp, so that
-// federated authentication can be tried offline. It knows no users and no secrets: whoever asks gets a token for the
-// client and the user that he names, with the claims that he wants.
+// Package idp is the identity provider of every world: a small OpenID Connect issuer under /_sim/idp, so that federated
+// authentication can be tested offline. It has no users and no secrets: every request gets a token for the client and
+// the user that it names, with the claims that it asks for.
 //
-// The control surface serves its documents; a vendor verifies its tokens with Verify, in the transaction of the request
-// and without a connection.
+// The control API serves its documents. A vendor verifies its tokens with Verify, in the transaction of the request and
+// without a connection.
 package idp
 
 import (
@@ -29,7 +29,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// Prefix is where the issuers of all worlds lie on every port.
+// Prefix is the path of the issuers of all worlds, on every port.
 const Prefix = "/_sim/idp"
 
 // Paths below an issuer's URL.
@@ -39,11 +39,11 @@ const (
 	TokenPath     = "/token"
 )
 
-// URL is the issuer of a world, as a client sees it that reaches the simulator at base ("http://127.0.0.1:8080").
+// URL returns the issuer of a world for a client that reaches the simulator at base, such as "http://127.0.0.1:8080".
 func URL(base, world string) string { return base + Prefix + "/" + world }
 
-// WorldOf answers the world whose issuer a URL names, whatever its host: a simulator does not know all the names under
-// which it is reached. False for the URL of another provider.
+// WorldOf returns the world of an issuer's URL, and false for the URL of another provider. It ignores the host, because
+// a simulator cannot know all the names under which clients reach it.
 func WorldOf(issuer string) (world string, ok bool) {
 	u, err := url.Parse(issuer)
 	if err != nil {
@@ -71,7 +71,7 @@ const (
 	Password          = "password"
 )
 
-// Describe makes the discovery document of an issuer's URL.
+// Describe returns the discovery document of an issuer.
 func Describe(issuer string) Document {
 	return Document{
 		Issuer: issuer, TokenEndpoint: issuer + TokenPath, KeysURI: issuer + KeysPath,
@@ -96,16 +96,16 @@ type Key struct {
 	Exponent  string `json:"e"`
 }
 
-// Issuer is the provider of every world; make it with New.
+// Issuer is the provider of all worlds. Use New to create it.
 type Issuer struct {
 	key func() (*signing.Key, error)
 }
 
-// New makes the provider. It is safe for concurrent use.
+// New returns the provider, which is safe for concurrent use.
 func New() *Issuer { return &Issuer{key: signing.Of(signing.Issuer)} }
 
-// ErrDown is answered while the transaction's world has lost its provider (SetDown).
-var ErrDown = errors.New("the identity provider does not answer")
+// ErrDown is the error during an outage of the provider of the transaction's world (SetDown).
+var ErrDown = errors.New("the identity provider is down")
 
 type outage struct {
 	Since time.Time `json:"since"`
@@ -113,22 +113,22 @@ type outage struct {
 
 var outages = store.NewTable("idp.outage", func(*outage) string { return "outage" }, store.JSON[outage]())
 
-// Tables lists the package's tables.
+// Tables returns the package's tables.
 func Tables() []store.Verifier { return []store.Verifier{outages} }
 
-// SetDown lets the provider of the transaction's world fail, or come back.
+// SetDown begins or ends an outage of the provider of the transaction's world.
 func SetDown(tx *store.Tx, down bool) error {
 	root := tx.In("")
-	switch there := outages.Has(root, "outage"); {
-	case down && !there:
+	switch isDown := outages.Has(root, "outage"); {
+	case down && !isDown:
 		return outages.Insert(root, &outage{Since: tx.Now})
-	case !down && there:
+	case !down && isDown:
 		return outages.Delete(root, "outage")
 	}
 	return nil
 }
 
-// Up is nil, or ErrDown with the instant since which the provider of the transaction's world is gone.
+// Up returns nil, or ErrDown with the start of the outage of the provider of the transaction's world.
 func Up(tx *store.Tx) error {
 	o, err := outages.Get(tx.In(""), "outage")
 	if errors.Is(err, store.ErrNotFound) {
@@ -137,10 +137,10 @@ func Up(tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w since %s", ErrDown, o.Since.UTC().Format(time.RFC3339Nano))
+	return fmt.Errorf("%w: its outage began at %s", ErrDown, o.Since.UTC().Format(time.RFC3339Nano))
 }
 
-// Keys answers the public keys of the transaction's world, ErrDown while its provider is gone.
+// Keys returns the public keys of the transaction's world. It returns ErrDown during an outage.
 func (i *Issuer) Keys(tx *store.Tx) (KeySet, error) {
 	if err := Up(tx); err != nil {
 		return KeySet{}, err
@@ -156,29 +156,30 @@ func (i *Issuer) Keys(tx *store.Tx) (KeySet, error) {
 	}}}, nil
 }
 
-// keyID follows from the key.
+// keyID returns an ID that is derived from the key.
 func keyID(key *rsa.PublicKey) string {
 	sum := sha256.Sum256(key.N.Bytes())
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
-// Grant is what a token is to say.
+// Grant is the content of a token.
 type Grant struct {
 	Issuer   string
 	ClientID string
 	Username string // "" for a token of the client itself
-	Audience string // "" is the client
+	Audience string // "" means the client
 	Claims   map[string]any
 	TTL      time.Duration
 }
 
-// Reserved are the claims that a Grant cannot set.
+// Reserved returns the claims that a Grant cannot set.
 func Reserved() []string {
 	return []string{"appid", "exp", "iat", "iss", "jti", "sub", "upn", api.WorldClaim}
 }
 
-// Token signs an access token in the transaction's world, valid from its present on. It has the claims of an ADFS: appid
-// is the client, upn the user. The same grant at the same instant is the same token. ErrDown while the provider is gone.
+// Token returns a signed access token of the transaction's world, valid from its present on. It has the claims of an
+// ADFS: appid is the client, upn the user. The same grant at the same instant gives the same token. Token returns
+// ErrDown during an outage.
 func (i *Issuer) Token(tx *store.Tx, g Grant) (string, error) {
 	if err := Up(tx); err != nil {
 		return "", err
@@ -199,7 +200,7 @@ func (i *Issuer) Token(tx *store.Tx, g Grant) (string, error) {
 	if g.Username != "" {
 		claims["sub"], claims["upn"] = g.Username, g.Username
 	}
-	text, err := json.Marshal(claims) // maps are written in the order of their keys
+	text, err := json.Marshal(claims) // Marshal sorts the keys of a map
 	if err != nil {
 		return "", fmt.Errorf("idp: claims: %w", err)
 	}
@@ -210,9 +211,9 @@ func (i *Issuer) Token(tx *store.Tx, g Grant) (string, error) {
 	return key.Token(t)
 }
 
-// Verify checks algorithm, key and signature of a token against the keys of the transaction's world, and answers its
-// claims; what they say, times included, is for the caller to judge. ErrDown while the provider is gone: its keys cannot
-// be fetched. Every other error says in words what is wrong with the token.
+// Verify checks the algorithm, the key and the signature of a token with the keys of the transaction's world, and
+// returns its claims. It does not check the claims, not even the times. It returns ErrDown during an outage, because
+// the keys cannot be fetched. The text of any other error describes the fault of the token.
 func (i *Issuer) Verify(tx *store.Tx, token string) (jwt.MapClaims, error) {
 	set, err := i.Keys(tx)
 	if err != nil {
@@ -222,30 +223,30 @@ func (i *Issuer) Verify(tx *store.Tx, token string) (jwt.MapClaims, error) {
 	if err != nil {
 		return nil, err
 	}
-	var wrong error
+	var invalid error
 	claims := jwt.MapClaims{}
 	_, err = jwt.NewParser(jwt.WithoutClaimsValidation()).ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
 		if alg := t.Method.Alg(); alg != jwt.SigningMethodRS256.Alg() {
-			wrong = fmt.Errorf("it is signed with %s; only RS256 is accepted", alg)
-			return nil, wrong
+			invalid = fmt.Errorf("it is signed with %s; only RS256 is accepted", alg)
+			return nil, invalid
 		}
 		kid, _ := t.Header["kid"].(string)
 		if !slices.ContainsFunc(set.Keys, func(k Key) bool { return k.ID == kid }) {
-			wrong = fmt.Errorf("its kid %q is none of the identity provider's keys", kid)
-			return nil, wrong
+			invalid = fmt.Errorf("its kid %q is not a key of the identity provider", kid)
+			return nil, invalid
 		}
 		return key.Public, nil
 	})
 	switch {
-	case wrong != nil:
-		return nil, wrong
+	case invalid != nil:
+		return nil, invalid
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		return nil, errors.New("its signature does not fit the identity provider's key")
+		return nil, errors.New("its signature does not match the identity provider's key")
 	}
 	return claims, err
 }
 
-// IssuerOf reads who a token says it is from, without checking anything; "" where it does not say.
+// IssuerOf returns the claim iss of a token without any check, or "".
 func IssuerOf(token string) string {
 	var claims jwt.MapClaims
 	if _, _, err := jwt.NewParser().ParseUnverified(token, &claims); err != nil {

@@ -37,7 +37,7 @@ func TestWorldOf(t *testing.T) {
 	}
 }
 
-// fetchKey reads the discovery document and the keys as any client does, knowing nothing but the issuer.
+// fetchKey fetches the discovery document and the key with the issuer's URL only, as any client does.
 func fetchKey(t *testing.T, s *simtest.Server, issuer string) (tokenURL, kid string, key *rsa.PublicKey) {
 	t.Helper()
 	var doc struct {
@@ -61,7 +61,7 @@ func fetchKey(t *testing.T, s *simtest.Server, issuer string) (tokenURL, kid str
 	return doc.TokenEndpoint, k.Kid, &rsa.PublicKey{N: number(k.N), E: int(number(k.E).Int64())}
 }
 
-func TestIssuer_AsAClientSeesIt(t *testing.T) {
+func TestIssuer_TokenVerifiesWithPublishedKey(t *testing.T) {
 	s := simtest.New(t)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"2026-06-01T00:00:00Z"}`)
 	issuer := idp.URL(s.URL, "default")
@@ -84,9 +84,9 @@ func TestIssuer_AsAClientSeesIt(t *testing.T) {
 	require.Equal(t, []any{"a", "b"}, claims["group"])
 	require.InDelta(t, 90, claims["exp"].(float64)-claims["iat"].(float64), 0)
 	again := s.Must(200, http.MethodPost, tokenURL, form.Encode())
-	require.Equal(t, a.Body, again.Body, "the same grant at the same instant")
+	require.Equal(t, a.Body, again.Body, "the same grant at the same instant gives the same token")
 
-	// A client that says who it is in a header, as the OAuth libraries try first.
+	// The client authenticates in a header, which OAuth libraries try first.
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape("app:1")+":secret"))
 	a = s.Must(200, http.MethodPost, tokenURL, "grant_type=client_credentials", "Authorization", basic)
 	_, _, err = jwt.NewParser().ParseUnverified(a.Text(".access_token"), claims)
@@ -105,8 +105,8 @@ func TestIssuer_AsAClientSeesIt(t *testing.T) {
 	s.Must(401, http.MethodPost, "/_sim/idp/default/token", "grant_type=client_credentials&client_id=a")
 }
 
-// Worlds of different seeds have different keys, and a token leads to the world it was made in.
-func TestIssuer_OfEachWorld(t *testing.T) {
+// A token selects the world that it was issued in, and no other world accepts it.
+func TestIssuer_TokenSelectsItsWorld(t *testing.T) {
 	s := simtest.New(t)
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t1","seed":7}`)
 	tokenURL, _, _ := fetchKey(t, s, idp.URL(s.URL, "t1"))

@@ -93,7 +93,7 @@ func TestFederatedPrincipal_RefusesWhatIsForged(t *testing.T) {
 	require.Equal(t, 200, status, body)
 	for name, c := range map[string]struct{ token, words string }{
 		"another key":     {s.forged(jwt.SigningMethodRS256, keys()[1], kid, nil), "signature does not fit"},
-		"unknown kid":     {s.forged(jwt.SigningMethodRS256, keys()[1], "k", nil), "is none of the identity provider's keys"},
+		"unknown kid":     {s.forged(jwt.SigningMethodRS256, keys()[1], "k", nil), "is not a key of the identity provider"},
 		"HS256":           {s.forged(jwt.SigningMethodHS256, []byte("secret"), kid, nil), "signed with HS256"},
 		"none":            {s.forged(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, kid, nil), "signed with none"},
 		"changed":         {good[:len(good)-4] + "AAAA", "signature does not fit"},
@@ -101,7 +101,7 @@ func TestFederatedPrincipal_RefusesWhatIsForged(t *testing.T) {
 		"another host":    {s.idpToken(idp.Grant{ClientID: "app-1", Issuer: "http://sim.test:1/_sim/idp/default"}), "from issuer"},
 		"no kid, no iss":  {s.forged(jwt.SigningMethodRS256, keys()[1], "k", jwt.MapClaims{"iss": nil}), "is not of the form"},
 		"iss of no text":  {s.forged(jwt.SigningMethodRS256, keys()[1], "k", jwt.MapClaims{"iss": 7}), "the token cannot be read"},
-		"of a credential": {s.forged(jwt.SigningMethodRS256, keys()[0], "system:root", jwt.MapClaims{"roles": []string{"system:cluster-admin"}}), "none of the identity provider's keys"},
+		"of a credential": {s.forged(jwt.SigningMethodRS256, keys()[0], "system:root", jwt.MapClaims{"roles": []string{"system:cluster-admin"}}), "not a key of the identity provider"},
 	} {
 		status, body := s.do(http.MethodGet, "/api/v2/cluster", c.token, "")
 		require.Equal(t, 401, status, "%s: %s", name, body)

@@ -8,27 +8,30 @@ import (
 	"storagesim/internal/store"
 )
 
-// headerAuthType and its only value are wanted with every access token (seeds/000, facts/dms-lucidlink-lucidity.md 2.1).
+// headerAuthType is required with every access token and has only one value (seeds/000, facts/dms-lucidlink-lucidity.md
+// 2.1).
 const (
 	headerAuthType = "X-Authtype"
 	authTypeToken  = "lucidity_access_token"
 )
 
-// authorize checks the caller's access token: Unauthenticated for a missing or wrong X-Authtype (assumption 180), and for
-// a token that is missing, has a scheme word before it (assumption 181), was not made for this world or has expired.
+// authorize checks the caller's access token. It refuses with Unauthenticated if X-Authtype is missing or wrong
+// (assumption 180), or if the token is missing, has a scheme before it (assumption 181), was not issued by this world,
+// or has expired.
 func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
 	if r.Operation.Needs == (api.Permission{}) || s.auth == api.AuthOff {
 		return nil
 	}
 	if got := r.HTTP.Header.Get(headerAuthType); got != authTypeToken {
-		return unauthorized("the header %s must be %s, not %q", headerAuthType, authTypeToken, got)
+		return unauthorized("the %s header must be %s, not %q", headerAuthType, authTypeToken, got)
 	}
 	access := strings.TrimSpace(r.HTTP.Header.Get("Authorization"))
 	switch {
 	case access == "":
-		return unauthorized("the header Authorization is missing; it holds the bare access token")
+		return unauthorized("the Authorization header is missing; it must hold the bare access token")
 	case strings.ContainsAny(access, " \t"):
-		return unauthorized("the header Authorization must hold the bare access token, without Bearer or another word before it")
+		return unauthorized(
+			"the Authorization header must hold the bare access token, without Bearer or another scheme")
 	case !strings.HasPrefix(access, api.OpaquePrefix) && s.auth != api.AuthStrict:
 		return nil
 	}
@@ -37,7 +40,7 @@ func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
 	case err != nil:
 		return unauthorized("%s", err.Error())
 	case minted.kind != accessKind:
-		return unauthorized("it is a refresh token, which only /external/api/v1/auth/user-token/refresh takes")
+		return unauthorized("it is a refresh token, which only /external/api/v1/auth/user-token/refresh accepts")
 	case !tx.Now.Before(minted.expires):
 		return unauthorized("%s", expired("access token", minted.expires, tx.Now).Message)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -17,7 +18,7 @@ import (
 	"storagesim/internal/strict"
 )
 
-// How long tokens live on the world's clock (facts/dms-lucidlink-lucidity.md 2.1).
+// The lifetimes of tokens on the world's clock (facts/dms-lucidlink-lucidity.md 2.1).
 const (
 	accessTTL  = 15 * time.Minute
 	refreshTTL = 30 * 24 * time.Hour
@@ -26,7 +27,8 @@ const (
 func (s *Service) tokenOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "RefreshToken", Method: http.MethodPost, Path: "/external/api/v1/auth/user-token/refresh",
-			Statuses: []int{200, 400, 401, 500}, Extra: true, ReadOnly: true, Endpoint: api.HandleAs[refreshTokenBody](s.refreshToken)},
+			Statuses: []int{200, 400, 401, 500}, Extra: true, ReadOnly: true,
+			Endpoint: api.HandleAs[refreshTokenBody](s.refreshToken)},
 	}
 }
 
@@ -34,14 +36,14 @@ type refreshTokenRequest struct {
 	RefreshToken string `json:"refreshToken" required:"{path} is required"`
 }
 
-// refreshTokenBody is the answer; it has no envelope.
+// refreshTokenBody is the response, which has no envelope.
 type refreshTokenBody struct {
 	AccessToken string `json:"accessToken"`
 }
 
-// refreshToken answers an access token of 15 minutes for a refresh token, which stays as it is
-// (facts/dms-lucidlink-lucidity.md 2.1). InvalidArgument for what is no refresh token of this world, Unauthenticated for
-// one that has expired. The access token ends no later than the refresh token.
+// refreshToken returns an access token of 15 minutes for a refresh token, which stays valid
+// (facts/dms-lucidlink-lucidity.md 2.1). It refuses with InvalidArgument if the token is not a refresh token of this
+// world, and with Unauthenticated if it has expired. The access token expires no later than the refresh token.
 func (s *Service) refreshToken(tx *store.Tx, _ *api.Request, q *refreshTokenRequest) (bare, error) {
 	if strings.TrimSpace(q.RefreshToken) == "" {
 		return bare{}, invalid("refreshToken is required")
@@ -53,7 +55,7 @@ func (s *Service) refreshToken(tx *store.Tx, _ *api.Request, q *refreshTokenRequ
 	return bare{refreshTokenBody{AccessToken: mint(tx, accessKind, earlier(tx.Now.Add(accessTTL), expires))}}, nil
 }
 
-// refreshUntil answers when the refresh token ends.
+// refreshUntil returns the time of expiry of the refresh token.
 func (s *Service) refreshUntil(tx *store.Tx, token string) (time.Time, error) {
 	if s.auth == api.AuthOff {
 		return tx.Now.Add(refreshTTL), nil
@@ -77,7 +79,7 @@ func (s *Service) refreshUntil(tx *store.Tx, token string) (time.Time, error) {
 	return minted.expires, nil
 }
 
-// farEnd is the end of a refresh token of the fixture, which may have none.
+// farEnd returns the time of expiry of a refresh token of the fixture. A token that never expires gets a late one.
 func farEnd(expires, now time.Time) time.Time {
 	if expires.IsZero() {
 		return now.Add(refreshTTL)
@@ -85,26 +87,28 @@ func farEnd(expires, now time.Time) time.Time {
 	return expires
 }
 
-// TokenCause is why a token was refused, where the vendor's words do not say it.
+// TokenCause is the reason for a refused token that the vendor's message does not contain.
 type TokenCause struct {
 	Detail string `json:"detail"`
 }
 
-// CauseKind is refusal.Credential.
+// CauseKind returns refusal.Credential.
 func (TokenCause) CauseKind() refusal.CauseKind { return refusal.Credential }
 
 func expired(what string, at, now time.Time) *refusal.Error {
-	return refusal.New(refusal.Unauthenticated, "the %s expired at %s; the clock shows %s", what, at.Format(time.RFC3339), now.Format(time.RFC3339))
+	return refusal.New(refusal.Unauthenticated,
+		"the %s expired at %s; the clock is at %s", what, at.Format(time.RFC3339), now.Format(time.RFC3339))
 }
 
-// knownToken is a refresh token of the fixture, for clients whose configuration is written before the world is made. Only
-// its digest is kept.
+// knownToken is a refresh token of the fixture, for clients whose configuration exists before the world. Only its
+// digest is stored.
 type knownToken struct {
 	Digest  string    `json:"digest"`
 	Expires time.Time `json:"expires,omitzero"` // zero: never
 }
 
-var refreshTokens = store.NewTable("lucidity.refreshtoken", func(t *knownToken) string { return t.Digest }, store.JSON[knownToken]())
+var refreshTokens = store.NewTable("lucidity.refreshtoken",
+	func(t *knownToken) string { return t.Digest }, store.JSON[knownToken]())
 
 func digest(token string) string {
 	sum := sha256.Sum256([]byte(token))
@@ -117,15 +121,15 @@ const (
 	refreshKind = "refresh"
 )
 
-// mintedToken is what a minted token says of itself.
+// mintedToken is the content of a minted token.
 type mintedToken struct {
 	kind    string
 	expires time.Time
 }
 
-// mint makes sim.<world>.<kind>.<expiry>.<signature>. Nothing is kept of it: the signature is made with a key that follows
-// from the world's seed, so the same world, kind and expiry give the same token, and a restart or a reset ends none. A key
-// that anybody can derive protects nothing, as suits a simulator.
+// mint returns sim.<world>.<kind>.<expiry>.<signature>. The key of the signature is derived from the world's seed and
+// nothing is stored, so that the same world, kind and expiry give the same token, and a token survives a restart or a
+// reset. Anybody can derive the key: the tokens of a simulator protect nothing.
 func mint(tx *store.Tx, kind string, expires time.Time) string {
 	claims := tx.World() + "." + kind + "." + strconv.FormatInt(expires.UnixMilli(), 36)
 	return api.OpaquePrefix + claims + "." + sign(tx, claims)
@@ -137,24 +141,24 @@ func sign(tx *store.Tx, claims string) string {
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
-// verify reads a minted token. Its error says why it is none of the transaction's world; whether it has expired is for the
-// caller to say.
+// verify parses a minted token. Its error is the reason for which the token does not belong to the transaction's world.
+// It does not check the expiry.
 func verify(tx *store.Tx, token string) (mintedToken, error) {
 	claims, ok := strings.CutPrefix(token, api.OpaquePrefix)
 	parts := strings.Split(claims, ".")
 	if !ok || len(parts) != 4 {
-		return mintedToken{}, fmt.Errorf("it is no token of this service")
+		return mintedToken{}, errors.New("it was not issued by this service")
 	}
 	if parts[0] != tx.World() {
-		return mintedToken{}, fmt.Errorf("it was made for the world %q, the request goes to %q", parts[0], tx.World())
+		return mintedToken{}, fmt.Errorf("it was issued for the world %q, but the request goes to %q", parts[0], tx.World())
 	}
 	at := strings.LastIndexByte(claims, '.')
 	if !hmac.Equal([]byte(sign(tx, claims[:at])), []byte(claims[at+1:])) {
-		return mintedToken{}, fmt.Errorf("its signature is wrong")
+		return mintedToken{}, errors.New("its signature is invalid")
 	}
 	ms, err := strconv.ParseInt(parts[2], 36, 64)
 	if err != nil {
-		return mintedToken{}, fmt.Errorf("its expiry cannot be read")
+		return mintedToken{}, errors.New("its expiry is malformed")
 	}
 	return mintedToken{kind: parts[1], expires: time.UnixMilli(ms).UTC()}, nil
 }
@@ -166,15 +170,16 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// MintToken makes what an administrator's dashboard does, a refresh token of 30 days, and an access token of 15 minutes
-// beside it. The duration asked for is the refresh token's; an access token never outlives it. Lucidity's tokens have no
-// roles: one asked for is an *strict.Error.
+// MintToken returns a refresh token of 30 days, as an administrator's dashboard does, and an access token of 15
+// minutes. The requested duration is that of the refresh token; the access token never outlives it. Lucidity's tokens
+// have no roles: MintToken returns an *strict.Error for a request with one.
 func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	switch {
 	case q.Role != "":
-		return nil, &strict.Error{Path: "role", Detail: fmt.Sprintf("there is no role %q: Lucidity's tokens have none", q.Role)}
+		return nil, &strict.Error{Path: "role", Detail: fmt.Sprintf(
+			"must be empty, not %q: Lucidity's tokens have no roles", q.Role)}
 	case q.TTL < 0:
-		return nil, &strict.Error{Path: "ttl", Detail: fmt.Sprintf("%s is not positive", q.TTL)}
+		return nil, &strict.Error{Path: "ttl", Detail: fmt.Sprintf("must be positive, not %s", q.TTL)}
 	case q.TTL == 0:
 		q.TTL = refreshTTL
 	}
@@ -185,7 +190,7 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, erro
 	}), nil
 }
 
-// bodyToken answers the refresh token of a request, by which its world is found.
+// bodyToken returns the refresh token of a request, which names its world.
 func bodyToken(r *api.Request) string {
 	if r.Operation.Name != "RefreshToken" {
 		return ""

@@ -10,50 +10,53 @@ import (
 	"storagesim/internal/strict"
 )
 
-// Actions lists what a person, a cloud or nature does beside the API. What moves a partition goes through its machine.
+// Actions returns the actions of users, clouds and faults that the API does not have.
 func (s *Service) Actions() []api.Action {
 	return []api.Action{
-		api.Do(vendor, "add-tenant", "a cloud account is a tenant, as if it had been onboarded long ago", s.addTenantAction),
-		api.Do(vendor, "set-cloud-account", "a cloud account, as Lucidity finds it when it is onboarded", setCloudAccount),
-		api.Do(vendor, "add-instance", "an instance with unmanaged partitions; an account that is no tenant becomes one", s.addInstanceAction),
-		api.Do(vendor, "add-partition", "an instance gets a partition", s.addPartitionAction),
-		api.Do(vendor, "add-pool", "an instance gets a disk pool, which partitions must match from now on", s.addPoolAction),
-		api.Do(vendor, "fail-partition", "the onboarding of a partition fails: the one under way, else the next one", s.failPartition),
-		api.Do(vendor, "deboard-partition", "a managed partition is scheduled for deboarding", s.deboardPartition),
-		api.Do(vendor, "fail-buffer", "the provisioning of a buffer fails", s.failBuffer),
-		api.Do(vendor, "internal-server", "the server behind the API goes away, or comes back", setInternalServer),
-		api.Do(vendor, "gcp-maintenance", "the maintenance of the API's support for GCP begins, or ends", setGCPMaintenance),
+		api.Do(vendor, "add-tenant", "adds a tenant, as if its cloud account had been onboarded long ago",
+			s.addTenantAction),
+		api.Do(vendor, "set-cloud-account", "sets what an onboarding finds at a cloud account", setCloudAccount),
+		api.Do(vendor, "add-instance", "adds an instance with unmanaged partitions, and its account as a tenant",
+			s.addInstanceAction),
+		api.Do(vendor, "add-partition", "adds a partition to an instance", s.addPartitionAction),
+		api.Do(vendor, "add-pool", "adds a disk pool to an instance; new partitions must match it", s.addPoolAction),
+		api.Do(vendor, "fail-partition", "makes the present or next onboarding of a partition fail",
+			s.failPartition),
+		api.Do(vendor, "deboard-partition", "schedules a managed partition for deboarding", s.deboardPartition),
+		api.Do(vendor, "fail-buffer", "makes the provisioning of a buffer fail", s.failBuffer),
+		api.Do(vendor, "internal-server", "makes the internal server of the API unavailable or available", setInternalServer),
+		api.Do(vendor, "gcp-maintenance", "begins or ends the maintenance of the support for GCP", setGCPMaintenance),
 	}
 }
 
-// addedThing is what actions answer about something new: its id for /_sim/resources, and its name.
-type addedThing struct {
+// addedObject is the response of an action that adds an object: its ID for /_sim/resources, and its name.
+type addedObject struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
 
 func (s *Service) addTenantAction(tx *store.Tx, p *newTenant) (any, error) {
 	t, err := s.addTenant(tx, p)
-	return addedThing{t.TenantID, t.CloudProviderAccountID}, err
+	return addedObject{t.TenantID, t.CloudProviderAccountID}, err
 }
 
 func setCloudAccount(tx *store.Tx, p *CloudAccount) (any, error) {
 	return p, putCloudAccount(tx, p)
 }
 
-// instanceParams name an instance.
+// instanceParams identifies an instance.
 type instanceParams struct {
 	CloudProvider          string `json:"cloudProvider" doc:"AWS, AZURE or GCP"`
 	CloudProviderAccountID string `json:"cloudProviderAccountId" doc:"AWS account, Azure subscription or GCP project"`
-	InstanceID             string `json:"instanceId" doc:"the id, on Azure the name"`
-	ResourceGroup          string `json:"resourceGroup" doc:"on Azure only"`
+	InstanceID             string `json:"instanceId" doc:"ID of the instance; on Azure its name"`
+	ResourceGroup          string `json:"resourceGroup" doc:"resource group; Azure only"`
 }
 
 func (p *instanceParams) identifier() instanceIdentifier {
 	return instanceIdentifier{p.CloudProvider, p.CloudProviderAccountID, p.InstanceID, p.ResourceGroup}
 }
 
-// instance finds an instance that an action names: NotFound where it is not there.
+// instance returns the instance that an action names. It refuses with NotFound if there is none.
 func (s *Service) instance(tx *store.Tx, p *instanceParams) (*Instance, error) {
 	id := p.identifier()
 	if err := id.check(""); err != nil {
@@ -61,21 +64,22 @@ func (s *Service) instance(tx *store.Tx, p *instanceParams) (*Instance, error) {
 	}
 	row, err := s.instances.Get(tx, id.key())
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, refusal.New(refusal.NotFound, "instance %s is not there; lucidity/add-instance makes one", id.words())
+		return nil, refusal.New(refusal.NotFound,
+			"instance %s does not exist; lucidity/add-instance adds one", id.words())
 	}
 	return &row.Body, err
 }
 
 type addInstanceParams struct {
 	instanceParams
-	Managed    *bool    `json:"managed" doc:"by Lucidity; default true"`
-	Partitions []string `json:"partitions" doc:"mount points"`
+	Managed    *bool    `json:"managed" doc:"whether Lucidity manages the instance; default: true"`
+	Partitions []string `json:"partitions" doc:"mount points of the partitions"`
 }
 
-// addedInstance is what add-instance answers.
+// addedInstance is the response of add-instance.
 type addedInstance struct {
-	addedThing
-	Partitions []addedThing `json:"partitions"`
+	addedObject
+	Partitions []addedObject `json:"partitions"`
 }
 
 func (s *Service) addInstanceAction(tx *store.Tx, p *addInstanceParams) (any, error) {
@@ -83,13 +87,13 @@ func (s *Service) addInstanceAction(tx *store.Tx, p *addInstanceParams) (any, er
 	if err != nil {
 		return nil, err
 	}
-	added := addedInstance{addedThing: addedThing{i.ID, i.words()}, Partitions: []addedThing{}}
+	added := addedInstance{addedObject: addedObject{i.ID, i.words()}, Partitions: []addedObject{}}
 	for k, mountPoint := range p.Partitions {
 		partition, err := s.addPartition(tx, &i, &newPartition{Partition: mountPoint})
 		if err != nil {
 			return nil, inputAt(at("partitions", k), err)
 		}
-		added.Partitions = append(added.Partitions, addedThing{partition.ID, partition.Partition})
+		added.Partitions = append(added.Partitions, addedObject{partition.ID, partition.Partition})
 	}
 	return added, nil
 }
@@ -105,7 +109,7 @@ func (s *Service) addPartitionAction(tx *store.Tx, p *addPartitionParams) (any, 
 		return nil, err
 	}
 	partition, err := s.addPartition(tx, i, &p.newPartition)
-	return addedThing{partition.ID, partition.Name}, err
+	return addedObject{partition.ID, partition.Name}, err
 }
 
 type addPoolParams struct {
@@ -119,10 +123,10 @@ func (s *Service) addPoolAction(tx *store.Tx, p *addPoolParams) (any, error) {
 		return nil, err
 	}
 	pool, err := s.addPool(tx, i, p.poolSettings)
-	return addedThing{pool.ID, pool.Name}, err
+	return addedObject{pool.ID, pool.Name}, err
 }
 
-// partitionParams name a partition.
+// partitionParams identifies a partition.
 type partitionParams struct {
 	instanceParams
 	Partition string `json:"partition" doc:"mount point"`
@@ -136,7 +140,7 @@ func (s *Service) partition(tx *store.Tx, p *partitionParams) (statemachine.Row[
 	return s.partitionOn(tx, i, p.Partition)
 }
 
-// movedPartition is what actions answer about a partition that they moved.
+// movedPartition is the response of an action that changes the state of a partition.
 type movedPartition struct {
 	ID    string             `json:"id"`
 	Name  string             `json:"name"`
@@ -145,10 +149,10 @@ type movedPartition struct {
 
 type failPartitionParams struct {
 	partitionParams
-	Reason string `json:"reason" doc:"what partition/status will say"`
+	Reason string `json:"reason" doc:"failure reason in partition/status"`
 }
 
-// failPartition: FailedPrecondition for a partition that is managed or not supported.
+// failPartition refuses with FailedPrecondition if the partition is managed or not supported.
 func (s *Service) failPartition(tx *store.Tx, p *failPartitionParams) (any, error) {
 	if err := bounded(member{"reason", p.Reason}); err != nil {
 		return nil, err
@@ -165,45 +169,47 @@ func (s *Service) failPartition(tx *store.Tx, p *failPartitionParams) (any, erro
 	case row.Life.State == PartitionReady || row.Life.State == PartitionFailed:
 		err = s.partitions.Save(tx, &row)
 	default:
-		err = refusal.New(refusal.FailedPrecondition, "partition '%s' is %s and will not be onboarded", row.Body.Partition, row.Life.State)
+		err = refusal.New(refusal.FailedPrecondition,
+			"partition '%s' is %s and cannot be onboarded", row.Body.Partition, row.Life.State)
 	}
 	return movedPartition{row.Body.ID, row.Body.Name, row.Life.State}, err
 }
 
-// deboardPartition: FailedPrecondition for a partition that is not managed, or scheduled already.
+// deboardPartition refuses with FailedPrecondition if the partition is not managed, or is already scheduled.
 func (s *Service) deboardPartition(tx *store.Tx, p *partitionParams) (any, error) {
 	row, err := s.partition(tx, p)
 	if err != nil {
 		return nil, err
 	}
-	err = illegalIsPrecondition(s.partitions.Fire(tx, &row, "schedule-deboard"))
+	err = wrongState(s.partitions.Fire(tx, &row, "schedule-deboard"))
 	return movedPartition{row.Body.ID, row.Body.Name, row.Life.State}, err
 }
 
 type failBufferParams struct {
-	BufferID string `json:"bufferId" doc:"as RequestBuffer answered it"`
-	Reason   string `json:"reason" doc:"what its status will say"`
+	BufferID string `json:"bufferId" doc:"ID from the response of RequestBuffer"`
+	Reason   string `json:"reason" doc:"failure reason in the status"`
 }
 
-// failBuffer: NotFound for a buffer that is not there, FailedPrecondition for one that is not being provisioned.
+// failBuffer refuses with NotFound if the buffer does not exist, and with FailedPrecondition if it is not being
+// provisioned.
 func (s *Service) failBuffer(tx *store.Tx, p *failBufferParams) (any, error) {
 	if err := bounded(member{"reason", p.Reason}); err != nil {
 		return nil, err
 	}
 	row, err := s.buffers.Get(tx, p.BufferID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, refusal.New(refusal.NotFound, "buffer '%s' is not there", p.BufferID)
+		return nil, refusal.New(refusal.NotFound, "buffer '%s' does not exist", p.BufferID)
 	}
 	if err != nil {
 		return nil, err
 	}
 	row.Body.FailureReason = p.Reason
-	err = illegalIsPrecondition(s.buffers.Fire(tx, &row, "fail"))
+	err = wrongState(s.buffers.Fire(tx, &row, "fail"))
 	return statusOf(&row), err
 }
 
-// illegalIsPrecondition makes of a machine's refusal one that says so in an action's answer.
-func illegalIsPrecondition(err error) error {
+// wrongState converts an *statemachine.IllegalError to a refusal with FailedPrecondition.
+func wrongState(err error) error {
 	var illegal *statemachine.IllegalError
 	if errors.As(err, &illegal) {
 		return refusal.New(refusal.FailedPrecondition, "%s", illegal.Error()).Because(illegal.Cause)
@@ -212,14 +218,14 @@ func illegalIsPrecondition(err error) error {
 }
 
 type internalServerParams struct {
-	Available *bool `json:"available" doc:"whether it can be contacted"`
+	Available *bool `json:"available" doc:"whether the internal server is available"`
 }
 
 func setInternalServer(tx *store.Tx, p *internalServerParams) (any, error) {
 	if p.Available == nil {
 		return nil, &strict.Error{Path: "available", Detail: "must be true or false"}
 	}
-	return p, setSwitch(tx, func(sw *switches) { sw.InternalServerAway = !*p.Available })
+	return p, setOutage(tx, func(o *outages) { o.InternalServerAway = !*p.Available })
 }
 
 type gcpMaintenanceParams struct {
@@ -230,5 +236,5 @@ func setGCPMaintenance(tx *store.Tx, p *gcpMaintenanceParams) (any, error) {
 	if p.Enabled == nil {
 		return nil, &strict.Error{Path: "enabled", Detail: "must be true or false"}
 	}
-	return p, setSwitch(tx, func(sw *switches) { sw.GCPMaintenance = *p.Enabled })
+	return p, setOutage(tx, func(o *outages) { o.GCPMaintenance = *p.Enabled })
 }

@@ -3,6 +3,7 @@ package lucidity
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -10,22 +11,24 @@ import (
 	"storagesim/internal/strict"
 )
 
-// What is there before anybody calls the API comes from fixtures and actions, by the functions here: they check what they
-// are given as the API does, and answer a refusal.
+// Fixtures and actions add objects to a world with the functions of this file. They check their input as the API does,
+// and refuse invalid input.
 
-// newTenant is a tenant to add; what it leaves open has defaults.
+// newTenant describes a tenant to add.
 type newTenant struct {
 	CloudProvider          string   `json:"cloudProvider" doc:"AWS, AZURE or GCP"`
 	CloudProviderAccountID string   `json:"cloudProviderAccountId" doc:"AWS account, Azure subscription or GCP project"`
-	CloudEntityName        string   `json:"cloudEntityName" doc:"the cloud's own name of the account; default: its id"`
-	DisplayName            string   `json:"displayName" doc:"default: the account's id"`
+	CloudEntityName        string   `json:"cloudEntityName" doc:"name of the account at the cloud; default: its ID"`
+	DisplayName            string   `json:"displayName" doc:"display name; default: the account's ID"`
 	Status                 string   `json:"status" doc:"ACTIVE (default), INACTIVE or DECOMMISSIONED"`
-	Products               []string `json:"products" doc:"default: AUTOSCALER"`
+	Products               []string `json:"products" doc:"products; default: AUTOSCALER"`
 }
 
-// addTenant puts a tenant into the world, in the list at once.
+// addTenant adds a tenant to the world. The list of tenants shows it at once.
 func (s *Service) addTenant(tx *store.Tx, n *newTenant) (Tenant, error) {
-	if err := required(member{"cloudProvider", n.CloudProvider}, member{"cloudProviderAccountId", n.CloudProviderAccountID}); err != nil {
+	provider, account := n.CloudProvider, n.CloudProviderAccountID
+	err := required(member{"cloudProvider", provider}, member{"cloudProviderAccountId", account})
+	if err != nil {
 		return Tenant{}, err
 	}
 	if err := checkProvider("cloudProvider", n.CloudProvider); err != nil {
@@ -35,16 +38,17 @@ func (s *Service) addTenant(tx *store.Tx, n *newTenant) (Tenant, error) {
 		return Tenant{}, err
 	}
 	setDefault(&n.Status, TenantActive)
-	setDefault(&n.CloudEntityName, cloudAccountOf(tx, n.CloudProvider, n.CloudProviderAccountID).Name)
-	setDefault(&n.DisplayName, n.CloudProviderAccountID)
+	setDefault(&n.CloudEntityName, cloudAccountOf(tx, provider, account).Name)
+	setDefault(&n.DisplayName, account)
 	if n.Products == nil {
 		n.Products = products()
 	}
 	if rank(n.Status) < 0 {
-		return Tenant{}, invalid("status %q must be one of %s, %s, %s", n.Status, TenantActive, TenantInactive, TenantDecommissioned)
+		return Tenant{}, invalid(
+			"status %q must be one of %s, %s, %s", n.Status, TenantActive, TenantInactive, TenantDecommissioned)
 	}
 	t := Tenant{
-		TenantID: tx.NewUUID().String(), CloudProvider: n.CloudProvider, CloudProviderAccountID: n.CloudProviderAccountID,
+		TenantID: tx.NewUUID().String(), CloudProvider: provider, CloudProviderAccountID: account,
 		CloudEntityName: n.CloudEntityName, DisplayName: n.DisplayName, Status: n.Status, Products: n.Products,
 	}
 	t.Listed = t.listed()
@@ -52,10 +56,10 @@ func (s *Service) addTenant(tx *store.Tx, n *newTenant) (Tenant, error) {
 	return row.Body, already(err, "tenant", n.CloudProviderAccountID)
 }
 
-// already makes a refusal of a thing that is there already.
+// already returns the refusal of an object that exists, or err if it is another error.
 func already(err error, kind, name string) error {
 	if errors.Is(err, store.ErrExists) {
-		return refusal.New(refusal.AlreadyExists, "%s '%s' is there already", kind, name)
+		return refusal.New(refusal.AlreadyExists, "%s '%s' already exists", kind, name)
 	}
 	return err
 }
@@ -66,13 +70,14 @@ func setDefault(text *string, value string) {
 	}
 }
 
-// addInstance puts an instance into the world; its account becomes a tenant if it is none.
+// addInstance adds an instance to the world. It adds the account as a tenant if it is not one.
 func (s *Service) addInstance(tx *store.Tx, id instanceIdentifier, isManaged bool) (Instance, error) {
 	if err := id.check(""); err != nil {
 		return Instance{}, err
 	}
 	if !s.tenants.Table().Has(tx, tenantKey(id.CloudProvider, id.CloudProviderAccountID)) {
-		if _, err := s.addTenant(tx, &newTenant{CloudProvider: id.CloudProvider, CloudProviderAccountID: id.CloudProviderAccountID}); err != nil {
+		n := newTenant{CloudProvider: id.CloudProvider, CloudProviderAccountID: id.CloudProviderAccountID}
+		if _, err := s.addTenant(tx, &n); err != nil {
 			return Instance{}, err
 		}
 	}
@@ -84,21 +89,24 @@ func (s *Service) addInstance(tx *store.Tx, id instanceIdentifier, isManaged boo
 	return row.Body, already(err, "instance", id.words())
 }
 
-// newPartition is a partition to add.
+// newPartition describes a partition to add.
 type newPartition struct {
 	Partition string `json:"partition" doc:"mount point: a path, or a drive letter without a colon"`
 	Status    string `json:"status" doc:"READY_TO_ONBOARD (default), ON_BOARDED, FAILED or NOT_SUPPORTED"`
-	Reason    string `json:"reason" doc:"why it failed or is not supported"`
+	Reason    string `json:"reason" doc:"reason for the status FAILED or NOT_SUPPORTED"`
 	poolSettings
 }
 
-// addPartition puts a partition onto an instance. One that is managed joins the instance's pool, whose settings it must
-// have, or makes it.
+// addPartition adds a partition to an instance. A managed partition joins the instance's pool, whose settings it must
+// have, or creates the pool.
 func (s *Service) addPartition(tx *store.Tx, i *Instance, n *newPartition) (Partition, error) {
 	setDefault(&n.Status, string(PartitionReady))
 	state := statemachine.State(n.Status)
-	if state != PartitionReady && state != PartitionOnBoarded && state != PartitionFailed && state != PartitionExcluded {
-		return Partition{}, invalid("status %q must be one of %s, %s, %s, %s", n.Status, PartitionReady, PartitionOnBoarded, PartitionFailed, PartitionExcluded)
+	valid := []statemachine.State{PartitionReady, PartitionOnBoarded, PartitionFailed, PartitionExcluded}
+	if !slices.Contains(valid, state) {
+		return Partition{}, invalid(
+			"status %q must be one of %s, %s, %s, %s",
+			n.Status, PartitionReady, PartitionOnBoarded, PartitionFailed, PartitionExcluded)
 	}
 	if err := checkPartition(n.Partition); err != nil {
 		return Partition{}, err
@@ -138,7 +146,7 @@ func (s *Service) addPartition(tx *store.Tx, i *Instance, n *newPartition) (Part
 	return row.Body, already(err, "partition", p.Name)
 }
 
-// checkSettings refuses disks and keys that the cloud does not have.
+// checkSettings refuses disks and keys that the cloud does not support.
 func checkSettings(provider string, q *poolSettings) error {
 	if err := bounded(member{"diskType", q.DiskType}, member{"diskCache", q.DiskCache}); err != nil {
 		return err
@@ -149,7 +157,7 @@ func checkSettings(provider string, q *poolSettings) error {
 	return validateDisk(provider, q)
 }
 
-// addPool gives an instance a disk pool.
+// addPool adds a disk pool to an instance.
 func (s *Service) addPool(tx *store.Tx, i *Instance, settings poolSettings) (Pool, error) {
 	if err := checkSettings(i.CloudProvider, &settings); err != nil {
 		return Pool{}, err
@@ -158,7 +166,7 @@ func (s *Service) addPool(tx *store.Tx, i *Instance, settings poolSettings) (Poo
 	return row.Body, already(err, "the pool of instance", i.words())
 }
 
-// inputAt makes of a refusal what a document's author is told, with the place in the document.
+// inputAt converts a refusal to an *strict.Error with its place in the document.
 func inputAt(path string, err error) error {
 	if e := refusal.Of(err); e != nil {
 		return &strict.Error{Path: path, Detail: e.Message}

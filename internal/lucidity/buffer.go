@@ -13,17 +13,20 @@ import (
 	"storagesim/internal/store"
 )
 
-// bufferOperations: of temporary buffers the paths, the states, the request id and the limit are published, of the bodies
-// little else (facts/dms-lucidlink-lucidity.md 2.4; assumption 350).
+// bufferOperations returns the operations on temporary buffers. Their paths, states, request ID and limit are
+// published, but little of their bodies (facts/dms-lucidlink-lucidity.md 2.4; assumption 350).
 func (s *Service) bufferOperations() []api.Operation {
 	const path = "/external/api/v1/autoscaler/instance/buffer"
 	return []api.Operation{
 		{Name: "RequestBuffer", Method: http.MethodPatch, Path: path + "/request",
-			Statuses: []int{200, 400, 401, 403, 429, 500, 503}, Extra: true, Needs: token, Endpoint: api.Handle(s.requestBuffer)},
+			Statuses: []int{200, 400, 401, 403, 429, 500, 503}, Extra: true, Needs: token,
+			Endpoint: api.Handle(s.requestBuffer)},
 		{Name: "GetBufferStatus", Method: http.MethodGet, Path: path + "/{bufferId}/status",
-			Statuses: []int{200, 400, 401, 403, 404, 429, 500, 503}, Extra: true, Needs: token, Endpoint: api.Handle(s.getBufferStatus)},
+			Statuses: []int{200, 400, 401, 403, 404, 429, 500, 503}, Extra: true, Needs: token,
+			Endpoint: api.Handle(s.getBufferStatus)},
 		{Name: "RevokeBuffer", Method: http.MethodPost, Path: path + "/{bufferId}/revoke",
-			Statuses: []int{200, 400, 401, 403, 404, 429, 500, 503}, Extra: true, Needs: token, Endpoint: api.Handle(s.revokeBuffer)},
+			Statuses: []int{200, 400, 401, 403, 404, 429, 500, 503}, Extra: true, Needs: token,
+			Endpoint: api.Handle(s.revokeBuffer)},
 	}
 }
 
@@ -35,24 +38,24 @@ const (
 	BufferFailed       statemachine.State = "FAILED"
 )
 
-// bufferRetention is how long a buffer that is over can be asked for, on the world's clock (assumption 352).
+// bufferRetention is the time for which a revoked or failed buffer is kept, on the world's clock (assumption 352).
 const bufferRetention = 24 * time.Hour
 
-// Buffer is space that an instance has for a time beside what its scaling policy gives it.
+// Buffer is temporary space of an instance in addition to that of its scaling policy.
 type Buffer struct {
 	ID            string `json:"id"`
 	Instance      string `json:"instance"` // the instance's key
 	Name          string `json:"name"`     // for people: instance and mount point
 	Partition     string `json:"partition"`
-	RequestID     string `json:"requestId"`     // the client's; "" where it gave none
+	RequestID     string `json:"requestId"`     // the client's; "" for none
 	FailureReason string `json:"failureReason"` // why it was not provisioned
 }
 
-// buffersByRequest is the index of buffers by the request ids of their clients.
+// buffersByRequest is the index of buffers by request ID.
 const buffersByRequest = "request"
 
-// bufferMachine is the life of a buffer. One that is being provisioned can be revoked too. What is over is forgotten after
-// bufferRetention.
+// bufferMachine is the machine of a buffer. A buffer that is being provisioned can be revoked too. A revoked or failed
+// buffer is deleted after bufferRetention.
 func (s *Service) bufferMachine() *statemachine.Machine[Buffer] {
 	in := func(states ...statemachine.State) []statemachine.State { return states }
 	type row = statemachine.Row[Buffer]
@@ -66,7 +69,10 @@ func (s *Service) bufferMachine() *statemachine.Machine[Buffer] {
 			return []string{r.Body.RequestID}
 		}}},
 		Rules: []statemachine.Rule[Buffer]{
-			{From: in(BufferProvisioning), On: "provisioned", To: BufferActive, After: "provision", Unless: s.unlessOutOfReach},
+			{
+				From: in(BufferProvisioning), On: "provisioned", To: BufferActive, After: "provision",
+				Unless: s.unlessOutOfReach,
+			},
 			{From: in(BufferProvisioning), On: "fail", To: BufferFailed, Do: s.bufferFailed},
 			{From: in(BufferProvisioning, BufferActive), On: "revoke", To: BufferRevoked, Do: s.forgetLater},
 			{From: in(BufferRevoked, BufferFailed), On: "expire", To: statemachine.Gone},
@@ -81,8 +87,7 @@ func (s *Service) bufferMachine() *statemachine.Machine[Buffer] {
 	})
 }
 
-// unlessOutOfReach makes the provisioning of a buffer fail whose instance is gone, unmanaged or of a deboarded tenant by
-// then.
+// unlessOutOfReach returns fail if the instance of the buffer is gone or unmanaged, or if its tenant was deboarded.
 func (s *Service) unlessOutOfReach(tx *store.Tx, r *statemachine.Row[Buffer]) statemachine.Event {
 	instance, err := s.instances.Get(tx, r.Body.Instance)
 	if err == nil {
@@ -95,7 +100,7 @@ func (s *Service) unlessOutOfReach(tx *store.Tx, r *statemachine.Row[Buffer]) st
 	return ""
 }
 
-// msgBufferFailed is why provisioning failed that nobody gave a reason for.
+// msgBufferFailed is the default failure reason.
 const msgBufferFailed = "Buffer provisioning failed"
 
 func (s *Service) bufferFailed(tx *store.Tx, r *statemachine.Row[Buffer]) error {
@@ -113,7 +118,7 @@ type requestBufferRequest struct {
 	RequestID string `json:"requestId"`
 }
 
-// bufferStatus is the answer of all three operations.
+// bufferStatus is the response of all three operations.
 type bufferStatus struct {
 	BufferID      string             `json:"bufferId"`
 	Status        statemachine.State `json:"status"`
@@ -124,10 +129,10 @@ func statusOf(r *statemachine.Row[Buffer]) *bufferStatus {
 	return &bufferStatus{BufferID: r.Body.ID, Status: r.Life.State, FailureReason: r.Body.FailureReason}
 }
 
-// requestBuffer begins to provision a buffer for an instance, or for one managed partition of it. InvalidArgument for a
-// request that is wrong in itself, a partition that is not there or not managed, and a request id that was used for
-// something else; one that was used for the same answers its buffer, as it is now (assumption 351). PermissionDenied and
-// Unavailable as authorized says, ResourceExhausted as takeTurn says. The space itself is not simulated (assumption 350).
+// requestBuffer begins to provision a buffer for an instance, or for one of its managed partitions. A repeated request
+// ID returns its buffer (assumption 351). It refuses with InvalidArgument if the request is invalid, if the partition
+// does not exist or is not managed, or if the request ID belongs to a buffer of another instance or partition; and as
+// takeTurn and authorized do. The space itself is not simulated (assumption 350).
 func (s *Service) requestBuffer(tx *store.Tx, _ *api.Request, q *requestBufferRequest) (*bufferStatus, error) {
 	if err := takeTurn(tx); err != nil {
 		return nil, err
@@ -148,7 +153,9 @@ func (s *Service) requestBuffer(tx *store.Tx, _ *api.Request, q *requestBufferRe
 	if err != nil {
 		return nil, err
 	}
-	wanted := Buffer{ID: tx.NewUUID().String(), Instance: instance.Body.key(), Name: instance.Body.words(), RequestID: q.RequestID}
+	buffer := Buffer{
+		ID: tx.NewUUID().String(), Instance: instance.Body.key(), Name: instance.Body.words(), RequestID: q.RequestID,
+	}
 	if q.Partition != "" {
 		p, err := s.partitionOn(tx, &instance.Body, q.Partition)
 		if err != nil {
@@ -158,22 +165,22 @@ func (s *Service) requestBuffer(tx *store.Tx, _ *api.Request, q *requestBufferRe
 			return nil, invalid("Invalid partition: '%s' is not managed by Lucidity", p.Body.Partition).
 				Because(s.partitions.Stands("RequestBuffer", &p))
 		}
-		wanted.Partition, wanted.Name = p.Body.Partition, p.Body.Name
+		buffer.Partition, buffer.Name = p.Body.Partition, p.Body.Name
 	}
 	if q.RequestID != "" {
 		for _, old := range s.buffers.Table().By(tx, buffersByRequest, q.RequestID) {
-			if old.Body.Instance != wanted.Instance || old.Body.Partition != wanted.Partition {
-				return nil, invalid("requestId '%s' was used for a buffer of %s", q.RequestID, old.Body.Name)
+			if old.Body.Instance != buffer.Instance || old.Body.Partition != buffer.Partition {
+				return nil, invalid("requestId '%s' belongs to a buffer of %s", q.RequestID, old.Body.Name)
 			}
 			return statusOf(&old), nil
 		}
 	}
-	row, err := s.buffers.Create(tx, wanted, BufferProvisioning)
+	row, err := s.buffers.Create(tx, buffer, BufferProvisioning)
 	return statusOf(&row), err
 }
 
-// buffer answers the buffer of a path: InvalidArgument for what is no id, NotFound where it is not there, PermissionDenied
-// and Unavailable for its instance as authorized says.
+// buffer answers the buffer of a path: InvalidArgument for what is no id, NotFound where it is not there,
+// PermissionDenied and Unavailable for its instance as authorized says.
 func (s *Service) buffer(tx *store.Tx, r *api.Request) (statemachine.Row[Buffer], error) {
 	id := r.Param("bufferId")
 	if uuid.Validate(id) != nil || len(id) != 36 {
@@ -206,7 +213,8 @@ func (s *Service) getBufferStatus(tx *store.Tx, r *api.Request, _ *api.Empty) (*
 	return statusOf(&row), nil
 }
 
-// revokeBuffer takes a buffer away; doing it again succeeds. InvalidArgument for one that failed (assumption 352).
+// revokeBuffer revokes a buffer. A repeated call succeeds. It refuses with InvalidArgument if the buffer has failed
+// (assumption 352).
 func (s *Service) revokeBuffer(tx *store.Tx, r *api.Request, _ *api.Empty) (*bufferStatus, error) {
 	if err := takeTurn(tx); err != nil {
 		return nil, err

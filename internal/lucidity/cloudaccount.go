@@ -24,29 +24,30 @@ func checkProvider(name, provider string) error {
 	return nil
 }
 
-// CloudAccount is an account at a cloud as Lucidity finds it when it is onboarded. One that the world does not describe can
-// be reached in whatever way a request says (assumption 186).
+// CloudAccount is an account at a cloud as an onboarding finds it. An account that the world does not describe can be
+// reached with any credentials (assumption 186).
 type CloudAccount struct {
 	CloudProvider          string `json:"cloudProvider"`
 	CloudProviderAccountID string `json:"cloudProviderAccountId"`
 	Name                   string `json:"name,omitempty"`
 	Unreachable            bool   `json:"unreachable,omitempty"`
 	PermissionsMissing     bool   `json:"permissionsMissing,omitempty"`
-	// What a request must say to reach the account; "" for anything.
+	// The values that a request must have to reach the account; "" accepts any value.
 	ExternalID       string `json:"externalId,omitempty"`
 	AWSIAMRoleName   string `json:"awsIAMRoleName,omitempty"`
 	AWSIAMPolicyName string `json:"awsIAMPolicyName,omitempty"`
 }
 
-// keySeparator stands between the parts of a key; no text of a request holds it.
+// keySeparator separates the parts of a key. No string in a request contains it.
 const keySeparator = "\x00"
 
 func accountKey(provider, account string) string { return provider + keySeparator + account }
 
 var cloudAccounts = store.NewTable("lucidity.cloudaccount",
-	func(a *CloudAccount) string { return accountKey(a.CloudProvider, a.CloudProviderAccountID) }, store.JSON[CloudAccount]())
+	func(a *CloudAccount) string { return accountKey(a.CloudProvider, a.CloudProviderAccountID) },
+	store.JSON[CloudAccount]())
 
-// cloudAccountOf answers the account as the world describes it, else one without any hindrance.
+// cloudAccountOf returns the account as the world describes it, else an account that can always be onboarded.
 func cloudAccountOf(tx *store.Tx, provider, account string) CloudAccount {
 	a, err := cloudAccounts.Get(tx, accountKey(provider, account))
 	if err != nil {
@@ -58,17 +59,18 @@ func cloudAccountOf(tx *store.Tx, provider, account string) CloudAccount {
 	return a
 }
 
-// CloudAccountCause is what hinders an onboarding.
+// CloudAccountCause is the property of a cloud account that prevents an onboarding.
 type CloudAccountCause struct {
 	Account string `json:"cloudProviderAccountId"`
 	Detail  string `json:"detail"`
 }
 
-// CauseKind is refusal.Credential.
+// CauseKind returns refusal.Credential.
 func (CloudAccountCause) CauseKind() refusal.CauseKind { return refusal.Credential }
 
-// reach refuses where the account cannot be reached as auth says: Unauthenticated, which the product tells from a bad
-// token only by its words; Internal where permissions are missing and their check is not skipped.
+// reach refuses with Unauthenticated if the account cannot be reached with auth; only the message distinguishes this
+// refusal from that of an invalid token. It refuses with Internal if permissions are missing and skipPermissions is
+// false.
 func (a *CloudAccount) reach(auth *authInfo, skipPermissions bool) error {
 	detail := ""
 	switch {
@@ -87,7 +89,9 @@ func (a *CloudAccount) reach(auth *authInfo, skipPermissions bool) error {
 	}
 	if a.PermissionsMissing && !skipPermissions {
 		return refusal.New(refusal.Internal, "Tenant PermissionCheck Failed").
-			Because(CloudAccountCause{Account: a.CloudProviderAccountID, Detail: "the role lacks permissions; skipCloudPermissionCheck leaves their check out"})
+			Because(CloudAccountCause{
+				Account: a.CloudProviderAccountID, Detail: "the role lacks permissions; skipCloudPermissionCheck skips the check",
+			})
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 	"storagesim/internal/lucidity"
 )
 
-// estate has something for each of the good requests below.
-const estate = `{"tenants":[{"cloudProvider":"AWS","cloudProviderAccountId":"1","instances":[
+// goodFixture has the objects that the good requests below name.
+const goodFixture = `{"tenants":[{"cloudProvider":"AWS","cloudProviderAccountId":"1","instances":[
 	{"instanceId":"i-1","partitions":[{"partition":"/mnt/a"},{"partition":"/mnt/b","status":"ON_BOARDED"}]}]}]}`
 
 const (
@@ -30,7 +30,7 @@ func FuzzLucidity(f *testing.F) { apitest.Fuzz(f, conformant, conformance(f)) }
 // conformant is a server with this vendor alone.
 func conformant(tb testing.TB) apitest.Target {
 	s := lucidity.New(lucidity.Options{})
-	return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, estate)
+	return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, goodFixture)
 }
 
 // conformance is what no row says.
@@ -64,8 +64,8 @@ func conformance(_ testing.TB) apitest.Options {
 	}
 }
 
-// refusal: {"status","message","data","trackingCode"}, whose status is not the HTTP status and whose data is null, or of the
-// tenant API {"success","data","error":{"code","message"},"requestId"}.
+// refusal: {"status","message","data","trackingCode"}, whose status is not the HTTP status and whose data is null, or
+// of the tenant API {"success","data","error":{"code","message"},"requestId"}.
 func refusal(tb testing.TB, a apitest.Answer) {
 	tb.Helper()
 	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))

@@ -13,14 +13,14 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// dialect is the vendor's two envelopes: the older one, to which the partition API belongs, and the newer one of the
-// tenant API (facts/dms-lucidlink-lucidity.md 2.2).
+// dialect implements api.Dialect with the vendor's two envelopes: the older one of the partition API, and the newer one
+// of the tenant API (facts/dms-lucidlink-lucidity.md 2.2).
 type dialect struct{}
 
-// tenantsPath is where the newer envelope begins.
+// tenantsPath is the prefix of the paths with the newer envelope.
 const tenantsPath = "/external/client/api/v1/tenants"
 
-// newer says whether the request is answered in the newer envelope.
+// newer reports whether the response has the newer envelope.
 func newer(r *api.Request) bool {
 	return inTenants(r.HTTP.URL.Path)
 }
@@ -31,18 +31,17 @@ func inTenants(path string) bool {
 
 const contentJSON = "application/json"
 
-// The envelope's own status is a word in a number: it is not the HTTP status. What it is on a refusal is not known
-// (assumption 82).
+// The status in the envelope is not the HTTP status. Its value on a refusal is unknown (assumption 82).
 const (
 	statusDone    = 1
 	statusRefused = 0
 )
 
-// msgDone is what the envelope says of every success (seeds/000).
+// msgDone is the message of every success (seeds/000).
 const msgDone = "Done Successfully"
 
-// Bind fills the question from the body, which RevokeBuffer does not have. Members match by exact case and type; unknown ones are ignored, as the sibling
-// API does (facts/dms-lucidlink-lucidity.md 2.3).
+// Bind fills the question from the body; RevokeBuffer has none. Members match by exact case and type. Unknown members
+// are ignored, as in the vendor's sibling API (facts/dms-lucidlink-lucidity.md 2.3).
 func (dialect) Bind(r *api.Request, question any) error {
 	if r.HTTP.Method == http.MethodGet || r.Operation.Name == "RevokeBuffer" {
 		return nil
@@ -53,7 +52,7 @@ func (dialect) Bind(r *api.Request, question any) error {
 	return nil
 }
 
-// done is the envelope of a success; it has no tracking code (seeds/000).
+// done is the envelope of a success. It has no tracking code (seeds/000).
 type done struct {
 	Status  int    `json:"status"`
 	Message string `json:"message"`
@@ -71,7 +70,7 @@ type refused struct {
 	TrackingCode string    `json:"trackingCode"`
 }
 
-// tenantEnvelope is the newer envelope, of successes and refusals alike.
+// tenantEnvelope is the newer envelope, for successes and refusals.
 type tenantEnvelope struct {
 	Success   bool         `json:"success"`
 	Data      any          `json:"data"`
@@ -84,7 +83,8 @@ type tenantError struct {
 	Message string `json:"message"`
 }
 
-// tenantCodes are the newer envelope's names of statuses; another status has its HTTP name in the same form.
+// tenantCodes maps HTTP statuses to the codes of the newer envelope. The code of another status is its HTTP name in
+// capitals.
 var tenantCodes = map[int]string{
 	http.StatusBadRequest:          "INVALID_REQUEST",
 	http.StatusUnauthorized:        "UNAUTHORIZED",
@@ -100,7 +100,7 @@ func tenantCode(status int) string {
 	return strings.ToUpper(strings.NewReplacer(" ", "_", "-", "_").Replace(http.StatusText(status)))
 }
 
-// Answer puts the answer into the envelope. Its HTTP status is the first one of the row.
+// Answer renders an answer in its envelope, with the first status of its operation.
 func (dialect) Answer(r *api.Request, answer any, dst []byte) (api.Response, error) {
 	resp := api.Response{Status: r.Operation.Statuses[0], ContentType: contentJSON}
 	if ready, ok := answer.(api.JSON); ok {
@@ -139,38 +139,41 @@ func (dialect) Refuse(r *api.Request, e *refusal.Error) api.Response {
 	return envelope(r, api.StatusOf(statuses, e), e.Message)
 }
 
-// envelope renders a refusal; its members always marshal.
+// envelope renders a refusal. Its members can always be encoded.
 func envelope(r *api.Request, status int, message string) api.Response {
 	var body []byte
 	if newer(r) {
-		body, _ = api.AppendPlain(nil, tenantEnvelope{Error: &tenantError{Code: tenantCode(status), Message: message}, RequestID: exchangeID(r)})
+		body, _ = api.AppendPlain(nil, tenantEnvelope{
+			Error: &tenantError{Code: tenantCode(status), Message: message}, RequestID: exchangeID(r),
+		})
 	} else {
 		body, _ = api.AppendPlain(nil, refused{Status: statusRefused, Message: message, TrackingCode: exchangeID(r)})
 	}
 	return api.Response{Status: status, ContentType: contentJSON, Body: body}
 }
 
-// exchangeID is made of the request id, so that the same requests have the same ones.
+// exchangeID returns an ID that is derived from the request ID, so that it is reproducible.
 func exchangeID(r *api.Request) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(vendor+":"+r.ID)).String()
 }
 
-// NoRoute has the envelope too (assumption 83).
+// NoRoute renders 404 in the envelope (assumption 83).
 func (dialect) NoRoute(r *api.Request) api.Response {
 	return envelope(r, http.StatusNotFound, "Not Found")
 }
 
-// NoMethod is 405 and names the methods that there are (assumption 83).
+// NoMethod renders 405 with the allowed methods in the header Allow (assumption 83).
 func (dialect) NoMethod(r *api.Request, allowed []string) api.Response {
 	resp := envelope(r, http.StatusMethodNotAllowed, "Method Not Allowed")
 	resp.Header = map[string]string{"Allow": strings.Join(slices.Sorted(slices.Values(allowed)), ", ")}
 	return resp
 }
 
-// Kind is the usual one.
+// Kind is api.KindOf.
 func (dialect) Kind(status int) refusal.Kind { return api.KindOf(status) }
 
-// contract: the access token is sent bare, and a header beside it says that it is one (facts/dms-lucidlink-lucidity.md 2.1).
+// contract describes the credentials: a bare access token, and a header with its type (facts/dms-lucidlink-lucidity.md
+// 2.1).
 var contract = api.Contract{
 	Title: "Lucidity external API", Encoding: api.Plain,
 	Envelope: func(op *api.Operation) (any, string) {
@@ -187,13 +190,13 @@ var contract = api.Contract{
 			return nil
 		}
 		return []api.Credential{
-			{Name: "token", Type: "apiKey", Header: "Authorization", Doc: "The access token, without a word before it."},
+			{Name: "token", Type: "apiKey", Header: "Authorization", Doc: "The access token, without Bearer."},
 			{Name: "authType", Type: "apiKey", Header: headerAuthType, Doc: "Always " + authTypeToken + "."},
 		}
 	},
 }
 
-// tenantDone is tenantEnvelope as a success fills it.
+// tenantDone is the tenantEnvelope of a success.
 type tenantDone struct {
 	Success   bool      `json:"success"`
 	Data      any       `json:"data"`

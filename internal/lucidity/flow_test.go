@@ -22,7 +22,7 @@ const (
 	plain = `"instanceIdentifier":{"cloudProviderAccountId":"111111111111","cloudProvider":"AWS","instanceId":"i-plain"}`
 )
 
-func withEstate(c *simulator.Config) { c.Fixture = "testdata/estate.yaml" }
+func withFixture(c *simulator.Config) { c.Fixture = "testdata/fixture.yaml" }
 
 // client is somebody who works with tokens as the product's clients do: one refresh after a 401, then the call again.
 type client struct {
@@ -32,7 +32,7 @@ type client struct {
 }
 
 func newClient(t *testing.T, opts ...simtest.Option) *client {
-	s := simtest.New(t, append([]simtest.Option{withEstate}, opts...)...)
+	s := simtest.New(t, append([]simtest.Option{withFixture}, opts...)...)
 	c := &client{Server: s}
 	c.Must(200, "PUT", "/_sim/clock", `{"mode":"frozen","now":"2026-06-01T00:00:00Z"}`)
 	c.refresh = c.Must(200, "POST", "/_sim/tokens", `{"vendor":"lucidity"}`).Text(".refreshToken")
@@ -136,7 +136,7 @@ func TestTokens_NameTheirWorld(t *testing.T) {
 	a := c.Must(200, "POST", refreshPath, `{"refreshToken":"`+refresh+`"}`)
 	require.Equal(t, "t1", a.Header.Get("X-Sim-World"), "by the token in the body")
 	require.Contains(t, a.Text(".accessToken"), "sim.t1.")
-	require.Contains(t, c.Must(401, "GET", tenantsPath, "", headers(token, "X-Sim-World", "default")...).Body, "made for the world")
+	require.Contains(t, c.Must(401, "GET", tenantsPath, "", headers(token, "X-Sim-World", "default")...).Body, "issued for the world")
 	require.Equal(t, "Invalid refresh token",
 		c.Must(400, "POST", refreshPath, `{"refreshToken":"`+refresh+`"}`, "X-Sim-World", "default").Text(".message"))
 	forged := token[:len(token)-1] + map[bool]string{true: "0", false: "1"}[token[len(token)-1] != '0']
@@ -213,8 +213,8 @@ func TestHostileBodies(t *testing.T) {
 	}
 }
 
-// Fifty calls a minute about buffers are taken on the world's clock; the fifty-first is 429, for reading too. Refused calls
-// do not count, and the limit moves with the clock: what was taken a minute ago counts no more.
+// Fifty calls a minute about buffers are taken on the world's clock; the fifty-first is 429, for reading too. Refused
+// calls do not count, and the limit moves with the clock: what was taken a minute ago counts no more.
 func TestBuffers_RateLimit(t *testing.T) {
 	const buffer = "/external/api/v1/autoscaler/instance/buffer"
 	c := newClient(t)

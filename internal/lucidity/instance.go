@@ -14,12 +14,13 @@ import (
 
 func (s *Service) instanceOperations() []api.Operation {
 	return []api.Operation{
-		{Name: "GetInstanceDetails", Method: http.MethodPost, Path: "/external/client/api/v1/instance/details", ReadOnly: true,
-			Statuses: []int{200, 400, 401, 403, 500, 503}, Extra: true, Needs: token, Endpoint: api.Handle(s.getInstanceDetails)},
+		{Name: "GetInstanceDetails", Method: http.MethodPost, Path: "/external/client/api/v1/instance/details",
+			Statuses: []int{200, 400, 401, 403, 500, 503}, ReadOnly: true, Extra: true, Needs: token,
+			Endpoint: api.Handle(s.getInstanceDetails)},
 	}
 }
 
-// The states of an instance: under Lucidity's management or not.
+// The states of an instance: whether Lucidity manages it.
 const (
 	InstanceManaged   statemachine.State = "MANAGED"
 	InstanceUnmanaged statemachine.State = "UNMANAGED"
@@ -27,7 +28,7 @@ const (
 
 // Instance is a virtual machine of a cloud account.
 type Instance struct {
-	ID string `json:"id"` // ours; the vendor shows none
+	ID string `json:"id"` // ours; the API shows none
 	instanceIdentifier
 }
 
@@ -39,8 +40,8 @@ type instanceIdentifier struct {
 	ResourceGroup          string `json:"resourceGroup"`
 }
 
-// key is what tells instances apart. Azure's names of resource groups and machines are the same in any case; the other
-// clouds have no resource groups.
+// key returns the unique key of the instance. Azure ignores the case in the names of resource groups and machines; the
+// other clouds have no resource groups.
 func (i *instanceIdentifier) key() string {
 	group, name := "", i.InstanceID
 	if i.CloudProvider == providerAzure {
@@ -49,16 +50,18 @@ func (i *instanceIdentifier) key() string {
 	return strings.Join([]string{i.CloudProvider, i.CloudProviderAccountID, group, name}, keySeparator)
 }
 
-// words is the identifier for people.
+// words returns the identifier for messages.
 func (i *instanceIdentifier) words() string {
 	parts := []string{i.CloudProvider, i.CloudProviderAccountID, i.ResourceGroup, i.InstanceID}
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "/")
 }
 
-// check refuses what names no instance, in the order of the page's table of parameters. At says where the identifier stands
-// in its document: "instanceIdentifier.", or "".
+// check refuses an invalid identifier, in the order of the page's table of parameters. The prefix at is the place of
+// the identifier in the body: "instanceIdentifier.", or "".
 func (i *instanceIdentifier) check(at string) error {
-	if err := required(member{at + "cloudProviderAccountId", i.CloudProviderAccountID}, member{at + "cloudProvider", i.CloudProvider}); err != nil {
+	err := required(member{at + "cloudProviderAccountId", i.CloudProviderAccountID},
+		member{at + "cloudProvider", i.CloudProvider})
+	if err != nil {
 		return err
 	}
 	if err := checkProvider(at+"cloudProvider", i.CloudProvider); err != nil {
@@ -86,23 +89,23 @@ func instanceMachine() *statemachine.Machine[Instance] {
 	})
 }
 
-// InstanceCause says what is behind a 403.
+// InstanceCause is the reason for a 403.
 type InstanceCause struct {
 	Instance string `json:"instance"`
 	Detail   string `json:"detail"`
 }
 
-// CauseKind is refusal.Permission.
+// CauseKind returns refusal.Permission.
 func (InstanceCause) CauseKind() refusal.CauseKind { return refusal.Permission }
 
-// WouldWork is what explain says.
+// WouldWork returns the advice of explain.
 func (c InstanceCause) WouldWork() string {
-	return "an instance that is under management in an active tenant; the actions lucidity/add-instance and POST /external/client/api/v1/tenants make such"
+	return "a managed instance of an active tenant; the action lucidity/add-instance adds one"
 }
 
-// authorized answers the instance that a request names: Unavailable while its cloud is under maintenance or the internal
-// server is away; PermissionDenied, telling which, for an account that is no tenant or no active one, an instance that the
-// account does not have, and one that is not under management (assumption 189).
+// authorized returns the instance that a request names. It refuses with Unavailable during the maintenance of its cloud
+// or an outage of the internal server, and with PermissionDenied if the account is not an active tenant, or if the
+// instance does not exist or is not managed; the message distinguishes the cases (assumption 189).
 func (s *Service) authorized(tx *store.Tx, id *instanceIdentifier) (statemachine.Row[Instance], error) {
 	if err := underMaintenance(tx, id.CloudProvider); err != nil {
 		return statemachine.Row[Instance]{}, err
@@ -113,7 +116,7 @@ func (s *Service) authorized(tx *store.Tx, id *instanceIdentifier) (statemachine
 	return s.permitted(tx, id)
 }
 
-// permitted is the part of authorized that follows from the estate: PermissionDenied alone.
+// permitted is authorized without regard to outages.
 func (s *Service) permitted(tx *store.Tx, id *instanceIdentifier) (statemachine.Row[Instance], error) {
 	denied := func(format string, args ...any) error {
 		e := refusal.New(refusal.PermissionDenied, format, args...)
@@ -122,16 +125,22 @@ func (s *Service) permitted(tx *store.Tx, id *instanceIdentifier) (statemachine.
 	tenant, err := s.tenants.Get(tx, tenantKey(id.CloudProvider, id.CloudProviderAccountID))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return statemachine.Row[Instance]{}, denied("Tenant not authorized: cloud account '%s' of %s is not onboarded", id.CloudProviderAccountID, id.CloudProvider)
+		return statemachine.Row[Instance]{}, denied(
+			"Tenant not authorized: cloud account '%s' of %s is not onboarded",
+			id.CloudProviderAccountID, id.CloudProvider)
 	case err != nil:
 		return statemachine.Row[Instance]{}, err
 	case tenant.Body.Status != TenantActive:
-		return statemachine.Row[Instance]{}, denied("Tenant not authorized: the tenant of cloud account '%s' is %s", id.CloudProviderAccountID, tenant.Body.Status)
+		return statemachine.Row[Instance]{}, denied(
+			"Tenant not authorized: the tenant of cloud account '%s' is %s",
+			id.CloudProviderAccountID, tenant.Body.Status)
 	}
 	row, err := s.instances.Get(tx, id.key())
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return row, denied("Instance not authorized: '%s' is not known in cloud account '%s'", id.InstanceID, id.CloudProviderAccountID)
+		return row, denied(
+			"Instance not authorized: '%s' is not known in cloud account '%s'",
+			id.InstanceID, id.CloudProviderAccountID)
 	case err == nil && row.Life.State != InstanceManaged:
 		return row, denied("Instance not authorized: '%s' is not under Lucidity management", id.InstanceID)
 	}
@@ -155,10 +164,12 @@ type partitionDetails struct {
 	FailureReason string `json:"failureReason,omitempty"`
 }
 
-// getInstanceDetails answers all partitions of an instance with their states, those under management and the others
-// (facts/dms-lucidlink-lucidity.md 2.4; the spelling of the states and the members are assumption 190). The identifiers
-// stand at the top of the body, or in instanceIdentifier as in the other calls.
-func (s *Service) getInstanceDetails(tx *store.Tx, _ *api.Request, q *instanceDetailsRequest) (*instanceDetails, error) {
+// getInstanceDetails returns the managed and the other partitions of an instance with their states
+// (facts/dms-lucidlink-lucidity.md 2.4; the spelling of the states and the members are assumption 190). The identifier
+// is at the top of the body, or in instanceIdentifier as in the other calls.
+func (s *Service) getInstanceDetails(
+	tx *store.Tx, _ *api.Request, q *instanceDetailsRequest,
+) (*instanceDetails, error) {
 	id, at := q.identifier()
 	if err := id.check(at); err != nil {
 		return nil, err
@@ -168,10 +179,15 @@ func (s *Service) getInstanceDetails(tx *store.Tx, _ *api.Request, q *instanceDe
 		return nil, err
 	}
 	i := &row.Body
-	d := instanceDetails{i.CloudProvider, i.CloudProviderAccountID, i.InstanceID, i.ResourceGroup, []partitionDetails{}, []partitionDetails{}}
+	d := instanceDetails{
+		CloudProvider: i.CloudProvider, CloudProviderAccountID: i.CloudProviderAccountID, InstanceID: i.InstanceID,
+		ResourceGroup: i.ResourceGroup, ManagedResponse: []partitionDetails{}, UnmanagedResponse: []partitionDetails{},
+	}
 	for _, p := range s.partitions.Table().By(tx, partitionsByInstance, i.key()) {
 		s.partitions.Observed(tx, &p)
-		details := partitionDetails{p.Body.Partition, string(p.Life.State), p.Body.DiskType, p.Body.DiskCache, p.Body.FailureReason}
+		details := partitionDetails{
+			p.Body.Partition, string(p.Life.State), p.Body.DiskType, p.Body.DiskCache, p.Body.FailureReason,
+		}
 		if managed(p.Life.State) {
 			d.ManagedResponse = append(d.ManagedResponse, details)
 		} else {
@@ -182,7 +198,7 @@ func (s *Service) getInstanceDetails(tx *store.Tx, _ *api.Request, q *instanceDe
 }
 
 type instanceDetailsRequest struct {
-	instanceIdentifier `required:"-"`      // the older form, where there is no InstanceIdentifier
+	instanceIdentifier `required:"-"`      // the older form, without InstanceIdentifier
 	InstanceIdentifier *instanceIdentifier `json:"instanceIdentifier"`
 }
 

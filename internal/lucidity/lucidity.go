@@ -1,9 +1,21 @@
-// Package lucidity stands in for the external API of Lucidity's AutoScaler, by which partitions of cloud instances are
-// brought under its management.
+// Package lucidity emulates the external API of Lucidity's AutoScaler, which brings partitions of cloud instances under
+// management.
 //
-// A small world lies behind it: tenants (cloud accounts that were onboarded), their instances, the partitions on them,
-// and the disk pool that the managed ones of an instance share. One file per resource: its rows (operations), struct,
-// machine, handlers, in that order.
+// Its world has tenants (onboarded cloud accounts), their instances, the partitions of the instances, and for each
+// instance the disk pool that its managed partitions share. A file name begins with the resource that it is about:
+//
+//	access_      the check of a caller's token, and the tokens
+//	tenant_      tenants, and their update
+//	cloudaccount the clouds and the cloud accounts
+//	instance     instances, and which of them a caller may use
+//	partition_   partitions and their machine, creation and status
+//	pool         disk pools and their settings
+//	buffer_      temporary buffers, and the limit of their calls
+//	outage       the outages that actions cause
+//	add          what fixtures and actions add to a world
+//
+// The files without a resource are lucidity.go, operations.go, dialect.go, actions.go and seed.go. A file has the
+// operations of its resource first, then its struct, machine and handlers.
 //
 // Sources: seeds/000, facts/dms-lucidlink-lucidity.md part 2. Choices where these are silent are numbered in
 // docs/assumptions.md.
@@ -15,15 +27,15 @@ import (
 	"storagesim/internal/store"
 )
 
-// vendor is the first word of every operation id and machine kind here.
+// vendor is the first word of every operation ID and machine kind of the package.
 const vendor = "lucidity"
 
-// Options are what a user may choose about the emulation.
+// Options configure the emulation.
 type Options struct {
 	Auth api.AuthMode
 }
 
-// Service is the emulated product: all state lies in the worlds.
+// Service is the emulated product. All of its state lies in the worlds.
 type Service struct {
 	auth api.AuthMode
 
@@ -34,7 +46,7 @@ type Service struct {
 	buffers    *statemachine.Machine[Buffer]
 }
 
-// New makes the service; its parts are handed to the assembly by the methods below.
+// New returns the service. The methods below return its parts.
 func New(o Options) *Service {
 	s := &Service{auth: o.Auth}
 	s.tenants = tenantMachine()
@@ -45,20 +57,20 @@ func New(o Options) *Service {
 	return s
 }
 
-// API answers the vendor as the server serves it.
+// API returns the operations with all that the server needs to serve them.
 func (s *Service) API() api.Service {
 	return api.Service{
-		Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, BodyToken: bodyToken, Owns: owns,
-		Contract: contract,
+		Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, BodyToken: bodyToken,
+		Owns: owns, Contract: contract,
 	}
 }
 
-// Machines lists the lifecycles of the vendor's things.
+// Machines returns the machines of the vendor's resources.
 func (s *Service) Machines() []statemachine.Lifecycle {
 	return []statemachine.Lifecycle{s.tenants, s.instances, s.pools, s.partitions, s.buffers}
 }
 
-// Tables lists the tables beside those of the machines.
+// Tables returns the tables that belong to no machine.
 func (s *Service) Tables() []store.Verifier {
-	return []store.Verifier{cloudAccounts, refreshTokens, switchTable, bufferRates}
+	return []store.Verifier{cloudAccounts, refreshTokens, outageTable, bufferRates}
 }

@@ -5,57 +5,58 @@ import (
 	"storagesim/internal/store"
 )
 
-// switches are what is the matter with the service itself.
-type switches struct {
+// outages are the present outages of the service.
+type outages struct {
 	InternalServerAway bool `json:"internalServerAway"`
 	GCPMaintenance     bool `json:"gcpMaintenance"`
 }
 
-const switchesKey = "switches"
+const outagesKey = "switches"
 
-var switchTable = store.NewTable("lucidity.switches", func(*switches) string { return switchesKey }, store.JSON[switches]())
+var outageTable = store.NewTable("lucidity.switches",
+	func(*outages) string { return outagesKey }, store.JSON[outages]())
 
-// switchesOf answers the switches; the zero ones where none was ever set.
-func switchesOf(tx *store.Tx) switches {
-	sw, err := switchTable.Get(tx, switchesKey)
+// outagesOf returns the world's outages.
+func outagesOf(tx *store.Tx) outages {
+	sw, err := outageTable.Get(tx, outagesKey)
 	if err != nil {
-		return switches{}
+		return outages{}
 	}
 	return sw
 }
 
-func setSwitch(tx *store.Tx, set func(*switches)) error {
-	sw := switchesOf(tx)
+func setOutage(tx *store.Tx, set func(*outages)) error {
+	sw := outagesOf(tx)
 	set(&sw)
-	return switchTable.Put(tx, &sw)
+	return outageTable.Put(tx, &sw)
 }
 
-// SwitchCause is the switch behind a refusal.
-type SwitchCause struct {
-	Action string `json:"action"` // what turns it back
+// OutageCause is the outage that caused a refusal.
+type OutageCause struct {
+	Action string `json:"action"` // ends the outage
 }
 
-// CauseKind is refusal.Unreachable.
-func (SwitchCause) CauseKind() refusal.CauseKind { return refusal.Unreachable }
+// CauseKind returns refusal.Unreachable.
+func (OutageCause) CauseKind() refusal.CauseKind { return refusal.Unreachable }
 
-// reachInternalServer refuses while the internal server is away. The kind is Unavailable, or Internal for the tenant API,
-// whose codes know no 503 (assumption 187).
+// reachInternalServer refuses with the kind while the internal server is down. The tenant API uses Internal, because
+// its codes have no 503; the other APIs use Unavailable (assumption 187).
 func reachInternalServer(tx *store.Tx, kind refusal.Kind) error {
-	if !switchesOf(tx).InternalServerAway {
+	if !outagesOf(tx).InternalServerAway {
 		return nil
 	}
-	return refusal.New(kind, "Unable to contact internal server").Because(SwitchCause{Action: `lucidity/internal-server {"available":true}`})
+	return refusal.New(kind, "Unable to contact internal server").
+		Because(OutageCause{Action: `lucidity/internal-server {"available":true}`})
 }
 
-// underMaintenance refuses requests about GCP instances while the maintenance that the pages speak of is on (assumption
-// 188).
+// underMaintenance refuses requests about GCP instances during the maintenance that the pages mention (assumption 188).
 func underMaintenance(tx *store.Tx, provider string) error {
-	if provider != providerGCP || !switchesOf(tx).GCPMaintenance {
+	if provider != providerGCP || !outagesOf(tx).GCPMaintenance {
 		return nil
 	}
 	return refusal.New(refusal.Unavailable, "API support for GCP instances is currently undergoing maintenance").
-		Because(SwitchCause{Action: `lucidity/gcp-maintenance {"enabled":false}`})
+		Because(OutageCause{Action: `lucidity/gcp-maintenance {"enabled":false}`})
 }
 
-// WouldWork is what explain says.
-func (c SwitchCause) WouldWork() string { return "the same request after the action " + c.Action }
+// WouldWork returns the advice of explain.
+func (c OutageCause) WouldWork() string { return "the same request after the action " + c.Action }

@@ -14,8 +14,10 @@ func (s *Service) partitionOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "CreatePartition", Method: http.MethodPost, Path: "/external/client/api/v1/partition/create",
 			Statuses: []int{202, 400, 401, 403, 412, 500, 503}, Needs: token, Endpoint: api.Handle(s.createPartition)},
-		{Name: "GetPartitionStatus", Method: http.MethodPost, Path: "/external/client/api/v1/partition/status", ReadOnly: true,
-			Statuses: []int{200, 400, 401, 403, 500, 503}, Extra: true, Needs: token, Endpoint: api.Handle(s.getPartitionStatus)},
+		{Name: "GetPartitionStatus", Method: http.MethodPost, Path: "/external/client/api/v1/partition/status",
+			ReadOnly: true,
+			Statuses: []int{200, 400, 401, 403, 500, 503}, Extra: true, Needs: token,
+			Endpoint: api.Handle(s.getPartitionStatus)},
 	}
 }
 
@@ -31,15 +33,15 @@ const (
 	PartitionExcluded   statemachine.State = "NOT_SUPPORTED"
 )
 
-// Partition is a mount point of an instance. Its settings are those of its own disk while it is not under management, and
-// those of the instance's pool from the start of its onboarding on.
+// Partition is a mount point of an instance. From the start of its onboarding its settings are those of the instance's
+// pool, before and after its management those of its own disk.
 type Partition struct {
-	ID        string `json:"id"`       // ours; the vendor shows none
+	ID        string `json:"id"`       // ours; the API shows none
 	Instance  string `json:"instance"` // the instance's key
 	Partition string `json:"partition"`
 	Name      string `json:"name"` // for people: instance and mount point
 	poolSettings
-	Disk          poolSettings `json:"disk"`          // its own disk's, to which it returns
+	Disk          poolSettings `json:"disk"`          // of its own disk
 	Reason        string       `json:"reason"`        // why it is not supported
 	NextFailure   string       `json:"nextFailure"`   // why its onboarding will fail
 	FailureReason string       `json:"failureReason"` // why its onboarding has failed
@@ -52,7 +54,7 @@ func partitionKey(instance, partition string) string {
 	return instance + keySeparator + foldDrive(partition)
 }
 
-// foldDrive writes a drive letter as a capital: Windows takes both.
+// foldDrive returns a drive letter as a capital, because Windows ignores its case. Other names stay.
 func foldDrive(partition string) string {
 	if len(partition) == 1 {
 		return strings.ToUpper(partition)
@@ -60,7 +62,7 @@ func foldDrive(partition string) string {
 	return partition
 }
 
-// underWay: the partition is being onboarded.
+// underWay reports whether a partition is being onboarded.
 func underWay(state statemachine.State) bool {
 	return slices.Contains(onboarding(), state)
 }
@@ -69,26 +71,38 @@ func onboarding() []statemachine.State {
 	return []statemachine.State{PartitionQueued, PartitionInProgress, PartitionFinalizing}
 }
 
-// managed: the partition is under Lucidity's management.
+// managed reports whether Lucidity manages a partition.
 func managed(state statemachine.State) bool {
 	return state == PartitionOnBoarded || state == PartitionDeboarding
 }
 
-// partitionMachine is the life of a partition (facts/dms-lucidlink-lucidity.md 2.4). One whose onboarding failed can be
-// submitted again. How long the steps take depends on the data; the delays stand for it.
+// partitionMachine is the machine of a partition (facts/dms-lucidlink-lucidity.md 2.4). A failed partition can be
+// submitted again. In the product the duration of a step depends on the data; here it is a delay.
 func (s *Service) partitionMachine() *statemachine.Machine[Partition] {
 	in := func(states ...statemachine.State) []statemachine.State { return states }
 	type row = statemachine.Row[Partition]
 	return statemachine.Define(statemachine.Machine[Partition]{
 		Kind: "lucidity.partition", Initial: in(PartitionReady, PartitionOnBoarded, PartitionFailed, PartitionExcluded),
-		Key: func(p *Partition) string { return partitionKey(p.Instance, p.Partition) }, ID: func(p *Partition) string { return p.ID },
-		Name:    func(p *Partition) string { return p.Name },
-		Indexes: []store.Index[row]{{Name: partitionsByInstance, Keys: func(r *row) []string { return []string{r.Body.Instance} }}},
+		Key:  func(p *Partition) string { return partitionKey(p.Instance, p.Partition) },
+		ID:   func(p *Partition) string { return p.ID },
+		Name: func(p *Partition) string { return p.Name },
+		Indexes: []store.Index[row]{
+			{Name: partitionsByInstance, Keys: func(r *row) []string { return []string{r.Body.Instance} }},
+		},
 		Rules: []statemachine.Rule[Partition]{
 			{From: in(PartitionReady, PartitionFailed), On: "onboard", To: PartitionQueued, Do: s.onboardingBegins},
-			{From: in(PartitionQueued), On: "start", To: PartitionInProgress, After: "queue", Unless: s.unlessDeboarded},
-			{From: in(PartitionInProgress), On: "migrated", To: PartitionFinalizing, After: "onboard", Unless: s.unlessItFails},
-			{From: in(PartitionFinalizing), On: "finish", To: PartitionOnBoarded, After: "finalize", Do: s.onboarded, Unless: s.unlessDeboarded},
+			{
+				From: in(PartitionQueued), On: "start", To: PartitionInProgress, After: "queue",
+				Unless: s.unlessDeboarded,
+			},
+			{
+				From: in(PartitionInProgress), On: "migrated", To: PartitionFinalizing, After: "onboard",
+				Unless: s.unlessFailing,
+			},
+			{
+				From: in(PartitionFinalizing), On: "finish", To: PartitionOnBoarded, After: "finalize",
+				Do: s.onboarded, Unless: s.unlessDeboarded,
+			},
 			{From: onboarding(), On: "fail", To: PartitionFailed, Do: s.onboardingFailed},
 			{From: in(PartitionOnBoarded), On: "schedule-deboard", To: PartitionDeboarding},
 			{From: in(PartitionDeboarding), On: "cancel-deboard", To: PartitionOnBoarded},
@@ -97,8 +111,10 @@ func (s *Service) partitionMachine() *statemachine.Machine[Partition] {
 			{From: in(PartitionExcluded), On: "include", To: PartitionReady, Do: included},
 		},
 		Delays: map[string]statemachine.DelayDefault{
-			"queue": {Fast: "100ms", Realistic: "30s"}, "onboard": {Fast: "300ms", Realistic: `{"lognormal":{"median":"20m","p99":"3h"}}`},
-			"finalize": {Fast: "100ms", Realistic: "2m"}, "deboard": {Fast: "300ms", Realistic: "20m"},
+			"queue":    {Fast: "100ms", Realistic: "30s"},
+			"onboard":  {Fast: "300ms", Realistic: `{"lognormal":{"median":"20m","p99":"3h"}}`},
+			"finalize": {Fast: "100ms", Realistic: "2m"},
+			"deboard":  {Fast: "300ms", Realistic: "20m"},
 		},
 	})
 }
@@ -112,10 +128,10 @@ func (s *Service) onboarded(tx *store.Tx, r *statemachine.Row[Partition]) error 
 	return s.activatePool(tx, &r.Body)
 }
 
-// msgDeboarded is why an onboarding fails whose tenant was deboarded meanwhile.
+// msgDeboarded is the failure reason of an onboarding whose tenant was deboarded.
 const msgDeboarded = "The tenant was deboarded"
 
-// unlessDeboarded makes an onboarding fail whose tenant is no longer active.
+// unlessDeboarded returns fail if the tenant of an onboarding is no longer active.
 func (s *Service) unlessDeboarded(tx *store.Tx, r *statemachine.Row[Partition]) statemachine.Event {
 	instance, err := s.instances.Get(tx, r.Body.Instance)
 	if err != nil {
@@ -129,15 +145,15 @@ func (s *Service) unlessDeboarded(tx *store.Tx, r *statemachine.Row[Partition]) 
 	return ""
 }
 
-// unlessItFails: the copying of the data is where an onboarding fails that is bound to.
-func (s *Service) unlessItFails(tx *store.Tx, r *statemachine.Row[Partition]) statemachine.Event {
+// unlessFailing returns fail if an action made the onboarding fail, or if unlessDeboarded does.
+func (s *Service) unlessFailing(tx *store.Tx, r *statemachine.Row[Partition]) statemachine.Event {
 	if r.Body.NextFailure != "" {
 		return "fail"
 	}
 	return s.unlessDeboarded(tx, r)
 }
 
-// msgExcluded is why a partition cannot be onboarded that nobody gave a reason for.
+// msgExcluded is the default reason for which a partition is not supported.
 const msgExcluded = "it is not eligible for onboarding"
 
 func excluded(_ *store.Tx, r *statemachine.Row[Partition]) error {
@@ -153,7 +169,7 @@ func included(_ *store.Tx, r *statemachine.Row[Partition]) error {
 	return nil
 }
 
-// msgFailed is why an onboarding failed that nobody gave a reason for (seeds/000).
+// msgFailed is the default failure reason of an onboarding (seeds/000).
 const msgFailed = "Partition onboarding failed"
 
 func (s *Service) onboardingFailed(tx *store.Tx, r *statemachine.Row[Partition]) error {

@@ -16,13 +16,13 @@ type createPartitionRequest struct {
 	poolSettings
 }
 
-// partitionReference names a partition in requests (seeds/000).
+// partitionReference identifies a partition in a request (seeds/000).
 type partitionReference struct {
 	InstanceIdentifier *instanceIdentifier `json:"instanceIdentifier" required:"{path} is required"`
 	Partition          string              `json:"partition" required:""`
 }
 
-// check refuses what names no partition.
+// check refuses an invalid reference.
 func (q *partitionReference) check() error {
 	if err := q.InstanceIdentifier.check("instanceIdentifier."); err != nil {
 		return err
@@ -30,7 +30,7 @@ func (q *partitionReference) check() error {
 	return checkPartition(q.Partition)
 }
 
-// checkPartition takes a path or a drive letter (assumption 192).
+// checkPartition refuses a name that is not a path or a drive letter (assumption 192).
 func checkPartition(partition string) error {
 	if err := required(member{"partition", partition}); err != nil {
 		return err
@@ -38,7 +38,9 @@ func checkPartition(partition string) error {
 	letter := foldDrive(partition)
 	drive := len(letter) == 1 && letter[0] >= 'A' && letter[0] <= 'Z'
 	if !drive && !strings.HasPrefix(partition, "/") {
-		return invalid("partition %q must be a path such as /dev/sdf or /mnt/data, or a drive letter such as D, without a colon", partition)
+		return invalid(
+			"partition %q must be a path such as /dev/sdf or /mnt/data, or a drive letter such as D, without a colon",
+			partition)
 	}
 	return nil
 }
@@ -48,13 +50,13 @@ type partitionStarted struct {
 	Message   string `json:"message"`
 }
 
-// msgStarted is what CreatePartition says of itself (seeds/000).
+// msgStarted is the message of a successful CreatePartition (seeds/000).
 const msgStarted = "Partition Onboarding Started"
 
-// createPartition begins to bring a partition under management (seeds/000). InvalidArgument for a request that is wrong in
-// itself and for a partition that the instance does not have (assumption 193); PermissionDenied and Unavailable as
-// authorized says; FailedPrecondition for a partition that is managed, being onboarded or not supported, for disks that its
-// cloud does not have, and for settings that are not those of the instance's pool. It is checked in this order.
+// createPartition begins the onboarding of a partition (seeds/000). It refuses, in this order: an invalid request, with
+// InvalidArgument; an instance that authorized refuses; a partition that the instance does not have, with
+// InvalidArgument (assumption 193); and with FailedPrecondition a partition that is managed, being onboarded or not
+// supported, disks that the cloud does not have, and settings that differ from those of the instance's pool.
 func (s *Service) createPartition(tx *store.Tx, _ *api.Request, q *createPartitionRequest) (*partitionStarted, error) {
 	if err := q.check(); err != nil {
 		return nil, err
@@ -84,8 +86,10 @@ func (s *Service) createPartition(tx *store.Tx, _ *api.Request, q *createPartiti
 	return &partitionStarted{IsSuccess: true, Message: msgStarted}, nil
 }
 
-// referred answers the instance and the partition that a request names, or refuses as authorized and partitionOn say.
-func (s *Service) referred(tx *store.Tx, q *partitionReference) (statemachine.Row[Instance], statemachine.Row[Partition], error) {
+// referred returns the instance and the partition that a request names. It refuses as authorized and partitionOn do.
+func (s *Service) referred(
+	tx *store.Tx, q *partitionReference,
+) (statemachine.Row[Instance], statemachine.Row[Partition], error) {
 	instance, err := s.authorized(tx, q.InstanceIdentifier)
 	if err != nil {
 		return instance, statemachine.Row[Partition]{}, err
@@ -94,8 +98,8 @@ func (s *Service) referred(tx *store.Tx, q *partitionReference) (statemachine.Ro
 	return instance, row, err
 }
 
-// partitionOn answers the instance's partition; InvalidArgument, naming those that are there, where it has none of that
-// name.
+// partitionOn returns the partition of the instance. If there is none of that name, it refuses with InvalidArgument and
+// lists the instance's partitions.
 func (s *Service) partitionOn(tx *store.Tx, i *Instance, partition string) (statemachine.Row[Partition], error) {
 	row, err := s.partitions.Get(tx, partitionKey(i.key(), partition))
 	if !errors.Is(err, store.ErrNotFound) {
@@ -112,13 +116,15 @@ func (s *Service) partitionOn(tx *store.Tx, i *Instance, partition string) (stat
 	if len(there) > 0 {
 		words = strings.Join(there, ", ")
 	}
-	return row, invalid("Invalid partition: '%s' does not exist on instance '%s', which has: %s", partition, i.InstanceID, words)
+	return row, invalid(
+		"Invalid partition: '%s' does not exist on instance '%s', which has: %s", partition, i.InstanceID, words)
 }
 
-// maxNamed is how many partitions a refusal names.
+// maxNamed is the maximum number of partitions that a refusal lists.
 const maxNamed = 20
 
-// onboardable refuses a partition whose state does not let it be onboarded, telling the cases apart (assumption 193).
+// onboardable refuses a partition that its state prevents from being onboarded. The message names the case (assumption
+// 193).
 func (s *Service) onboardable(r *statemachine.Row[Partition]) error {
 	name := r.Body.Partition
 	refuse := func(format string, args ...any) error {
@@ -135,29 +141,41 @@ func (s *Service) onboardable(r *statemachine.Row[Partition]) error {
 	return nil
 }
 
-// diskTypes are the types that a cloud has (assumption 194).
+// diskTypes are the disk types of each cloud (assumption 194).
 var diskTypes = map[string][]string{
-	providerAWS:   {"gp2", "gp3", "io1", "io2", "st1", "sc1", "standard"},
-	providerAzure: {"Standard_LRS", "StandardSSD_LRS", "StandardSSD_ZRS", "Premium_LRS", "Premium_ZRS", "PremiumV2_LRS", "UltraSSD_LRS"},
-	providerGCP:   {"pd-standard", "pd-balanced", "pd-ssd", "pd-extreme", "hyperdisk-balanced", "hyperdisk-extreme", "hyperdisk-throughput"},
+	providerAWS: {"gp2", "gp3", "io1", "io2", "st1", "sc1", "standard"},
+	providerAzure: {
+		"Standard_LRS", "StandardSSD_LRS", "StandardSSD_ZRS", "Premium_LRS", "Premium_ZRS", "PremiumV2_LRS",
+		"UltraSSD_LRS",
+	},
+	providerGCP: {
+		"pd-standard", "pd-balanced", "pd-ssd", "pd-extreme", "hyperdisk-balanced", "hyperdisk-extreme",
+		"hyperdisk-throughput",
+	},
 }
 
-// diskCaches are the host caches that Azure's disks may have; those of the other clouds have none (assumption 194).
+// diskCaches are the host caches of each cloud. Only Azure has any (assumption 194).
 var diskCaches = map[string][]string{
 	providerAWS:   {"None"},
 	providerAzure: {"None", "ReadOnly", "ReadWrite"},
 	providerGCP:   {"None"},
 }
 
-// Disks of a partition that nothing else is known of.
-func defaultDisk(provider string) poolSettings {
-	return poolSettings{DiskType: map[string]string{providerAWS: "gp3", providerAzure: "Premium_LRS", providerGCP: "pd-balanced"}[provider], DiskCache: "None"}
+var defaultDiskTypes = map[string]string{
+	providerAWS: "gp3", providerAzure: "Premium_LRS", providerGCP: "pd-balanced",
 }
 
-// validateDisk refuses disks that the cloud cannot make.
+// defaultDisk returns the disk of a partition that is added without settings.
+func defaultDisk(provider string) poolSettings {
+	return poolSettings{DiskType: defaultDiskTypes[provider], DiskCache: "None"}
+}
+
+// validateDisk refuses disks that the cloud does not have.
 func validateDisk(provider string, q *poolSettings) error {
 	refuse := func(name, value string, valid []string) error {
-		return refusal.New(refusal.FailedPrecondition, "Disk validation failed: %s '%s' is not one that %s has: %s", name, value, provider, strings.Join(valid, ", ")).
+		return refusal.New(refusal.FailedPrecondition,
+			"Disk validation failed: %s '%s' is not available on %s, which has: %s",
+			name, value, provider, strings.Join(valid, ", ")).
 			Because(Mismatch{Member: name, Request: value, Valid: valid})
 	}
 	switch {
@@ -166,20 +184,22 @@ func validateDisk(provider string, q *poolSettings) error {
 	case q.DiskCache != "" && !slices.Contains(diskCaches[provider], q.DiskCache):
 		return refuse("diskCache", q.DiskCache, diskCaches[provider])
 	case q.AWSKmsKeyID != "" && !kmsKeyARN(q.AWSKmsKeyID):
-		return refusal.New(refusal.FailedPrecondition, "Disk validation failed: awsKmsKeyId '%s' is not the ARN of a KMS key", q.AWSKmsKeyID).
+		return refusal.New(refusal.FailedPrecondition,
+			"Disk validation failed: awsKmsKeyId '%s' is not the ARN of a KMS key", q.AWSKmsKeyID).
 			Because(Mismatch{Member: "awsKmsKeyId", Request: q.AWSKmsKeyID})
 	}
 	return nil
 }
 
-// kmsKeyARN: arn:<partition>:kms:<region>:<account>:key/… or alias/….
+// kmsKeyARN reports whether text is arn:<partition>:kms:<region>:<account>:key/… or alias/….
 func kmsKeyARN(text string) bool {
 	parts := strings.SplitN(text, ":", 6)
-	return len(parts) == 6 && parts[0] == "arn" && parts[2] == "kms" && (strings.HasPrefix(parts[5], "key/") || strings.HasPrefix(parts[5], "alias/"))
+	return len(parts) == 6 && parts[0] == "arn" && parts[2] == "kms" &&
+		(strings.HasPrefix(parts[5], "key/") || strings.HasPrefix(parts[5], "alias/"))
 }
 
-// match refuses settings that are not those of the instance's pool. Where there is none yet, the partition gets those of the
-// request, else those of its own disk, and the pool will get them too: it counts from the moment in which the first
+// match refuses settings that differ from those of the instance's pool. If there is no pool, it gives the partition the
+// settings of the request, with those of its own disk as the default; the pool is created with them when the first
 // onboarding of the instance begins (assumption 195).
 func (s *Service) match(tx *store.Tx, p *Partition, q *poolSettings) error {
 	pool, err := s.pools.Get(tx, p.Instance)
@@ -193,7 +213,7 @@ func (s *Service) match(tx *store.Tx, p *Partition, q *poolSettings) error {
 	return nil
 }
 
-// orElse fills in type and cache of disks that are not given. A key is never filled in: none is none.
+// orElse returns the settings with the type and the cache of disk as defaults. There is no default for a key.
 func (q poolSettings) orElse(disk poolSettings) poolSettings {
 	if q.DiskType == "" {
 		q.DiskType = disk.DiskType

@@ -6,8 +6,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// The statuses of an onboarding. PARTITION_STATUS_FAILED is the product's own; of the others only the words are known
-// (facts/dms-lucidlink-lucidity.md 2.4, assumption 196).
+// The statuses of an onboarding. PARTITION_STATUS_FAILED is the product's own; of the others only the last words are
+// known (facts/dms-lucidlink-lucidity.md 2.4, assumption 196).
 const (
 	statusPending    = "PARTITION_STATUS_PENDING"
 	statusInProgress = "PARTITION_STATUS_IN_PROGRESS"
@@ -34,10 +34,12 @@ type partitionStatus struct {
 	FailureReason string `json:"failureReason,omitempty"`
 }
 
-// getPartitionStatus answers how far the onboarding of a partition is. InvalidArgument for a request that is wrong in
-// itself, a partition that the instance does not have, and one of which no onboarding was asked for; PermissionDenied and
-// Unavailable as authorized says.
-func (s *Service) getPartitionStatus(tx *store.Tx, _ *api.Request, q *getPartitionStatusRequest) (*partitionStatus, error) {
+// getPartitionStatus returns the status of the onboarding of a partition. It refuses with InvalidArgument if the
+// request is invalid, if the instance does not have the partition, or if no onboarding was requested; and as authorized
+// does.
+func (s *Service) getPartitionStatus(
+	tx *store.Tx, _ *api.Request, q *getPartitionStatusRequest,
+) (*partitionStatus, error) {
 	if err := q.check(); err != nil {
 		return nil, err
 	}
@@ -48,7 +50,9 @@ func (s *Service) getPartitionStatus(tx *store.Tx, _ *api.Request, q *getPartiti
 	s.partitions.Observed(tx, &row)
 	status := onboardingStatuses[row.Life.State]
 	if status == "" {
-		return nil, invalid("No onboarding was requested for partition '%s' of instance '%s'", row.Body.Partition, instance.Body.InstanceID).
+		return nil, invalid(
+			"No onboarding was requested for partition '%s' of instance '%s'",
+			row.Body.Partition, instance.Body.InstanceID).
 			Because(s.partitions.Stands("GetPartitionStatus", &row))
 	}
 	return &partitionStatus{Partition: row.Body.Partition, Status: status, FailureReason: row.Body.FailureReason}, nil

@@ -10,28 +10,28 @@ import (
 	"storagesim/internal/store"
 )
 
-// The states of a disk pool: being made for the first partition of an instance, and there.
+// The states of a disk pool: being created for the first partition of an instance, and active.
 const (
 	PoolProvisioning statemachine.State = "PROVISIONING"
 	PoolActive       statemachine.State = "ACTIVE"
 )
 
-// Pool is the disks that the managed partitions of an instance share; an instance has one at most (seeds/000).
+// Pool is the set of disks that the managed partitions of an instance share. An instance has at most one (seeds/000).
 type Pool struct {
-	ID       string `json:"id"`       // ours; the vendor shows none
+	ID       string `json:"id"`       // ours; the API shows none
 	Instance string `json:"instance"` // the instance's key
 	Name     string `json:"name"`     // for people: the instance
 	poolSettings
 }
 
-// poolSettings are what partitions of one pool must have in common.
+// poolSettings are the settings that all partitions of a pool share.
 type poolSettings struct {
 	DiskType  string `json:"diskType"`
 	DiskCache string `json:"diskCache"`
 	encryption
 }
 
-// encryption is by which key disks are encrypted; the zero value is none of the customer's.
+// encryption is the customer's key of the disks. The zero value means none.
 type encryption struct {
 	AWSKmsKeyID                    string `json:"awsKmsKeyId"`
 	AzureCmkDiskEncryptionSetID    string `json:"azureCmkDiskEncryptionSetId"`
@@ -40,13 +40,13 @@ type encryption struct {
 	GCPKmsKeyServiceAccount        string `json:"gcpKmsKeyServiceAccount"`
 }
 
-// encryptionMember is a member of encryption and the cloud that it belongs to.
+// encryptionMember is a member of encryption and its cloud.
 type encryptionMember struct {
 	member
 	provider string
 }
 
-// members lists what is given, in the order of the page.
+// members returns the members that are not empty, in the order of the page.
 func (e *encryption) members() []encryptionMember {
 	list := []encryptionMember{
 		{member{"awsKmsKeyId", e.AWSKmsKeyID}, providerAWS},
@@ -58,7 +58,7 @@ func (e *encryption) members() []encryptionMember {
 	return slices.DeleteFunc(list, func(m encryptionMember) bool { return m.text == "" })
 }
 
-// words names what is given: "awsKmsKeyId 'arn:…'".
+// words returns the members that are not empty for a message: "awsKmsKeyId 'arn:…'".
 func (e *encryption) words() string {
 	var words []string
 	for _, m := range e.members() {
@@ -67,7 +67,8 @@ func (e *encryption) words() string {
 	return strings.Join(words, ", ")
 }
 
-// check refuses members of another cloud, both of Azure's, and a service account without a key (assumption 191).
+// check refuses members of another cloud, both of Azure's members, and a service account without a key (assumption
+// 191).
 func (e *encryption) check(provider string) error {
 	for _, m := range e.members() {
 		if m.provider != provider {
@@ -78,7 +79,8 @@ func (e *encryption) check(provider string) error {
 		}
 	}
 	if e.AzureCmkDiskEncryptionSetID != "" && e.AzureCmkPmkDiskEncryptionSetID != "" {
-		return invalid("azureCmkDiskEncryptionSetId and azureCmkPmkDiskEncryptionSetId exclude each other: a disk has one encryption set")
+		return invalid(
+			"only one of azureCmkDiskEncryptionSetId and azureCmkPmkDiskEncryptionSetId is possible")
 	}
 	if e.GCPKmsKeyServiceAccount != "" && e.GCPKmsKeyName == "" {
 		return invalid("gcpKmsKeyServiceAccount needs gcpKmsKeyName")
@@ -89,7 +91,9 @@ func (e *encryption) check(provider string) error {
 func poolMachine() *statemachine.Machine[Pool] {
 	return statemachine.Define(statemachine.Machine[Pool]{
 		Kind: "lucidity.pool", Initial: []statemachine.State{PoolProvisioning, PoolActive},
-		Key: func(p *Pool) string { return p.Instance }, ID: func(p *Pool) string { return p.ID }, Name: func(p *Pool) string { return p.Name },
+		Key:  func(p *Pool) string { return p.Instance },
+		ID:   func(p *Pool) string { return p.ID },
+		Name: func(p *Pool) string { return p.Name },
 		Rules: []statemachine.Rule[Pool]{
 			{From: []statemachine.State{PoolProvisioning}, On: "activate", To: PoolActive},
 			{From: []statemachine.State{PoolProvisioning, PoolActive}, On: "remove", To: statemachine.Gone},
@@ -97,18 +101,18 @@ func poolMachine() *statemachine.Machine[Pool] {
 	})
 }
 
-// Mismatch is the setting behind a 412.
+// Mismatch is the setting that caused a 412.
 type Mismatch struct {
 	Member  string   `json:"member"`
 	Request string   `json:"request"`
-	Pool    string   `json:"pool,omitempty"`  // what the pool has, where the request has to fit one
-	Valid   []string `json:"valid,omitempty"` // what the cloud has
+	Pool    string   `json:"pool,omitempty"`  // the pool's value, if the request must match one
+	Valid   []string `json:"valid,omitempty"` // the values of the cloud
 }
 
-// CauseKind is refusal.Value.
+// CauseKind returns refusal.Value.
 func (Mismatch) CauseKind() refusal.CauseKind { return refusal.Value }
 
-// WouldWork is what explain says.
+// WouldWork returns the advice of explain.
 func (m Mismatch) WouldWork() string {
 	switch {
 	case len(m.Valid) > 0:
@@ -119,29 +123,45 @@ func (m Mismatch) WouldWork() string {
 	return "another value of " + m.Member + ", or none"
 }
 
-// mismatch refuses settings that are not the pool's. Disk type and cache count where the request gives them; encryption
-// counts in both directions: given where the pool has none, and absent where it has some (seeds/000).
+// mismatch refuses settings that differ from the pool's. The disk type and the cache count only if the request has
+// them. The encryption always counts: the request must have it exactly if the pool has it (seeds/000).
 func (p *Pool) mismatch(q *poolSettings) error {
 	refuse := func(member, pool, request, format string, args ...any) error {
-		return refusal.New(refusal.FailedPrecondition, format, args...).Because(Mismatch{Member: member, Pool: pool, Request: request})
+		return refusal.New(refusal.FailedPrecondition, format, args...).
+			Because(Mismatch{Member: member, Pool: pool, Request: request})
 	}
 	switch {
 	case q.DiskType != "" && q.DiskType != p.DiskType:
-		return refuse("diskType", p.DiskType, q.DiskType, "Config mismatch with existing disk pool: diskType is '%s' in the pool, but '%s' was given", p.DiskType, q.DiskType)
+		return refuse(
+			"diskType",
+			p.DiskType, q.DiskType, "Config mismatch with existing disk pool: "+
+				"diskType is '%s' in the pool, but '%s' was given", p.DiskType, q.DiskType)
 	case q.DiskCache != "" && q.DiskCache != p.DiskCache:
-		return refuse("diskCache", p.DiskCache, q.DiskCache, "Config mismatch with existing disk pool: diskCache is '%s' in the pool, but '%s' was given", p.DiskCache, q.DiskCache)
+		return refuse(
+			"diskCache",
+			p.DiskCache, q.DiskCache, "Config mismatch with existing disk pool: "+
+				"diskCache is '%s' in the pool, but '%s' was given", p.DiskCache, q.DiskCache)
 	case q.encryption == p.encryption:
 		return nil
 	case p.encryption == encryption{}:
-		return refuse("encryption", "", q.words(), "Encryption mismatch with existing disk pool: the pool is not encrypted, but %s was given", q.words())
+		return refuse(
+			"encryption",
+			"", q.words(), "Encryption mismatch with existing disk pool: "+
+				"the pool is not encrypted, but %s was given", q.words())
 	case q.encryption == encryption{}:
-		return refuse("encryption", p.words(), "", "Encryption mismatch with existing disk pool: the pool is encrypted by %s, but nothing was given", p.words())
+		return refuse(
+			"encryption",
+			p.words(), "", "Encryption mismatch with existing disk pool: "+
+				"the pool is encrypted by %s, but nothing was given", p.words())
 	}
-	return refuse("encryption", p.words(), q.words(), "Encryption mismatch with existing disk pool: the pool is encrypted by %s, but %s was given", p.words(), q.words())
+	return refuse(
+		"encryption",
+		p.words(), q.words(), "Encryption mismatch with existing disk pool: "+
+			"the pool is encrypted by %s, but %s was given", p.words(), q.words())
 }
 
-// joinPool gives the partition the settings of the instance's pool, which it makes with those of the partition where there
-// is none.
+// joinPool gives the partition the settings of the instance's pool. If there is no pool, it creates one with the
+// settings of the partition.
 func (s *Service) joinPool(tx *store.Tx, p *Partition) error {
 	pool, err := s.pools.Get(tx, p.Instance)
 	if err == nil {
@@ -163,7 +183,7 @@ func newPool(tx *store.Tx, i *Instance, settings poolSettings) Pool {
 	return Pool{ID: tx.NewUUID().String(), Instance: i.key(), Name: i.words(), poolSettings: settings}
 }
 
-// activatePool: the instance's first partition is under management.
+// activatePool activates the instance's pool after the onboarding of its first partition.
 func (s *Service) activatePool(tx *store.Tx, p *Partition) error {
 	pool, err := s.pools.Get(tx, p.Instance)
 	if err != nil || pool.Life.State == PoolActive {
@@ -172,8 +192,8 @@ func (s *Service) activatePool(tx *store.Tx, p *Partition) error {
 	return s.pools.Fire(tx, &pool, "activate")
 }
 
-// leavePool removes the instance's pool when its last partition has left it: one that failed leaves only a pool that was
-// being made for it.
+// leavePool removes the instance's pool when its last partition leaves it. A failed onboarding removes only a pool that
+// was being created for it.
 func (s *Service) leavePool(tx *store.Tx, p *Partition, failed bool) error {
 	pool, err := s.pools.Get(tx, p.Instance)
 	if errors.Is(err, store.ErrNotFound) {

@@ -9,5 +9,5 @@ import (
 
 // TestScenarios runs the scripts in testdata, each straight and with a restart before every step.
 func TestScenarios(t *testing.T) {
-	simtest.RunScripts(t, "testdata", func(c *simulator.Config) { c.Fixture = "testdata/estate.yaml" })
+	simtest.RunScripts(t, "testdata", func(c *simulator.Config) { c.Fixture = "testdata/fixture.yaml" })
 }

@@ -11,18 +11,18 @@ import (
 	"storagesim/internal/strict"
 )
 
-// estateSeed is the section lucidity of a fixture. Without it a world has no tenants.
-type estateSeed struct {
+// worldSeed is the section lucidity of a fixture. A world without it has no tenants.
+type worldSeed struct {
 	GCPMaintenance bool               `json:"gcpMaintenance"`
 	RefreshTokens  []refreshTokenSeed `json:"refreshTokens"`
 	CloudAccounts  []CloudAccount     `json:"cloudAccounts"`
 	Tenants        []tenantSeed       `json:"tenants"`
 }
 
-// refreshTokenSeed is a refresh token that is known before the world is made.
+// refreshTokenSeed is a refresh token that clients know before the world exists.
 type refreshTokenSeed struct {
 	Token   string    `json:"token"`
-	Expires time.Time `json:"expires"` // never where it is not given
+	Expires time.Time `json:"expires"` // absent: never
 }
 
 type tenantSeed struct {
@@ -30,29 +30,29 @@ type tenantSeed struct {
 	Instances []instanceSeed `json:"instances"`
 }
 
-// instanceSeed describes one instance by its id, or count instances by the prefix of theirs: i-00000 and so on.
+// instanceSeed describes one instance by its ID, or Count instances by the prefix of their IDs: i-00000 and so on.
 type instanceSeed struct {
 	InstanceID    string         `json:"instanceId"`
 	Count         *int           `json:"count"`
 	IDPrefix      string         `json:"instanceIdPrefix"`
 	ResourceGroup string         `json:"resourceGroup"`
-	Managed       *bool          `json:"managed"` // by Lucidity: default true
+	Managed       *bool          `json:"managed"` // by Lucidity; default: true
 	Pool          *poolSettings  `json:"pool"`
 	Partitions    []newPartition `json:"partitions"`
 }
 
-// Seed fills a world from the section lucidity of a fixture. What is wrong is an *strict.Error with the path inside the
-// section. Ids come from the world's seed.
+// Seed fills a world from the section lucidity of a fixture. It returns an *strict.Error with the path in the section
+// for invalid input. The IDs come from the world's seed.
 func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	if len(bytes.TrimSpace(section)) == 0 {
 		return nil
 	}
-	var e estateSeed
+	var e worldSeed
 	if err := strict.Decode(section, &e); err != nil {
 		return err
 	}
 	if e.GCPMaintenance {
-		if err := setSwitch(tx, func(sw *switches) { sw.GCPMaintenance = true }); err != nil {
+		if err := setOutage(tx, func(o *outages) { o.GCPMaintenance = true }); err != nil {
 			return err
 		}
 	}
@@ -74,26 +74,27 @@ func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	return nil
 }
 
-// add keeps a token; one that looks minted would name a world, so it is refused.
+// add stores a token. It refuses a token that looks like a minted one, because that would name a world.
 func (t *refreshTokenSeed) add(tx *store.Tx) error {
 	if err := required(member{"token", t.Token}); err != nil {
 		return err
 	}
 	if strings.HasPrefix(t.Token, api.OpaquePrefix) {
-		return invalid("token must not begin with %q, as minted ones do", api.OpaquePrefix)
+		return invalid("token must not begin with %q, the prefix of minted tokens", api.OpaquePrefix)
 	}
 	return refreshTokens.Put(tx, &knownToken{Digest: digest(t.Token), Expires: t.Expires})
 }
 
 func putCloudAccount(tx *store.Tx, a *CloudAccount) error {
-	if err := required(member{"cloudProvider", a.CloudProvider}, member{"cloudProviderAccountId", a.CloudProviderAccountID}); err != nil {
+	err := required(member{"cloudProvider", a.CloudProvider}, member{"cloudProviderAccountId", a.CloudProviderAccountID})
+	if err != nil {
 		return err
 	}
 	if err := checkProvider("cloudProvider", a.CloudProvider); err != nil {
 		return err
 	}
-	err := bounded(member{"name", a.Name}, member{"externalId", a.ExternalID}, member{"awsIAMRoleName", a.AWSIAMRoleName},
-		member{"awsIAMPolicyName", a.AWSIAMPolicyName})
+	err = bounded(member{"name", a.Name}, member{"externalId", a.ExternalID},
+		member{"awsIAMRoleName", a.AWSIAMRoleName}, member{"awsIAMPolicyName", a.AWSIAMPolicyName})
 	if err != nil {
 		return err
 	}
@@ -111,8 +112,10 @@ func (s *Service) seedTenant(tx *store.Tx, path string, n *tenantSeed) error {
 			return inputAt(path, err)
 		}
 		for _, id := range ids {
-			identifier := instanceIdentifier{CloudProvider: n.CloudProvider, CloudProviderAccountID: n.CloudProviderAccountID,
-				InstanceID: id, ResourceGroup: v.ResourceGroup}
+			identifier := instanceIdentifier{
+				CloudProvider: n.CloudProvider, CloudProviderAccountID: n.CloudProviderAccountID,
+				InstanceID: id, ResourceGroup: v.ResourceGroup,
+			}
 			if err := s.seedInstance(tx, path, identifier, v); err != nil {
 				return err
 			}
@@ -121,10 +124,10 @@ func (s *Service) seedTenant(tx *store.Tx, path string, n *tenantSeed) error {
 	return nil
 }
 
-// maxSeededInstances bounds a count of instances.
+// maxSeededInstances is the maximum Count of an instanceSeed.
 const maxSeededInstances = 10_000
 
-// ids lists the instances that a seed stands for.
+// ids returns the IDs of the instances of the seed.
 func (v *instanceSeed) ids() ([]string, error) {
 	switch {
 	case v.Count == nil && v.IDPrefix == "":

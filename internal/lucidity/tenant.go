@@ -19,7 +19,8 @@ func (s *Service) tenantOperations() []api.Operation {
 		{Name: "OnboardTenant", Method: http.MethodPost, Path: tenantsPath + "/onboard",
 			Statuses: []int{201, 400, 401, 409, 500}, Extra: true, Needs: token, Endpoint: api.Handle(s.onboardTenant)},
 		{Name: "UpdateTenant", Method: http.MethodPatch, Path: tenantsPath,
-			Statuses: []int{200, 400, 401, 404, 409, 500}, Extra: true, Needs: token, Endpoint: api.Handle(s.updateTenant)},
+			Statuses: []int{200, 400, 401, 404, 409, 500}, Extra: true, Needs: token,
+			Endpoint: api.Handle(s.updateTenant)},
 		{Name: "DeboardTenant", Method: http.MethodPut, Path: tenantsPath + "/deboard",
 			Statuses: []int{200, 400, 401, 404, 500}, Extra: true, Needs: token, Endpoint: api.Handle(s.deboardTenant)},
 	}
@@ -32,10 +33,10 @@ const (
 	TenantDecommissioned = "DECOMMISSIONED"
 )
 
-// lagging is behind the status in the state of a tenant that the list does not show as it is.
+// lagging is the suffix of a state that the list does not show yet.
 const lagging = "_LAGGING"
 
-// Tenant is a cloud account that was onboarded. What clients do not see of it (Auth) is kept as they gave it.
+// Tenant is an onboarded cloud account. Auth is stored as clients send it, and never shown.
 type Tenant struct {
 	TenantID               string        `json:"tenantId"`
 	CloudProvider          string        `json:"cloudProvider"`
@@ -45,10 +46,10 @@ type Tenant struct {
 	Status                 string        `json:"status"`
 	Products               []string      `json:"products"`
 	Auth                   authInfo      `json:"auth"`
-	Listed                 *listedTenant `json:"listed"` // what the list shows; nil while it shows nothing
+	Listed                 *listedTenant `json:"listed"` // as the list shows it; nil if it does not
 }
 
-// authInfo is how Lucidity reaches the cloud account.
+// authInfo has the credentials with which Lucidity reaches the cloud account.
 type authInfo struct {
 	ExternalID              string `json:"externalId"`
 	AWSIAMRoleName          string `json:"awsIAMRoleName"`
@@ -68,20 +69,23 @@ type listedTenant struct {
 }
 
 func (t *Tenant) listed() *listedTenant {
-	return &listedTenant{t.TenantID, t.CloudProvider, t.CloudProviderAccountID, t.CloudEntityName, t.DisplayName, t.Status}
+	return &listedTenant{
+		t.TenantID, t.CloudProvider, t.CloudProviderAccountID, t.CloudEntityName, t.DisplayName, t.Status,
+	}
 }
 
 func tenantKey(provider, account string) string { return accountKey(provider, account) }
 
-// tenantMachine is the life of a tenant, and of its place in the list, which lags behind every write
-// (facts/dms-lucidlink-lucidity.md 2.4): a state that ends in _LAGGING is true everywhere but in the list. A further write
-// in that time begins the lag anew (assumption 184). Deboarding cannot be undone by the API; the event restore is what
-// support does.
+// tenantMachine is the machine of a tenant and of its entry in the list, which lags behind every write
+// (facts/dms-lucidlink-lucidity.md 2.4). A state that ends in _LAGGING is visible everywhere except in the list.
+// Another write during the lag restarts it (assumption 184). The API cannot undo a deboarding; the event restore stands
+// for the vendor's support.
 func tenantMachine() *statemachine.Machine[Tenant] {
 	const (
 		active, activeLagging     = statemachine.State(TenantActive), statemachine.State(TenantActive + lagging)
 		inactive, inactiveLagging = statemachine.State(TenantInactive), statemachine.State(TenantInactive + lagging)
-		gone, goneLagging         = statemachine.State(TenantDecommissioned), statemachine.State(TenantDecommissioned + lagging)
+		gone                      = statemachine.State(TenantDecommissioned)
+		goneLagging               = statemachine.State(TenantDecommissioned + lagging)
 	)
 	in := func(states ...statemachine.State) []statemachine.State { return states }
 	return statemachine.Define(statemachine.Machine[Tenant]{
@@ -120,8 +124,8 @@ type tenantListMeta struct {
 	TotalCount int `json:"totalCount"`
 }
 
-// listTenants answers all tenants that the list shows by now, active ones first, else in the order of provider and
-// account.
+// listTenants returns the tenants that the list shows at the present, the active ones first, then in the order of
+// provider and account.
 func (s *Service) listTenants(tx *store.Tx, _ *api.Request, _ *api.Empty) (*tenantList, error) {
 	if err := reachInternalServer(tx, refusal.Internal); err != nil {
 		return nil, err
@@ -142,14 +146,14 @@ func rank(status string) int {
 	return slices.Index([]string{TenantActive, TenantInactive, TenantDecommissioned}, status)
 }
 
-// cloudEntity names a cloud account in a request, and says how Lucidity reaches it.
+// cloudEntity identifies a cloud account in a request, with the credentials to reach it.
 type cloudEntity struct {
 	CloudProvider          string `json:"cloudProvider" required:""`
 	CloudProviderAccountID string `json:"cloudProviderAccountId" required:""`
 	authInfo
 }
 
-// onboardEntity is cloudEntity of which an onboarding needs the means of AWS, the one cloud that can be onboarded.
+// onboardEntity is a cloudEntity with the required credentials of AWS, the only cloud that can be onboarded.
 type onboardEntity struct {
 	CloudProvider           string `json:"cloudProvider" required:""`
 	CloudProviderAccountID  string `json:"cloudProviderAccountId" required:""`
@@ -160,7 +164,7 @@ type onboardEntity struct {
 	AzureDirectoryID        string `json:"azureDirectoryId"`
 }
 
-// auth is what the account is reached by; an onboarding uses no more of it.
+// auth returns the credentials that an onboarding uses.
 func (e *onboardEntity) auth() *authInfo {
 	return &authInfo{ExternalID: e.ExternalID, AWSIAMRoleName: e.AWSIAMRoleName, AWSIAMPolicyName: e.AWSIAMPolicyName}
 }
@@ -172,21 +176,23 @@ type onboardTenantRequest struct {
 	ProductList              []string       `json:"productList" required:""`
 }
 
-// products are what a tenant can be onboarded for.
+// products returns the products for which a tenant can be onboarded.
 func products() []string { return []string{"AUTOSCALER"} }
 
-// check refuses what the API refuses, in its order.
+// check refuses an invalid request, in the order of the API.
 func (q *onboardTenantRequest) check() error {
 	e := q.CloudEntityInformation
 	if err := required(member{"cloudEntityInformation.cloudProvider", e.CloudProvider}); err != nil {
 		return err
 	}
 	if e.CloudProvider != providerAWS {
-		return invalid("cloudProvider %q is not supported for onboarding; only AWS is", e.CloudProvider)
+		return invalid("cloudProvider %q cannot be onboarded; it must be AWS", e.CloudProvider)
 	}
 	err := required(
-		member{"cloudEntityInformation.cloudProviderAccountId", e.CloudProviderAccountID}, member{"displayName", q.DisplayName},
-		member{"cloudEntityInformation.externalId", e.ExternalID}, member{"cloudEntityInformation.awsIAMRoleName", e.AWSIAMRoleName},
+		member{"cloudEntityInformation.cloudProviderAccountId", e.CloudProviderAccountID},
+		member{"displayName", q.DisplayName},
+		member{"cloudEntityInformation.externalId", e.ExternalID},
+		member{"cloudEntityInformation.awsIAMRoleName", e.AWSIAMRoleName},
 		member{"cloudEntityInformation.awsIAMPolicyName", e.AWSIAMPolicyName},
 	)
 	if err != nil {
@@ -212,10 +218,10 @@ type onboardedTenant struct {
 	Products               []string `json:"products"`
 }
 
-// onboardTenant makes a cloud account a tenant (facts/dms-lucidlink-lucidity.md 2.4). InvalidArgument for a request that is
-// wrong in itself or about another cloud than AWS, AlreadyExists for an account that is or was a tenant, Unauthenticated
-// for a cloud account that cannot be reached as the request says, Internal where its permissions do not suffice and the
-// request does not skip their check.
+// onboardTenant makes a cloud account a tenant (facts/dms-lucidlink-lucidity.md 2.4). It refuses with InvalidArgument
+// if the request is invalid or the cloud is not AWS, with AlreadyExists if the account is or was a tenant, with
+// Unauthenticated if the account cannot be reached with the credentials, and with Internal if permissions are missing
+// and the request does not skip their check.
 func (s *Service) onboardTenant(tx *store.Tx, _ *api.Request, q *onboardTenantRequest) (*onboardedTenant, error) {
 	if err := q.check(); err != nil {
 		return nil, err
@@ -232,29 +238,36 @@ func (s *Service) onboardTenant(tx *store.Tx, _ *api.Request, q *onboardTenantRe
 		return nil, err
 	}
 	row, err := s.tenants.Create(tx, Tenant{
-		TenantID: tx.NewUUID().String(), CloudProvider: e.CloudProvider, CloudProviderAccountID: e.CloudProviderAccountID,
-		CloudEntityName: account.Name, DisplayName: q.DisplayName, Products: slices.Compact(slices.Sorted(slices.Values(q.ProductList))),
-		Auth: *e.auth(),
+		TenantID:      tx.NewUUID().String(),
+		CloudProvider: e.CloudProvider, CloudProviderAccountID: e.CloudProviderAccountID,
+		CloudEntityName: account.Name, DisplayName: q.DisplayName,
+		Products: slices.Compact(slices.Sorted(slices.Values(q.ProductList))), Auth: *e.auth(),
 	}, TenantActive+lagging)
 	t := &row.Body
-	return &onboardedTenant{t.TenantID, t.CloudProvider, t.CloudProviderAccountID, t.DisplayName, t.Status, t.Products}, err
+	return &onboardedTenant{
+		t.TenantID, t.CloudProvider, t.CloudProviderAccountID, t.DisplayName, t.Status, t.Products,
+	}, err
 }
 
-// alreadyTenant tells the two conflicts apart as the product does.
+// alreadyTenant returns one of the product's two conflicts: the tenant is active, or it was deboarded.
 func (s *Service) alreadyTenant(row *statemachine.Row[Tenant]) error {
 	t := &row.Body
 	if t.Status == TenantActive {
-		return refusal.New(refusal.AlreadyExists, "A tenant already exists for cloudProviderAccountId '%s'", t.CloudProviderAccountID).
+		return refusal.New(refusal.AlreadyExists,
+			"A tenant already exists for cloudProviderAccountId '%s'", t.CloudProviderAccountID).
 			Because(s.tenants.Stands("OnboardTenant", row))
 	}
-	return refusal.New(refusal.AlreadyExists, "A deboarded (%s) tenant exists for cloudProviderAccountId '%s'; it cannot be onboarded again",
+	return refusal.New(refusal.AlreadyExists,
+		"A deboarded (%s) tenant exists for cloudProviderAccountId '%s'; it cannot be onboarded again",
 		t.Status, t.CloudProviderAccountID).Because(s.tenants.Stands("OnboardTenant", row))
 }
 
-// tenantOf answers the tenant of a cloud account: InvalidArgument for what names none, NotFound where it is no tenant.
+// tenantOf returns the tenant of a cloud account. It refuses with InvalidArgument if the identifier is invalid, and
+// with NotFound if the account is not a tenant.
 func (s *Service) tenantOf(tx *store.Tx, provider, account string) (statemachine.Row[Tenant], error) {
 	var row statemachine.Row[Tenant]
-	err := required(member{"cloudEntityInformation.cloudProvider", provider}, member{"cloudEntityInformation.cloudProviderAccountId", account})
+	err := required(member{"cloudEntityInformation.cloudProvider", provider},
+		member{"cloudEntityInformation.cloudProviderAccountId", account})
 	if err != nil {
 		return row, err
 	}
@@ -266,7 +279,8 @@ func (s *Service) tenantOf(tx *store.Tx, provider, account string) (statemachine
 	}
 	row, err = s.tenants.Get(tx, tenantKey(provider, account))
 	if errors.Is(err, store.ErrNotFound) {
-		err = refusal.New(refusal.NotFound, "No tenant exists for cloudProvider %s and cloudProviderAccountId '%s'", provider, account)
+		err = refusal.New(refusal.NotFound,
+			"No tenant exists for cloudProvider %s and cloudProviderAccountId '%s'", provider, account)
 	}
 	return row, err
 }
@@ -281,8 +295,9 @@ type deboardedTenant struct {
 	Message                string `json:"message"`
 }
 
-// deboardTenant makes a tenant inactive, of which there is no way back by the API; its instances are then out of reach, and
-// what was being onboarded on them fails. Doing it again succeeds and says so. NotFound for an account that is no tenant.
+// deboardTenant makes a tenant inactive, which the API cannot undo. The tenant's instances are then out of reach, and
+// the onboardings on them fail. A repeated call succeeds with another message. It refuses with NotFound if the account
+// is not a tenant.
 func (s *Service) deboardTenant(tx *store.Tx, _ *api.Request, q *deboardTenantRequest) (*deboardedTenant, error) {
 	row, err := s.tenantOf(tx, q.CloudEntityInformation.CloudProvider, q.CloudEntityInformation.CloudProviderAccountID)
 	if err != nil {

@@ -13,8 +13,8 @@ type updateTenantRequest struct {
 	DisplayName            *string       `json:"displayName"`
 }
 
-// updateEntity is cloudEntity where an absent member is told from an empty one. An externalId is ignored: that of the
-// onboarding is kept for ever.
+// updateEntity is a cloudEntity that distinguishes an absent member from an empty one. An externalId is ignored: that
+// of the onboarding never changes.
 type updateEntity struct {
 	CloudProvider           string  `json:"cloudProvider" required:""`
 	CloudProviderAccountID  string  `json:"cloudProviderAccountId" required:""`
@@ -31,7 +31,7 @@ type change struct {
 	of   *string
 }
 
-// changes lists what an update of a tenant of that provider can set; other providers' members are ignored.
+// changes returns the members that the request sets. Members of other providers are ignored.
 func (q *updateTenantRequest) changes(t *Tenant) []change {
 	e := q.CloudEntityInformation
 	list := []change{{"displayName", q.DisplayName, &t.DisplayName}}
@@ -54,9 +54,10 @@ type updatedTenant struct {
 	Status                 string `json:"status"`
 }
 
-// updateTenant sets what the request gives and keeps the rest; whether the account can be reached that way is not checked
-// (facts/dms-lucidlink-lucidity.md 2.4). InvalidArgument where nothing is given that this provider's tenants have, NotFound
-// for an account that is no tenant, Aborted for a tenant that is not active (assumption 185).
+// updateTenant sets the members that the request has. It does not check whether the account can be reached with them
+// (facts/dms-lucidlink-lucidity.md 2.4). It refuses with InvalidArgument if the request sets no member of the tenant's
+// provider, with NotFound if the account is not a tenant, and with Aborted if the tenant is not active (assumption
+// 185).
 func (s *Service) updateTenant(tx *store.Tx, _ *api.Request, q *updateTenantRequest) (*updatedTenant, error) {
 	row, err := s.tenantOf(tx, q.CloudEntityInformation.CloudProvider, q.CloudEntityInformation.CloudProviderAccountID)
 	if err != nil {
@@ -65,7 +66,9 @@ func (s *Service) updateTenant(tx *store.Tx, _ *api.Request, q *updateTenantRequ
 	t := &row.Body
 	changes := q.changes(t)
 	if len(changes) == 0 {
-		return nil, invalid("Nothing to update: give displayName or a member of cloudEntityInformation that %s tenants have", t.CloudProvider)
+		return nil, invalid(
+			"Nothing to update: give displayName or a member of cloudEntityInformation for %s tenants",
+			t.CloudProvider)
 	}
 	for _, c := range changes {
 		if err := required(member{c.name, *c.to}); err != nil {
@@ -73,7 +76,8 @@ func (s *Service) updateTenant(tx *store.Tx, _ *api.Request, q *updateTenantRequ
 		}
 	}
 	if t.Status != TenantActive {
-		return nil, refusal.New(refusal.Aborted, "Tenant for cloudProviderAccountId '%s' is not ACTIVE; cannot update.", t.CloudProviderAccountID).
+		return nil, refusal.New(refusal.Aborted,
+			"Tenant for cloudProviderAccountId '%s' is not ACTIVE; cannot update.", t.CloudProviderAccountID).
 			Because(s.tenants.Stands("UpdateTenant", &row))
 	}
 	for _, c := range changes {

@@ -8,17 +8,18 @@ import (
 	"storagesim/internal/store"
 )
 
-// Illegal is the cause of a 401, of which the vendor says nothing to the caller.
+// Illegal is the cause of a 401. The vendor does not show it to the caller.
 type Illegal struct {
 	Reason string `json:"reason"`
 	Client string `json:"client,omitempty"`
 }
 
-// CauseKind is refusal.Credential.
+// CauseKind returns refusal.Credential.
 func (Illegal) CauseKind() refusal.CauseKind { return refusal.Credential }
 
-// authorize finds out whose token the request carries: r.Principal is the account's name. The vendor has no scopes:
-// who has a token may do everything in its account (facts/dms-lucidlink-lucidity.md 1.1).
+// authorize sets r.Principal to the name of the account whose token the request carries, or refuses with
+// Unauthenticated. The vendor has no scopes: a token gives access to everything in its account
+// (facts/dms-lucidlink-lucidity.md 1.1).
 func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
 	if r.Operation.Needs == (api.Permission{}) {
 		return nil
@@ -31,14 +32,15 @@ func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
 	return nil
 }
 
-// accountOf is the account of whoever asks.
+// accountOf returns the caller's account.
 func accountOf(r *api.Request) string {
 	account, _ := r.Principal.(string)
 	return account
 }
 
-// authenticate reads the header as the vendor's own example writes it, without a scheme, and with Bearer as every
-// library does (facts/dms-lucidlink-lucidity.md 1.1).
+// authenticate returns the account of the token in the header. It accepts the token alone, as in the vendor's own
+// example, and after Bearer, as libraries send it (facts/dms-lucidlink-lucidity.md 1.1). In the mode lenient an opaque
+// token stands for the world's first account (assumption 150).
 func (s *Service) authenticate(tx *store.Tx, header string) (account string, err error) {
 	if s.auth == api.AuthOff {
 		return settingsOf(tx).DefaultAccount, nil
@@ -49,13 +51,13 @@ func (s *Service) authenticate(tx *store.Tx, header string) (account string, err
 	}
 	switch {
 	case token == "" || strings.EqualFold(token, "Bearer"):
-		return "", illegal(Illegal{Reason: "the header Authorization is missing or empty; an access token is expected in it"})
+		return "", illegal(Illegal{Reason: "the Authorization header is missing or empty; it must hold an access token"})
 	case strings.ContainsAny(token, " \t"):
-		return "", illegal(Illegal{Reason: "the header Authorization must hold an access token, alone or behind Bearer"})
+		return "", illegal(Illegal{Reason: "the Authorization header must hold an access token, alone or after Bearer"})
 	case strings.HasPrefix(token, api.OpaquePrefix):
 		return s.verify(tx, token)
 	case s.auth == api.AuthStrict:
-		return "", illegal(Illegal{Reason: "the token was not given by this simulator"})
+		return "", illegal(Illegal{Reason: "the token was not issued by this simulator"})
 	}
 	return settingsOf(tx).DefaultAccount, nil
 }

@@ -9,41 +9,44 @@ import (
 	"storagesim/internal/wire"
 )
 
-// Account is a customer of the vendor: what its clients' tokens give access to, and who is billed.
+// Account is a customer of the vendor. The tokens of its clients give access to it, and it receives the invoices.
 type Account struct {
 	Name               string `json:"name"`
 	Description        string `json:"description"`
 	PaymentSourceToken string `json:"paymentSourceToken"`
 	Card               *Card  `json:"card"`
-	// PeriodStart is when the billing period under way began, in milliseconds; 0 while there is nothing to bill.
+	// PeriodStart is the start of the current billing period in milliseconds; 0 while there is nothing to bill.
 	PeriodStart int64 `json:"periodStart"`
 }
 
-// Card is what is shown of a credit card.
+// Card is the visible part of a credit card.
 type Card struct {
 	NumberLast4 string `json:"numberLast4"`
 	ExpiryMonth int32  `json:"expiryMonth"`
 	ExpiryYear  int32  `json:"expiryYear"`
 }
 
-// pays says whether invoices can be collected.
+// pays reports whether the account has a source of payment.
 func (a *Account) pays() bool { return a.PaymentSourceToken != "" || a.Card != nil }
 
 const accountActive statemachine.State = "active"
 
-// accountMachine: an account comes from the fixture and stays. At the end of a month in which it had filespaces its
-// invoice is made (assumption 160).
+// accountMachine is the machine of an account. An account comes from the fixture and is never removed. At the end of
+// each month in which it had filespaces it receives an invoice (assumption 160).
 func (s *Service) accountMachine() *statemachine.Machine[Account] {
 	return statemachine.Define(statemachine.Machine[Account]{
 		Kind: "lucidlink.account", Initial: []statemachine.State{accountActive}, Zero: wire.OmitZero,
 		Rules: []statemachine.Rule[Account]{
-			{From: []statemachine.State{accountActive}, On: "invoice", To: accountActive, Do: s.closePeriod, Unless: nothingToBill},
+			{
+				From: []statemachine.State{accountActive}, On: "invoice", To: accountActive,
+				Do: s.closePeriod, Unless: nothingToBill,
+			},
 		},
 		Key: func(a *Account) string { return a.Name },
 	})
 }
 
-// nothingToBill keeps an account as it is that has no billing period, or one that begins at this very instant.
+// nothingToBill drops the event for an account that has no billing period, or whose period starts at this instant.
 func nothingToBill(tx *store.Tx, row *statemachine.Row[Account]) statemachine.Event {
 	if row.Body.PeriodStart == 0 || row.Body.PeriodStart >= tx.Now.UnixMilli() {
 		return statemachine.Stay
@@ -59,7 +62,7 @@ func (s *Service) accountNames(tx *store.Tx) []string {
 	return names
 }
 
-// settings are a world's own facts about the service; there is one row.
+// settings is the configuration of the service of a world; there is one row.
 type settings struct {
 	DefaultAccount string           `json:"defaultAccount"`
 	Currency       string           `json:"currency"`
@@ -68,9 +71,10 @@ type settings struct {
 
 const settingsKey = "settings"
 
-var settingsTable = store.NewTable("lucidlink.settings", func(*settings) string { return settingsKey }, store.JSON[settings]())
+var settingsTable = store.NewTable("lucidlink.settings",
+	func(*settings) string { return settingsKey }, store.JSON[settings]())
 
-// settingsOf answers the world's settings. Seed has put them there; in a world without them there is no account.
+// settingsOf returns the world's settings, as Seed has stored them. A world without settings has no account.
 func settingsOf(tx *store.Tx) settings {
 	row, err := settingsTable.Get(tx, settingsKey)
 	if err != nil {
@@ -79,10 +83,10 @@ func settingsOf(tx *store.Tx) settings {
 	return row
 }
 
-// period is a stretch of time on the world's clock, in milliseconds; end is not part of it.
+// period is the interval [start, end) on the world's clock, in milliseconds.
 type period struct{ start, end int64 }
 
-// monthOf is the calendar month in UTC around an instant: billing goes by it (assumption 160).
+// monthOf returns the calendar month in UTC that contains the instant. It is the billing period (assumption 160).
 func monthOf(ms int64) period {
 	t := time.UnixMilli(ms).UTC()
 	first := time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
@@ -91,7 +95,7 @@ func monthOf(ms int64) period {
 
 func (p period) length() int64 { return p.end - p.start }
 
-// startPeriod makes sure that the account's month ends in an invoice.
+// startPeriod starts a billing period unless the account has one, and schedules its invoice for the end of the month.
 func (s *Service) startPeriod(tx *store.Tx, name string) error {
 	row, err := s.accounts.Get(tx, name)
 	if err != nil || row.Body.PeriodStart != 0 {
@@ -105,8 +109,8 @@ func (s *Service) startPeriod(tx *store.Tx, name string) error {
 	return s.accounts.After(tx, &row, "invoice", time.UnixMilli(month.end).UTC())
 }
 
-// closePeriod makes the invoice of what was used since the period began, and begins the next one if there are
-// filespaces left.
+// closePeriod issues the invoice for the current period, and starts the next period if the account still has
+// filespaces.
 func (s *Service) closePeriod(tx *store.Tx, row *statemachine.Row[Account]) error {
 	now := tx.Now.UnixMilli()
 	used := metersOf(tx, row.Body.Name)

@@ -13,19 +13,19 @@ import (
 	"storagesim/internal/strict"
 )
 
-// Actions lists what people do with a filespace beside the Service API, and what the vendor does behind it.
+// Actions returns the actions of users and of the vendor that the Service API does not have.
 func (s *Service) Actions() []api.Action {
 	return []api.Action{
-		api.Do(vendor, "initialize-filespace", "the client initialises a filespace that is provisioned", s.initializeFilespace),
-		api.Do(vendor, "use-storage", "the users of a filespace write, read and delete data", s.useStorage),
-		api.Do(vendor, "add-user", "a filespace gets a user", s.addUserAction),
-		api.Do(vendor, "snapshot", "a snapshot of a filespace is made", s.snapshotAction),
-		api.Do(vendor, "set-region", "the vendor opens or closes a region for new filespaces", s.setRegion),
-		api.Do(vendor, "void-invoice", "the vendor takes back an invoice that is not paid", s.voidInvoice),
+		api.Do(vendor, "initialize-filespace", "initializes a provisioned filespace, as its client does", s.initializeFilespace),
+		api.Do(vendor, "use-storage", "writes, reads and deletes data of a filespace, as its users do", s.useStorage),
+		api.Do(vendor, "add-user", "adds a user to a filespace", s.addUserAction),
+		api.Do(vendor, "snapshot", "creates a snapshot of a filespace", s.snapshotAction),
+		api.Do(vendor, "set-region", "opens or closes a region for new filespaces", s.setRegion),
+		api.Do(vendor, "void-invoice", "voids an unpaid invoice, as the vendor can", s.voidInvoice),
 	}
 }
 
-// anyFilespace finds what an action names: an id, or what the client calls a filespace.
+// anyFilespace returns the filespace that an action names: by its ID, or as the daemon's requests name it.
 func (s *Service) anyFilespace(tx *store.Tx, name string) (statemachine.Row[Filespace], error) {
 	if goodID(name) {
 		row, err := s.filespaces.Find(tx, strings.ToLower(name))
@@ -36,7 +36,7 @@ func (s *Service) anyFilespace(tx *store.Tx, name string) (statemachine.Row[File
 	return s.namedFilespace(tx, name)
 }
 
-// usable is anyFilespace for what only an initialized one takes.
+// usable returns the filespace that an action names, and refuses unless it is initialized.
 func (s *Service) usable(tx *store.Tx, name string) (statemachine.Row[Filespace], error) {
 	row, err := s.anyFilespace(tx, name)
 	if err != nil {
@@ -46,9 +46,9 @@ func (s *Service) usable(tx *store.Tx, name string) (statemachine.Row[Filespace]
 }
 
 type initializeParams struct {
-	Filespace string `json:"filespace" doc:"id, name.domain, or a name that only one has"`
-	Password  string `json:"password" doc:"of the user root; root where it is left out"`
-	BlockSize int64  `json:"blockSize" doc:"in KiB, a power of two; 256 where it is left out"`
+	Filespace string `json:"filespace" doc:"the filespace: ID, name.domain, or a unique name"`
+	Password  string `json:"password" doc:"password of the user root; default: root"`
+	BlockSize int64  `json:"blockSize" doc:"block size in KiB, a power of two; default: 256"`
 }
 
 func (s *Service) initializeFilespace(tx *store.Tx, p *initializeParams) (any, error) {
@@ -59,26 +59,29 @@ func (s *Service) initializeFilespace(tx *store.Tx, p *initializeParams) (any, e
 	size := p.BlockSize
 	switch {
 	case len(p.Password) > maxPassword:
-		return nil, &strict.Error{Path: "password", Detail: fmt.Sprintf("is longer than %d bytes", maxPassword)}
+		return nil, &strict.Error{Path: "password", Detail: fmt.Sprintf("must have at most %d bytes", maxPassword)}
 	case size != 0 && (size < minBlockSize || size > maxBlockSize || bits.OnesCount64(uint64(size)) != 1):
-		return nil, &strict.Error{Path: "blockSize", Detail: fmt.Sprintf("%d must be a power of two from %d to %d", size, minBlockSize, maxBlockSize)}
+		return nil, &strict.Error{
+			Path:   "blockSize",
+			Detail: fmt.Sprintf("%d must be a power of two from %d to %d", size, minBlockSize, maxBlockSize),
+		}
 	}
 	row.Body.BlockSize = size
 	if p.Password != "" {
 		row.Body.RootPassword = hashPassword(row.Body.ID, p.Password)
 	}
 	err = s.filespaces.Fire(tx, &row, "initialize")
-	var illegalEvent *statemachine.IllegalError
-	if errors.As(err, &illegalEvent) {
-		return nil, refusal.New(refusal.Aborted, "%s", illegalEvent.Error()).Because(illegalEvent.Cause)
+	var wrongState *statemachine.IllegalError
+	if errors.As(err, &wrongState) {
+		return nil, refusal.New(refusal.Aborted, "%s", wrongState.Error()).Because(wrongState.Cause)
 	}
 	return s.used(tx, &row), err
 }
 
 type userParams struct {
-	Filespace string `json:"filespace" doc:"id, name.domain, or a name that only one has"`
+	Filespace string `json:"filespace" doc:"the filespace: ID, name.domain, or a unique name"`
 	User      string `json:"user" doc:"the new user's name"`
-	Password  string `json:"password" doc:"the new user's password; without one nobody can link as this user"`
+	Password  string `json:"password" doc:"the new user's password; without one the user cannot link"`
 	Email     string `json:"email" doc:"the new user's e-mail address"`
 }
 
@@ -92,7 +95,7 @@ func (s *Service) addUserAction(tx *store.Tx, p *userParams) (any, error) {
 }
 
 type snapshotParams struct {
-	Filespace string `json:"filespace" doc:"id, name.domain, or a name that only one has"`
+	Filespace string `json:"filespace" doc:"the filespace: ID, name.domain, or a unique name"`
 	Name      string `json:"name" doc:"the snapshot's name"`
 }
 

@@ -11,17 +11,17 @@ import (
 
 func (s *Service) billingOperations() []api.Operation {
 	return []api.Operation{
-		{Name: "GetPaymentDetails", Method: http.MethodGet, Path: "/v1/billing/payment", Statuses: []int{200, 401}, Extra: true, Needs: token,
-			Endpoint: api.Handle(s.getPaymentDetails)},
-		{Name: "SetPaymentDetails", Method: http.MethodPatch, Path: "/v1/billing/payment", Statuses: []int{200, 400, 401}, Extra: true,
-			Needs: token, Endpoint: api.Handle(s.setPaymentDetails)},
-		{Name: "GetCurrentPeriod", Method: http.MethodGet, Path: "/v1/billing/current-period", Statuses: []int{200, 401}, Extra: true,
-			Needs: token, Endpoint: api.Handle(s.getCurrentPeriod)},
-		{Name: "ListInvoices", Method: http.MethodGet, Path: "/v1/billing/invoices", Statuses: []int{200, 401}, Extra: true, Needs: token,
-			Endpoint: api.Handle(s.listInvoices)},
+		{Name: "GetPaymentDetails", Method: http.MethodGet, Path: "/v1/billing/payment",
+			Statuses: []int{200, 401}, Extra: true, Needs: token, Endpoint: api.Handle(s.getPaymentDetails)},
+		{Name: "SetPaymentDetails", Method: http.MethodPatch, Path: "/v1/billing/payment",
+			Statuses: []int{200, 400, 401}, Extra: true, Needs: token, Endpoint: api.Handle(s.setPaymentDetails)},
+		{Name: "GetCurrentPeriod", Method: http.MethodGet, Path: "/v1/billing/current-period",
+			Statuses: []int{200, 401}, Extra: true, Needs: token, Endpoint: api.Handle(s.getCurrentPeriod)},
+		{Name: "ListInvoices", Method: http.MethodGet, Path: "/v1/billing/invoices",
+			Statuses: []int{200, 401}, Extra: true, Needs: token, Endpoint: api.Handle(s.listInvoices)},
 		{Name: "GetInvoiceBreakdownPerFilespace", Method: http.MethodGet, Path: "/v1/billing/invoices/{id}/breakdown/csv",
-			Statuses: []int{200, 401, 404}, Extra: true, Needs: token, Endpoint: api.Handle(s.getInvoiceBreakdownPerFilespace),
-			Produces: []string{contentCSV}},
+			Statuses: []int{200, 401, 404}, Extra: true, Needs: token, Produces: []string{contentCSV},
+			Endpoint: api.Handle(s.getInvoiceBreakdownPerFilespace)},
 	}
 }
 
@@ -54,8 +54,8 @@ const (
 	maxPaymentToken = 255
 )
 
-// setPaymentDetails changes what it is given and keeps the rest. With a source of payment, what is open is paid at once
-// (assumption 162).
+// setPaymentDetails updates the members that the request has. If the account then has a source of payment, its open
+// invoices are paid at once (assumption 162).
 func (s *Service) setPaymentDetails(tx *store.Tx, r *api.Request, q *paymentQuestion) (api.Empty, error) {
 	row, err := s.accounts.Get(tx, accountOf(r))
 	if err != nil {
@@ -64,12 +64,13 @@ func (s *Service) setPaymentDetails(tx *store.Tx, r *api.Request, q *paymentQues
 	a := &row.Body
 	if q.Description != nil {
 		if a.Description = *q.Description; len(a.Description) > maxDescription {
-			return api.Empty{}, invalid("Invalid request: description is longer than %d bytes.", maxDescription)
+			return api.Empty{}, invalid("Invalid request: description must have at most %d bytes.", maxDescription)
 		}
 	}
 	if q.PaymentSourceToken != nil {
 		if a.PaymentSourceToken = *q.PaymentSourceToken; len(a.PaymentSourceToken) > maxPaymentToken {
-			return api.Empty{}, invalid("Invalid request: paymentSourceToken is longer than %d bytes.", maxPaymentToken)
+			return api.Empty{}, invalid(
+				"Invalid request: paymentSourceToken must have at most %d bytes.", maxPaymentToken)
 		}
 	}
 	if q.Card != nil {
@@ -86,7 +87,7 @@ func (s *Service) setPaymentDetails(tx *store.Tx, r *api.Request, q *paymentQues
 	return api.Empty{}, payOpen(tx, a.Name)
 }
 
-// check: all members of a card are required, and it is good until the end of its month.
+// check returns the card, or refuses an invalid or expired one. A card is valid until the end of its month.
 func (q *cardQuestion) check(now time.Time) (*Card, error) {
 	month, year := int32(q.ExpiryMonth), int32(q.ExpiryYear)
 	switch {
@@ -102,7 +103,7 @@ func (q *cardQuestion) check(now time.Time) (*Card, error) {
 	return &Card{NumberLast4: q.NumberLast4, ExpiryMonth: month, ExpiryYear: year}, nil
 }
 
-// forecastLine is a line of a period that is under way.
+// forecastLine is a line of the current period.
 type forecastLine struct {
 	Line
 	AmountDueForecast int64 `json:"amountDueForecast"` // cents
@@ -118,7 +119,7 @@ type billingPeriod struct {
 	FilespaceBreakdown []forecastLine `json:"filespaceBreakdown"`
 }
 
-// getCurrentPeriod says what is due by now, and what will be at the period's end if everything stays as it is.
+// getCurrentPeriod returns the amount due now, and the amount due at the end of the period if the use does not change.
 func (s *Service) getCurrentPeriod(tx *store.Tx, r *api.Request, _ *api.Empty) (billingPeriod, error) {
 	account, err := s.accounts.Get(tx, accountOf(r))
 	if err != nil {
@@ -131,14 +132,14 @@ func (s *Service) getCurrentPeriod(tx *store.Tx, r *api.Request, _ *api.Empty) (
 	}
 	month := monthOf(start)
 	p := billingPeriod{
-		Start: start, End: month.end, SubscriptionStatus: subscriptionStatus(tx, account.Body.Name), Currency: set.Currency,
-		FilespaceBreakdown: []forecastLine{},
+		Start: start, End: month.end, SubscriptionStatus: subscriptionStatus(tx, account.Body.Name),
+		Currency: set.Currency, FilespaceBreakdown: []forecastLine{},
 	}
 	for _, m := range metersOf(tx, account.Body.Name) {
 		price := set.Prices[m.SubscriptionType]
-		m.settle(now)
+		m.countUntil(now)
 		line := forecastLine{Line: m.line(price, month.length())}
-		m.settle(month.end)
+		m.countUntil(month.end)
 		line.AmountDueForecast = m.amount(price, month.length())
 		p.AmountDue += line.AmountDue
 		p.AmountDueForecast += line.AmountDueForecast
@@ -147,7 +148,7 @@ func (s *Service) getCurrentPeriod(tx *store.Tx, r *api.Request, _ *api.Empty) (
 	return p, nil
 }
 
-// subscriptionStatus follows from the invoices (assumption 162).
+// subscriptionStatus returns past_due if an invoice is past due, else active (assumption 162).
 func subscriptionStatus(tx *store.Tx, account string) string {
 	for _, inv := range invoices.All(tx, account+keySeparator, "") {
 		if inv.status(tx.Now) == invoicePastDue {

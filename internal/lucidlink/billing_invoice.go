@@ -14,7 +14,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// Invoice is what an account owes for a period. It never changes, but for its payment.
+// Invoice is the invoice of an account for a period. Only its payment status changes.
 type Invoice struct {
 	ID                 string   `json:"id"`
 	Date               int64    `json:"date"` // ms
@@ -22,13 +22,13 @@ type Invoice struct {
 	AmountDue          int64    `json:"amountDue"` // cents
 	Currency           string   `json:"currency"`
 	PeriodStart        int64    `json:"periodStart"` // ms
-	PeriodEnd          int64    `json:"periodEnd"`   // ms; the first instant behind the period
+	PeriodEnd          int64    `json:"periodEnd"`   // ms; the first instant after the period
 	PaymentStatus      string   `json:"paymentStatus"`
 	PDFURL             string   `json:"pdfUrl"`
 	FilespaceBreakdown []Line   `json:"filespaceBreakdown"`
 }
 
-// invoice is how an Invoice is kept. Its status is not stored: it follows from the time.
+// invoice is the row of an Invoice. The payment status is not stored, because it depends on the time.
 type invoice struct {
 	Invoice
 	Account string `json:"account"`
@@ -44,7 +44,7 @@ const (
 	invoiceVoided  = "voided"
 )
 
-// paymentTerm is how long an account without a source of payment has to pay (assumption 162).
+// paymentTerm is the time to pay for an account without a source of payment (assumption 162).
 const paymentTerm = 14 * 24 * time.Hour
 
 func (inv *invoice) status(now time.Time) string {
@@ -68,8 +68,8 @@ var invoices = store.NewTable("lucidlink.invoice",
 	store.JSON[invoice](),
 	store.Index[invoice]{Name: byID, Unique: true, Keys: func(inv *invoice) []string { return []string{inv.ID} }})
 
-// issueInvoice makes the invoice of the account's period up to now from what its filespaces used. It is paid at once
-// where there is a source of payment, or nothing to pay (assumption 162).
+// issueInvoice creates the invoice of the account's current period from the meters of its filespaces. The invoice is
+// paid at once if the account has a source of payment, or if the amount is 0 (assumption 162).
 func issueInvoice(tx *store.Tx, a *Account, used []meter) error {
 	now, set := tx.Now.UnixMilli(), settingsOf(tx)
 	month := monthOf(a.PeriodStart)
@@ -79,7 +79,7 @@ func issueInvoice(tx *store.Tx, a *Account, used []meter) error {
 		PDFURL: "https://invoices.lucidlink.example/" + id + ".pdf", FilespaceBreakdown: []Line{},
 	}}
 	for i := range used {
-		used[i].settle(now)
+		used[i].countUntil(now)
 		line := used[i].line(set.Prices[used[i].SubscriptionType], month.length())
 		inv.AmountDue += line.AmountDue
 		inv.FilespaceBreakdown = append(inv.FilespaceBreakdown, line)
@@ -89,7 +89,7 @@ func issueInvoice(tx *store.Tx, a *Account, used []meter) error {
 	return invoices.Insert(tx, &inv)
 }
 
-// describe says a line in words.
+// describe returns the description of a line.
 func (l *Line) describe() string {
 	return fmt.Sprintf("Filespace %s (%s): %s GiB, %s users", l.Name, l.SubscriptionType,
 		decimal(l.UsageByDimension[0].Usage), decimal(l.UsageByDimension[1].Usage))
@@ -97,7 +97,7 @@ func (l *Line) describe() string {
 
 func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-// payOpen pays what an account still owes.
+// payOpen marks the open invoices of an account as paid.
 func payOpen(tx *store.Tx, account string) error {
 	for _, inv := range invoices.All(tx, account+keySeparator, "") {
 		if inv.Paid || inv.Voided {
@@ -111,7 +111,7 @@ func payOpen(tx *store.Tx, account string) error {
 	return nil
 }
 
-// listInvoices lists the account's invoices, the newest first (assumption 162).
+// listInvoices returns the account's invoices, the newest first (assumption 162).
 func (s *Service) listInvoices(tx *store.Tx, r *api.Request, _ *api.Empty) ([]Invoice, error) {
 	list := []Invoice{}
 	for _, inv := range invoices.All(tx, accountOf(r)+keySeparator, "") {
@@ -128,10 +128,10 @@ type invoiceID struct {
 	ID string `json:"id"`
 }
 
-// csvText is an answer of the type text/csv.
+// csvText is a response of the type text/csv.
 type csvText []byte
 
-// getInvoiceBreakdownPerFilespace answers a header and a record for each filespace; amounts are in cents as everywhere
+// getInvoiceBreakdownPerFilespace returns a header and a record for each filespace. Amounts are in cents, as everywhere
 // (assumption 163).
 func (s *Service) getInvoiceBreakdownPerFilespace(tx *store.Tx, r *api.Request, q *invoiceID) (csvText, error) {
 	for _, inv := range invoices.By(tx, byID, strings.ToLower(q.ID)) {
@@ -150,22 +150,25 @@ func breakdown(lines []Line) (csvText, error) {
 		managedCapacity, filespaceUsers, "amountDue"}}
 	for i := range lines {
 		l := &lines[i]
-		records = append(records, []string{l.Filespace, l.Name, strconv.FormatBool(l.IsDeleted), l.StorageProvider, l.StorageOwner,
-			l.SubscriptionType, decimal(l.UsageByDimension[0].Usage), decimal(l.UsageByDimension[1].Usage), strconv.FormatInt(l.AmountDue, 10)})
+		records = append(records, []string{
+			l.Filespace, l.Name, strconv.FormatBool(l.IsDeleted), l.StorageProvider, l.StorageOwner, l.SubscriptionType,
+			decimal(l.UsageByDimension[0].Usage), decimal(l.UsageByDimension[1].Usage), strconv.FormatInt(l.AmountDue, 10),
+		})
 	}
 	err := w.WriteAll(records)
 	return text.Bytes(), err
 }
 
 type voidParams struct {
-	Invoice string `json:"invoice" doc:"the invoice's id"`
+	Invoice string `json:"invoice" doc:"ID of the invoice"`
 }
 
-// voidInvoice takes an invoice back, as the vendor's accountants do.
+// voidInvoice voids an open invoice, as the vendor's accountants do.
 func (s *Service) voidInvoice(tx *store.Tx, p *voidParams) (any, error) {
 	for _, inv := range invoices.By(tx, byID, strings.ToLower(p.Invoice)) {
 		if inv.Paid || inv.Voided {
-			return nil, refusal.New(refusal.Aborted, "invoice %s is %s; only open ones can be voided", inv.ID, inv.status(tx.Now))
+			return nil, refusal.New(refusal.Aborted,
+				"invoice %s is %s; only an open invoice can be voided", inv.ID, inv.status(tx.Now))
 		}
 		inv.Voided = true
 		if err := invoices.Put(tx, &inv); err != nil {
@@ -174,5 +177,5 @@ func (s *Service) voidInvoice(tx *store.Tx, p *voidParams) (any, error) {
 		inv.PaymentStatus = inv.status(tx.Now)
 		return inv.Invoice, nil
 	}
-	return nil, refusal.New(refusal.NotFound, "there is no invoice %q", clip(p.Invoice))
+	return nil, refusal.New(refusal.NotFound, "invoice %q does not exist", clip(p.Invoice))
 }

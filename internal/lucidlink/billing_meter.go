@@ -8,13 +8,13 @@ import (
 	"storagesim/internal/store"
 )
 
-// Price is what one unit costs for a whole calendar month, in cents.
+// Price is the price of one unit for a whole calendar month, in cents.
 type Price struct {
 	CapacityTiB int64 `json:"capacityTiB"`
 	User        int64 `json:"user"`
 }
 
-// meter sums up what a filespace uses in the billing period under way. It outlives the filespace until the invoice.
+// meter sums up the use of a filespace in the current billing period. It outlives the filespace until the invoice.
 type meter struct {
 	Account, Filespace, Name string
 	Provider, Owner          string
@@ -22,7 +22,7 @@ type meter struct {
 	Created                  int64 // ms
 	Deleted                  bool
 
-	Since int64  // ms; up to here is counted in the sums
+	Since int64  // ms; the sums cover the time before
 	Bytes uint64 // in use since then
 	Users int64
 
@@ -43,29 +43,29 @@ func openMeter(tx *store.Tx, f *Filespace) error {
 	return meters.Put(tx, &m)
 }
 
-// meterUse notes what the filespace uses from now on.
+// meterUse sets the use of the filespace from now on.
 func meterUse(tx *store.Tx, f *Filespace, bytes uint64) error {
 	m, err := meters.Get(tx, f.Account+keySeparator+f.ID)
 	if err != nil {
 		return err
 	}
-	m.settle(tx.Now.UnixMilli())
+	m.countUntil(tx.Now.UnixMilli())
 	m.Bytes, m.Users = bytes, f.UsersCount
 	return meters.Put(tx, &m)
 }
 
-// closeMeter: the filespace is gone and costs nothing any more, but stays in the period's breakdown.
+// closeMeter ends the use of a deleted filespace. Its meter stays in the period's breakdown.
 func closeMeter(tx *store.Tx, f *Filespace) error {
 	m, err := meters.Get(tx, f.Account+keySeparator+f.ID)
 	if err != nil {
 		return err
 	}
-	m.settle(tx.Now.UnixMilli())
+	m.countUntil(tx.Now.UnixMilli())
 	m.Bytes, m.Users, m.Deleted = 0, 0, true
 	return meters.Put(tx, &m)
 }
 
-// metersOf lists an account's meters in the order in which their filespaces were made.
+// metersOf returns an account's meters in the order in which their filespaces were created.
 func metersOf(tx *store.Tx, account string) []meter {
 	var list []meter
 	for _, m := range meters.All(tx, account+keySeparator, "") {
@@ -80,8 +80,8 @@ func metersOf(tx *store.Tx, account string) []meter {
 	return list
 }
 
-// settle counts what was used up to now. A clock that was set back counts nothing.
-func (m *meter) settle(now int64) {
+// countUntil adds the use up to now to the sums. It adds nothing if the clock was set back.
+func (m *meter) countUntil(now int64) {
 	if passed := big.NewInt(now - m.Since); passed.Sign() > 0 {
 		m.ByteMillis = product(m.ByteMillis, new(big.Int).SetUint64(m.Bytes), passed)
 		m.UserMillis = product(m.UserMillis, big.NewInt(m.Users), passed)
@@ -89,13 +89,13 @@ func (m *meter) settle(now int64) {
 	m.Since = now
 }
 
-// product is a new sum + a*b.
+// product returns sum + a*b in a new Int.
 func product(sum, a, b *big.Int) *big.Int {
 	p := new(big.Int).Mul(a, b)
 	return p.Add(p, sum)
 }
 
-// reset begins a new period.
+// reset starts a new period.
 func (m *meter) reset(now int64) {
 	m.Since, m.ByteMillis, m.UserMillis = now, new(big.Int), new(big.Int)
 }
@@ -106,7 +106,7 @@ const (
 	tib = 1 << 40
 )
 
-// Line is a filespace's part of what is due.
+// Line is a filespace's part of the amount due.
 type Line struct {
 	Filespace        string  `json:"filespace"`
 	Name             string  `json:"name"`
@@ -118,7 +118,7 @@ type Line struct {
 	UsageByDimension []Usage `json:"usageByDimension"`
 }
 
-// Usage is the average of a period: of capacity in GiB, of users.
+// Usage is the average use in a period: capacity in GiB, or users.
 type Usage struct {
 	Dimension string  `json:"dimension"`
 	Usage     float64 `json:"usage"`
@@ -130,11 +130,11 @@ const (
 	filespaceUsers  = "FilespaceUsers"
 )
 
-// line answers what the meter says for a month of that length in milliseconds.
+// line returns the line of the meter for a month of the given length in milliseconds.
 func (m *meter) line(p Price, month int64) Line {
 	kind := m.SubscriptionType
 	if kind == typeEnterprise {
-		kind = "advanced" // so the breakdown calls it (facts/dms-lucidlink-lucidity.md 1.2)
+		kind = "advanced" // the name in the breakdown (facts/dms-lucidlink-lucidity.md 1.2)
 	}
 	return Line{
 		Filespace: m.Filespace, Name: m.Name, IsDeleted: m.Deleted, AmountDue: m.amount(p, month),
@@ -146,8 +146,8 @@ func (m *meter) line(p Price, month int64) Line {
 	}
 }
 
-// amount is the price of a meter's sums in cents, rounded once, half a cent up: an invoice is the sum of such amounts,
-// so its lines add up to the cent (assumption 161).
+// amount returns the price of a meter's sums in cents, rounded half up. It rounds once: an invoice is the sum of these
+// amounts, so that its lines add up to the cent (assumption 161).
 func (m *meter) amount(p Price, month int64) int64 {
 	cents := product(new(big.Int), m.ByteMillis, big.NewInt(p.CapacityTiB))
 	users := product(new(big.Int), m.UserMillis, big.NewInt(p.User))
@@ -155,13 +155,13 @@ func (m *meter) amount(p Price, month int64) int64 {
 	return rounded(cents, product(new(big.Int), big.NewInt(tib), big.NewInt(month)))
 }
 
-// thousandths is sum/(unit*month) to three places.
+// thousandths returns sum/(unit*month), rounded to three decimal places.
 func thousandths(sum, unit *big.Int, month int64) float64 {
 	sum = product(new(big.Int), sum, big.NewInt(1000))
 	return float64(rounded(sum, product(new(big.Int), unit, big.NewInt(month)))) / 1000
 }
 
-// rounded is a/b to the nearest whole number, half up; neither is negative.
+// rounded returns a/b rounded half up. Neither may be negative.
 func rounded(a, b *big.Int) int64 {
 	twice := product(b, a, big.NewInt(2))
 	q := twice.Div(twice, product(new(big.Int), b, big.NewInt(2)))

@@ -29,8 +29,8 @@ func TestMonthOf(t *testing.T) {
 	}
 }
 
-// However often it is settled in between, a meter says the same; its amount is the exact one to the nearest cent.
-func TestMeter_SettlesExactly(t *testing.T) {
+// The sums of a meter do not depend on the number of intermediate counts. The amount is exact to the nearest cent.
+func TestMeter_CountsExactly(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 1))
 	month := monthOf(time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC).UnixMilli())
@@ -43,10 +43,10 @@ func TestMeter_SettlesExactly(t *testing.T) {
 			bytes, people := random.Uint64N(1<<random.UintN(60)+1), random.Int64N(1000)
 			often.Bytes, often.Users, once.Bytes, once.Users = bytes, people, bytes, people
 			for range 3 {
-				often.settle(often.Since + (until-often.Since)/2)
+				often.countUntil(often.Since + (until-often.Since)/2)
 			}
-			often.settle(until)
-			once.settle(until)
+			often.countUntil(until)
+			once.countUntil(until)
 			capacity := new(big.Rat).SetFrac(new(big.Int).Mul(new(big.Int).SetUint64(bytes), big.NewInt(price.CapacityTiB)), big.NewInt(tib))
 			cost := capacity.Add(capacity, new(big.Rat).SetInt64(people*price.User))
 			exact.Add(exact, cost.Mul(cost, big.NewRat(until-now, month.length())))
@@ -64,7 +64,7 @@ func TestMeter_RoundsHalfUp(t *testing.T) {
 	}{{1, 2, 1}, {1, 3, 0}, {2, 3, 1}, {0, 1, 0}, {3, 2, 2}, {1000, 1, 1000}} {
 		m := newMeter(0)
 		m.Users = 1
-		m.settle(6_000_000 / c.ofMonth)
+		m.countUntil(6_000_000 / c.ofMonth)
 		require.Equal(t, c.want, m.amount(Price{User: c.cents}, 6_000_000), "%d/%d", c.cents, c.ofMonth)
 	}
 }
@@ -72,17 +72,17 @@ func TestMeter_RoundsHalfUp(t *testing.T) {
 func TestMeter_ClockSetBack(t *testing.T) {
 	m := newMeter(1000)
 	m.Users = 1
-	m.settle(500)
+	m.countUntil(500)
 	require.Zero(t, m.UserMillis.Sign())
-	m.settle(600)
+	m.countUntil(600)
 	require.EqualValues(t, 100, m.UserMillis.Int64())
 }
 
-// The largest there can be does not overflow.
+// The largest possible use does not overflow.
 func TestMeter_Largest(t *testing.T) {
 	m := newMeter(0)
 	m.Bytes, m.Users = maxUse, 1<<40
-	m.settle(31 * 24 * 3600 * 1000)
+	m.countUntil(31 * 24 * 3600 * 1000)
 	require.Positive(t, m.amount(Price{CapacityTiB: maxCents, User: maxCents}, 31*24*3600*1000))
 }
 

@@ -41,7 +41,8 @@ func conformance(_ testing.TB) apitest.Options {
 	}
 }
 
-// refusal: {"status","message"}, the number being the HTTP status; of the token request it is {"error","error_description"}.
+// refusal: {"status","message"}, the number being the HTTP status; of the token request it is
+// {"error","error_description"}.
 func refusal(tb testing.TB, a apitest.Answer) {
 	tb.Helper()
 	framed(tb, a)

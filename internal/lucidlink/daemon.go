@@ -10,39 +10,39 @@ import (
 	"storagesim/internal/store"
 )
 
-// daemonOperations are what the client's daemon answers on the loopback. Of the paths below /app only status and sync,
-// and all of /cache, /fs, /objectstore and /fsEntry but the change of the cache, are seen in real use
-// (facts/dms-lucidlink-lucidity.md 1.4); the others are ours (assumption 165). The daemon knows no tokens.
+// daemonOperations returns the operations of the client's daemon. The paths of the following are known from real use:
+// status and sync below /app, and all of /cache, /fs, /objectstore and /fsEntry except the change of the cache
+// (facts/dms-lucidlink-lucidity.md 1.4). The other paths are ours (assumption 165). The daemon has no authentication.
 func (s *Service) daemonOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "GetAppStatus", Method: http.MethodGet, Path: "/app/status", Statuses: []int{200, 400}, Extra: true,
 			Endpoint: api.Handle(s.getAppStatus)},
 		{Name: "ListInstances", Method: http.MethodGet, Path: "/app/instances", Statuses: []int{200}, Extra: true,
 			Endpoint: api.Handle(s.listInstances)},
-		{Name: initializeS3, Method: http.MethodPost, Path: "/app/init-s3", Statuses: []int{200, 400, 404, 409}, Extra: true,
-			Endpoint: api.Handle(s.initializeS3)},
-		{Name: linkFilespace, Method: http.MethodPost, Path: "/app/link", Statuses: []int{200, 400, 403, 404, 409}, Extra: true,
-			Endpoint: api.Handle(s.linkFilespace)},
-		{Name: "UnlinkFilespace", Method: http.MethodPost, Path: "/app/unlink", Statuses: []int{204, 400, 409}, Extra: true,
-			Endpoint: api.Handle(s.unlinkFilespace)},
+		{Name: initializeS3, Method: http.MethodPost, Path: "/app/init-s3",
+			Statuses: []int{200, 400, 404, 409}, Extra: true, Endpoint: api.Handle(s.initializeS3)},
+		{Name: linkFilespace, Method: http.MethodPost, Path: "/app/link",
+			Statuses: []int{200, 400, 403, 404, 409}, Extra: true, Endpoint: api.Handle(s.linkFilespace)},
+		{Name: "UnlinkFilespace", Method: http.MethodPost, Path: "/app/unlink",
+			Statuses: []int{204, 400, 409}, Extra: true, Endpoint: api.Handle(s.unlinkFilespace)},
 		{Name: mountFilespace, Method: http.MethodPost, Path: "/app/mount", Statuses: []int{200, 400, 409}, Extra: true,
 			Endpoint: api.Handle(s.mountFilespace)},
-		{Name: unmountFilespace, Method: http.MethodPost, Path: "/app/unmount", Statuses: []int{204, 400, 409}, Extra: true,
-			Endpoint: api.Handle(s.unmountFilespace)},
+		{Name: unmountFilespace, Method: http.MethodPost, Path: "/app/unmount",
+			Statuses: []int{204, 400, 409}, Extra: true, Endpoint: api.Handle(s.unmountFilespace)},
 		{Name: "SyncFilespace", Method: http.MethodPut, Path: "/app/sync", Statuses: []int{200, 400, 409}, Extra: true,
 			Endpoint: api.Handle(s.syncFilespace)},
 		{Name: "GetCacheInfo", Method: http.MethodGet, Path: "/cache/info", Statuses: []int{200, 400, 409}, Extra: true,
 			Endpoint: api.Handle(s.getCacheInfo)},
 		{Name: "SetCache", Method: http.MethodPut, Path: "/cache/config", Statuses: []int{200, 400, 409}, Extra: true,
 			Endpoint: api.Handle(s.setCache)},
-		{Name: "GetFilesystemPerf", Method: http.MethodGet, Path: "/fs/perf", Statuses: []int{200, 400, 409}, Extra: true,
-			Endpoint: api.Handle(s.getFilesystemPerf)},
+		{Name: "GetFilesystemPerf", Method: http.MethodGet, Path: "/fs/perf",
+			Statuses: []int{200, 400, 409}, Extra: true, Endpoint: api.Handle(s.getFilesystemPerf)},
 		{Name: "GetCachePerf", Method: http.MethodGet, Path: "/cache/perf", Statuses: []int{200, 400, 409}, Extra: true,
 			Endpoint: api.Handle(s.getCachePerf)},
-		{Name: "GetObjectStorePerf", Method: http.MethodGet, Path: "/objectstore/perf", Statuses: []int{200, 400, 409}, Extra: true,
-			Endpoint: api.Handle(s.getObjectStorePerf)},
-		{Name: "GetDirectLink", Method: http.MethodGet, Path: "/fsEntry/direct-link", Statuses: []int{200, 400}, Extra: true,
-			Endpoint: api.Handle(s.getDirectLink)},
+		{Name: "GetObjectStorePerf", Method: http.MethodGet, Path: "/objectstore/perf",
+			Statuses: []int{200, 400, 409}, Extra: true, Endpoint: api.Handle(s.getObjectStorePerf)},
+		{Name: "GetDirectLink", Method: http.MethodGet, Path: "/fsEntry/direct-link",
+			Statuses: []int{200, 400}, Extra: true, Endpoint: api.Handle(s.getDirectLink)},
 	}
 }
 
@@ -80,13 +80,13 @@ func (s *Service) getAppStatus(tx *store.Tx, r *api.Request, _ *api.Empty) (appS
 	return a, nil
 }
 
-// syncFilespace answers when everything is in the bucket, which it always is (assumption 168).
+// syncFilespace returns when all data is in the bucket, which is always the case (assumption 168).
 func (s *Service) syncFilespace(tx *store.Tx, r *api.Request, _ *api.Empty) (api.Empty, error) {
 	_, _, err := s.linked(tx, r)
 	return api.Empty{}, err
 }
 
-// cacheInfo is the cache of an instance. Nothing is ever dirty in it (assumption 168).
+// cacheInfo is the state of an instance's cache. The cache is never dirty (assumption 168).
 type cacheInfo struct {
 	Enabled    bool   `json:"enabled"`
 	SizeMiB    int64  `json:"sizeMiB"`
@@ -121,7 +121,7 @@ const (
 	maxCacheSize     = 16 << 20
 )
 
-// setCache switches an instance's cache, and sets its size while it is on.
+// setCache turns an instance's cache on or off, and sets the size of a cache that is on.
 func (s *Service) setCache(tx *store.Tx, r *api.Request, q *cacheQuestion) (cacheInfo, error) {
 	link, row, err := s.linked(tx, r)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *Service) setCache(tx *store.Tx, r *api.Request, q *cacheQuestion) (cach
 	i := &link.Body
 	switch {
 	case q.Enabled == nil && q.SizeMiB == nil:
-		return cacheInfo{}, invalid("There is nothing to set: switch the cache on or off, or say its size.")
+		return cacheInfo{}, invalid("There is nothing to set: give enabled or sizeMiB.")
 	case q.Enabled != nil:
 		i.CacheOff = !*q.Enabled
 	}
@@ -138,9 +138,10 @@ func (s *Service) setCache(tx *store.Tx, r *api.Request, q *cacheQuestion) (cach
 		size := int64(*q.SizeMiB)
 		switch {
 		case i.CacheOff:
-			return cacheInfo{}, invalid("A cache that is off has no size; switch it on with it.")
+			return cacheInfo{}, invalid("The cache is off; set enabled to true to set its size.")
 		case *q.SizeMiB < 1 || *q.SizeMiB > maxCacheSize || float64(size) != *q.SizeMiB:
-			return cacheInfo{}, invalid("The cache size %v must be a whole number of MiB from 1 to %d.", *q.SizeMiB, maxCacheSize)
+			return cacheInfo{}, invalid("The cache size %v must be a whole number of MiB from 1 to %d.",
+				*q.SizeMiB, maxCacheSize)
 		}
 		i.CacheSize = size
 	}
@@ -166,7 +167,7 @@ type cachePerf struct {
 	PrefetchBytes    uint64 `json:"prefetchBytes"`
 }
 
-// getCachePerf: what the world knows of reads is what came from the bucket, so all of it was missed.
+// getCachePerf reports every read as a miss: the world counts only the reads from the bucket.
 func (s *Service) getCachePerf(tx *store.Tx, r *api.Request, _ *api.Empty) (cachePerf, error) {
 	_, row, err := s.linked(tx, r)
 	return cachePerf{TotalBytesMissed: row.Body.Requests.GetBytes}, err
@@ -197,8 +198,8 @@ type directLink struct {
 
 const maxLinkedPath = 4096
 
-// getDirectLink makes a link to a path inside the linked filespace; every failure is 400
-// (facts/dms-lucidlink-lucidity.md 1.4). The world has no files, so any path will do.
+// getDirectLink returns a link to a path inside the linked filespace. Every failure is a 400
+// (facts/dms-lucidlink-lucidity.md 1.4). The world has no files, so that every valid path is accepted.
 func (s *Service) getDirectLink(tx *store.Tx, r *api.Request, q *directLinkQuestion) (directLink, error) {
 	_, row, err := s.linked(tx, r)
 	path := strings.Trim(q.Path, "/")
@@ -208,7 +209,8 @@ func (s *Service) getDirectLink(tx *store.Tx, r *api.Request, q *directLinkQuest
 	case err != nil:
 		return directLink{}, err
 	case path == "" || len(path) > maxLinkedPath || strings.Contains("/"+path+"/", "/../"):
-		return directLink{}, invalid("path must name a file or folder, relative to the top of the filespace.")
+		return directLink{}, invalid(
+			"path must name a file or folder relative to the root of the filespace, such as folder/file.")
 	}
 	link := url.URL{Scheme: "lucid", Host: s.qualifiedName(tx, &row.Body), Path: "/" + path}
 	return directLink{Result: link.String()}, nil
@@ -220,7 +222,7 @@ func notLinked(instance string) error {
 	return refusal.New(refusal.Aborted, msgNotLinked).Because(unlinked{Instance: instance})
 }
 
-// unlinked is the cause of what a daemon without a filespace refuses.
+// unlinked is the cause of a refusal by an instance that is not linked to a filespace.
 type unlinked struct {
 	Instance string `json:"instance"`
 }
@@ -234,10 +236,10 @@ func isUnlinked(err error) bool {
 	return ok
 }
 
-// CauseKind is refusal.Condition.
+// CauseKind returns refusal.Condition.
 func (unlinked) CauseKind() refusal.CauseKind { return refusal.Condition }
 
-// WouldWork is what explain says.
+// WouldWork returns the advice of explain.
 func (unlinked) WouldWork() string {
-	return "the same request after POST /app/link, or for an instance that is linked"
+	return "the same request after POST /app/link, or for a linked instance"
 }

@@ -14,7 +14,7 @@ import (
 	"storagesim/internal/wire"
 )
 
-// dialect is plain JSON behind a web framework: bare answers, errors of status and message
+// dialect implements api.Dialect: JSON without an envelope, and errors with a status and a message
 // (facts/dms-lucidlink-lucidity.md 1.1).
 type dialect struct{}
 
@@ -23,9 +23,9 @@ const (
 	contentCSV  = "text/csv; charset=utf-8"
 )
 
-// Bind fills the question from the body, or from the query where there is no body to expect, and then from the path. The
-// token request is a form. Members match by exact case; unknown ones are ignored, storage.customer of the vendor's own
-// example among them (facts/dms-lucidlink-lucidity.md part 5, 7).
+// Bind fills the question from the body, or from the query if the method has no body, and then from the path. The token
+// request is a form. Members match by exact case. Unknown members are ignored, such as storage.customer of the vendor's
+// own example (facts/dms-lucidlink-lucidity.md part 5, 7).
 func (dialect) Bind(r *api.Request, question any) error {
 	var err error
 	switch {
@@ -69,7 +69,7 @@ func bindValues(values url.Values, question any) error {
 	return nil
 }
 
-// Answer has the first status of the row: 200, 201 or 204. An empty answer has no body at all.
+// Answer renders an answer with the first status of its operation: 200, 201 or 204. An empty answer has no body.
 func (dialect) Answer(r *api.Request, answer any, dst []byte) (api.Response, error) {
 	resp := api.Response{Status: r.Operation.Statuses[0], Header: headers(r)}
 	switch answer := answer.(type) {
@@ -88,7 +88,7 @@ func (dialect) Answer(r *api.Request, answer any, dst []byte) (api.Response, err
 	return resp, err
 }
 
-// statuses: FailedPrecondition is the 422 of a region that is closed; whatever else is in the way is a 409
+// statuses maps kinds to HTTP statuses. FailedPrecondition is the 422 of a closed region; every other conflict is a 409
 // (facts/dms-lucidlink-lucidity.md 1.2).
 var statuses = map[refusal.Kind]int{
 	refusal.InvalidArgument:    http.StatusBadRequest,
@@ -105,10 +105,12 @@ var statuses = map[refusal.Kind]int{
 	refusal.DeadlineExceeded:   http.StatusGatewayTimeout,
 }
 
-// msgIllegalRequest is all that the vendor says to a caller without a good token (facts/dms-lucidlink-lucidity.md 1.1).
+// msgIllegalRequest is the vendor's only message to a caller without a valid token (facts/dms-lucidlink-lucidity.md
+// 1.1).
 const msgIllegalRequest = "Illegal request"
 
-// Refuse renders {"status","message"}; status repeats the HTTP status. The token request is refused in OAuth 2's words.
+// Refuse renders {"status","message"}, where status repeats the HTTP status. A refused token request has the form of
+// OAuth 2.
 func (dialect) Refuse(r *api.Request, e *refusal.Error) api.Response {
 	status := api.StatusOf(statuses, e)
 	if r.Operation != nil && r.Operation.Name == createAccessToken {
@@ -128,7 +130,7 @@ func apiError(r *api.Request, status int, message string) api.Response {
 	}{status, message})
 }
 
-// tokenErrors are the error codes of RFC 6749, 5.2, as far as a kind says which.
+// tokenErrors maps kinds to the error codes of RFC 6749, 5.2.
 var tokenErrors = map[refusal.Kind]string{
 	refusal.InvalidArgument:  "invalid_request",
 	refusal.OutOfRange:       "invalid_request",
@@ -137,11 +139,11 @@ var tokenErrors = map[refusal.Kind]string{
 	refusal.Unavailable:      "temporarily_unavailable",
 }
 
-// refuseToken renders {"error"}, with a description where the code does not say it all (assumption 84). What the caller
-// sent wrong is 400, unknown clients included (facts/dms-lucidlink-lucidity.md 1.1).
+// refuseToken renders {"error","error_description"} (assumption 84). Every fault of the caller is a 400, including an
+// unknown client (facts/dms-lucidlink-lucidity.md 1.1).
 func refuseToken(r *api.Request, e *refusal.Error, status int) api.Response {
 	code, ok := tokenErrors[e.Kind]
-	if cause, said := e.Cause.(TokenRefusal); said {
+	if cause, ok := e.Cause.(TokenRefusal); ok {
 		code = cause.Error
 	}
 	switch {
@@ -158,8 +160,8 @@ func refuseToken(r *api.Request, e *refusal.Error, status int) api.Response {
 	}{code, e.Message})
 }
 
-// NoRoute has another shape outside the API's prefixes (facts/dms-lucidlink-lucidity.md 1.1); inside it is a refusal
-// like any other (assumption 81).
+// NoRoute renders a refusal below the API's prefixes (assumption 81), and {"success","statusCode"} elsewhere
+// (facts/dms-lucidlink-lucidity.md 1.1).
 func (dialect) NoRoute(r *api.Request) api.Response {
 	if inAPI(r.HTTP.URL.Path) {
 		return apiError(r, http.StatusNotFound, "Not Found")
@@ -170,10 +172,10 @@ func (dialect) NoRoute(r *api.Request) api.Response {
 	}{false, http.StatusNotFound})
 }
 
-// NoMethod is what an unknown path is: the framework has routes, not methods (assumption 81).
+// NoMethod renders what NoRoute renders: the vendor does not distinguish the two (assumption 81).
 func (d dialect) NoMethod(r *api.Request, _ []string) api.Response { return d.NoRoute(r) }
 
-// Kind is the usual one, but for the 422 of a closed region.
+// Kind is api.KindOf, except for the 422 of a closed region.
 func (dialect) Kind(status int) refusal.Kind {
 	if status == http.StatusUnprocessableEntity {
 		return refusal.FailedPrecondition
@@ -181,14 +183,14 @@ func (dialect) Kind(status int) refusal.Kind {
 	return api.KindOf(status)
 }
 
-// response is an answer of fixed members, which always marshal.
+// response renders a body that can always be encoded.
 func response(r *api.Request, status int, body any) api.Response {
 	text, _ := api.AppendPlain(nil, body)
 	return api.Response{Status: status, ContentType: contentJSON, Header: headers(r), Body: text}
 }
 
-// headers are on every answer of the vendor (facts/dms-lucidlink-lucidity.md 1.1). The trace id is made of the request
-// id, so that the same requests have the same ones.
+// headers returns the headers of every response (facts/dms-lucidlink-lucidity.md 1.1). The trace ID is derived from the
+// request ID, so that it is reproducible.
 func headers(r *api.Request) map[string]string {
 	trace := uuid.NewSHA1(uuid.NameSpaceURL, []byte(vendor+":"+r.ID))
 	return map[string]string{
@@ -205,13 +207,16 @@ func headers(r *api.Request) map[string]string {
 	}
 }
 
-// contract: access tokens come from the token request, by client credentials (facts/dms-lucidlink-lucidity.md 1.1).
+// contract describes the credentials: the token request grants access tokens for client credentials
+// (facts/dms-lucidlink-lucidity.md 1.1).
 var contract = api.Contract{
 	Title: "LucidLink Service API v1", Encoding: api.Plain,
 	Credentials: func(op *api.Operation) []api.Credential {
 		if op.Needs == (api.Permission{}) {
 			return nil
 		}
-		return []api.Credential{{Name: "token", Type: "oauth2", TokenURL: "/oauth2/token", Doc: "An access token, sent as a bearer token."}}
+		return []api.Credential{{
+			Name: "token", Type: "oauth2", TokenURL: "/oauth2/token", Doc: "An access token, sent as a bearer token.",
+		}}
 	},
 }

@@ -16,27 +16,28 @@ import (
 
 func (s *Service) domainOperations() []api.Operation {
 	return []api.Operation{
-		{Name: "ListDomains", Method: http.MethodGet, Path: "/v1/domains", Statuses: []int{200}, Further: []int{401}, Needs: token,
-			Endpoint: api.Handle(s.listDomains)},
-		{Name: "CreateDomain", Method: http.MethodPost, Path: "/v1/domains", Statuses: []int{201, 400, 401, 409}, Extra: true, Needs: token,
-			Endpoint: api.Handle(s.createDomain)},
-		{Name: "GetDomain", Method: http.MethodGet, Path: "/v1/domains/{id}", Statuses: []int{200, 400, 401, 404}, Extra: true, Needs: token,
-			Endpoint: api.Handle(s.getDomain)},
-		{Name: "UpdateDomain", Method: http.MethodPut, Path: "/v1/domains/{id}", Statuses: []int{200, 400, 401, 404, 409}, Extra: true, Needs: token,
-			Endpoint: api.Handle(s.updateDomain)},
-		{Name: "DeleteDomain", Method: http.MethodDelete, Path: "/v1/domains/{id}", Statuses: []int{204, 400, 401, 404, 409}, Extra: true, Needs: token,
-			Endpoint: api.Handle(s.deleteDomain)},
+		{Name: "ListDomains", Method: http.MethodGet, Path: "/v1/domains",
+			Statuses: []int{200}, Further: []int{401}, Needs: token, Endpoint: api.Handle(s.listDomains)},
+		{Name: "CreateDomain", Method: http.MethodPost, Path: "/v1/domains",
+			Statuses: []int{201, 400, 401, 409}, Extra: true, Needs: token, Endpoint: api.Handle(s.createDomain)},
+		{Name: "GetDomain", Method: http.MethodGet, Path: "/v1/domains/{id}",
+			Statuses: []int{200, 400, 401, 404}, Extra: true, Needs: token, Endpoint: api.Handle(s.getDomain)},
+		{Name: "UpdateDomain", Method: http.MethodPut, Path: "/v1/domains/{id}",
+			Statuses: []int{200, 400, 401, 404, 409}, Extra: true, Needs: token, Endpoint: api.Handle(s.updateDomain)},
+		{Name: "DeleteDomain", Method: http.MethodDelete, Path: "/v1/domains/{id}",
+			Statuses: []int{204, 400, 401, 404, 409}, Extra: true, Needs: token, Endpoint: api.Handle(s.deleteDomain)},
 	}
 }
 
-// Domain is the second half of a filespace's qualified name: unique over all accounts, one for each account at most.
+// Domain is the second half of a filespace's qualified name. Its name is unique across all accounts; an account has at
+// most one.
 type Domain struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`
 	Account string `json:"account"`
 }
 
-// domainAnswer is a domain as the vendor answers it.
+// domainAnswer is a domain as the API shows it.
 type domainAnswer struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -51,7 +52,7 @@ const (
 	byAccount = "account"
 )
 
-// domainMachine: the vendor's domains have no states; a row is there or it is not.
+// domainMachine is the machine of a domain. Domains have no visible states.
 func (s *Service) domainMachine() *statemachine.Machine[Domain] {
 	return statemachine.Define(statemachine.Machine[Domain]{
 		Kind: "lucidlink.domain", Initial: []statemachine.State{domainActive}, Zero: wire.OmitZero,
@@ -66,7 +67,7 @@ func (s *Service) domainMachine() *statemachine.Machine[Domain] {
 	})
 }
 
-// The vendor's own words for what is wrong with a request (facts/dms-lucidlink-lucidity.md 1.2).
+// The vendor's messages (facts/dms-lucidlink-lucidity.md 1.2).
 const (
 	msgBadDomainID   = "Invalid domain ID."
 	msgNoDomain      = "Domain not found."
@@ -89,7 +90,7 @@ type domainQuestion struct {
 	Name string `json:"name"`
 }
 
-// domainNameQuestion is a domainQuestion whose name is needed.
+// domainNameQuestion is a domainQuestion with a required name.
 type domainNameQuestion struct {
 	ID   string `json:"id"`
 	Name string `json:"name" required:"Invalid domain name. \"\" must be 3 to 60 lowercase letters, numbers or hyphens."`
@@ -105,11 +106,12 @@ func (s *Service) createDomain(tx *store.Tx, r *api.Request, q *domainNameQuesti
 	if _, err := s.domainByName(tx, q.Name); !errors.Is(err, store.ErrNotFound) {
 		return domainAnswer{}, taken(err)
 	}
-	row, err := s.domains.Create(tx, Domain{ID: tx.NewUUID().String(), Name: q.Name, Account: accountOf(r)}, domainActive)
+	domain := Domain{ID: tx.NewUUID().String(), Name: q.Name, Account: accountOf(r)}
+	row, err := s.domains.Create(tx, domain, domainActive)
 	return row.Body.answer(), err
 }
 
-// taken is the refusal of a domain's name that was found, or the error that looking for it ended in.
+// taken returns the refusal of a name in use, or err if the search for the name failed.
 func taken(err error) error {
 	if err != nil {
 		return err
@@ -122,7 +124,7 @@ func (s *Service) getDomain(tx *store.Tx, r *api.Request, q *domainQuestion) (do
 	return row.Body.answer(), err
 }
 
-// updateDomain renames a domain, which is only possible while it is empty: filespaces are called by its name.
+// updateDomain renames a domain. It refuses a domain with filespaces, because their qualified names contain its name.
 func (s *Service) updateDomain(tx *store.Tx, r *api.Request, q *domainNameQuestion) (domainAnswer, error) {
 	row, err := s.domainByID(tx, r, q.ID)
 	if err != nil {
@@ -150,21 +152,21 @@ func (s *Service) deleteDomain(tx *store.Tx, r *api.Request, q *domainQuestion) 
 	return api.Empty{}, s.domains.Fire(tx, &row, "delete")
 }
 
-// FilledDomain is the cause of a 409: the filespaces that are in the way.
+// FilledDomain is the cause of a 409: the domain has filespaces.
 type FilledDomain struct {
 	Domain     string   `json:"domain"`
 	Filespaces []string `json:"filespaces"` // the first ten
 }
 
-// CauseKind is refusal.Condition.
+// CauseKind returns refusal.Condition.
 func (FilledDomain) CauseKind() refusal.CauseKind { return refusal.Condition }
 
-// WouldWork is what explain says.
+// WouldWork returns the advice of explain.
 func (f FilledDomain) WouldWork() string {
-	return "the same request once the filespaces are deleted: " + strings.Join(f.Filespaces, ", ")
+	return "the same request after the filespaces are deleted: " + strings.Join(f.Filespaces, ", ")
 }
 
-// refuseFilled refuses what a domain with filespaces does not take.
+// refuseFilled refuses if the domain has filespaces.
 func (s *Service) refuseFilled(tx *store.Tx, row *statemachine.Row[Domain]) error {
 	const shown = 10
 	var names []string
@@ -180,7 +182,7 @@ func (s *Service) refuseFilled(tx *store.Tx, row *statemachine.Row[Domain]) erro
 	return refusal.New(refusal.Aborted, msgDomainFilled).Because(FilledDomain{Domain: row.Body.Name, Filespaces: names})
 }
 
-// domainByID finds a domain of the caller's account; those of others do not exist for it.
+// domainByID returns a domain of the caller's account. A domain of another account is not found.
 func (s *Service) domainByID(tx *store.Tx, r *api.Request, id string) (statemachine.Row[Domain], error) {
 	if !goodID(id) {
 		return statemachine.Row[Domain]{}, refusal.New(refusal.InvalidArgument, msgBadDomainID)
@@ -192,7 +194,7 @@ func (s *Service) domainByID(tx *store.Tx, r *api.Request, id string) (statemach
 	return row, err
 }
 
-// domainByName answers store.ErrNotFound where no account has a domain of that name.
+// domainByName returns the domain of any account with the name, or store.ErrNotFound.
 func (s *Service) domainByName(tx *store.Tx, name string) (statemachine.Row[Domain], error) {
 	for _, row := range s.domains.Table().By(tx, byName, name) {
 		return row, nil
@@ -200,7 +202,7 @@ func (s *Service) domainByName(tx *store.Tx, name string) (statemachine.Row[Doma
 	return statemachine.Row[Domain]{}, store.ErrNotFound
 }
 
-// goodID: ids are UUIDs in their usual form (assumption 152).
+// goodID reports whether id is a UUID of 36 characters (assumption 152).
 func goodID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
 
 const (
@@ -208,7 +210,8 @@ const (
 	maxDomainName = 60
 )
 
-// checkDomainName: lower-case letters, digits and hyphens, 3 to 60 of them (facts/dms-lucidlink-lucidity.md 1.2).
+// checkDomainName refuses a name that is not 3 to 60 lowercase letters, digits and hyphens
+// (facts/dms-lucidlink-lucidity.md 1.2).
 func checkDomainName(name string) error {
 	if len(name) >= minDomainName && len(name) <= maxDomainName && plainName(name) {
 		return nil
@@ -217,7 +220,7 @@ func checkDomainName(name string) error {
 		msgBadDomainName, clip(name), minDomainName, maxDomainName)
 }
 
-// plainName says whether a name consists of lower-case letters, digits and hyphens, as domains' and filespaces' do.
+// plainName reports whether a name consists of lowercase letters, digits and hyphens.
 func plainName(name string) bool {
 	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }

@@ -14,14 +14,14 @@ import (
 
 func (s *Service) filespaceOperations() []api.Operation {
 	return []api.Operation{
-		{Name: "CreateFilespace", Method: http.MethodPost, Path: "/v1/filespaces", Statuses: []int{201}, Further: []int{400, 401, 409, 422},
-			Needs: token, Endpoint: api.Handle(s.createFilespace)},
-		{Name: "ListFilespaces", Method: http.MethodGet, Path: "/v1/filespaces", Statuses: []int{200, 401}, Extra: true, Needs: token,
-			Endpoint: api.Handle(s.listFilespaces)},
-		{Name: "GetFilespace", Method: http.MethodGet, Path: "/v1/filespaces/{id}", Statuses: []int{200, 400, 401, 404}, Extra: true,
-			Needs: token, Endpoint: api.Handle(s.getFilespace)},
-		{Name: deleteFilespace, Method: http.MethodDelete, Path: "/v1/filespaces/{id}", Statuses: []int{204, 400, 401, 404, 409}, Extra: true,
-			Needs: token, Endpoint: api.Handle(s.deleteFilespace)},
+		{Name: "CreateFilespace", Method: http.MethodPost, Path: "/v1/filespaces", Statuses: []int{201},
+			Further: []int{400, 401, 409, 422}, Needs: token, Endpoint: api.Handle(s.createFilespace)},
+		{Name: "ListFilespaces", Method: http.MethodGet, Path: "/v1/filespaces",
+			Statuses: []int{200, 401}, Extra: true, Needs: token, Endpoint: api.Handle(s.listFilespaces)},
+		{Name: "GetFilespace", Method: http.MethodGet, Path: "/v1/filespaces/{id}",
+			Statuses: []int{200, 400, 401, 404}, Extra: true, Needs: token, Endpoint: api.Handle(s.getFilespace)},
+		{Name: deleteFilespace, Method: http.MethodDelete, Path: "/v1/filespaces/{id}",
+			Statuses: []int{204, 400, 401, 404, 409}, Extra: true, Needs: token, Endpoint: api.Handle(s.deleteFilespace)},
 	}
 }
 
@@ -35,11 +35,11 @@ const (
 	FilespaceError        statemachine.State = "error"
 )
 
-// Filespace is a file system in a bucket. Its data is a log that is written at one end and deleted at the other, so
-// what it holds is what lies between Deleted and Written (assumption 158).
+// Filespace is a file system in a bucket. Its data is modeled as a log that is written at one end and deleted at the
+// other: the live data lies between Deleted and Written (assumption 158).
 type Filespace struct {
 	ID               string  `json:"id"`
-	Domain           string  `json:"domain"` // the domain's id
+	Domain           string  `json:"domain"` // ID of the domain
 	Name             string  `json:"name"`
 	Account          string  `json:"account"`
 	Version          int32   `json:"version"`
@@ -48,16 +48,16 @@ type Filespace struct {
 	Storage          Storage `json:"storage"`
 	UsersCount       int64   `json:"usersCount"`
 
-	BlockSize    int64  `json:"blockSize"`    // KiB, fixed by the initialisation
+	BlockSize    int64  `json:"blockSize"`    // KiB; set by the initialization
 	RootPassword string `json:"rootPassword"` // hashed, see hashPassword
-	Snapshots    int64  `json:"snapshots"`    // the number of the last one
+	Snapshots    int64  `json:"snapshots"`    // ID of the last snapshot
 
 	Written  uint64   `json:"written"` // bytes since the beginning
 	Deleted  uint64   `json:"deleted"` // bytes since the beginning
 	Requests requests `json:"requests"`
 }
 
-// Storage is where the data of a filespace lies.
+// Storage is the location of a filespace's data.
 type Storage struct {
 	Owner    string `json:"owner"`
 	Provider string `json:"provider"`
@@ -66,15 +66,17 @@ type Storage struct {
 	Bucket   string `json:"bucket"`
 }
 
-// keySeparator is in no id and in no name.
+// keySeparator occurs in no ID and in no name.
 const keySeparator = "/"
 
-// filespaceKey makes the names inside a domain unique, and lists them in their order.
+// filespaceKey returns a key that is unique in the domain and sorts the filespaces by name.
 func filespaceKey(domain, name string) string { return domain + keySeparator + name }
 
-// filespaceMachine: the service provisions by itself, the client initialises (facts/dms-lucidlink-lucidity.md 1.2).
+// filespaceMachine is the machine of a filespace: the service provisions it, the client initializes it
+// (facts/dms-lucidlink-lucidity.md 1.2).
 func (s *Service) filespaceMachine() *statemachine.Machine[Filespace] {
 	all := []statemachine.State{FilespaceProvisioning, FilespaceProvisioned, FilespaceInitialized, FilespaceError}
+	notInitialized := []statemachine.State{FilespaceProvisioning, FilespaceProvisioned, FilespaceError}
 	return statemachine.Define(statemachine.Machine[Filespace]{
 		Kind: "lucidlink.filespace", Initial: all[:1], Zero: wire.OmitZero,
 		Rules: []statemachine.Rule[Filespace]{
@@ -84,14 +86,15 @@ func (s *Service) filespaceMachine() *statemachine.Machine[Filespace] {
 			{From: all[1:], On: "delete", To: statemachine.Gone, Do: s.clearFilespace},
 		},
 		Guards: []statemachine.Guard{
-			{Operation: deleteFilespace, In: all[:1], Kind: refusal.Aborted, Message: "Cannot delete filespace while in status `{state}`."},
-			{Operation: initializeS3, In: []statemachine.State{FilespaceProvisioning, FilespaceError}, Kind: refusal.Aborted,
-				Message: "Filespace '{name}' cannot be initialized while in status `{state}`."},
+			{Operation: deleteFilespace, In: all[:1], Kind: refusal.Aborted,
+				Message: "Cannot delete filespace while in status `{state}`."},
+			{Operation: initializeS3, In: []statemachine.State{FilespaceProvisioning, FilespaceError},
+				Kind: refusal.Aborted, Message: "Filespace '{name}' cannot be initialized while in status `{state}`."},
 			{Operation: initializeS3, In: []statemachine.State{FilespaceInitialized}, Kind: refusal.Aborted,
 				Message: "Filespace '{name}' is already initialized."},
-			{Operation: linkFilespace, In: []statemachine.State{FilespaceProvisioning, FilespaceProvisioned, FilespaceError}, Kind: refusal.Aborted,
+			{Operation: linkFilespace, In: notInitialized, Kind: refusal.Aborted,
 				Message: "Filespace '{name}' cannot be linked while in status `{state}`."},
-			{Operation: useFilespace, In: []statemachine.State{FilespaceProvisioning, FilespaceProvisioned, FilespaceError}, Kind: refusal.Aborted,
+			{Operation: useFilespace, In: notInitialized, Kind: refusal.Aborted,
 				Message: "Filespace '{name}' cannot be used while in status `{state}`."},
 		},
 		Delays: map[string]statemachine.DelayDefault{"provision": {Fast: "300ms", Realistic: "90s"}},
@@ -102,7 +105,7 @@ func (s *Service) filespaceMachine() *statemachine.Machine[Filespace] {
 	})
 }
 
-// makeBucket gives a filespace that was asked for without a bucket one (seeds/001, assumption 155).
+// makeBucket gives a bucket to a filespace that was requested without one (seeds/001, assumption 155).
 func makeBucket(_ *store.Tx, row *statemachine.Row[Filespace]) error {
 	if row.Body.Storage.Bucket == "" {
 		row.Body.Storage.Bucket = "lucidlink-" + row.Body.ID
@@ -110,7 +113,7 @@ func makeBucket(_ *store.Tx, row *statemachine.Row[Filespace]) error {
 	return nil
 }
 
-// clearFilespace takes away what goes with a filespace, but for what it has cost.
+// clearFilespace removes everything that belongs to a deleted filespace except its costs.
 func (s *Service) clearFilespace(tx *store.Tx, row *statemachine.Row[Filespace]) error {
 	id := row.Body.ID
 	if err := deleteAll(tx, users, id+keySeparator); err != nil {
@@ -125,7 +128,7 @@ func (s *Service) clearFilespace(tx *store.Tx, row *statemachine.Row[Filespace])
 	return closeMeter(tx, &row.Body)
 }
 
-// deleteAll removes the rows whose keys have the prefix.
+// deleteAll deletes the rows whose keys have the prefix.
 func deleteAll[T any](tx *store.Tx, table *store.Table[T], prefix string) error {
 	for key := range table.Scan(tx, prefix, "") {
 		if err := table.Delete(tx, key); err != nil {
@@ -135,8 +138,8 @@ func deleteAll[T any](tx *store.Tx, table *store.Table[T], prefix string) error 
 	return nil
 }
 
-// filespaceAnswer is a filespace as the vendor answers it, in the order of seeds/001. While it is being provisioned it
-// has neither users nor statistics (assumption 156).
+// filespaceAnswer is a filespace as the API shows it, in the order of seeds/001. It has neither users nor statistics
+// while the filespace is being provisioned (assumption 156).
 type filespaceAnswer struct {
 	Domain           string         `json:"domain"`
 	Name             string         `json:"name"`
@@ -175,8 +178,8 @@ type listFilespacesQuestion struct {
 	QualifiedName string `json:"qualifiedName"`
 }
 
-// listFilespaces lists the account's filespaces in the order of their names, or the one of a qualified name, which is
-// name.domain; none is an empty list (facts/dms-lucidlink-lucidity.md 1.2).
+// listFilespaces returns the account's filespaces in the order of their names, or only the one with the qualified name
+// name.domain. It returns an empty list if there is none (facts/dms-lucidlink-lucidity.md 1.2).
 func (s *Service) listFilespaces(tx *store.Tx, r *api.Request, q *listFilespacesQuestion) ([]filespaceAnswer, error) {
 	list := []filespaceAnswer{}
 	for domain := range s.domains.Table().KeysBy(tx, byAccount, accountOf(r)) {
@@ -198,7 +201,7 @@ func (s *Service) listFilespaces(tx *store.Tx, r *api.Request, q *listFilespaces
 	return list, nil
 }
 
-// The vendor's own words for what is wrong with a request (facts/dms-lucidlink-lucidity.md 1.2).
+// The vendor's messages (facts/dms-lucidlink-lucidity.md 1.2).
 const (
 	msgBadFilespaceID = "Invalid filespace ID."
 	msgNoFilespace    = "Filespace not found."
@@ -217,7 +220,7 @@ func (s *Service) getFilespace(tx *store.Tx, r *api.Request, q *filespaceID) (fi
 	return s.answerFilespace(tx, &row), nil
 }
 
-// deleteFilespace: with the answer the filespace is gone and its name is free (assumption 157).
+// deleteFilespace deletes a filespace. When it returns, the name is free (assumption 157).
 func (s *Service) deleteFilespace(tx *store.Tx, r *api.Request, q *filespaceID) (api.Empty, error) {
 	row, err := s.filespaceByID(tx, r, q.ID)
 	if err != nil {
@@ -230,7 +233,7 @@ func (s *Service) deleteFilespace(tx *store.Tx, r *api.Request, q *filespaceID) 
 	return api.Empty{}, s.filespaces.Fire(tx, &row, "delete")
 }
 
-// filespaceByID finds a filespace of the caller's account; those of others do not exist for it.
+// filespaceByID returns a filespace of the caller's account. A filespace of another account is not found.
 func (s *Service) filespaceByID(tx *store.Tx, r *api.Request, id string) (statemachine.Row[Filespace], error) {
 	if !goodID(id) {
 		return statemachine.Row[Filespace]{}, refusal.New(refusal.InvalidArgument, msgBadFilespaceID)
@@ -242,7 +245,7 @@ func (s *Service) filespaceByID(tx *store.Tx, r *api.Request, id string) (statem
 	return row, err
 }
 
-// filespaceByQualifiedName finds the filespace that people call name.domain: store.ErrNotFound.
+// filespaceByQualifiedName returns the filespace name.domain, or store.ErrNotFound.
 func (s *Service) filespaceByQualifiedName(tx *store.Tx, qualified string) (statemachine.Row[Filespace], error) {
 	name, domain, ok := strings.Cut(qualified, ".")
 	if !ok || name == "" {
@@ -255,11 +258,11 @@ func (s *Service) filespaceByQualifiedName(tx *store.Tx, qualified string) (stat
 	return s.filespaces.Get(tx, filespaceKey(d.Body.ID, name))
 }
 
-// qualifiedName is what people and the client call a filespace: name.domain.
+// qualifiedName returns name.domain.
 func (s *Service) qualifiedName(tx *store.Tx, f *Filespace) string {
 	domain, err := s.domains.Get(tx, f.Domain)
 	if err != nil {
-		return f.Name // its domain cannot go before it does
+		return f.Name // unreachable: a domain with filespaces cannot be deleted
 	}
 	return f.Name + "." + domain.Body.Name
 }

@@ -13,12 +13,13 @@ import (
 	"storagesim/internal/store"
 )
 
+//nolint:lll // a tag cannot be split
 type createFilespaceQuestion struct {
-	Domain           string           `json:"domain" required:"Invalid request: domain is missing; it is the id of a domain, which GET /domains answers."`
+	Domain           string           `json:"domain" required:"Invalid request: domain is missing; it must be the ID of a domain in GET /domains."`
 	Name             string           `json:"name" required:"Invalid request: name \"\" must be 2 to 60 lowercase letters, numbers or hyphens."`
 	Version          *float64         `json:"version"`
 	SubscriptionType string           `json:"subscriptionType"`
-	Storage          *storageQuestion `json:"storage" required:"Invalid request: storage is missing; it needs a provider at least."`
+	Storage          *storageQuestion `json:"storage" required:"Invalid request: storage is missing; it must have a provider."`
 }
 
 type storageQuestion struct {
@@ -41,8 +42,8 @@ const (
 	typeNone       = "none"
 )
 
-// createFilespace: the request is checked first, then the name, then whether the region takes new filespaces
-// (facts/dms-lucidlink-lucidity.md 1.2).
+// createFilespace creates a filespace. It checks the request first, then whether the name is free, then whether the
+// region is open (facts/dms-lucidlink-lucidity.md 1.2).
 func (s *Service) createFilespace(tx *store.Tx, r *api.Request, q *createFilespaceQuestion) (filespaceAnswer, error) {
 	f, err := s.checkFilespace(tx, accountOf(r), q)
 	if err != nil {
@@ -73,8 +74,8 @@ func invalid(format string, args ...any) error {
 	return refusal.New(refusal.InvalidArgument, format, args...)
 }
 
-// checkFilespace answers the filespace that the request describes, or the first thing that is wrong with it. A domain
-// that is unknown is a bad request: the definition has no 404 here (assumption 153).
+// checkFilespace returns the filespace that the request describes, or refuses its first invalid member. An unknown
+// domain is a bad request, because the vendor's definition has no 404 here (assumption 153).
 func (s *Service) checkFilespace(tx *store.Tx, account string, q *createFilespaceQuestion) (Filespace, error) {
 	f := Filespace{Domain: strings.ToLower(q.Domain), Name: q.Name, Account: account, Version: 3}
 	domain, err := s.domains.Get(tx, f.Domain)
@@ -83,9 +84,9 @@ func (s *Service) checkFilespace(tx *store.Tx, account string, q *createFilespac
 	}
 	switch {
 	case !goodID(q.Domain):
-		return f, invalid("Invalid request: domain %q is not the id of a domain, which GET /domains answers.", clip(q.Domain))
+		return f, invalid("Invalid request: domain %q must be the ID of a domain in GET /domains.", clip(q.Domain))
 	case err != nil || domain.Body.Account != account:
-		return f, invalid("Invalid request: there is no domain %q.", q.Domain)
+		return f, invalid("Invalid request: domain %q does not exist.", q.Domain)
 	case len(q.Name) < minFilespaceName || len(q.Name) > maxFilespaceName || !plainName(q.Name):
 		return f, invalid("Invalid request: name %q must be %d to %d lowercase letters, numbers or hyphens.",
 			clip(q.Name), minFilespaceName, maxFilespaceName)
@@ -104,14 +105,14 @@ func (s *Service) checkFilespace(tx *store.Tx, account string, q *createFilespac
 
 const (
 	minFilespaceName = 2
-	maxFilespaceName = 60 // of a domain's name; the vendor names none (assumption 153)
+	maxFilespaceName = 60 // as for domains; the vendor documents none (assumption 153)
 	minBucketName    = 3
 	maxBucketName    = 63
 	maxRegionName    = 64
 )
 
-// checkStorage reads where the data is to lie. An owner that is not given follows from the subscription type
-// (assumption 154).
+// checkStorage returns the requested storage, or refuses its first invalid member. The default owner depends on the
+// subscription type (assumption 154).
 func checkStorage(tx *store.Tx, subscriptionType string, q storageQuestion) (Storage, error) {
 	st := Storage(q)
 	if st.Owner == "" {
@@ -125,23 +126,27 @@ func checkStorage(tx *store.Tx, subscriptionType string, q storageQuestion) (Sto
 	case st.Owner != ownerCustomer && st.Owner != ownerLucidLink:
 		return st, invalid("Invalid request: storage.owner %q must be customer or lucidlink.", clip(st.Owner))
 	case st.Provider == "":
-		return st, invalid("Invalid request: storage.provider is missing; it is one of %s.", providerNames())
+		return st, invalid("Invalid request: storage.provider is missing; it must be one of %s.", providerNames())
 	case known < 0:
-		return st, invalid("Invalid request: storage.provider %q must be one of %s.", clip(st.Provider), providerNames())
+		return st, invalid(
+			"Invalid request: storage.provider %q must be one of %s.", clip(st.Provider), providerNames())
 	case st.Bucket != "" && !goodBucket(st.Bucket):
-		return st, invalid("Invalid request: storage.bucket %q must be %d to %d lowercase letters, numbers, dots or hyphens.",
+		return st, invalid(
+			"Invalid request: storage.bucket %q must be %d to %d lowercase letters, numbers, dots or hyphens.",
 			clip(st.Bucket), minBucketName, maxBucketName)
 	}
 	if !providers[known].ownEndpoint {
-		st.Endpoint = "" // it means nothing there (assumption 154)
+		st.Endpoint = "" // ignored (assumption 154)
 	} else if !goodEndpoint(st.Endpoint) {
-		return st, invalid("Invalid request: storage.endpoint %q must be the address of %s, as host or host:port.", clip(st.Endpoint), st.Provider)
+		return st, invalid("Invalid request: storage.endpoint %q must be the address of %s, as host or host:port.",
+			clip(st.Endpoint), st.Provider)
 	}
 	switch {
 	case len(st.Region) > maxRegionName:
-		return st, invalid("Invalid request: storage.region is longer than %d characters.", maxRegionName)
+		return st, invalid("Invalid request: storage.region must have at most %d characters.", maxRegionName)
 	case regionIn(tx, st.Provider, st.Region) == regionUnknown:
-		return st, invalid("Invalid request: storage.region %q is none of %s; it has %s.", st.Region, st.Provider,
+		return st, invalid(
+			"Invalid request: storage.region %q is not a region of %s; it must be one of %s.", st.Region, st.Provider,
 			strings.Join(regionsOf(tx, st.Provider), ", "))
 	}
 	return st, nil
@@ -153,7 +158,7 @@ func goodBucket(name string) bool {
 
 const maxEndpoint = 255
 
-// goodEndpoint takes host, host:port and both behind http:// or https://.
+// goodEndpoint reports whether text is host or host:port, with or without http:// or https:// before it.
 func goodEndpoint(text string) bool {
 	if text == "" || len(text) > maxEndpoint || strings.ContainsAny(text, " \t\r\n") {
 		return false
@@ -172,9 +177,9 @@ func goodEndpoint(text string) bool {
 	return u.Hostname() != ""
 }
 
-// subscription answers the subscription type, which goes with the owner and the provider of the storage
-// (facts/dms-lucidlink-lucidity.md 1.2).
-func subscription(asked string, st *Storage) (string, error) {
+// subscription returns the requested subscription type or its default. The owner and the provider of the storage
+// determine the possible types (facts/dms-lucidlink-lucidity.md 1.2).
+func subscription(requested string, st *Storage) (string, error) {
 	var fits []string
 	switch {
 	case st.Owner == ownerCustomer:
@@ -184,14 +189,16 @@ func subscription(asked string, st *Storage) (string, error) {
 	case st.Provider == "IBM":
 		fits = []string{typeTeams, typeEnterprise}
 	default:
-		return "", invalid("Invalid request: storage owned by lucidlink is at Wasabi or IBM, not at %s.", st.Provider)
+		return "", invalid(
+			"Invalid request: storage owned by lucidlink must be at Wasabi or IBM, not at %s.", st.Provider)
 	}
-	if asked == "" {
+	if requested == "" {
 		return fits[0], nil
 	}
-	if !slices.Contains(fits, asked) {
-		return "", invalid("Invalid request: subscriptionType %q does not go with storage owned by %s at %s; it must be %s.",
-			clip(asked), st.Owner, st.Provider, strings.Join(fits, " or "))
+	if !slices.Contains(fits, requested) {
+		return "", invalid(
+			"Invalid request: subscriptionType %q is not possible for storage owned by %s at %s; it must be %s.",
+			clip(requested), st.Owner, st.Provider, strings.Join(fits, " or "))
 	}
-	return asked, nil
+	return requested, nil
 }

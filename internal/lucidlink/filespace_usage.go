@@ -8,7 +8,7 @@ import (
 	"storagesim/internal/strict"
 )
 
-// FilespaceStat is what a filespace holds and what it has asked of its bucket; sizes are in bytes.
+// FilespaceStat is the size of a filespace and the number of requests to its bucket. Sizes are in bytes.
 type FilespaceStat struct {
 	UsedStorage        uint64 `json:"usedStorage"`
 	FilespaceSize      uint64 `json:"filespaceSize"`
@@ -20,7 +20,7 @@ type FilespaceStat struct {
 	DeleteRequestCount uint64 `json:"deleteRequestCount"`
 }
 
-// requests counts what the client has asked of the bucket.
+// requests counts the client's requests to the bucket.
 type requests struct {
 	Get      uint64 `json:"get"`
 	GetBytes uint64 `json:"getBytes"`
@@ -37,10 +37,10 @@ func statsOf(tx *store.Tx, f *Filespace) FilespaceStat {
 	}
 }
 
-// size is the filespace's size as the operating system sees it.
+// size returns the size of the live data in bytes.
 func (f *Filespace) size() uint64 { return f.Written - f.Deleted }
 
-// usedStorage is what lies in the bucket: all that the filespace or one of its snapshots still needs, each byte once
+// usedStorage returns the bytes in the bucket that the filespace or one of its snapshots needs, each counted once
 // (assumption 158).
 func usedStorage(tx *store.Tx, f *Filespace) uint64 {
 	var used, covered uint64
@@ -57,26 +57,26 @@ func usedStorage(tx *store.Tx, f *Filespace) uint64 {
 	return used
 }
 
-// blocks is how many objects a stretch of data takes: one for each block (facts/dms-lucidlink-lucidity.md 1.4).
+// blocks returns the number of objects for the bytes: one for each block (facts/dms-lucidlink-lucidity.md 1.4).
 func (f *Filespace) blocks(bytes uint64) uint64 {
 	block := uint64(f.BlockSize) << 10
 	return (bytes + block - 1) / block
 }
 
-// useFilespace is not an operation but what a guard calls the use of a filespace.
+// useFilespace is the name of a guard, not of an operation: the use of a filespace by an action.
 const useFilespace = "use"
 
-// maxUse bounds what a filespace ever writes and reads, in bytes: 4 EiB.
+// maxUse is the maximum number of bytes that a filespace writes or reads in its life: 4 EiB.
 const maxUse = 1 << 62
 
 type usageParams struct {
-	Filespace string `json:"filespace" doc:"id, name.domain, or a name that only one has"`
-	Write     uint64 `json:"write" doc:"bytes of new data"`
-	Read      uint64 `json:"read" doc:"bytes that are read from the bucket"`
-	Delete    uint64 `json:"delete" doc:"bytes of the oldest data that are deleted before anything is written"`
+	Filespace string `json:"filespace" doc:"the filespace: ID, name.domain, or a unique name"`
+	Write     uint64 `json:"write" doc:"bytes of new data to write"`
+	Read      uint64 `json:"read" doc:"bytes to read from the bucket"`
+	Delete    uint64 `json:"delete" doc:"bytes of the oldest data to delete before the write"`
 }
 
-// usedStorageNow is what an action answers about a filespace that it used.
+// usedStorageNow is the response of an action about the filespace that it used.
 type usedStorageNow struct {
 	ID         string        `json:"id"`
 	Name       string        `json:"name"`
@@ -94,13 +94,19 @@ func (s *Service) useStorage(tx *store.Tx, p *usageParams) (any, error) {
 	f := &row.Body
 	switch {
 	case p.Write == 0 && p.Read == 0 && p.Delete == 0:
-		return nil, &strict.Error{Detail: "nothing to do: say how many bytes to write, read or delete"}
+		return nil, &strict.Error{Detail: "must have at least one of write, read and delete above 0"}
 	case p.Delete > f.size():
-		return nil, &strict.Error{Path: "delete", Detail: fmt.Sprintf("%d is more than the %d bytes that the filespace holds", p.Delete, f.size())}
+		return nil, &strict.Error{
+			Path: "delete", Detail: fmt.Sprintf("%d is more than the %d bytes of the filespace", p.Delete, f.size()),
+		}
 	case p.Write > maxUse-f.Written:
-		return nil, &strict.Error{Path: "write", Detail: fmt.Sprintf("more than %d bytes are written in all", uint64(maxUse))}
+		return nil, &strict.Error{
+			Path: "write", Detail: fmt.Sprintf("must not exceed %d bytes in total", uint64(maxUse)),
+		}
 	case p.Read > maxUse-f.Requests.GetBytes:
-		return nil, &strict.Error{Path: "read", Detail: fmt.Sprintf("more than %d bytes are read in all", uint64(maxUse))}
+		return nil, &strict.Error{
+			Path: "read", Detail: fmt.Sprintf("must not exceed %d bytes in total", uint64(maxUse)),
+		}
 	}
 	err = s.changeUse(tx, &row, func() error {
 		f.Deleted += p.Delete
@@ -115,11 +121,13 @@ func (s *Service) useStorage(tx *store.Tx, p *usageParams) (any, error) {
 
 func (s *Service) used(tx *store.Tx, row *statemachine.Row[Filespace]) usedStorageNow {
 	f := &row.Body
-	return usedStorageNow{ID: f.ID, Name: s.qualifiedName(tx, f), Status: f.Status, UsersCount: f.UsersCount, Stats: statsOf(tx, f)}
+	return usedStorageNow{
+		ID: f.ID, Name: s.qualifiedName(tx, f), Status: f.Status, UsersCount: f.UsersCount, Stats: statsOf(tx, f),
+	}
 }
 
-// changeUse lets change alter what a filespace holds, counts the objects that leave the bucket by it, and keeps its
-// meter up to date.
+// changeUse calls change, which changes the data of the filespace or its snapshots, counts the objects that it removes
+// from the bucket, and updates the meter.
 func (s *Service) changeUse(tx *store.Tx, row *statemachine.Row[Filespace], change func() error) error {
 	f := &row.Body
 	used, written := usedStorage(tx, f), f.Written

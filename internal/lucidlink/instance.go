@@ -13,7 +13,7 @@ import (
 	"storagesim/internal/wire"
 )
 
-// The operations that guards name.
+// The operations with guards.
 const (
 	initializeS3     = "InitializeS3"
 	linkFilespace    = "LinkFilespace"
@@ -21,14 +21,15 @@ const (
 	unmountFilespace = "UnmountFilespace"
 )
 
-// The states of a daemon instance that is linked; one that is not has no row.
+// The states of a linked instance. An instance that is not linked has no row.
 const (
 	InstanceMounted   statemachine.State = "Mounted"
 	InstanceUnmounted statemachine.State = "Unmounted"
 )
 
-// Instance is one daemon of the world's only client machine, while it is linked to a filespace. Requests choose it by
-// the query parameter instance, or by the filespace that it is linked to with name (assumption 164).
+// Instance is a daemon that is linked to a filespace. All daemons run on the world's only client machine. A request
+// selects an instance by the query parameter instance, or by the name of its filespace in the parameter name
+// (assumption 164).
 type Instance struct {
 	ID         string `json:"id"`
 	Filespace  string `json:"filespace"` // id
@@ -39,10 +40,10 @@ type Instance struct {
 	CacheSize  int64  `json:"cacheSize"` // MiB
 }
 
-// defaultInstance is meant where a request chooses none.
+// defaultInstance is the instance of a request that selects none.
 const defaultInstance = "1"
 
-// instanceMachine: link mounts too, and unlink unmounts too.
+// instanceMachine is the machine of an instance. Link also mounts, and unlink also unmounts.
 func (s *Service) instanceMachine() *statemachine.Machine[Instance] {
 	both := []statemachine.State{InstanceMounted, InstanceUnmounted}
 	return statemachine.Define(statemachine.Machine[Instance]{
@@ -53,14 +54,16 @@ func (s *Service) instanceMachine() *statemachine.Machine[Instance] {
 			{From: both, On: "unlink", To: statemachine.Gone},
 		},
 		Guards: []statemachine.Guard{
-			{Operation: mountFilespace, In: both[:1], Kind: refusal.Aborted, Message: "The filespace is already mounted."},
-			{Operation: unmountFilespace, In: both[1:], Kind: refusal.Aborted, Message: "The filespace is not mounted."},
+			{Operation: mountFilespace, In: both[:1], Kind: refusal.Aborted,
+				Message: "The filespace is already mounted."},
+			{Operation: unmountFilespace, In: both[1:], Kind: refusal.Aborted,
+				Message: "The filespace is not mounted."},
 		},
 		Key: func(i *Instance) string { return i.ID }, Name: func(i *Instance) string { return i.MountPoint },
 	})
 }
 
-// instanceID reads which instance a request is for.
+// instanceID returns the ID of the instance that a request selects.
 func (s *Service) instanceID(tx *store.Tx, r *api.Request) (string, error) {
 	query := r.Query()
 	if name := query.Get("name"); name != "" && query.Get("instance") == "" {
@@ -73,19 +76,19 @@ func (s *Service) instanceID(tx *store.Tx, r *api.Request) (string, error) {
 				return id, nil
 			}
 		}
-		return "", invalid("No instance is linked to a filespace %q.", clip(name))
+		return "", invalid("No instance is linked to the filespace %q.", clip(name))
 	}
 	id := query.Get("instance")
 	switch {
 	case id == "":
 		return defaultInstance, nil
 	case len(id) > 5 || strings.Trim(id, "0123456789") != "" || id[0] == '0':
-		return "", invalid("The instance id %q must be a whole number from 1 to 99999.", clip(id))
+		return "", invalid("The instance ID %q must be a whole number from 1 to 99999.", clip(id))
 	}
 	return id, nil
 }
 
-// instanceOf is the instance that a request is for; the refusal notLinked where it is not linked.
+// instanceOf returns the instance that a request selects, or the refusal notLinked.
 func (s *Service) instanceOf(tx *store.Tx, r *api.Request) (statemachine.Row[Instance], error) {
 	id, err := s.instanceID(tx, r)
 	if err != nil {
@@ -98,7 +101,7 @@ func (s *Service) instanceOf(tx *store.Tx, r *api.Request) (statemachine.Row[Ins
 	return row, err
 }
 
-// linked is the instance that a request is for, and its filespace.
+// linked returns the instance that a request selects, and its filespace.
 func (s *Service) linked(tx *store.Tx, r *api.Request) (statemachine.Row[Instance], statemachine.Row[Filespace], error) {
 	link, err := s.instanceOf(tx, r)
 	if err != nil {
@@ -108,10 +111,10 @@ func (s *Service) linked(tx *store.Tx, r *api.Request) (statemachine.Row[Instanc
 	return link, row, err
 }
 
-// unlinkAll ends the links to a filespace that are meant.
-func (s *Service) unlinkAll(tx *store.Tx, filespace string, meant func(*Instance) bool) error {
+// unlinkAll ends the links to a filespace for which matches returns true.
+func (s *Service) unlinkAll(tx *store.Tx, filespace string, matches func(*Instance) bool) error {
 	for _, row := range s.instances.Table().All(tx, "", "") {
-		if row.Body.Filespace != filespace || !meant(&row.Body) {
+		if row.Body.Filespace != filespace || !matches(&row.Body) {
 			continue
 		}
 		if err := s.instances.Fire(tx, &row, "unlink"); err != nil {
@@ -139,13 +142,14 @@ func (s *Service) listInstances(tx *store.Tx, _ *api.Request, _ *api.Empty) ([]i
 	return list, nil
 }
 
+//nolint:lll // a tag cannot be split
 type initializeQuestion struct {
-	Filespace  string   `json:"fs" required:"The filespace is missing; it is called filespace.domain."`
-	Password   string   `json:"password" required:"The password is missing; it becomes root's."`
+	Filespace  string   `json:"fs" required:"The filespace is missing; give its name as filespace.domain."`
+	Password   string   `json:"password" required:"The password is missing; it becomes the password of root."`
 	HTTPS      bool     `json:"https"`
 	Endpoint   string   `json:"endpoint"`
-	AccessKey  string   `json:"accessKey" required:"The keys of the object storage are missing; an access key and a secret key are needed."`
-	SecretKey  string   `json:"secretKey" required:"The keys of the object storage are missing; an access key and a secret key are needed."`
+	AccessKey  string   `json:"accessKey" required:"The keys of the object storage are missing; give accessKey and secretKey."`
+	SecretKey  string   `json:"secretKey" required:"The keys of the object storage are missing; give accessKey and secretKey."`
 	Region     string   `json:"region"`
 	BlockSize  *float64 `json:"blockSize"` // KiB
 	Provider   string   `json:"provider"`
@@ -159,7 +163,7 @@ const (
 	maxBlockSize     = 4096
 )
 
-// initializeS3 makes the file system in the bucket: the filespace is initialized, and root has its password.
+// initializeS3 creates the file system in the bucket and sets the password of root.
 func (s *Service) initializeS3(tx *store.Tx, _ *api.Request, q *initializeQuestion) (linkAnswer, error) {
 	row, err := s.namedFilespace(tx, q.Filespace)
 	if err != nil {
@@ -184,11 +188,11 @@ func (s *Service) initializeS3(tx *store.Tx, _ *api.Request, q *initializeQuesti
 	return linkAnswer{Filespace: s.qualifiedName(tx, &row.Body)}, err
 }
 
-// check: what the page shows in every call is needed (seeds/001).
+// check refuses invalid members. The page shows the required ones in every call (seeds/001).
 func (q *initializeQuestion) check() error {
 	switch {
 	case len(q.Password) > maxPassword:
-		return invalid("The password is longer than %d bytes.", maxPassword)
+		return invalid("The password must have at most %d bytes.", maxPassword)
 	case q.Endpoint != "" && !goodEndpoint(q.Endpoint):
 		return invalid("The endpoint %q must be host or host:port.", clip(q.Endpoint))
 	}
@@ -202,11 +206,11 @@ func (q *initializeQuestion) check() error {
 	return nil
 }
 
-// checkStorage: what is said of the storage must be what the filespace was made with (assumption 169).
+// checkStorage refuses members that contradict the storage of the filespace (assumption 169).
 func (q *initializeQuestion) checkStorage(st *Storage) error {
 	switch {
 	case st.Provider == "Azure":
-		return invalid("The filespace is stored at Azure, which does not speak S3.")
+		return invalid("The filespace is stored at Azure, which has no S3 API.")
 	case q.Provider != "" && !strings.EqualFold(q.Provider, st.Provider):
 		return invalid("The filespace is stored at %s, not at %q.", st.Provider, clip(q.Provider))
 	case q.Region != "" && st.Region != "" && q.Region != st.Region:
@@ -217,7 +221,7 @@ func (q *initializeQuestion) checkStorage(st *Storage) error {
 	return nil
 }
 
-// makeRoot completes an initialisation that says neither block size nor password, as the control surface's may.
+// makeRoot sets the default block size and root's default password if the initialization has none, as in an action.
 func makeRoot(_ *store.Tx, row *statemachine.Row[Filespace]) error {
 	if row.Body.BlockSize == 0 {
 		row.Body.BlockSize = defaultBlockSize
@@ -229,12 +233,12 @@ func makeRoot(_ *store.Tx, row *statemachine.Row[Filespace]) error {
 	return nil
 }
 
-// namedFilespace finds what --fs names: name.domain, or a name that only one filespace has (assumption 170). The daemon
-// knows no accounts.
+// namedFilespace returns the filespace that the client's option --fs names: name.domain, or a name that only one
+// filespace has (assumption 170). It searches all accounts.
 func (s *Service) namedFilespace(tx *store.Tx, name string) (statemachine.Row[Filespace], error) {
 	var none statemachine.Row[Filespace]
 	if name == "" {
-		return none, invalid("The filespace is missing; it is called filespace.domain.")
+		return none, invalid("The filespace is missing; give its name as filespace.domain.")
 	}
 	row, err := s.filespaceByQualifiedName(tx, name)
 	if !errors.Is(err, store.ErrNotFound) {
@@ -253,11 +257,11 @@ func (s *Service) namedFilespace(tx *store.Tx, name string) (statemachine.Row[Fi
 	case 0:
 		return none, refusal.New(refusal.NotFound, "Filespace '%s' does not exist.", clip(name))
 	}
-	return none, invalid("There are %d filespaces '%s'; call it filespace.domain.", found, clip(name))
+	return none, invalid("There are %d filespaces with the name '%s'; use filespace.domain.", found, clip(name))
 }
 
 type linkQuestion struct {
-	Filespace  string `json:"fs" required:"The filespace is missing; it is called filespace.domain."`
+	Filespace  string `json:"fs" required:"The filespace is missing; give its name as filespace.domain."`
 	User       string `json:"user" required:"The user or the password is missing."`
 	Password   string `json:"password" required:"The user or the password is missing."`
 	MountPoint string `json:"mountPoint"`
@@ -271,7 +275,7 @@ type linkAnswer struct {
 
 const maxPath = 4096
 
-// linkFilespace links the instance and mounts.
+// linkFilespace links the instance to a filespace and mounts it.
 func (s *Service) linkFilespace(tx *store.Tx, r *api.Request, q *linkQuestion) (linkAnswer, error) {
 	id, err := s.instanceID(tx, r)
 	if err != nil {
@@ -282,7 +286,8 @@ func (s *Service) linkFilespace(tx *store.Tx, r *api.Request, q *linkQuestion) (
 		if err != nil {
 			return linkAnswer{}, err
 		}
-		return linkAnswer{}, refusal.New(refusal.Aborted, "The daemon is already linked to '%s'; unlink first, or choose another instance.",
+		return linkAnswer{}, refusal.New(refusal.Aborted,
+			"The daemon is already linked to '%s'; unlink first, or select another instance.",
 			s.qualifiedName(tx, &f.Body)).Because(s.instances.Stands("LinkFilespace", &old))
 	}
 	row, err := s.namedFilespace(tx, q.Filespace)
@@ -297,8 +302,7 @@ func (s *Service) linkFilespace(tx *store.Tx, r *api.Request, q *linkQuestion) (
 	if i.MountPoint, err = s.mountPoint(tx, &row.Body, q.MountPoint); err != nil {
 		return linkAnswer{}, err
 	}
-	switch {
-	case q.RootPath != "" && !goodPath(q.RootPath):
+	if q.RootPath != "" && !goodPath(q.RootPath) {
 		return linkAnswer{}, invalid("The root path %q must be an absolute path.", clip(q.RootPath))
 	}
 	if err := admit(tx, &row.Body, q.User, q.Password); err != nil {
@@ -312,19 +316,20 @@ func (s *Service) linkFilespace(tx *store.Tx, r *api.Request, q *linkQuestion) (
 	return linkAnswer{Filespace: s.qualifiedName(tx, &row.Body), MountPoint: i.MountPoint}, err
 }
 
-// mountPoint is the one asked for, else the one that the client for Linux takes (facts/dms-lucidlink-lucidity.md 1.4).
-func (s *Service) mountPoint(tx *store.Tx, f *Filespace, asked string) (string, error) {
-	if asked == "" {
+// mountPoint returns the requested mount point, else the default of the client for Linux
+// (facts/dms-lucidlink-lucidity.md 1.4).
+func (s *Service) mountPoint(tx *store.Tx, f *Filespace, requested string) (string, error) {
+	if requested == "" {
 		name, domain, _ := strings.Cut(s.qualifiedName(tx, f), ".")
 		return path.Join("/media", domain, name), nil
 	}
-	if !goodPath(asked) {
-		return "", invalid("The mount point %q must be an absolute path.", clip(asked))
+	if !goodPath(requested) {
+		return "", invalid("The mount point %q must be an absolute path.", clip(requested))
 	}
-	return asked, nil
+	return requested, nil
 }
 
-// goodPath takes the absolute paths of Linux, macOS and Windows.
+// goodPath reports whether p is an absolute path of Linux, macOS or Windows.
 func goodPath(p string) bool {
 	drive := len(p) >= 2 && p[1] == ':' && (p[0]|0x20) >= 'a' && (p[0]|0x20) <= 'z'
 	return len(p) <= maxPath && (strings.HasPrefix(p, "/") || drive)
@@ -342,7 +347,7 @@ type mountQuestion struct {
 	MountPoint string `json:"mountPoint"`
 }
 
-// mountFilespace mounts where it was mounted before, or at a new place.
+// mountFilespace mounts at the given mount point, else at the last one.
 func (s *Service) mountFilespace(tx *store.Tx, r *api.Request, q *mountQuestion) (linkAnswer, error) {
 	link, row, err := s.linked(tx, r)
 	if err != nil {

@@ -1,9 +1,22 @@
-// Package lucidlink stands in for the LucidLink Service API v1, the cloud service in which a provider creates domains
-// and filespaces for its customers and reads what they cost, and for the client daemon beside it, which initialises
-// filespaces, links to them, and keeps their users and snapshots.
+// Package lucidlink emulates the LucidLink Service API v1, the cloud service in which a provider creates domains and
+// filespaces for its customers and reads their cost, and the client daemon, which initializes filespaces, links to
+// them, and manages their users and snapshots.
 //
-// One file per resource: its rows (operations), struct, machine, handlers, in that order. The service's things belong
-// to accounts; a domain's name is unique over all of them.
+// A file name begins with the resource that it is about:
+//
+//	access_    the check of a caller's token, and the tokens and clients
+//	account    accounts, their billing periods, and the settings of a world
+//	domain     domains; a name is unique across all accounts
+//	filespace_ filespaces, their creation, and their use of storage
+//	region     storage providers and their regions
+//	billing_   payment and the current period, invoices, and the meters of filespaces
+//	daemon     the client daemon: status, cache, counters, links to paths
+//	instance   the daemon's instances: initialize, link, mount
+//	user       users of a filespace
+//	snapshot   snapshots of a filespace
+//
+// The files without a resource are lucidlink.go, operations.go, dialect.go, actions.go and seed.go. A file has the
+// operations of its resource first, then its struct, machine and handlers.
 //
 // Sources: seeds/001, facts/dms-lucidlink-lucidity.md part 1. Choices where these are silent are numbered in
 // docs/assumptions.md.
@@ -15,15 +28,15 @@ import (
 	"storagesim/internal/store"
 )
 
-// vendor is the first word of every operation id and machine kind here.
+// vendor is the first word of every operation ID and machine kind of the package.
 const vendor = "lucidlink"
 
-// Options are what a user may choose about the emulation.
+// Options configure the emulation.
 type Options struct {
 	Auth api.AuthMode
 }
 
-// Service is the emulated product: stateless, all state lies in the worlds.
+// Service is the emulated product. All of its state lies in the worlds.
 type Service struct {
 	auth api.AuthMode
 
@@ -33,7 +46,7 @@ type Service struct {
 	instances  *statemachine.Machine[Instance]
 }
 
-// New makes the service; its parts are handed to the assembly by the methods below.
+// New returns the service. The methods below return its parts.
 func New(o Options) *Service {
 	s := &Service{auth: o.Auth}
 	s.accounts = s.accountMachine()
@@ -43,20 +56,20 @@ func New(o Options) *Service {
 	return s
 }
 
-// API answers the vendor as the server serves it.
+// API returns the operations with all that the server needs to serve them.
 func (s *Service) API() api.Service {
 	return api.Service{
-		Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, BodyToken: bodyToken, Owns: owns,
-		Contract: contract,
+		Vendor: vendor, Operations: s.operations(), Dialect: dialect{}, Authorize: s.authorize, BodyToken: bodyToken,
+		Owns: owns, Contract: contract,
 	}
 }
 
-// Machines lists the lifecycles of the vendor's things.
+// Machines returns the machines of the vendor's resources.
 func (s *Service) Machines() []statemachine.Lifecycle {
 	return []statemachine.Lifecycle{s.accounts, s.domains, s.filespaces, s.instances}
 }
 
-// Tables lists what is kept beside the machines.
+// Tables returns the tables that belong to no machine.
 func (s *Service) Tables() []store.Verifier {
 	return []store.Verifier{settingsTable, clients, regions, users, snapshots, meters, invoices}
 }

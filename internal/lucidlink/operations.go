@@ -7,12 +7,12 @@ import (
 	"storagesim/internal/api"
 )
 
-// token: every operation but the one that gives it wants an access token; the vendor has no scopes
+// token is the permission of every operation of the Service API except the token request. The vendor has no scopes
 // (facts/dms-lucidlink-lucidity.md 1.1).
 var token = api.Permission{Resource: "lucidlink", Action: "use"}
 
-// operations lists all rows, the Service API's and then the daemon's. Both prefixes of the API answer alike
-// (facts/dms-lucidlink-lucidity.md 1.1).
+// operations returns all operations: those of the Service API, then those of the daemon. The two prefixes of the API
+// are equivalent (facts/dms-lucidlink-lucidity.md 1.1).
 func (s *Service) operations() []api.Operation {
 	rows := slices.Concat(s.tokenOperations(), s.domainOperations(), s.filespaceOperations(), s.billingOperations(),
 		s.daemonOperations(), s.userOperations(), s.snapshotOperations())
@@ -25,7 +25,7 @@ func (s *Service) operations() []api.Operation {
 	return rows
 }
 
-// inAPI says whether a path lies behind one of the API's prefixes. The longer one is shared with DMS, so there only
+// inAPI reports whether a path begins with one of the API's prefixes. DMS shares the prefix /api/v1, so below it only
 // the groups of this API count (assumption 80).
 func inAPI(path string) bool {
 	if path == "/v1" || strings.HasPrefix(path, "/v1/") {
@@ -36,11 +36,11 @@ func inAPI(path string) bool {
 	return found && (first == "domains" || first == "filespaces" || first == "billing")
 }
 
-// owns says whether an unknown path is to be refused in this vendor's words.
+// owns reports whether this vendor refuses an unknown path.
 func owns(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	return inAPI(path) || slices.Contains(ownRoots[:], first)
 }
 
-// ownRoots begin the paths of the token request and of the client's daemon (assumption 164).
+// ownRoots are the first path segments of the token request and of the daemon (assumption 164).
 var ownRoots = [...]string{"oauth2", "app", "cache", "fs", "objectstore", "fsEntry"}

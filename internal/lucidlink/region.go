@@ -10,32 +10,35 @@ import (
 	"storagesim/internal/strict"
 )
 
-// provider is a storage provider and the regions it has. One without regions is wherever its owner put it: any region
-// will do, or none.
+// provider is a storage provider with its regions. A provider without regions is run by the customer; it accepts any
+// region or none.
 type provider struct {
 	name string
-	// ownEndpoint says that the filespace must name the provider's address.
+	// ownEndpoint requires a filespace to name the provider's address.
 	ownEndpoint bool
 	regions     []string
 }
 
-// providers are the vendor's, in its order (facts/dms-lucidlink-lucidity.md 1.2); the regions are the providers' own
-// (assumption 155).
+// providers are the vendor's providers in its order (facts/dms-lucidlink-lucidity.md 1.2), with the regions of the
+// providers (assumption 155).
 var providers = [...]provider{
-	{name: "Azure", regions: words(`australiaeast brazilsouth canadacentral centralindia centralus eastasia eastus eastus2 francecentral
-		germanywestcentral japaneast koreacentral northeurope southcentralus southeastasia uksouth ukwest westeurope westus westus2 westus3`)},
-	{name: "AWS", regions: words(`af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-southeast-1 ap-southeast-2
-		ca-central-1 eu-central-1 eu-north-1 eu-south-1 eu-west-1 eu-west-2 eu-west-3 me-south-1 sa-east-1 us-east-1 us-east-2 us-west-1 us-west-2`)},
+	{name: "Azure", regions: words(`australiaeast brazilsouth canadacentral centralindia centralus eastasia eastus
+		eastus2 francecentral germanywestcentral japaneast koreacentral northeurope southcentralus southeastasia uksouth
+		ukwest westeurope westus westus2 westus3`)},
+	{name: "AWS", regions: words(`af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1
+		ap-southeast-1 ap-southeast-2 ca-central-1 eu-central-1 eu-north-1 eu-south-1 eu-west-1 eu-west-2 eu-west-3
+		me-south-1 sa-east-1 us-east-1 us-east-2 us-west-1 us-west-2`)},
 	{name: "AWSGovCloud", regions: words(`us-gov-east-1 us-gov-west-1`)},
-	{name: "Alibaba", regions: words(`ap-northeast-1 ap-southeast-1 cn-beijing cn-hangzhou cn-hongkong cn-shanghai cn-shenzhen eu-central-1
-		me-east-1 us-east-1 us-west-1`)},
-	{name: "GCP", regions: words(`asia-east1 asia-northeast1 asia-south1 asia-southeast1 australia-southeast1 europe-north1 europe-west1
-		europe-west2 europe-west3 europe-west4 northamerica-northeast1 southamerica-east1 us-central1 us-east1 us-east4 us-west1 us-west2`)},
+	{name: "Alibaba", regions: words(`ap-northeast-1 ap-southeast-1 cn-beijing cn-hangzhou cn-hongkong cn-shanghai
+		cn-shenzhen eu-central-1 me-east-1 us-east-1 us-west-1`)},
+	{name: "GCP", regions: words(`asia-east1 asia-northeast1 asia-south1 asia-southeast1 australia-southeast1
+		europe-north1 europe-west1 europe-west2 europe-west3 europe-west4 northamerica-northeast1 southamerica-east1
+		us-central1 us-east1 us-east4 us-west1 us-west2`)},
 	{name: "Zadara", ownEndpoint: true},
 	{name: "Cloudian", ownEndpoint: true},
 	{name: "DigitalOcean", regions: words(`ams3 blr1 fra1 nyc3 sfo2 sfo3 sgp1 syd1`)},
-	{name: "Wasabi", regions: words(`ap-northeast-1 ap-northeast-2 ap-southeast-1 ap-southeast-2 ca-central-1 eu-central-1 eu-central-2
-		eu-west-1 eu-west-2 us-central-1 us-east-1 us-east-2 us-west-1`)},
+	{name: "Wasabi", regions: words(`ap-northeast-1 ap-northeast-2 ap-southeast-1 ap-southeast-2 ca-central-1
+		eu-central-1 eu-central-2 eu-west-1 eu-west-2 us-central-1 us-east-1 us-east-2 us-west-1`)},
 	{name: "Scality"}, {name: "Telefonica"},
 	{name: "Exoscale", regions: words(`at-vie-1 bg-sof-1 ch-dk-2 ch-gva-2 de-fra-1 de-muc-1`)},
 	{name: "Nutanix"}, {name: "Pure"}, {name: "Dell"},
@@ -62,17 +65,18 @@ func findProvider(name string) *provider {
 	return nil
 }
 
-// Region is a region of a provider as a world has it otherwise than providers say.
+// Region is a region whose state in the world differs from the list of providers.
 type Region struct {
 	Provider string `json:"provider"`
 	Name     string `json:"region"`
-	Closed   bool   `json:"closed"` // takes no new filespaces
+	Closed   bool   `json:"closed"` // no new filespaces
 }
 
-// CauseKind is refusal.Condition.
+// CauseKind returns refusal.Condition.
 func (Region) CauseKind() refusal.CauseKind { return refusal.Condition }
 
-var regions = store.NewTable("lucidlink.region", func(r *Region) string { return r.Provider + keySeparator + r.Name }, store.JSON[Region]())
+var regions = store.NewTable("lucidlink.region",
+	func(r *Region) string { return r.Provider + keySeparator + r.Name }, store.JSON[Region]())
 
 const msgRegionClosed = "Filespace creation is currently disabled in the selected region."
 
@@ -84,7 +88,7 @@ const (
 	regionClosed
 )
 
-// regionIn says how a region of a known provider stands in the world.
+// regionIn returns the state of a provider's region in the world.
 func regionIn(tx *store.Tx, providerName, name string) regionState {
 	if own, err := regions.Get(tx, providerName+keySeparator+name); err == nil {
 		if own.Closed {
@@ -99,7 +103,7 @@ func regionIn(tx *store.Tx, providerName, name string) regionState {
 	return regionUnknown
 }
 
-// regionsOf lists a provider's regions in order, those that only this world has among them.
+// regionsOf returns a provider's regions in order, including those of this world only.
 func regionsOf(tx *store.Tx, providerName string) []string {
 	var list []string
 	if p := findProvider(providerName); p != nil {
@@ -115,18 +119,24 @@ func regionsOf(tx *store.Tx, providerName string) []string {
 }
 
 type regionParams struct {
-	Provider string `json:"provider" doc:"a storage provider, such as AWS"`
-	Region   string `json:"region" doc:"one of the provider's regions"`
-	Open     *bool  `json:"open" doc:"whether the region takes new filespaces"`
+	Provider string `json:"provider" doc:"storage provider, such as AWS"`
+	Region   string `json:"region" doc:"region of the provider"`
+	Open     *bool  `json:"open" doc:"whether new filespaces can be created in the region"`
 }
 
-// setRegion opens or closes a region for new filespaces; those that are there stay.
+// setRegion opens or closes a region for new filespaces. Existing filespaces stay.
 func (s *Service) setRegion(tx *store.Tx, p *regionParams) (any, error) {
 	switch {
 	case findProvider(p.Provider) == nil:
-		return nil, &strict.Error{Path: "provider", Detail: fmt.Sprintf("%q is no provider", p.Provider), Valid: strings.Split(providerNames(), ", ")}
-	case p.Region == "" || len(p.Region) > maxRegionName || regionIn(tx, p.Provider, p.Region) == regionUnknown:
-		return nil, &strict.Error{Path: "region", Detail: fmt.Sprintf("%q is no region of %s", clip(p.Region), p.Provider), Valid: regionsOf(tx, p.Provider)}
+		return nil, &strict.Error{
+			Path: "provider", Detail: fmt.Sprintf("%q is not a provider", p.Provider),
+			Valid: strings.Split(providerNames(), ", "),
+		}
+	case p.Region == "", len(p.Region) > maxRegionName, regionIn(tx, p.Provider, p.Region) == regionUnknown:
+		return nil, &strict.Error{
+			Path: "region", Detail: fmt.Sprintf("%q is not a region of %s", clip(p.Region), p.Provider),
+			Valid: regionsOf(tx, p.Provider),
+		}
 	case p.Open == nil:
 		return nil, &strict.Error{Path: "open", Detail: "must be true or false"}
 	}
@@ -134,7 +144,9 @@ func (s *Service) setRegion(tx *store.Tx, p *regionParams) (any, error) {
 	return r, regions.Put(tx, &r)
 }
 
-// WouldWork is what explain says.
+// WouldWork returns the advice of explain.
 func (r Region) WouldWork() string {
-	return fmt.Sprintf(`another region, or this one after the action lucidlink/set-region {"provider":%q,"region":%q,"open":true}`, r.Provider, r.Name)
+	return fmt.Sprintf(
+		`another region, or this one after the action lucidlink/set-region {"provider":%q,"region":%q,"open":true}`,
+		r.Provider, r.Name)
 }

@@ -12,18 +12,18 @@ import (
 	"storagesim/internal/strict"
 )
 
-// worldSeed is the section lucidlink of a fixture. Without it a world has one account, default, with the domain example
-// and the client lucidlink-client, whose secret is lucidlink-secret.
+// worldSeed is the section lucidlink of a fixture. A world without accounts in it has the account default with the
+// domain example and the client lucidlink-client, whose secret is lucidlink-secret.
 type worldSeed struct {
 	Accounts []accountSeed                `json:"accounts"` // the first is the default
 	Regions  map[string]map[string]string `json:"regions"`  // by provider and region: open or closed
 	Currency string                       `json:"currency"`
-	Prices   map[string]Price             `json:"prices"` // by subscription type; those left out have their defaults
+	Prices   map[string]Price             `json:"prices"` // by subscription type; others have their defaults
 }
 
 type accountSeed struct {
 	Name    string       `json:"name"`
-	Domain  string       `json:"domain"` // the name of its domain; none where it is left out
+	Domain  string       `json:"domain"` // name of its domain; "" for none
 	Clients []clientSeed `json:"clients"`
 }
 
@@ -32,19 +32,23 @@ type clientSeed struct {
 	ClientSecret string `json:"clientSecret"`
 }
 
-// maxSeeded bounds the accounts, and the clients of each.
+// maxSeeded is the maximum number of accounts, and of clients of an account.
 const maxSeeded = 1000
 
-// maxCents bounds a price: ten million a month.
+// maxCents is the maximum price in cents: ten million dollars a month.
 const maxCents = 1_000_000_000
 
-// defaultPrices are in cents for a TiB and for a user, for a month (assumption 161).
+// defaultPrices are in cents a month, for a TiB and for a user (assumption 161).
 var defaultPrices = map[string]Price{
-	typeCustom: {CapacityTiB: 1000, User: 0}, typeBasic: {CapacityTiB: 2000, User: 0}, typeTeams: {CapacityTiB: 8000, User: 1000},
-	typeEnterprise: {CapacityTiB: 10000, User: 1500}, typeNone: {CapacityTiB: 1000, User: 0},
+	typeCustom:     {CapacityTiB: 1000, User: 0},
+	typeBasic:      {CapacityTiB: 2000, User: 0},
+	typeTeams:      {CapacityTiB: 8000, User: 1000},
+	typeEnterprise: {CapacityTiB: 10000, User: 1500},
+	typeNone:       {CapacityTiB: 1000, User: 0},
 }
 
-// Seed makes the accounts with their clients and domains, the regions and the prices.
+// Seed creates the accounts with their clients and domains, the regions and the prices. It returns an *strict.Error
+// for an invalid section.
 func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	var seed worldSeed
 	if err := strict.Decode(section, &seed); err != nil {
@@ -55,7 +59,7 @@ func (s *Service) Seed(tx *store.Tx, section []byte) error {
 			Clients: []clientSeed{{ClientID: "lucidlink-client", ClientSecret: "lucidlink-secret"}}}}
 	}
 	if len(seed.Accounts) > maxSeeded {
-		return wrong("accounts", "more than %d accounts", maxSeeded)
+		return wrong("accounts", "must have at most %d accounts, not %d", maxSeeded, len(seed.Accounts))
 	}
 	if err := seedSettings(tx, &seed); err != nil {
 		return err
@@ -81,15 +85,15 @@ func seedSettings(tx *store.Tx, seed *worldSeed) error {
 		set.Currency = "USD"
 	}
 	if len(set.Currency) != 3 || strings.Trim(set.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return wrong("currency", "%q is not three capital letters", clip(set.Currency))
+		return wrong("currency", "%q must be three capital letters, such as USD", clip(set.Currency))
 	}
 	for _, kind := range slices.Sorted(maps.Keys(seed.Prices)) {
 		price, path := seed.Prices[kind], "prices."+kind
 		switch {
 		case set.Prices[kind] == Price{} && kind != typeNone:
-			return &strict.Error{Path: path, Detail: "is no subscription type", Valid: slices.Sorted(maps.Keys(defaultPrices))}
+			return &strict.Error{Path: path, Detail: "is not a subscription type", Valid: slices.Sorted(maps.Keys(defaultPrices))}
 		case price.CapacityTiB < 0 || price.User < 0 || price.CapacityTiB > maxCents || price.User > maxCents:
-			return wrong(path, "prices are 0 to %d cents", maxCents)
+			return wrong(path, "must be 0 to %d cents", maxCents)
 		}
 		set.Prices[kind] = price
 	}
@@ -99,15 +103,20 @@ func seedSettings(tx *store.Tx, seed *worldSeed) error {
 func seedRegions(tx *store.Tx, given map[string]map[string]string) error {
 	for _, providerName := range slices.Sorted(maps.Keys(given)) {
 		if findProvider(providerName) == nil {
-			return &strict.Error{Path: "regions." + providerName, Detail: "is no provider", Valid: strings.Split(providerNames(), ", ")}
+			return &strict.Error{
+				Path: "regions." + providerName, Detail: "is not a provider", Valid: strings.Split(providerNames(), ", "),
+			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(given[providerName])) {
 			state, path := given[providerName][name], "regions."+providerName+"."+name
 			switch {
 			case state != "open" && state != "closed":
-				return &strict.Error{Path: path, Detail: fmt.Sprintf("%q is no state of a region", clip(state)), Valid: []string{"closed", "open"}}
+				return &strict.Error{
+					Path: path, Detail: fmt.Sprintf("%q is not a state of a region", clip(state)),
+					Valid: []string{"closed", "open"},
+				}
 			case name == "" || len(name) > maxRegionName:
-				return wrong(path, "a region has 1 to %d characters", maxRegionName)
+				return wrong(path, "the name of a region must have 1 to %d characters", maxRegionName)
 			}
 			if err := regions.Put(tx, &Region{Provider: providerName, Name: name, Closed: state == "closed"}); err != nil {
 				return err
@@ -117,15 +126,15 @@ func seedRegions(tx *store.Tx, given map[string]map[string]string) error {
 	return nil
 }
 
-// seedAccount makes an account with its clients and its domain; path is where it stands in the fixture.
+// seedAccount creates an account with its clients and its domain. The path is the account's place in the fixture.
 func (s *Service) seedAccount(tx *store.Tx, path string, seed *accountSeed) error {
 	switch {
 	case len(seed.Name) < 1 || len(seed.Name) > maxDomainName || !plainName(seed.Name):
-		return wrong(path+"name", "%q must be 1 to %d lower-case letters, digits or hyphens", clip(seed.Name), maxDomainName)
+		return wrong(path+"name", "%q must be 1 to %d lowercase letters, digits or hyphens", clip(seed.Name), maxDomainName)
 	case s.accounts.Table().Has(tx, seed.Name):
-		return wrong(path+"name", "another account is called %q", seed.Name)
+		return wrong(path+"name", "%q is the name of another account", seed.Name)
 	case len(seed.Clients) > maxSeeded:
-		return wrong(path+"clients", "more than %d clients", maxSeeded)
+		return wrong(path+"clients", "must have at most %d clients, not %d", maxSeeded, len(seed.Clients))
 	}
 	if _, err := s.accounts.Create(tx, Account{Name: seed.Name}, accountActive); err != nil {
 		return err
@@ -138,7 +147,7 @@ func (s *Service) seedAccount(tx *store.Tx, path string, seed *accountSeed) erro
 		case c.ClientSecret == "" || len(c.ClientSecret) > maxPassword:
 			return wrong(at+"clientSecret", "must be 1 to %d characters", maxPassword)
 		case clients.Has(tx, c.ClientID):
-			return wrong(at+"clientId", "another client is called %q", clip(c.ClientID))
+			return wrong(at+"clientId", "%q is the ID of another client", clip(c.ClientID))
 		}
 		if err := clients.Insert(tx, &Client{ID: c.ClientID, Secret: c.ClientSecret, Account: seed.Name}); err != nil {
 			return err
@@ -151,14 +160,15 @@ func (s *Service) seedAccount(tx *store.Tx, path string, seed *accountSeed) erro
 		return wrong(path+"domain", "%s", err.Error())
 	}
 	if s.domainTaken(tx, seed.Domain) {
-		return wrong(path+"domain", "another account has the domain %q", seed.Domain)
+		return wrong(path+"domain", "%q is the domain of another account", seed.Domain)
 	}
-	_, err := s.domains.Create(tx, Domain{ID: seededID(tx, "domain "+seed.Domain), Name: seed.Domain, Account: seed.Name}, domainActive)
+	domain := Domain{ID: seededID(tx, "domain "+seed.Domain), Name: seed.Domain, Account: seed.Name}
+	_, err := s.domains.Create(tx, domain, domainActive)
 	return err
 }
 
-// seededID follows from the world's seed without moving its generator, so that the ids of other vendors' things are the
-// same with any accounts.
+// seededID returns an ID that is derived from the world's seed. It does not advance the world's random generator, so
+// that the accounts do not change the IDs of other vendors' objects.
 func seededID(tx *store.Tx, what string) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s %d %s", vendor, tx.Seed(), what)).String()
 }

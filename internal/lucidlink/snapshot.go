@@ -13,22 +13,22 @@ import (
 	"storagesim/internal/store"
 )
 
-// The daemon's paths for snapshots are ours (assumption 165).
+// snapshotOperations returns the daemon's operations on snapshots. Their paths are ours (assumption 165).
 func (s *Service) snapshotOperations() []api.Operation {
 	return []api.Operation{
-		{Name: "ListSnapshots", Method: http.MethodGet, Path: "/app/snapshots", Statuses: []int{200, 400, 409}, Extra: true,
-			Endpoint: api.Handle(s.listSnapshots)},
-		{Name: "CreateSnapshot", Method: http.MethodPost, Path: "/app/snapshots", Statuses: []int{201, 400, 403, 409}, Extra: true,
-			Endpoint: api.Handle(s.createSnapshot)},
-		{Name: "DeleteSnapshot", Method: http.MethodDelete, Path: "/app/snapshots/{id}", Statuses: []int{204, 400, 403, 404, 409}, Extra: true,
-			Endpoint: api.Handle(s.deleteSnapshot)},
+		{Name: "ListSnapshots", Method: http.MethodGet, Path: "/app/snapshots",
+			Statuses: []int{200, 400, 409}, Extra: true, Endpoint: api.Handle(s.listSnapshots)},
+		{Name: "CreateSnapshot", Method: http.MethodPost, Path: "/app/snapshots",
+			Statuses: []int{201, 400, 403, 409}, Extra: true, Endpoint: api.Handle(s.createSnapshot)},
+		{Name: "DeleteSnapshot", Method: http.MethodDelete, Path: "/app/snapshots/{id}",
+			Statuses: []int{204, 400, 403, 404, 409}, Extra: true, Endpoint: api.Handle(s.deleteSnapshot)},
 	}
 }
 
-// Snapshot keeps what a filespace held at an instant: the stretch of its log between Deleted and Written.
+// Snapshot is a filespace's data at an instant: the part of its log between Deleted and Written.
 type Snapshot struct {
 	Filespace string `json:"filespace"` // id
-	ID        int64  `json:"id"`        // from 1, never used again
+	ID        int64  `json:"id"`        // from 1, never reused
 	Name      string `json:"name"`
 	Created   int64  `json:"created"` // ms
 	Deleted   uint64 `json:"deleted"`
@@ -39,10 +39,11 @@ func snapshotKey(filespace string, id int64) string {
 	return fmt.Sprintf("%s%s%012d", filespace, keySeparator, id)
 }
 
-// snapshots lie in the order in which they were made.
-var snapshots = store.NewTable("lucidlink.snapshot", func(s *Snapshot) string { return snapshotKey(s.Filespace, s.ID) }, store.JSON[Snapshot]())
+// snapshots are in the order of their creation.
+var snapshots = store.NewTable("lucidlink.snapshot",
+	func(s *Snapshot) string { return snapshotKey(s.Filespace, s.ID) }, store.JSON[Snapshot]())
 
-// snapshotAnswer is a snapshot as the daemon answers it; state is valid (facts/dms-lucidlink-lucidity.md 1.4).
+// snapshotAnswer is a snapshot as the daemon shows it. The state is always valid (facts/dms-lucidlink-lucidity.md 1.4).
 type snapshotAnswer struct {
 	ID      int64  `json:"id"`
 	State   string `json:"state"`
@@ -51,7 +52,8 @@ type snapshotAnswer struct {
 }
 
 func (s *Snapshot) answer() snapshotAnswer {
-	return snapshotAnswer{ID: s.ID, State: "valid", Name: s.Name, Created: time.UnixMilli(s.Created).UTC().Format(time.RFC3339)}
+	created := time.UnixMilli(s.Created).UTC().Format(time.RFC3339)
+	return snapshotAnswer{ID: s.ID, State: "valid", Name: s.Name, Created: created}
 }
 
 const (
@@ -61,11 +63,12 @@ const (
 
 const snapshotNameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_ ()"
 
-// takeSnapshot keeps what the filespace holds now (assumption 167).
+// takeSnapshot creates a snapshot of the filespace's present data (assumption 167).
 func (s *Service) takeSnapshot(tx *store.Tx, row *statemachine.Row[Filespace], name string) (snapshotAnswer, error) {
 	f := &row.Body
 	if len(name) > maxSnapshotName || strings.Trim(name, snapshotNameLetters) != "" {
-		return snapshotAnswer{}, invalid("The snapshot name %q must be at most %d of the characters a-z, A-Z, 0-9, space and -_().",
+		return snapshotAnswer{}, invalid(
+			"The snapshot name %q must be at most %d of the characters a-z, A-Z, 0-9, space and -_().",
 			clip(name), maxSnapshotName)
 	}
 	count := 0
@@ -73,9 +76,13 @@ func (s *Service) takeSnapshot(tx *store.Tx, row *statemachine.Row[Filespace], n
 		count++
 	}
 	if count >= maxSnapshots {
-		return snapshotAnswer{}, refusal.New(refusal.Aborted, "The filespace has %d snapshots, and there can be no more; delete some.", count)
+		return snapshotAnswer{}, refusal.New(refusal.Aborted,
+			"The filespace has %d snapshots, the maximum; delete one first.", count)
 	}
-	snap := Snapshot{Filespace: f.ID, ID: f.Snapshots + 1, Name: name, Created: tx.Now.UnixMilli(), Deleted: f.Deleted, Written: f.Written}
+	snap := Snapshot{
+		Filespace: f.ID, ID: f.Snapshots + 1, Name: name, Created: tx.Now.UnixMilli(),
+		Deleted: f.Deleted, Written: f.Written,
+	}
 	if snap.Name == "" {
 		snap.Name = "snapshot " + strconv.FormatInt(snap.ID, 10)
 	}
@@ -106,15 +113,15 @@ type snapshotQuestion struct {
 type createSnapshotQuestion struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
-	Password string `json:"password" required:"The password is missing; root's is required."`
+	Password string `json:"password" required:"The password is missing; give the password of root."`
 }
 
-// rootsFilespace is the linked filespace, if the password is root's, whoever the daemon is linked as
+// rootsFilespace returns the linked filespace if the password is root's, for a link as any user
 // (facts/dms-lucidlink-lucidity.md 1.4).
 func (s *Service) rootsFilespace(tx *store.Tx, r *api.Request, password string) (statemachine.Row[Filespace], error) {
 	_, row, err := s.linked(tx, r)
 	if err == nil && password == "" {
-		err = invalid("The password is missing; root's is required.")
+		err = invalid("The password is missing; give the password of root.")
 	}
 	if err != nil {
 		return row, err
@@ -130,7 +137,7 @@ func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *createSnapshot
 	return s.takeSnapshot(tx, &row, q.Name)
 }
 
-// deleteSnapshot frees what nothing else needs.
+// deleteSnapshot deletes a snapshot and frees the data that only it needs.
 func (s *Service) deleteSnapshot(tx *store.Tx, r *api.Request, q *snapshotQuestion) (api.Empty, error) {
 	row, err := s.rootsFilespace(tx, r, q.Password)
 	if err != nil {
@@ -138,7 +145,7 @@ func (s *Service) deleteSnapshot(tx *store.Tx, r *api.Request, q *snapshotQuesti
 	}
 	id, err := strconv.ParseInt(q.ID, 10, 64)
 	if err != nil || id < 1 {
-		return api.Empty{}, invalid("The snapshot id %q must be a whole number from 1 on.", clip(q.ID))
+		return api.Empty{}, invalid("The snapshot ID %q must be a whole number above 0.", clip(q.ID))
 	}
 	key := snapshotKey(row.Body.ID, id)
 	if !snapshots.Has(tx, key) {

@@ -13,37 +13,38 @@ import (
 	"storagesim/internal/store"
 )
 
-// The daemon's paths for users are ours (assumption 165).
+// userOperations returns the daemon's operations on users. Their paths are ours (assumption 165).
 func (s *Service) userOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListUsers", Method: http.MethodGet, Path: "/app/users", Statuses: []int{200, 400, 409}, Extra: true,
 			Endpoint: api.Handle(s.listUsers)},
-		{Name: "CreateUser", Method: http.MethodPost, Path: "/app/users", Statuses: []int{201, 400, 403, 409}, Extra: true,
-			Endpoint: api.Handle(s.createUser)},
-		{Name: "GetUser", Method: http.MethodGet, Path: "/app/users/{name}", Statuses: []int{200, 400, 404, 409}, Extra: true,
-			Endpoint: api.Handle(s.getUser)},
-		{Name: "UpdateUser", Method: http.MethodPatch, Path: "/app/users/{name}", Statuses: []int{200, 400, 403, 404, 409}, Extra: true,
-			Endpoint: api.Handle(s.updateUser)},
-		{Name: "DeleteUser", Method: http.MethodDelete, Path: "/app/users/{name}", Statuses: []int{204, 400, 403, 404, 409}, Extra: true,
-			Endpoint: api.Handle(s.deleteUser)},
+		{Name: "CreateUser", Method: http.MethodPost, Path: "/app/users",
+			Statuses: []int{201, 400, 403, 409}, Extra: true, Endpoint: api.Handle(s.createUser)},
+		{Name: "GetUser", Method: http.MethodGet, Path: "/app/users/{name}",
+			Statuses: []int{200, 400, 404, 409}, Extra: true, Endpoint: api.Handle(s.getUser)},
+		{Name: "UpdateUser", Method: http.MethodPatch, Path: "/app/users/{name}",
+			Statuses: []int{200, 400, 403, 404, 409}, Extra: true, Endpoint: api.Handle(s.updateUser)},
+		{Name: "DeleteUser", Method: http.MethodDelete, Path: "/app/users/{name}",
+			Statuses: []int{204, 400, 403, 404, 409}, Extra: true, Endpoint: api.Handle(s.deleteUser)},
 	}
 }
 
-// User is somebody who may link to a filespace. The Service API shows only how many there are: users live on the
-// client's side (facts/dms-lucidlink-lucidity.md 1.4).
+// User may link to a filespace. The Service API shows only the number of users, because the client manages them
+// (facts/dms-lucidlink-lucidity.md 1.4).
 type User struct {
 	Filespace string `json:"filespace"` // id
-	Name      string `json:"name"`      // as it was typed; found in any case
+	Name      string `json:"name"`      // as given; matches in any case
 	Email     string `json:"email"`
-	Password  string `json:"password"` // hashed; "" lets nobody in
+	Password  string `json:"password"` // hashed; with "" the user cannot link
 }
 
-// rootUser is there from the initialisation on, and is not counted (assumption 166).
+// rootUser exists from the initialization on, and is not counted (assumption 166).
 const rootUser = "root"
 
 func userKey(filespace, name string) string { return filespace + keySeparator + strings.ToLower(name) }
 
-var users = store.NewTable("lucidlink.user", func(u *User) string { return userKey(u.Filespace, u.Name) }, store.JSON[User]())
+var users = store.NewTable("lucidlink.user",
+	func(u *User) string { return userKey(u.Filespace, u.Name) }, store.JSON[User]())
 
 // hashPassword keeps passwords out of the stored world.
 func hashPassword(filespace, password string) string {
@@ -51,7 +52,7 @@ func hashPassword(filespace, password string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// userAnswer is a user as the daemon answers it.
+// userAnswer is a user as the daemon shows it.
 type userAnswer struct {
 	Name  string `json:"name"`
 	Email string `json:"email"`
@@ -65,20 +66,26 @@ const (
 
 const userNameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 '-_.@"
 
-// check refuses a user that cannot be.
+// check refuses an invalid user or password.
 func (u *User) check(password string) error {
 	switch {
 	case u.Name == "" || len(u.Name) > maxUserName || strings.Trim(u.Name, userNameLetters) != "":
-		return invalid("The user name %q must be 1 to %d of the characters a-z, A-Z, 0-9, space and '-_.@.", clip(u.Name), maxUserName)
-	case u.Email != "" && (len(u.Email) > maxUserEmail || strings.ContainsAny(u.Email, " \t\r\n") || !strings.Contains(strings.Trim(u.Email, "@"), "@")):
+		return invalid("The user name %q must be 1 to %d of the characters a-z, A-Z, 0-9, space and '-_.@.",
+			clip(u.Name), maxUserName)
+	case u.Email != "" && !goodEmail(u.Email):
 		return invalid("%q is not an e-mail address.", clip(u.Email))
 	case len(password) > maxPassword:
-		return invalid("The password is longer than %d bytes.", maxPassword)
+		return invalid("The password must have at most %d bytes.", maxPassword)
 	}
 	return nil
 }
 
-// addUser makes a user of a filespace that is initialized.
+func goodEmail(text string) bool {
+	return len(text) <= maxUserEmail && !strings.ContainsAny(text, " \t\r\n") &&
+		strings.Contains(strings.Trim(text, "@"), "@")
+}
+
+// addUser adds a user to an initialized filespace.
 func (s *Service) addUser(tx *store.Tx, row *statemachine.Row[Filespace], u User, password string) error {
 	if err := u.check(password); err != nil {
 		return err
@@ -96,7 +103,7 @@ func (s *Service) addUser(tx *store.Tx, row *statemachine.Row[Filespace], u User
 	return s.changeUse(tx, row, func() error { row.Body.UsersCount++; return nil })
 }
 
-// passwordOf answers the hash of a user's password, root's among them.
+// passwordOf returns the hash of the password of a user or of root, or "".
 func passwordOf(tx *store.Tx, f *Filespace, name string) string {
 	if strings.EqualFold(name, rootUser) {
 		return f.RootPassword
@@ -108,42 +115,44 @@ func passwordOf(tx *store.Tx, f *Filespace, name string) string {
 	return u.Password
 }
 
-// unknownUser is the cause of a refusal of a user's password.
+// unknownUser is the cause of a refused user name or password.
 type unknownUser struct {
 	User      string `json:"user"`
 	Filespace string `json:"filespace"`
 }
 
-// CauseKind is refusal.Credential.
+// CauseKind returns refusal.Credential.
 func (unknownUser) CauseKind() refusal.CauseKind { return refusal.Credential }
 
-// WouldWork is what explain says.
+// WouldWork returns the advice of explain.
 func (u unknownUser) WouldWork() string {
-	return "the name and the password of a user of " + u.Filespace + "; the action lucidlink/initialize-filespace sets root's"
+	return "the name and password of a user of " + u.Filespace +
+		"; the action lucidlink/initialize-filespace sets the password of root"
 }
 
-// notRoot is the cause of a refusal of a user who is not the right one.
+// notRoot is the cause of a refusal because of the user.
 type notRoot struct {
 	User  string `json:"user"`
-	Needs string `json:"needs"` // who would do
+	Needs string `json:"needs"` // the user who is allowed
 }
 
-// CauseKind is refusal.Permission.
+// CauseKind returns refusal.Permission.
 func (notRoot) CauseKind() refusal.CauseKind { return refusal.Permission }
 
-// WouldWork is what explain says.
+// WouldWork returns the advice of explain.
 func (n notRoot) WouldWork() string { return "the same request for " + n.Needs }
 
-// admit refuses whoever does not know the user's password. Who the user is, is not said.
+// admit refuses a wrong password. The message does not reveal whether the user exists.
 func admit(tx *store.Tx, f *Filespace, name, password string) error {
 	stored := passwordOf(tx, f, name)
 	if stored == "" || !equal(stored, hashPassword(f.ID, password)) {
-		return refusal.New(refusal.PermissionDenied, "Invalid user name or password.").Because(unknownUser{User: name, Filespace: f.Name})
+		return refusal.New(refusal.PermissionDenied, "Invalid user name or password.").
+			Because(unknownUser{User: name, Filespace: f.Name})
 	}
 	return nil
 }
 
-// asRoot is the linked filespace, if the daemon is linked as root and the password is root's
+// asRoot returns the linked filespace if the daemon is linked as root and the password is root's
 // (facts/dms-lucidlink-lucidity.md 1.4).
 func (s *Service) asRoot(tx *store.Tx, r *api.Request, password string) (statemachine.Row[Filespace], error) {
 	link, row, err := s.linked(tx, r)
@@ -151,10 +160,11 @@ func (s *Service) asRoot(tx *store.Tx, r *api.Request, password string) (statema
 	case err != nil:
 		return row, err
 	case !strings.EqualFold(link.Body.User, rootUser):
-		return row, refusal.New(refusal.PermissionDenied, "This requires root permissions; the daemon is linked as '%s'.", link.Body.User).
+		return row, refusal.New(refusal.PermissionDenied,
+			"This requires root permissions; the daemon is linked as '%s'.", link.Body.User).
 			Because(notRoot{User: link.Body.User, Needs: rootUser})
 	case password == "":
-		return row, invalid("The password is missing; root's is required.")
+		return row, invalid("The password is missing; give the password of root.")
 	}
 	return row, admit(tx, &row.Body, rootUser, password)
 }
@@ -180,14 +190,14 @@ type userQuestion struct {
 
 type createUserQuestion struct {
 	Name         string  `json:"name" required:"The user name is missing."`
-	Password     string  `json:"password" required:"The password is missing; root's is required."`
+	Password     string  `json:"password" required:"The password is missing; give the password of root."`
 	UserPassword *string `json:"userPassword"`
 	UserEmail    *string `json:"userEmail"`
 }
 
 type updateUserQuestion struct {
 	Name         string  `json:"name"`
-	Password     string  `json:"password" required:"The password is missing; root's is required."`
+	Password     string  `json:"password" required:"The password is missing; give the password of root."`
 	UserPassword *string `json:"userPassword"`
 	UserEmail    *string `json:"userEmail"`
 }
@@ -231,14 +241,14 @@ func findUser(tx *store.Tx, filespace, name string) (User, error) {
 	return u, err
 }
 
-// updateUser sets the password or the address of a user, or root's password.
+// updateUser sets the password or the e-mail address of a user, or the password of root.
 func (s *Service) updateUser(tx *store.Tx, r *api.Request, q *updateUserQuestion) (userAnswer, error) {
 	row, err := s.asRoot(tx, r, q.Password)
 	if err != nil {
 		return userAnswer{}, err
 	}
 	if q.UserPassword == nil && q.UserEmail == nil || q.UserPassword != nil && *q.UserPassword == "" {
-		return userAnswer{}, invalid("There is nothing to set: say a new password or a new e-mail address.")
+		return userAnswer{}, invalid("There is nothing to set: give userPassword or userEmail.")
 	}
 	if strings.EqualFold(q.Name, rootUser) {
 		if q.UserEmail != nil || len(*q.UserPassword) > maxPassword {
@@ -263,14 +273,15 @@ func (s *Service) updateUser(tx *store.Tx, r *api.Request, q *updateUserQuestion
 	return userAnswer{Name: u.Name, Email: u.Email}, users.Put(tx, &u)
 }
 
-// deleteUser takes a user away, and the links that were made as this user.
+// deleteUser deletes a user and ends the links as this user.
 func (s *Service) deleteUser(tx *store.Tx, r *api.Request, q *userQuestion) (api.Empty, error) {
 	row, err := s.asRoot(tx, r, q.Password)
 	if err != nil {
 		return api.Empty{}, err
 	}
 	if strings.EqualFold(q.Name, rootUser) {
-		return api.Empty{}, refusal.New(refusal.PermissionDenied, "The user root cannot be deleted.").Because(notRoot{User: q.Name, Needs: "another user than " + rootUser})
+		return api.Empty{}, refusal.New(refusal.PermissionDenied, "The user root cannot be deleted.").
+			Because(notRoot{User: q.Name, Needs: "another user than " + rootUser})
 	}
 	u, err := findUser(tx, row.Body.ID, q.Name)
 	if err != nil {
@@ -279,7 +290,8 @@ func (s *Service) deleteUser(tx *store.Tx, r *api.Request, q *userQuestion) (api
 	if err := users.Delete(tx, userKey(u.Filespace, u.Name)); err != nil {
 		return api.Empty{}, err
 	}
-	if err := s.unlinkAll(tx, u.Filespace, func(i *Instance) bool { return strings.EqualFold(i.User, u.Name) }); err != nil {
+	asUser := func(i *Instance) bool { return strings.EqualFold(i.User, u.Name) }
+	if err := s.unlinkAll(tx, u.Filespace, asUser); err != nil {
 		return api.Empty{}, err
 	}
 	return api.Empty{}, s.changeUse(tx, &row, func() error { row.Body.UsersCount--; return nil })

@@ -1,6 +1,6 @@
-// Package timeuuid makes UUIDs of version 1 on the world's clock. The real services number workflows and keys with
-// them, so that their ids sort by age (facts/dms-lucidlink-lucidity.md 3.3); here the same seed, clock and requests give
-// the same ids.
+// Package timeuuid generates UUIDs of version 1 on the world's clock. The real services number workflows and keys with
+// them, so that the IDs sort by age (facts/dms-lucidlink-lucidity.md 3.3). Here the same seed, clock and requests give
+// the same IDs.
 package timeuuid
 
 import (
@@ -15,16 +15,16 @@ import (
 	"storagesim/internal/store"
 )
 
-// gregorian is how many seconds lie between the beginnings of the Gregorian calendar and of Unix time.
+// gregorian is the number of seconds from 15 October 1582 to the Unix epoch.
 const gregorian = 12_219_292_800
 
-// Ticks are the hundreds of nanoseconds since 15 October 1582, which a version 1 UUID holds.
+// Ticks returns the timestamp of a version 1 UUID: the number of 100 ns intervals since 15 October 1582.
 func Ticks(at time.Time) uint64 {
 	return uint64(at.Unix()+gregorian)*1e7 + uint64(at.Nanosecond()/100)
 }
 
-// New makes the UUID of that instant. The seed stands for the machine: same seed, same last six bytes, marked as made
-// up (RFC 9562, 6.10).
+// New returns the UUID of an instant. The seed determines the last eight bytes, which stand for the machine. The node
+// ID is marked as random (RFC 9562, 6.10).
 func New(ticks, seed uint64) uuid.UUID {
 	var id uuid.UUID
 	binary.BigEndian.PutUint32(id[0:], uint32(ticks))
@@ -37,15 +37,15 @@ func New(ticks, seed uint64) uuid.UUID {
 	return id
 }
 
-// Sequence numbers the things of a world: each id is of the present instant, or of the tick after the last one, so that
-// none comes twice and all sort by age.
+// Sequence generates the IDs of a world. Each ID has the present instant, or the tick after the last ID if that is
+// later: no ID repeats, and all sort by age.
 type Sequence struct{ table *store.Table[last] }
 
 type last struct{ Ticks uint64 }
 
 var errLast = errors.New("the last tick is not eight bytes")
 
-// NewSequence names the table that keeps the last tick; it lies in the world's own partition.
+// NewSequence returns a sequence that stores its last tick in the table of that name, in the world's partition "".
 func NewSequence(table string) *Sequence {
 	return &Sequence{table: store.NewTable(table, func(*last) string { return "last" }, store.Codec[last]{
 		Append: func(dst []byte, l *last) ([]byte, error) { return binary.BigEndian.AppendUint64(dst, l.Ticks), nil },
@@ -59,22 +59,21 @@ func NewSequence(table string) *Sequence {
 	})}
 }
 
-// Table is where the last tick lies.
+// Table returns the table with the last tick.
 func (s *Sequence) Table() store.Verifier { return s.table }
 
-// Next makes the next id, and answers its ticks, by which the ids sort.
+// Next returns the next ID and its ticks, by which the IDs sort.
 func (s *Sequence) Next(tx *store.Tx) (id uuid.UUID, ticks uint64, err error) {
 	root := tx.In("")
-	was, err := s.table.Get(root, "last")
+	previous, err := s.table.Get(root, "last")
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return id, 0, err
 	}
-	was.Ticks = max(Ticks(tx.Now), was.Ticks+1)
-	return New(was.Ticks, tx.Seed()), was.Ticks, s.table.Put(root, &was)
+	next := last{Ticks: max(Ticks(tx.Now), previous.Ticks+1)}
+	return New(next.Ticks, tx.Seed()), next.Ticks, s.table.Put(root, &next)
 }
 
-// Key is the key under which a thing with such an ID lies so that the youngest come first. An ID that is none is its own
-// key.
+// Key returns a key for the ID that sorts the newest first. For a text that is not a UUID it returns the text.
 func Key(id string) string {
 	parsed, err := uuid.Parse(id)
 	if err != nil {
@@ -85,8 +84,8 @@ func Key(id string) string {
 
 func ageKey(ticks uint64) string { return fmt.Sprintf("%016x", ^ticks) }
 
-// PageToken is what a list answers so that the next page begins behind the thing with that key; "" is the end of the
-// list, and no token.
+// PageToken returns the token of the page that begins after the object with the key. The key "" means the end of the
+// list; its token is empty.
 func PageToken(key string) []byte {
 	age, err := strconv.ParseUint(key, 16, 64)
 	if err != nil {
@@ -95,8 +94,8 @@ func PageToken(key string) []byte {
 	return binary.BigEndian.AppendUint64(nil, age)
 }
 
-// AfterToken reads a page token: the key behind which the page begins, "" where there is no token. False for bytes that
-// PageToken has never answered.
+// AfterToken returns the key after which the page of a token begins, and "" for an empty token. It returns false for
+// bytes that PageToken never returns.
 func AfterToken(token []byte) (key string, ok bool) {
 	switch len(token) {
 	case 0:

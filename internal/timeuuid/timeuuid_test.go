@@ -19,10 +19,10 @@ func TestNew_IsVersion1(t *testing.T) {
 	require.Equal(t, uuid.Version(1), id.Version())
 	require.Equal(t, uuid.RFC4122, id.Variant())
 	sec, nsec := id.Time().UnixTime()
-	require.True(t, time.Unix(sec, nsec).Equal(noon), "another implementation reads the same instant")
+	require.True(t, time.Unix(sec, nsec).Equal(noon), "another implementation decodes the same instant")
 	require.Equal(t, id, New(Ticks(noon), 7))
 	require.NotEqual(t, id, New(Ticks(noon), 8))
-	require.Equal(t, byte(1), id[10]&1, "no real machine has this address")
+	require.Equal(t, byte(1), id[10]&1, "the node ID is not that of a real machine")
 }
 
 func TestSequence_NeverRepeats(t *testing.T) {
@@ -48,17 +48,17 @@ func TestSequence_NeverRepeats(t *testing.T) {
 	}
 }
 
-func TestKey_SortsTheYoungestFirst(t *testing.T) {
+func TestKey_SortsTheNewestFirst(t *testing.T) {
 	t.Parallel()
-	young, old := New(Ticks(noon), 7).String(), New(Ticks(noon)-1, 7).String()
-	require.Less(t, Key(young), Key(old))
+	newest, oldest := New(Ticks(noon), 7).String(), New(Ticks(noon)-1, 7).String()
+	require.Less(t, Key(newest), Key(oldest))
 	require.Equal(t, "no id", Key("no id"))
 
-	token := PageToken(Key(old))
+	token := PageToken(Key(oldest))
 	require.Len(t, token, 8)
 	after, ok := AfterToken(token)
 	require.True(t, ok)
-	require.Equal(t, Key(old), after)
+	require.Equal(t, Key(oldest), after)
 
 	after, ok = AfterToken(PageToken(""))
 	require.True(t, ok)
