@@ -13,18 +13,18 @@ import (
 	"storagesim/internal/store"
 )
 
-func TestConformance(t *testing.T) { apitest.Run(t, conformant, conformance(t)) }
+func TestConformance(t *testing.T) { apitest.Run(t, conformant, conformance()) }
 
-func FuzzDMS(f *testing.F) { apitest.Fuzz(f, conformant, conformance(f)) }
+func FuzzDMS(f *testing.F) { apitest.Fuzz(f, conformant, conformance()) }
 
-// conformant is a server with this vendor alone.
+// conformant returns a server with only this vendor.
 func conformant(tb testing.TB) apitest.Target {
-	s := dms.New(dms.Options{}, nobody{})
+	s := dms.New(dms.Options{}, noClusters{})
 	return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, "")
 }
 
-// conformance is what no row says.
-func conformance(_ testing.TB) apitest.Options {
+// conformance returns the options that the operations do not determine.
+func conformance() apitest.Options {
 	return apitest.Options{
 		Authenticate: func(req *http.Request) {
 			if req.URL.Path == "/login" {
@@ -45,10 +45,10 @@ func conformance(_ testing.TB) apitest.Options {
 	}
 }
 
-// nobody answers at any endpoint: the service is alone.
-type nobody struct{ dms.Clusters }
+// noClusters is a world without clusters: no endpoint responds.
+type noClusters struct{ dms.Clusters }
 
-func (nobody) ClusterAt(*store.Tx, string) string { return "" }
+func (noClusters) ClusterAt(*store.Tx, string) string { return "" }
 
 func exactly(tb testing.TB, status int, body string, a apitest.Answer) {
 	tb.Helper()
@@ -57,7 +57,7 @@ func exactly(tb testing.TB, status int, body string, a apitest.Answer) {
 	require.Equal(tb, body, string(a.Body))
 }
 
-// refusal: {"code","message","details"} and nothing else; a 401 says WWW-Authenticate.
+// refusal requires {"code","message","details"} and nothing else, and WWW-Authenticate on a 401.
 func refusal(tb testing.TB, a apitest.Answer) {
 	tb.Helper()
 	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))

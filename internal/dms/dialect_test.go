@@ -64,20 +64,20 @@ func TestDialect_Bind(t *testing.T) {
 		want                            question
 		refused                         string
 	}{
-		"nothing":                     {method: "POST", target: "/w/"},
-		"body without a type":         {method: "POST", target: "/w/", body: `{"part":{"name":"x","size":"5"},"sectorSize":"512","other":1}`, want: question{Part: &part{"x", 5}, SectorSize: 512}},
-		"numbers as numbers":          {method: "POST", target: "/w/", body: `{"part":{"size":5},"sectorSize":512}`, want: question{Part: &part{"", 5}, SectorSize: 512}},
-		"case counts":                 {method: "POST", target: "/w/", body: `{"Verify":true,"PART":{}}`},
-		"path beats query beats body": {method: "POST", target: "/w/p?workflowId=q&pageSize=1", body: `{"workflowId":"b","pageSize":2}`, want: question{WorkflowID: "p", PageSize: &one}},
-		"unknown query":               {method: "GET", target: "/w/?colour=red"},
-		"bytes":                       {method: "GET", target: "/w/?nextPageToken=%2BA%3D%3D", want: question{Token: []byte{0xf8}}},
-		"bad bytes":                   {method: "GET", target: "/w/?nextPageToken=%25", refused: "nextPageToken"},
-		"bad number":                  {method: "GET", target: "/w/?pageSize=many", refused: "pageSize"},
-		"number too large":            {method: "GET", target: "/w/?pageSize=2147483648", refused: "pageSize"},
-		"bad body":                    {method: "POST", target: "/w/", body: `{"verify":"yes"}`, refused: "verify"},
-		"cut body":                    {method: "POST", target: "/w/", body: `{"verify":`, refused: "end"},
-		"no body is read by GET":      {method: "GET", target: "/w/", body: `{"verify":true}`},
-		"nor where the page has none": {operation: "CancelWorkflow", method: "POST", target: "/w/p", body: `{`, want: question{WorkflowID: "p"}},
+		"nothing":                              {method: "POST", target: "/w/"},
+		"body without a type":                  {method: "POST", target: "/w/", body: `{"part":{"name":"x","size":"5"},"sectorSize":"512","other":1}`, want: question{Part: &part{"x", 5}, SectorSize: 512}},
+		"numbers as numbers":                   {method: "POST", target: "/w/", body: `{"part":{"size":5},"sectorSize":512}`, want: question{Part: &part{"", 5}, SectorSize: 512}},
+		"case counts":                          {method: "POST", target: "/w/", body: `{"Verify":true,"PART":{}}`},
+		"path beats query beats body":          {method: "POST", target: "/w/p?workflowId=q&pageSize=1", body: `{"workflowId":"b","pageSize":2}`, want: question{WorkflowID: "p", PageSize: &one}},
+		"unknown query":                        {method: "GET", target: "/w/?colour=red"},
+		"bytes":                                {method: "GET", target: "/w/?nextPageToken=%2BA%3D%3D", want: question{Token: []byte{0xf8}}},
+		"bad bytes":                            {method: "GET", target: "/w/?nextPageToken=%25", refused: "nextPageToken"},
+		"bad number":                           {method: "GET", target: "/w/?pageSize=many", refused: "pageSize"},
+		"number too large":                     {method: "GET", target: "/w/?pageSize=2147483648", refused: "pageSize"},
+		"bad body":                             {method: "POST", target: "/w/", body: `{"verify":"yes"}`, refused: "verify"},
+		"cut body":                             {method: "POST", target: "/w/", body: `{"verify":`, refused: "end"},
+		"no body is read on GET":               {method: "GET", target: "/w/", body: `{"verify":true}`},
+		"no body is read if the page has none": {operation: "CancelWorkflow", method: "POST", target: "/w/p", body: `{`, want: question{WorkflowID: "p"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got question
@@ -93,7 +93,7 @@ func TestDialect_Bind(t *testing.T) {
 	}
 }
 
-// bound sends a request through a whole server whose one row takes the question, and answers what Bind made of it.
+// bound sends a request through a router, and returns the error of Bind.
 func bound(t *testing.T, operation, method, target, body string, q *question) (err error) {
 	t.Helper()
 	router := chi.NewRouter()

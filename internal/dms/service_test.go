@@ -19,7 +19,7 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// newServer is a simulator whose clock stands still, with a caller that has an opaque token.
+// newServer starts a simulator with a frozen clock. Its requests carry an opaque token.
 func newServer(t *testing.T, opts ...simtest.Option) *simtest.Server {
 	t.Helper()
 	s := simtest.New(t, opts...)
@@ -28,7 +28,7 @@ func newServer(t *testing.T, opts ...simtest.Option) *simtest.Server {
 	return s
 }
 
-// attachBoth puts the service's key into both clusters and attaches them.
+// attachBoth adds the service's key to both clusters and attaches them.
 func attachBoth(t *testing.T, s *simtest.Server) (east, west string) {
 	t.Helper()
 	own := s.Must(200, http.MethodGet, "/api/v1/service-credentials", "")
@@ -43,7 +43,7 @@ func attachBoth(t *testing.T, s *simtest.Server) (east, west string) {
 	return ids["east"], ids["west"]
 }
 
-// snapshot makes a volume of 1 GiB in east with something in it, and a snapshot of it.
+// snapshot creates a volume of 1 GiB with data in east, and returns the UUID of a snapshot of it.
 func snapshot(t *testing.T, s *simtest.Server) string {
 	t.Helper()
 	s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes", `{"name":"vol1","size":"1GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`)
@@ -60,12 +60,12 @@ func cloneBody(snap, from, name, to string) string {
 
 func TestMachines(t *testing.T) {
 	t.Parallel()
-	for _, m := range dms.New(dms.Options{}, nobody{}).Machines() {
+	for _, m := range dms.New(dms.Options{}, noClusters{}).Machines() {
 		require.Empty(t, m.Check())
 	}
 }
 
-func TestLogin_TokenIsSignedByTheServicesKey(t *testing.T) {
+func TestLogin_TokenVerifiesWithServiceKey(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	text := s.Must(200, http.MethodPost, "/login", "", "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("admin:light"))).Text(".idToken")
@@ -104,8 +104,8 @@ func TestAuth_Modes(t *testing.T) {
 	}
 }
 
-// The same seed gives the same key, also in another world; another seed another one.
-func TestServiceCredentials_FollowFromTheSeed(t *testing.T) {
+// Worlds with the same seed have the same key. Another seed gives another key.
+func TestServiceCredentials_DependOnTheSeed(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	own := func(s *simtest.Server) string {
@@ -117,10 +117,10 @@ func TestServiceCredentials_FollowFromTheSeed(t *testing.T) {
 	require.NotEqual(t, own(s), own(s.In("other")))
 	s.Must(200, http.MethodPut, "/_sim/checkpoints/here", "")
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"forked","from":"here","seed":3}`)
-	require.Equal(t, own(s), own(s.In("forked")), "clusters that were told the key keep knowing it")
+	require.Equal(t, own(s), own(s.In("forked")), "a fork keeps the key that its clusters have")
 }
 
-func TestWorkflows_TheLastHundred(t *testing.T) {
+func TestWorkflows_KeepsTheLastHundred(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	var ids []string
@@ -147,7 +147,7 @@ func TestWorkflows_TheLastHundred(t *testing.T) {
 	}
 	require.Equal(t, 3, pages)
 	require.Len(t, seen, 100)
-	// Those that run are kept however many they are; of those that are over, only the last hundred.
+	// All running workflows are kept, but only the last hundred of those that have ended.
 	s.Must(200, http.MethodGet, "/api/v1/workflows/"+ids[0], "")
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1s"}`)
 	last := s.Must(200, http.MethodPost, "/api/v1/clusters/refresh", "").Text(".workflowId")
@@ -156,7 +156,7 @@ func TestWorkflows_TheLastHundred(t *testing.T) {
 	s.Must(200, http.MethodGet, "/api/v1/workflows/"+last, "")
 }
 
-// Without delays a clone is completed when it is asked for the first time.
+// Without delays a clone has completed at the first poll.
 func TestThickClone_InstantDelays(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, func(c *simulator.Config) { c.Delays = statemachine.Instant })
@@ -167,7 +167,7 @@ func TestThickClone_InstantDelays(t *testing.T) {
 		done := s.Must(200, http.MethodGet, "/api/v1/workflows/"+id, "")
 		require.Equal(t, "COMPLETED", done.Text(".workflow.state"), done.Body)
 	}
-	// A volume that is never ready does not hang anything.
+	// A volume that never becomes ready makes the workflow fail.
 	s.Must(200, http.MethodPut, "/_sim/delays", `{"lightbits.volume.create":"held"}`)
 	id := s.Must(200, http.MethodPost, "/api/v1/volumes/thickclone", cloneBody(snap, east, "late", west)).Text(".workflowId")
 	failed := s.Must(200, http.MethodGet, "/api/v1/workflows/"+id, "")
@@ -177,8 +177,8 @@ func TestThickClone_InstantDelays(t *testing.T) {
 	require.NotContains(t, s.Must(200, http.MethodGet, "/api/v2/volumes?showAll=true", "", "X-Sim-Cluster", "west").Body, `"name":"late"`)
 }
 
-// With held delays it waits longer and longer, and gives up.
-func TestThickClone_WaitsForTheClusterAndGivesUp(t *testing.T) {
+// With held delays a clone polls at growing intervals, and then fails.
+func TestThickClone_PollsAndFails(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	east, west := attachBoth(t, s)
@@ -191,7 +191,7 @@ func TestThickClone_WaitsForTheClusterAndGivesUp(t *testing.T) {
 	require.Equal(t, "{}", s.Must(200, http.MethodGet, "/api/v2/volumes?showAll=true", "", "X-Sim-Cluster", "west").Body)
 }
 
-// In the clock mode auto a client that polls finds each stage finished at its second look.
+// In the clock mode auto each stage has ended at the second poll.
 func TestThickClone_ClockAuto(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -209,7 +209,7 @@ func TestThickClone_ClockAuto(t *testing.T) {
 	require.Equal(t, "COMPLETED", state)
 }
 
-// A cluster that has a port of its own is that cluster for clients that know nothing else.
+// A listener of one cluster serves that cluster without a header.
 func TestClusters_OwnListener(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -223,8 +223,7 @@ func TestClusters_OwnListener(t *testing.T) {
 	require.Equal(t, "{}", s.Must(200, http.MethodGet, west+"/api/v2/volumes", "", "X-Sim-Cluster", "east").Body)
 	require.Equal(t, "{}", s.Must(200, http.MethodGet, "/api/v2/volumes", "", "X-Sim-Cluster", "west").Body, "another world")
 
-	// The tokens that came with the world are good there, what the control surface does there happens to that cluster,
-	// and a reset keeps it.
+	// The tokens of the world are valid there, actions there apply to that cluster, and a reset keeps the listener.
 	bearer := []string{"Authorization", "Bearer " + made.Text(".tokens.lightbits")}
 	require.Equal(t, "west", s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "", bearer...).Text(".clusterName"))
 	s.Must(200, http.MethodPost, west+"/_sim/actions/lightbits/fail-node", `{"node":"server00-0"}`)
@@ -233,7 +232,7 @@ func TestClusters_OwnListener(t *testing.T) {
 	s.Must(200, http.MethodPost, west+"/_sim/reset", "")
 	require.Equal(t, "west", s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "").Text(".clusterName"))
 
-	// The other vendors stand beside both clusters, and answer there as anywhere.
+	// The other vendors do not depend on the cluster, and respond there too.
 	s.Must(200, http.MethodGet, west+"/api/v1/clusters", "", "Authorization", "Bearer "+made.Text(".tokens.dms"))
 	s.Must(200, http.MethodGet, west+"/v1/domains", "", "Authorization", made.Text(".tokens.lucidlink"))
 	tenants := s.Must(200, http.MethodGet, west+"/external/client/api/v1/tenants", "", "X-Authtype", "lucidity_access_token",
@@ -241,7 +240,7 @@ func TestClusters_OwnListener(t *testing.T) {
 	require.Equal(t, "w", tenants.Header.Get("X-Sim-World"))
 }
 
-func TestMaxRunningWorkflows_TheFlagWins(t *testing.T) {
+func TestMaxRunningWorkflows_FlagOverridesFixture(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, func(c *simulator.Config) {
 		c.Fixture, c.MaxRunningWorkflows = "testdata/limited/limited.yaml", 3
@@ -257,7 +256,7 @@ func TestMaxRunningWorkflows_TheFlagWins(t *testing.T) {
 	s.Must(200, http.MethodPost, "/api/v1/clusters", `{"apiEndpoint":"10.1.0.10:443"}`)
 }
 
-func TestFixture_SaysWhatIsWrong(t *testing.T) {
+func TestFixture_InvalidMemberIsNamed(t *testing.T) {
 	t.Parallel()
 	for text, wrong := range map[string]string{
 		"{users: []}":                           "users",
@@ -283,8 +282,8 @@ func TestFixture_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A token is good for as long as its user exists: a world that was reset to one with other users refuses it.
-func TestToken_OfAUserThatIsGone(t *testing.T) {
+// A token is valid only while its user exists: a world that was reset to other users refuses it.
+func TestToken_UserRemoved(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, func(c *simulator.Config) { c.Fixture = "testdata/limited/limited.yaml" })
 	token := s.Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"dms","role":"audit","ttl":"87600h"}`).Text(".token")

@@ -23,18 +23,18 @@ const (
 	goodTenant   = `"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"2","externalId":"e","awsIAMRoleName":"r","awsIAMPolicyName":"p"}`
 )
 
-func TestConformance(t *testing.T) { apitest.Run(t, conformant, conformance(t)) }
+func TestConformance(t *testing.T) { apitest.Run(t, conformant, conformance()) }
 
-func FuzzLucidity(f *testing.F) { apitest.Fuzz(f, conformant, conformance(f)) }
+func FuzzLucidity(f *testing.F) { apitest.Fuzz(f, conformant, conformance()) }
 
-// conformant is a server with this vendor alone.
+// conformant returns a server with only this vendor.
 func conformant(tb testing.TB) apitest.Target {
 	s := lucidity.New(lucidity.Options{})
 	return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, goodFixture)
 }
 
-// conformance is what no row says.
-func conformance(_ testing.TB) apitest.Options {
+// conformance returns the options that the operations do not determine.
+func conformance() apitest.Options {
 	return apitest.Options{
 		Authenticate: func(req *http.Request) {
 			req.Header.Set("X-Authtype", "lucidity_access_token")
@@ -64,8 +64,8 @@ func conformance(_ testing.TB) apitest.Options {
 	}
 }
 
-// refusal: {"status","message","data","trackingCode"}, whose status is not the HTTP status and whose data is null, or
-// of the tenant API {"success","data","error":{"code","message"},"requestId"}.
+// refusal requires {"status","message","data","trackingCode"} with a status that is not the HTTP status, or
+// {"success","data","error":{"code","message"},"requestId"} of the tenant API. The data is null.
 func refusal(tb testing.TB, a apitest.Answer) {
 	tb.Helper()
 	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))

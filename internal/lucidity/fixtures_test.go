@@ -8,7 +8,7 @@ import (
 	"storagesim/internal/simulator"
 )
 
-// Every fixture that comes with the program has tenants, instances and partitions, in the states that it speaks of.
+// Each built-in fixture has the expected tenants, instances and partitions in their states.
 func TestFixtures(t *testing.T) {
 	for name, want := range map[string]struct {
 		tenants, instances, partitions, managed, failed int

@@ -20,7 +20,7 @@ func TestMachines(t *testing.T) {
 	}
 }
 
-// The whole life of a partition at a glance.
+// The complete machine of a partition.
 func TestMachines_PartitionGrid(t *testing.T) {
 	machines := lucidity.New(lucidity.Options{}).Machines()
 	require.Equal(t, `READY_TO_ONBOARD: onboard=QUEUED_FOR_ONBOARDING start=- migrated=- finish=- fail=- schedule-deboard=- cancel-deboard=- deboard=- exclude=NOT_SUPPORTED include=-
@@ -34,8 +34,8 @@ SCHEDULED_FOR_DEBOARD: onboard=- start=- migrated=- finish=- fail=- schedule-deb
 `, machines[3].Describe().Grid())
 }
 
-// What is wrong in a fixture is told with its place.
-func TestSeed_Refuses(t *testing.T) {
+// The error of an invalid fixture has the path of the member.
+func TestSeed_InvalidMemberIsNamed(t *testing.T) {
 	const tenant = `{"cloudProvider":"AWS","cloudProviderAccountId":"1","instances":[`
 	for section, want := range map[string]string{
 		`{"tenant":[]}`:                                   "tenant: is not known",

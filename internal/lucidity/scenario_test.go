@@ -7,7 +7,7 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// TestScenarios runs the scripts in testdata, each straight and with a restart before every step.
+// TestScenarios runs the scripts in testdata.
 func TestScenarios(t *testing.T) {
 	simtest.RunScripts(t, "testdata", func(c *simulator.Config) { c.Fixture = "testdata/fixture.yaml" })
 }

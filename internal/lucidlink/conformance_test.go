@@ -13,18 +13,18 @@ import (
 	"storagesim/internal/lucidlink"
 )
 
-func TestConformance(t *testing.T) { apitest.Run(t, conformant, conformance(t)) }
+func TestConformance(t *testing.T) { apitest.Run(t, conformant, conformance()) }
 
-func FuzzLucidLink(f *testing.F) { apitest.Fuzz(f, conformant, conformance(f)) }
+func FuzzLucidLink(f *testing.F) { apitest.Fuzz(f, conformant, conformance()) }
 
-// conformant is a server with this vendor alone.
+// conformant returns a server with only this vendor.
 func conformant(tb testing.TB) apitest.Target {
 	s := lucidlink.New(lucidlink.Options{})
 	return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, "")
 }
 
-// conformance is what no row says.
-func conformance(_ testing.TB) apitest.Options {
+// conformance returns the options that the operations do not determine.
+func conformance() apitest.Options {
 	noRoute := func(tb testing.TB, a apitest.Answer) {
 		framed(tb, a)
 		require.Equal(tb, 404, a.Status)
@@ -33,7 +33,7 @@ func conformance(_ testing.TB) apitest.Options {
 	return apitest.Options{
 		Unknown:      map[string]int{"GetUser": 409, "UpdateUser": 409, "DeleteUser": 409, "DeleteSnapshot": 409}, // not linked
 		Authenticate: func(req *http.Request) { req.Header.Set("Authorization", "opaque") },
-		// The domain is the one that a world has without a fixture.
+		// The domain of a world without a fixture.
 		Good: []apitest.Good{{Operation: "CreateFilespace",
 			Body: `{"domain":"160649d5-6754-55cb-a32a-0f5682e32898","name":"conformance","storage":{"provider":"AWS","region":"eu-west-1"}}`}},
 		Refusal: refusal, NoRoute: noRoute, NoMethod: noRoute,
@@ -59,7 +59,7 @@ func refusal(tb testing.TB, a apitest.Answer) {
 
 var traceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// framed: the headers that every answer carries (facts/dms-lucidlink-lucidity.md 1.1).
+// framed requires the headers of every response (facts/dms-lucidlink-lucidity.md 1.1).
 func framed(tb testing.TB, a apitest.Answer) {
 	tb.Helper()
 	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))

@@ -13,7 +13,7 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// request is one for the operation, as the server reads it.
+// request returns a request for the operation, as the server reads it.
 func request(t *testing.T, op api.Operation, method, target, body string) *api.Request {
 	t.Helper()
 	req := httptest.NewRequest(method, target, strings.NewReader(body))
@@ -129,7 +129,7 @@ func TestDialect_Bind(t *testing.T) {
 		"number for a text":          {method: "POST", target: "/v1/x", body: `{"storage":{"owner":3}}`, refused: "storage.owner: must be a string, not number"},
 		"a list":                     {method: "POST", target: "/v1/x", body: `[]`, refused: "must be a JSON object"},
 		"cut off":                    {method: "POST", target: "/v1/x", body: `{"name":`, refused: "not JSON"},
-		"more behind":                {method: "POST", target: "/v1/x", body: `{} {}`, refused: "not JSON"},
+		"trailing data":              {method: "POST", target: "/v1/x", body: `{} {}`, refused: "not JSON"},
 		"not UTF-8":                  {method: "POST", target: "/v1/x", body: "{\"name\":\"\xff\"}", refused: "UTF-8"},
 		"query":                      {method: "GET", target: "/v1/x?qualifiedName=a.b&other=1", want: question{Qualified: "a.b"}},
 		"no query beside a body":     {method: "POST", target: "/v1/x?name=q", body: `{}`},

@@ -26,7 +26,7 @@ Unmounted: unmount=- mount=Mounted unlink=gone
 `, New(Options{}).instances.Describe().Grid())
 }
 
-// What a guard refuses, the operation's row lists.
+// The status of each guard is documented by its operation.
 func TestMachines_GuardsAreDocumented(t *testing.T) {
 	s := New(Options{})
 	rows := map[string][]int{useFilespace: {409}} // of actions, whose refusals are the control surface's
@@ -41,8 +41,8 @@ func TestMachines_GuardsAreDocumented(t *testing.T) {
 	}
 }
 
-// All that the vendor's own definition has, with the statuses that it declares (facts/dms-lucidlink-lucidity.md 1.2).
-func TestOperations_AreTheDefinitions(t *testing.T) {
+// The operations of the vendor's definition with their statuses (facts/dms-lucidlink-lucidity.md 1.2).
+func TestOperations_MatchTheDefinition(t *testing.T) {
 	declared := map[string][]int{
 		"POST /v1/domains": {201, 400, 409}, "GET /v1/domains": {200}, "GET /v1/domains/{id}": {200, 400, 404},
 		"PUT /v1/domains/{id}": {200, 400, 404, 409}, "DELETE /v1/domains/{id}": {204, 400, 404, 409},

@@ -14,7 +14,7 @@ import (
 	"storagesim/internal/strict"
 )
 
-// seeded fills a world from the section and answers what that says.
+// seeded returns the error of seeding a world from the section.
 func seeded(t *testing.T, section string) error {
 	t.Helper()
 	db, err := store.Open(filepath.Join(t.TempDir(), "sim.db"), store.Options{})
@@ -36,7 +36,7 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-func TestSeed_SaysWhatIsWrong(t *testing.T) {
+func TestSeed_InvalidMemberIsNamed(t *testing.T) {
 	for section, path := range map[string]string{
 		`{"accounts":[{"name":"One"}]}`:                                                                                   "accounts[0].name",
 		`{"accounts":[{"name":"one"},{"name":"one"}]}`:                                                                    "accounts[1].name",

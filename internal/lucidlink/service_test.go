@@ -28,7 +28,7 @@ const (
 	clientSecret = "lucidlink-secret"
 )
 
-// newServer starts a simulator whose clock stands at the beginning of January 2027; its requests carry an opaque token.
+// newServer starts a simulator whose clock is frozen at the start of January 2027. Its requests carry an opaque token.
 func newServer(t *testing.T, opts ...simtest.Option) *simtest.Server {
 	t.Helper()
 	s := simtest.New(t, opts...)
@@ -42,7 +42,7 @@ func tokenOf(s *simtest.Server, id, secret string) string {
 	return s.Must(200, http.MethodPost, "/oauth2/token", form.Encode(), "Authorization", "").Text(".access_token")
 }
 
-// initialized makes a filespace that can be used.
+// initialized creates an initialized filespace and returns its ID.
 func initialized(s *simtest.Server, name, more string) (id string) {
 	domain := s.Must(200, http.MethodGet, "/v1/domains", "").Text(".0.id")
 	f := s.Must(201, http.MethodPost, "/v1/filespaces", fmt.Sprintf(`{"domain":%q,"name":%q,%s}`, domain, name, more))
@@ -71,7 +71,7 @@ func TestAuth_Modes(t *testing.T) {
 	}
 }
 
-// The vendor's own sample: curl --http1.0 -u … -d grant_type=client_credentials.
+// The vendor's example: curl --http1.0 -u … -d grant_type=client_credentials.
 func TestCreateAccessToken_HTTP10(t *testing.T) {
 	s := newServer(t)
 	conn := simtest.Dial(t, s.URL)
@@ -93,7 +93,7 @@ func TestCreateAccessToken_HTTP10(t *testing.T) {
 	s.Must(200, http.MethodGet, "/v1/domains", "", "Authorization", token.AccessToken)
 }
 
-// Secrets may hold anything; libraries escape them before Basic, curl does not.
+// A secret may contain any character. Libraries escape it for Basic, curl does not.
 func TestCreateAccessToken_EscapedSecret(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "odd.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("lucidlink:\n  accounts:\n    - {name: odd, clients: [{clientId: a+b, clientSecret: \"p%41 +&:\"}]}\n"), 0o600))
@@ -112,8 +112,8 @@ func TestCreateAccessToken_EscapedSecret(t *testing.T) {
 	require.NotEmpty(t, tokenOf(s, "a+b", "p%41 +&:"))
 }
 
-// A token leads to its world, and is good in no other one.
-func TestTokens_NameTheirWorld(t *testing.T) {
+// A token selects its world, and no other world accepts it.
+func TestTokens_SelectTheirWorld(t *testing.T) {
 	s := newServer(t)
 	world := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t1"}`)
 	token := world.Text(".tokens.lucidlink")
@@ -124,7 +124,7 @@ func TestTokens_NameTheirWorld(t *testing.T) {
 	s.Must(401, http.MethodGet, "/v1/domains", "", "Authorization", strings.Replace(token, "sim.t1.", "sim.default.", 1))
 	s.Must(404, http.MethodGet, "/v1/domains", "", "Authorization", strings.Replace(token, "sim.t1.", "sim.t9.", 1))
 
-	// So does a client, by Basic and in the form.
+	// A client selects its world too, with Basic and in the form.
 	minted := s.In("t1").Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lucidlink"}`)
 	id, secret := minted.Text(".clientId"), minted.Text(".clientSecret")
 	require.True(t, strings.HasPrefix(tokenOf(s, id, secret), "sim.t1."))
@@ -132,11 +132,11 @@ func TestTokens_NameTheirWorld(t *testing.T) {
 	a = s.Must(200, http.MethodPost, "/oauth2/token", "grant_type=client_credentials", "Authorization", basic)
 	require.Equal(t, "t1", a.Header.Get("X-Sim-World"))
 
-	// What minting made is there after a reset.
+	// A minted token survives a reset.
 	s.In("t1").Must(200, http.MethodPost, "/_sim/reset", "")
 	s.Must(200, http.MethodGet, "/v1/domains", "", "Authorization", token)
 
-	// Tokens and accounts do not move the generator that gives ids.
+	// Tokens and accounts do not advance the generator of IDs.
 	first := s.In("t1").Must(201, http.MethodPost, "/v1/filespaces", createIn(s, "t1")).Text(".id")
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t2"}`)
 	s.In("t2").Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lucidlink","role":"partner","ttl":"5h"}`)
@@ -159,8 +159,7 @@ func TestAuth_ReasonIsInTheJournal(t *testing.T) {
 	require.Contains(t, entry.Body, clientID)
 }
 
-// A year and a quarter of a filespace that does not change: each month costs its price, however long it is, and the
-// periods leave nothing out.
+// An unchanged filespace for 15 months: each month costs the same, and the periods have no gaps.
 func TestInvoices_EveryMonth(t *testing.T) {
 	s := newServer(t)
 	id := initialized(s, "steady", `"subscriptionType":"enterprise","storage":{"provider":"IBM","region":"eu-de"}`)
@@ -185,8 +184,8 @@ func TestInvoices_EveryMonth(t *testing.T) {
 	}
 }
 
-// Many filespaces whose prices do not come out even: what is shown adds up to the cent, in the period and on its
-// invoice, and the forecast comes true.
+// The lines of many filespaces with uneven prices add up to the cent, in the period and on its invoice, and the invoice
+// equals the forecast.
 func TestInvoices_AddUpToTheCent(t *testing.T) {
 	s := newServer(t)
 	seed := rand.Uint64()
@@ -226,7 +225,7 @@ func TestInvoices_AddUpToTheCent(t *testing.T) {
 	require.Len(t, strings.Split(strings.TrimSpace(breakdown.Body), "\r\n"), 13)
 }
 
-// The storage in use, against a model that knows every byte.
+// The used storage equals that of a model with every single byte.
 func TestUsedStorage_Model(t *testing.T) {
 	s := newServer(t)
 	seed := rand.Uint64()
@@ -279,7 +278,7 @@ func mapsValues(m map[int][]int) (all [][]int) {
 	return all
 }
 
-// In the clock mode auto, whoever polls for provisioned finds it at the second look, whichever call is polled.
+// In the clock mode auto a filespace is provisioned at the second poll, with either form of the list.
 func TestFilespaces_AutoClock(t *testing.T) {
 	for _, poll := range []string{"", "?qualifiedName=waits.example"} {
 		s := newServer(t)

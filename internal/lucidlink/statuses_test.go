@@ -11,13 +11,13 @@ import (
 	"storagesim/internal/lucidlink"
 )
 
-// path fills the parameters of a row's path.
+// path returns the path with values for its parameters.
 func path(row, id string) string {
 	return strings.NewReplacer("{id}", id, "{name}", "nobody").Replace(row)
 }
 
-// No operation of the service answers without a token, or with one that has expired; nothing of it happens.
-func TestEveryOperation_WantsAToken(t *testing.T) {
+// Every operation of the service refuses a missing or expired token, without any effect.
+func TestEveryOperation_RequiresToken(t *testing.T) {
 	s := newServer(t)
 	id := initialized(s, "files", awsStorage)
 	expired := tokenOf(s, clientID, clientSecret)
@@ -40,8 +40,8 @@ func TestEveryOperation_WantsAToken(t *testing.T) {
 	require.Equal(t, before, s.Must(200, http.MethodGet, "/v1/filespaces/"+id, "").Body)
 }
 
-// What the daemon refuses whatever it is asked: an instance that cannot be, and most of it while it is not linked.
-func TestEveryDaemonOperation_RefusesFromState(t *testing.T) {
+// Every operation of the daemon refuses an invalid instance, and most refuse an instance that is not linked.
+func TestEveryDaemonOperation_InstanceNotLinked(t *testing.T) {
 	s := newServer(t)
 	for _, op := range lucidlink.New(lucidlink.Options{}).API().Operations {
 		if op.Needs.Action != "" || strings.HasPrefix(op.Path, "/oauth2") || op.Name == "InitializeS3" || op.Name == "ListInstances" {
@@ -57,8 +57,8 @@ func TestEveryDaemonOperation_RefusesFromState(t *testing.T) {
 	s.Must(400, http.MethodDelete, "/v1/domains/1", "")
 }
 
-// What only root may change is refused to everybody else, and what is not there is not found.
-func TestUsersAndSnapshots_AreRoots(t *testing.T) {
+// Users and snapshots can be changed only with the password of root; unknown ones are not found.
+func TestUsersAndSnapshots_RequireRoot(t *testing.T) {
 	s := newServer(t)
 	initialized(s, "files", awsStorage)
 	s.Must(200, http.MethodPost, "/app/link", `{"fs":"files","user":"root","password":"root"}`)
@@ -71,7 +71,7 @@ func TestUsersAndSnapshots_AreRoots(t *testing.T) {
 	}
 }
 
-// A filespace has at most a thousand snapshots; one that is deleted makes room.
+// A filespace has at most 1000 snapshots, not counting deleted ones.
 func TestSnapshots_AreBounded(t *testing.T) {
 	s := newServer(t)
 	id := initialized(s, "files", awsStorage)
@@ -85,7 +85,7 @@ func TestSnapshots_AreBounded(t *testing.T) {
 	s.Must(201, http.MethodPost, "/app/snapshots", `{"password":"root"}`)
 }
 
-// What init-s3 says of the bucket must be what the filespace was made with.
+// The bucket in init-s3 must be that of the filespace.
 func TestInitialize_OtherBucket(t *testing.T) {
 	s := newServer(t)
 	domain := s.Must(200, http.MethodGet, "/v1/domains", "").Text(".0.id")

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Starts a simulator on free ports and runs OpenStack Cinder's LightOS driver against it (driver_run.py).
-# SIMULATOR names a built binary; without it one is built. Needs Debian's python3-cinder.
+# SIMULATOR names a built binary; if it is unset, one is built. Needs Debian's python3-cinder.
 set -euo pipefail
 
-# Debian's own interpreter: its compiled modules do not load in another build of the same version.
+# Debian's interpreter: its compiled modules do not load in another build of the same version.
 python=/usr/bin/python3
 if ! "$python" -c 'import cinder.volume.drivers.lightos' 2>/dev/null; then
     echo 'cinder: the driver is not installed; apt-get install --no-install-recommends python3-cinder' >&2
@@ -18,6 +18,6 @@ http=$(address http)
 https=$(address https)
 
 status=0
-# -B: nothing is written beside the sources.
+# -B: do not write compiled files next to the sources.
 "$python" -B test/clients/cinder/driver_run.py --http "$http" --https "$https" || status=$?
 verdict "$status"

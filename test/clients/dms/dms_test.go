@@ -1,7 +1,7 @@
 // Package dms is a client of the Lightbits DMS as the only public one behaves (facts/dms-lucidlink-lucidity.md part 4),
 // run against a started simulator: TLS without verification, a static token for each endpoint, round-robin over the
 // endpoints, a new connection for each request, a placeholder as Host and server name, no Content-Type, unset members
-// left out, and nothing but 200 is a success.
+// omitted, and only 200 is a success.
 package dms
 
 import (
@@ -24,18 +24,18 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// placeholder is what the client calls every endpoint.
+// placeholder is the client's host name for every endpoint.
 const placeholder = "dms-load-balanced"
 
 type endpoint struct{ address, token string }
 
-// client is the program's.
+// client is the client of the public program.
 type client struct {
 	endpoints []endpoint
 	turn      int
 }
 
-// errNotFound is what 404 means to it; everything else that is not 200 is a serverError.
+// errNotFound is the client's error for 404. Any other status except 200 is a serverError.
 var errNotFound = errors.New("not found")
 
 type serverError struct {
@@ -49,7 +49,7 @@ func (e *serverError) Error() string {
 	return fmt.Sprintf("%d: code %d: %s%s", e.Status, e.Code, e.Message, e.Err)
 }
 
-// call sends one request over a connection of its own.
+// call sends one request over a new connection.
 func (c *client) call(ctx context.Context, method, path string, question, answer any) error {
 	at := c.endpoints[c.turn%len(c.endpoints)]
 	c.turn++
@@ -97,7 +97,7 @@ func (c *client) call(ctx context.Context, method, path string, question, answer
 	return json.Unmarshal(text, answer)
 }
 
-// The client's own idea of the messages: size is text, the other numbers are numbers, times are instants and not text.
+// The client's types of the messages: size is a string, the other numbers are numbers, and times are instants.
 type source struct {
 	SnapID      string `json:"snapId"`
 	ProjectName string `json:"projectName"`
@@ -154,7 +154,7 @@ func (c *client) workflow(ctx context.Context, id string) (workflow, error) {
 	return answer.Workflow, err
 }
 
-// wait polls as long as the workflow goes on.
+// wait polls until the workflow has ended.
 func (c *client) wait(ctx context.Context, id string) (w workflow, err error) {
 	for w, err = c.workflow(ctx, id); err == nil && (w.State == "PENDING" || w.State == "RUNNING"); w, err = c.workflow(ctx, id) {
 		if err := ctx.Err(); err != nil {
@@ -164,7 +164,7 @@ func (c *client) wait(ctx context.Context, id string) (w workflow, err error) {
 	return w, err
 }
 
-// prepare attaches both clusters and makes a snapshot to copy.
+// prepare attaches both clusters and creates a snapshot to copy.
 func prepare(t *testing.T, s *simtest.Server) (snap, east, west string) {
 	t.Helper()
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"auto"}`)
@@ -236,7 +236,7 @@ func TestErrors(t *testing.T) {
 	require.Equal(t, 3, refused.Code)
 	require.Contains(t, refused.Message, "replica")
 
-	// What only the cluster knows comes by the workflow.
+	// The workflow reports what only the cluster can check.
 	id, err := c.thickClone(t.Context(), "volumes", clone{Src: source{snap, "default", east}, Dst: target{Name: "copy", ClusterID: west, Size: "4096"}})
 	require.NoError(t, err)
 	failed, err := c.wait(t.Context(), id)

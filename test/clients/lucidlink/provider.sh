@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a managed service provider runs for a new customer, as the vendor's page describes it: an access token, a filespace
-# over HTTP, then the client: initialise, link, users, snapshots, cache, mount point. Run by run.sh with
+# The steps of a managed service provider for a new customer, as on the vendor's page: an access token, a filespace over
+# HTTP, then the client: initialize, link, users, snapshots, cache, mount point. run.sh runs it with
 #   TOKEN_ENDPOINT, API_ENDPOINT, CLIENT_ID, CLIENT_SECRET, CUSTOMER, and lucid on the PATH.
 set -euo pipefail
 
@@ -18,7 +18,7 @@ token=$(curl "$TOKEN_ENDPOINT" --http1.0 -X POST -s \
     -d 'grant_type=client_credentials' | jq -r .access_token)
 [ "$token" != null ] || fail 'there is no access token'
 
-# call METHOD PATH [BODY]: the body of the answer in $body, its status in $status.
+# call METHOD PATH [BODY] sets $body and $status to those of the response.
 body='' status=''
 call() {
     local answer
@@ -37,7 +37,7 @@ expect 'the status of the new filespace' "$status" 201
 expect 'the state of the new filespace' "$(member .status)" provisioning
 id=$(member .id)
 
-# The same name again is refused, and so is the deletion of what is being provisioned.
+# A name in use is refused, and so is the deletion of a filespace that is being provisioned.
 call POST filespaces "{\"domain\":\"$domain\",\"name\":\"$CUSTOMER\",\"storage\":{\"provider\":\"AWS\",\"region\":\"eu-west-1\"}}"
 expect 'the status of the second filespace of that name' "$status" 409
 

@@ -11,7 +11,7 @@ import (
 	"storagesim/test/clients/openapi-go/generated/control"
 )
 
-// newWorld makes the world and stops its clock.
+// newWorld creates the world and freezes its clock.
 func newWorld(ctx context.Context, url string) (*world, error) {
 	client, err := control.NewClientWithResponses(url)
 	if err != nil {
@@ -37,7 +37,7 @@ func newWorld(ctx context.Context, url string) (*world, error) {
 		expect("its number of tokens", 4, len(w.tokens)), expect("its clock's mode", control.ClockReadingModeFrozen, clock.JSON200.Mode))
 }
 
-// typo sees that a word that means nothing is refused, with the words that would.
+// typo requires that an unknown word is refused with the valid ones.
 func typo(ctx context.Context, w *world) error {
 	a, err := w.control.SetClockWithResponse(ctx, nil, control.SetClockRequest{Mode: new(control.SetClockRequestMode("frozn"))})
 	if err := answered(err, http.StatusBadRequest, a.HTTPResponse, a.Body); err != nil {
@@ -51,7 +51,7 @@ func typo(ctx context.Context, w *world) error {
 		expect("the valid modes", true, slices.Equal([]string{"real", "frozen", "auto"}, of(no.Valid))))
 }
 
-// journal finds the calls that lightbitsVolume made.
+// journal finds the calls of lightbitsVolume in the journal.
 func journal(ctx context.Context, w *world) error {
 	a, err := w.control.ListRequestsWithResponse(ctx, &control.ListRequestsParams{World: new(worldName)})
 	if err := answered(err, http.StatusOK, a.HTTPResponse, a.Body); err != nil {
@@ -89,7 +89,7 @@ func journal(ctx context.Context, w *world) error {
 		expect("the archive's first method", http.MethodPost, har.ApplicationharJSON200.Log.Entries[0].Request.Method))
 }
 
-// verification sees what holds, and what does not with expected and actual.
+// verification requires a result for a true expectation, and expected and actual for a false one.
 func verification(ctx context.Context, w *world) error {
 	created := &control.VerifyMatchInput{Operation: new("lightbits.CreateVolume")}
 	once, err := w.control.VerifyWithResponse(ctx, nil, control.VerifyRequest{Match: created,
@@ -109,7 +109,7 @@ func verification(ctx context.Context, w *world) error {
 		expect("what came instead", true, of(failed.Actual) != ""))
 }
 
-// end deletes the world, which tells what was left in it.
+// end deletes the world, and checks the leftovers in the response.
 func end(ctx context.Context, w *world) error {
 	a, err := w.control.DeleteWorldWithResponse(ctx, w.name, nil)
 	if err := answered(err, http.StatusOK, a.HTTPResponse, a.Body); err != nil {

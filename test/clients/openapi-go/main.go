@@ -1,6 +1,6 @@
-// Command openapi-go is a small program of a user: it drives a running simulator with nothing but the clients that
-// oapi-codegen makes of the simulator's own OpenAPI documents. run.sh fetches the documents, makes the clients and starts
-// it. It exits with 1 at the first answer that is not what a user expects, and says which.
+// Command openapi-go drives a running simulator with only the clients that oapi-codegen generates from the simulator's
+// OpenAPI documents, as a user would. run.sh fetches the documents, generates the clients and starts it. It prints the
+// first unexpected response and exits with 1.
 package main
 
 import (
@@ -29,14 +29,14 @@ func main() {
 	fmt.Println("openapi-go: five clients, and every answer as expected")
 }
 
-// world is what the program does everything in: one of its own, whose clock stands still.
+// world is the world of the program, with a frozen clock.
 type world struct {
 	url, name string
 	tokens    map[string]string
 	control   *control.ClientWithResponses
 }
 
-// worldName names the world in every request; each generated client takes it as a request editor.
+// worldName is a request editor that names the world in every request.
 const worldName = "openapi-go"
 
 func run(ctx context.Context, url string) error {
@@ -66,7 +66,7 @@ func header(name, value string) func(context.Context, *http.Request) error {
 	}
 }
 
-// expect says what an answer has, where that is not what it should have.
+// expect returns an error with both values if a response does not have the expected one.
 func expect[V comparable](what string, want, got V) error {
 	if want == got {
 		return nil
@@ -74,7 +74,7 @@ func expect[V comparable](what string, want, got V) error {
 	return fmt.Errorf("%s is %v, not %v", what, got, want)
 }
 
-// answered is the error of a call, or that its answer is not of the status; body is told then.
+// answered returns the error of a call, or an error with the body if the response does not have the status.
 func answered(err error, want int, resp *http.Response, body []byte) error {
 	if err != nil {
 		return err
@@ -85,8 +85,8 @@ func answered(err error, want int, resp *http.Response, body []byte) error {
 	return expect("X-Sim-World", worldName, resp.Header.Get("X-Sim-World"))
 }
 
-// of is what a pointer of a generated type points to, or the zero value, so that a member that is missing is told by
-// what it should have been.
+// of returns the value of a pointer of a generated type, or the zero value, so that the error for a missing member
+// names the expected value.
 func of[V any](p *V) V {
 	var zero V
 	if p == nil {

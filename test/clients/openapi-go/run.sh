@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts a simulator on a free port, takes its OpenAPI documents, makes Go clients of them by oapi-codegen (go.mod says which),
-# and runs main.go, which does with them what a user would. SIMULATOR names a built binary; without it one is built.
+# Starts a simulator on a free port, fetches its OpenAPI documents, generates Go clients with the oapi-codegen of go.mod,
+# and runs main.go, which uses them as a user would. SIMULATOR names a built binary; if it is unset, one is built.
 # Needs curl and jq.
 set -euo pipefail
 # shellcheck source=test/clients/serve.sh

@@ -14,8 +14,8 @@ import (
 	"storagesim/test/clients/openapi-go/generated/lucidlink"
 )
 
-// lightbitsVolume creates a volume, meets a fault that it armed and a refusal from state, moves the clock until the volume
-// is there, and changes it.
+// lightbitsVolume creates a volume, gets an injected fault and a refusal because of the state, advances the clock until
+// the volume is available, and updates it.
 func lightbitsVolume(ctx context.Context, w *world) error {
 	client, err := lightbits.NewClientWithResponses(w.url, lightbits.WithRequestEditorFn(header("X-Sim-World", w.name)),
 		lightbits.WithRequestEditorFn(header("Authorization", "Bearer "+w.tokens["lightbits"])))
@@ -66,7 +66,7 @@ func lightbitsVolume(ctx context.Context, w *world) error {
 		expect("its state", lightbits.VolumeStateAvailable, of(v.State)), expect("its name", "vol1", of(v.Name)))
 }
 
-// meetFault arms a rule for one update, and sees it in the vendor's body with its marker.
+// meetFault arms a rule for one update, and requires its fault in the vendor's form with its marker.
 func meetFault(ctx context.Context, w *world, update func() (*lightbits.UpdateVolumeResponse, error)) error {
 	armed, err := w.control.CreateFaultWithResponse(ctx, nil, control.CreateFaultRequest{Id: new("busy"),
 		Match:  &control.FaultMatchInput{Operation: new("lightbits.UpdateVolume")},
@@ -94,7 +94,7 @@ func meetFault(ctx context.Context, w *world, update func() (*lightbits.UpdateVo
 		expect("the refusal's code", 14, hit.JSON503.Code))
 }
 
-// untilAvailable moves the clock to where the volume is Available.
+// untilAvailable advances the clock until the volume is Available.
 func untilAvailable(ctx context.Context, w *world, id string) error {
 	moved, err := w.control.AdvanceClockWithResponse(ctx, nil, control.AdvanceClockRequest{
 		Until: &control.AdvanceUntilInput{Kind: "lightbits.volume", Id: id, State: "Available"}})
@@ -108,7 +108,7 @@ func untilAvailable(ctx context.Context, w *world, id string) error {
 	return expect("what fired last", "lightbits.volume Available", last.Kind+" "+last.To)
 }
 
-// dmsClusters logs in with a password and lists the clusters, of which none is attached yet.
+// dmsClusters logs in with a password and requires an empty list of clusters.
 func dmsClusters(ctx context.Context, w *world) error {
 	client, err := dms.NewClientWithResponses(w.url, dms.WithRequestEditorFn(header("X-Sim-World", w.name)))
 	if err != nil {
@@ -167,7 +167,7 @@ func lucidlinkFilespace(ctx context.Context, w *world) error {
 	return expect("the filespace's status", "provisioning", string(made.JSON201.Status))
 }
 
-// lucidityTenants lists the tenants, and is refused without the header that the vendor wants.
+// lucidityTenants lists the tenants, and requires a refusal without the vendor's header.
 func lucidityTenants(ctx context.Context, w *world) error {
 	client, err := lucidity.NewClientWithResponses(w.url, lucidity.WithRequestEditorFn(header("X-Sim-World", w.name)))
 	if err != nil {

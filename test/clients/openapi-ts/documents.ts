@@ -1,6 +1,5 @@
-// The OpenAPI documents of a running simulator against validators that nobody here wrote: the documents against the schema
-// that the OpenAPI Initiative publishes for 3.1, their examples and every exchange of a client against their own schemas,
-// which are JSON Schema 2020-12.
+// Validates the OpenAPI documents of a running simulator: the documents against the published schema of OpenAPI 3.1, and
+// their examples and every exchange of a client against the schemas of the documents, which are JSON Schema 2020-12.
 import { readFileSync } from "node:fs";
 
 import { Validator } from "@seriousme/openapi-schema-validator";

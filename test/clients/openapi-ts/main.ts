@@ -1,5 +1,5 @@
-// A small program of a user: it drives a running simulator with nothing but the types that openapi-typescript makes of the
-// simulator's own OpenAPI documents, and openapi-fetch. It ends with 1 at the first answer that is not what a user expects.
+// Drives a running simulator with openapi-fetch and only the types that openapi-typescript generates from the simulator's
+// OpenAPI documents, as a user would. It exits with 1 at the first unexpected response.
 import assert from "node:assert/strict";
 
 import createClient, { type Client } from "openapi-fetch";
@@ -43,7 +43,7 @@ async function validDocuments(): Promise<void> {
     assert.ok(examples > 10, document.name);
     console.log(`openapi-ts: ${document.name} is valid, with ${examples} good examples`);
   }
-  // The checks can fail.
+  // The checks detect a fault.
   const text = JSON.stringify(documents.get("control")!.openapi);
   const broken = (old: string, now: string) => {
     assert.ok(text.includes(old), old);
@@ -76,7 +76,7 @@ async function lightbitsVolume(url: string, control: Client<Control>, token: str
   assert.equal(hit.response.headers.get("Retry-After"), "2");
   assert.equal(answer(200, await control.GET("/_sim/faults/{id}", { params: { path: { id: "busy" } } })).hits, 1);
 
-  // From state: it is still being created, until time has passed.
+  // Refused because of its state: it is still being created.
   assert.equal((await update()).response.headers.get("X-Sim-Fault"), null);
   const available = { until: { kind: "lightbits.volume", id: made.UUID!, state: "Available" } };
   const moved = answer(200, await control.POST("/_sim/clock/advance", { body: available }));
@@ -138,7 +138,7 @@ async function main(url: string): Promise<void> {
   const { tokens } = made.data!;
   assert.equal(answer(200, await control.PUT("/_sim/clock", { body: { mode: "frozen" } })).mode, "frozen");
 
-  // The types know the words; who says another one all the same is told the right ones.
+  // The types have the valid words; the refusal of another word names them.
   const typo = refusal(400, await control.PUT("/_sim/clock", {
     // @ts-expect-error: not a mode
     body: { mode: "frozn" },

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Starts a simulator on a free port, takes its OpenAPI documents, makes TypeScript types of them by openapi-typescript, and
-# runs main.ts, which holds the documents against validators and does with openapi-fetch what a user would. package.json says
-# which versions. SIMULATOR names a built binary; without it one is built. Needs curl, jq, Node.js 18 or later and npm.
+# Starts a simulator on a free port, fetches its OpenAPI documents, generates TypeScript types with openapi-typescript, and
+# runs main.ts, which validates the documents and uses openapi-fetch as a user would. package.json has the versions.
+# SIMULATOR names a built binary; if it is unset, one is built. Needs curl, jq, Node.js 18 or later and npm.
 set -euo pipefail
 # shellcheck source=test/clients/serve.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../serve.sh"

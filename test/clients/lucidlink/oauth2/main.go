@@ -1,6 +1,6 @@
-// Command oauth2 lets golang.org/x/oauth2/clientcredentials, unmodified, get access tokens from a simulator and call the
-// LucidLink Service API with them: by Basic, by the form, and by whichever of the two the library finds out itself. It is
-// a module of its own, so that the product's needs no OAuth library.
+// Command oauth2 gets access tokens from a simulator with the unmodified golang.org/x/oauth2/clientcredentials, and
+// calls the LucidLink Service API with them. It authenticates with Basic, in the form, and as the library detects. It
+// is a separate module, so that the product does not depend on an OAuth library.
 package main
 
 import (
@@ -44,7 +44,7 @@ func run(ctx context.Context, base, id, secret string) error {
 	return refused(ctx, scoped, "invalid_scope")
 }
 
-// use gets a token and lists the domains with the library's own client.
+// use gets a token and lists the domains with the library's client.
 func use(ctx context.Context, config clientcredentials.Config, base string) error {
 	token, err := config.Token(ctx)
 	if err != nil {
@@ -69,7 +69,7 @@ func use(ctx context.Context, config clientcredentials.Config, base string) erro
 	return nil
 }
 
-// refused wants an error that carries the code of RFC 6749.
+// refused requires an error with the code of RFC 6749.
 func refused(ctx context.Context, config clientcredentials.Config, code string) error {
 	_, err := config.Token(ctx)
 	var refusal *oauth2.RetrieveError

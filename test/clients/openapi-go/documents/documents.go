@@ -1,7 +1,6 @@
-// Package documents holds the OpenAPI documents of a running simulator against a reader that nobody here wrote,
-// github.com/getkin/kin-openapi, which oapi-codegen reads them with too. It sees what no JSON Schema can, such as
-// references that lead nowhere and operationIds that clash. What the schemas say of values is checked in openapi-ts, where
-// the validator knows JSON Schema 2020-12.
+// Package documents validates the OpenAPI documents of a running simulator with github.com/getkin/kin-openapi, which
+// oapi-codegen uses too. It finds faults that no JSON Schema can express, such as dangling references and duplicate
+// operationIds. openapi-ts checks values against the schemas, because its validator supports JSON Schema 2020-12.
 package documents
 
 import (
@@ -11,7 +10,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// Validate says what is wrong with the text of a document.
+// Validate returns an error if the text is not a valid document.
 func Validate(ctx context.Context, text []byte) error {
 	document, err := openapi3.NewLoader().LoadFromData(text)
 	if err != nil {

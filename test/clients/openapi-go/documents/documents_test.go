@@ -10,7 +10,7 @@ import (
 	"storagesim/test/clients/openapi-go/documents"
 )
 
-// text is a document as run.sh has fetched it.
+// text returns a document that run.sh has fetched.
 func text(t *testing.T, name string) string {
 	t.Helper()
 	b, err := os.ReadFile("../generated/" + name + "/openapi.json")
@@ -24,7 +24,7 @@ func TestDocuments_Valid(t *testing.T) {
 	}
 }
 
-// The check above can fail: documents with one thing wrong.
+// Documents with one fault each.
 func TestDocuments_BrokenOnesAreRefused(t *testing.T) {
 	good := text(t, "control")
 	for _, one := range []struct{ old, new, says string }{
