@@ -20,6 +20,14 @@ type Contract struct {
 	Credentials func(op *Operation) []Credential
 	// IfMatch says that operations which document a 412 take If-Match.
 	IfMatch bool
+	// Examples are requests by the names of the operations.
+	Examples map[string]Example
+}
+
+// Example is a request that succeeds in a new world on the fixture small.
+type Example struct {
+	Path map[string]string // values of the path's parameters
+	Body string            // JSON, also for a form; "" for none
 }
 
 // Encoding is how a vendor's wire writes Go values as JSON.

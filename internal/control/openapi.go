@@ -120,7 +120,7 @@ func (c *Control) openAPI() ([]byte, error) {
 		one := openapi.Call{
 			ID: row.Name, Operation: row.Name, Summary: row.summary(), Tag: row.tag(), Method: row.Method, Path: row.Path,
 			Named: row.Query, World: true, Asks: row.Endpoint.body, Answers: row.Endpoint.response,
-			Consumes: row.Consumes, Other: row.Other, Events: row.Events,
+			Consumes: row.Consumes, Other: row.Other, Events: row.Events, Example: row.Example,
 		}
 		if row.Produces != "" {
 			one.Produces = []string{row.Produces}

@@ -131,7 +131,8 @@ func (dialect) Kind(status int) refusal.Kind { return api.KindOf(status) }
 // contract describes the credentials: the login takes a name and a password, every other operation the token of the
 // login (facts/dms-lucidlink-lucidity.md 3.1).
 var contract = api.Contract{
-	Title: "Lightbits DMS API v1", Encoding: api.GatewayV2,
+	Examples: examples(),
+	Title:    "Lightbits DMS API v1", Encoding: api.GatewayV2,
 	Credentials: func(op *api.Operation) []api.Credential {
 		if op.Needs == (api.Permission{}) {
 			return []api.Credential{{Name: "login", Type: "http", Scheme: "basic", Doc: "The service's user."}}

@@ -102,7 +102,8 @@ func (dialect) Kind(status int) refusal.Kind { return api.KindOf(status) }
 // contract describes the wire for the OpenAPI document. Every operation that needs a permission takes a bearer token
 // (facts/lightbits.md 3); the login to a cluster federation takes a name and a password.
 var contract = api.Contract{
-	Title: "Lightbits REST API v2", Encoding: api.GatewayV1, IfMatch: true,
+	Examples: examples(),
+	Title:    "Lightbits REST API v2", Encoding: api.GatewayV1, IfMatch: true,
 	Credentials: func(op *api.Operation) []api.Credential {
 		switch {
 		case op.Name == "CFLogin":

@@ -175,7 +175,8 @@ func (dialect) Kind(status int) refusal.Kind { return api.KindOf(status) }
 // contract describes the credentials: a bare access token, and a header with its type (facts/dms-lucidlink-lucidity.md
 // 2.1).
 var contract = api.Contract{
-	Title: "Lucidity external API", Encoding: api.Plain,
+	Examples: examples(),
+	Title:    "Lucidity external API", Encoding: api.Plain,
 	Envelope: func(op *api.Operation) (any, string) {
 		switch {
 		case op.Answer() == reflect.TypeFor[refreshTokenBody]():

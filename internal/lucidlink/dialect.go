@@ -210,7 +210,8 @@ func headers(r *api.Request) map[string]string {
 // contract describes the credentials: the token request grants access tokens for client credentials
 // (facts/dms-lucidlink-lucidity.md 1.1).
 var contract = api.Contract{
-	Title: "LucidLink Service API v1", Encoding: api.Plain,
+	Examples: examples(),
+	Title:    "LucidLink Service API v1", Encoding: api.Plain,
 	Credentials: func(op *api.Operation) []api.Credential {
 		if op.Needs == (api.Permission{}) {
 			return nil

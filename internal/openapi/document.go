@@ -56,6 +56,7 @@ type Parameter struct {
 	Description string  `json:"description,omitempty"`
 	Required    bool    `json:"required,omitempty"`
 	Schema      *Schema `json:"schema,omitempty"`
+	Example     string  `json:"example,omitempty"`
 }
 
 // RequestBody is what a request may carry.

@@ -48,6 +48,7 @@ type Call struct {
 	Success  []int
 	Refusals []Refusal
 	Security [][]api.Credential // one of these
+	Example  api.Example        // the zero value has the body made from the schema
 }
 
 // Refusal is an answer that says no.
@@ -151,10 +152,15 @@ func (b *Builder) add(c Call) {
 	inPath := map[string]bool{}
 	for _, name := range pathParams(c.Path) {
 		inPath[name] = true
-		op.Parameters = append(op.Parameters, &Parameter{Name: renamed[name], In: "path", Required: true, Schema: b.pathSchema(c.Asks, name)})
+		op.Parameters = append(op.Parameters, &Parameter{Name: renamed[name], In: "path", Required: true,
+			Schema: b.pathSchema(c.Asks, name), Example: c.Example.Path[name]})
 	}
 	if c.Asks != nil && c.Query {
-		op.Parameters = append(op.Parameters, b.query(c.Asks, "", inPath)...)
+		query := b.query(c.Asks, "", inPath)
+		for _, p := range query {
+			p.Example = c.Example.Path[p.Name]
+		}
+		op.Parameters = append(op.Parameters, query...)
 	} else if c.Asks != nil {
 		op.RequestBody = b.body(c, inPath)
 	}
@@ -196,7 +202,11 @@ func (b *Builder) body(c Call, inPath map[string]bool) *RequestBody {
 	if media == "" {
 		media = jsonType
 	}
-	body := &RequestBody{Required: required, Content: map[string]*Media{media: {Schema: schema, Example: b.schemas.sample(schema, "", 0)}}}
+	var example any = json.RawMessage(c.Example.Body)
+	if c.Example.Body == "" {
+		example = sampler(b.schemas.components).sample(schema, "", 0)
+	}
+	body := &RequestBody{Required: required, Content: map[string]*Media{media: {Schema: schema, Example: example}}}
 	for _, text := range c.Takes {
 		body.Content[text] = &Media{Schema: &Schema{Type: "string"}}
 	}
@@ -226,7 +236,7 @@ func (b *Builder) success(c Call, status int) *Response {
 		outer.Properties[c.Inside] = schema
 		schema = b.shared(outer, upper(c.Operation)+"Answer")
 	}
-	r.add(jsonType, &Media{Schema: schema, Example: b.schemas.sample(schema, "", 0)})
+	r.add(jsonType, &Media{Schema: schema, Example: sampler(b.schemas.components).sample(schema, "", 0)})
 	return r
 }
 

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -8,17 +9,29 @@ import (
 // maxDepth bounds how deep a sample nests where a type contains itself.
 const maxDepth = 8
 
-// sample makes a value that the schema lets through, for examples. name is the member that it is for.
-func (s *schemas) sample(schema *Schema, name string, depth int) any {
+// Sample returns a value that the schema allows, with all members that the schema names. components are those of the
+// document.
+func Sample(components map[string]*Schema, schema *Schema) any {
+	return sampler(components).sample(schema, "", 0)
+}
+
+// sampler makes values that schemas allow. It holds the components of the document by name.
+type sampler map[string]*Schema
+
+// sample returns a value that the schema allows. name is the member that it is for.
+func (s sampler) sample(schema *Schema, name string, depth int) any {
 	if schema.Ref != "" {
-		schema = s.components[strings.TrimPrefix(schema.Ref, componentPrefix)]
+		schema = s[strings.TrimPrefix(schema.Ref, componentPrefix)]
 	}
 	if len(schema.AnyOf) > 0 {
 		return s.sample(schema.AnyOf[0], name, depth)
 	}
 	kind, _ := schema.Type.(string)
-	if kinds, several := schema.Type.([]string); several {
+	switch kinds := schema.Type.(type) {
+	case []string:
 		kind = kinds[0]
+	case []any: // of a document that was read
+		kind, _ = kinds[0].(string)
 	}
 	switch kind {
 	case "object":
@@ -40,7 +53,7 @@ func (s *schemas) sample(schema *Schema, name string, depth int) any {
 	return nil
 }
 
-func (s *schemas) sampleObject(schema *Schema, depth int) any {
+func (s sampler) sampleObject(schema *Schema, depth int) any {
 	o := map[string]any{}
 	for name, member := range schema.Properties {
 		if depth < maxDepth || slices.Contains(schema.Required, name) {
@@ -49,12 +62,26 @@ func (s *schemas) sampleObject(schema *Schema, depth int) any {
 			}
 		}
 	}
-	if held, ok := schema.AdditionalProperties.(*Schema); ok && depth < maxDepth {
+	if held := additional(schema); held != nil && depth < maxDepth {
 		if v := s.sample(held, "", depth+1); v != nil {
 			o["key"] = v
 		}
 	}
 	return o
+}
+
+// additional returns the schema of the members that the schema does not name, or nil if it allows none.
+func additional(schema *Schema) *Schema {
+	switch held := schema.AdditionalProperties.(type) {
+	case *Schema:
+		return held
+	case map[string]any: // of a document that was read
+		read := new(Schema)
+		if text, err := json.Marshal(held); err == nil && json.Unmarshal(text, read) == nil {
+			return read
+		}
+	}
+	return nil
 }
 
 // sampleText is a text of the form that the schema wants, and that the member's name makes one expect.

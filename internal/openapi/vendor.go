@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,7 +40,7 @@ func call(svc *api.Service, op *api.Operation, path string) Call {
 	c := Call{
 		ID: op.Name, Operation: op.Name, Summary: words(op.Name), Tag: tagOf(path), Method: op.Method, Path: path,
 		Consumes: op.Consumes, Produces: op.Produces, IfMatch: svc.Contract.IfMatch && op.Documents(http.StatusPreconditionFailed),
-		World: true, Faults: true, Clustered: svc.Clustered,
+		World: true, Faults: true, Clustered: svc.Clustered, Example: exampleOf(svc, op, path),
 	}
 	if svc.Contract.Credentials != nil {
 		if all := svc.Contract.Credentials(op); len(all) > 0 {
@@ -70,6 +71,17 @@ func call(svc *api.Service, op *api.Operation, path string) Call {
 	other.Status, other.Problem = 0, true
 	c.Refusals = append(c.Refusals, other)
 	return c
+}
+
+// exampleOf is the row's example under one of the paths. What another path has as a parameter is a member of the body.
+func exampleOf(svc *api.Service, op *api.Operation, path string) api.Example {
+	example := svc.Contract.Examples[op.Name]
+	for name, value := range example.Path {
+		if !slices.Contains(pathParams(path), name) && example.Body != "" {
+			example.Body = fmt.Sprintf("{%q:%q,%s", name, value, example.Body[1:])
+		}
+	}
+	return example
 }
 
 func refusal(svc *api.Service, op *api.Operation, status int) Refusal {

@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"storagesim/internal/openapi"
 )
 
 // Body is what a document says of the body of an operation.
 type Body struct {
 	Media   string
-	Example any // the document's
+	Example any // a body with all members that the schema names
 	// Required are the members that it must have, wherever they lie in the example: the names that lead there, and indices.
 	Required [][]string
 	// Least is the example without what is not required.
@@ -25,15 +27,37 @@ func (c *Checker) Body(method, path string) *Body {
 	item, _ := c.find(path)
 	content, _ := at(c.doc, "paths", item, strings.ToLower(method), "requestBody", "content").(map[string]any)
 	for _, media := range slices.Sorted(maps.Keys(content)) {
-		example := at(content[media], "example")
-		if example == nil {
+		if at(content[media], "example") == nil {
 			continue
 		}
+		example := c.sample(at(content[media], "schema"))
 		b := &Body{Media: media, Example: example}
 		b.Least = c.least(at(content[media], "schema"), example, nil, b)
 		return b
 	}
 	return nil
+}
+
+// sample returns a value with all members that a schema of the document names.
+func (c *Checker) sample(schema any) any {
+	var components map[string]*openapi.Schema
+	var one openapi.Schema
+	convert(at(c.doc, "components", "schemas"), &components)
+	convert(schema, &one)
+	var v any
+	convert(openapi.Sample(components, &one), &v)
+	return v
+}
+
+// convert reads JSON that was decoded into another Go value.
+func convert(from, into any) {
+	text, err := json.Marshal(from)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		panic(err) // it is part of a document
+	}
 }
 
 // With is the least body that has the member to which the names lead, and what is required beside it.
