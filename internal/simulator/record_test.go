@@ -188,7 +188,7 @@ func TestRecord_CutOff(t *testing.T) {
 		"{}\n": "not that of a recording",
 		strings.Replace(first, `"recording":1`, `"recording":9`, 1) + "\n": "version 9",
 		first + "\n{\"turn\":2}\n":              "out of order",
-		first + "\n{\"turn\":1}\n":              "nobody's",
+		first + "\n{\"turn\":1}\n":              "neither request, resume, timers nor expire",
 		first + "\n{\"turn\":1,\"resume\":5}\n": "is waiting",
 		first + "\nrust\n":                      "line 2",
 		strings.Replace(first, `"fixture":"small"`, `"fixture":"big"`, 1) + "\n": "fixture",
@@ -222,7 +222,7 @@ func TestRecord_Refusals(t *testing.T) {
 	c := simulator.Default()
 	c.Record = file
 	_, err := simulator.New(c)
-	require.ErrorContains(t, err, "remove it or name another")
+	require.ErrorContains(t, err, "delete it or use another")
 	dir := t.TempDir()
 	old := simtest.New(t, func(c *simulator.Config) { c.Data = dir })
 	old.Close()
