@@ -8,7 +8,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// authenticate answers whose token the request carries.
+// authenticate returns the principal of the request's token.
 func (s *Service) authenticate(tx *store.Tx, r *api.Request) (*Principal, error) {
 	if s.auth == api.AuthOff {
 		return s.anybody, nil
@@ -18,9 +18,9 @@ func (s *Service) authenticate(tx *store.Tx, r *api.Request) (*Principal, error)
 	token = strings.TrimSpace(token)
 	switch {
 	case header == "":
-		return nil, unauthenticated("no token: the header Authorization is missing; Bearer and a JWT are expected in it")
+		return nil, unauthenticated("no token: the Authorization header is missing; Bearer and a JWT are expected")
 	case !strings.EqualFold(scheme, "Bearer") || token == "":
-		return nil, unauthenticated("no token: the header Authorization must hold Bearer and a JWT")
+		return nil, unauthenticated("no token: the Authorization header must be Bearer and a JWT")
 	case isJWT(token):
 		if p, federated, err := s.federatedPrincipal(tx, token); federated {
 			return p, err

@@ -130,9 +130,9 @@ func TestAuthenticate_JWT(t *testing.T) {
 		"kid without part":  {token(t, "root", system, nil), `kid "root" is not of the form`},
 		"unknown kid":       {token(t, "system:other", system, nil), `kid "system:other" is unknown`},
 		"kid elsewhere":     {token(t, "default:root", system, nil), `kid "default:root" is unknown`},
-		"wrong key":         {token(t, "system:root", project, nil), `signature does not fit the key of credential "system:root"`},
-		"foreign role":      {token(t, "default:cred", project, jwt.MapClaims{"roles": []string{"acme:admin"}}), `"acme:admin" cannot be given by a credential of project "default"`},
-		"system role":       {token(t, "default:cred", project, nil), `"system:cluster-admin" cannot be given`},
+		"wrong key":         {token(t, "system:root", project, nil), `signature does not match the key of credential "system:root"`},
+		"foreign role":      {token(t, "default:cred", project, jwt.MapClaims{"roles": []string{"acme:admin"}}), `"acme:admin" cannot be granted by a credential of project "default"`},
+		"system role":       {token(t, "default:cred", project, nil), `"system:cluster-admin" cannot be granted`},
 		"hmac":              {hmac, "signed with HS256; only RS256"},
 		"none":              {segment(`{"alg":"none","kid":"system:root"}`) + "." + segment(`{"sub":"x"}`) + ".", "signed with none; only RS256"},
 		"payload no JSON":   {segment(`{"alg":"RS256","kid":"system:root"}`) + ".!!." + segment("x"), "cannot be read"},
@@ -256,7 +256,7 @@ func TestAuthorize_SeveralRolesAddUp(t *testing.T) {
 func TestAuthorize_CauseNamesThePermission(t *testing.T) {
 	p := newPrincipal("joe", "acme:viewer")
 	err := p.denied("default", can("volumes", "create"))
-	require.EqualError(t, err, `permission denied: volumes:create in project "default" is needed, which the roles acme:viewer do not give`)
+	require.EqualError(t, err, `permission denied: volumes:create in project "default" is required, but the roles acme:viewer do not grant it`)
 	require.Equal(t, MissingPermission{Subject: "joe", Roles: []string{"acme:viewer"}, Resource: "volumes", Action: "create", Project: "default"},
 		refusal.Of(err).Cause)
 }

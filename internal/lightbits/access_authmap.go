@@ -12,19 +12,24 @@ import (
 func (s *Service) authMapOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListAuthMapEntries", Method: http.MethodGet, Path: "/api/v2/cluster/authMaps",
-			Statuses: []int{200, 400, 401, 403}, Needs: can("authMapEntrys", "list"), Endpoint: api.Handle(s.listAuthMapEntries)},
+			Statuses: []int{200, 400, 401, 403}, Needs: can("authMapEntrys", "list"),
+			Endpoint: api.Handle(s.listAuthMapEntries)},
 		{Name: "CreateAuthMapEntry", Method: http.MethodPost, Path: "/api/v2/cluster/authMaps",
-			Statuses: []int{200, 400, 401, 403}, Needs: can("authMapEntrys", "create"), Endpoint: api.Handle(s.createAuthMapEntry)},
+			Statuses: []int{200, 400, 401, 403}, Needs: can("authMapEntrys", "create"),
+			Endpoint: api.Handle(s.createAuthMapEntry)},
 		{Name: "GetAuthMapEntry", Method: http.MethodGet, Path: "/api/v2/cluster/authMaps/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("authMapEntrys", "get"), Endpoint: api.Handle(s.getAuthMapEntry)},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("authMapEntrys", "get"),
+			Endpoint: api.Handle(s.getAuthMapEntry)},
 		{Name: "DeleteAuthMapEntry", Method: http.MethodDelete, Path: "/api/v2/cluster/authMaps/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("authMapEntrys", "delete"), Endpoint: api.Handle(s.deleteAuthMapEntry)},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("authMapEntrys", "delete"),
+			Endpoint: api.Handle(s.deleteAuthMapEntry)},
 		{Name: "UpdateAuthMapEntry", Method: http.MethodPut, Path: "/api/v2/cluster/authMaps/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("authMapEntrys", "update"), Endpoint: api.Handle(s.updateAuthMapEntry)},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("authMapEntrys", "update"),
+			Endpoint: api.Handle(s.updateAuthMapEntry)},
 	}
 }
 
-// AuthMapEntry gives a role to whom an identifier stands for, as the API answers it (spec message AuthMapEntry).
+// AuthMapEntry gives a role to the tokens with an identifier, as the API returns it (spec message AuthMapEntry).
 type AuthMapEntry struct {
 	UUID                 string `json:"UUID"`
 	Name                 string `json:"name"`
@@ -37,18 +42,20 @@ type AuthMapEntry struct {
 const (
 	// byIdentifier is the index of map entries by scopedKey of IdP configuration and identifier.
 	byIdentifier = "identifier"
-	// byScope is that by the project in which they give a role.
+	// byScope is the index of map entries by the project of their role.
 	byScope = "scope"
 )
 
-var authMapEntries = store.NewTable("lightbits.authmapentry", func(e *AuthMapEntry) string { return e.Name }, store.JSON[AuthMapEntry](),
-	store.Index[AuthMapEntry]{Name: byIdpConfiguration, Keys: func(e *AuthMapEntry) []string { return []string{e.IdpConfigurationName} }},
+var authMapEntries = store.NewTable("lightbits.authmapentry", func(e *AuthMapEntry) string { return e.Name },
+	store.JSON[AuthMapEntry](),
+	store.Index[AuthMapEntry]{Name: byIdpConfiguration,
+		Keys: func(e *AuthMapEntry) []string { return []string{e.IdpConfigurationName} }},
 	store.Index[AuthMapEntry]{Name: byIdentifier, Keys: func(e *AuthMapEntry) []string {
 		return []string{scopedKey(e.IdpConfigurationName, e.Identifier)}
 	}},
 	store.Index[AuthMapEntry]{Name: byScope, Keys: func(e *AuthMapEntry) []string { return []string{e.Scope} }})
 
-// deleteAuthMapOf deletes the entries that give a role in a project, so that a later one of the same name does not
+// deleteAuthMapOf deletes the entries with a role in a project, so that a later project of the same name does not
 // inherit them.
 func deleteAuthMapOf(tx *store.Tx, project string) error {
 	for name := range authMapEntries.KeysBy(tx, byScope, project) {
@@ -65,11 +72,11 @@ type listAuthMapEntriesResponse struct {
 
 // listAuthMapEntries: seeds/002 "List all authorization map entries", in the order of their names.
 func (s *Service) listAuthMapEntries(tx *store.Tx, _ *api.Request, _ *api.Empty) (listAuthMapEntriesResponse, error) {
-	var answer listAuthMapEntriesResponse
+	var response listAuthMapEntriesResponse
 	for _, e := range authMapEntries.All(tx, "", "") {
-		answer.AuthMapEntries = append(answer.AuthMapEntries, &e)
+		response.AuthMapEntries = append(response.AuthMapEntries, &e)
 	}
-	return answer, nil
+	return response, nil
 }
 
 type authMapEntryRequest struct {
@@ -80,9 +87,8 @@ type authMapEntryRequest struct {
 	IdpConfigurationName string `json:"idpConfigurationName" required:"{path} is missing"`
 }
 
-// createAuthMapEntry: seeds/002 "Create an authorization map entry". All refusals are InvalidArgument, since the page has
-// neither 404 nor 409. It is the last of three steps: some client configuration must lead to the identifier (assumption
-// 206).
+// createAuthMapEntry: seeds/002 "Create an authorization map entry". All refusals are InvalidArgument, since the page
+// has neither 404 nor 409. A client configuration must exist that can lead to the identifier (assumption 206).
 func (s *Service) createAuthMapEntry(tx *store.Tx, _ *api.Request, q *authMapEntryRequest) (AuthMapEntry, error) {
 	if err := checkName("authorization map entry", q.Name); err != nil {
 		return AuthMapEntry{}, err
@@ -98,26 +104,34 @@ func (s *Service) createAuthMapEntry(tx *store.Tx, _ *api.Request, q *authMapEnt
 }
 
 func (q *authMapEntryRequest) entry(uuid string) AuthMapEntry {
-	return AuthMapEntry{UUID: uuid, Name: q.Name, Identifier: q.Identifier, Scope: q.Scope, Role: q.Role, IdpConfigurationName: q.IdpConfigurationName}
+	return AuthMapEntry{UUID: uuid, Name: q.Name, Identifier: q.Identifier, Scope: q.Scope, Role: q.Role,
+		IdpConfigurationName: q.IdpConfigurationName}
 }
 
-// maxIdentifier bounds the identifier of a map entry, in bytes.
+// maxIdentifier is the maximum length of an identifier, in bytes.
 const maxIdentifier = 1024
 
-// checkAuthMapEntry refuses an entry that refers to what is not there.
+// checkAuthMapEntry refuses an entry that refers to something that does not exist.
 func (s *Service) checkAuthMapEntry(tx *store.Tx, q *authMapEntryRequest) error {
 	switch {
 	case len(q.Identifier) > maxIdentifier:
-		return refusal.New(refusal.InvalidArgument, "identifier has %d bytes; at most %d are allowed", len(q.Identifier), maxIdentifier)
+		return refusal.New(refusal.InvalidArgument, "identifier has %d bytes; at most %d are allowed",
+			len(q.Identifier), maxIdentifier)
 	case !projects.Has(tx, q.Scope):
-		return refusal.New(refusal.InvalidArgument, "scope %q is neither %s nor another project", q.Scope, systemProject)
+		return refusal.New(refusal.InvalidArgument,
+			"scope %q is not a project; %s or the name of another project is expected", q.Scope, systemProject)
 	case rulesOf(q.Scope, q.Role) == nil:
-		return refusal.New(refusal.InvalidArgument, "scope %q has no role %q; it has: %s", q.Scope, q.Role, strings.Join(rolesIn(q.Scope), ", "))
+		return refusal.New(refusal.InvalidArgument, "scope %q has no role %q; it has: %s", q.Scope, q.Role,
+			strings.Join(rolesIn(q.Scope), ", "))
 	case !s.idpConfigurations.Table().Has(tx, q.IdpConfigurationName):
-		return refusal.New(refusal.InvalidArgument, "IdP configuration %q does not exist; create it first", q.IdpConfigurationName)
+		return refusal.New(refusal.InvalidArgument, "IdP configuration %q does not exist; create it first",
+			q.IdpConfigurationName)
 	case !readsClaims(tx, q.IdpConfigurationName) && !isApp(tx, q.IdpConfigurationName, q.Identifier):
-		return refusal.New(refusal.InvalidArgument, "no idp-client-configuration of IdP configuration %q leads to identifier %q: create one "+
-			"in mode %s with that clientId, or one in mode %s or %s", q.IdpConfigurationName, q.Identifier, AuthzApp, AuthzUser, AuthzConverge)
+		return refusal.New(refusal.InvalidArgument,
+			"no idp-client-configuration of IdP configuration %q leads to identifier %q: create one "+
+				"in mode %s with that clientId, or one in mode %s or %s", q.IdpConfigurationName, q.Identifier,
+			AuthzApp,
+			AuthzUser, AuthzConverge)
 	}
 	return nil
 }

@@ -9,8 +9,9 @@ import (
 	"storagesim/internal/wire"
 )
 
-// authorize finds out who asks and whether the operation is theirs to call. The version needs a token like everything
-// else: its page is marked so, and every role may read it (assumption 22). A cluster that is cut off answers nobody.
+// authorize authenticates the caller and checks the permission that the operation needs. The version needs a token like
+// everything else, as its page says, and every role may read it (assumption 22). A cluster that is cut off refuses
+// every request.
 func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
 	if err := unreachable(tx); err != nil {
 		return err
@@ -37,7 +38,7 @@ func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
 	return unnamedProject(p, need)
 }
 
-// unnamedProject refuses a request of a caller with roles in projects only that names none.
+// unnamedProject refuses a request without a project by a caller who has roles only in projects.
 func unnamedProject(p *Principal, need api.Permission) error {
 	if need.Action == "list" {
 		return p.denied("", need)
@@ -45,15 +46,15 @@ func unnamedProject(p *Principal, need api.Permission) error {
 	return refusal.New(refusal.InvalidArgument, "projectName is missing")
 }
 
-// projectOf answers the project that a request names: in its path, else in its query, else in its body, in the order
-// in which the binding lets one win over the other (facts/lightbits.md 2.2). A body that is not JSON names none; the
-// binding refuses it before the handler is reached.
+// projectOf returns the project that a request names in its path, its query or its body, in this order, as the binding
+// does (facts/lightbits.md 2.2). For a body that is not JSON it returns ""; the binding refuses such a request before
+// it reaches the handler.
 func projectOf(r *api.Request) string {
 	if project := r.Param("projectName"); project != "" {
 		return project
 	}
 	if r.Operation.Needs.Resource == "projects" {
-		return r.Param("name") // of the project itself
+		return r.Param("name") // the project itself
 	}
 	if r.HTTP.URL.RawQuery != "" {
 		if project := r.Query().Get("projectName"); project != "" {
@@ -72,9 +73,9 @@ func projectOf(r *api.Request) string {
 	return body.ProjectName
 }
 
-// inProject refuses what the caller may not do in the project that the handler's question names, and a project that is
-// not there: 404 where the operation's page has it, else 400. "" is all projects to a list, which is for system roles,
-// and 400 to anything else.
+// inProject refuses if the caller lacks a permission in the project, or if the project does not exist: with 404 if the
+// operation's page has one, otherwise with 400. For a list the project "" means all projects, which system roles may
+// list; for any other action it is a 400.
 func (s *Service) inProject(tx *store.Tx, r *api.Request, project, resource, action string) error {
 	p, need := principal(r), can(resource, action)
 	switch {
@@ -92,7 +93,7 @@ func (s *Service) inProject(tx *store.Tx, r *api.Request, project, resource, act
 	return refusal.New(refusal.InvalidArgument, "project %q does not exist", project)
 }
 
-// namedProject is inProject for operations that are about one project whatever their action.
+// namedProject is inProject for operations that always need a project.
 func (s *Service) namedProject(tx *store.Tx, r *api.Request, project, resource, action string) error {
 	if project == "" {
 		return refusal.New(refusal.InvalidArgument, "projectName is missing")

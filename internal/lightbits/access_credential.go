@@ -14,17 +14,21 @@ import (
 func (s *Service) credentialOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListCredentials", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/credentials",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("credentials", "list"), Endpoint: api.Handle(s.listCredentials)},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("credentials", "list"),
+			Endpoint: api.Handle(s.listCredentials)},
 		{Name: "CreateCredential", Method: http.MethodPost, Path: "/api/v2/projects/{projectName}/credentials",
-			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("credentials", "create"), Endpoint: api.Handle(s.createCredential)},
+			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("credentials", "create"),
+			Endpoint: api.Handle(s.createCredential)},
 		{Name: "GetCredential", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/credentials/{ID}",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("credentials", "get"), Endpoint: api.Handle(s.getCredential)},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("credentials", "get"),
+			Endpoint: api.Handle(s.getCredential)},
 		{Name: "DeleteCredential", Method: http.MethodDelete, Path: "/api/v2/projects/{projectName}/credentials/{ID}",
-			Statuses: []int{200, 400, 401, 403, 404, 412, 500}, Needs: can("credentials", "delete"), Endpoint: api.Handle(s.deleteCredential)},
+			Statuses: []int{200, 400, 401, 403, 404, 412, 500}, Needs: can("credentials", "delete"),
+			Endpoint: api.Handle(s.deleteCredential)},
 	}
 }
 
-// Credential is a credential as the API answers it.
+// Credential is a credential as the API returns it.
 type Credential struct {
 	ProjectName string    `json:"projectName"`
 	ID          string    `json:"ID"`
@@ -33,7 +37,7 @@ type Credential struct {
 	Kind        CredsKind `json:"kind"`
 }
 
-// CredsType says what a credential's payload is.
+// CredsType is the type of a credential's payload.
 type CredsType string
 
 // The types.
@@ -49,10 +53,10 @@ func (CredsType) EnumNumbers() map[string]int32 {
 	return map[string]int32{"UnknownType": 0, "RS256PubKey": 1, "TlsCertChainPem": 2, "TlsPrivKeyPem": 3}
 }
 
-// CredsKind says where a credential comes from.
+// CredsKind is the origin of a credential.
 type CredsKind string
 
-// The kinds. Those of kind BeaconCreds belong to the cluster's own working and cannot be deleted directly.
+// The kinds. Credentials of kind BeaconCreds are used by the cluster itself and cannot be deleted.
 const (
 	CredsUserCreds   CredsKind = "UserCreds"
 	CredsBeaconCreds CredsKind = "BeaconCreds"
@@ -68,7 +72,7 @@ func (CredsKind) EnumNumbers() map[string]int32 {
 type credentialRow struct {
 	Credential
 	ETag uint64 `json:"etag"`
-	By   string `json:"by,omitempty"` // who made it; the fixture where it is empty
+	By   string `json:"by,omitempty"` // who created it; "" is the fixture
 }
 
 func credentialKey(project, id string) string { return project + "/" + id }
@@ -76,7 +80,7 @@ func credentialKey(project, id string) string { return project + "/" + id }
 var credentials = store.NewTable("lightbits.credential",
 	func(c *credentialRow) string { return credentialKey(c.ProjectName, c.ID) }, store.JSON[credentialRow]())
 
-// seedCredential stores a credential of any kind; store.ErrExists where there is one of that ID.
+// seedCredential stores a credential of any kind. The error is store.ErrExists if the project has one with that ID.
 func (s *Service) seedCredential(tx *store.Tx, c Credential) error {
 	return credentials.Insert(tx, &credentialRow{Credential: c, ETag: 1, By: tx.By})
 }
@@ -99,20 +103,21 @@ type listCredentialsResponse struct {
 	Credentials []*Credential `json:"credentials"`
 }
 
-// listCredentials: seeds/002 "List credentials", in the order of their IDs. A project that is not there is 400: the
-// page has no 404.
-func (s *Service) listCredentials(tx *store.Tx, r *api.Request, q *listCredentialsRequest) (listCredentialsResponse, error) {
-	var answer listCredentialsResponse
+// listCredentials: seeds/002 "List credentials", in the order of their IDs. An unknown project is a 400, since the page
+// has no 404.
+func (s *Service) listCredentials(tx *store.Tx, r *api.Request, q *listCredentialsRequest) (listCredentialsResponse,
+	error) {
+	var response listCredentialsResponse
 	if err := s.namedProject(tx, r, q.ProjectName, "credentials", "list"); err != nil {
-		return answer, err
+		return response, err
 	}
 	for _, row := range credentials.All(tx, credentialKey(q.ProjectName, ""), "") {
-		answer.Credentials = append(answer.Credentials, &row.Credential)
+		response.Credentials = append(response.Credentials, &row.Credential)
 	}
-	return answer, nil
+	return response, nil
 }
 
-// credentialID is the rule that names of volumes follow too (assumption 27).
+// credentialID is the form of an ID; names of volumes have the same form (assumption 27).
 var credentialID = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,253}$`)
 
 type createCredentialRequest struct {
@@ -122,14 +127,15 @@ type createCredentialRequest struct {
 	Payload     []byte    `json:"payload" required:"the credential payload is missing"`
 }
 
-// createCredential: seeds/002 "Create credential". The payload must be what its type says.
+// createCredential: seeds/002 "Create credential". The payload must be of the type given.
 func (s *Service) createCredential(tx *store.Tx, r *api.Request, q *createCredentialRequest) (Credential, error) {
 	if err := s.namedProject(tx, r, q.ProjectName, "credentials", "create"); err != nil {
 		return Credential{}, err
 	}
 	if !credentialID.MatchString(q.ID) {
 		return Credential{}, refusal.New(refusal.InvalidArgument,
-			"credential ID %q contains illegal characters: 1 to 253 letters, digits, '-', '_' and '.' are allowed", q.ID)
+			"credential ID %q contains illegal characters: 1 to 253 letters, digits, '-', '_' and '.' are allowed",
+			q.ID)
 	}
 	if err := checkPayload(q.Type, q.Payload); err != nil {
 		return Credential{}, err
@@ -138,7 +144,8 @@ func (s *Service) createCredential(tx *store.Tx, r *api.Request, q *createCreden
 		ProjectName: q.ProjectName, ID: q.ID, Type: q.Type, Payload: q.Payload, Kind: CredsUserCreds}}
 	err := credentials.Insert(tx, &row)
 	if errors.Is(err, store.ErrExists) {
-		return Credential{}, refusal.New(refusal.AlreadyExists, "credential %q already exists in project %q", q.ID, q.ProjectName)
+		return Credential{}, refusal.New(refusal.AlreadyExists, "credential %q already exists in project %q", q.ID,
+			q.ProjectName)
 	}
 	return row.Credential, err
 }
@@ -148,8 +155,9 @@ type credentialRequest struct {
 	ProjectName string `json:"projectName"`
 }
 
-// findCredential answers the credential that a request names, with 404 for the project and the ID.
-func (s *Service) findCredential(tx *store.Tx, r *api.Request, q *credentialRequest, action string) (credentialRow, error) {
+// findCredential returns the credential that a request names. The error is NotFound for an unknown project or ID.
+func (s *Service) findCredential(tx *store.Tx, r *api.Request, q *credentialRequest, action string) (credentialRow,
+	error) {
 	if err := s.namedProject(tx, r, q.ProjectName, "credentials", action); err != nil {
 		return credentialRow{}, err
 	}
@@ -169,7 +177,7 @@ func (s *Service) getCredential(tx *store.Tx, r *api.Request, q *credentialReque
 	return row.Credential, err
 }
 
-// deleteCredential: seeds/002 "Delete credential". Tokens signed with it are refused from then on.
+// deleteCredential: seeds/002 "Delete credential". Tokens signed with it are refused afterwards.
 func (s *Service) deleteCredential(tx *store.Tx, r *api.Request, q *credentialRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findCredential(tx, r, q, "delete")
@@ -181,7 +189,8 @@ func (s *Service) deleteCredential(tx *store.Tx, r *api.Request, q *credentialRe
 	}
 	if row.Kind == CredsBeaconCreds {
 		return none, refusal.New(refusal.InvalidArgument,
-			"credential %q is not allowed to be deleted: it is of kind %s, which the cluster manages itself", q.ID, row.Kind)
+			"credential %q is not allowed to be deleted: it is of kind %s, which the cluster manages itself", q.ID,
+			row.Kind)
 	}
 	return none, credentials.Delete(tx, credentialKey(q.ProjectName, q.ID))
 }

@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// checkPayload refuses a payload that is not what the type says.
+// checkPayload refuses a payload that is not of the type.
 func checkPayload(t CredsType, payload []byte) error {
 	var err error
 	switch t {
@@ -25,7 +25,7 @@ func checkPayload(t CredsType, payload []byte) error {
 			CredsRS256PubKey, CredsTLSCertChainPem, CredsTLSPrivKeyPem)
 	}
 	if err != nil {
-		return refusal.New(refusal.InvalidArgument, "the payload is no %s: %s", t, err.Error())
+		return refusal.New(refusal.InvalidArgument, "the payload is not of type %s: %s", t, err.Error())
 	}
 	return nil
 }
@@ -60,17 +60,18 @@ func checkPrivateKey(payload []byte) error {
 	case "EC PRIVATE KEY":
 		_, err = x509.ParseECPrivateKey(block.Bytes)
 	default:
-		err = fmt.Errorf("its PEM block is a %s; PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY is expected", block.Type)
+		err = fmt.Errorf("its PEM block is a %s; PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY is expected",
+			block.Type)
 	}
 	return err
 }
 
-// minKeyBits is the least RSA key: crypto/rsa checks no signature of a smaller one.
+// minKeyBits is the minimum size of an RSA key; crypto/rsa verifies no signature of a smaller one.
 const minKeyBits = 1024
 
-// parsePublicKey reads the RSA key of a credential. PEM blocks of type PUBLIC KEY and RSA PUBLIC KEY may hold a PKIX or
-// a PKCS #1 key whatever their type says, as clients send both; a CERTIFICATE is taken for its key
-// (facts/lightbits.md 3.2). The error says what is wrong; it is no refusal.
+// parsePublicKey reads the RSA key of a credential. PEM blocks of type PUBLIC KEY and RSA PUBLIC KEY may hold either a
+// PKIX or a PKCS #1 key, since clients send both; of a CERTIFICATE its key is used (facts/lightbits.md 3.2). The error
+// is not a refusal.
 func parsePublicKey(payload []byte) (*rsa.PublicKey, error) {
 	block, _ := pem.Decode(payload)
 	if block == nil {
@@ -89,7 +90,8 @@ func parsePublicKey(payload []byte) (*rsa.PublicKey, error) {
 			key = cert.PublicKey
 		}
 	default:
-		return nil, fmt.Errorf("its PEM block is a %s; PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE is expected", block.Type)
+		return nil, fmt.Errorf("its PEM block is a %s; PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE is expected",
+			block.Type)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("its PEM block %s holds no key: %w", block.Type, err)

@@ -73,7 +73,7 @@ func TestCreateCredential_Payloads(t *testing.T) {
 			"certificate": "", "chain": "", "pkix": "is a PUBLIC KEY", "chain and key": "is a PRIVATE KEY", "text": "not PEM",
 		},
 		CredsTLSPrivKeyPem: {
-			"pkcs8": "", "pkcs1 private": "", "ec private": "", "broken key": "the payload is no TlsPrivKeyPem", "certificate": "is a CERTIFICATE", "text": "not PEM",
+			"pkcs8": "", "pkcs1 private": "", "ec private": "", "broken key": "the payload is not of type TlsPrivKeyPem", "certificate": "is a CERTIFICATE", "text": "not PEM",
 		},
 		CredsUnknownType: {"pkix": "type is missing"},
 	} {

@@ -14,20 +14,24 @@ import (
 
 func (s *Service) federatedAuthenticationOperations() []api.Operation {
 	return []api.Operation{
-		{Name: "DisableFederatedAuthentication", Method: http.MethodPost, Path: "/api/v2/cluster/federatedAuthentication/disable",
-			Statuses: []int{200, 401, 403}, Needs: can("authentications", "disable"), Endpoint: api.Handle(s.disableFederatedAuthentication)},
-		{Name: "EnableFederatedAuthentication", Method: http.MethodPost, Path: "/api/v2/cluster/federatedAuthentication/enable",
-			Statuses: []int{200, 401, 403}, Needs: can("authentications", "enable"), Endpoint: api.Handle(s.enableFederatedAuthentication)},
+		{Name: "DisableFederatedAuthentication", Method: http.MethodPost,
+			Path:     "/api/v2/cluster/federatedAuthentication/disable",
+			Statuses: []int{200, 401, 403}, Needs: can("authentications", "disable"),
+			Endpoint: api.Handle(s.disableFederatedAuthentication)},
+		{Name: "EnableFederatedAuthentication", Method: http.MethodPost,
+			Path:     "/api/v2/cluster/federatedAuthentication/enable",
+			Statuses: []int{200, 401, 403}, Needs: can("authentications", "enable"),
+			Endpoint: api.Handle(s.enableFederatedAuthentication)},
 	}
 }
 
-// FederatedAuthenticationStatus says whether tokens of identity providers are taken, and how those providers are.
+// FederatedAuthenticationStatus is whether tokens of identity providers are accepted, and the health of the providers.
 type FederatedAuthenticationStatus struct {
 	FederatedAuthenticationEnabled bool             `json:"federatedAuthenticationEnabled"`
 	IdpHealthInfos                 []*IdpHealthInfo `json:"idpHealthInfos"`
 }
 
-// IdpHealthInfo is how an identity provider was when it was last asked.
+// IdpHealthInfo is the health of an identity provider as one server sees it.
 type IdpHealthInfo struct {
 	ServerName         string          `json:"serverName"`
 	IdpHealthStatus    IdpHealthStatus `json:"idpHealthStatus"`
@@ -45,13 +49,15 @@ const (
 	IdpUnknown   IdpHealthStatus = "IdpHealthStatus_Unknown"
 )
 
-var idpHealthStatusNames = map[string]int32{"IdpHealthStatus_Healthy": 0, "IdpHealthStatus_UnHealthy": 1, "IdpHealthStatus_Unknown": 2}
+var idpHealthStatusNames = map[string]int32{"IdpHealthStatus_Healthy": 0, "IdpHealthStatus_UnHealthy": 1,
+	"IdpHealthStatus_Unknown": 2}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (IdpHealthStatus) EnumNumbers() map[string]int32 { return idpHealthStatusNames }
 
-// federatedStatus is what GetCluster tells of federated authentication: while it is enabled and a provider is configured,
-// how that looks from each server now, by name. A server that has failed cannot tell (assumption 205).
+// federatedStatus returns the status of federated authentication for GetCluster. While it is enabled and a provider is
+// configured, the status has the health of the provider as each server sees it, in the order of the servers' names. It
+// is unknown for a failed server (assumption 205).
 func (s *Service) federatedStatus(tx *store.Tx, c *clusterRow) *FederatedAuthenticationStatus {
 	status := &FederatedAuthenticationStatus{FederatedAuthenticationEnabled: c.Federated}
 	conf, ok := s.idpConfiguration(tx)
@@ -69,19 +75,24 @@ func (s *Service) federatedStatus(tx *store.Tx, c *clusterRow) *FederatedAuthent
 		}
 		status.IdpHealthInfos = append(status.IdpHealthInfos, info)
 	}
-	slices.SortFunc(status.IdpHealthInfos, func(a, b *IdpHealthInfo) int { return strings.Compare(a.ServerName, b.ServerName) })
+	slices.SortFunc(status.IdpHealthInfos, func(a, b *IdpHealthInfo) int {
+		return strings.Compare(a.ServerName,
+			b.ServerName)
+	})
 	return status
 }
 
-// reachIdp says why the keys of a provider cannot be had; nil if they can. The simulator opens no connections: the only
-// provider that it reaches is the one of the transaction's own world.
+// reachIdp returns why the keys of a provider cannot be fetched, or nil if they can. The simulator opens no
+// connections; it reaches only the provider of the transaction's own world.
 func (s *Service) reachIdp(tx *store.Tx, conf *IDPConfiguration) error {
 	if conf.State == IDPFailed {
 		return fmt.Errorf("IdP configuration %q is %s", conf.Name, conf.State)
 	}
 	world, own := idp.WorldOf(conf.IdpIssuerURL)
 	if !own || world != tx.World() {
-		return fmt.Errorf("cannot reach %s%s: this simulator opens no connections; the only issuer it knows in this world is its own, at %s/%s",
+		return fmt.Errorf(
+			"cannot reach %s%s: this simulator opens no connections; "+
+				"the only issuer it knows in this world is its own, at %s/%s",
 			conf.IdpIssuerURL, idp.DiscoveryPath, idp.Prefix, tx.World())
 	}
 	if err := idp.Up(tx); err != nil {
@@ -92,8 +103,8 @@ func (s *Service) reachIdp(tx *store.Tx, conf *IDPConfiguration) error {
 
 func federatedSwitch(c *clusterRow) *bool { return &c.Federated }
 
-// enableFederatedAuthentication: seeds/002 "Enable Federated Authentication". It can come before or after the
-// configurations, since its page has no refusal for either (assumption 205).
+// enableFederatedAuthentication: seeds/002 "Enable Federated Authentication". It needs no configuration to exist, since
+// its page has no refusal for that (assumption 205).
 func (s *Service) enableFederatedAuthentication(tx *store.Tx, _ *api.Request, _ *api.Empty) (api.Empty, error) {
 	return api.Empty{}, s.switchCluster(tx, federatedSwitch, true)
 }
@@ -103,10 +114,10 @@ func (s *Service) disableFederatedAuthentication(tx *store.Tx, _ *api.Request, _
 	return api.Empty{}, s.switchCluster(tx, federatedSwitch, false)
 }
 
-// idpParams has no members: the provider is that of the world.
+// idpParams has no members, since a world has one provider.
 type idpParams struct{}
 
-// idpHealth is what the actions on the provider answer.
+// idpHealth is what the actions on the provider response.
 type idpHealth struct {
 	Healthy bool `json:"healthy"`
 }

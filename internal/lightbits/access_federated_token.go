@@ -11,9 +11,9 @@ import (
 	"storagesim/internal/store"
 )
 
-// federatedPrincipal answers whose token of an identity provider it is; false for a token that is none. Such a token says
-// the configured issuer, or one of this simulator's. What is wrong with it is Unauthenticated; PermissionDenied is for
-// one that is good and maps to no role (assumption 207).
+// federatedPrincipal returns the principal of an identity provider's token. It reports false for any other token: a
+// provider's token has the configured issuer or one of this simulator's. The error is Unauthenticated for an invalid
+// token and PermissionDenied for a valid one without a role (assumption 207).
 func (s *Service) federatedPrincipal(tx *store.Tx, token string) (*Principal, bool, error) {
 	conf, configured := s.idpConfiguration(tx)
 	if !configured && checkedTokens.get(token) != nil {
@@ -35,11 +35,14 @@ func (s *Service) verifyFederated(tx *store.Tx, conf *IDPConfiguration, issuer, 
 	case conf.Name == "":
 		return nil, unauthenticated("the token is from issuer %q, but the cluster has no IdP configuration", issuer)
 	case issuer != conf.IdpIssuerURL:
-		return nil, unauthenticated("the token is from issuer %q, but IdP configuration %q has the issuer %q", issuer, conf.Name, conf.IdpIssuerURL)
+		return nil, unauthenticated("the token is from issuer %q, but IdP configuration %q has the issuer %q", issuer,
+			conf.Name, conf.IdpIssuerURL)
 	case !c.Federated:
-		return nil, unauthenticated("federated authentication is disabled; tokens of issuer %q are not accepted", issuer)
+		return nil, unauthenticated("federated authentication is disabled; tokens of issuer %q are not accepted",
+			issuer)
 	case conf.State == IDPCreating:
-		return nil, unauthenticated("IdP configuration %q is %s; its tokens are accepted once it is %s", conf.Name, conf.State, IDPActive)
+		return nil, unauthenticated("IdP configuration %q is %s; its tokens are accepted once it is %s", conf.Name,
+			conf.State, IDPActive)
 	}
 	if err := s.reachIdp(tx, conf); err != nil {
 		return nil, unauthenticated("the token cannot be verified: %s", err.Error())
@@ -59,11 +62,11 @@ func (s *Service) verifyFederated(tx *store.Tx, conf *IDPConfiguration, issuer, 
 	return newPrincipal(subject, roles...), nil
 }
 
-// checkTimes judges exp, which must be there, and nbf by the world's clock.
+// checkTimes checks the claims exp, which is required, and nbf against the world's clock.
 func checkTimes(claims jwt.MapClaims, now time.Time) error {
 	expires, err := claims.GetExpirationTime()
 	if err != nil || expires == nil {
-		return unauthenticated("the token has no claim exp that can be read")
+		return unauthenticated("the token has no valid claim exp")
 	}
 	v := verified{expires: expires.Time}
 	if notBefore, err := claims.GetNotBefore(); err != nil {
@@ -75,11 +78,11 @@ func checkTimes(claims jwt.MapClaims, now time.Time) error {
 	return err
 }
 
-// clientClaims are where the ID of the client is, in this order: as ADFS writes it, as OpenID Connect and as RFC 9068 do
+// clientClaims are the claims that hold the client ID, in this order: ADFS, OpenID Connect and RFC 9068 use them
 // (assumption 207).
 var clientClaims = [...]string{"appid", "azp", "client_id"}
 
-// UnmappedToken is the cause of a 403 to a token of an identity provider.
+// UnmappedToken is the cause of a 403: the authorization map has no role for a token of an identity provider.
 type UnmappedToken struct {
 	IdpConfiguration string   `json:"idpConfiguration"`
 	ClientID         string   `json:"clientId"`
@@ -87,12 +90,12 @@ type UnmappedToken struct {
 	Identifiers      []string `json:"identifiers,omitempty"`
 }
 
-// CauseKind is refusal.Permission.
+// CauseKind returns refusal.Permission.
 func (UnmappedToken) CauseKind() refusal.CauseKind { return refusal.Permission }
 
-// mapRoles looks a token up in the authorization map (facts/lightbits.md 4.21): a client in mode App by its ID, one in
-// mode User by the claim that its configuration names, any other by that of the configuration in mode Converge. All
-// entries that fit count.
+// mapRoles returns the roles of a token from the authorization map (facts/lightbits.md 4.21). It looks up the ID of a
+// client in mode App, the configured claim of a client in mode User, and for any other client the claim of the
+// configuration in mode Converge. The roles of all matching entries are returned.
 func mapRoles(tx *store.Tx, conf *IDPConfiguration, claims jwt.MapClaims) ([]string, error) {
 	why := UnmappedToken{IdpConfiguration: conf.Name}
 	denied := func(format string, args ...any) error {
@@ -109,13 +112,16 @@ func mapRoles(tx *store.Tx, conf *IDPConfiguration, claims jwt.MapClaims) ([]str
 		client, ok = clientConf(tx, conf.Name, anyClient)
 	}
 	if !ok {
-		return nil, denied("IdP configuration %q has no idp-client-configuration for client ID %q, and none in mode %s", conf.Name, why.ClientID, AuthzConverge)
+		return nil, denied("IdP configuration %q has no idp-client-configuration for client ID %q, and none in mode %s",
+			conf.Name, why.ClientID, AuthzConverge)
 	}
 	if why.Identifiers = []string{why.ClientID}; client.AuthzMode != AuthzApp {
 		why.Claim, why.Identifiers = client.ClaimName, claimTexts(claims[client.ClaimName])
 	}
 	if len(why.Identifiers) == 0 {
-		return nil, denied("the token has no claim %q with a text or a list of texts, which idp-client-configuration %q names", client.ClaimName, client.Name)
+		return nil, denied(
+			"the token's claim %q, which idp-client-configuration %q names, is not a string or a list of strings",
+			client.ClaimName, client.Name)
 	}
 	var roles []string
 	for _, identifier := range why.Identifiers {
@@ -131,7 +137,7 @@ func mapRoles(tx *store.Tx, conf *IDPConfiguration, claims jwt.MapClaims) ([]str
 	return roles, nil
 }
 
-// claimTexts reads a claim that holds a text or a list of them.
+// claimTexts returns the strings of a claim that is a string or a list.
 func claimTexts(claim any) []string {
 	switch value := claim.(type) {
 	case string:

@@ -14,19 +14,25 @@ import (
 func (s *Service) idpConfigurationOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListIdpConfigurations", Method: http.MethodGet, Path: "/api/v2/cluster/IdpConfiguration",
-			Statuses: []int{200, 400, 401, 403}, Needs: can("idpConfigurations", "list"), Endpoint: api.Handle(s.listIdpConfigurations)},
+			Statuses: []int{200, 400, 401, 403}, Needs: can("idpConfigurations", "list"),
+			Endpoint: api.Handle(s.listIdpConfigurations)},
 		{Name: "CreateIdpConfiguration", Method: http.MethodPost, Path: "/api/v2/cluster/IdpConfiguration",
-			Statuses: []int{200, 400, 401, 403}, Needs: can("idpConfigurations", "create"), Endpoint: api.Handle(s.createIdpConfiguration)},
+			Statuses: []int{200, 400, 401, 403}, Needs: can("idpConfigurations", "create"),
+			Endpoint: api.Handle(s.createIdpConfiguration)},
 		{Name: "UpdateIdpConfiguration", Method: http.MethodPut, Path: "/api/v2/cluster/IdpConfiguration",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpConfigurations", "update"), Endpoint: api.Handle(s.updateIdpConfiguration)},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpConfigurations", "update"),
+			Endpoint: api.Handle(s.updateIdpConfiguration)},
 		{Name: "GetIdpConfiguration", Method: http.MethodGet, Path: "/api/v2/cluster/IdpConfiguration/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpConfigurations", "get"), Endpoint: api.Handle(s.getIdpConfiguration)},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpConfigurations", "get"),
+			Endpoint: api.Handle(s.getIdpConfiguration)},
 		{Name: "DeleteIdpConfiguration", Method: http.MethodDelete, Path: "/api/v2/cluster/IdpConfiguration/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpConfigurations", "delete"), Endpoint: api.Handle(s.deleteIdpConfiguration)},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpConfigurations", "delete"),
+			Endpoint: api.Handle(s.deleteIdpConfiguration)},
 	}
 }
 
-// IDPConfiguration is an identity provider that the cluster trusts, as the API answers it (spec message IDPConfiguration).
+// IDPConfiguration is an identity provider that the cluster trusts, as the API returns it (spec message
+// IDPConfiguration).
 type IDPConfiguration struct {
 	Name         string                `json:"name"`
 	IdpIssuerURL string                `json:"idpIssuerURL"`
@@ -36,10 +42,10 @@ type IDPConfiguration struct {
 	ProxyInfo    *ProxyInfo            `json:"proxyInfo"`
 }
 
-// IDPConfigurationState is where the configuration of an identity provider is in its life.
+// IDPConfigurationState is the state of an identity provider's configuration.
 type IDPConfigurationState string
 
-// The states. Tokens are taken in Active and Updating.
+// The states. Tokens are accepted in Active and Updating.
 const (
 	IDPCreating IDPConfigurationState = "Creating"
 	IDPActive   IDPConfigurationState = "Active"
@@ -49,10 +55,10 @@ const (
 
 var idpConfigurationStateNames = map[string]int32{"Unknown": 0, "Creating": 1, "Active": 2, "Updating": 3, "Failed": 4}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (IDPConfigurationState) EnumNumbers() map[string]int32 { return idpConfigurationStateNames }
 
-// IDPType is the product that an identity provider is.
+// IDPType is the product of an identity provider.
 type IDPType string
 
 // IDPTypeADFS is the only one that is supported (seeds/002 "Create an IdP configuration").
@@ -60,10 +66,10 @@ const IDPTypeADFS IDPType = "ADFS"
 
 var idpTypeNames = map[string]int32{"unknownIdp": 0, string(IDPTypeADFS): 1}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (IDPType) EnumNumbers() map[string]int32 { return idpTypeNames }
 
-// idpConfiguration answers the cluster's one IdP configuration; false where it has none.
+// idpConfiguration returns the cluster's one IdP configuration. It reports false if there is none.
 func (s *Service) idpConfiguration(tx *store.Tx) (IDPConfiguration, bool) {
 	for _, row := range s.idpConfigurations.Table().All(tx, "", "") {
 		return row.Body, true
@@ -71,10 +77,12 @@ func (s *Service) idpConfiguration(tx *store.Tx) (IDPConfiguration, bool) {
 	return IDPConfiguration{}, false
 }
 
-// findIdpConfiguration refuses with NotFound, and with InvalidArgument where no name is given.
+// findIdpConfiguration returns the IdP configuration with a name. The error is NotFound, or InvalidArgument for an
+// empty name.
 func (s *Service) findIdpConfiguration(tx *store.Tx, name string) (statemachine.Row[IDPConfiguration], error) {
 	if name == "" {
-		return statemachine.Row[IDPConfiguration]{}, refusal.New(refusal.InvalidArgument, "the IdP configuration name is missing")
+		return statemachine.Row[IDPConfiguration]{}, refusal.New(refusal.InvalidArgument,
+			"the IdP configuration name is missing")
 	}
 	row, err := s.idpConfigurations.Get(tx, name)
 	if errors.Is(err, store.ErrNotFound) {
@@ -87,14 +95,15 @@ type listIdpConfigurationsResponse struct {
 	IdpConfigurations []*IDPConfiguration `json:"idpConfigurations"`
 }
 
-// listIdpConfigurations: seeds/002 "Listing IdP configurations". There is one at most.
-func (s *Service) listIdpConfigurations(tx *store.Tx, _ *api.Request, _ *api.Empty) (listIdpConfigurationsResponse, error) {
-	var answer listIdpConfigurationsResponse
+// listIdpConfigurations: seeds/002 "Listing IdP configurations". There is at most one.
+func (s *Service) listIdpConfigurations(tx *store.Tx, _ *api.Request, _ *api.Empty) (listIdpConfigurationsResponse,
+	error) {
+	var response listIdpConfigurationsResponse
 	for _, row := range s.idpConfigurations.Table().All(tx, "", "") {
 		s.idpConfigurations.Observed(tx, &row)
-		answer.IdpConfigurations = append(answer.IdpConfigurations, &row.Body)
+		response.IdpConfigurations = append(response.IdpConfigurations, &row.Body)
 	}
-	return answer, nil
+	return response, nil
 }
 
 type idpConfigurationRequest struct {
@@ -111,14 +120,16 @@ type createIdpConfigurationRequest struct {
 	ProxyInfo    *ProxyInfo `json:"proxyInfo"`
 }
 
-// createIdpConfiguration: seeds/002 "Create an IdP configuration". A second one is InvalidArgument: only a single one is
+// createIdpConfiguration: seeds/002 "Create an IdP configuration". A second one is InvalidArgument: only one is
 // supported, and the page has no 409.
-func (s *Service) createIdpConfiguration(tx *store.Tx, _ *api.Request, q *createIdpConfigurationRequest) (IDPConfiguration, error) {
+func (s *Service) createIdpConfiguration(tx *store.Tx, _ *api.Request, q *createIdpConfigurationRequest) (
+	IDPConfiguration, error) {
 	if err := checkName("IdP configuration", q.Name); err != nil {
 		return IDPConfiguration{}, err
 	}
 	if q.Type != IDPTypeADFS {
-		return IDPConfiguration{}, refusal.New(refusal.InvalidArgument, "the type of the IdP is missing; only %s is supported", IDPTypeADFS)
+		return IDPConfiguration{}, refusal.New(refusal.InvalidArgument,
+			"the type of the IdP is missing; only %s is supported", IDPTypeADFS)
 	}
 	if err := (*idpConfigurationRequest)(q).check(); err != nil {
 		return IDPConfiguration{}, err
@@ -140,7 +151,8 @@ const maxURL = 2048
 func (q *idpConfigurationRequest) check() error {
 	if q.IdpIssuerURL != "" {
 		u, err := url.Parse(q.IdpIssuerURL)
-		if err != nil || len(q.IdpIssuerURL) > maxURL || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
+		if err != nil || len(q.IdpIssuerURL) > maxURL || u.Scheme != "http" && u.Scheme != "https" ||
+			u.Hostname() == "" ||
 			u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			return refusal.New(refusal.InvalidArgument, "idpIssuerURL %q is not the URL of an issuer: "+
 				`http or https, a host and a path of at most %d bytes are expected, as in "https://adfs.example.com/adfs"`, q.IdpIssuerURL, maxURL)
@@ -154,13 +166,15 @@ func (q *idpConfigurationRequest) check() error {
 
 // updateIdpConfiguration: seeds/002 "Update an IdP configuration", which has the name in its body. What is not given
 // stays as it is.
-func (s *Service) updateIdpConfiguration(tx *store.Tx, _ *api.Request, q *idpConfigurationRequest) (IDPConfiguration, error) {
+func (s *Service) updateIdpConfiguration(tx *store.Tx, _ *api.Request, q *idpConfigurationRequest) (IDPConfiguration,
+	error) {
 	row, err := s.findIdpConfiguration(tx, q.Name)
 	if err != nil {
 		return IDPConfiguration{}, err
 	}
 	if q.IdpIssuerURL == "" && q.ProxyInfo == nil && q.Type != IDPTypeADFS {
-		return IDPConfiguration{}, refusal.New(refusal.InvalidArgument, "there is nothing to update: idpIssuerURL, type or proxyInfo is expected")
+		return IDPConfiguration{}, refusal.New(refusal.InvalidArgument,
+			"there is nothing to update: idpIssuerURL, type or proxyInfo is expected")
 	}
 	if err := q.check(); err != nil {
 		return IDPConfiguration{}, err
@@ -190,8 +204,8 @@ func (s *Service) getIdpConfiguration(tx *store.Tx, _ *api.Request, q *idpNameRe
 	return row.Body, err
 }
 
-// deleteIdpConfiguration: seeds/002 "Delete an IdP configuration". InvalidArgument while a client configuration refers to
-// it; no authorization map entry is without one (assumption 206).
+// deleteIdpConfiguration: seeds/002 "Delete an IdP configuration". InvalidArgument while a client configuration refers
+// to it; no authorization map entry is without one (assumption 206).
 func (s *Service) deleteIdpConfiguration(tx *store.Tx, _ *api.Request, q *idpNameRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findIdpConfiguration(tx, q.Name)
@@ -199,7 +213,8 @@ func (s *Service) deleteIdpConfiguration(tx *store.Tx, _ *api.Request, q *idpNam
 		return none, err
 	}
 	for name := range idpClientConfs.KeysBy(tx, byIdpConfiguration, q.Name) {
-		return none, refusal.New(refusal.InvalidArgument, "IdP configuration %q is in use by IdP client configuration %q", q.Name, name)
+		return none, refusal.New(refusal.InvalidArgument,
+			"IdP configuration %q is in use by IdP client configuration %q", q.Name, name)
 	}
 	return none, s.idpConfigurations.Fire(tx, &row, "delete")
 }

@@ -11,20 +11,25 @@ import (
 func (s *Service) idpClientConfOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListIdpClientConfs", Method: http.MethodGet, Path: "/api/v2/cluster/idpClientConfs",
-			Statuses: []int{200, 400, 401, 403}, Needs: can("idpClientConfs", "list"), Endpoint: api.Handle(s.listIdpClientConfs)},
+			Statuses: []int{200, 400, 401, 403}, Needs: can("idpClientConfs", "list"),
+			Endpoint: api.Handle(s.listIdpClientConfs)},
 		{Name: "CreateIdpClientConf", Method: http.MethodPost, Path: "/api/v2/cluster/idpClientConfs",
-			Statuses: []int{200, 400, 401, 403}, Needs: can("idpClientConfs", "create"), Endpoint: api.Handle(s.createIdpClientConf)},
+			Statuses: []int{200, 400, 401, 403}, Needs: can("idpClientConfs", "create"),
+			Endpoint: api.Handle(s.createIdpClientConf)},
 		{Name: "GetIdpClientConf", Method: http.MethodGet, Path: "/api/v2/cluster/idpClientConfs/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpClientConfs", "get"), Endpoint: api.Handle(s.getIdpClientConf)},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpClientConfs", "get"),
+			Endpoint: api.Handle(s.getIdpClientConf)},
 		{Name: "DeleteIdpClientConf", Method: http.MethodDelete, Path: "/api/v2/cluster/idpClientConfs/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpClientConfs", "delete"), Endpoint: api.Handle(s.deleteIdpClientConf)},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpClientConfs", "delete"),
+			Endpoint: api.Handle(s.deleteIdpClientConf)},
 		{Name: "UpdateIdpClientConf", Method: http.MethodPut, Path: "/api/v2/cluster/idpClientConfs/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpClientConfs", "update"), Endpoint: api.Handle(s.updateIdpClientConf)},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("idpClientConfs", "update"),
+			Endpoint: api.Handle(s.updateIdpClientConf)},
 	}
 }
 
-// IdpClientConf says what of an application's tokens decides about its rights, as the API answers it (spec message
-// IdpClientConf).
+// IdpClientConf is the configuration of a client of an identity provider: which part of its tokens determines its roles
+// (spec message IdpClientConf).
 type IdpClientConf struct {
 	UUID                 string            `json:"UUID"`
 	Name                 string            `json:"name"`
@@ -34,10 +39,11 @@ type IdpClientConf struct {
 	AuthzMode            AuthorizationMode `json:"authzMode"`
 }
 
-// AuthorizationMode says what of a token is looked up in the authorization map (facts/lightbits.md 4.21).
+// AuthorizationMode is which part of a token is looked up in the authorization map (facts/lightbits.md 4.21).
 type AuthorizationMode string
 
-// The modes: the client ID; the claim of a client's users; the claim in tokens of every client without a configuration.
+// The modes: App looks up the client ID, User a claim of the client's tokens, and Converge a claim of the tokens of
+// every client without a configuration.
 const (
 	AuthzUnknown  AuthorizationMode = "UnknownAuthzMode"
 	AuthzApp      AuthorizationMode = "App"
@@ -49,26 +55,28 @@ var authorizationModeNames = map[string]int32{
 	string(AuthzUnknown): 0, string(AuthzApp): 1, string(AuthzUser): 2, string(AuthzConverge): 3,
 }
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (AuthorizationMode) EnumNumbers() map[string]int32 { return authorizationModeNames }
 
 // anyClient is the client ID of the one configuration in mode Converge.
 const anyClient = "NOT_APPLICABLE"
 
 const (
-	// byIdpConfiguration is the index of client configurations and map entries by the IdP configuration they refer to.
+	// byIdpConfiguration is the index of client configurations and of map entries by their IdP configuration.
 	byIdpConfiguration = "idp"
 	// byClientID is the index of client configurations by scopedKey of IdP configuration and client ID.
 	byClientID = "client"
 )
 
-var idpClientConfs = store.NewTable("lightbits.idpclientconf", func(c *IdpClientConf) string { return c.Name }, store.JSON[IdpClientConf](),
-	store.Index[IdpClientConf]{Name: byIdpConfiguration, Keys: func(c *IdpClientConf) []string { return []string{c.IdpConfigurationName} }},
+var idpClientConfs = store.NewTable("lightbits.idpclientconf", func(c *IdpClientConf) string { return c.Name },
+	store.JSON[IdpClientConf](),
+	store.Index[IdpClientConf]{Name: byIdpConfiguration,
+		Keys: func(c *IdpClientConf) []string { return []string{c.IdpConfigurationName} }},
 	store.Index[IdpClientConf]{Name: byClientID, Unique: true, Keys: func(c *IdpClientConf) []string {
 		return []string{scopedKey(c.IdpConfigurationName, c.ClientID)}
 	}})
 
-// clientConf answers the configuration of a client ID; false where the IdP configuration has none for it.
+// clientConf returns the configuration of a client ID. It reports false if there is none.
 func clientConf(tx *store.Tx, idpConfiguration, clientID string) (IdpClientConf, bool) {
 	for _, c := range idpClientConfs.By(tx, byClientID, scopedKey(idpConfiguration, clientID)) {
 		return c, true
@@ -82,11 +90,11 @@ type listIdpClientConfsResponse struct {
 
 // listIdpClientConfs: seeds/002 "Listing idp-client-configurations", in the order of their names.
 func (s *Service) listIdpClientConfs(tx *store.Tx, _ *api.Request, _ *api.Empty) (listIdpClientConfsResponse, error) {
-	var answer listIdpClientConfsResponse
+	var response listIdpClientConfsResponse
 	for _, c := range idpClientConfs.All(tx, "", "") {
-		answer.IdpClientConfigurations = append(answer.IdpClientConfigurations, &c)
+		response.IdpClientConfigurations = append(response.IdpClientConfigurations, &c)
 	}
-	return answer, nil
+	return response, nil
 }
 
 type createIdpClientConfRequest struct {
@@ -99,21 +107,26 @@ type createIdpClientConfRequest struct {
 
 // createIdpClientConf: seeds/002 "Create an idp-client-configuration". All refusals are InvalidArgument, since the page
 // has neither 404 nor 409.
-func (s *Service) createIdpClientConf(tx *store.Tx, _ *api.Request, q *createIdpClientConfRequest) (IdpClientConf, error) {
+func (s *Service) createIdpClientConf(tx *store.Tx, _ *api.Request, q *createIdpClientConfRequest) (IdpClientConf,
+	error) {
 	if err := q.check(); err != nil {
 		return IdpClientConf{}, err
 	}
 	if !s.idpConfigurations.Table().Has(tx, q.IdpConfigurationName) {
-		return IdpClientConf{}, refusal.New(refusal.InvalidArgument, "IdP configuration %q does not exist; create it first", q.IdpConfigurationName)
+		return IdpClientConf{}, refusal.New(refusal.InvalidArgument,
+			"IdP configuration %q does not exist; create it first", q.IdpConfigurationName)
 	}
 	if idpClientConfs.Has(tx, q.Name) {
-		return IdpClientConf{}, refusal.New(refusal.InvalidArgument, "idp-client-configuration %q already exists", q.Name)
+		return IdpClientConf{}, refusal.New(refusal.InvalidArgument, "idp-client-configuration %q already exists",
+			q.Name)
 	}
 	if other, ok := clientConf(tx, q.IdpConfigurationName, q.ClientID); ok {
 		if q.AuthzMode == AuthzConverge {
-			return IdpClientConf{}, refusal.New(refusal.InvalidArgument, "idp-client-configuration %q is in mode %s already; there can be one only", other.Name, AuthzConverge)
+			return IdpClientConf{}, refusal.New(refusal.InvalidArgument,
+				"idp-client-configuration %q already has mode %s; only one can have it", other.Name, AuthzConverge)
 		}
-		return IdpClientConf{}, refusal.New(refusal.InvalidArgument, "clientId %q has idp-client-configuration %q already", q.ClientID, other.Name)
+		return IdpClientConf{}, refusal.New(refusal.InvalidArgument,
+			"clientId %q already has idp-client-configuration %q", q.ClientID, other.Name)
 	}
 	c := IdpClientConf{
 		UUID: tx.NewUUID().String(), Name: q.Name, ClientID: q.ClientID, IdpConfigurationName: q.IdpConfigurationName,
@@ -122,7 +135,7 @@ func (s *Service) createIdpClientConf(tx *store.Tx, _ *api.Request, q *createIdp
 	return c, idpClientConfs.Insert(tx, &c)
 }
 
-// maxClaimName bounds names of claims and IDs of clients, in bytes.
+// maxClaimName is the maximum length of a claim's name and of a client ID, in bytes.
 const maxClaimName = 253
 
 func (q *createIdpClientConfRequest) check() error {
@@ -147,7 +160,8 @@ func (q *createIdpClientConfRequest) check() error {
 
 func checkClaimName(name string) error {
 	if len(name) > maxClaimName {
-		return refusal.New(refusal.InvalidArgument, "claimName has %d bytes; at most %d are allowed", len(name), maxClaimName)
+		return refusal.New(refusal.InvalidArgument, "claimName has %d bytes; at most %d are allowed", len(name),
+			maxClaimName)
 	}
 	return nil
 }
@@ -157,8 +171,8 @@ func (s *Service) getIdpClientConf(tx *store.Tx, _ *api.Request, q *idpNameReque
 	return named(tx, idpClientConfs, "idp-client-configuration", q.Name)
 }
 
-// deleteIdpClientConf: seeds/002 "Delete an idp-client-configuration". InvalidArgument where an authorization map entry
-// would be left that no token could lead to any more (assumption 206).
+// deleteIdpClientConf: seeds/002 "Delete an idp-client-configuration". The error is InvalidArgument if no token could
+// lead to an authorization map entry afterwards (assumption 206).
 func (s *Service) deleteIdpClientConf(tx *store.Tx, _ *api.Request, q *idpNameRequest) (api.Empty, error) {
 	var none api.Empty
 	c, err := named(tx, idpClientConfs, "idp-client-configuration", q.Name)
@@ -171,13 +185,15 @@ func (s *Service) deleteIdpClientConf(tx *store.Tx, _ *api.Request, q *idpNameRe
 	claims := readsClaims(tx, c.IdpConfigurationName)
 	for _, e := range authMapEntries.By(tx, byIdpConfiguration, c.IdpConfigurationName) {
 		if !claims && !isApp(tx, c.IdpConfigurationName, e.Identifier) {
-			return none, refusal.New(refusal.InvalidArgument, "idp-client-configuration %q is in use by authorization map entry %q", c.Name, e.Name)
+			return none, refusal.New(refusal.InvalidArgument,
+				"idp-client-configuration %q is in use by authorization map entry %q", c.Name, e.Name)
 		}
 	}
 	return none, nil
 }
 
-// readsClaims says whether a client of the IdP configuration is looked up by a claim, which may hold any identifier.
+// readsClaims reports whether any client of the IdP configuration is looked up by a claim, which may hold any
+// identifier.
 func readsClaims(tx *store.Tx, idpConfiguration string) bool {
 	for _, c := range idpClientConfs.By(tx, byIdpConfiguration, idpConfiguration) {
 		if c.AuthzMode != AuthzApp {
@@ -187,7 +203,7 @@ func readsClaims(tx *store.Tx, idpConfiguration string) bool {
 	return false
 }
 
-// isApp says whether the identifier is that of a client which is looked up by its ID.
+// isApp reports whether the identifier is the ID of a client in mode App.
 func isApp(tx *store.Tx, idpConfiguration, identifier string) bool {
 	c, ok := clientConf(tx, idpConfiguration, identifier)
 	return ok && c.AuthzMode == AuthzApp
@@ -198,8 +214,9 @@ type updateIdpClientConfRequest struct {
 	ClaimName string `json:"claimName" required:"{path} is missing"`
 }
 
-// updateIdpClientConf: seeds/002 "Update an idp-client-configuration". Its claim is all that can be changed.
-func (s *Service) updateIdpClientConf(tx *store.Tx, _ *api.Request, q *updateIdpClientConfRequest) (IdpClientConf, error) {
+// updateIdpClientConf: seeds/002 "Update an idp-client-configuration". Only its claim can be changed.
+func (s *Service) updateIdpClientConf(tx *store.Tx, _ *api.Request, q *updateIdpClientConfRequest) (IdpClientConf,
+	error) {
 	c, err := named(tx, idpClientConfs, "idp-client-configuration", q.Name)
 	if err != nil {
 		return c, err
@@ -208,7 +225,8 @@ func (s *Service) updateIdpClientConf(tx *store.Tx, _ *api.Request, q *updateIdp
 		return c, err
 	}
 	if c.AuthzMode == AuthzApp {
-		return c, refusal.New(refusal.InvalidArgument, "idp-client-configuration %q is in mode %s, which reads no claim", c.Name, AuthzApp)
+		return c, refusal.New(refusal.InvalidArgument, "idp-client-configuration %q has mode %s, which uses no claim",
+			c.Name, AuthzApp)
 	}
 	c.ClaimName = q.ClaimName
 	return c, idpClientConfs.Put(tx, &c)

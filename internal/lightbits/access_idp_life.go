@@ -13,7 +13,8 @@ func (s *Service) idpConfigurationMachine() *statemachine.Machine[IDPConfigurati
 	in := func(states ...statemachine.State) []statemachine.State { return states }
 	return statemachine.Define(statemachine.Machine[IDPConfiguration]{
 		Kind: "lightbits.idpConfiguration", Initial: in(creating), Zero: zero,
-		Key: func(c *IDPConfiguration) string { return c.Name }, Name: func(c *IDPConfiguration) string { return c.Name },
+		Key:    func(c *IDPConfiguration) string { return c.Name },
+		Name:   func(c *IDPConfiguration) string { return c.Name },
 		Mirror: func(c *IDPConfiguration, l statemachine.Life) { c.State = IDPConfigurationState(l.State) },
 		Rules: []statemachine.Rule[IDPConfiguration]{
 			{From: in(creating), On: "ready", To: active, After: "create"},

@@ -22,8 +22,8 @@ type tokenClaims struct {
 	Roles []string `json:"roles"`
 }
 
-// isJWT says whether a token is made like a JWT: three parts, of which the first is a JSON object in base64. Anything
-// else is opaque.
+// isJWT reports whether a token has the form of a JWT: three parts, the first of them a JSON object in base64. Any
+// other token is opaque.
 func isJWT(token string) bool {
 	if strings.Count(token, ".") != 2 {
 		return false
@@ -33,31 +33,33 @@ func isJWT(token string) bool {
 	return err == nil && bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && json.Valid(text)
 }
 
-// verified is a JWT whose signature was found right.
+// verified is a JWT with a valid signature.
 type verified struct {
-	credential string // the key of the credential that it was checked with
-	row        []byte // that credential as it was stored then
+	credential string // the key of the credential that verified it
+	row        []byte // the stored row of that credential at the time
 	principal  *Principal
 	notBefore  time.Time
 	expires    time.Time
 }
 
-// at answers the principal if the token is valid at that instant of the world's clock.
+// at returns the principal if the token is valid at a time of the world's clock.
 func (v *verified) at(now time.Time) (*Principal, error) {
 	if !now.Before(v.expires) {
-		return nil, unauthenticated("the token expired at %s; the cluster's clock shows %s", rfc3339(v.expires), rfc3339(now))
+		return nil, unauthenticated("the token expired at %s; the cluster's clock shows %s", rfc3339(v.expires),
+			rfc3339(now))
 	}
 	if now.Before(v.notBefore) {
-		return nil, unauthenticated("the token is not valid before %s; the cluster's clock shows %s", rfc3339(v.notBefore), rfc3339(now))
+		return nil, unauthenticated("the token is not valid before %s; the cluster's clock shows %s",
+			rfc3339(v.notBefore), rfc3339(now))
 	}
 	return v.principal, nil
 }
 
 func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// principalOf checks a JWT against the credentials of the transaction's cluster and answers whose it is. Everything but
-// the instant follows from the token and the stored credential, so that is remembered: a token that comes again costs a
-// look at the credential and the clock. Errors are 401 and say what was wrong.
+// principalOf verifies a JWT with the credentials of the transaction's cluster and returns its principal. Except for
+// the time, the result depends only on the token and the stored credential, so it is cached: verifying a token again
+// only compares the credential and the clock. Errors are Unauthenticated.
 func principalOf(tx *store.Tx, token string) (*Principal, error) {
 	if v := checkedTokens.get(token); v != nil {
 		if row, there := credentials.Raw(tx, v.credential); there && bytes.Equal(row, v.row) {
@@ -72,7 +74,7 @@ func principalOf(tx *store.Tx, token string) (*Principal, error) {
 	return v.at(tx.Now)
 }
 
-// verifyToken checks all of a JWT but the time.
+// verifyToken verifies everything about a JWT except the time.
 func verifyToken(tx *store.Tx, token string) (*verified, error) {
 	var claims tokenClaims
 	var v verified
@@ -91,7 +93,8 @@ func verifyToken(tx *store.Tx, token string) (*verified, error) {
 		v.credential = credentialKey(project, id)
 		c, err := credentials.Get(tx, v.credential)
 		if err != nil || c.Type != CredsRS256PubKey {
-			return nil, unauthenticated("the token's kid %q is unknown: project %q has no credential %q of type %s", kid, project, id, CredsRS256PubKey)
+			return nil, unauthenticated("the token's kid %q is unknown: project %q has no credential %q of type %s",
+				kid, project, id, CredsRS256PubKey)
 		}
 		row, _ := credentials.Raw(tx, v.credential)
 		v.row = slices.Clone(row)
@@ -101,7 +104,8 @@ func verifyToken(tx *store.Tx, token string) (*verified, error) {
 	case own != nil:
 		return nil, own
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		return nil, unauthenticated("the token's signature does not fit the key of credential %q", strings.Replace(v.credential, "/", ":", 1))
+		return nil, unauthenticated("the token's signature does not match the key of credential %q",
+			strings.Replace(v.credential, "/", ":", 1))
 	case err != nil:
 		return nil, unauthenticated("the token cannot be read: %s", err.Error())
 	}
@@ -116,8 +120,8 @@ func verifyToken(tx *store.Tx, token string) (*verified, error) {
 	return &v, nil
 }
 
-// check refuses claims that are missing, and roles that a key of that project cannot give: those of another project,
-// unless the key is one of the project system (assumption 23). A role that does not exist gives nothing.
+// check refuses missing claims, and roles that a key of the project cannot grant: those of another project, unless it
+// is a key of the project system (assumption 23). An unknown role grants nothing.
 func (c *tokenClaims) check(project string) error {
 	switch {
 	case c.Subject == "":
@@ -133,14 +137,15 @@ func (c *tokenClaims) check(project string) error {
 			return unauthenticated("the token's role %q is not of the form <project>:<role>", claimed)
 		}
 		if scope != project && project != systemProject {
-			return unauthenticated("the token's role %q cannot be given by a credential of project %q", claimed, project)
+			return unauthenticated("the token's role %q cannot be granted by a credential of project %q", claimed,
+				project)
 		}
 	}
 	return nil
 }
 
-// tokenMemo remembers checked tokens: at most two generations of a fixed number, of which the older one is forgotten
-// when the younger one is full.
+// tokenMemo caches verified tokens in two generations of limited size. The old generation is dropped when the young one
+// is full.
 type tokenMemo struct {
 	mu         sync.Mutex
 	young, old map[string]*verified
@@ -148,11 +153,11 @@ type tokenMemo struct {
 
 const (
 	memoGeneration = 2048
-	maxMemoToken   = 8192 // bytes; longer tokens are checked every time
+	maxMemoToken   = 8192 // bytes; longer tokens are verified every time
 )
 
-// checkedTokens is shared by all services of the process: what it says depends on nothing but token and key.
-var checkedTokens tokenMemo //nolint:gochecknoglobals // a memo of a pure function, compared with the stored key at each use
+// checkedTokens is shared by all services of the process, since an entry depends only on token and key.
+var checkedTokens tokenMemo //nolint:gochecknoglobals // a cache of a pure function
 
 func (m *tokenMemo) get(token string) *verified {
 	m.mu.Lock()

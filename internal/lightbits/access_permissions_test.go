@@ -197,7 +197,7 @@ func TestPermissions(t *testing.T) {
 	for _, g := range rows {
 		t.Run(g.operation+" "+g.path, func(t *testing.T) {
 			for how, says := range map[string]string{
-				"": "the header Authorization is missing", "opaque": "not a JWT", "expired": "expired", "forged": "signature",
+				"": "the Authorization header is missing", "opaque": "not a JWT", "expired": "expired", "forged": "signature",
 			} {
 				w.unauthenticated(t, &g, how, says)
 			}

@@ -9,7 +9,7 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// Principal is who asks. It does not change once it is made: requests share it.
+// Principal is the caller of a request. It is immutable, since requests share it.
 type Principal struct {
 	Subject      string
 	Roles        []string // "<project>:<role>", as the token claims them
@@ -18,7 +18,7 @@ type Principal struct {
 	grants []grant
 }
 
-// grant is a role that counts.
+// grant is a role in a project with its rules.
 type grant struct {
 	project string
 	rules   []rule
@@ -36,24 +36,27 @@ func newPrincipal(subject string, roles ...string) *Principal {
 	return p
 }
 
-// System says whether the caller has a role of the whole cluster.
+// System reports whether the caller has a role in the project system, that is for the whole cluster.
 func (p *Principal) System() bool {
 	return slices.ContainsFunc(p.grants, func(g grant) bool { return g.project == systemProject })
 }
 
-// In says whether the caller has a role in the project, or one of the whole cluster.
+// In reports whether the caller has a role in the project or for the whole cluster.
 func (p *Principal) In(project string) bool {
-	return slices.ContainsFunc(p.grants, func(g grant) bool { return g.project == systemProject || g.project == project })
+	return slices.ContainsFunc(p.grants, func(g grant) bool {
+		return g.project == systemProject ||
+			g.project == project
+	})
 }
 
-// may says whether the caller may do it in that project; "" stands for all of them.
+// may reports whether the caller has a permission in a project; "" means in all projects.
 func (p *Principal) may(project string, need api.Permission) bool {
 	return slices.ContainsFunc(p.grants, func(g grant) bool {
 		return (g.project == systemProject || g.project == project) && ruleFor(g.rules, need) != nil
 	})
 }
 
-// mayAnywhere says whether the caller may do it whatever the project.
+// mayAnywhere reports whether the caller has a permission that does not depend on a project.
 func (p *Principal) mayAnywhere(need api.Permission) bool {
 	return slices.ContainsFunc(p.grants, func(g grant) bool {
 		r := ruleFor(g.rules, need)
@@ -61,12 +64,12 @@ func (p *Principal) mayAnywhere(need api.Permission) bool {
 	})
 }
 
-// mayOwn says whether the caller may do it in some project at least.
+// mayOwn reports whether the caller has a permission in at least one project.
 func (p *Principal) mayOwn(need api.Permission) bool {
 	return slices.ContainsFunc(p.grants, func(g grant) bool { return ruleFor(g.rules, need) != nil })
 }
 
-// principal answers who asks; somebody without any role where the operation needs no token.
+// principal returns the caller of a request. It has no roles if the operation needs no token.
 func principal(r *api.Request) *Principal {
 	if p, ok := r.Principal.(*Principal); ok {
 		return p
@@ -74,7 +77,7 @@ func principal(r *api.Request) *Principal {
 	return &Principal{}
 }
 
-// MissingPermission is the cause of a 403.
+// MissingPermission is the cause of a 403: the caller's roles do not include a permission.
 type MissingPermission struct {
 	Subject  string   `json:"subject"`
 	Roles    []string `json:"roles"`
@@ -83,16 +86,17 @@ type MissingPermission struct {
 	Project  string   `json:"project,omitempty"`
 }
 
-// CauseKind is refusal.Permission.
+// CauseKind returns refusal.Permission.
 func (MissingPermission) CauseKind() refusal.CauseKind { return refusal.Permission }
 
-// WouldWork is what explain says.
+// WouldWork returns the suggestion that explain shows.
 func (m MissingPermission) WouldWork() string {
 	where := "in every project"
 	if m.Project != "" {
 		where = "in the project " + m.Project
 	}
-	return fmt.Sprintf("a token with a role that may %s %s %s; POST /_sim/tokens mints one", m.Action, m.Resource, where)
+	return fmt.Sprintf("a token with a role that may %s %s %s; POST /_sim/tokens mints one", m.Action, m.Resource,
+		where)
 }
 
 func (p *Principal) denied(project string, need api.Permission) error {
@@ -100,7 +104,9 @@ func (p *Principal) denied(project string, need api.Permission) error {
 	if project != "" {
 		where = fmt.Sprintf(" in project %q", project)
 	}
-	return refusal.New(refusal.PermissionDenied, "permission denied: %s:%s%s is needed, which the roles %s do not give",
+	return refusal.New(refusal.PermissionDenied,
+		"permission denied: %s:%s%s is required, but the roles %s do not grant it",
 		need.Resource, need.Action, where, strings.Join(p.Roles, ", ")).
-		Because(MissingPermission{Subject: p.Subject, Roles: p.Roles, Resource: need.Resource, Action: need.Action, Project: project})
+		Because(MissingPermission{Subject: p.Subject, Roles: p.Roles, Resource: need.Resource, Action: need.Action,
+			Project: project})
 }

@@ -20,23 +20,23 @@ func (s *Service) roleOperations() []api.Operation {
 	}
 }
 
-// Role is a role as the API answers it.
+// Role is a role as the API returns it.
 type Role struct {
 	Name        string `json:"name"`
 	ProjectName string `json:"projectName"`
 	RulesJSON   string `json:"rulesJson"`
 }
 
-// rule allows actions on resources; a list of them is what rulesJson holds.
+// rule allows actions on resources; rulesJson holds a list of rules.
 type rule struct {
 	Resources []string `json:"resources"`
 	Actions   []string `json:"actions"`
-	// anywhere says that the permission does not depend on a project: the things belong to the cluster, or the handler
-	// answers only what the caller may see.
+	// anywhere means that the permission does not depend on a project: the resource belongs to the cluster, or the
+	// handler returns only what the caller may see.
 	anywhere bool
 }
 
-// Names of the roles; with the project they are valid in, "system:cluster-admin" (facts/lightbits.md 3.3).
+// The names of the roles. Tokens have them with the project, as in "system:cluster-admin" (facts/lightbits.md 3.3).
 const (
 	roleClusterAdmin = "cluster-admin"
 	roleAdmin        = "admin"
@@ -46,14 +46,15 @@ const (
 // inEvery marks the resources of projects in the rules of system roles (facts/lightbits.md 3.3).
 const inEvery = ":*"
 
-// clusterRules are the rules of system:cluster-admin. Names the facts do not have are spelled as theirs are
-// (assumption 20).
+// clusterRules are the rules of system:cluster-admin. Resources that the facts do not name are spelled like those that
+// they do (assumption 20).
 var clusterRules = []rule{ //nolint:gochecknoglobals // a description that nothing changes
 	{Resources: []string{"versions", "clusterInfos", "cfServiceCredentials", "logs"}, Actions: []string{"get"}},
 	{Resources: []string{"clusters"}, Actions: []string{"get", "upgrade"}},
 	{Resources: []string{"clusterConfigs"}, Actions: []string{"get", "update", "list"}},
 	{Resources: []string{"featureFlags"}, Actions: []string{"get", "enable", "disable", "list"}},
-	{Resources: []string{"servers"}, Actions: []string{"create", "get", "list", "delete", "enable", "disable", "upgrade"}},
+	{Resources: []string{"servers"}, Actions: []string{"create", "get", "list", "delete", "enable", "disable",
+		"upgrade"}},
 	{Resources: []string{"nvmeDevices"}, Actions: []string{"get", "list", "update", "add", "manage"}},
 	{Resources: []string{"nodes"}, Actions: []string{"get", "list", "replace", "start", "stop", "restart"}},
 	{Resources: []string{"hosts", "workflows"}, Actions: []string{"get", "list"}},
@@ -64,25 +65,28 @@ var clusterRules = []rule{ //nolint:gochecknoglobals // a description that nothi
 	{Resources: []string{"cfClusters"}, Actions: []string{"create", "delete", "list"}},
 	{Resources: []string{"projects" + inEvery, "trustedHosts" + inEvery, "resourcePolicys" + inEvery},
 		Actions: []string{"create", "delete", "get", "list", "update"}},
-	{Resources: []string{"credentials" + inEvery, "snapshots" + inEvery}, Actions: []string{"create", "delete", "get", "list"}},
-	{Resources: []string{"volumes" + inEvery}, Actions: []string{"create", "delete", "get", "list", "update", "rollback"}},
+	{Resources: []string{"credentials" + inEvery, "snapshots" + inEvery}, Actions: []string{"create", "delete", "get",
+		"list"}},
+	{Resources: []string{"volumes" + inEvery}, Actions: []string{"create", "delete", "get", "list", "update",
+		"rollback"}},
 	{Resources: []string{"roles" + inEvery}, Actions: []string{"get", "list"}},
 	{Resources: []string{"events" + inEvery}, Actions: []string{"list"}},
 }
 
-// projectRules are the rules of <project>:admin. That project roles may read clusterInfos and nodes is what clients
-// need, against one of the vendor's pages (facts/lightbits.md 3.3, assumption 21).
+// projectRules are the rules of <project>:admin. Clients need project roles to read clusterInfos and nodes, although
+// one of the vendor's pages says otherwise (facts/lightbits.md 3.3, assumption 21).
 var projectRules = []rule{ //nolint:gochecknoglobals // a description that nothing changes
 	{Resources: []string{"versions", "clusterInfos"}, Actions: []string{"get"}, anywhere: true},
 	{Resources: []string{"nodes", "policys", "projects"}, Actions: []string{"get", "list"}, anywhere: true},
 	{Resources: []string{"roles"}, Actions: []string{"get", "list"}},
 	{Resources: []string{"credentials", "snapshots"}, Actions: []string{"create", "delete", "get", "list"}},
 	{Resources: []string{"volumes"}, Actions: []string{"create", "delete", "get", "list", "update", "rollback"}},
-	{Resources: []string{"trustedHosts", "resourcePolicys"}, Actions: []string{"create", "delete", "get", "list", "update"}},
+	{Resources: []string{"trustedHosts", "resourcePolicys"}, Actions: []string{"create", "delete", "get", "list",
+		"update"}},
 	{Resources: []string{"events"}, Actions: []string{"list"}},
 }
 
-// viewed answers what is left of rules for a viewer: get and list.
+// viewed returns the rules reduced to the actions of a viewer, get and list.
 func viewed(rules []rule) []rule {
 	var left []rule
 	for _, r := range rules {
@@ -94,7 +98,7 @@ func viewed(rules []rule) []rule {
 	return left
 }
 
-// rolesIn lists the names of the roles that a project has.
+// rolesIn returns the names of the roles of a project.
 func rolesIn(project string) []string {
 	if project == systemProject {
 		return []string{roleClusterAdmin, roleViewer}
@@ -102,7 +106,7 @@ func rolesIn(project string) []string {
 	return []string{roleAdmin, roleViewer}
 }
 
-// rulesOf answers the rules of a project's role, nil where it has no such role.
+// rulesOf returns the rules of a project's role, or nil if it has no such role.
 func rulesOf(project, name string) []rule {
 	rules := projectRules
 	if project == systemProject {
@@ -117,7 +121,7 @@ func rulesOf(project, name string) []rule {
 	return rules
 }
 
-// ruleFor finds the rule that allows an action, or nil.
+// ruleFor returns the rule that grants a permission, or nil.
 func ruleFor(rules []rule, need api.Permission) *rule {
 	for i := range rules {
 		r := &rules[i]
@@ -146,16 +150,16 @@ type listRolesResponse struct {
 	Roles []*Role `json:"roles"`
 }
 
-// listRoles: seeds/002 "List all roles defined in a project". A project that is not there is 400: the page has no 404.
+// listRoles: seeds/002 "List all roles defined in a project". An unknown project is a 400, since the page has no 404.
 func (s *Service) listRoles(tx *store.Tx, r *api.Request, q *listRolesRequest) (listRolesResponse, error) {
-	var answer listRolesResponse
+	var response listRolesResponse
 	if err := s.namedProject(tx, r, q.ProjectName, "roles", "list"); err != nil {
-		return answer, err
+		return response, err
 	}
 	for _, name := range rolesIn(q.ProjectName) {
-		answer.Roles = append(answer.Roles, role(q.ProjectName, name))
+		response.Roles = append(response.Roles, role(q.ProjectName, name))
 	}
-	return answer, nil
+	return response, nil
 }
 
 type getRoleRequest struct {

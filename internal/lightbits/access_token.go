@@ -26,17 +26,17 @@ const (
 	mintAudience   = "LightOS"
 )
 
-// MintToken makes a JWT as lbcli does, signed by the simulator's own key. Its public half appears as the credential
-// system:sim of every cluster of the world, or only of the transaction's where that has one; deleting it there ends all
-// minted tokens until the next is minted. The same world, role, duration and instant give the same token. What cannot be
-// asked for is a *strict.Error.
+// MintToken makes a JWT as lbcli does, signed with the simulator's own key. The public key is stored as the credential
+// system:sim in every cluster of the world, or only in the transaction's cluster if it has one. Deleting the credential
+// invalidates all minted tokens until the next one is minted. The same world, role, duration and time give the same
+// token. The error is a *strict.Error for an invalid request.
 func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	clusters := []string{tx.Partition()}
 	if tx.Partition() == "" {
 		clusters = statemachine.Partitions(tx)[1:]
 	}
 	if len(clusters) == 0 {
-		return nil, &strict.Error{Path: "vendor", Detail: "the world has no cluster that a token could be for"}
+		return nil, &strict.Error{Path: "vendor", Detail: "the world has no cluster to mint a token for"}
 	}
 	if q.Role == "" {
 		q.Role = systemProject + ":" + roleClusterAdmin
@@ -71,7 +71,7 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, erro
 	}, nil
 }
 
-// checkMintRole refuses a role that no cluster has.
+// checkMintRole refuses a role that none of the clusters has.
 func (s *Service) checkMintRole(tx *store.Tx, clusters []string, role string) error {
 	valid := []string{systemProject + ":" + roleClusterAdmin, systemProject + ":" + roleViewer}
 	project, name, _ := strings.Cut(role, ":")
@@ -90,7 +90,7 @@ func (s *Service) checkMintRole(tx *store.Tx, clusters []string, role string) er
 	return &strict.Error{Path: "role", Detail: fmt.Sprintf("there is no role %q", role), Valid: valid}
 }
 
-// trust makes the key a credential of the transaction's cluster, if it is not one already.
+// trust stores the key as a credential of the transaction's cluster, unless it is one already.
 func (s *Service) trust(tx *store.Tx, key *rsa.PublicKey) error {
 	payload, err := signing.PublicPEM(key)
 	if err != nil {
@@ -100,17 +100,19 @@ func (s *Service) trust(tx *store.Tx, key *rsa.PublicKey) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return s.seedCredential(tx, Credential{
-			ProjectName: systemProject, ID: mintCredential, Type: CredsRS256PubKey, Payload: payload, Kind: CredsUserCreds})
+			ProjectName: systemProject, ID: mintCredential, Type: CredsRS256PubKey, Payload: payload,
+			Kind: CredsUserCreds})
 	case err != nil:
 		return err
 	case string(have.Payload) != string(payload):
-		return &strict.Error{Path: "vendor", Detail: fmt.Sprintf("cluster %q has a credential %s:%s of somebody else, "+
-			"which minted tokens need; delete it", tx.Partition(), systemProject, mintCredential)}
+		return &strict.Error{Path: "vendor",
+			Detail: fmt.Sprintf("credential %s:%s of cluster %q is not the simulator's, "+
+				"but minted tokens need that ID; delete the credential", systemProject, mintCredential, tx.Partition())}
 	}
 	return nil
 }
 
-// tokenID follows from what the token says, since minting must not move the world's generator.
+// tokenID derives the ID from the token's contents, since minting must not advance the world's random generator.
 func tokenID(tx *store.Tx, q api.TokenRequest) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s %d %d", tx.Seed(), tx.World(), q.Role, tx.Now.UnixNano(), q.TTL))
 	return hex.EncodeToString(sum[:16])

@@ -117,5 +117,5 @@ func TestMintToken_LeavesAForeignCredentialAlone(t *testing.T) {
 		return s.seedCredential(tx, Credential{ProjectName: systemProject, ID: mintCredential, Type: CredsRS256PubKey, Payload: []byte("x")})
 	}))
 	_, err := s.mint(api.TokenRequest{})
-	require.ErrorContains(t, err, "system:sim of somebody else")
+	require.ErrorContains(t, err, "credential system:sim of cluster")
 }

@@ -14,20 +14,25 @@ import (
 func (s *Service) adminEndpointOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListAdminEndpoints", Method: http.MethodGet, Path: "/api/v2/adminEndpoints",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("adminEndpoints", "list"), Endpoint: api.Handle(s.listAdminEndpoints)},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("adminEndpoints", "list"),
+			Endpoint: api.Handle(s.listAdminEndpoints)},
 		{Name: "CreateAdminEndpoint", Method: http.MethodPost, Path: "/api/v2/adminEndpoints",
-			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("adminEndpoints", "create"), Endpoint: api.Handle(s.createAdminEndpoint)},
+			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("adminEndpoints", "create"),
+			Endpoint: api.Handle(s.createAdminEndpoint)},
 		{Name: "GetAdminEndpoint", Method: http.MethodGet, Path: "/api/v2/adminEndpoints/{port}",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("adminEndpoints", "get"), Endpoint: api.Handle(s.getAdminEndpoint)},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("adminEndpoints", "get"),
+			Endpoint: api.Handle(s.getAdminEndpoint)},
 		{Name: "DeleteAdminEndpoint", Method: http.MethodDelete, Path: "/api/v2/adminEndpoints/{port}",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 503}, Needs: can("adminEndpoints", "delete"), Endpoint: api.Handle(s.deleteAdminEndpoint)},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 503}, Needs: can("adminEndpoints", "delete"),
+			Endpoint: api.Handle(s.deleteAdminEndpoint)},
 		{Name: "UpdateAdminEndpoint", Method: http.MethodPut, Path: "/api/v2/adminEndpoints/{port}",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 503}, Needs: can("adminEndpoints", "update"), Endpoint: api.Handle(s.updateAdminEndpoint)},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500, 503}, Needs: can("adminEndpoints", "update"),
+			Endpoint: api.Handle(s.updateAdminEndpoint)},
 	}
 }
 
-// AdminEndpoint lets addresses reach a port of the cluster's servers (facts/lightbits.md 4.15). The simulator has no
-// packets to let through, so it is kept and shown and changes nothing else (assumption 238). Its state is not shown.
+// AdminEndpoint allows addresses to reach a port of the cluster's servers (facts/lightbits.md 4.15). The simulator has
+// no such ports, so an endpoint is only stored and returned (assumption 238). Its state is not shown.
 type AdminEndpoint struct {
 	Port uint32   `json:"port"`
 	IPs  []string `json:"ips"`
@@ -43,7 +48,7 @@ func checkPort(port uint32) error {
 	return nil
 }
 
-// maxAdminIPs is how many addresses one port may have (assumption 238).
+// maxAdminIPs is the maximum number of addresses of a port (assumption 238).
 const maxAdminIPs = 256
 
 func checkAdminIPs(ips []string) error {
@@ -57,7 +62,7 @@ func checkAdminIPs(ips []string) error {
 			return refusal.New(refusal.InvalidArgument, "%q in ips is not an IP address", text)
 		}
 		if seen[ip] {
-			return refusal.New(refusal.InvalidArgument, "%q is twice in ips", text)
+			return refusal.New(refusal.InvalidArgument, "ips contains %q twice", text)
 		}
 		seen[ip] = true
 	}
@@ -83,12 +88,14 @@ type listAdminEndpointsResponse struct {
 	AdminEndpoints []*AdminEndpoint `json:"adminEndpoints"`
 }
 
-// listAdminEndpoints: seeds/002 "List admin endpoints", in the order of ports. A port without one leaves the list empty.
-func (s *Service) listAdminEndpoints(tx *store.Tx, _ *api.Request, q *listAdminEndpointsRequest) (listAdminEndpointsResponse, error) {
-	var answer listAdminEndpointsResponse
+// listAdminEndpoints: seeds/002 "List admin endpoints", in the order of ports. The list is empty for a port without an
+// endpoint.
+func (s *Service) listAdminEndpoints(tx *store.Tx, _ *api.Request, q *listAdminEndpointsRequest) (
+	listAdminEndpointsResponse, error) {
+	var response listAdminEndpointsResponse
 	if q.Port != nil {
 		if err := checkPort(*q.Port); err != nil {
-			return answer, err
+			return response, err
 		}
 	}
 	for _, row := range s.adminEndpoints.Table().All(tx, "", "") {
@@ -96,9 +103,9 @@ func (s *Service) listAdminEndpoints(tx *store.Tx, _ *api.Request, q *listAdminE
 			continue
 		}
 		s.adminEndpoints.Observed(tx, &row)
-		answer.AdminEndpoints = append(answer.AdminEndpoints, &row.Body)
+		response.AdminEndpoints = append(response.AdminEndpoints, &row.Body)
 	}
-	return answer, nil
+	return response, nil
 }
 
 type adminEndpointRequest struct {
@@ -120,7 +127,8 @@ type adminEndpointIPsRequest struct {
 	IPs  []string `json:"ips" required:"the mandatory argument {path} is missing: the addresses that may reach the port"`
 }
 
-// createAdminEndpoint: seeds/002 "Create admin endpoint". A port has one; until it is deleted to the end it is taken.
+// createAdminEndpoint: seeds/002 "Create admin endpoint". A port has at most one endpoint; it is taken until the
+// deletion is complete.
 func (s *Service) createAdminEndpoint(tx *store.Tx, _ *api.Request, q *adminEndpointIPsRequest) (AdminEndpoint, error) {
 	if err := checkPort(q.Port); err != nil {
 		return AdminEndpoint{}, err
@@ -135,7 +143,7 @@ func (s *Service) createAdminEndpoint(tx *store.Tx, _ *api.Request, q *adminEndp
 	return row.Body, err
 }
 
-// updateAdminEndpoint: seeds/002 "Update admin endpoint". The addresses take the place of those there were.
+// updateAdminEndpoint: seeds/002 "Update admin endpoint". The addresses replace the old ones.
 func (s *Service) updateAdminEndpoint(tx *store.Tx, r *api.Request, q *adminEndpointIPsRequest) (AdminEndpoint, error) {
 	row, err := s.changeable(tx, r, q.Port)
 	if err != nil {
@@ -158,7 +166,7 @@ func (s *Service) deleteAdminEndpoint(tx *store.Tx, r *api.Request, q *adminEndp
 	return api.Empty{}, s.adminEndpoints.Fire(tx, &row, "delete")
 }
 
-// changeable answers the endpoint of a port if its state and the request's If-Match let it be changed now.
+// changeable returns the endpoint of a port if its state and the request's If-Match allow a change now.
 func (s *Service) changeable(tx *store.Tx, r *api.Request, port uint32) (statemachine.Row[AdminEndpoint], error) {
 	row, err := s.findAdminEndpoint(tx, port)
 	if err != nil {

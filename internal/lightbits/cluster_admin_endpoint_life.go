@@ -8,7 +8,7 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// The states of an admin endpoint, which no message shows; the pages name the first and the third.
+// The states of an admin endpoint. No message shows them; the pages mention Creating and Updating.
 const (
 	adminEndpointCreating statemachine.State = "Creating"
 	adminEndpointActive   statemachine.State = "Active"
@@ -18,8 +18,8 @@ const (
 
 func adminEndpointKey(port uint32) string { return fmt.Sprintf("%05d", port) }
 
-// adminEndpointMachine: while one is made or updated the state is temporary, while it is deleted another user operation
-// is in progress (assumption 239).
+// adminEndpointMachine is the life cycle of an admin endpoint. Operations are refused as Unavailable while it is
+// created or updated, and as Aborted while it is deleted (assumption 239).
 func (s *Service) adminEndpointMachine() *statemachine.Machine[AdminEndpoint] {
 	const temporary = "the endpoint of port {name} is in the temporary state {state}; try again later"
 	const busy = "there is a user operation in progress on port {name}: it is in state {state}"
@@ -37,13 +37,16 @@ func (s *Service) adminEndpointMachine() *statemachine.Machine[AdminEndpoint] {
 			{From: in(adminEndpointDeleting), On: "deleted", To: statemachine.Gone, After: "delete"},
 		},
 		Guards: []statemachine.Guard{
-			{Operation: "UpdateAdminEndpoint", In: in(adminEndpointCreating, adminEndpointUpdating), Kind: refusal.Unavailable, Message: temporary},
+			{Operation: "UpdateAdminEndpoint", In: in(adminEndpointCreating, adminEndpointUpdating),
+				Kind: refusal.Unavailable, Message: temporary},
 			{Operation: "UpdateAdminEndpoint", In: in(adminEndpointDeleting), Kind: refusal.Aborted, Message: busy},
-			{Operation: "DeleteAdminEndpoint", In: in(adminEndpointCreating, adminEndpointUpdating), Kind: refusal.Unavailable, Message: temporary},
+			{Operation: "DeleteAdminEndpoint", In: in(adminEndpointCreating, adminEndpointUpdating),
+				Kind: refusal.Unavailable, Message: temporary},
 			{Operation: "DeleteAdminEndpoint", In: in(adminEndpointDeleting), Kind: refusal.Aborted, Message: busy},
 		},
 		Delays: map[string]statemachine.DelayDefault{
-			"create": {Fast: "100ms", Realistic: "2s"}, "update": {Fast: "100ms", Realistic: "2s"}, "delete": {Fast: "100ms", Realistic: "2s"},
+			"create": {Fast: "100ms", Realistic: "2s"}, "update": {Fast: "100ms", Realistic: "2s"},
+			"delete": {Fast: "100ms", Realistic: "2s"},
 		},
 	})
 }

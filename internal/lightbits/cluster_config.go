@@ -17,21 +17,24 @@ import (
 func (s *Service) clusterConfigOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListClusterConfigParams", Method: http.MethodGet, Path: "/api/v2/clusterConfig",
-			Statuses: []int{200, 400, 500}, Needs: can("clusterConfigs", "list"), Endpoint: api.Handle(s.listClusterConfigParams)},
+			Statuses: []int{200, 400, 500}, Needs: can("clusterConfigs", "list"),
+			Endpoint: api.Handle(s.listClusterConfigParams)},
 		{Name: "UpdateClusterConfigParam", Method: http.MethodPut, Path: "/api/v2/clusterConfig/{configParam.name}",
-			Statuses: []int{200, 400, 404, 500}, Needs: can("clusterConfigs", "update"), Endpoint: api.Handle(s.updateClusterConfigParam)},
+			Statuses: []int{200, 400, 404, 500}, Needs: can("clusterConfigs", "update"),
+			Endpoint: api.Handle(s.updateClusterConfigParam)},
 		{Name: "GetClusterConfigParam", Method: http.MethodGet, Path: "/api/v2/clusterConfig/{name}",
-			Statuses: []int{200, 400, 404, 500}, Needs: can("clusterConfigs", "get"), Endpoint: api.Handle(s.getClusterConfigParam)},
+			Statuses: []int{200, 400, 404, 500}, Needs: can("clusterConfigs", "get"),
+			Endpoint: api.Handle(s.getClusterConfigParam)},
 	}
 }
 
-// ClusterConfigParam is a parameter as the API answers it. Both members are texts, whatever the parameter's type.
+// ClusterConfigParam is a parameter as the API returns it. The value is a string for every type of parameter.
 type ClusterConfigParam struct {
 	Name  string `json:"name"`
-	Value string `json:"value" required:"{path} is missing: what the parameter is to be"`
+	Value string `json:"value" required:"{path} is missing: the new value of the parameter is expected"`
 }
 
-// The parameters (seeds/002 "Update Cluster Config value"). What each has an effect on is assumption 236.
+// The parameters (seeds/002 "Update Cluster Config value"). Assumption 236 lists their effects.
 const (
 	configClusterName        = "ClusterName"
 	configClockDrift         = "ClockDriftIntervalForRaisingEvent"
@@ -46,14 +49,14 @@ const (
 	configRevivesWindow      = "RevivesWindowDuration"
 )
 
-// configKind says what values a parameter takes.
+// configKind describes a parameter: its default and its valid values.
 type configKind struct {
 	name    string
-	initial string // what it is until somebody sets it (assumption 235); unused for ClusterName
+	initial string // the default (assumption 235); unused for ClusterName
 	check   func(s *Service, tx *store.Tx, name, value string) error
 }
 
-// configKinds are the parameters in the order of the page, which is that of the list.
+// configKinds returns the parameters in the order of the page, which is also that of the list.
 func configKinds() []configKind {
 	return []configKind{
 		{configClusterName, "", checkConfigName},
@@ -79,7 +82,8 @@ func findConfigKind(name string) (configKind, error) {
 	for _, k := range kinds {
 		valid = append(valid, k.name)
 	}
-	return configKind{}, refusal.New(refusal.NotFound, "there is no cluster configuration parameter %q; there are: %s", name, strings.Join(valid, ", "))
+	return configKind{}, refusal.New(refusal.NotFound, "there is no cluster configuration parameter %q; there are: %s",
+		name, strings.Join(valid, ", "))
 }
 
 func wrongConfig(name, value, want string) error {
@@ -93,20 +97,21 @@ func checkConfigName(_ *Service, _ *store.Tx, name, value string) error {
 	return nil
 }
 
-// maxConfigTime bounds durations: a year of 365 days.
+// maxConfigTime is the longest duration of a parameter: a year of 365 days.
 const maxConfigTime = 365 * 24 * time.Hour
 
 func checkConfigTime(least time.Duration) func(*Service, *store.Tx, string, string) error {
 	return func(_ *Service, _ *store.Tx, name, value string) error {
 		d, err := time.ParseDuration(value)
 		if err != nil || d < least || d > maxConfigTime {
-			return wrongConfig(name, value, "a duration of "+least.String()+" to 8760h with its unit, as in \"20m\" or \"1h30m\",")
+			return wrongConfig(name, value,
+				"a duration of "+least.String()+" to 8760h with its unit, as in \"20m\" or \"1h30m\",")
 		}
 		return nil
 	}
 }
 
-// maxConfigCount bounds AllowedNumRevives.
+// maxConfigCount is the maximum of AllowedNumRevives.
 const maxConfigCount = 1000
 
 func checkConfigCount(_ *Service, _ *store.Tx, name, value string) error {
@@ -123,7 +128,7 @@ func checkConfigBool(_ *Service, _ *store.Tx, name, value string) error {
 	return nil
 }
 
-// checkConfigQoS: a policy that new projects could not use cannot be their default.
+// checkConfigQoS refuses a policy that new projects could not use.
 func checkConfigQoS(s *Service, tx *store.Tx, name, value string) error {
 	row, err := s.policyByName(tx, value)
 	if errors.Is(err, store.ErrNotFound) {
@@ -135,10 +140,11 @@ func checkConfigQoS(s *Service, tx *store.Tx, name, value string) error {
 	return usable(&row.Body)
 }
 
-// configTable has a row for each parameter that was set, but for ClusterName, which is the cluster's own.
-var configTable = store.NewTable("lightbits.config", func(p *ClusterConfigParam) string { return p.Name }, store.JSON[ClusterConfigParam]())
+// configTable has a row for each parameter that was set, except for ClusterName, which is stored in the cluster's row.
+var configTable = store.NewTable("lightbits.config", func(p *ClusterConfigParam) string { return p.Name },
+	store.JSON[ClusterConfigParam]())
 
-// config answers the value of a parameter in the transaction's cluster.
+// config returns the value of a parameter in the transaction's cluster.
 func (s *Service) config(tx *store.Tx, k configKind) string {
 	if k.name == configClusterName {
 		c, _ := s.cluster(tx)
@@ -150,7 +156,7 @@ func (s *Service) config(tx *store.Tx, k configKind) string {
 	return k.initial
 }
 
-// configText is config by name, for those who know that there is such a parameter.
+// configText returns the value of the parameter with a name; "" if there is no such parameter.
 func (s *Service) configText(tx *store.Tx, name string) string {
 	k, err := findConfigKind(name)
 	if err != nil {
@@ -159,27 +165,28 @@ func (s *Service) configText(tx *store.Tx, name string) string {
 	return s.config(tx, k)
 }
 
-// configDuration answers a parameter whose type is [time].
+// configDuration returns the value of a parameter of type [time].
 func (s *Service) configDuration(tx *store.Tx, name string) time.Duration {
 	d, _ := time.ParseDuration(s.configText(tx, name)) // it was checked when it was set
 	return d
 }
 
-// configOn answers a parameter whose type is [bool].
+// configOn returns the value of a parameter of type [bool].
 func (s *Service) configOn(tx *store.Tx, name string) bool { return s.configText(tx, name) == "true" }
 
 type listClusterConfigParamsResponse struct {
 	Values []*ClusterConfigParam `json:"values"`
 }
 
-// listClusterConfigParams: seeds/002 "List all cluster configuration parameters values", in the order of the page. The 400
-// of the page is never reached (assumption 242).
-func (s *Service) listClusterConfigParams(tx *store.Tx, _ *api.Request, _ *api.Empty) (listClusterConfigParamsResponse, error) {
-	var answer listClusterConfigParamsResponse
+// listClusterConfigParams: seeds/002 "List all cluster configuration parameters values", in the order of the page. The
+// 400 of the page is never returned (assumption 242).
+func (s *Service) listClusterConfigParams(tx *store.Tx, _ *api.Request, _ *api.Empty) (listClusterConfigParamsResponse,
+	error) {
+	var response listClusterConfigParamsResponse
 	for _, k := range configKinds() {
-		answer.Values = append(answer.Values, &ClusterConfigParam{Name: k.name, Value: s.config(tx, k)})
+		response.Values = append(response.Values, &ClusterConfigParam{Name: k.name, Value: s.config(tx, k)})
 	}
-	return answer, nil
+	return response, nil
 }
 
 type getClusterConfigParamRequest struct {
@@ -187,9 +194,10 @@ type getClusterConfigParamRequest struct {
 }
 
 // getClusterConfigParam: seeds/002 "Get a specific cluster configuration parameter's value".
-func (s *Service) getClusterConfigParam(tx *store.Tx, _ *api.Request, q *getClusterConfigParamRequest) (ClusterConfigParam, error) {
+func (s *Service) getClusterConfigParam(tx *store.Tx, _ *api.Request, q *getClusterConfigParamRequest) (
+	ClusterConfigParam, error) {
 	if q.Name == "" {
-		return ClusterConfigParam{}, refusal.New(refusal.InvalidArgument, "the parameter's name is missing")
+		return ClusterConfigParam{}, refusal.New(refusal.InvalidArgument, "the name of the parameter is missing")
 	}
 	k, err := findConfigKind(q.Name)
 	if err != nil {
@@ -199,22 +207,25 @@ func (s *Service) getClusterConfigParam(tx *store.Tx, _ *api.Request, q *getClus
 }
 
 type updateClusterConfigParamRequest struct {
-	ConfigParam ClusterConfigParam `json:"configParam" required:"configParam.value is missing: what the parameter is to be"`
+	ConfigParam ClusterConfigParam `json:"configParam" required:"configParam.value is missing: the new value of the parameter is expected"`
 }
 
-// updateClusterConfigParam: seeds/002 "Update Cluster Config value". The name in the path wins over that in the body.
-func (s *Service) updateClusterConfigParam(tx *store.Tx, _ *api.Request, q *updateClusterConfigParamRequest) (api.Empty, error) {
+// updateClusterConfigParam: seeds/002 "Update Cluster Config value". The name in the path overrides the one in the
+// body.
+func (s *Service) updateClusterConfigParam(tx *store.Tx, _ *api.Request, q *updateClusterConfigParamRequest) (api.Empty,
+	error) {
 	var none api.Empty
 	name, value := q.ConfigParam.Name, strings.TrimSpace(q.ConfigParam.Value)
 	if name == "" {
-		return none, refusal.New(refusal.InvalidArgument, "the parameter's name is missing")
+		return none, refusal.New(refusal.InvalidArgument, "the name of the parameter is missing")
 	}
 	k, err := findConfigKind(name)
 	if err != nil {
 		return none, err
 	}
 	if value == "" {
-		return none, refusal.New(refusal.InvalidArgument, "configParam.value is missing: what %s is to be", name)
+		return none, refusal.New(refusal.InvalidArgument,
+			"configParam.value is missing: the new value of %s is expected", name)
 	}
 	if err := k.check(s, tx, name, value); err != nil {
 		return none, err
@@ -233,7 +244,8 @@ func (s *Service) updateClusterConfigParam(tx *store.Tx, _ *api.Request, q *upda
 	if err := clusterTable.Put(tx, &c); err != nil {
 		return none, err
 	}
-	if err := s.logEvent(tx, events.ClusterConfigUpdated, events.AboutCluster(c.UUID, c.Name).With(name+" is "+value)); err != nil {
+	if err := s.logEvent(tx, events.ClusterConfigUpdated, events.AboutCluster(c.UUID,
+		c.Name).With(name+" is "+value)); err != nil {
 		return none, err
 	}
 	if name == configPermanentFailure {

@@ -7,8 +7,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// ClusterAt answers the partition of the cluster that has the API endpoint, host:port; "" where nobody answers there: no
-// such server, or the cluster is cut off.
+// ClusterAt returns the partition of the cluster with the API endpoint host:port; "" if no cluster has it or the
+// cluster is cut off.
 func (s *Service) ClusterAt(tx *store.Tx, endpoint string) string {
 	for _, name := range statemachine.Partitions(tx)[1:] {
 		in := tx.In(name)
@@ -19,8 +19,8 @@ func (s *Service) ClusterAt(tx *store.Tx, endpoint string) string {
 	return ""
 }
 
-// Reachable says of the transaction's cluster whether its API and whether its NVMe endpoints answer a service outside
-// of it. While no node serves, the API of the servers still answers.
+// Reachable reports whether a service outside of the transaction's cluster can reach its API and its NVMe endpoints.
+// While no node serves, the API of the servers can still be reached.
 func (s *Service) Reachable(tx *store.Tx) (apis, data bool) {
 	if cutOff(tx) || !clusterTable.Has(tx, clusterKey) {
 		return false, false
@@ -33,8 +33,8 @@ func (s *Service) Reachable(tx *store.Tx) (apis, data bool) {
 	return true, false
 }
 
-// Trusts says whether the project system of the transaction's cluster has that public key, a PEM file, as the
-// credential of that ID, so that tokens signed with it are taken.
+// Trusts reports whether the project system of the transaction's cluster has the public key, a PEM file, as the
+// credential with that ID. Tokens signed with the key are then accepted.
 func (s *Service) Trusts(tx *store.Tx, credential string, publicKey []byte) bool {
 	row, err := credentials.Get(tx, credentialKey(systemProject, credential))
 	if err != nil || row.Type != CredsRS256PubKey {
@@ -48,7 +48,7 @@ func (s *Service) Trusts(tx *store.Tx, credential string, publicKey []byte) bool
 	return err == nil && given.Equal(want)
 }
 
-// ClusterFacts is what a service that attaches clusters remembers of one.
+// ClusterFacts is what a service that attaches clusters stores about a cluster.
 type ClusterFacts struct {
 	UUID, Name                       string
 	Version                          string // the lowest of the servers'
@@ -56,7 +56,7 @@ type ClusterFacts struct {
 	APIEndpoints, DiscoveryEndpoints []string
 }
 
-// Facts answers the facts of the transaction's cluster as they are now.
+// Facts returns the current facts of the transaction's cluster.
 func (s *Service) Facts(tx *store.Tx) (ClusterFacts, error) {
 	row, err := s.cluster(tx)
 	if err != nil {

@@ -16,23 +16,27 @@ import (
 func (s *Service) featureFlagOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListFeatureFlags", Method: http.MethodGet, Path: "/api/v2/featureFlags",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "list"), Endpoint: api.Handle(s.listFeatureFlags)},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "list"),
+			Endpoint: api.Handle(s.listFeatureFlags)},
 		{Name: "GetFeatureFlag", Method: http.MethodGet, Path: "/api/v2/featureFlags/{name}",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "get"), Endpoint: api.Handle(s.getFeatureFlag)},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "get"),
+			Endpoint: api.Handle(s.getFeatureFlag)},
 		{Name: "DisableFeatureFlag", Method: http.MethodPost, Path: "/api/v2/featureFlags/{name}/disable",
-			Statuses: []int{200, 400, 401, 403, 500, 501}, Needs: can("featureFlags", "disable"), Endpoint: api.Handle(s.disableFeatureFlag)},
+			Statuses: []int{200, 400, 401, 403, 500, 501}, Needs: can("featureFlags", "disable"),
+			Endpoint: api.Handle(s.disableFeatureFlag)},
 		{Name: "EnableFeatureFlag", Method: http.MethodPost, Path: "/api/v2/featureFlags/{name}/enable",
-			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "enable"), Endpoint: api.Handle(s.enableFeatureFlag)},
+			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("featureFlags", "enable"),
+			Endpoint: api.Handle(s.enableFeatureFlag)},
 	}
 }
 
-// FeatureFlag is a flag as the API answers it (spec message FeatureFlagStatus).
+// FeatureFlag is a flag as the API returns it (spec message FeatureFlagStatus).
 type FeatureFlag struct {
 	Name    string `json:"name"`
 	Enabled bool   `json:"enabled"`
 }
 
-// The flags there are (facts/lightbits.md 4.13).
+// The feature flags (facts/lightbits.md 4.13).
 const (
 	flagEventLog           = "event-log"
 	flagEvictData          = "evict-data"
@@ -42,16 +46,17 @@ const (
 	flagClusterEncryption  = "cluster-encryption"
 )
 
-// flagDefaultValues is what a flag is until somebody sets it: only the event log is on (assumption 42).
+// flagDefaultValues are the initial values of the flags: only the event log is on (assumption 42).
 var flagDefaultValues = map[string]bool{
 	flagEventLog: true, flagEvictData: false, flagFailInPlace: false, flagInBandAuth: false,
 	flagProactiveRebalance: false, flagClusterEncryption: false,
 }
 
 // flagTable has a row for each flag that was set.
-var flagTable = store.NewTable("lightbits.flag", func(f *FeatureFlag) string { return f.Name }, store.JSON[FeatureFlag]())
+var flagTable = store.NewTable("lightbits.flag", func(f *FeatureFlag) string { return f.Name },
+	store.JSON[FeatureFlag]())
 
-// flagEnabled says whether a flag is on in the transaction's cluster.
+// flagEnabled reports whether a flag is on in the transaction's cluster.
 func (s *Service) flagEnabled(tx *store.Tx, name string) bool {
 	if f, err := flagTable.Get(tx, name); err == nil {
 		return f.Enabled
@@ -59,7 +64,7 @@ func (s *Service) flagEnabled(tx *store.Tx, name string) bool {
 	return flagDefaultValues[name]
 }
 
-// setFlag switches a flag. InvalidArgument for a name that is none.
+// setFlag sets a flag. The error is InvalidArgument for an unknown name.
 func (s *Service) setFlag(tx *store.Tx, name string, enabled bool) error {
 	if err := checkFlag(name); err != nil {
 		return err
@@ -70,37 +75,38 @@ func (s *Service) setFlag(tx *store.Tx, name string, enabled bool) error {
 func checkFlag(name string) error {
 	if _, ok := flagDefaultValues[name]; !ok {
 		names := slices.Sorted(maps.Keys(flagDefaultValues))
-		return refusal.New(refusal.InvalidArgument, "there is no feature flag %q; there are: %s", name, strings.Join(names, ", ")).
+		return refusal.New(refusal.InvalidArgument, "there is no feature flag %q; there are: %s", name,
+			strings.Join(names, ", ")).
 			Because(api.Known{Valid: names})
 	}
 	return nil
 }
 
-type listFeatureFlagsAnswer struct {
+type listFeatureFlagsResponse struct {
 	FeatureFlags map[string]*FeatureFlag `json:"featureFlags"`
 }
 
-// listFeatureFlags answers all flags by name (seeds/002 "List feature flags"). The 400 of the page is never reached
+// listFeatureFlags returns all flags by name (seeds/002 "List feature flags"). The 400 of the page is never returned
 // (assumption 242).
-func (s *Service) listFeatureFlags(tx *store.Tx, _ *api.Request, _ *api.Empty) (listFeatureFlagsAnswer, error) {
-	answer := listFeatureFlagsAnswer{FeatureFlags: map[string]*FeatureFlag{}}
+func (s *Service) listFeatureFlags(tx *store.Tx, _ *api.Request, _ *api.Empty) (listFeatureFlagsResponse, error) {
+	response := listFeatureFlagsResponse{FeatureFlags: map[string]*FeatureFlag{}}
 	for name := range flagDefaultValues {
-		answer.FeatureFlags[name] = &FeatureFlag{Name: name, Enabled: s.flagEnabled(tx, name)}
+		response.FeatureFlags[name] = &FeatureFlag{Name: name, Enabled: s.flagEnabled(tx, name)}
 	}
-	return answer, nil
+	return response, nil
 }
 
 type getFeatureFlagRequest struct {
 	Name string `json:"name"`
 }
 
-// getFeatureFlag answers one flag; an unknown name is InvalidArgument, not NotFound (seeds/002 "Get feature flag
+// getFeatureFlag returns one flag; an unknown name is InvalidArgument, not NotFound (seeds/002 "Get feature flag
 // status" documents no 404).
 func (s *Service) getFeatureFlag(tx *store.Tx, _ *api.Request, q *getFeatureFlagRequest) (FeatureFlag, error) {
 	return FeatureFlag{Name: q.Name, Enabled: s.flagEnabled(tx, q.Name)}, checkFlag(q.Name)
 }
 
-// enableFeatureFlag: seeds/002 "Enable feature flag". One that is on stays on (assumption 243).
+// enableFeatureFlag: seeds/002 "Enable feature flag". Enabling an enabled flag has no effect (assumption 243).
 func (s *Service) enableFeatureFlag(tx *store.Tx, _ *api.Request, q *getFeatureFlagRequest) (api.Empty, error) {
 	return api.Empty{}, s.enableFlag(tx, q.Name)
 }
@@ -115,8 +121,9 @@ func (s *Service) enableFlag(tx *store.Tx, name string) error {
 	return s.lookForRoom(tx)
 }
 
-// disableFeatureFlag: seeds/002 "Disable feature flag". cluster-encryption cannot be turned off once the cluster's data is
-// encrypted: that is the 501 of the page (facts/lightbits.md 4.13). That event-log goes off is the last that it records.
+// disableFeatureFlag: seeds/002 "Disable feature flag". The flag cluster-encryption cannot be disabled once the
+// cluster's data is encrypted; this is the 501 of the page (facts/lightbits.md 4.13). The last event recorded is that
+// event-log was disabled.
 func (s *Service) disableFeatureFlag(tx *store.Tx, _ *api.Request, q *getFeatureFlagRequest) (api.Empty, error) {
 	return api.Empty{}, s.disableFlag(tx, q.Name)
 }
@@ -126,7 +133,8 @@ func (s *Service) disableFlag(tx *store.Tx, name string) error {
 		return err
 	}
 	if name == flagClusterEncryption && s.encryptionEnabled(tx) {
-		return refusal.New(refusal.Unimplemented, "the feature flag %s cannot be disabled: encryption is enabled, which is not reversible", name)
+		return refusal.New(refusal.Unimplemented,
+			"the feature flag %s cannot be disabled: encryption is enabled, which is not reversible", name)
 	}
 	if err := s.logFlag(tx, events.FeatureFlagDisabled, name); err != nil {
 		return err
@@ -143,17 +151,17 @@ func (s *Service) logFlag(tx *store.Tx, kind events.Name, flag string) error {
 }
 
 type flagParams struct {
-	Name    string `json:"name" doc:"of the feature flag"`
-	Enabled *bool  `json:"enabled" doc:"whether it is to be on"`
+	Name    string `json:"name" doc:"name of the feature flag"`
+	Enabled *bool  `json:"enabled" doc:"whether the flag is on from now on"`
 }
 
 func (s *Service) setFeatureFlag(tx *store.Tx, p *flagParams) (any, error) {
 	if p.Enabled == nil {
 		return nil, &strict.Error{Path: "enabled", Detail: "must be true or false"}
 	}
-	answer := FeatureFlag{Name: p.Name, Enabled: *p.Enabled}
+	response := FeatureFlag{Name: p.Name, Enabled: *p.Enabled}
 	if *p.Enabled {
-		return answer, s.enableFlag(tx, p.Name)
+		return response, s.enableFlag(tx, p.Name)
 	}
-	return answer, s.disableFlag(tx, p.Name)
+	return response, s.disableFlag(tx, p.Name)
 }

@@ -5,7 +5,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// ClusterHealth counts what is well and what is not.
+// ClusterHealth counts volumes by their protection, and inactive nodes.
 type ClusterHealth struct {
 	State                  HealthState `json:"state"`
 	NumDegradedVolumes     uint32      `json:"numDegradedVolumes"`
@@ -28,10 +28,10 @@ const (
 
 var healthStateNames = map[string]int32{"None": 0, "OK": 1, "Warning": 2, "Error": 3}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (HealthState) EnumNumbers() map[string]int32 { return healthStateNames }
 
-// clusterHealth follows from the nodes and from how many volumes lie on which of them.
+// clusterHealth computes the health from the nodes and from the number of volumes in each protection group.
 func (s *Service) clusterHealth(tx *store.Tx, all map[string]nodeUsage) *ClusterHealth {
 	h := &ClusterHealth{State: HealthOK}
 	for _, u := range all {

@@ -9,7 +9,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// Cluster is the whole cluster as the API answers it to its administrators (spec message ClusterInfo,
+// Cluster is the whole cluster as the API returns it to its administrators (spec message ClusterInfo,
 // facts/lightbits.md 4.9).
 type Cluster struct {
 	UUID                          string                         `json:"UUID"`
@@ -31,7 +31,7 @@ type Cluster struct {
 	FederatedAuthenticationStatus *FederatedAuthenticationStatus `json:"federatedAuthenticationStatus"`
 }
 
-// ClusterInfo is what tenants see of it (spec message ClusterInfoV2, facts/lightbits.md 4.10).
+// ClusterInfo is the cluster as the API returns it to tenants (spec message ClusterInfoV2, facts/lightbits.md 4.10).
 type ClusterInfo struct {
 	UUID                 string                   `json:"UUID"`
 	SubsystemNQN         string                   `json:"subsystemNQN"`
@@ -91,7 +91,7 @@ func (c *clusterRow) subsystemNQN() string { return "nqn.2016-01.com.lightbitsla
 
 func (c *clusterRow) etag() string { return strconv.FormatUint(c.Changes, 10) }
 
-// clusterEndpoints is where a cluster's servers and nodes are reached, in the order of their names.
+// clusterEndpoints are the endpoints and versions of a cluster's servers and nodes, in the order of their names.
 type clusterEndpoints struct{ api, discovery, nvme, versions []string }
 
 const discoveryPort = "8009"
@@ -110,7 +110,7 @@ func (s *Service) endpoints(tx *store.Tx) clusterEndpoints {
 	var ends clusterEndpoints
 	for i := range servers {
 		for _, api := range servers[i].APIEndpoints {
-			ends.api = withText(ends.api, api) // servers share one where reuseIP was used
+			ends.api = withText(ends.api, api) // servers created with reuseIP share one
 		}
 		ends.versions = append(ends.versions, servers[i].LightOSVersion)
 	}
@@ -122,7 +122,7 @@ func (s *Service) endpoints(tx *store.Tx) clusterEndpoints {
 	return ends
 }
 
-// withText is the list with a text that it has once.
+// withText returns the list with text appended, unless it has it already.
 func withText(list []string, text string) []string {
 	if slices.Contains(list, text) {
 		return list

@@ -9,7 +9,7 @@ import (
 	"storagesim/internal/varint"
 )
 
-// lastNsid is the namespace id that was given away last.
+// lastNsid is the namespace ID that was assigned last.
 type lastNsid struct{ N uint32 }
 
 var nsidTable = store.NewTable("lightbits.nsid", func(*lastNsid) string { return clusterKey }, store.Codec[lastNsid]{
@@ -21,18 +21,18 @@ var nsidTable = store.NewTable("lightbits.nsid", func(*lastNsid) string { return
 	},
 })
 
-// maxNsid is NVMe's: the number above is reserved.
+// maxNsid is the highest namespace ID in NVMe; the number above is reserved.
 const maxNsid = 1<<32 - 2
 
-// nextNsid gives away the next namespace id of the cluster's one subsystem, from 1; none is given twice.
-// ResourceExhausted at the end of NVMe's numbers.
+// nextNsid assigns the next namespace ID of the cluster's one subsystem, from 1. No ID is assigned twice. The error is
+// ResourceExhausted after the highest one.
 func (s *Service) nextNsid(tx *store.Tx) (uint32, error) {
 	last, err := nsidTable.Get(tx, clusterKey)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return 0, err
 	}
 	if last.N >= maxNsid {
-		return 0, refusal.New(refusal.ResourceExhausted, "all NVMe namespace ids of the cluster are used up")
+		return 0, refusal.New(refusal.ResourceExhausted, "all NVMe namespace IDs of the cluster are used")
 	}
 	last.N++
 	return last.N, nsidTable.Put(tx, &last)

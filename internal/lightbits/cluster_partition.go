@@ -11,20 +11,20 @@ import (
 	"storagesim/internal/strict"
 )
 
-// outage says that a cluster cannot be reached from outside: it goes on working, but its API and its NVMe endpoints
-// answer nobody. A cluster that is reachable has no row.
+// outage means that a cluster is cut off by a network partition: it continues to work, but its API and its NVMe
+// endpoints cannot be reached. A reachable cluster has no row.
 type outage struct{}
 
 const outageKey = "outage"
 
 var outages = store.NewTable("lightbits.outage", func(*outage) string { return outageKey }, store.JSON[outage]())
 
-// cutOff says whether the transaction's cluster is unreachable.
+// cutOff reports whether the transaction's cluster is cut off.
 func cutOff(tx *store.Tx) bool { return cutOffs.Of(tx) }
 
 var cutOffs = store.NewMemo(func(tx *store.Tx) bool { return outages.Has(tx, outageKey) })
 
-// unreachable refuses every operation of a cluster that is cut off, as a proxy in front of it does (assumption 139).
+// unreachable refuses every operation of a cluster that is cut off, as a proxy in front of it would (assumption 139).
 func unreachable(tx *store.Tx) error {
 	if !cutOff(tx) {
 		return nil
@@ -34,11 +34,11 @@ func unreachable(tx *store.Tx) error {
 }
 
 type partitionParams struct {
-	Cluster     string `json:"cluster" doc:"name or UUID; the request's cluster where it is left out"`
-	Unreachable *bool  `json:"unreachable" doc:"whether the cluster is cut off from everybody; true where it is left out"`
+	Cluster     string `json:"cluster" doc:"name or UUID; the request's cluster if omitted"`
+	Unreachable *bool  `json:"unreachable" doc:"whether the cluster is cut off from everyone; true if omitted"`
 }
 
-// partitioned is what partition-cluster answers.
+// partitioned is the result of partition-cluster.
 type partitioned struct {
 	Cluster     string `json:"cluster"`
 	UUID        string `json:"UUID"`
@@ -46,10 +46,12 @@ type partitioned struct {
 }
 
 func (s *Service) partitionClusterAction() api.Action {
-	return api.Do(vendor, "partition-cluster", "the network between a cluster and everybody else breaks, or is mended", s.partitionCluster)
+	return api.Do(vendor, "partition-cluster", "the network between a cluster and everyone else breaks, or is repaired",
+		s.partitionCluster)
 }
 
-// partitionCluster: NotFound for a cluster that the world does not have. Doing it again changes nothing.
+// partitionCluster cuts a cluster off or makes it reachable again. Repeating it has no effect. The error is an
+// *api.InputError for an unknown cluster.
 func (s *Service) partitionCluster(tx *store.Tx, p *partitionParams) (any, error) {
 	name, err := s.clusterNamed(tx, p.Cluster)
 	if err != nil {
@@ -57,9 +59,9 @@ func (s *Service) partitionCluster(tx *store.Tx, p *partitionParams) (any, error
 	}
 	tx = tx.In(name)
 	off := p.Unreachable == nil || *p.Unreachable
-	answer := partitioned{Cluster: name, UUID: s.clusterUUID(tx), Unreachable: off}
+	response := partitioned{Cluster: name, UUID: s.clusterUUID(tx), Unreachable: off}
 	if off == cutOff(tx) {
-		return answer, nil
+		return response, nil
 	}
 	kind := events.ClusterReachable
 	if off {
@@ -74,10 +76,10 @@ func (s *Service) partitionCluster(tx *store.Tx, p *partitionParams) (any, error
 	if err != nil {
 		return nil, err
 	}
-	return answer, s.logEvent(tx, kind, events.AboutCluster(c.UUID, c.Name))
+	return response, s.logEvent(tx, kind, events.AboutCluster(c.UUID, c.Name))
 }
 
-// clusterNamed answers the partition of the cluster with that name or UUID; "" is the transaction's own.
+// clusterNamed returns the partition of the cluster with a name or UUID; the transaction's own if ref is "".
 func (s *Service) clusterNamed(tx *store.Tx, ref string) (string, error) {
 	if ref == "" {
 		return tx.Partition(), nil

@@ -5,8 +5,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// ClusterStatistics is the space of a cluster, in bytes (spec message ClusterStatisticsApi). The sums are those of the
-// nodes, so each replica counts (assumption 41).
+// ClusterStatistics is the space of a cluster, in bytes (spec message ClusterStatisticsApi). It adds up the nodes, so
+// each replica counts (assumption 41).
 type ClusterStatistics struct {
 	InstalledPhysicalStorage           uint64  `json:"installedPhysicalStorage"`
 	ManagedPhysicalStorage             uint64  `json:"managedPhysicalStorage"`
@@ -21,7 +21,7 @@ type ClusterStatistics struct {
 	CompressionRatio                   float64 `json:"compressionRatio"`
 }
 
-// clusterStatistics adds up what the nodes hold. Installed are all devices of all servers, managed or not.
+// clusterStatistics adds up the space of the nodes. The installed storage includes devices that no node manages.
 func (s *Service) clusterStatistics(tx *store.Tx, all map[string]nodeUsage) *ClusterStatistics {
 	var installed uint64
 	for _, row := range s.nvmeDevices.Table().All(tx, "", "") {
@@ -33,9 +33,12 @@ func (s *Service) clusterStatistics(tx *store.Tx, all map[string]nodeUsage) *Clu
 	}
 	sum := physics.Sum(spaces...)
 	return &ClusterStatistics{
-		InstalledPhysicalStorage: installed, ManagedPhysicalStorage: sum.Managed, EffectivePhysicalStorage: sum.Effective,
-		LogicalStorage: sum.Logical, LogicalUsedStorage: sum.LogicalUsed, PhysicalUsedStorage: sum.PhysicalUsed,
+		InstalledPhysicalStorage: installed, ManagedPhysicalStorage: sum.Managed,
+		EffectivePhysicalStorage: sum.Effective,
+		LogicalStorage:           sum.Logical, LogicalUsedStorage: sum.LogicalUsed,
+		PhysicalUsedStorage:                sum.PhysicalUsed,
 		PhysicalUsedStorageIncludingParity: sum.WithParity, FreePhysicalStorage: sum.Free,
-		EstimatedFreeLogicalStorage: sum.FreeLogical, EstimatedLogicalStorage: sum.TotalLogical, CompressionRatio: sum.Compression,
+		EstimatedFreeLogicalStorage: sum.FreeLogical, EstimatedLogicalStorage: sum.TotalLogical,
+		CompressionRatio: sum.Compression,
 	}
 }

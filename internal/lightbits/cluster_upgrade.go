@@ -17,11 +17,12 @@ import (
 func (s *Service) clusterUpgradeOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "UpgradeCluster", Method: http.MethodPost, Path: "/api/v2/cluster/upgrade",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("clusters", "upgrade"), Endpoint: api.Handle(s.upgradeCluster)},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("clusters", "upgrade"),
+			Endpoint: api.Handle(s.upgradeCluster)},
 	}
 }
 
-// ClusterLastUpgrade is how the latest upgrade of the cluster went.
+// ClusterLastUpgrade is the progress and outcome of the latest upgrade of the cluster.
 type ClusterLastUpgrade struct {
 	Status        ClusterUpgradeStatus `json:"Status"`
 	StartTime     time.Time            `json:"StartTime"`
@@ -32,10 +33,10 @@ type ClusterLastUpgrade struct {
 	ProgressTotal uint32               `json:"ProgressTotal"`
 }
 
-// ClusterUpgradeStatus is what an upgrade of the cluster is doing.
+// ClusterUpgradeStatus is the status of an upgrade of the cluster.
 type ClusterUpgradeStatus string
 
-// The statuses: None is that of a cluster that is not being upgraded.
+// The statuses. None means that the cluster is not being upgraded.
 const (
 	ClusterUpgradeNone      ClusterUpgradeStatus = "None"
 	ClusterUpgradeFailed    ClusterUpgradeStatus = "UpgradeFailed"
@@ -44,10 +45,10 @@ const (
 
 var clusterUpgradeStatusNames = map[string]int32{"Unknown": 0, "None": 1, "UpgradeFailed": 2, "Upgrading": 3}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (ClusterUpgradeStatus) EnumNumbers() map[string]int32 { return clusterUpgradeStatusNames }
 
-// clusterLastUpgrade is what the cluster shows of its latest upgrade.
+// clusterLastUpgrade returns the latest upgrade of the cluster.
 func (s *Service) clusterLastUpgrade(tx *store.Tx) *ClusterLastUpgrade {
 	row, err := s.clusterUpgrades.Get(tx, clusterKey)
 	if err != nil {
@@ -62,8 +63,8 @@ type upgradeClusterRequest struct {
 	ProxyInfo     *ProxyInfo `json:"ProxyInfo"`
 }
 
-// upgradeCluster: seeds/002 "Upgrade cluster". Servers go one after the other, in the order of the request or of their
-// names; one without which volumes would not be served when its turn comes is left out and named in ErrorMessage.
+// upgradeCluster: seeds/002 "Upgrade cluster". Servers are upgraded one after the other, in the order of the request or
+// of their names. A server without which volumes would lose service is skipped and named in ErrorMessage.
 func (s *Service) upgradeCluster(tx *store.Tx, _ *api.Request, q *upgradeClusterRequest) (api.Empty, error) {
 	var none api.Empty
 	version, err := s.packageVersion(tx, q.InstallPkgURI, q.ProxyInfo)
@@ -76,7 +77,8 @@ func (s *Service) upgradeCluster(tx *store.Tx, _ *api.Request, q *upgradeCluster
 	}
 	if last, err := s.clusterUpgrades.Get(tx, clusterKey); err == nil {
 		if last.Body.Last.Status == ClusterUpgradeUpgrading {
-			return none, refusal.New(refusal.InvalidArgument, "the cluster is being upgraded already, to %s: server %d of %d",
+			return none, refusal.New(refusal.InvalidArgument,
+				"the cluster is already being upgraded to %s: server %d of %d",
 				last.Body.Last.TargetVersion, last.Body.Last.ProgressStep, last.Body.Last.ProgressTotal)
 		}
 		if err := s.clusterUpgrades.Remove(tx, &last); err != nil {
@@ -95,7 +97,8 @@ func (s *Service) upgradeCluster(tx *store.Tx, _ *api.Request, q *upgradeCluster
 	return none, s.clusterUpgrades.After(tx, &row, "next", tx.Now)
 }
 
-// upgradeQueue: InvalidArgument for what is no UUID, NotFound for an unknown one. Naming a server twice is naming it once.
+// upgradeQueue returns the UUIDs of the servers to upgrade without duplicates; all servers if uuids is empty. The error
+// is InvalidArgument for an invalid UUID and NotFound for an unknown one.
 func (s *Service) upgradeQueue(tx *store.Tx, uuids []string) ([]string, error) {
 	var queue []string
 	for _, id := range uuids {

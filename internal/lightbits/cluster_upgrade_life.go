@@ -8,13 +8,13 @@ import (
 	"storagesim/internal/store"
 )
 
-// clusterUpgrade is the latest upgrade of the cluster, which takes its servers one after the other. There is at most one
-// row; its states are the statuses of ClusterLastUpgrade.
+// clusterUpgrade is the latest upgrade of the cluster, which upgrades its servers one after the other. There is at most
+// one row; its states are the statuses of ClusterLastUpgrade.
 type clusterUpgrade struct {
 	Last    ClusterLastUpgrade `json:"last"`
-	Queue   []string           `json:"queue"` // UUIDs of the servers that have not had their turn
+	Queue   []string           `json:"queue"` // UUIDs of the servers that are still to be upgraded
 	Current string             `json:"current"`
-	Skipped []string           `json:"skipped"` // why servers were left out
+	Skipped []string           `json:"skipped"` // why servers were skipped
 }
 
 func (s *Service) clusterUpgradeMachine() *statemachine.Machine[clusterUpgrade] {
@@ -35,7 +35,7 @@ func (s *Service) clusterUpgradeMachine() *statemachine.Machine[clusterUpgrade] 
 	})
 }
 
-// lookAtClusterUpgrade goes on with the next server as soon as the transaction is through.
+// lookAtClusterUpgrade continues with the next server right after the transaction.
 func (s *Service) lookAtClusterUpgrade(tx *store.Tx) error {
 	row, err := s.clusterUpgrades.Get(tx, clusterKey)
 	if err != nil || row.Life.State != statemachine.State(ClusterUpgradeUpgrading) {
@@ -44,22 +44,24 @@ func (s *Service) lookAtClusterUpgrade(tx *store.Tx) error {
 	return s.clusterUpgrades.After(tx, &row, "next", tx.Now)
 }
 
-// unlessAllUpgraded takes note of the server that has had its turn, and ends the upgrade where it failed or was the last.
+// unlessAllUpgraded checks the server that was upgraded last. It ends the upgrade if that failed or if no server is
+// left.
 func (s *Service) unlessAllUpgraded(tx *store.Tx, r *statemachine.Row[clusterUpgrade]) statemachine.Event {
 	u := &r.Body
 	if u.Current != "" {
 		if s.upgrades.Table().Has(tx, u.Current) {
-			return statemachine.Stay // somebody else's upgrade has ended
+			return statemachine.Stay // the upgrade of another server has ended
 		}
 		if server, err := s.servers.Get(tx, u.Current); err == nil && server.Body.UpgradeStatus == UpgradeFailed {
-			u.Last.ErrorMessage = fmt.Sprintf("the upgrade of server %s failed: %s", server.Body.Name, server.Body.LastUpgrade.ErrorMessage)
+			u.Last.ErrorMessage = fmt.Sprintf("the upgrade of server %s failed: %s", server.Body.Name,
+				server.Body.LastUpgrade.ErrorMessage)
 			return "fail"
 		}
 		u.Current = ""
 	}
 	for len(u.Queue) > 0 {
 		server, err := s.servers.Get(tx, u.Queue[0])
-		why := s.whyLeftOut(tx, &server, err)
+		why := s.whySkipped(tx, &server, err)
 		if why == "" {
 			return ""
 		}
@@ -69,8 +71,8 @@ func (s *Service) unlessAllUpgraded(tx *store.Tx, r *statemachine.Row[clusterUpg
 	return "upgraded"
 }
 
-// whyLeftOut says why a server cannot be upgraded now; "" where it can.
-func (s *Service) whyLeftOut(tx *store.Tx, server *statemachine.Row[Server], err error) string {
+// whySkipped returns why a server cannot be upgraded now; "" if it can.
+func (s *Service) whySkipped(tx *store.Tx, server *statemachine.Row[Server], err error) string {
 	v := &server.Body
 	if err != nil {
 		return "a server is no longer there"
@@ -87,7 +89,7 @@ func (s *Service) whyLeftOut(tx *store.Tx, server *statemachine.Row[Server], err
 	return ""
 }
 
-// nextServer begins with the next server.
+// nextServer starts the upgrade of the next server.
 func (s *Service) nextServer(tx *store.Tx, r *statemachine.Row[clusterUpgrade]) error {
 	u := &r.Body
 	server, err := s.servers.Get(tx, u.Queue[0])
@@ -96,7 +98,8 @@ func (s *Service) nextServer(tx *store.Tx, r *statemachine.Row[clusterUpgrade]) 
 	}
 	u.Current, u.Queue = u.Queue[0], u.Queue[1:]
 	u.Last.ProgressStep++
-	if err := s.startUpgrade(tx, &server, serverUpgrade{Version: u.Last.TargetVersion}); err != nil || s.upgrades.Table().Has(tx, u.Current) {
+	if err := s.startUpgrade(tx, &server, serverUpgrade{Version: u.Last.TargetVersion}); err != nil ||
+		s.upgrades.Table().Has(tx, u.Current) {
 		return err
 	}
 	return s.clusterUpgrades.After(tx, r, "next", tx.Now)

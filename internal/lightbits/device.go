@@ -10,17 +10,21 @@ import (
 func (s *Service) nvmeDeviceOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListNvmeDevices", Method: http.MethodGet, Path: "/api/v2/nvmeDevices",
-			Statuses: []int{200, 401, 403, 500}, Needs: can("nvmeDevices", "list"), Endpoint: api.Handle(s.listNvmeDevices)},
+			Statuses: []int{200, 401, 403, 500}, Needs: can("nvmeDevices", "list"),
+			Endpoint: api.Handle(s.listNvmeDevices)},
 		{Name: "AddNvmeDevice", Method: http.MethodPost, Path: "/api/v2/nvmeDevices",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("nvmeDevices", "add"), Endpoint: api.Handle(s.addNvmeDevice)},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("nvmeDevices", "add"),
+			Endpoint: api.Handle(s.addNvmeDevice)},
 		{Name: "GetNvmeDevice", Method: http.MethodGet, Path: "/api/v2/nvmeDevices/{Serial}",
-			Statuses: []int{200, 401, 403, 404, 500}, Needs: can("nvmeDevices", "get"), Endpoint: api.Handle(s.getNvmeDevice)},
+			Statuses: []int{200, 401, 403, 404, 500}, Needs: can("nvmeDevices", "get"),
+			Endpoint: api.Handle(s.getNvmeDevice)},
 		{Name: "UpdateNvmeDevice", Method: http.MethodPost, Path: "/api/v2/nvmeDevices/{serialNumber}",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("nvmeDevices", "update"), Endpoint: api.Handle(s.updateNvmeDevice)},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("nvmeDevices", "update"),
+			Endpoint: api.Handle(s.updateNvmeDevice)},
 	}
 }
 
-// NvmeDevice is a device as the API answers it (spec message UserNvmeDevicesResponse).
+// NvmeDevice is a device as the API returns it (spec message UserNvmeDevicesResponse).
 type NvmeDevice struct {
 	Size                  uint64                `json:"size"` // bytes
 	NumaNodeID            uint64                `json:"numaNodeID"`
@@ -31,13 +35,13 @@ type NvmeDevice struct {
 	FailureTime           time.Time             `json:"failureTime"`
 	RebuildCompletionTime time.Time             `json:"rebuildCompletionTime"`
 	Name                  string                `json:"name"`
-	NodeUUID              string                `json:"nodeUUID"` // "" while nobody manages it
+	NodeUUID              string                `json:"nodeUUID"` // "" while no node manages it
 	ETag                  string                `json:"ETag"`
 	Statistics            *NvmeDeviceStatistics `json:"statistics"`
 	DeviceUsage           DeviceUsage           `json:"deviceUsage"`
 }
 
-// NvmeDeviceStatistics counts errors in the data of a device.
+// NvmeDeviceStatistics counts the data integrity errors of a device.
 type NvmeDeviceStatistics struct {
 	UnrecoverableDataIntegrityErrors uint32 `json:"UnrecoverableDataIntegrityErrors"`
 	RecoverableDataIntegrityErrors   uint32 `json:"RecoverableDataIntegrityErrors"`
@@ -46,7 +50,7 @@ type NvmeDeviceStatistics struct {
 // NvmeDeviceState is what a device is doing.
 type NvmeDeviceState string
 
-// The states of a device (facts/lightbits.md 4.8); None is that of one that no node manages.
+// The states of a device (facts/lightbits.md 4.8). None is the state of a device that no node manages.
 const (
 	DeviceNone       NvmeDeviceState = "None"
 	DeviceHealthy    NvmeDeviceState = "Healthy"
@@ -57,10 +61,10 @@ const (
 
 var nvmeDeviceStateNames = map[string]int32{"None": 0, "Healthy": 1, "Adding": 2, "Rebuilding": 3, "Failed": 4}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (NvmeDeviceState) EnumNumbers() map[string]int32 { return nvmeDeviceStateNames }
 
-// DeviceUsage is what a device is there for.
+// DeviceUsage is what a device is used for.
 type DeviceUsage string
 
 // The usages.
@@ -73,7 +77,7 @@ const (
 
 var deviceUsageNames = map[string]int32{"Unknown": 0, "Data": 1, "Journal": 2, "OS": 3, "UnManaged": 4}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (DeviceUsage) EnumNumbers() map[string]int32 { return deviceUsageNames }
 
 // Indexes of devices.

@@ -13,19 +13,20 @@ import (
 	"storagesim/internal/strict"
 )
 
-// pulledDevice is a device that lies beside its server.
+// pulledDevice is a device that was pulled out of its server.
 type pulledDevice struct {
 	Serial string     `json:"serial"`
 	Device NvmeDevice `json:"device"`
 }
 
-var pulledDevices = store.NewTable("lightbits.pulled", func(p *pulledDevice) string { return p.Serial }, store.JSON[pulledDevice]())
+var pulledDevices = store.NewTable("lightbits.pulled", func(p *pulledDevice) string { return p.Serial },
+	store.JSON[pulledDevice]())
 
-// maxSlots is how many devices fit into a server.
+// maxSlots is the number of device slots of a server.
 const maxSlots = 2 * maxDevicesPerNode
 
 type deviceParams struct {
-	Serial string `json:"serial" doc:"of the NVMe device"`
+	Serial string `json:"serial" doc:"serial of the NVMe device"`
 }
 
 func (s *Service) failDevice(tx *store.Tx, p *deviceParams) (any, error) {
@@ -41,7 +42,8 @@ func (s *Service) failDevice(tx *store.Tx, p *deviceParams) (any, error) {
 
 func (s *Service) deviceForAction(tx *store.Tx, serial string) (statemachine.Row[NvmeDevice], error) {
 	if serial == "" {
-		return statemachine.Row[NvmeDevice]{}, &strict.Error{Path: "serial", Detail: "must be the serial of an NVMe device; GET /api/v2/nvmeDevices lists them"}
+		return statemachine.Row[NvmeDevice]{}, &strict.Error{Path: "serial",
+			Detail: "must be the serial of an NVMe device; GET /api/v2/nvmeDevices lists them"}
 	}
 	row, err := s.nvmeDevices.Find(tx, serial)
 	if errors.Is(err, store.ErrNotFound) {
@@ -50,7 +52,8 @@ func (s *Service) deviceForAction(tx *store.Tx, serial string) (statemachine.Row
 	return row, err
 }
 
-// pullDevice: for its node, a device that is pulled fails. It is no longer listed, and can be inserted again.
+// pullDevice pulls a device out of its server. For its node the device has failed. It is no longer listed and can be
+// inserted again.
 func (s *Service) pullDevice(tx *store.Tx, p *deviceParams) (any, error) {
 	row, err := s.deviceForAction(tx, p.Serial)
 	if err != nil {
@@ -72,10 +75,11 @@ func (s *Service) pullDevice(tx *store.Tx, p *deviceParams) (any, error) {
 	if err := s.logDevice(tx, events.NVMeDevicePulled, &row.Body); err != nil {
 		return nil, err
 	}
-	return movedThing{UUID: row.Body.Serial, Name: row.Body.Name}, pulledDevices.Put(tx, &pulledDevice{Serial: row.Body.Serial, Device: row.Body})
+	return movedThing{UUID: row.Body.Serial, Name: row.Body.Name},
+		pulledDevices.Put(tx, &pulledDevice{Serial: row.Body.Serial, Device: row.Body})
 }
 
-// removeDevice takes a device out of the world with what is remembered of it.
+// removeDevice deletes a device and its damage note.
 func (s *Service) removeDevice(tx *store.Tx, row *statemachine.Row[NvmeDevice]) error {
 	if err := ignoreNotFound(damageNotes.Delete(tx, row.Body.Serial)); err != nil {
 		return err
@@ -84,18 +88,19 @@ func (s *Service) removeDevice(tx *store.Tx, row *statemachine.Row[NvmeDevice]) 
 }
 
 type insertDeviceParams struct {
-	Serial string     `json:"serial" doc:"of a device that was pulled, or of a new one; drawn where it is left out"`
-	Server string     `json:"server" doc:"UUID or name; a pulled device goes where it was unless this says otherwise"`
-	Size   *byteCount `json:"size" doc:"of a new device, as a number of bytes or with a unit; like the server's others where it is left out"`
+	Serial string     `json:"serial" doc:"serial of a device that was pulled, or of a new one; generated if omitted"`
+	Server string     `json:"server" doc:"UUID or name; if omitted, a pulled device goes back to its server"`
+	Size   *byteCount `json:"size" doc:"size of a new device, as a number of bytes or with a unit; if omitted, that of the server's other devices"`
 }
 
-// insertDevice: the device is there and nobody manages it until it is added to a node.
+// insertDevice puts a device into a server. It is unmanaged until it is added to a node.
 func (s *Service) insertDevice(tx *store.Tx, p *insertDeviceParams) (any, error) {
 	if s.nvmeDevices.Table().Has(tx, p.Serial) {
-		return nil, refusal.New(refusal.FailedPrecondition, "an NVMe device with the serial %s is inserted already", p.Serial)
+		return nil, refusal.New(refusal.FailedPrecondition, "an NVMe device with the serial %s is already inserted",
+			p.Serial)
 	}
 	d := NvmeDevice{Serial: p.Serial, Model: defaultModel}
-	d.Size, _ = parseSize(defaultDeviceSize) // it is one
+	d.Size, _ = parseSize(defaultDeviceSize) // a valid size
 	old, err := pulledDevices.Get(tx, p.Serial)
 	if ignoreNotFound(err) != nil {
 		return nil, err
@@ -119,7 +124,8 @@ func (s *Service) insertDevice(tx *store.Tx, p *insertDeviceParams) (any, error)
 	}
 	if p.Size != nil {
 		if *p.Size < lba || *p.Size > maxVolumeSize {
-			return nil, &strict.Error{Path: "size", Detail: fmt.Sprintf("%d must be %d to %d bytes", *p.Size, lba, int64(maxVolumeSize))}
+			return nil, &strict.Error{Path: "size", Detail: fmt.Sprintf("%d must be %d to %d bytes", *p.Size, lba,
+				int64(maxVolumeSize))}
 		}
 		d.Size = uint64(*p.Size) / lba * lba
 	}
@@ -127,11 +133,12 @@ func (s *Service) insertDevice(tx *store.Tx, p *insertDeviceParams) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	return movedThing{UUID: row.Body.Serial, Name: row.Body.Name, State: row.Life.State}, s.logDevice(tx, events.NVMeDeviceInserted, &row.Body)
+	return movedThing{UUID: row.Body.Serial, Name: row.Body.Name, State: row.Life.State},
+		s.logDevice(tx, events.NVMeDeviceInserted, &row.Body)
 }
 
-// fitDevice gives a device its place in a server: unmanaged, with the first name that is free; a new one is like the
-// others there.
+// fitDevice makes a device an unmanaged one of the server, with the first free name. A new device gets the size and
+// model of the server's other devices.
 func (s *Service) fitDevice(tx *store.Tx, d *NvmeDevice, server *Server, isNew bool) error {
 	names := map[string]bool{}
 	for _, row := range s.nvmeDevices.Table().By(tx, devicesByServer, server.UUID) {
@@ -141,7 +148,8 @@ func (s *Service) fitDevice(tx *store.Tx, d *NvmeDevice, server *Server, isNew b
 		names[row.Body.Name] = true
 	}
 	if len(names) >= maxSlots {
-		return refusal.New(refusal.FailedPrecondition, "server %s has %d NVMe devices and no free slot", server.Name, len(names))
+		return refusal.New(refusal.FailedPrecondition, "server %s has %d NVMe devices and no free slot", server.Name,
+			len(names))
 	}
 	for k := 0; d.Name == "" || names[d.Name]; k++ {
 		d.Name = fmt.Sprintf("nvme%dn1", k)
@@ -150,12 +158,13 @@ func (s *Service) fitDevice(tx *store.Tx, d *NvmeDevice, server *Server, isNew b
 		d.Serial = newSerial(tx, 0, len(names))
 	}
 	if len(d.Serial) > maxSerial || strings.TrimSpace(d.Serial) != d.Serial {
-		return &strict.Error{Path: "serial", Detail: fmt.Sprintf("must be 1 to %d characters without space around them", maxSerial)}
+		return &strict.Error{Path: "serial",
+			Detail: fmt.Sprintf("must be 1 to %d characters without space around them", maxSerial)}
 	}
 	d.ServerUUID, d.NodeUUID, d.DeviceUsage = server.UUID, "", UsageUnManaged
 	d.FailureTime, d.RebuildCompletionTime, d.Statistics = time.Time{}, time.Time{}, &NvmeDeviceStatistics{}
 	return nil
 }
 
-// maxSerial is NVMe's: the field has 20 characters.
+// maxSerial is the length of the serial in NVMe: 20 characters.
 const maxSerial = 20

@@ -16,14 +16,14 @@ import (
 func TestCorruptDevice(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: one, replicaCount: 1}, {name: three, replicaCount: 3}]"))
 	node := s.volumes("default")["one"].NodeList[0]
-	var list listNvmeDevicesAnswer
+	var list listNvmeDevicesResponse
 	s.get("/api/v2/nvmeDevices?nodeUUID="+node, &list)
 	first, second := list.NvmeDevices[0].Serial, list.NvmeDevices[1].Serial
 	errorsOf := func() (device NvmeDeviceStatistics, onNode NodeStatistics, one, three VolumeStatistics) {
 		device = *decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/"+first).Statistics
 		onNode = *decodeWire[Node](t, s, "/api/v2/nodes/"+node).Statistics
-		one = *decodeWire[Volume](t, s, deedProject+"volumes/?name=one").Statistics
-		return device, onNode, one, *decodeWire[Volume](t, s, deedProject+"volumes/?name=three").Statistics
+		one = *decodeWire[Volume](t, s, projectPath+"volumes/?name=one").Statistics
+		return device, onNode, one, *decodeWire[Volume](t, s, projectPath+"volumes/?name=three").Statistics
 	}
 	s.must("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":3,"volume":"one"}`, first))
 	s.must("corrupt-device", fmt.Sprintf(`{"serial":%q}`, first))
@@ -60,7 +60,7 @@ func TestCorruptDevice(t *testing.T) {
 func TestDevice_RebuildStopsWithNode(t *testing.T) {
 	for _, profile := range []statemachine.Profile{statemachine.Fast, statemachine.Instant} {
 		s := newServer(t, withProfile(profile), withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
-		var list listNvmeDevicesAnswer
+		var list listNvmeDevicesResponse
 		s.get("/api/v2/nvmeDevices?nodeUUID="+s.node("server00-0").UUID, &list)
 		lost := list.NvmeDevices[0].Serial
 		device := func(serial string) NvmeDevice { return decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/"+serial) }
@@ -84,7 +84,7 @@ func TestDevice_RebuildStopsWithNode(t *testing.T) {
 // The data of a pulled device is rebuilt like that of a failed one.
 func TestDevice_PulledIsRebuilt(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3"))
-	var list listNvmeDevicesAnswer
+	var list listNvmeDevicesResponse
 	s.get("/api/v2/nvmeDevices?nodeUUID="+s.node("server00-0").UUID, &list)
 	s.must("pull-device", fmt.Sprintf(`{"serial":%q}`, list.NvmeDevices[0].Serial))
 	require.True(t, s.node("server00-0").InLocalRebuild)
@@ -98,7 +98,7 @@ func TestDevice_PulledIsRebuiltAfterItsNodeFailed(t *testing.T) {
 	for _, profile := range []statemachine.Profile{statemachine.Fast, statemachine.Instant} {
 		s := newServer(t, withProfile(profile), withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
 		s.hold("lightbits.nvmeDevice.rebuild", `"held"`)
-		var list listNvmeDevicesAnswer
+		var list listNvmeDevicesResponse
 		s.get("/api/v2/nvmeDevices?nodeUUID="+s.node("server00-0").UUID, &list)
 		pulled, other := list.NvmeDevices[0].Serial, list.NvmeDevices[1].Serial
 		s.must("pull-device", fmt.Sprintf(`{"serial":%q}`, pulled))

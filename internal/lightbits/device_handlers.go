@@ -16,14 +16,15 @@ type listNvmeDevicesRequest struct {
 	DeviceUsages []DeviceUsage `json:"deviceUsages"`
 }
 
-type listNvmeDevicesAnswer struct {
+type listNvmeDevicesResponse struct {
 	NvmeDevices []*NvmeDevice `json:"NvmeDevices"`
 }
 
-// listNvmeDevices answers, by serial, the devices that all given filters let through (seeds/002 "Retrieve a list of NVMe
-// devices"); nobody's UUID answers an empty list, since no 404 is documented.
-func (s *Service) listNvmeDevices(tx *store.Tx, _ *api.Request, q *listNvmeDevicesRequest) (listNvmeDevicesAnswer, error) {
-	var answer listNvmeDevicesAnswer
+// listNvmeDevices returns, in the order of their serials, the devices that match all given filters (seeds/002 "Retrieve
+// a list of NVMe devices"). An unknown UUID returns an empty list, since no 404 is documented.
+func (s *Service) listNvmeDevices(tx *store.Tx, _ *api.Request, q *listNvmeDevicesRequest) (listNvmeDevicesResponse,
+	error) {
+	var response listNvmeDevicesResponse
 	table := s.nvmeDevices.Table()
 	rows := table.All(tx, "", "")
 	switch {
@@ -34,13 +35,14 @@ func (s *Service) listNvmeDevices(tx *store.Tx, _ *api.Request, q *listNvmeDevic
 	}
 	for _, row := range rows {
 		d := row.Body
-		if q.ServerUUID != "" && d.ServerUUID != q.ServerUUID || len(q.DeviceUsages) > 0 && !slices.Contains(q.DeviceUsages, d.DeviceUsage) {
+		if q.ServerUUID != "" && d.ServerUUID != q.ServerUUID || len(q.DeviceUsages) > 0 &&
+			!slices.Contains(q.DeviceUsages, d.DeviceUsage) {
 			continue
 		}
 		s.nvmeDevices.Observed(tx, &row)
-		answer.NvmeDevices = append(answer.NvmeDevices, &d)
+		response.NvmeDevices = append(response.NvmeDevices, &d)
 	}
-	return answer, nil
+	return response, nil
 }
 
 type getNvmeDeviceRequest struct {
@@ -60,10 +62,12 @@ func (s *Service) getNvmeDevice(tx *store.Tx, _ *api.Request, q *getNvmeDeviceRe
 	return row.Body, nil
 }
 
-// findDevice: InvalidArgument for an empty serial, NotFound for an unknown one.
+// findDevice returns the device with a serial. The error is InvalidArgument for an empty serial and NotFound for an
+// unknown one.
 func (s *Service) findDevice(tx *store.Tx, serial string) (statemachine.Row[NvmeDevice], error) {
 	if serial == "" {
-		return statemachine.Row[NvmeDevice]{}, refusal.New(refusal.InvalidArgument, "the mandatory argument serialNumber is missing")
+		return statemachine.Row[NvmeDevice]{}, refusal.New(refusal.InvalidArgument,
+			"the mandatory argument serialNumber is missing")
 	}
 	row, err := s.nvmeDevices.Get(tx, serial)
 	if errors.Is(err, store.ErrNotFound) {
@@ -110,10 +114,12 @@ func (s *Service) mayAdd(tx *store.Tx, d *NvmeDevice, n *Node) error {
 		return refusal.New(refusal.InvalidArgument, "NVMe device %s is already attached to node %s", d.Serial, owner)
 	}
 	if d.ServerUUID != n.ServerUUID {
-		return refusal.New(refusal.InvalidArgument, "node %s is not a node of server %s, which NVMe device %s belongs to", n.Name, d.ServerUUID, d.Serial)
+		return refusal.New(refusal.InvalidArgument,
+			"node %s is not a node of server %s, which NVMe device %s belongs to", n.Name, d.ServerUUID, d.Serial)
 	}
 	if n.State != NodeActive {
-		return refusal.New(refusal.InvalidArgument, "node %s is %s; it must be %s to take an NVMe device", n.Name, n.State, NodeActive)
+		return refusal.New(refusal.InvalidArgument, "node %s is %s; it must be %s to take an NVMe device", n.Name,
+			n.State, NodeActive)
 	}
 	managed := 0
 	for _, other := range s.devicesOf(tx, n.UUID) {
@@ -122,7 +128,8 @@ func (s *Service) mayAdd(tx *store.Tx, d *NvmeDevice, n *Node) error {
 		}
 	}
 	if uint32(managed) >= n.MaxNvmeDevices {
-		return refusal.New(refusal.InvalidArgument, "node %s manages %d NVMe devices, which is the maximum", n.Name, managed)
+		return refusal.New(refusal.InvalidArgument, "node %s manages %d NVMe devices, which is the maximum", n.Name,
+			managed)
 	}
 	return nil
 }
@@ -133,10 +140,10 @@ type updateNvmeDeviceRequest struct {
 	LedPattern   string `json:"ledPattern" required:"the mandatory argument {path} is missing: locate, rebuild or locate-off is expected"`
 }
 
-// ledPatterns are what the LED of a device can show (seeds/002 "Update NVMe device on a node").
+// ledPatterns returns the patterns of a device's LED (seeds/002 "Update NVMe device on a node").
 func ledPatterns() []string { return []string{"locate", "rebuild", "locate-off"} }
 
-// updateNvmeDevice: seeds/002 "Update NVMe device on a node". No message shows the LED; that it was set moves the device's
+// updateNvmeDevice: seeds/002 "Update NVMe device on a node". No message shows the LED; setting it changes the device's
 // ETag (assumption 270).
 func (s *Service) updateNvmeDevice(tx *store.Tx, r *api.Request, q *updateNvmeDeviceRequest) (api.Empty, error) {
 	var none api.Empty
@@ -148,10 +155,12 @@ func (s *Service) updateNvmeDevice(tx *store.Tx, r *api.Request, q *updateNvmeDe
 		return none, refusal.New(refusal.NotFound, "server UUID %q is not found", q.ServerUUID)
 	}
 	if !slices.Contains(ledPatterns(), q.LedPattern) {
-		return none, refusal.New(refusal.InvalidArgument, `ledPattern %q must be "locate", "rebuild" or "locate-off"`, q.LedPattern)
+		return none, refusal.New(refusal.InvalidArgument, `ledPattern %q must be "locate", "rebuild" or "locate-off"`,
+			q.LedPattern)
 	}
 	if row.Body.ServerUUID != q.ServerUUID {
-		return none, refusal.New(refusal.InvalidArgument, "NVMe device %s belongs to server %s, not to %s", row.Body.Serial, row.Body.ServerUUID, q.ServerUUID)
+		return none, refusal.New(refusal.InvalidArgument, "NVMe device %s belongs to server %s, not to %s",
+			row.Body.Serial, row.Body.ServerUUID, q.ServerUUID)
 	}
 	if err := s.nvmeDevices.Refuse("UpdateNvmeDevice", &row); err != nil {
 		return none, err

@@ -13,26 +13,26 @@ import (
 	"storagesim/internal/strict"
 )
 
-// maxDamage is how many blocks can be damaged at a time.
+// maxDamage is how many blocks one action can damage.
 const maxDamage = 1_000_000
 
 type corruptDeviceParams struct {
-	Serial  string `json:"serial" doc:"of an NVMe device that a node manages"`
-	Blocks  uint32 `json:"blocks" doc:"how many of its blocks are damaged, 1 to 1000000; 1 where it is left out"`
-	Volume  string `json:"volume" doc:"UUID or name of a volume with a replica on the device's node that they belong to; none where it is left out"`
-	Project string `json:"project" doc:"may be left out where only one project has a volume of that name"`
+	Serial  string `json:"serial" doc:"serial of an NVMe device that a node manages"`
+	Blocks  uint32 `json:"blocks" doc:"number of damaged blocks, 1 to 1000000; 1 if omitted"`
+	Volume  string `json:"volume" doc:"UUID or name of the volume that the blocks belong to; it must have a replica on the device's node; none if omitted"`
+	Project string `json:"project" doc:"may be omitted if only one project has a volume of that name"`
 }
 
-// damaged is what corrupt-device answers.
+// damaged is the result of corrupt-device.
 type damaged struct {
 	Serial      string                `json:"serial"`
-	Recoverable bool                  `json:"recoverable"` // from the parity of the node
+	Recoverable bool                  `json:"recoverable"` // whether the node restores the blocks from parity
 	Statistics  *NvmeDeviceStatistics `json:"statistics"`
 }
 
-// corruptDevice: blocks of a device turn out to be damaged. A node that has all of its devices restores them from parity;
-// otherwise the device cannot, and the volume only where another replica is up to date (assumption 300). Statistics are
-// measured, so no ETag moves (assumption 72).
+// corruptDevice damages blocks of a device. A node that has all of its devices restores them from parity. Otherwise the
+// device's errors are unrecoverable, and the volume's too unless another replica is up to date (assumption 300).
+// Statistics are measured values, so no ETag changes (assumption 72).
 func (s *Service) corruptDevice(tx *store.Tx, p *corruptDeviceParams) (any, error) {
 	p.Blocks = max(p.Blocks, 1)
 	if p.Blocks > maxDamage {
@@ -44,7 +44,8 @@ func (s *Service) corruptDevice(tx *store.Tx, p *corruptDeviceParams) (any, erro
 	}
 	d := &row.Body
 	if row.Life.State != statemachine.State(DeviceHealthy) && row.Life.State != statemachine.State(DeviceRebuilding) {
-		return nil, refusal.New(refusal.FailedPrecondition, "NVMe device %s is %s and holds no data; it must be %s or %s",
+		return nil, refusal.New(refusal.FailedPrecondition,
+			"NVMe device %s is %s and holds no data; it must be %s or %s",
 			d.Serial, row.Life.State, DeviceHealthy, DeviceRebuilding)
 	}
 	node, err := s.nodes.Get(tx, d.NodeUUID)
@@ -68,10 +69,11 @@ func (s *Service) corruptDevice(tx *store.Tx, p *corruptDeviceParams) (any, erro
 	if err := s.nvmeDevices.Touch(tx, &row); err != nil {
 		return nil, err
 	}
-	return damaged{Serial: d.Serial, Recoverable: recoverable, Statistics: d.Statistics}, s.noteDamage(tx, d, recoverable)
+	return damaged{Serial: d.Serial, Recoverable: recoverable, Statistics: d.Statistics},
+		s.noteDamage(tx, d, recoverable)
 }
 
-// count adds without going round.
+// count adds more to errors; the sum stays at the maximum instead of overflowing.
 func count(errors *uint32, more uint32) {
 	*errors += min(more, math.MaxUint32-*errors)
 }
@@ -83,7 +85,8 @@ func (s *Service) corruptVolume(tx *store.Tx, p *corruptDeviceParams, node *Node
 	}
 	v := &row.Body
 	if !slices.Contains(v.NodeList, node.UUID) {
-		return refusal.New(refusal.FailedPrecondition, "volume %s has no replica on node %s, which NVMe device %s belongs to", v.Name, node.Name, p.Serial)
+		return refusal.New(refusal.FailedPrecondition,
+			"volume %s has no replica on node %s, which NVMe device %s belongs to", v.Name, node.Name, p.Serial)
 	}
 	others := slices.DeleteFunc(slices.Clone(v.NodeList), func(id string) bool { return id == node.UUID })
 	if recoverable || s.upToDate(tx, others) {
@@ -94,15 +97,17 @@ func (s *Service) corruptVolume(tx *store.Tx, p *corruptDeviceParams, node *Node
 	return s.volumes.Touch(tx, &row)
 }
 
-// damageNote is when an event last told that a device has damaged blocks.
+// damageNote is when an event last reported damaged blocks of a device.
 type damageNote struct {
 	Serial string    `json:"serial"`
 	At     time.Time `json:"at"`
 }
 
-var damageNotes = store.NewTable("lightbits.damagenote", func(n *damageNote) string { return n.Serial }, store.JSON[damageNote]())
+var damageNotes = store.NewTable("lightbits.damagenote", func(n *damageNote) string { return n.Serial },
+	store.JSON[damageNote]())
 
-// noteDamage raises an event of a device, once in DeviceHealthIntervalForRaisingEvent; what cannot be restored always.
+// noteDamage raises an event about damaged blocks: always if they are unrecoverable, otherwise at most once in
+// DeviceHealthIntervalForRaisingEvent.
 func (s *Service) noteDamage(tx *store.Tx, d *NvmeDevice, recoverable bool) error {
 	last, err := damageNotes.Get(tx, d.Serial)
 	if ignoreNotFound(err) != nil {
@@ -121,7 +126,7 @@ func (s *Service) noteDamage(tx *store.Tx, d *NvmeDevice, recoverable bool) erro
 	return s.logEvent(tx, name, events.AboutDamage(d.NodeUUID, d.ServerUUID, d.Serial))
 }
 
-// integrityErrors adds up the errors of the devices of a node.
+// integrityErrors returns the sums of the errors of a node's devices.
 func (s *Service) integrityErrors(tx *store.Tx, node string) (sum NvmeDeviceStatistics) {
 	for _, d := range s.devicesOf(tx, node) {
 		if st := d.Body.Statistics; st != nil {

@@ -12,12 +12,13 @@ import (
 	"storagesim/internal/store"
 )
 
-// nvmeDeviceMachine is the life of a device (facts/lightbits.md 4.8).
+// nvmeDeviceMachine is the life cycle of a device (facts/lightbits.md 4.8).
 func (s *Service) nvmeDeviceMachine() *statemachine.Machine[NvmeDevice] {
 	type row = statemachine.Row[NvmeDevice]
 	const (
-		none, healthy, adding = statemachine.State(DeviceNone), statemachine.State(DeviceHealthy), statemachine.State(DeviceAdding)
-		rebuilding, failed    = statemachine.State(DeviceRebuilding), statemachine.State(DeviceFailed)
+		none, healthy, adding = statemachine.State(DeviceNone), statemachine.State(DeviceHealthy),
+			statemachine.State(DeviceAdding)
+		rebuilding, failed = statemachine.State(DeviceRebuilding), statemachine.State(DeviceFailed)
 	)
 	in := func(states ...statemachine.State) []statemachine.State { return states }
 	return statemachine.Define(statemachine.Machine[NvmeDevice]{
@@ -28,7 +29,8 @@ func (s *Service) nvmeDeviceMachine() *statemachine.Machine[NvmeDevice] {
 		},
 		Guards: []statemachine.Guard{
 			{Operation: "AddNvmeDevice", In: in(adding, rebuilding), Kind: refusal.Aborted, Message: msgDeviceBusy},
-			{Operation: "AddNvmeDevice", In: in(failed), Kind: refusal.InvalidArgument, Message: "NVMe device {id} is {state} and cannot be added to a node"},
+			{Operation: "AddNvmeDevice", In: in(failed), Kind: refusal.InvalidArgument,
+				Message: "NVMe device {id} is {state} and cannot be added to a node"},
 			{Operation: "UpdateNvmeDevice", In: in(adding), Kind: refusal.Aborted, Message: msgDeviceBusy},
 		},
 		Indexes: []store.Index[row]{
@@ -74,7 +76,7 @@ func (s *Service) deviceAdded(tx *store.Tx, r *statemachine.Row[NvmeDevice]) err
 	if err != nil || node.Body.State != NodeActive {
 		return err
 	}
-	return s.wantLocalRebuild(tx, &node) // it may have had no device left to rebuild on (assumption 371)
+	return s.wantLocalRebuild(tx, &node) // it may not have had a device to rebuild on (assumption 371)
 }
 
 func (s *Service) deviceReleased(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
@@ -86,14 +88,14 @@ func (s *Service) deviceReleased(tx *store.Tx, r *statemachine.Row[NvmeDevice]) 
 	return s.logDevice(tx, events.NVMeDeviceUnmanaged, d)
 }
 
-// deviceNotAdded: a device that fails before it was added held nothing, and belongs to nobody.
+// deviceNotAdded releases a device that fails while it is being added. It holds no data.
 func (s *Service) deviceNotAdded(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
 	d := &r.Body
 	d.NodeUUID, d.FailureTime = "", tx.Now
 	return s.logDevice(tx, events.NVMeDeviceFailed, d)
 }
 
-// eachDevice moves those devices of a node that are in a state.
+// eachDevice fires an event at those devices of a node that are in a state.
 func (s *Service) eachDevice(tx *store.Tx, node string, on statemachine.Event, in NvmeDeviceState) error {
 	for _, row := range s.devicesOf(tx, node) {
 		if row.Life.State != statemachine.State(in) {
@@ -114,8 +116,8 @@ func (s *Service) devicesOf(tx *store.Tx, nodeUUID string) []statemachine.Row[Nv
 	return list
 }
 
-// countDevices writes down a node's managed and healthy devices. Moving, if any, is a device that is not stored yet in
-// its new state.
+// countDevices updates the number and size of a node's managed and healthy devices. Moving, if not nil, is a device
+// whose new state is not stored yet.
 func (s *Service) countDevices(tx *store.Tx, nodeUUID string, moving *statemachine.Row[NvmeDevice]) error {
 	u, err := usageTable.Get(tx, nodeUUID)
 	if err != nil {
@@ -123,7 +125,8 @@ func (s *Service) countDevices(tx *store.Tx, nodeUUID string, moving *statemachi
 	}
 	rows := s.devicesOf(tx, nodeUUID)
 	if moving != nil {
-		rows = append(slices.DeleteFunc(rows, func(r statemachine.Row[NvmeDevice]) bool { return r.Body.Serial == moving.Body.Serial }), *moving)
+		rows = append(slices.DeleteFunc(rows,
+			func(r statemachine.Row[NvmeDevice]) bool { return r.Body.Serial == moving.Body.Serial }), *moving)
 	}
 	wasFull := u.full()
 	u.Disks = physics.Disks{Coded: u.Disks.Coded}

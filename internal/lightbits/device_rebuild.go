@@ -6,25 +6,27 @@ import (
 	"storagesim/internal/store"
 )
 
-// rebuildable: only a node that serves, and has devices left, rebuilds.
+// rebuildable reports whether a node can rebuild: it must serve and have devices left.
 func (s *Service) rebuildable(tx *store.Tx, node string) bool {
 	u, err := usageTable.Get(tx, node)
 	return err == nil && u.Serving && u.Disks.Count > 0
 }
 
-// localRebuildStarts: the devices of a node that are healthy take over the data of those that are not.
+// localRebuildStarts starts the rebuild of lost data on the healthy devices of a node.
 func (s *Service) localRebuildStarts(tx *store.Tx, node *statemachine.Row[Node]) error {
 	node.Body.InLocalRebuild, node.Body.LocalRebuildProgress = true, 0
 	if err := s.nodes.Touch(tx, node); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, events.NodeLocalRebuildStarted, events.AboutNode(node.Body.UUID, node.Body.Name)); err != nil {
+	if err := s.logEvent(tx, events.NodeLocalRebuildStarted, events.AboutNode(node.Body.UUID,
+		node.Body.Name)); err != nil {
 		return err
 	}
 	return s.eachDevice(tx, node.Body.UUID, "rebuild", DeviceHealthy)
 }
 
-// wantLocalRebuild lets a node that serves again, or has a device again, rebuild what its lost devices held, as soon as the transaction is through.
+// wantLocalRebuild makes a node that serves or has a device again rebuild the data of its lost devices right after the
+// transaction.
 func (s *Service) wantLocalRebuild(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if s.unlessLost(tx, r) != "" {
 		return nil
@@ -32,7 +34,8 @@ func (s *Service) wantLocalRebuild(tx *store.Tx, r *statemachine.Row[Node]) erro
 	return s.nodes.After(tx, r, "mend", tx.Now)
 }
 
-// unlessLost: a node without erasure coding, one that has lost nothing, and one that rebuilds already have nothing to begin.
+// unlessLost returns Stay for a node that starts no local rebuild: it has no erasure coding, has lost nothing, or
+// already rebuilds.
 func (s *Service) unlessLost(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
 	if !r.Body.Ec || r.Body.InLocalRebuild || s.lostParts(tx, r.Body.UUID) == 0 || !s.rebuildable(tx, r.Body.UUID) {
 		return statemachine.Stay
@@ -40,24 +43,25 @@ func (s *Service) unlessLost(tx *store.Tx, r *statemachine.Row[Node]) statemachi
 	return ""
 }
 
-// nodeMends begins the local rebuild that wantLocalRebuild asked for.
+// nodeMends starts the local rebuild that wantLocalRebuild scheduled.
 func (s *Service) nodeMends(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err := s.localRebuildStarts(tx, r); err != nil {
 		return err
 	}
-	now, err := s.nodes.Get(tx, r.Body.UUID) // without delay it is done by now
+	now, err := s.nodes.Get(tx, r.Body.UUID) // without a delay the rebuild is complete now
 	r.Body.InLocalRebuild, r.Body.LocalRebuildProgress = now.Body.InLocalRebuild, now.Body.LocalRebuildProgress
 	return err
 }
 
-// haltLocalRebuild: a node that does not serve does not rebuild either; what is done is lost (assumption 303). The caller
-// stores n.
+// haltLocalRebuild stops the local rebuild of a node that no longer serves. Its progress is lost (assumption 303). The
+// caller stores n.
 func (s *Service) haltLocalRebuild(tx *store.Tx, n *Node) error {
 	n.InLocalRebuild, n.LocalRebuildProgress = false, 0
 	return s.eachDevice(tx, n.UUID, "halt", DeviceRebuilding)
 }
 
-// deviceRebuilt: when the last device has done its part, the node is whole again and may lose another one.
+// deviceRebuilt ends the part of one device in a local rebuild. After the last one the rebuild is complete, and the
+// node may lose another device.
 func (s *Service) deviceRebuilt(tx *store.Tx, r *statemachine.Row[NvmeDevice]) error {
 	node, err := s.nodes.Get(tx, r.Body.NodeUUID)
 	if err != nil || !node.Body.InLocalRebuild {

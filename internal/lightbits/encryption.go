@@ -14,15 +14,18 @@ import (
 func (s *Service) encryptionOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "RotateClusterRootKey", Method: http.MethodPost, Path: "/api/v2/cluster/clusterRootKey/rotate",
-			Statuses: []int{200, 401, 403, 404, 409, 412, 500, 501}, Needs: can("encryptions", "manage"), Endpoint: api.Handle(s.rotateClusterRootKey)},
+			Statuses: []int{200, 401, 403, 404, 409, 412, 500, 501}, Needs: can("encryptions", "manage"),
+			Endpoint: api.Handle(s.rotateClusterRootKey)},
 		{Name: "GetClusterRootKey", Method: http.MethodGet, Path: "/api/v2/cluster/clusterRootkey",
-			Statuses: []int{200, 401, 501}, Needs: can("encryptions", "get"), Endpoint: api.Handle(s.getClusterRootKey)},
+			Statuses: []int{200, 401, 501}, Needs: can("encryptions", "get"),
+			Endpoint: api.Handle(s.getClusterRootKey)},
 		{Name: "EnableClusterEncryption", Method: http.MethodPost, Path: "/api/v2/cluster/encryption/enable",
-			Statuses: []int{200, 400, 401, 403, 409, 412, 500, 501}, Needs: can("encryptions", "enable"), Endpoint: api.Handle(s.enableClusterEncryption)},
+			Statuses: []int{200, 400, 401, 403, 409, 412, 500, 501}, Needs: can("encryptions", "enable"),
+			Endpoint: api.Handle(s.enableClusterEncryption)},
 	}
 }
 
-// ClusterEncryptionStatus is where the encryption of the cluster's data stands.
+// ClusterEncryptionStatus is the state of the encryption of the cluster's data.
 type ClusterEncryptionStatus struct {
 	EncryptionState        EncryptionState  `json:"encryptionState"`
 	KekGeneration          uint64           `json:"kekGeneration"`
@@ -31,24 +34,24 @@ type ClusterEncryptionStatus struct {
 	RotationState          KeyRotationState `json:"rotationState"`
 }
 
-// EncryptionState says whether data is encrypted; Disabled is the zero value.
+// EncryptionState is whether data is encrypted; Disabled is the zero value.
 type EncryptionState string
 
 var encryptionStateNames = map[string]int32{"Disabled": 0, "Enabling": 1, "Enabled": 2, "Unknown": 3}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (EncryptionState) EnumNumbers() map[string]int32 { return encryptionStateNames }
 
-// KeyRotationState says what a rotation of the root key is doing; NoRotation is the zero value.
+// KeyRotationState is the state of a rotation of the root key; NoRotation is the zero value.
 type KeyRotationState string
 
-var keyRotationStateNames = map[string]int32{"NoRotation": 0, "DistributingKEK": 1, "EncryptingDEKs": 2, "EncryptyingDEKs": 2}
+var keyRotationStateNames = map[string]int32{"NoRotation": 0, "DistributingKEK": 1, "EncryptingDEKs": 2,
+	"EncryptyingDEKs": 2}
 
-// EnumNumbers is as in the vendor's definition, its misspelt alias included.
+// EnumNumbers implements wire.Enum with the vendor's numbers, including its misspelt alias.
 func (KeyRotationState) EnumNumbers() map[string]int32 { return keyRotationStateNames }
 
-// The states of a cluster's encryption. The last two are those of a rotation of the root key, during which data stays
-// encrypted; each is what RotationState shows.
+// The states of a cluster's encryption and of a rotation of its root key. Data stays encrypted during a rotation.
 const (
 	EncryptionDisabled EncryptionState  = "Disabled"
 	EncryptionEnabling EncryptionState  = "Enabling"
@@ -58,7 +61,7 @@ const (
 	RotationDEKs       KeyRotationState = "EncryptingDEKs"
 )
 
-// KeyStore is where a cluster keeps its root key (spec enum EnableClusterEncryptionRequest.KeyStore).
+// KeyStore is where a cluster stores its root key (spec enum EnableClusterEncryptionRequest.KeyStore).
 type KeyStore string
 
 // The key stores; file is the default.
@@ -69,19 +72,21 @@ const (
 
 var keyStoreNames = map[string]int32{string(KeyStoreFile): 0, string(KeyStoreTPM): 1}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (KeyStore) EnumNumbers() map[string]int32 { return keyStoreNames }
 
-// encryptionRow answers the encryption of the transaction's cluster. Unavailable in a world that has none.
+// encryptionRow returns the encryption of the transaction's cluster. The error is Unavailable in a world without a
+// cluster.
 func (s *Service) encryptionRow(tx *store.Tx) (statemachine.Row[ClusterEncryptionStatus], error) {
 	row, err := s.encryptions.Get(tx, clusterKey)
 	if errors.Is(err, store.ErrNotFound) {
-		return row, refusal.New(refusal.Unavailable, "world %q has no Lightbits cluster; its fixture has no section lightbits", tx.World())
+		return row, refusal.New(refusal.Unavailable,
+			"world %q has no Lightbits cluster; its fixture has no section lightbits", tx.World())
 	}
 	return row, err
 }
 
-// encryptionStatus is what clients are shown of the encryption; they have then observed it.
+// encryptionStatus returns the encryption for a client, which has then observed it.
 func (s *Service) encryptionStatus(tx *store.Tx) *ClusterEncryptionStatus {
 	row, err := s.encryptions.Get(tx, clusterKey)
 	if err != nil {
@@ -91,8 +96,8 @@ func (s *Service) encryptionStatus(tx *store.Tx) *ClusterEncryptionStatus {
 	return &row.Body
 }
 
-// encryptionEnabled says whether the cluster's data is encrypted or about to be: the feature flag cannot be turned off
-// any more.
+// encryptionEnabled reports whether encryption is Enabled or Enabling, so that the feature flag can no longer be
+// disabled.
 func (s *Service) encryptionEnabled(tx *store.Tx) bool {
 	row, err := s.encryptions.Get(tx, clusterKey)
 	return err == nil && row.Life.State != statemachine.State(EncryptionDisabled)

@@ -9,8 +9,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// encryptionMachine is the life of a cluster's encryption, one row in each cluster: it is switched on once and never
-// off (facts/lightbits.md 4.14). The body is what GetCluster and GetClusterInfo show.
+// encryptionMachine is the life cycle of a cluster's encryption, with one row in each cluster. Encryption is enabled
+// once and never disabled (facts/lightbits.md 4.14). GetCluster and GetClusterInfo return the body.
 func (s *Service) encryptionMachine() *statemachine.Machine[ClusterEncryptionStatus] {
 	const (
 		disabled, enabling = statemachine.State(EncryptionDisabled), statemachine.State(EncryptionEnabling)
@@ -32,10 +32,12 @@ func (s *Service) encryptionMachine() *statemachine.Machine[ClusterEncryptionSta
 			{From: in(enabling), On: "enabled", To: enabled, After: "enable", Do: s.encrypted},
 			{From: in(enabled), On: "rotate", To: distributing, Do: s.logEncryption(events.RootKeyRotating)},
 			{From: in(distributing), On: "distributed", To: deks, After: "distribute", Do: s.newRootKey},
-			{From: in(deks), On: "reencrypted", To: enabled, After: "reencrypt", Do: s.logEncryption(events.RootKeyRotated)},
+			{From: in(deks), On: "reencrypted", To: enabled, After: "reencrypt",
+				Do: s.logEncryption(events.RootKeyRotated)},
 		},
 		Guards: []statemachine.Guard{
-			{Operation: "EnableClusterEncryption", In: in(enabling, enabled, distributing, deks), Kind: refusal.AlreadyExists,
+			{Operation: "EnableClusterEncryption", In: in(enabling, enabled, distributing, deks),
+				Kind:    refusal.AlreadyExists,
 				Message: "cluster encryption is already enabled or enabling"},
 			{Operation: "RotateClusterRootKey", In: in(disabled, enabling), Kind: refusal.FailedPrecondition,
 				Message: "cluster encryption is {state}; there is no root key to rotate before it is Enabled"},
@@ -59,7 +61,7 @@ func (s *Service) logEncryption(kind events.Name) encryptionEffect {
 	}
 }
 
-// encrypted makes the first root key when the cluster is through.
+// encrypted creates the first root key once encryption is enabled.
 func (s *Service) encrypted(tx *store.Tx, r *statemachine.Row[ClusterEncryptionStatus]) error {
 	if err := s.newRootKey(tx, r); err != nil {
 		return err
@@ -67,7 +69,7 @@ func (s *Service) encrypted(tx *store.Tx, r *statemachine.Row[ClusterEncryptionS
 	return s.logEncryption(events.ClusterEncryptionEnabled)(tx, r)
 }
 
-// logKeyEvent records what happens to the encryption of a cluster.
+// logKeyEvent logs an event about the encryption of the cluster.
 func (s *Service) logKeyEvent(tx *store.Tx, kind events.Name, e *ClusterEncryptionStatus, detail string) error {
 	c, err := s.cluster(tx)
 	if err != nil {

@@ -15,13 +15,13 @@ import (
 	"storagesim/internal/store"
 )
 
-// rootKeyBytes is the length of a root key, which encrypts the keys of volumes: AES-256.
+// rootKeyBytes is the length of a root key, an AES-256 key that encrypts the keys of volumes.
 const rootKeyBytes = 32
 
-// keptRootKeys is how many generations before the present one a cluster remembers (assumption 203).
+// keptRootKeys is how many generations before the current one a cluster keeps (assumption 203).
 const keptRootKeys = 100
 
-// rotationInterval is how long after a rotation the next is refused (assumption 202).
+// rotationInterval is the minimum time between two rotations (assumption 202).
 const rotationInterval = 24 * time.Hour
 
 // rootKey is a generation of the cluster's root key, the KEK.
@@ -30,11 +30,13 @@ type rootKey struct {
 	Key        []byte `json:"key"`
 }
 
-var rootKeys = store.NewTable("lightbits.rootkey", func(k *rootKey) string { return rootKeyKey(k.Generation) }, store.JSON[rootKey]())
+var rootKeys = store.NewTable("lightbits.rootkey", func(k *rootKey) string { return rootKeyKey(k.Generation) },
+	store.JSON[rootKey]())
 
 func rootKeyKey(generation uint64) string { return fmt.Sprintf("%020d", generation) }
 
-// newRootKey puts the next generation in force; those before it can still be exported, the latest keptRootKeys of them.
+// newRootKey creates the next generation of the root key. The latest keptRootKeys generations before it can still be
+// exported.
 func (s *Service) newRootKey(tx *store.Tx, r *statemachine.Row[ClusterEncryptionStatus]) error {
 	e := &r.Body
 	if e.KekGeneration > 0 {
@@ -55,9 +57,9 @@ func (s *Service) newRootKey(tx *store.Tx, r *statemachine.Row[ClusterEncryption
 	return rootKeys.Insert(tx, &rootKey{Generation: e.KekGeneration, Key: key})
 }
 
-// rotateClusterRootKey: seeds/002 "Rotate the cluster root encryption key". NotFound while a rotation runs, as the page
-// has it; Aborted (409) within rotationInterval of the last one; FailedPrecondition before the encryption is Enabled. The
-// new generation is in force once it is distributed (assumption 202).
+// rotateClusterRootKey: seeds/002 "Rotate the cluster root encryption key". The error is NotFound while a rotation is
+// in progress, as on the page; Aborted (409) within rotationInterval of the last one; FailedPrecondition before
+// encryption is Enabled. The new generation is used once it is distributed (assumption 202).
 func (s *Service) rotateClusterRootKey(tx *store.Tx, _ *api.Request, _ *api.Empty) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.encryptionRow(tx)
@@ -71,7 +73,8 @@ func (s *Service) rotateClusterRootKey(tx *store.Tx, _ *api.Request, _ *api.Empt
 		return none, err
 	}
 	if e := &row.Body; len(e.PreviousKekGenerations) > 0 && tx.Now.Before(e.KekUpdateDate.Add(rotationInterval)) {
-		return none, refusal.New(refusal.Aborted, "the last rotation of the root key was at %s; the next one is possible from %s on",
+		return none, refusal.New(refusal.Aborted,
+			"the last rotation of the root key was at %s; the next one is possible from %s",
 			rfc3339(e.KekUpdateDate), rfc3339(e.KekUpdateDate.Add(rotationInterval))).
 			Because(TooEarly{Last: e.KekUpdateDate, From: e.KekUpdateDate.Add(rotationInterval)})
 	}
@@ -87,16 +90,17 @@ type getClusterRootKeyResponse struct {
 	Key *exportedKey `json:"key"`
 }
 
-// exportedKey is a root key, encrypted for who asked (spec message GetClusterRootKeyResponse.KeyObject).
+// exportedKey is a root key, encrypted with the caller's public key (spec message GetClusterRootKeyResponse.KeyObject).
 type exportedKey struct {
 	EncryptedKey            []byte `json:"encryptedKey"`
 	EncryptingKeyGeneration uint64 `json:"encryptingKeyGeneration"`
 }
 
-// getClusterRootKey: seeds/002 "Get cluster root encryption key". Without a generation it answers the present key. It is
-// encrypted with RSA-OAEP and SHA-256 (assumption 204), so that openssl pkeyutl -decrypt with rsa_padding_mode:oaep and
-// rsa_oaep_md:sha256 reads it. Unimplemented before the encryption is Enabled (assumption 201).
-func (s *Service) getClusterRootKey(tx *store.Tx, _ *api.Request, q *getClusterRootKeyRequest) (getClusterRootKeyResponse, error) {
+// getClusterRootKey: seeds/002 "Get cluster root encryption key". Without a generation it returns the current key. The
+// key is encrypted with RSA-OAEP and SHA-256 (assumption 204); openssl pkeyutl -decrypt with rsa_padding_mode:oaep and
+// rsa_oaep_md:sha256 decrypts it. The error is Unimplemented before encryption is Enabled (assumption 201).
+func (s *Service) getClusterRootKey(tx *store.Tx, _ *api.Request, q *getClusterRootKeyRequest) (
+	getClusterRootKeyResponse, error) {
 	var none getClusterRootKeyResponse
 	row, err := s.encryptionRow(tx)
 	if err != nil {
@@ -109,11 +113,13 @@ func (s *Service) getClusterRootKey(tx *store.Tx, _ *api.Request, q *getClusterR
 		return none, err
 	}
 	if len(q.UserPublicKey) == 0 {
-		return none, refusal.New(refusal.InvalidArgument, "userPublicKey is missing: the PEM of an RSA public key, in base64, is expected")
+		return none, refusal.New(refusal.InvalidArgument,
+			"userPublicKey is missing: the PEM of an RSA public key, in base64, is expected")
 	}
 	public, err := parsePublicKey(q.UserPublicKey)
 	if err != nil {
-		return none, refusal.New(refusal.InvalidArgument, "userPublicKey is no RSA public key in PEM: %s", err.Error())
+		return none, refusal.New(refusal.InvalidArgument, "userPublicKey is not an RSA public key in PEM: %s",
+			err.Error())
 	}
 	generation := q.EncryptingKeyGeneration
 	if generation == 0 {
@@ -121,7 +127,8 @@ func (s *Service) getClusterRootKey(tx *store.Tx, _ *api.Request, q *getClusterR
 	}
 	key, err := rootKeys.Get(tx, rootKeyKey(generation))
 	if errors.Is(err, store.ErrNotFound) {
-		return none, refusal.New(refusal.NotFound, "there is no root key of generation %d; the present one is %d", generation, row.Body.KekGeneration)
+		return none, refusal.New(refusal.NotFound, "there is no root key of generation %d; the current one is %d",
+			generation, row.Body.KekGeneration)
 	}
 	if err != nil {
 		return none, err
@@ -129,7 +136,8 @@ func (s *Service) getClusterRootKey(tx *store.Tx, _ *api.Request, q *getClusterR
 	seed := sha256.Sum256(append(binary.BigEndian.AppendUint64(key.Key, tx.Seed()), q.UserPublicKey...))
 	sealed, err := rsa.EncryptOAEP(sha256.New(), rand.NewChaCha8(seed), public, key.Key, nil)
 	if err != nil {
-		return none, refusal.New(refusal.InvalidArgument, "the root key cannot be encrypted with userPublicKey: %s", err.Error())
+		return none, refusal.New(refusal.InvalidArgument, "the root key cannot be encrypted with userPublicKey: %s",
+			err.Error())
 	}
 	return getClusterRootKeyResponse{Key: &exportedKey{EncryptedKey: sealed, EncryptingKeyGeneration: generation}}, nil
 }

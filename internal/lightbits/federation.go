@@ -9,22 +9,26 @@ import (
 	"storagesim/internal/store"
 )
 
-// federationOperations are those of a cluster federation, which stands in front of clusters and speaks the same API. On a
-// plain cluster each page says that it is unavailable, and the server answers as gRPC does for what it does not
-// implement (facts/lightbits.md 4.24). Where the federation answers, its rows lie in the world's own partition, so that
-// it is the same whichever cluster is asked.
+// federationOperations returns the operations of a cluster federation, which runs in front of clusters and has the same
+// API. On a plain cluster they are unavailable, as their pages say, and the server responds as gRPC does to an
+// unimplemented method (facts/lightbits.md 4.24). The federation's rows are in the world's own partition, so every
+// cluster returns the same.
 func (s *Service) federationOperations() []api.Operation {
 	rows := []api.Operation{
 		{Name: "GetCFServiceCredentials", Method: http.MethodGet, Path: "/api/v2/cf-service-credentials",
-			Statuses: []int{200, 401}, Needs: can("cfServiceCredentials", "get"), Endpoint: api.Handle(s.getCFServiceCredentials)},
+			Statuses: []int{200, 401}, Needs: can("cfServiceCredentials", "get"),
+			Endpoint: api.Handle(s.getCFServiceCredentials)},
 		{Name: "ListClusters", Method: http.MethodGet, Path: "/api/v2/clusters",
 			Statuses: []int{200, 401}, Needs: can("cfClusters", "list"), Endpoint: api.Handle(s.listClusters)},
 		{Name: "AttachCluster", Method: http.MethodPost, Path: "/api/v2/clusters",
-			Statuses: []int{200, 400, 401, 500}, Needs: can("cfClusters", "create"), Endpoint: api.Handle(s.attachCluster)},
+			Statuses: []int{200, 400, 401, 500}, Needs: can("cfClusters", "create"),
+			Endpoint: api.Handle(s.attachCluster)},
 		{Name: "DetachCluster", Method: http.MethodDelete, Path: "/api/v2/clusters/{cid}",
-			Statuses: []int{200, 400, 401, 500}, Needs: can("cfClusters", "delete"), Endpoint: api.Handle(s.detachCluster)},
+			Statuses: []int{200, 400, 401, 500}, Needs: can("cfClusters", "delete"),
+			Endpoint: api.Handle(s.detachCluster)},
 		{Name: "ListWorkflows", Method: http.MethodGet, Path: "/api/v2/workflows",
-			Statuses: []int{200, 400, 401, 500}, Needs: can("workflows", "list"), Endpoint: api.Handle(s.listWorkflows)},
+			Statuses: []int{200, 400, 401, 500}, Needs: can("workflows", "list"),
+			Endpoint: api.Handle(s.listWorkflows)},
 		{Name: "GetWorkflow", Method: http.MethodGet, Path: "/api/v2/workflows/{workflowId}",
 			Statuses: []int{200, 400, 401, 500}, Needs: can("workflows", "get"), Endpoint: api.Handle(s.getWorkflow)},
 		{Name: "CFLogin", Method: http.MethodPost, Path: "/cflogin", Also: []string{"/api/v2/cflogin"},
@@ -32,14 +36,15 @@ func (s *Service) federationOperations() []api.Operation {
 	}
 	for i := range rows {
 		if !s.federation {
-			rows[i].Endpoint, rows[i].Unavailable = rows[i].Endpoint.Withheld(), "method "+rows[i].Name+" not implemented"
+			rows[i].Endpoint, rows[i].Unavailable = rows[i].Endpoint.Withheld(),
+				"method "+rows[i].Name+" not implemented"
 		}
 	}
 	return rows
 }
 
-// FederatedCluster is a cluster of the federation (facts/lightbits.md 4.24). All but the connection status is what the
-// federation remembers of it.
+// FederatedCluster is a cluster of the federation (facts/lightbits.md 4.24). All members except the connection status
+// are stored by the federation.
 type FederatedCluster struct {
 	ID                 string                     `json:"id"`
 	Name               string                     `json:"name"`
@@ -51,36 +56,39 @@ type FederatedCluster struct {
 	ProvisionedRatio   string                     `json:"provisionedToEffectiveStorageRatio"` // a decimal number
 }
 
-// FederatedConnectionStatus is how the federation stands with a cluster: Connected, Disconnected or Unauthorized. It is
-// text here, since the federation writes Connected too, which is the enum's zero.
+// FederatedConnectionStatus is the status of the connection to a cluster: Connected, Disconnected or Unauthorized. It
+// is a string here, since the federation writes Connected too, which is the enum's zero value.
 type FederatedConnectionStatus struct {
 	Access string `json:"accessConnectionStatus"`
 }
 
-// federated is a cluster of the federation as it is kept.
+// federated is the stored row of a cluster of the federation.
 type federated struct {
 	Partition string           `json:"partition"`
 	Cluster   FederatedCluster `json:"cluster"`
 }
 
-var federatedClusters = store.NewTable("lightbits.federated", func(f *federated) string { return f.Cluster.ID }, store.JSON[federated]())
+var federatedClusters = store.NewTable("lightbits.federated", func(f *federated) string { return f.Cluster.ID },
+	store.JSON[federated]())
 
-// maxFederated is how many clusters a federation has (facts/dms-lucidlink-lucidity.md 3.3).
+// maxFederated is the maximum number of clusters in a federation (facts/dms-lucidlink-lucidity.md 3.3).
 const maxFederated = 2
 
-// federationAccess says how the federation stands with the transaction's cluster, and refuses unless it may use it.
+// federationAccess returns the status of the connection to the transaction's cluster, and an error unless it is
+// Connected.
 func (s *Service) federationAccess(tx *store.Tx, own cfServiceCredentials) (string, error) {
 	apis, _ := s.Reachable(tx)
 	switch {
 	case !apis:
 		return "Disconnected", refusal.New(refusal.Unavailable, "the management API of the cluster does not answer")
 	case !s.Trusts(tx, own.PubKeyID, own.PubKey):
-		return "Unauthorized", refusal.New(refusal.Unauthenticated, "project %q has no credential %q with the key of this service", systemProject, own.PubKeyID)
+		return "Unauthorized", refusal.New(refusal.Unauthenticated,
+			"project %q has no credential %q with the key of this service", systemProject, own.PubKeyID)
 	}
 	return "Connected", nil
 }
 
-// federate keeps what a cluster says of itself.
+// federate stores the current facts of a cluster.
 func (s *Service) federate(tx *store.Tx, partition string) error {
 	in := tx.In(partition)
 	facts, err := s.Facts(in)

@@ -10,13 +10,15 @@ import (
 	"storagesim/internal/timeuuid"
 )
 
-// cfServiceCredentials is what a cluster's project system must hold so that the federation may use the cluster.
+// cfServiceCredentials is the public key that a cluster's project system must have as a credential for the federation
+// to use the cluster.
 type cfServiceCredentials struct {
 	PubKeyID string `json:"pubKeyId"`
 	PubKey   []byte `json:"pubKey"` // a PEM file
 }
 
-// federationSeed is where the ID of the federation's key comes from: the identity of the world's first cluster, which forks keep.
+// federationSeed returns the seed of the key's ID. It is derived from the UUID of the world's first cluster, which
+// forks keep.
 func (s *Service) federationSeed(tx *store.Tx) uint64 {
 	var seed uint64
 	if names := statemachine.Partitions(tx)[1:]; len(names) > 0 {
@@ -27,7 +29,7 @@ func (s *Service) federationSeed(tx *store.Tx) uint64 {
 	return seed
 }
 
-// federationSince is when the federation was set up: its key's ID is of that time.
+// federationSince is the time in the ID of the federation's key.
 var federationSince = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (s *Service) federationCredentials(tx *store.Tx) (cfServiceCredentials, error) {

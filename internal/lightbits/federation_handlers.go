@@ -16,17 +16,17 @@ type listFederatedResponse struct {
 
 // listClusters: seeds/002 "List Lightbits clusters", in the order of their IDs.
 func (s *Service) listClusters(tx *store.Tx, _ *api.Request, _ *api.Empty) (listFederatedResponse, error) {
-	var answer listFederatedResponse
+	var response listFederatedResponse
 	own, err := s.federationCredentials(tx)
 	if err != nil {
-		return answer, err
+		return response, err
 	}
 	for _, row := range federatedClusters.All(tx.In(""), "", "") {
 		status, _ := s.federationAccess(tx.In(row.Partition), own)
 		row.Cluster.Status = &FederatedConnectionStatus{Access: status}
-		answer.Clusters = append(answer.Clusters, &row.Cluster)
+		response.Clusters = append(response.Clusters, &row.Cluster)
 	}
-	return answer, nil
+	return response, nil
 }
 
 type attachClusterRequest struct {
@@ -37,7 +37,7 @@ type workflowIDResponse struct {
 	WorkflowID string `json:"workflowId"`
 }
 
-// attachCluster: seeds/002 "Attach Lightbits cluster". The answer names the workflow that does it.
+// attachCluster: seeds/002 "Attach Lightbits cluster". The response has the ID of the workflow that does it.
 func (s *Service) attachCluster(tx *store.Tx, _ *api.Request, q *attachClusterRequest) (workflowIDResponse, error) {
 	if !api.IsHostPort(q.APIEndpoint) {
 		return workflowIDResponse{}, refusal.New(refusal.InvalidArgument,
@@ -51,7 +51,7 @@ type detachClusterRequest struct {
 	ClusterID string `json:"cid"`
 }
 
-// detachCluster: seeds/002 "Detach Lightbits cluster". The credential stays in the cluster.
+// detachCluster: seeds/002 "Detach Lightbits cluster". The credential remains in the cluster.
 func (s *Service) detachCluster(tx *store.Tx, _ *api.Request, q *detachClusterRequest) (api.Empty, error) {
 	if err := checkID("cid", q.ClusterID); err != nil {
 		return api.Empty{}, err

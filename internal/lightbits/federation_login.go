@@ -19,14 +19,15 @@ type cfLoginResponse struct {
 	IDToken   string `json:"idToken"`
 }
 
-// cfLogin: seeds/002 "Login to the cluster federation service". The token is one of a cluster administrator, good at
-// every cluster of the world.
+// cfLogin: seeds/002 "Login to the cluster federation service". The token is one of a cluster administrator and valid
+// at every cluster of the world.
 func (s *Service) cfLogin(tx *store.Tx, r *api.Request, _ *api.Empty) (cfLoginResponse, error) {
 	name, password, ok := r.HTTP.BasicAuth()
 	switch {
 	case s.auth == api.AuthOff:
 	case !ok:
-		return cfLoginResponse{}, unauthenticated("no credentials: the header Authorization must hold Basic and base64 of user:password")
+		return cfLoginResponse{}, unauthenticated(
+			"no credentials: the Authorization header must be Basic and the base64 of user:password")
 	case name != federationUser || password != federationPassword:
 		return cfLoginResponse{}, unauthenticated("invalid username or password")
 	}
@@ -35,5 +36,6 @@ func (s *Service) cfLogin(tx *store.Tx, r *api.Request, _ *api.Empty) (cfLoginRe
 		return cfLoginResponse{}, err
 	}
 	minted, err := signing()
-	return cfLoginResponse{TokenType: "Bearer", ExpiresIn: uint64(defaultTTL / time.Second), IDToken: minted["token"]}, err
+	return cfLoginResponse{TokenType: "Bearer", ExpiresIn: uint64(defaultTTL / time.Second), IDToken: minted["token"]},
+		err
 }

@@ -11,7 +11,7 @@ import (
 	"storagesim/internal/timeuuid"
 )
 
-// Workflow is a workflow of the federation as the API answers it; all of them attach a cluster.
+// Workflow is a workflow of the federation as the API returns it. Every workflow attaches a cluster.
 type Workflow struct {
 	ID                   string                `json:"id"`
 	CreatedAt            time.Time             `json:"createdAt"`
@@ -24,13 +24,13 @@ type Workflow struct {
 	AttachClusterRequest *attachClusterRequest `json:"attachClusterRequest"`
 }
 
-// WorkflowProgress is how far a workflow is.
+// WorkflowProgress is the progress of a workflow.
 type WorkflowProgress struct {
 	Percent int32  `json:"percent"`
 	Stage   string `json:"stage"`
 }
 
-// newWorkflow puts an attach into the world, and removes what no list shows any more.
+// newWorkflow creates the workflow of an attach and deletes ended workflows that lists no longer show.
 func (s *Service) newWorkflow(tx *store.Tx, q *attachClusterRequest) (string, error) {
 	id, _, err := s.workflowIDs.Next(tx)
 	if err != nil {
@@ -54,7 +54,8 @@ func (s *Service) newWorkflow(tx *store.Tx, q *attachClusterRequest) (string, er
 		}
 	}
 	_, err = s.workflows.Create(tx, Workflow{
-		ID: id.String(), CreatedAt: tx.Now, Type: "attach cluster", Progress: &WorkflowProgress{}, AttachClusterRequest: q,
+		ID: id.String(), CreatedAt: tx.Now, Type: "attach cluster", Progress: &WorkflowProgress{},
+		AttachClusterRequest: q,
 	}, workflowPending)
 	return id.String(), err
 }
@@ -69,19 +70,21 @@ type listWorkflowsResponse struct {
 	NextPageToken []byte      `json:"nextPageToken"`
 }
 
-// listWorkflows: seeds/002 "List workflows". The newest first, the last 100 of all; 0 as the page size is the default.
+// listWorkflows: seeds/002 "List workflows". The newest come first, and at most the last 100. The page size 0 is the
+// default.
 func (s *Service) listWorkflows(tx *store.Tx, _ *api.Request, q *listWorkflowsRequest) (listWorkflowsResponse, error) {
-	var answer listWorkflowsResponse
+	var response listWorkflowsResponse
 	size := int(q.PageSize)
 	switch {
 	case size < 0 || size > maxWorkflowPage:
-		return answer, refusal.New(refusal.InvalidArgument, "pageSize %d must be 0 to %d; 0 is the default, %d", size, maxWorkflowPage, keptWorkflows)
+		return response, refusal.New(refusal.InvalidArgument, "pageSize %d must be 0 to %d; 0 is the default, %d", size,
+			maxWorkflowPage, keptWorkflows)
 	case size == 0:
 		size = keptWorkflows
 	}
 	after, ok := timeuuid.AfterToken(q.NextPageToken)
 	if !ok {
-		return answer, refusal.New(refusal.InvalidArgument, "nextPageToken is not one that this API has answered")
+		return response, refusal.New(refusal.InvalidArgument, "nextPageToken is not a token that this API returned")
 	}
 	root := tx.In("")
 	seen := 0
@@ -93,14 +96,14 @@ func (s *Service) listWorkflows(tx *store.Tx, _ *api.Request, q *listWorkflowsRe
 		if key <= after {
 			continue
 		}
-		if len(answer.Workflows) == size {
-			answer.NextPageToken = timeuuid.PageToken(last)
+		if len(response.Workflows) == size {
+			response.NextPageToken = timeuuid.PageToken(last)
 			break
 		}
 		s.workflows.Observed(root, &row)
-		answer.Workflows, last = append(answer.Workflows, &row.Body), key
+		response.Workflows, last = append(response.Workflows, &row.Body), key
 	}
-	return answer, nil
+	return response, nil
 }
 
 type getWorkflowRequest struct {
@@ -111,7 +114,8 @@ type getWorkflowResponse struct {
 	Workflow *Workflow `json:"workflow"`
 }
 
-// getWorkflow: seeds/002 "Get a specific workflow by its ID". The page has no 404; the engine behind it says NotFound.
+// getWorkflow: seeds/002 "Get a specific workflow by its ID". The page has no 404; the engine of the product returns
+// NotFound.
 func (s *Service) getWorkflow(tx *store.Tx, _ *api.Request, q *getWorkflowRequest) (getWorkflowResponse, error) {
 	if err := checkID("workflowId", q.WorkflowID); err != nil {
 		return getWorkflowResponse{}, err

@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/timeuuid"
 )
 
-// The states of a workflow's machine: the four that are shown, and the stages that are shown as RUNNING.
+// The states of a workflow's machine. The API shows the stages as RUNNING.
 const (
 	workflowPending   statemachine.State = "PENDING"
 	workflowCompleted statemachine.State = "COMPLETED"
@@ -27,7 +27,7 @@ const (
 	maxWorkflowPage   = 250
 )
 
-// workflowMachine is the life of an attach: it connects, authenticates and fetches.
+// workflowMachine is the life cycle of an attach: it connects, authenticates and fetches the facts of the cluster.
 func (s *Service) workflowMachine() *statemachine.Machine[Workflow] {
 	type row = statemachine.Row[Workflow]
 	in := func(states ...statemachine.State) []statemachine.State { return states }
@@ -42,18 +42,23 @@ func (s *Service) workflowMachine() *statemachine.Machine[Workflow] {
 			}
 		},
 		Rules: []statemachine.Rule[Workflow]{
-			{From: in(workflowPending), On: "connect", To: stageConnect, After: "start", Do: func(tx *store.Tx, r *row) error {
-				r.Body.StartedAt = tx.Now
-				return nil
-			}},
-			{From: in(stageConnect), On: "connected", To: stageAuthenticate, After: "connect", Do: s.workflowConnected, Unless: s.unlessNobodyThere},
-			{From: in(stageAuthenticate), On: "authenticated", To: stageFetch, After: "authenticate", Unless: s.unlessNotLetIn,
+			{From: in(workflowPending), On: "connect", To: stageConnect, After: "start",
+				Do: func(tx *store.Tx, r *row) error {
+					r.Body.StartedAt = tx.Now
+					return nil
+				}},
+			{From: in(stageConnect), On: "connected", To: stageAuthenticate, After: "connect", Do: s.workflowConnected,
+				Unless: s.unlessUnreachable},
+			{From: in(stageAuthenticate), On: "authenticated", To: stageFetch, After: "authenticate",
+				Unless: s.unlessUnauthorized,
 				Do: func(_ *store.Tx, r *row) error {
 					r.Body.Progress.Percent = 66
 					return nil
 				}},
-			{From: in(stageFetch), On: "fetched", To: workflowCompleted, After: "fetch", Do: s.workflowFetched, Unless: s.unlessNotLetIn},
-			{From: in(workflowPending, stageConnect, stageAuthenticate, stageFetch), On: "fail", To: workflowFailed, Do: s.workflowOver},
+			{From: in(stageFetch), On: "fetched", To: workflowCompleted, After: "fetch", Do: s.workflowFetched,
+				Unless: s.unlessUnauthorized},
+			{From: in(workflowPending, stageConnect, stageAuthenticate, stageFetch), On: "fail", To: workflowFailed,
+				Do: s.workflowOver},
 			{From: in(workflowCompleted, workflowFailed), On: "expire", To: statemachine.Gone},
 		},
 		Delays: map[string]statemachine.DelayDefault{
@@ -63,13 +68,15 @@ func (s *Service) workflowMachine() *statemachine.Machine[Workflow] {
 	})
 }
 
-// unlessNobodyThere: no cluster answers at the endpoint, or the federation has as many as it may.
-func (s *Service) unlessNobodyThere(tx *store.Tx, r *statemachine.Row[Workflow]) statemachine.Event {
+// unlessUnreachable fails a workflow if no cluster can be reached at the endpoint, or if the federation has
+// maxFederated other clusters.
+func (s *Service) unlessUnreachable(tx *store.Tx, r *statemachine.Row[Workflow]) statemachine.Event {
 	endpoint := r.Body.AttachClusterRequest.APIEndpoint
 	name := s.ClusterAt(tx, endpoint)
 	if name == "" {
 		return failWorkflow(r, "failed to connect to cluster",
-			refusal.New(refusal.Unavailable, "connection error: desc = \"transport: Error while dialing: dial tcp %s: i/o timeout\"", endpoint))
+			refusal.New(refusal.Unavailable,
+				"connection error: desc = \"transport: Error while dialing: dial tcp %s: i/o timeout\"", endpoint))
 	}
 	others := 0
 	for id := range federatedClusters.Scan(tx.In(""), "", "") {
@@ -78,14 +85,16 @@ func (s *Service) unlessNobodyThere(tx *store.Tx, r *statemachine.Row[Workflow])
 		}
 	}
 	if others >= maxFederated {
-		return failWorkflow(r, "failed to attach cluster", refusal.New(refusal.FailedPrecondition, "a federation has at most %d clusters", maxFederated))
+		return failWorkflow(r, "failed to attach cluster", refusal.New(refusal.FailedPrecondition,
+			"a federation has at most %d clusters", maxFederated))
 	}
 	return ""
 }
 
-// unlessNotLetIn: the cluster does not have the federation's key. It stays listed, as Unauthorized.
-func (s *Service) unlessNotLetIn(tx *store.Tx, r *statemachine.Row[Workflow]) statemachine.Event {
-	if other := s.unlessNobodyThere(tx, r); other != "" {
+// unlessUnauthorized fails a workflow if the cluster does not have the federation's key. The cluster stays listed as
+// Unauthorized.
+func (s *Service) unlessUnauthorized(tx *store.Tx, r *statemachine.Row[Workflow]) statemachine.Event {
+	if other := s.unlessUnreachable(tx, r); other != "" {
 		return other
 	}
 	own, err := s.federationCredentials(tx)
@@ -98,18 +107,20 @@ func (s *Service) unlessNotLetIn(tx *store.Tx, r *statemachine.Row[Workflow]) st
 	return ""
 }
 
-// failWorkflow notes why the workflow fails, in the form of the published messages (facts/dms-lucidlink-lucidity.md 3.3).
+// failWorkflow stores why the workflow fails, in the form of the published messages (facts/dms-lucidlink-lucidity.md
+// 3.3).
 func failWorkflow(r *statemachine.Row[Workflow], doing string, err error) statemachine.Event {
 	kind := refusal.Internal
 	if e := refusal.Of(err); e != nil {
 		kind = e.Kind
 	}
-	r.Body.Msg = fmt.Sprintf("rpc error: code = %s desc = %s: rpc error: code = %s desc = %s, operation details: endpoint: %s",
+	r.Body.Msg = fmt.Sprintf(
+		"rpc error: code = %s desc = %s: rpc error: code = %s desc = %s, operation details: endpoint: %s",
 		kind, doing, kind, err.Error(), r.Body.AttachClusterRequest.APIEndpoint)
 	return "fail"
 }
 
-// workflowConnected: the federation knows the cluster from here on by its ID and its endpoint.
+// workflowConnected adds the cluster to the federation with its ID and endpoint.
 func (s *Service) workflowConnected(tx *store.Tx, r *statemachine.Row[Workflow]) error {
 	r.Body.Progress.Percent = 33
 	endpoint := r.Body.AttachClusterRequest.APIEndpoint
@@ -118,7 +129,8 @@ func (s *Service) workflowConnected(tx *store.Tx, r *statemachine.Row[Workflow])
 	if federatedClusters.Has(tx.In(""), id) {
 		return nil
 	}
-	return federatedClusters.Put(tx.In(""), &federated{Partition: name, Cluster: FederatedCluster{ID: id, Name: id, APIEndpoints: []string{endpoint}}})
+	return federatedClusters.Put(tx.In(""), &federated{Partition: name, Cluster: FederatedCluster{ID: id, Name: id,
+		APIEndpoints: []string{endpoint}}})
 }
 
 func (s *Service) workflowFetched(tx *store.Tx, r *statemachine.Row[Workflow]) error {
@@ -129,7 +141,7 @@ func (s *Service) workflowFetched(tx *store.Tx, r *statemachine.Row[Workflow]) e
 	return s.workflowOver(tx, r)
 }
 
-// workflowOver ends a workflow, which is then kept for a day of the world's clock.
+// workflowOver ends a workflow, which is kept for a day of the world's clock.
 func (s *Service) workflowOver(tx *store.Tx, r *statemachine.Row[Workflow]) error {
 	r.Body.EndedAt = tx.Now
 	return s.workflows.After(tx, r, "expire", tx.Now.Add(workflowRetention))

@@ -15,14 +15,15 @@ import (
 func (s *Service) connectedHostOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListHosts", Method: http.MethodGet, Path: "/api/v2/connectedHosts",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("hosts", "list"), Endpoint: api.Handle(s.listHosts)},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Needs: can("hosts", "list"),
+			Endpoint: api.Handle(s.listHosts)},
 		{Name: "GetHost", Method: http.MethodGet, Path: "/api/v2/connectedHosts/{hostNQN}",
 			Statuses: []int{200, 401, 403, 404, 500}, Needs: can("hosts", "get"), Endpoint: api.Handle(s.getHost)},
 	}
 }
 
-// ConnectedHost is a host with at least one volume connected, as the API answers it. Hosts come and go by the actions
-// connect-host and disconnect-host.
+// ConnectedHost is a host that is connected to at least one volume, as the API returns it. The actions connect-host and
+// disconnect-host create and delete hosts.
 type ConnectedHost struct {
 	HostNQN     string   `json:"hostNQN"`
 	IPAddress   string   `json:"iPAddress"`
@@ -33,7 +34,8 @@ type ConnectedHost struct {
 // hostsByVolume is the index of hosts by the volumes they are connected to.
 const hostsByVolume = "volume"
 
-var hostTable = store.NewTable("lightbits.host", func(h *ConnectedHost) string { return h.HostNQN }, store.JSON[ConnectedHost](),
+var hostTable = store.NewTable("lightbits.host", func(h *ConnectedHost) string { return h.HostNQN },
+	store.JSON[ConnectedHost](),
 	store.Index[ConnectedHost]{Name: hostsByVolume, Keys: func(h *ConnectedHost) []string { return h.VolumeUUIDs }})
 
 type listHostsRequest struct {
@@ -41,32 +43,33 @@ type listHostsRequest struct {
 	VolumeUUID string `json:"volumeUUID"`
 }
 
-type listHostsAnswer struct {
+type listHostsResponse struct {
 	ConnectedHosts []*ConnectedHost `json:"connectedHosts"`
 }
 
-// listHosts answers, by NQN, all hosts or those connected to a volume; an unknown volume is NotFound, what is no UUID
-// InvalidArgument. The filter hostNQN is ignored, as its page says (seeds/002 "Get a list of connected hosts").
-func (s *Service) listHosts(tx *store.Tx, _ *api.Request, q *listHostsRequest) (listHostsAnswer, error) {
-	var answer listHostsAnswer
+// listHosts returns all hosts or those connected to a volume, in the order of their NQNs. The error is NotFound for an
+// unknown volume and InvalidArgument for an invalid UUID. The filter hostNQN is ignored, as its page says (seeds/002
+// "Get a list of connected hosts").
+func (s *Service) listHosts(tx *store.Tx, _ *api.Request, q *listHostsRequest) (listHostsResponse, error) {
+	var response listHostsResponse
 	rows := hostTable.All(tx, "", "")
 	if q.VolumeUUID != "" {
 		if uuid.Validate(q.VolumeUUID) != nil {
-			return answer, refusal.New(refusal.InvalidArgument, "volumeUUID %q is not a UUID", q.VolumeUUID)
+			return response, refusal.New(refusal.InvalidArgument, "volumeUUID %q is not a UUID", q.VolumeUUID)
 		}
 		if _, err := s.volumes.Find(tx, q.VolumeUUID); errors.Is(err, store.ErrNotFound) {
-			return answer, refusal.New(refusal.NotFound, "volume UUID %q is not found", q.VolumeUUID)
+			return response, refusal.New(refusal.NotFound, "volume UUID %q is not found", q.VolumeUUID)
 		} else if err != nil {
-			return answer, err
+			return response, err
 		}
 		rows = hostTable.By(tx, hostsByVolume, q.VolumeUUID)
 	}
 	for _, h := range rows {
 		if s.dropGone(tx, &h) {
-			answer.ConnectedHosts = append(answer.ConnectedHosts, &h)
+			response.ConnectedHosts = append(response.ConnectedHosts, &h)
 		}
 	}
-	return answer, nil
+	return response, nil
 }
 
 type getHostRequest struct {
@@ -82,7 +85,7 @@ func (s *Service) getHost(tx *store.Tx, _ *api.Request, q *getHostRequest) (Conn
 	return h, err
 }
 
-// dropGone leaves volumes out that were deleted under the host, and says whether the host still has one.
+// dropGone removes deleted volumes from h and reports whether the host still has a volume.
 func (s *Service) dropGone(tx *store.Tx, h *ConnectedHost) bool {
 	h.VolumeUUIDs = slices.DeleteFunc(h.VolumeUUIDs, func(id string) bool {
 		_, err := s.volumes.Find(tx, id)

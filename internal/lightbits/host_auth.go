@@ -12,13 +12,15 @@ import (
 func (s *Service) inBandAuthOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "DisableClusterInBandAuth", Method: http.MethodPost, Path: "/api/v2/cluster/inBandAuth/disable",
-			Statuses: []int{200, 401, 403}, Needs: can("inBandAuths", "disable"), Endpoint: api.Handle(s.disableClusterInBandAuth)},
+			Statuses: []int{200, 401, 403}, Needs: can("inBandAuths", "disable"),
+			Endpoint: api.Handle(s.disableClusterInBandAuth)},
 		{Name: "EnableClusterInBandAuth", Method: http.MethodPost, Path: "/api/v2/cluster/inBandAuth/enable",
-			Statuses: []int{200, 401, 403}, Needs: can("inBandAuths", "enable"), Endpoint: api.Handle(s.enableClusterInBandAuth)},
+			Statuses: []int{200, 401, 403}, Needs: can("inBandAuths", "enable"),
+			Endpoint: api.Handle(s.enableClusterInBandAuth)},
 	}
 }
 
-// InBandAuthMode says whether hosts must authenticate (spec enum ClusterInfo.AuthenticationMode).
+// InBandAuthMode is whether hosts must authenticate (spec enum ClusterInfo.AuthenticationMode).
 type InBandAuthMode string
 
 // The modes.
@@ -29,7 +31,7 @@ const (
 
 var inBandAuthModeNames = map[string]int32{"UnKnown": 0, "Enabled": 2, "Disabled": 3}
 
-// EnumNumbers is as in the vendor's definition, its spelling included.
+// EnumNumbers implements wire.Enum with the numbers and the spelling of the vendor's definition.
 func (InBandAuthMode) EnumNumbers() map[string]int32 { return inBandAuthModeNames }
 
 func (c *clusterRow) inBandAuthMode() InBandAuthMode {
@@ -41,7 +43,7 @@ func (c *clusterRow) inBandAuthMode() InBandAuthMode {
 
 func inBandSwitch(c *clusterRow) *bool { return &c.InBandAuth }
 
-// defaultSubsystem is the only subsystem that in-band authentication can be named for.
+// defaultSubsystem is the only valid subsystemNqnName.
 const defaultSubsystem = "DefaultSubSystem"
 
 type inBandAuthRequest struct {
@@ -50,13 +52,13 @@ type inBandAuthRequest struct {
 
 func (q *inBandAuthRequest) check() error {
 	if q.SubsystemNqnName != "" && q.SubsystemNqnName != defaultSubsystem {
-		return refusal.New(refusal.InvalidArgument, "subsystemNqnName %q is not supported; only %s is", q.SubsystemNqnName, defaultSubsystem)
+		return refusal.New(refusal.InvalidArgument, "subsystemNqnName %q is not supported; only %s is",
+			q.SubsystemNqnName, defaultSubsystem)
 	}
 	return nil
 }
 
-// inBandAllowed refuses with InvalidArgument while the feature flag is off: turning it on is the first step
-// (assumption 208).
+// inBandAllowed refuses with InvalidArgument while the feature flag is off (assumption 208).
 func (s *Service) inBandAllowed(tx *store.Tx) error {
 	if s.flagEnabled(tx, flagInBandAuth) {
 		return nil
@@ -64,7 +66,7 @@ func (s *Service) inBandAllowed(tx *store.Tx) error {
 	return refusal.New(refusal.InvalidArgument, "the feature flag %s is off; enable it first", flagInBandAuth)
 }
 
-// enableClusterInBandAuth: seeds/002 "Enable In-Band cluster authentication". Hosts that are connected stay so
+// enableClusterInBandAuth: seeds/002 "Enable In-Band cluster authentication". Connected hosts stay connected
 // (assumption 209).
 func (s *Service) enableClusterInBandAuth(tx *store.Tx, _ *api.Request, q *inBandAuthRequest) (api.Empty, error) {
 	if err := q.check(); err != nil {
@@ -86,9 +88,9 @@ func (s *Service) disableClusterInBandAuth(tx *store.Tx, _ *api.Request, q *inBa
 
 func sameSecret(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// inBandAuthenticated checks a connection as the cluster and the host would: only a trusted host of the volume's project
-// with the right secret is let in, and a host that knows a target secret does not connect to a cluster that has another.
-// Nothing is checked while in-band authentication is off. No secret is in the words of the refusals.
+// inBandAuthenticated checks the secrets of a connection in both directions: the cluster accepts only a trusted host of
+// the volume's project with the right host secret, and a host with a target secret accepts only a cluster with the same
+// one. Nothing is checked while in-band authentication is disabled. The refusals contain no secrets.
 func (s *Service) inBandAuthenticated(tx *store.Tx, v *Volume, p *hostParams) error {
 	c, err := s.cluster(tx)
 	if err != nil || !c.InBandAuth {
@@ -102,14 +104,16 @@ func (s *Service) inBandAuthenticated(tx *store.Tx, v *Volume, p *hostParams) er
 		case h.Secrets.Host == "":
 			return denied("trusted host %s has no hostSecret; in-band authentication needs one", h.Name)
 		case p.HostSecret == "":
-			return denied("in-band authentication is enabled; host %s gave no hostSecret", p.HostNQN)
+			return denied("in-band authentication is enabled, but host %s sent no hostSecret", p.HostNQN)
 		case !sameSecret(h.Secrets.Host, p.HostSecret):
 			return denied("in-band authentication failed: the hostSecret is not the one of trusted host %s", h.Name)
 		case p.TargetSecret != "" && !sameSecret(h.Secrets.Target, p.TargetSecret):
-			return denied("the host does not trust the cluster: its targetSecret is not the one of trusted host %s, which is %s",
+			return denied(
+				"the host does not trust the cluster: its targetSecret is not the one of trusted host %s, which is %s",
 				h.Name, h.Secrets.TargetType)
 		}
 		return nil
 	}
-	return denied("in-band authentication is enabled and project %s has no trusted host with the NQN %s", v.ProjectName, p.HostNQN)
+	return denied("in-band authentication is enabled and project %s has no trusted host with the NQN %s", v.ProjectName,
+		p.HostNQN)
 }

@@ -52,7 +52,8 @@ func (s *Service) connectHost(tx *store.Tx, p *hostParams) (any, error) {
 		if err := s.volumes.Touch(tx, &row); err != nil {
 			return nil, err
 		}
-		if err := s.logEvent(tx, events.VolumeConnected, events.AboutVolume(v.ProjectName, v.UUID, v.Name).With(p.HostNQN)); err != nil {
+		if err := s.logEvent(tx, events.VolumeConnected, events.AboutVolume(v.ProjectName, v.UUID,
+			v.Name).With(p.HostNQN)); err != nil {
 			return nil, err
 		}
 	}
@@ -78,7 +79,8 @@ func (s *Service) disconnectHost(tx *store.Tx, p *hostParams) (any, error) {
 
 func (s *Service) hostVolume(tx *store.Tx, p *hostParams) (statemachine.Row[Volume], error) {
 	if p.HostNQN == "" {
-		return statemachine.Row[Volume]{}, &strict.Error{Path: "hostNQN", Detail: "must be the NVMe qualified name of the host"}
+		return statemachine.Row[Volume]{}, &strict.Error{Path: "hostNQN",
+			Detail: "must be the NVMe qualified name of the host"}
 	}
 	if p.IP != "" {
 		if _, err := netip.ParseAddr(p.IP); err != nil {
@@ -88,8 +90,8 @@ func (s *Service) hostVolume(tx *store.Tx, p *hostParams) (statemachine.Row[Volu
 	return s.volumeAnywhere(tx, p.Project, p.Volume)
 }
 
-// checkConnect returns FailedPrecondition for a volume that no host can connect to, and PermissionDenied for a host that
-// one of its access lists excludes (assumption 50: the IP-ACL always applies).
+// checkConnect returns FailedPrecondition for a volume that no host can connect to, and PermissionDenied for a host
+// that one of its access lists excludes (assumption 50: the IP-ACL always applies).
 func checkConnect(v *Volume, p *hostParams) error {
 	switch v.State {
 	case VolumeAvailable, VolumeMigrating, VolumeUpdating:
@@ -97,14 +99,18 @@ func checkConnect(v *Volume, p *hostParams) error {
 		return refusal.New(refusal.FailedPrecondition, "volume %s is %s and cannot be connected to", v.Name, v.State)
 	}
 	if v.ProtectionState == ProtectionNotAvailable {
-		return refusal.New(refusal.FailedPrecondition, "volume %s is %s and cannot be connected to", v.Name, v.ProtectionState)
+		return refusal.New(refusal.FailedPrecondition, "volume %s is %s and cannot be connected to", v.Name,
+			v.ProtectionState)
 	}
 	if acl := values(v.ACL); !slices.Contains(acl, allowAny) && !slices.Contains(acl, p.HostNQN) {
-		return refusal.New(refusal.PermissionDenied, "host %s is not in the acl of volume %s: %s", p.HostNQN, v.Name, strings.Join(acl, ", "))
+		return refusal.New(refusal.PermissionDenied, "host %s is not in the acl of volume %s: %s", p.HostNQN, v.Name,
+			strings.Join(acl, ", "))
 	}
 	ipACL := values(v.IPAcl)
-	if len(ipACL) > 0 && !slices.Contains(ipACL, allowAny) && !slices.ContainsFunc(ipACL, func(text string) bool { return sameAddress(text, p.IP) }) {
-		return refusal.New(refusal.PermissionDenied, "address %q is not in the IPAcl of volume %s: %s", p.IP, v.Name, strings.Join(ipACL, ", "))
+	if len(ipACL) > 0 && !slices.Contains(ipACL, allowAny) &&
+		!slices.ContainsFunc(ipACL, func(text string) bool { return sameAddress(text, p.IP) }) {
+		return refusal.New(refusal.PermissionDenied, "address %q is not in the IPAcl of volume %s: %s", p.IP, v.Name,
+			strings.Join(ipACL, ", "))
 	}
 	return nil
 }
@@ -115,7 +121,7 @@ func sameAddress(a, b string) bool {
 	return errX == nil && errY == nil && x.Unmap() == y.Unmap()
 }
 
-// connectVolume makes a host known, or one more volume of a known one.
+// connectVolume adds a volume to a host, which it creates if necessary.
 func connectVolume(tx *store.Tx, nqn, ip, volumeUUID string) error {
 	h, err := hostTable.Get(tx, nqn)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -132,7 +138,8 @@ func connectVolume(tx *store.Tx, nqn, ip, volumeUUID string) error {
 	return hostTable.Put(tx, &h)
 }
 
-// disconnectVolume takes a volume from a host; a host without volumes is forgotten. NotFound where it is not connected.
+// disconnectVolume removes a volume from a host and deletes a host without volumes. The error is NotFound if they are
+// not connected.
 func disconnectVolume(tx *store.Tx, nqn, volumeUUID string) error {
 	h, err := hostTable.Get(tx, nqn)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {

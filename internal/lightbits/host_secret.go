@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// TargetSecretType says whether a host can check that it talks to the cluster, and where that secret comes from.
+// TargetSecretType is whether a host authenticates the cluster, and where the secret for that comes from.
 type TargetSecretType string
 
 // The types of target secrets.
@@ -24,10 +24,10 @@ var targetSecretTypeNames = map[string]int32{
 	string(TargetSecretDisabled): 0, string(TargetSecretEnabled): 1, string(TargetSecretAutoGen): 2,
 }
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (TargetSecretType) EnumNumbers() map[string]int32 { return targetSecretTypeNames }
 
-// hostSecrets are what a host and the cluster know of each other.
+// hostSecrets are the secrets that a host and the cluster share.
 type hostSecrets struct {
 	Host       string           `json:"host"`
 	Target     string           `json:"target"`
@@ -41,14 +41,16 @@ type getTrustedHostSecretsResponse struct {
 	TargetSecretType TargetSecretType `json:"targetSecretType"`
 }
 
-// getTrustedHostSecret: seeds/002 "Get secrets of a host". Without secrets set, the host alone.
-func (s *Service) getTrustedHostSecret(tx *store.Tx, r *api.Request, q *trustedHostRequest) (getTrustedHostSecretsResponse, error) {
+// getTrustedHostSecret: seeds/002 "Get secrets of a host". Without secrets it returns the host alone.
+func (s *Service) getTrustedHostSecret(tx *store.Tx, r *api.Request,
+	q *trustedHostRequest) (getTrustedHostSecretsResponse, error) {
 	row, err := s.findTrustedHost(tx, r, q.ProjectName, q.Name, "get")
 	if err != nil {
 		return getTrustedHostSecretsResponse{}, err
 	}
 	return getTrustedHostSecretsResponse{
-		Host: &row.TrustedHost, HostSecret: row.Secrets.Host, TargetSecret: row.Secrets.Target, TargetSecretType: row.Secrets.TargetType,
+		Host: &row.TrustedHost, HostSecret: row.Secrets.Host, TargetSecret: row.Secrets.Target,
+		TargetSecretType: row.Secrets.TargetType,
 	}, nil
 }
 
@@ -60,8 +62,9 @@ type setTrustedHostSecretsRequest struct {
 	TargetSecretType TargetSecretType `json:"targetSecretType"`
 }
 
-// setTrustedHostSecret: seeds/002 "Set the secrets for a host". They replace those before, all of them.
-func (s *Service) setTrustedHostSecret(tx *store.Tx, r *api.Request, q *setTrustedHostSecretsRequest) (api.Empty, error) {
+// setTrustedHostSecret: seeds/002 "Set the secrets for a host". They replace all secrets set before.
+func (s *Service) setTrustedHostSecret(tx *store.Tx, r *api.Request, q *setTrustedHostSecretsRequest) (api.Empty,
+	error) {
 	var none api.Empty
 	row, err := s.findTrustedHost(tx, r, q.ProjectName, q.Name, "update")
 	if err != nil {
@@ -76,11 +79,11 @@ func (s *Service) setTrustedHostSecret(tx *store.Tx, r *api.Request, q *setTrust
 	return none, trustedHosts.Put(tx, &row)
 }
 
-// maxSecret bounds a secret, in bytes.
+// maxSecret is the maximum length of a secret, in bytes.
 const maxSecret = 1024
 
-// secrets reads what a request sets. A target secret without a type is an explicit one, as type Disabled cannot be told
-// from none (assumption 211).
+// secrets returns the secrets that a request sets. A target secret without a type is of type Enabled, since Disabled
+// cannot be distinguished from no type (assumption 211).
 func (q *setTrustedHostSecretsRequest) secrets(tx *store.Tx) (hostSecrets, error) {
 	secrets := hostSecrets{Host: q.HostSecret, Target: q.TargetSecret, TargetType: q.TargetSecretType}
 	bad := func(format string, args ...any) (hostSecrets, error) {
@@ -90,9 +93,11 @@ func (q *setTrustedHostSecretsRequest) secrets(tx *store.Tx) (hostSecrets, error
 	case len(q.HostSecret) > maxSecret || len(q.TargetSecret) > maxSecret:
 		return bad("a secret has at most %d bytes", maxSecret)
 	case q.TargetSecretType == TargetSecretEnabled && q.TargetSecret == "":
-		return bad("targetSecret is missing; targetSecretType %s needs it, %s makes one", TargetSecretEnabled, TargetSecretAutoGen)
+		return bad("targetSecret is missing; targetSecretType %s requires it, %s generates one", TargetSecretEnabled,
+			TargetSecretAutoGen)
 	case q.TargetSecretType == TargetSecretAutoGen && q.TargetSecret != "":
-		return bad("targetSecret is given, but targetSecretType %s makes one; %s takes it", TargetSecretAutoGen, TargetSecretEnabled)
+		return bad("targetSecret is given, but targetSecretType %s generates one; use %s to set it",
+			TargetSecretAutoGen, TargetSecretEnabled)
 	case q.TargetSecretType == TargetSecretAutoGen:
 		secrets.Target = newSecret(tx)
 	case q.TargetSecret != "":
@@ -103,8 +108,8 @@ func (q *setTrustedHostSecretsRequest) secrets(tx *store.Tx) (hostSecrets, error
 	return secrets, nil
 }
 
-// newSecret draws a secret in the form of NVMe's in-band authentication: 32 bytes and their CRC-32, little-endian, in
-// base64 (TP 8006; assumption 211).
+// newSecret returns a random secret in the format of NVMe in-band authentication: 32 bytes and their CRC-32,
+// little-endian, in base64 (TP 8006; assumption 211).
 func newSecret(tx *store.Tx) string {
 	var secret []byte
 	for range 4 {

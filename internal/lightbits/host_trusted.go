@@ -12,24 +12,35 @@ import (
 
 func (s *Service) trustedHostOperations() []api.Operation {
 	return []api.Operation{
-		{Name: "ListTrustedHosts", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/trustedHosts", Also: []string{"/api/v2/hosts"},
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("trustedHosts", "list"), Endpoint: api.Handle(s.listTrustedHosts)},
-		{Name: "GetTrustedHostSecret", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/trustedHostSecrets/{name}",
-			Statuses: []int{200, 400, 401, 404}, Needs: can("trustedHosts", "get"), Endpoint: api.Handle(s.getTrustedHostSecret)},
-		{Name: "SetTrustedHostSecret", Method: http.MethodPut, Path: "/api/v2/projects/{projectName}/trustedHostSecrets/{name}",
-			Statuses: []int{200, 400, 401, 404}, Needs: can("trustedHosts", "update"), Endpoint: api.Handle(s.setTrustedHostSecret)},
+		{Name: "ListTrustedHosts", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/trustedHosts",
+			Also:     []string{"/api/v2/hosts"},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("trustedHosts", "list"),
+			Endpoint: api.Handle(s.listTrustedHosts)},
+		{Name: "GetTrustedHostSecret", Method: http.MethodGet,
+			Path:     "/api/v2/projects/{projectName}/trustedHostSecrets/{name}",
+			Statuses: []int{200, 400, 401, 404}, Needs: can("trustedHosts", "get"),
+			Endpoint: api.Handle(s.getTrustedHostSecret)},
+		{Name: "SetTrustedHostSecret", Method: http.MethodPut,
+			Path:     "/api/v2/projects/{projectName}/trustedHostSecrets/{name}",
+			Statuses: []int{200, 400, 401, 404}, Needs: can("trustedHosts", "update"),
+			Endpoint: api.Handle(s.setTrustedHostSecret)},
 		{Name: "CreateTrustedHost", Method: http.MethodPost, Path: "/api/v2/projects/{projectName}/trustedHosts",
-			Statuses: []int{200, 400, 401, 403, 409}, Needs: can("trustedHosts", "create"), Endpoint: api.Handle(s.createTrustedHost)},
+			Statuses: []int{200, 400, 401, 403, 409}, Needs: can("trustedHosts", "create"),
+			Endpoint: api.Handle(s.createTrustedHost)},
 		{Name: "GetTrustedHost", Method: http.MethodGet, Path: "/api/v2/projects/{projectName}/trustedHosts/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("trustedHosts", "get"), Endpoint: api.Handle(s.getTrustedHost)},
-		{Name: "DeleteTrustedHost", Method: http.MethodDelete, Path: "/api/v2/projects/{projectName}/trustedHosts/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("trustedHosts", "delete"), Endpoint: api.Handle(s.deleteTrustedHost)},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("trustedHosts", "get"),
+			Endpoint: api.Handle(s.getTrustedHost)},
+		{Name: "DeleteTrustedHost", Method: http.MethodDelete,
+			Path:     "/api/v2/projects/{projectName}/trustedHosts/{name}",
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("trustedHosts", "delete"),
+			Endpoint: api.Handle(s.deleteTrustedHost)},
 		{Name: "UpdateTrustedHost", Method: http.MethodPut, Path: "/api/v2/projects/{projectName}/trustedHosts/{name}",
-			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("trustedHosts", "update"), Endpoint: api.Handle(s.updateTrustedHost)},
+			Statuses: []int{200, 400, 401, 403, 404}, Needs: can("trustedHosts", "update"),
+			Endpoint: api.Handle(s.updateTrustedHost)},
 	}
 }
 
-// TrustedHost is a host that may connect while in-band authentication is on, as the API answers it (spec message
+// TrustedHost is a host that may connect while in-band authentication is enabled, as the API returns it (spec message
 // TrustedHost).
 type TrustedHost struct {
 	Name         string   `json:"name"`
@@ -40,7 +51,7 @@ type TrustedHost struct {
 	AuthRequired string   `json:"authRequired"` // "true" or "false"
 }
 
-// trustedHostRow is a trusted host with its secrets, which are shown by one operation only.
+// trustedHostRow is a trusted host with its secrets, which only GetTrustedHostSecret returns.
 type trustedHostRow struct {
 	TrustedHost
 	Secrets hostSecrets `json:"secrets"`
@@ -77,22 +88,23 @@ type listTrustedHostsResponse struct {
 	Hosts []*TrustedHost `json:"hosts"`
 }
 
-// listTrustedHosts: seeds/002 "Return a list of trusted hosts configurations", in the order of project and name; without
-// a project those of all. The page says of offsetUUID and limit that they are not supported, so they are read and
-// change nothing.
-func (s *Service) listTrustedHosts(tx *store.Tx, r *api.Request, q *listTrustedHostsRequest) (listTrustedHostsResponse, error) {
-	var answer listTrustedHostsResponse
+// listTrustedHosts: seeds/002 "Return a list of trusted hosts configurations", in the order of project and name; those
+// of all projects if no project is given. OffsetUUID and limit are ignored, since the page says that they are not
+// supported.
+func (s *Service) listTrustedHosts(tx *store.Tx, r *api.Request, q *listTrustedHostsRequest) (listTrustedHostsResponse,
+	error) {
+	var response listTrustedHostsResponse
 	if err := s.inProject(tx, r, q.ProjectName, "trustedHosts", "list"); err != nil {
-		return answer, err
+		return response, err
 	}
 	prefix := ""
 	if q.ProjectName != "" {
 		prefix = trustedHostKey(q.ProjectName, "")
 	}
 	for _, row := range trustedHosts.All(tx, prefix, "") {
-		answer.Hosts = append(answer.Hosts, &row.TrustedHost)
+		response.Hosts = append(response.Hosts, &row.TrustedHost)
 	}
-	return answer, nil
+	return response, nil
 }
 
 type trustedHostBody struct {
@@ -111,8 +123,8 @@ type createTrustedHostRequest struct {
 	AuthRequired string   `json:"authRequired"`
 }
 
-// createTrustedHost: seeds/002 "Create a trusted host resource". AlreadyExists for a name or an NQN that the project has
-// (assumption 210).
+// createTrustedHost: seeds/002 "Create a trusted host resource". The error is AlreadyExists if the project has a
+// trusted host with that name or NQN (assumption 210).
 func (s *Service) createTrustedHost(tx *store.Tx, r *api.Request, q *createTrustedHostRequest) (TrustedHost, error) {
 	if err := s.namedProject(tx, r, q.ProjectName, "trustedHosts", "create"); err != nil {
 		return TrustedHost{}, err
@@ -131,26 +143,29 @@ func (s *Service) createTrustedHost(tx *store.Tx, r *api.Request, q *createTrust
 		return TrustedHost{}, err
 	}
 	if trustedHosts.Has(tx, trustedHostKey(h.ProjectName, h.Name)) {
-		return TrustedHost{}, refusal.New(refusal.AlreadyExists, "trusted host %q already exists in project %q", h.Name, h.ProjectName)
+		return TrustedHost{}, refusal.New(refusal.AlreadyExists, "trusted host %q already exists in project %q", h.Name,
+			h.ProjectName)
 	}
 	h.UUID = tx.NewUUID().String()
 	err := trustedHosts.Insert(tx, &trustedHostRow{TrustedHost: h})
 	if errors.Is(err, store.ErrExists) {
-		return h, refusal.New(refusal.AlreadyExists, "another trusted host of project %q has the hostNqn %q", h.ProjectName, h.HostNqn)
+		return h, refusal.New(refusal.AlreadyExists, "another trusted host of project %q has the hostNqn %q",
+			h.ProjectName, h.HostNqn)
 	}
 	return h, err
 }
 
-// checkNQN refuses what NVMe does not take for the name of a host.
+// checkNQN refuses an invalid NVMe qualified name.
 func checkNQN(nqn string) error {
 	if len(nqn) > maxNQN || !strings.HasPrefix(nqn, "nqn.") || strings.ContainsAny(nqn, " \t\r\n") {
 		return refusal.New(refusal.InvalidArgument,
-			`hostNqn %q is not an NVMe qualified name: at most %d bytes beginning with "nqn." are expected`, nqn, maxNQN)
+			`hostNqn %q is not an NVMe qualified name: at most %d bytes beginning with "nqn." are expected`, nqn,
+			maxNQN)
 	}
 	return nil
 }
 
-// apply takes over what a request gives: labels as a whole, and authRequired, which is set by default.
+// apply sets the labels and authRequired that a request has. AuthRequired is "true" by default.
 func (h *TrustedHost) apply(q *trustedHostBody) error {
 	if len(q.Labels) > 0 {
 		labels, err := parseLabels(q.Labels)
@@ -175,7 +190,7 @@ type trustedHostRequest struct {
 	ProjectName string `json:"projectName"`
 }
 
-// findTrustedHost answers the trusted host that a request names. NotFound for the project and the name.
+// findTrustedHost returns the trusted host of a project. The error is NotFound for an unknown project or name.
 func (s *Service) findTrustedHost(tx *store.Tx, r *api.Request, project, name, action string) (trustedHostRow, error) {
 	if err := s.namedProject(tx, r, project, "trustedHosts", action); err != nil {
 		return trustedHostRow{}, err
@@ -196,7 +211,7 @@ func (s *Service) getTrustedHost(tx *store.Tx, r *api.Request, q *trustedHostReq
 	return row.TrustedHost, err
 }
 
-// deleteTrustedHost: seeds/002 "Delete a trusted host". What the host is connected to stays connected (assumption 209).
+// deleteTrustedHost: seeds/002 "Delete a trusted host". The host stays connected to its volumes (assumption 209).
 func (s *Service) deleteTrustedHost(tx *store.Tx, r *api.Request, q *trustedHostRequest) (api.Empty, error) {
 	var none api.Empty
 	if _, err := s.findTrustedHost(tx, r, q.ProjectName, q.Name, "delete"); err != nil {
@@ -205,8 +220,8 @@ func (s *Service) deleteTrustedHost(tx *store.Tx, r *api.Request, q *trustedHost
 	return none, trustedHosts.Delete(tx, trustedHostKey(q.ProjectName, q.Name))
 }
 
-// updateTrustedHost: seeds/002 "Update a host". What is not given stays as it is; another NQN is InvalidArgument, as an
-// update of it is not supported.
+// updateTrustedHost: seeds/002 "Update a host". Omitted members stay as they are. A different NQN is InvalidArgument,
+// since it cannot be updated.
 func (s *Service) updateTrustedHost(tx *store.Tx, r *api.Request, q *trustedHostBody) (TrustedHost, error) {
 	row, err := s.findTrustedHost(tx, r, q.ProjectName, q.Name, "update")
 	if err != nil {
@@ -214,7 +229,8 @@ func (s *Service) updateTrustedHost(tx *store.Tx, r *api.Request, q *trustedHost
 	}
 	if q.HostNqn != "" && q.HostNqn != row.HostNqn {
 		return TrustedHost{}, refusal.New(refusal.InvalidArgument,
-			"hostNqn of trusted host %q is %q; updating it is not supported: delete the trusted host and create it anew", row.Name, row.HostNqn)
+			"hostNqn of trusted host %q is %q; it cannot be updated: delete the trusted host and create it again",
+			row.Name, row.HostNqn)
 	}
 	if err := row.apply(q); err != nil {
 		return TrustedHost{}, err

@@ -13,20 +13,24 @@ func (s *Service) nodeOperations() []api.Operation {
 		{Name: "ListNodes", Method: http.MethodGet, Path: "/api/v2/nodes",
 			Statuses: []int{200, 400, 401, 403, 500}, Needs: can("nodes", "list"), Endpoint: api.Handle(s.listNodes)},
 		{Name: "ReplaceNode", Method: http.MethodPost, Path: "/api/v2/nodes/{SrcNodeUUID}/replace",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 429, 500}, Needs: can("nodes", "replace"), Endpoint: api.Handle(s.replaceNode)},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 429, 500}, Needs: can("nodes", "replace"),
+			Endpoint: api.Handle(s.replaceNode)},
 		{Name: "GetNode", Method: http.MethodGet, Path: "/api/v2/nodes/{UUID}",
 			Statuses: []int{200, 401, 403, 404, 500}, Needs: can("nodes", "get"), Endpoint: api.Handle(s.getNode)},
 		{Name: "StartNodeInstance", Method: http.MethodPost, Path: "/api/v2/nodes/{nodeUUID}/start",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Extra: true, Needs: can("nodes", "start"), Endpoint: api.Handle(s.startNodeInstance)},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Extra: true, Needs: can("nodes", "start"),
+			Endpoint: api.Handle(s.startNodeInstance)},
 		{Name: "StopNodeInstance", Method: http.MethodPost, Path: "/api/v2/nodes/{nodeUUID}/stop",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Extra: true, Needs: can("nodes", "stop"), Endpoint: api.Handle(s.stopNodeInstance)},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Extra: true, Needs: can("nodes", "stop"),
+			Endpoint: api.Handle(s.stopNodeInstance)},
 		{Name: "RestartNodeInstance", Method: http.MethodPost, Path: "/api/v2/nodes/{nodeUUID}/restart",
-			Statuses: []int{200, 400, 401, 403, 404, 500}, Extra: true, Needs: can("nodes", "restart"), Endpoint: api.Handle(s.restartNodeInstance)},
+			Statuses: []int{200, 400, 401, 403, 404, 500}, Extra: true, Needs: can("nodes", "restart"),
+			Endpoint: api.Handle(s.restartNodeInstance)},
 	}
 }
 
-// Node is a node as the API answers it (spec message DurosNodeInfo). What follows from usage and devices is not stored:
-// statistics, readOnly and numManagedDevices are filled in when it is shown.
+// Node is a node as the API returns it (spec message DurosNodeInfo). The members statistics, readOnly and
+// numManagedDevices are not stored: they are computed from usage and devices when a node is returned.
 type Node struct {
 	Name                  string             `json:"name"`
 	UUID                  string             `json:"UUID"`
@@ -57,7 +61,7 @@ type JournalNvmeDevice struct {
 	DeviceSerial string `json:"deviceSerial"`
 }
 
-// JournalRaidDevice is a journal on several.
+// JournalRaidDevice is a journal on several devices.
 type JournalRaidDevice struct {
 	DeviceUUID          string   `json:"deviceUUID"`
 	MemberDeviceSerials []string `json:"memberDeviceSerials"`
@@ -98,21 +102,22 @@ var nodeStateNames = map[string]int32{
 	"Unknown": 0, "Active": 1, "Activating": 2, "Inactive": 3, "Unattached": 4, "Attaching": 6, "Detaching": 7,
 }
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (NodeState) EnumNumbers() map[string]int32 { return nodeStateNames }
 
-// NodeStatus says whether the others can reach a node.
+// NodeStatus is whether the other nodes can reach a node.
 type NodeStatus string
 
-// The statuses that are shown.
+// The statuses that the API returns.
 const (
 	NodeConnectivityOK      NodeStatus = "ConnectivityOK"
 	NodeConnectivityProblem NodeStatus = "ConnectivityProblem"
 )
 
-var nodeStatusNames = map[string]int32{"NoStatus": 0, "ConnectivityOK": 1, "ConnectivityProblem": 2, "IssuedDeletePeer": 3}
+var nodeStatusNames = map[string]int32{"NoStatus": 0, "ConnectivityOK": 1, "ConnectivityProblem": 2,
+	"IssuedDeletePeer": 3}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (NodeStatus) EnumNumbers() map[string]int32 { return nodeStatusNames }
 
 // nodesInDomain lists the UUIDs of the nodes in a failure domain.

@@ -28,9 +28,10 @@ func (s *Service) recoverNode(tx *store.Tx, p *nodeParams) (any, error) {
 		return nil, err
 	}
 	if slices.Contains([]ServerState{ServerFailed, ServerDisabled, ServerDeleting}, server.Body.State) {
-		return nil, refusal.New(refusal.FailedPrecondition, "node %s cannot come back: its server %s is %s", row.Body.Name, server.Body.Name, server.Body.State)
+		return nil, refusal.New(refusal.FailedPrecondition, "node %s cannot come back: its server %s is %s",
+			row.Body.Name, server.Body.Name, server.Body.State)
 	}
-	plan, err := s.plan(tx, server.Body.UUID)
+	plan, err := s.options(tx, server.Body.UUID)
 	if err != nil {
 		return nil, err
 	}

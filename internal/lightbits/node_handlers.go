@@ -18,13 +18,13 @@ type listNodesRequest struct {
 	FailureDomain string `json:"failureDomain"`
 }
 
-type listNodesAnswer struct {
+type listNodesResponse struct {
 	Nodes []*Node `json:"nodes"`
 }
 
-// listNodes answers the nodes by name; of the three filters only one at a time, InvalidArgument otherwise (seeds/002
-// "Get list of nodes"). A filter that nothing matches answers an empty list.
-func (s *Service) listNodes(tx *store.Tx, _ *api.Request, q *listNodesRequest) (listNodesAnswer, error) {
+// listNodes returns the nodes in the order of their names. More than one of the three filters is InvalidArgument
+// (seeds/002 "Get list of nodes"). A filter without a match returns an empty list.
+func (s *Service) listNodes(tx *store.Tx, _ *api.Request, q *listNodesRequest) (listNodesResponse, error) {
 	var given []string
 	for name, value := range map[string]string{"name": q.Name, "UUID": q.UUID, "failureDomain": q.FailureDomain} {
 		if value != "" {
@@ -33,10 +33,11 @@ func (s *Service) listNodes(tx *store.Tx, _ *api.Request, q *listNodesRequest) (
 	}
 	if len(given) > 1 {
 		slices.Sort(given)
-		return listNodesAnswer{}, refusal.New(refusal.InvalidArgument,
-			"%s are given together; nodes can be filtered by only one of name, UUID and failureDomain", strings.Join(given, " and "))
+		return listNodesResponse{}, refusal.New(refusal.InvalidArgument,
+			"%s are given together; nodes can be filtered by only one of name, UUID and failureDomain",
+			strings.Join(given, " and "))
 	}
-	var answer listNodesAnswer
+	var response listNodesResponse
 	for _, row := range s.nodes.Table().All(tx, "", "") {
 		n := &row.Body
 		if q.Name != "" && q.Name != n.Name || q.UUID != "" && q.UUID != n.UUID ||
@@ -46,12 +47,12 @@ func (s *Service) listNodes(tx *store.Tx, _ *api.Request, q *listNodesRequest) (
 		s.nodes.Observed(tx, &row)
 		shown, err := s.shownNode(tx, n)
 		if err != nil {
-			return answer, err
+			return response, err
 		}
-		answer.Nodes = append(answer.Nodes, &shown)
+		response.Nodes = append(response.Nodes, &shown)
 	}
-	slices.SortFunc(answer.Nodes, func(a, b *Node) int { return strings.Compare(a.Name, b.Name) })
-	return answer, nil
+	slices.SortFunc(response.Nodes, func(a, b *Node) int { return strings.Compare(a.Name, b.Name) })
+	return response, nil
 }
 
 type getNodeRequest struct {
@@ -71,7 +72,7 @@ func (s *Service) getNode(tx *store.Tx, _ *api.Request, q *getNodeRequest) (Node
 	return s.shownNode(tx, &row.Body)
 }
 
-// shownNode is a node with what follows from its devices and from what it holds.
+// shownNode returns the node with the members that are computed from its devices and its usage.
 func (s *Service) shownNode(tx *store.Tx, n *Node) (Node, error) {
 	shown := *n
 	u, err := usageTable.Get(tx, n.UUID)
@@ -93,10 +94,12 @@ func (s *Service) shownNode(tx *store.Tx, n *Node) (Node, error) {
 	return shown, nil
 }
 
-// findNode: InvalidArgument where the member that is to name it is empty, NotFound for an unknown one.
+// findNode returns the node with a UUID that the request has in member. The error is InvalidArgument for an empty UUID
+// and NotFound for an unknown one.
 func (s *Service) findNode(tx *store.Tx, member, id string) (statemachine.Row[Node], error) {
 	if id == "" {
-		return statemachine.Row[Node]{}, refusal.New(refusal.InvalidArgument, "the mandatory argument %s is missing", member)
+		return statemachine.Row[Node]{}, refusal.New(refusal.InvalidArgument, "the mandatory argument %s is missing",
+			member)
 	}
 	row, err := s.nodes.Get(tx, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -105,7 +108,7 @@ func (s *Service) findNode(tx *store.Tx, member, id string) (statemachine.Row[No
 	return row, err
 }
 
-// nodeByNameOrUUID finds a node as a person names it: NotFound with the names there are.
+// nodeByNameOrUUID finds a node by its name or UUID. The error is NotFound and lists the names of all nodes.
 func (s *Service) nodeByNameOrUUID(tx *store.Tx, ref string) (statemachine.Row[Node], error) {
 	var names []string
 	for _, row := range s.nodes.Table().All(tx, "", "") {
@@ -115,6 +118,7 @@ func (s *Service) nodeByNameOrUUID(tx *store.Tx, ref string) (statemachine.Row[N
 		names = append(names, row.Body.Name)
 	}
 	slices.Sort(names)
-	return statemachine.Row[Node]{}, refusal.New(refusal.NotFound, "there is no node %q; there are: %s", ref, strings.Join(names, ", ")).
+	return statemachine.Row[Node]{}, refusal.New(refusal.NotFound, "there is no node %q; there are: %s", ref,
+		strings.Join(names, ", ")).
 		Because(api.Known{Valid: names})
 }

@@ -9,30 +9,33 @@ import (
 	"storagesim/internal/store"
 )
 
-// nodeRebuilding is the state of a node that serves again and whose replicas are being brought up to date. The API
-// knows no such state: it shows Active.
+// nodeRebuilding is the state of a node that serves again while its replicas are brought up to date. The API has no
+// such state and shows Active.
 const nodeRebuilding statemachine.State = "Rebuilding"
 
 // nodesByServer is the index of nodes by their server.
 const nodesByServer = "server"
 
-// progressStep is by how many percent one step of powering up or rebuilding gets on; the delays powerup and rebuild
-// are those of one step.
+// progressStep is the progress of one step of powering up or rebuilding, in percent. The delays powerup and rebuild are
+// for one step.
 const progressStep = 25
 
-// nodeMachine is the life of a node (facts/lightbits.md 4.6). A failed node comes back through Activating, then its
-// volumes are rebuilt while it serves.
+// nodeMachine is the life cycle of a node (facts/lightbits.md 4.6). A failed node comes back through Activating; then
+// its volumes are rebuilt while it serves.
 func (s *Service) nodeMachine() *statemachine.Machine[Node] {
 	type row = statemachine.Row[Node]
 	const (
-		active, activating, inactive     = statemachine.State(NodeActive), statemachine.State(NodeActivating), statemachine.State(NodeInactive)
-		unattached, attaching, detaching = statemachine.State(NodeUnattached), statemachine.State(NodeAttaching), statemachine.State(NodeDetaching)
+		active, activating, inactive = statemachine.State(NodeActive), statemachine.State(NodeActivating),
+			statemachine.State(NodeInactive)
+		unattached, attaching, detaching = statemachine.State(NodeUnattached), statemachine.State(NodeAttaching),
+			statemachine.State(NodeDetaching)
 	)
 	in := func(states ...statemachine.State) []statemachine.State { return states }
 	return statemachine.Define(statemachine.Machine[Node]{
 		Kind: "lightbits.node", Initial: in(active, unattached), Zero: zero, Mirror: mirrorNode,
 		Key: func(n *Node) string { return n.UUID }, Name: func(n *Node) string { return n.Name },
-		Indexes: []store.Index[row]{{Name: nodesByServer, Keys: func(r *row) []string { return []string{r.Body.ServerUUID} }}},
+		Indexes: []store.Index[row]{{Name: nodesByServer,
+			Keys: func(r *row) []string { return []string{r.Body.ServerUUID} }}},
 		Rules: []statemachine.Rule[Node]{
 			{From: in(active, nodeRebuilding, activating), On: "fail", To: inactive, Do: s.nodeDown},
 			{From: in(active, nodeRebuilding, activating), On: "stop", To: inactive, Do: s.nodeStopped},
@@ -52,16 +55,19 @@ func (s *Service) nodeMachine() *statemachine.Machine[Node] {
 				}},
 			{From: in(activating), On: "activated", To: nodeRebuilding, Do: s.nodeBack, Unless: s.unlessEmpty},
 			{From: in(activating), On: "ready", To: active, Do: s.nodeReady},
-			{From: in(nodeRebuilding), On: "rebuild", To: nodeRebuilding, After: "rebuild", Do: s.nodeRebuilds, Unless: s.unlessRebuilt},
+			{From: in(nodeRebuilding), On: "rebuild", To: nodeRebuilding, After: "rebuild", Do: s.nodeRebuilds,
+				Unless: s.unlessRebuilt},
 			{From: in(nodeRebuilding), On: "rebuilt", To: active, Do: s.nodeRebuilt},
 			{From: in(active), On: "mend", To: active, Do: s.nodeMends, Unless: s.unlessLost},
 			{From: in(nodeRebuilding), On: "mend", To: nodeRebuilding, Do: s.nodeMends, Unless: s.unlessLost},
 			{From: in(unattached), On: "attach", To: attaching, Do: s.nodeAttaching},
-			{From: in(attaching), On: "attached", To: active, After: "attach", Do: s.nodeAttached, Unless: s.unlessReplaces},
+			{From: in(attaching), On: "attached", To: active, After: "attach", Do: s.nodeAttached,
+				Unless: s.unlessReplaces},
 			{From: in(attaching), On: "replaced", To: nodeRebuilding, Do: s.nodeTakesOver},
 			{From: in(attaching), On: "fail", To: unattached, Do: s.attachFailed},
 			{From: in(active, inactive), On: "detach", To: detaching, Do: s.nodeDetaching},
-			{From: in(detaching), On: "detached", To: unattached, After: "detach", Do: s.nodeUnattached, Unless: s.unlessReplaced},
+			{From: in(detaching), On: "detached", To: unattached, After: "detach", Do: s.nodeUnattached,
+				Unless: s.unlessReplaced},
 			{From: in(detaching), On: "keep", To: inactive, Do: s.nodeKept(s.nodeDown)},
 			{From: in(detaching), On: "resume", To: active, Do: s.nodeKept(s.nodeReady)},
 			{From: in(detaching), On: "fail", To: inactive, Do: s.detachFailed, Unless: s.unlessDown},
@@ -73,7 +79,7 @@ func (s *Service) nodeMachine() *statemachine.Machine[Node] {
 	})
 }
 
-// moveNode writes down, for placement and protection, what a node is doing now.
+// moveNode changes the usage row of a node, which placement and protection read.
 func (s *Service) moveNode(tx *store.Tx, n *Node, change func(u *nodeUsage)) error {
 	u, err := usageTable.Get(tx, n.UUID)
 	if err != nil {
@@ -87,7 +93,7 @@ func (s *Service) nodeDown(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.nodeInactive(tx, r, NodeConnectivityProblem, "the node does not answer")
 }
 
-// nodeStopped: somebody stopped it on purpose, so nothing is wrong with its network.
+// nodeStopped makes the node inactive after a user stopped it, so its connectivity stays OK.
 func (s *Service) nodeStopped(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.nodeInactive(tx, r, NodeConnectivityOK, "the node instance was stopped")
 }
@@ -117,7 +123,7 @@ func (s *Service) nodePowersUp(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.logEvent(tx, events.NodeActivating, events.AboutNode(n.UUID, n.Name))
 }
 
-// unlessEmpty: a node that holds no volume has nothing to rebuild.
+// unlessEmpty returns "ready" for a node without volumes, which has nothing to rebuild.
 func (s *Service) unlessEmpty(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
 	if u, err := usageTable.Get(tx, r.Body.UUID); err == nil && u.Volumes == 0 {
 		return "ready"
@@ -125,7 +131,7 @@ func (s *Service) unlessEmpty(tx *store.Tx, r *statemachine.Row[Node]) statemach
 	return ""
 }
 
-// nodeBack: the node serves, with replicas that are out of date.
+// nodeBack makes the node serve again with replicas that are out of date.
 func (s *Service) nodeBack(tx *store.Tx, r *statemachine.Row[Node]) error {
 	n := &r.Body
 	n.PowerupProgress = 0
@@ -144,7 +150,7 @@ func (s *Service) nodeBack(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.reprotect(tx, n.UUID)
 }
 
-// nodeReady: the node serves and has nothing to rebuild.
+// nodeReady makes the node serve with nothing to rebuild.
 func (s *Service) nodeReady(tx *store.Tx, r *statemachine.Row[Node]) error {
 	n := &r.Body
 	n.PowerupProgress = 0
@@ -161,8 +167,8 @@ func (s *Service) nodeReady(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.nodeWhole(tx, n)
 }
 
-// nodeWhole tells those who wait for a node that serves and is up to date: the upgrade of its server, and replicas that
-// have to go elsewhere.
+// nodeWhole continues what waits for a node that serves and is up to date: the upgrade of its server, and replicas that
+// have to move.
 func (s *Service) nodeWhole(tx *store.Tx, n *Node) error {
 	if err := s.lookAtUpgrade(tx, n.ServerUUID); err != nil {
 		return err
@@ -174,14 +180,15 @@ func (s *Service) nodeAttaching(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.logEvent(tx, events.NodeAttaching, events.AboutNode(r.Body.UUID, r.Body.Name))
 }
 
-// nodeDetaching: a node leaves the cluster only when nothing is on it any more, or when another one replaces it.
+// nodeDetaching lets a node leave the cluster. The node must be empty, unless another one replaces it.
 func (s *Service) nodeDetaching(tx *store.Tx, r *statemachine.Row[Node]) error {
 	n := &r.Body
 	replaced := s.replacements.Table().Has(tx, n.UUID)
 	if !replaced && len(s.chainsOn(tx, n.UUID)) > 0 {
-		return refusal.New(refusal.FailedPrecondition, "node %s holds replicas of volumes or snapshots and cannot be detached", n.Name)
+		return refusal.New(refusal.FailedPrecondition,
+			"node %s holds replicas of volumes or snapshots and cannot be detached", n.Name)
 	}
-	if replaced { // what came here now would not have been looked at when the replacement was allowed
+	if replaced { // new replicas would not have been checked when the replacement was allowed
 		if err := s.moveNode(tx, n, func(u *nodeUsage) { u.Leaving = true }); err != nil {
 			return err
 		}
@@ -209,7 +216,7 @@ func (s *Service) nodeUnattached(tx *store.Tx, r *statemachine.Row[Node]) error 
 	return s.logEvent(tx, events.NodeUnattached, events.AboutNode(n.UUID, n.Name))
 }
 
-// mirrorNode: a node that rebuilds its replicas is Active for the API.
+// mirrorNode copies state and version into the node. The API shows a node that rebuilds its replicas as Active.
 func mirrorNode(n *Node, l statemachine.Life) {
 	n.State, n.ETag = NodeState(l.State), strconv.FormatUint(l.Version, 10)
 	if l.State == nodeRebuilding {
@@ -226,7 +233,7 @@ func (s *Service) nodeAttached(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.nodeReady(tx, r)
 }
 
-// noteExtended: the cluster is extended when the last node of a new server has joined it.
+// noteExtended ends the extension of the cluster when the last node of the new server has joined.
 func (s *Service) noteExtended(tx *store.Tx, r *statemachine.Row[Node]) error {
 	server, err := s.servers.Get(tx, r.Body.ServerUUID)
 	if err != nil {
@@ -236,9 +243,10 @@ func (s *Service) noteExtended(tx *store.Tx, r *statemachine.Row[Node]) error {
 		if id == r.Body.UUID {
 			continue
 		}
-		if other, err := s.nodes.Get(tx, id); err != nil || other.Body.State == NodeUnattached || other.Body.State == NodeAttaching {
+		if other, err := s.nodes.Get(tx, id); err != nil || other.Body.State == NodeUnattached ||
+			other.Body.State == NodeAttaching {
 			return err
 		}
 	}
-	return s.replan(tx, server.Body.UUID, func(p *serverPlan) { p.Extend = false })
+	return s.setOptions(tx, server.Body.UUID, func(p *serverOptions) { p.Extend = false })
 }

@@ -16,7 +16,7 @@ func TestDevice_AddedToANodeThatHasNone(t *testing.T) {
 	for _, profile := range []statemachine.Profile{statemachine.Fast, statemachine.Instant} {
 		s := newServer(t, withProfile(profile), withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
 		node := s.node("server00-0").UUID
-		var list listNvmeDevicesAnswer
+		var list listNvmeDevicesResponse
 		s.get("/api/v2/nvmeDevices?nodeUUID="+node, &list)
 		device := func(serial string) NvmeDevice { return decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/"+serial) }
 		s.must("fail-node", `{"node":"server00-0"}`)
@@ -64,7 +64,7 @@ func TestReplaceNode_SourceLostWhenItIsEmpty(t *testing.T) {
 		s.ok("POST", "/api/v2/nodes/"+target+"/replace", fmt.Sprintf(`{"TargetNodeUUID":%q}`, source))
 		s.advance(time.Minute)
 		require.Contains(t, s.volumes("default")["v"].NodeList, source)
-		s.ok("POST", deedProject+"volumes", `{"name":"w","size":"4GiB","replicaCount":3,"acl":{"values":["ALLOW_ANY"]}}`)
+		s.ok("POST", projectPath+"volumes", `{"name":"w","size":"4GiB","replicaCount":3,"acl":{"values":["ALLOW_ANY"]}}`)
 		require.Contains(t, s.volumes("default")["w"].NodeList, source)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// awaitPermanentFailure looks at an Inactive node again when nobody waits for it any longer.
+// awaitPermanentFailure sets a timer for the time at which the failure of an Inactive node becomes permanent.
 func (s *Service) awaitPermanentFailure(tx *store.Tx, r *statemachine.Row[Node]) error {
 	timeout := s.permanentFailureAfter(tx, r.Body.ServerUUID)
 	if timeout == 0 || r.Body.PermanentFailure {
@@ -21,7 +21,8 @@ func (s *Service) awaitPermanentFailure(tx *store.Tx, r *statemachine.Row[Node])
 	return s.nodes.After(tx, r, "overdue", due)
 }
 
-// unlessPatient: how long a node may be Inactive can have changed since it was looked at.
+// unlessPatient returns "perish" if the failure of the node is permanent now. The timeout may have changed since the
+// timer was set.
 func (s *Service) unlessPatient(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
 	timeout := s.permanentFailureAfter(tx, r.Body.ServerUUID)
 	if timeout == 0 || r.Body.PermanentFailure || tx.Now.Before(r.Life.Since.Add(timeout)) {
@@ -30,7 +31,8 @@ func (s *Service) unlessPatient(tx *store.Tx, r *statemachine.Row[Node]) statema
 	return "perish"
 }
 
-// permanentFailureMoved looks at all Inactive nodes with a new DurationToTurnIntoPermanentFailure (assumption 366).
+// permanentFailureMoved sets the timers of all Inactive nodes again after DurationToTurnIntoPermanentFailure has
+// changed (assumption 366).
 func (s *Service) permanentFailureMoved(tx *store.Tx) error {
 	for _, row := range s.nodes.Table().All(tx, "", "") {
 		if row.Life.State != statemachine.State(NodeInactive) {
@@ -43,10 +45,10 @@ func (s *Service) permanentFailureMoved(tx *store.Tx) error {
 	return nil
 }
 
-// permanentFailureAfter is how long a node of the server may be Inactive until its failure is permanent: what the server
-// was disabled with, else the cluster's DurationToTurnIntoPermanentFailure. 0 is never.
+// permanentFailureAfter returns how long a node of the server may be Inactive until its failure is permanent: the
+// timeout that the server was disabled with, or else the cluster's DurationToTurnIntoPermanentFailure. 0 means never.
 func (s *Service) permanentFailureAfter(tx *store.Tx, server string) time.Duration {
-	if plan, err := serverPlans.Get(tx, server); err == nil && plan.Never {
+	if plan, err := serverOptionsTable.Get(tx, server); err == nil && plan.Never {
 		return 0
 	}
 	if row, err := s.servers.Get(tx, server); err == nil && row.Body.ServerPermanenetFailureTimeout > 0 {
@@ -55,8 +57,8 @@ func (s *Service) permanentFailureAfter(tx *store.Tx, server string) time.Durati
 	return s.configDuration(tx, configPermanentFailure)
 }
 
-// nodePerished: nobody waits for the node any longer. What it holds goes elsewhere where the flag fail-in-place is on;
-// otherwise somebody has to replace it.
+// nodePerished makes the failure of a node permanent. Its replicas move to other nodes if the flag fail-in-place is on;
+// otherwise the node has to be replaced.
 func (s *Service) nodePerished(tx *store.Tx, r *statemachine.Row[Node]) error {
 	r.Body.PermanentFailure = true
 	if err := s.logEvent(tx, events.NodePermanentFailure, events.AboutNode(r.Body.UUID, r.Body.Name)); err != nil {

@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// maxReplacements is how many nodes can be replaced at the same time in a cluster (assumption 265).
+// maxReplacements is how many nodes of a cluster can be replaced at the same time (assumption 265).
 const maxReplacements = 2
 
 type replaceNodeRequest struct {
@@ -19,7 +19,7 @@ type replaceNodeRequest struct {
 	ReplaceWhileActive bool   `json:"ReplaceWhileActive"`
 }
 
-// replaceNode: seeds/002 "Replace Node". An If-Match is that of the source.
+// replaceNode: seeds/002 "Replace Node". If-Match applies to the source.
 func (s *Service) replaceNode(tx *store.Tx, r *api.Request, q *replaceNodeRequest) (api.Empty, error) {
 	var none api.Empty
 	source, err := s.findNode(tx, "SrcNodeUUID", q.SrcNodeUUID)
@@ -49,18 +49,21 @@ func (s *Service) replaceNode(tx *store.Tx, r *api.Request, q *replaceNodeReques
 	return none, err
 }
 
-// mayReplace checks the preconditions: what is under way, the states, whether there is another copy of everything, and
-// whether the target could hold it apart from the others.
+// mayReplace checks the preconditions: other operations in progress, the states of both nodes, another copy of all
+// data, and room on the target in a failure domain without another replica.
 func (s *Service) mayReplace(tx *store.Tx, source, target *statemachine.Row[Node], whileActive bool) error {
 	src, dst := &source.Body, &target.Body
 	for _, n := range []*Node{src, dst} {
 		if n.State == NodeDetaching || n.State == NodeAttaching || s.replacing(tx, n.UUID) != nil {
-			return refusal.New(refusal.Aborted, "there is a user operation in progress on node %s: it is %s", n.Name, n.State)
+			return refusal.New(refusal.Aborted, "there is a user operation in progress on node %s: it is %s", n.Name,
+				n.State)
 		}
 	}
 	for _, n := range []*Node{src, dst} {
 		if s.upgrades.Table().Has(tx, n.ServerUUID) || s.evictions.Table().Has(tx, n.ServerUUID) {
-			return refusal.New(refusal.Aborted, "there is a user operation in progress on the server of node %s: it is being upgraded or evicted", n.Name)
+			return refusal.New(refusal.Aborted,
+				"there is a user operation in progress on the server of node %s: it is being upgraded or evicted",
+				n.Name)
 		}
 	}
 	running := 0
@@ -68,7 +71,8 @@ func (s *Service) mayReplace(tx *store.Tx, source, target *statemachine.Row[Node
 		running++
 	}
 	if running >= maxReplacements {
-		return refusal.New(refusal.ResourceExhausted, "too many commands in progress: %d nodes are being replaced, which is as many as can be at a time", running).
+		return refusal.New(refusal.ResourceExhausted,
+			"too many commands in progress: %d nodes are being replaced, which is the maximum", running).
 			Because(Crowded{Max: maxReplacements, Running: running})
 	}
 	want := string(NodeInactive)
@@ -78,17 +82,20 @@ func (s *Service) mayReplace(tx *store.Tx, source, target *statemachine.Row[Node
 		fits = fits || source.Life.State == statemachine.State(NodeActive)
 	}
 	if !fits {
-		return refusal.New(refusal.InvalidArgument, "source node %s is %s; it must be %s to be replaced", src.Name, src.State, want)
+		return refusal.New(refusal.InvalidArgument, "source node %s is %s; it must be %s to be replaced", src.Name,
+			src.State, want)
 	}
 	if dst.State != NodeUnattached {
-		return refusal.New(refusal.InvalidArgument, "target node %s is %s; it must be %s to replace another one", dst.Name, dst.State, NodeUnattached)
+		return refusal.New(refusal.InvalidArgument, "target node %s is %s; it must be %s to replace another one",
+			dst.Name, dst.State, NodeUnattached)
 	}
 	server, err := s.servers.Get(tx, dst.ServerUUID)
 	if err != nil {
 		return err
 	}
 	if server.Body.State != ServerEnabled {
-		return refusal.New(refusal.InvalidArgument, "target node %s belongs to server %s, which is %s and not %s", dst.Name, server.Body.Name, server.Body.State, ServerEnabled)
+		return refusal.New(refusal.InvalidArgument, "target node %s belongs to server %s, which is %s and not %s",
+			dst.Name, server.Body.Name, server.Body.State, ServerEnabled)
 	}
 	return s.canTakeOver(tx, src, dst)
 }
@@ -103,7 +110,8 @@ func (s *Service) canTakeOver(tx *store.Tx, src, dst *Node) error {
 		return err
 	}
 	if to.Disks.Full(from.Usage) || physics.SpaceOf(to.Disks, from.Usage).TotalLogical < uint64(from.Provisioned) {
-		return refusal.New(refusal.InvalidArgument, "target node %s has no room for what node %s holds: %d bytes are provisioned, %d used",
+		return refusal.New(refusal.InvalidArgument,
+			"target node %s has too little space for the data of node %s: %d bytes are provisioned, %d are used",
 			dst.Name, src.Name, from.Provisioned, from.PhysicalUsed)
 	}
 	for _, id := range s.chainsOn(tx, src.UUID) {
@@ -112,17 +120,19 @@ func (s *Service) canTakeOver(tx *store.Tx, src, dst *Node) error {
 			return err
 		}
 		if !s.readable(tx, c.nodes) {
-			return refusal.New(refusal.InvalidArgument, "node %s cannot be replaced: no other node has an up-to-date replica of %s", src.Name, c.name())
+			return refusal.New(refusal.InvalidArgument,
+				"node %s cannot be replaced: no other node has an up-to-date replica of %s", src.Name, c.name())
 		}
 		if !s.apart(tx, &c, src.UUID, &to) {
-			return refusal.New(refusal.InvalidArgument, "target node %s shares a failure domain (%s) with another replica of %s",
+			return refusal.New(refusal.InvalidArgument,
+				"target node %s shares a failure domain (%s) with another replica of %s",
 				dst.Name, strings.Join(to.Domains, ", "), c.name())
 		}
 	}
 	return nil
 }
 
-// name is how a chain is called in words.
+// name describes a chain in error texts by its first volume or snapshot.
 func (c *placedChain) name() string {
 	if len(c.volumes) > 0 {
 		return "volume " + c.volumes[0].Body.Name

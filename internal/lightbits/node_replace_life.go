@@ -8,14 +8,14 @@ import (
 	"storagesim/internal/store"
 )
 
-// replacement is a node that takes over all that another one holds. The source is Detaching and the target Attaching; when
-// the target has been attached, everything changes hands and is rebuilt there, and the source becomes Unattached.
+// replacement is the move of all replicas from one node to another. The source is Detaching and the target Attaching.
+// Once the target is attached, it takes all replicas over and rebuilds them, and the source becomes Unattached.
 type replacement struct {
 	Source string `json:"source"`
 	Target string `json:"target"`
 }
 
-// replacementMachine has one state: what happens is told by the two nodes.
+// replacementMachine has one state; the states of the two nodes show the progress.
 func (s *Service) replacementMachine() *statemachine.Machine[replacement] {
 	const running = statemachine.State("Running")
 	return statemachine.Define(statemachine.Machine[replacement]{
@@ -27,7 +27,7 @@ func (s *Service) replacementMachine() *statemachine.Machine[replacement] {
 	})
 }
 
-// replacing answers the replacement that a node is part of, or nil.
+// replacing returns the replacement that a node is the source or the target of, or nil.
 func (s *Service) replacing(tx *store.Tx, node string) *statemachine.Row[replacement] {
 	for _, r := range s.replacements.Table().All(tx, "", "") {
 		if r.Body.Source == node || r.Body.Target == node {
@@ -37,8 +37,8 @@ func (s *Service) replacing(tx *store.Tx, node string) *statemachine.Row[replace
 	return nil
 }
 
-// unlessReplaces: a node that replaces another one has its replicas to rebuild. Where that cannot be any more, because
-// replicas have moved or the room is taken since it was allowed, the replacement does not happen.
+// unlessReplaces returns "replaced" for the target of a replacement. If the replacement has become impossible, because
+// replicas have moved or the space is used up, it returns "fail".
 func (s *Service) unlessReplaces(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
 	job := s.replacing(tx, r.Body.UUID)
 	if job == nil {
@@ -51,7 +51,7 @@ func (s *Service) unlessReplaces(tx *store.Tx, r *statemachine.Row[Node]) statem
 	return "replaced"
 }
 
-// nodeKept: a node whose replacement did not happen takes replicas again.
+// nodeKept lets a node take replicas again after its replacement failed.
 func (s *Service) nodeKept(then nodeEffect) nodeEffect {
 	return func(tx *store.Tx, r *statemachine.Row[Node]) error {
 		if err := s.moveNode(tx, &r.Body, func(u *nodeUsage) { u.Leaving = false }); err != nil {
@@ -61,7 +61,7 @@ func (s *Service) nodeKept(then nodeEffect) nodeEffect {
 	}
 }
 
-// unlessReplaced: a node that is being replaced keeps what it holds until the other one is there.
+// unlessReplaced keeps a node Detaching until its replacement is attached.
 func (s *Service) unlessReplaced(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
 	if s.replacements.Table().Has(tx, r.Body.UUID) {
 		return statemachine.Stay
@@ -69,12 +69,12 @@ func (s *Service) unlessReplaced(tx *store.Tx, r *statemachine.Row[Node]) statem
 	return ""
 }
 
-// nodeTakesOver moves all replicas from the node that is replaced; they are then rebuilt here.
+// nodeTakesOver moves all replicas from the replaced node to this one, which rebuilds them.
 func (s *Service) nodeTakesOver(tx *store.Tx, r *statemachine.Row[Node]) error {
 	n := &r.Body
 	job := s.replacing(tx, n.UUID)
 	if job == nil {
-		return refusal.New(refusal.FailedPrecondition, "node %s replaces no other", n.Name)
+		return refusal.New(refusal.FailedPrecondition, "node %s does not replace another node", n.Name)
 	}
 	source := job.Body.Source
 	for _, id := range s.chainsOn(tx, source) {
@@ -96,7 +96,10 @@ func (s *Service) nodeTakesOver(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err != nil {
 		return err
 	}
-	if err := s.moveNode(tx, &old.Body, func(u *nodeUsage) { u.Serving, u.Attached, u.Leaving = false, false, false }); err != nil {
+	if err := s.moveNode(tx, &old.Body, func(u *nodeUsage) {
+		u.Serving, u.Attached, u.Leaving = false, false,
+			false
+	}); err != nil {
 		return err
 	}
 	if !s.nodes.Waits(tx, &old) {
@@ -110,7 +113,7 @@ func (s *Service) nodeTakesOver(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.nodeBack(tx, r)
 }
 
-// attachFailed: a replacement whose target is lost does not happen; the source keeps what it holds.
+// attachFailed ends a replacement whose target is lost. The source keeps its replicas.
 func (s *Service) attachFailed(tx *store.Tx, r *statemachine.Row[Node]) error {
 	if err := s.nodeUnattached(tx, r); err != nil {
 		return err
@@ -133,8 +136,8 @@ func (s *Service) attachFailed(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.nodes.Fire(tx, &source, on)
 }
 
-// unlessDown: a node that was down already when its replacement began loses nothing more (assumption 363), and neither
-// does one that holds nothing, or nothing any more (assumption 370).
+// unlessDown ignores the failure of a node that was already down when its replacement began (assumption 363), or that
+// holds nothing (assumption 370).
 func (s *Service) unlessDown(tx *store.Tx, r *statemachine.Row[Node]) statemachine.Event {
 	if u, err := usageTable.Get(tx, r.Body.UUID); err == nil && !u.Serving {
 		return statemachine.Stay
@@ -142,7 +145,7 @@ func (s *Service) unlessDown(tx *store.Tx, r *statemachine.Row[Node]) statemachi
 	return ""
 }
 
-// detachFailed: when a node is lost that was being replaced while it was active, the replacement does not happen.
+// detachFailed ends the replacement of an active node when that node is lost.
 func (s *Service) detachFailed(tx *store.Tx, r *statemachine.Row[Node]) error {
 	job := s.replacing(tx, r.Body.UUID)
 	if job == nil {
@@ -163,7 +166,7 @@ func (s *Service) detachFailed(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.nodeKept(s.nodeDown)(tx, r)
 }
 
-// cutReplacement ends what a node that leaves the world has to do with a replacement.
+// cutReplacement removes the replacement of a node that leaves the world.
 func (s *Service) cutReplacement(tx *store.Tx, node string) error {
 	job := s.replacing(tx, node)
 	if job == nil {

@@ -52,7 +52,7 @@ func TestReplaceNode_TargetBecomesUnsuitable(t *testing.T) {
 	s.ok("POST", "/api/v2/nodes/"+source+"/replace",
 		fmt.Sprintf(`{"TargetNodeUUID":%q,"ReplaceWhileActive":true}`, target))
 	for k := range 20 {
-		s.ok("POST", deedProject+"volumes",
+		s.ok("POST", projectPath+"volumes",
 			fmt.Sprintf(`{"name":"n%d","size":"4GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`, k))
 		require.NotContains(t, s.volumes("default")[fmt.Sprint("n", k)].NodeList, source)
 	}
@@ -69,7 +69,7 @@ func TestReplaceNode_TargetBecomesUnsuitable(t *testing.T) {
 		"the replacement did not happen")
 	require.Equal(t, "Unattached", s.node("server03-0").State)
 	require.Equal(t, []string{source, sibling}, s.volumes("default")["v"].NodeList)
-	s.ok("POST", deedProject+"volumes", `{"name":"last","size":"4GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
+	s.ok("POST", projectPath+"volumes", `{"name":"last","size":"4GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
 	require.Equal(t, []string{source}, s.volumes("default")["last"].NodeList,
 		"it gets replicas again, as the node with the fewest")
 }

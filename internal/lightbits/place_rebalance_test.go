@@ -60,19 +60,19 @@ func TestProactiveRebalance_NodeAlreadyFull(t *testing.T) {
 // A volume that is updated, rolled back or cloned during a migration is Migrating until the migration ends.
 func TestMigration_OperationsOnVolume(t *testing.T) {
 	s := newServer(t, withCluster("servers: 5\nfeatureFlags: {evict-data: true}\nvolumes: [{name: v, replicaCount: 3}]"))
-	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
+	s.ok("POST", projectPath+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
 	s.advance(time.Second)
 	s.hold("lightbits.migration.move", `"1m"`)
 	s.ok("POST", "/api/v2/servers/"+s.firstServer()+"/disable", `{"evictData":true}`)
 	require.Equal(t, "Migrating", s.volumes("default")["v"].State)
 
-	s.ok("POST", deedProject+"volumes", `{"name":"clone","sourceSnapshotName":"s","acl":{"values":["ALLOW_ANY"]}}`)
-	s.ok("PUT", deedProject+"volumes/?name=v", `{"size":"8GiB"}`)
+	s.ok("POST", projectPath+"volumes", `{"name":"clone","sourceSnapshotName":"s","acl":{"values":["ALLOW_ANY"]}}`)
+	s.ok("PUT", projectPath+"volumes/?name=v", `{"size":"8GiB"}`)
 	require.Equal(t, "Updating", s.volumes("default")["v"].State)
 	s.advance(time.Second)
 	require.Equal(t, "Migrating", s.volumes("default")["v"].State)
 	require.Equal(t, "Migrating", s.volumes("default")["clone"].State)
-	s.ok("PUT", deedProject+"volumes/"+s.volumes("default")["v"].UUID+"/rollback", `{"srcSnapshotName":"s"}`)
+	s.ok("PUT", projectPath+"volumes/"+s.volumes("default")["v"].UUID+"/rollback", `{"srcSnapshotName":"s"}`)
 	require.Equal(t, "Rollback", s.volumes("default")["v"].State)
 	s.advance(time.Second)
 	require.Equal(t, "Migrating", s.volumes("default")["v"].State)

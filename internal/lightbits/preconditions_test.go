@@ -39,7 +39,7 @@ func TestCreateServer_TooMany(t *testing.T) {
 	s := newServer(t, withCluster(fmt.Sprintf("servers: %d\ndevicesPerNode: 1", maxServers-1)))
 	body := `{"serverEndpoints":["http://10.9.0.%d:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-00000000000%d"}`
 	s.ok("POST", "/api/v2/servers", fmt.Sprintf(body, 1, 1))
-	s.refused("the cluster has 240 servers and takes no more", "/api/v2/servers", fmt.Sprintf(body, 2, 2))
+	s.refused("the cluster has 240 servers, which is the maximum", "/api/v2/servers", fmt.Sprintf(body, 2, 2))
 	require.Len(t, s.servers(""), maxServers)
 }
 
@@ -78,13 +78,13 @@ func TestInsertDevice_NoFreeSlot(t *testing.T) {
 // A clone has the replica count of its snapshot.
 func TestCreateVolume_CloneWithOtherReplicas(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 2}]"))
-	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
+	s.ok("POST", projectPath+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
 	s.advance(time.Second)
 	body := `{"name":"clone","replicaCount":%d,"acl":{"values":["ALLOW_ANY"]},"sourceSnapshotName":"s"}`
 	for _, replicas := range []int{1, 3} {
 		s.refused(fmt.Sprintf("replica count %d differs from that of snapshot s, which is 2", replicas),
-			deedProject+"volumes", fmt.Sprintf(body, replicas))
+			projectPath+"volumes", fmt.Sprintf(body, replicas))
 	}
-	s.ok("POST", deedProject+"volumes", strings.Replace(fmt.Sprintf(body, 0), `"replicaCount":0,`, "", 1))
+	s.ok("POST", projectPath+"volumes", strings.Replace(fmt.Sprintf(body, 0), `"replicaCount":0,`, "", 1))
 	require.Len(t, s.volumes("default")["clone"].NodeList, 2)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // check looks at all of the world.
-func (w *wanderer) check(tx *store.Tx) {
+func (w *walker) check(tx *store.Tx) {
 	w.t.Helper()
 	s, t := w.service, w.t
 	usages := s.usages(tx)
@@ -63,7 +63,7 @@ func (w *wanderer) check(tx *store.Tx) {
 }
 
 // checkChain: all of a chain lies on the same nodes.
-func (w *wanderer) checkChain(chains map[string][]string, chain string, nodes []string, name string) {
+func (w *walker) checkChain(chains map[string][]string, chain string, nodes []string, name string) {
 	w.t.Helper()
 	if known, ok := chains[chain]; ok {
 		require.Equal(w.t, known, nodes, "%s does not lie where its chain does", name)
@@ -72,7 +72,7 @@ func (w *wanderer) checkChain(chains map[string][]string, chain string, nodes []
 }
 
 // checkSums: what nodes, groups and the cluster say is the sum of what lies there.
-func (w *wanderer) checkSums(tx *store.Tx, usages map[string]nodeUsage, want map[string]Usage, groups map[string]int64) {
+func (w *walker) checkSums(tx *store.Tx, usages map[string]nodeUsage, want map[string]Usage, groups map[string]int64) {
 	w.t.Helper()
 	s, t := w.service, w.t
 	var sum Usage
@@ -96,7 +96,7 @@ func (w *wanderer) checkSums(tx *store.Tx, usages map[string]nodeUsage, want map
 }
 
 // checkVolume: its replicas are apart, on nodes that are there, and its protection is what these make it.
-func (w *wanderer) checkVolume(tx *store.Tx, v *Volume, usages map[string]nodeUsage) {
+func (w *walker) checkVolume(tx *store.Tx, v *Volume, usages map[string]nodeUsage) {
 	w.t.Helper()
 	t := w.t
 	var domains []string
@@ -108,7 +108,8 @@ func (w *wanderer) checkVolume(tx *store.Tx, v *Volume, usages map[string]nodeUs
 		domains = append(domains, u.Domains...)
 	}
 	slices.Sort(domains)
-	require.Len(t, slices.Compact(slices.Clone(domains)), len(domains), "replicas of volume %s share a failure domain", v.Name)
+	require.Len(t, slices.Compact(slices.Clone(domains)), len(domains), "replicas of volume %s share a failure domain",
+		v.Name)
 	if v.State == VolumeFailed {
 		require.Empty(t, v.NodeList, "volume %s has failed and holds replicas", v.Name)
 	}
@@ -118,7 +119,8 @@ func (w *wanderer) checkVolume(tx *store.Tx, v *Volume, usages map[string]nodeUs
 	if v.State == VolumeCreating || len(v.NodeList) == 0 {
 		return
 	}
-	require.Equal(t, ProtectionState(physics.ProtectionOf(len(members), upOf(members))), v.ProtectionState, "protection of volume %s (%s)", v.Name, v.State)
+	require.Equal(t, ProtectionState(physics.ProtectionOf(len(members), upOf(members))), v.ProtectionState,
+		"protection of volume %s (%s)", v.Name, v.State)
 	require.Equal(t, rebuildProgress(members), v.RebuildProgress, "rebuild progress of volume %s", v.Name)
 	require.Equal(t, w.service.protectionGroup(tx, v.NodeList), v.PgUUID)
 	require.Equal(t, v.NodeList[0], v.PrimaryNodeUUID)
@@ -127,12 +129,13 @@ func (w *wanderer) checkVolume(tx *store.Tx, v *Volume, usages map[string]nodeUs
 	}
 	if v.State == VolumeAvailable {
 		m, err := w.service.migrations.Get(tx, chainOfVolume(tx, v))
-		require.False(t, err == nil && m.Life.State == "Moving", "volume %s is on its way and not %s", v.Name, VolumeMigrating)
+		require.False(t, err == nil && m.Life.State == "Moving", "volume %s is on its way and not %s", v.Name,
+			VolumeMigrating)
 	}
 }
 
 // checkNode: what is known of a node for placement is what it and its devices do.
-func (w *wanderer) checkNode(tx *store.Tx, id string, u *nodeUsage) {
+func (w *walker) checkNode(tx *store.Tx, id string, u *nodeUsage) {
 	w.t.Helper()
 	t := w.t
 	row, err := w.service.nodes.Get(tx, id)
@@ -151,12 +154,14 @@ func (w *wanderer) checkNode(tx *store.Tx, id string, u *nodeUsage) {
 		require.False(t, u.Serving || u.Attached, "%+v", u)
 	default: // a node that is Detaching serves or not, as it did before
 	}
-	require.False(t, n.PermanentFailure && n.State != NodeInactive && n.State != NodeDetaching, "node %s is %s and has failed for good", n.Name, n.State)
+	require.False(t, n.PermanentFailure && n.State != NodeInactive && n.State != NodeDetaching,
+		"node %s is %s and has failed for good", n.Name, n.State)
 	server, err := w.service.servers.Get(tx, u.Server)
 	require.NoError(t, err, "node %s is on no server", u.Name)
 	require.Contains(t, server.Body.NodesUUIDs, id)
 	if u.Leaving && n.State != NodeDetaching {
-		require.Contains(t, []ServerState{ServerDisabling, ServerDisabled, ServerFailed, ServerDeleting}, server.Body.State, "node %s is being emptied", u.Name)
+		require.Contains(t, []ServerState{ServerDisabling, ServerDisabled, ServerFailed, ServerDeleting},
+			server.Body.State, "node %s is being emptied", u.Name)
 	}
 	var healthy, bytes uint64
 	rebuilding := false
@@ -173,15 +178,17 @@ func (w *wanderer) checkNode(tx *store.Tx, id string, u *nodeUsage) {
 }
 
 // checkServers: what a server shows is under way is, and the other way round.
-func (w *wanderer) checkServers(tx *store.Tx) {
+func (w *walker) checkServers(tx *store.Tx) {
 	w.t.Helper()
 	s, t := w.service, w.t
 	for id, row := range s.servers.Table().All(tx, "", "") {
 		v := &row.Body
-		busy := v.UpgradeStatus == UpgradeUpgrading || v.UpgradeStatus == UpgradeRebooting || v.UpgradeStatus == UpgradeRecovering
+		busy := v.UpgradeStatus == UpgradeUpgrading || v.UpgradeStatus == UpgradeRebooting ||
+			v.UpgradeStatus == UpgradeRecovering
 		require.Equal(t, busy, s.upgrades.Table().Has(tx, id), "server %s shows %s", v.Name, v.UpgradeStatus)
 		require.Equal(t, v.LastUpgrade.Status, v.UpgradeStatus)
-		evicting := v.LastEviction != nil && (v.LastEviction.Status == EvictionEvicting || v.LastEviction.Status == EvictionAborting)
+		evicting := v.LastEviction != nil && (v.LastEviction.Status == EvictionEvicting ||
+			v.LastEviction.Status == EvictionAborting)
 		require.Equal(t, evicting, s.evictions.Table().Has(tx, id), "server %s shows %+v", v.Name, v.LastEviction)
 		if evicting {
 			require.Equal(t, ServerDisabling, v.State)
@@ -192,7 +199,8 @@ func (w *wanderer) checkServers(tx *store.Tx) {
 		require.NoError(t, err)
 		target, err := s.nodes.Get(tx, r.Body.Target)
 		require.NoError(t, err)
-		require.Equal(t, []NodeState{NodeDetaching, NodeAttaching}, []NodeState{source.Body.State, target.Body.State}, "replacement of %s", source.Body.Name)
+		require.Equal(t, []NodeState{NodeDetaching, NodeAttaching}, []NodeState{source.Body.State, target.Body.State},
+			"replacement of %s", source.Body.Name)
 	}
 	for id, h := range hostTable.All(tx, "", "") {
 		for _, volume := range h.VolumeUUIDs {
@@ -204,7 +212,7 @@ func (w *wanderer) checkServers(tx *store.Tx) {
 }
 
 // checkTimers: nothing waits for what is gone.
-func (w *wanderer) checkTimers(tx *store.Tx) {
+func (w *walker) checkTimers(tx *store.Tx) {
 	w.t.Helper()
 	has := w.service.tablesByKind()
 	for _, timer := range statemachine.Pending(tx, 100_000) {
@@ -217,8 +225,10 @@ func (w *wanderer) checkTimers(tx *store.Tx) {
 // tablesByKind says of each kind of thing how to look whether there is one with a key.
 func (s *Service) tablesByKind() map[string]func(tx *store.Tx, key string) bool {
 	return map[string]func(tx *store.Tx, key string) bool{
-		s.volumes.Kind: s.volumes.Table().Has, s.snapshots.Kind: s.snapshots.Table().Has, s.nodes.Kind: s.nodes.Table().Has,
-		s.servers.Kind: s.servers.Table().Has, s.nvmeDevices.Kind: s.nvmeDevices.Table().Has, s.policies.Kind: s.policies.Table().Has,
+		s.volumes.Kind: s.volumes.Table().Has, s.snapshots.Kind: s.snapshots.Table().Has,
+		s.nodes.Kind:   s.nodes.Table().Has,
+		s.servers.Kind: s.servers.Table().Has, s.nvmeDevices.Kind: s.nvmeDevices.Table().Has,
+		s.policies.Kind:         s.policies.Table().Has,
 		s.resourcePolicies.Kind: s.resourcePolicies.Table().Has, s.migrations.Kind: s.migrations.Table().Has,
 		s.evictions.Kind: s.evictions.Table().Has, s.replacements.Kind: s.replacements.Table().Has,
 		s.upgrades.Kind: s.upgrades.Table().Has, s.clusterUpgrades.Kind: s.clusterUpgrades.Table().Has,
@@ -226,25 +236,27 @@ func (s *Service) tablesByKind() map[string]func(tx *store.Tx, key string) bool 
 }
 
 // nodeWords tells what every node does, for a failure.
-func (w *wanderer) nodeWords(tx *store.Tx) string {
+func (w *walker) nodeWords(tx *store.Tx) string {
 	var text strings.Builder
 	for _, row := range w.service.nodes.Table().All(tx, "", "") {
 		u, _ := usageTable.Get(tx, row.Body.UUID)
 		server, _ := w.service.servers.Get(tx, row.Body.ServerUUID)
-		fmt.Fprintf(&text, "%s is %s since %s by %s: %+v; its server is %s since %s by %s\n", row.Body.Name, row.Life.State, row.Life.Since, row.Life.By, u,
+		fmt.Fprintf(&text, "%s is %s since %s by %s: %+v; its server is %s since %s by %s\n", row.Body.Name,
+			row.Life.State, row.Life.Since, row.Life.By, u,
 			server.Life.State, server.Life.Since, server.Life.By)
 	}
 	return text.String()
 }
 
 // checkQuiet: where everything was mended and time has passed, nothing is under way.
-func (w *wanderer) checkQuiet(tx *store.Tx) {
+func (w *walker) checkQuiet(tx *store.Tx) {
 	w.t.Helper()
 	s, t := w.service, w.t
 	for _, row := range s.volumes.Table().All(tx, "", "") {
 		require.Contains(t, []VolumeState{VolumeAvailable, VolumeFailed}, row.Body.State, "volume %s", row.Body.Name)
 		if row.Body.State == VolumeAvailable && !s.onDeletedServer(tx, row.Body.NodeList) {
-			require.Equal(t, ProtectionFullyProtected, row.Body.ProtectionState, "volume %s, nodes:\n%s", row.Body.Name, w.nodeWords(tx))
+			require.Equal(t, ProtectionFullyProtected, row.Body.ProtectionState, "volume %s, nodes:\n%s", row.Body.Name,
+				w.nodeWords(tx))
 		}
 	}
 	for _, row := range s.snapshots.Table().All(tx, "", "") {
@@ -252,7 +264,8 @@ func (w *wanderer) checkQuiet(tx *store.Tx) {
 			require.True(t, s.hasClones(tx, row.Body.UUID), "snapshot %s is Deleting and has no clones", row.Body.Name)
 			continue
 		}
-		require.Contains(t, []SnapshotState{SnapshotAvailable, SnapshotFailed}, row.Body.State, "snapshot %s", row.Body.Name)
+		require.Contains(t, []SnapshotState{SnapshotAvailable, SnapshotFailed}, row.Body.State, "snapshot %s",
+			row.Body.Name)
 	}
 	for _, row := range s.nodes.Table().All(tx, "", "") {
 		if !s.onDeletedServer(tx, []string{row.Body.UUID}) {
@@ -269,7 +282,8 @@ func (w *wanderer) checkQuiet(tx *store.Tx) {
 		}
 	}
 	for _, row := range s.nvmeDevices.Table().All(tx, "", "") {
-		require.Contains(t, []statemachine.State{"None", "Healthy", "Failed"}, row.Life.State, "device %s", row.Body.Serial)
+		require.Contains(t, []statemachine.State{"None", "Healthy", "Failed"}, row.Life.State, "device %s",
+			row.Body.Serial)
 	}
 	require.Empty(t, idsOf(tx, s.migrations.Table()), "migrations")
 	require.Empty(t, idsOf(tx, s.evictions.Table()), "evictions")

@@ -17,41 +17,46 @@ import (
 var (
 	invariantSteps = flag.Int("invariants.steps", 2000, "operations and physical actions of TestInvariants")
 	invariantSeed  = flag.Uint64("invariants.seed", 0, "what TestInvariants draws from; 0 draws that too")
-	invariantEvery = flag.Int("invariants.every", 5, "after how many steps TestInvariants checks all of the world; 1 names the step that broke it")
+	invariantEvery = flag.Int("invariants.every", 5,
+		"after how many steps TestInvariants checks all of the world; 1 names the step that broke it")
 )
 
 const (
 	// verifyEvery is after how many checks every index is verified too.
 	verifyEvery = 10
-	// allDone is from how many steps on every kind of deed must have been let at least once.
+	// allDone is from how many steps on every kind of step must have been let at least once.
 	allDone = 20_000
 )
 
-// wandered is the cluster that is walked through: odd seeds have servers of two nodes, which share a failure domain.
-func wandered(seed uint64) option {
+// walkedCluster is the cluster that is walked through: odd seeds have servers of two nodes, which share a failure
+// domain.
+func walkedCluster(seed uint64) option {
 	return withCluster(fmt.Sprintf("servers: 5\nnodesPerServer: %d\ndevicesPerNode: 8\n"+
 		"featureFlags: {evict-data: true, fail-in-place: true, proactive-rebalance: true}", 1+seed%2))
 }
 
-// TestInvariants does operations and physical actions in any order on a frozen clock. Whatever happens, the world adds up.
+// TestInvariants does operations and physical actions in any order on a frozen clock. Whatever happens, the world adds
+// up.
 func TestInvariants(t *testing.T) {
 	seed := *invariantSeed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	again := fmt.Sprintf("go test ./internal/lightbits -run TestInvariants -invariants.seed %d -invariants.steps %d", seed, *invariantSteps)
+	again := fmt.Sprintf("go test ./internal/lightbits -run TestInvariants -invariants.seed %d -invariants.steps %d",
+		seed, *invariantSteps)
 	t.Log(again)
-	w := newWanderer(newServer(t, wandered(seed)), seed)
+	w := newWalker(newServer(t, walkedCluster(seed)), seed)
 	var window []string // what was done since the last check
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("%s -invariants.every 1\nafter step %d; since the last check:\n%s", again, w.made, strings.Join(window, "\n"))
+			t.Logf("%s -invariants.every 1\nafter step %d; since the last check:\n%s", again, w.steps,
+				strings.Join(window, "\n"))
 		}
 	})
-	deeds := wandererDeeds()
+	steps := walkSteps()
 	for step := range *invariantSteps {
 		window = append(window, "")
-		window[len(window)-1] = w.step(deeds)
+		window[len(window)-1] = w.step(steps)
 		require.Zero(t, w.log.Len(), "a timer could not be fired: %s", &w.log)
 		if (step+1)%*invariantEvery != 0 && step != *invariantSteps-1 {
 			w.view(func(tx *store.Tx) error { w.checkTimers(tx); return nil })
@@ -66,7 +71,7 @@ func TestInvariants(t *testing.T) {
 	w.rest()
 	w.view(func(tx *store.Tx) error { w.check(tx); return nil })
 	require.NoError(t, w.db.Verify(slices.Concat(w.service.Tables(), w.engine.Verifiers())...))
-	for _, d := range deeds {
+	for _, d := range steps {
 		t.Logf("%-28s %6d tried %6d done", d.name, w.tried[d.name], w.done[d.name])
 		if *invariantSteps >= allDone {
 			require.NotZero(t, w.done[d.name], "never let: %s", d.name)
@@ -77,10 +82,10 @@ func TestInvariants(t *testing.T) {
 // The walk is the same whenever its seed is: otherwise a failure could not be looked at.
 func TestInvariants_SameSeedSameWalk(t *testing.T) {
 	walk := func() string {
-		w := newWanderer(newServer(t, wandered(43)), 43)
+		w := newWalker(newServer(t, walkedCluster(43)), 43)
 		var done []string
-		for deeds := wandererDeeds(); w.made < 400; {
-			done = append(done, w.step(deeds))
+		for steps := walkSteps(); w.steps < 400; {
+			done = append(done, w.step(steps))
 		}
 		_, events := w.do("GET", "/api/v2/events?limit=1000", admin, "")
 		return strings.Join(done, "\n") + events
@@ -90,7 +95,7 @@ func TestInvariants_SameSeedSameWalk(t *testing.T) {
 }
 
 // verify looks at every index of the world.
-func (w *wanderer) verify() {
+func (w *walker) verify() {
 	w.t.Helper()
 	require.NoError(w.t, w.engine.View(api.DefaultWorld, "test", func(tx *store.Tx) error {
 		for _, v := range slices.Concat(w.service.Tables(), w.engine.Verifiers()) {

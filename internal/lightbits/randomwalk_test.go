@@ -17,12 +17,12 @@ import (
 	"storagesim/internal/strict"
 )
 
-// wanderer does things at random: through the API, by physical actions, on the control surface, with the file.
-type wanderer struct {
+// walker does operations at random: through the API, by physical actions, on the control surface, with the file.
+type walker struct {
 	*server
 	random *rand.Rand
-	made   int
-	tried  map[string]int // by the name of the deed
+	steps  int
+	tried  map[string]int // by the name of the step
 	done   map[string]int
 	kept   []string // checkpoints
 
@@ -37,28 +37,28 @@ const (
 	mostServers   = 7
 )
 
-// deed is one kind of thing that a wanderer does; do answers what it did in words, and whether it was let.
-type deed struct {
+// walkStep is one kind of step of a walker. Do returns a description of the step and whether it succeeded.
+type walkStep struct {
 	name   string
 	weight int
-	do     func(w *wanderer) (what string, done bool)
+	do     func(w *walker) (what string, done bool)
 }
 
-func newWanderer(s *server, seed uint64) *wanderer {
-	return &wanderer{server: s, random: rand.New(rand.NewPCG(seed, 1)), tried: map[string]int{}, done: map[string]int{}}
+func newWalker(s *server, seed uint64) *walker {
+	return &walker{server: s, random: rand.New(rand.NewPCG(seed, 1)), tried: map[string]int{}, done: map[string]int{}}
 }
 
-// step does one deed and answers it in words.
-func (w *wanderer) step(deeds []deed) string {
+// step does one step and returns its description.
+func (w *walker) step(steps []walkStep) string {
 	w.look()
-	w.made++
+	w.steps++
 	total := 0
-	for i := range deeds {
-		total += deeds[i].weight
+	for i := range steps {
+		total += steps[i].weight
 	}
 	at := w.random.IntN(total)
-	i := slices.IndexFunc(deeds, func(d deed) bool { at -= d.weight; return at < 0 })
-	d := &deeds[i]
+	i := slices.IndexFunc(steps, func(d walkStep) bool { at -= d.weight; return at < 0 })
+	d := &steps[i]
 	what, done := d.do(w)
 	w.tried[d.name]++
 	if done {
@@ -68,7 +68,7 @@ func (w *wanderer) step(deeds []deed) string {
 }
 
 // look notes what is there.
-func (w *wanderer) look() {
+func (w *walker) look() {
 	s := w.service
 	w.view(func(tx *store.Tx) error {
 		w.volumes, w.failedVolumes = nil, nil
@@ -101,28 +101,29 @@ func idsOf[T any](tx *store.Tx, table *store.Table[T]) []string {
 	return list
 }
 
-func (w *wanderer) pick(from []string) string {
+func (w *walker) pick(from []string) string {
 	if len(from) == 0 {
 		return ""
 	}
 	return from[w.random.IntN(len(from))]
 }
 
-func (w *wanderer) chance(oneIn int) bool { return w.random.IntN(oneIn) == 0 }
+func (w *walker) chance(oneIn int) bool { return w.random.IntN(oneIn) == 0 }
 
-func (w *wanderer) flip() bool { return w.chance(2) }
+func (w *walker) flip() bool { return w.chance(2) }
 
 // call does an operation. Nothing of what is asked may break the process.
-func (w *wanderer) call(method, path, format string, args ...any) (string, bool) {
+func (w *walker) call(method, path, format string, args ...any) (string, bool) {
 	w.t.Helper()
 	body := fmt.Sprintf(format, args...)
 	status, answer := w.do(method, path, admin, body)
-	require.Contains(w.t, []int{200, 400, 404, 409, 412, 429, 501, 503}, status, "%s %s %s: %s", method, path, body, answer)
+	require.Contains(w.t, []int{200, 400, 404, 409, 412, 429, 501, 503}, status, "%s %s %s: %s", method, path, body,
+		answer)
 	return fmt.Sprintln(method, path, body, status, answer), status == 200
 }
 
 // act does a physical action; one that cannot be done is refused in words.
-func (w *wanderer) act(name, format string, args ...any) (string, bool) {
+func (w *walker) act(name, format string, args ...any) (string, bool) {
 	w.t.Helper()
 	params := fmt.Sprintf(format, args...)
 	_, err := w.action(name, params)
@@ -135,7 +136,7 @@ func (w *wanderer) act(name, format string, args ...any) (string, bool) {
 }
 
 // fire lets an event happen to a thing, as the control surface does.
-func (w *wanderer) fire(kind, id string, on statemachine.Event) (string, bool) {
+func (w *walker) fire(kind, id string, on statemachine.Event) (string, bool) {
 	w.t.Helper()
 	err := w.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error {
 		_, err := w.engine.Fire(tx, kind, []string{cluster}, id, on)
@@ -146,18 +147,19 @@ func (w *wanderer) fire(kind, id string, on statemachine.Event) (string, bool) {
 }
 
 // mayRefuse lets those errors pass that tell a caller of the control surface what cannot be.
-func (w *wanderer) mayRefuse(err error) {
+func (w *walker) mayRefuse(err error) {
 	w.t.Helper()
 	var illegal *statemachine.IllegalError
 	var nothing *statemachine.NothingPendingError
 	var refused *refusal.Error
-	if err != nil && !errors.As(err, &illegal) && !errors.As(err, &nothing) && !errors.As(err, &refused) && !errors.Is(err, store.ErrNotFound) {
+	if err != nil && !errors.As(err, &illegal) && !errors.As(err, &nothing) && !errors.As(err, &refused) &&
+		!errors.Is(err, store.ErrNotFound) {
 		require.NoError(w.t, err)
 	}
 }
 
 // resources lists the things of a kind.
-func (w *wanderer) resources(kind string) []statemachine.Resource {
+func (w *walker) resources(kind string) []statemachine.Resource {
 	var list []statemachine.Resource
 	require.NoError(w.t, w.engine.View(api.DefaultWorld, "test", func(tx *store.Tx) error {
 		return w.engine.Resources(tx, kind, []string{cluster}, func(r statemachine.Resource) bool {
@@ -169,7 +171,7 @@ func (w *wanderer) resources(kind string) []statemachine.Resource {
 }
 
 // inWorld reads the cluster of any world.
-func (w *wanderer) inWorld(world string, fn func(tx *store.Tx)) {
+func (w *walker) inWorld(world string, fn func(tx *store.Tx)) {
 	require.NoError(w.t, w.engine.View(world, "test", func(tx *store.Tx) error {
 		fn(tx.In(cluster))
 		return nil
@@ -177,7 +179,7 @@ func (w *wanderer) inWorld(world string, fn func(tx *store.Tx)) {
 }
 
 // rest mends everything and lets an hour pass. Then nothing may be under way any more.
-func (w *wanderer) rest() (string, bool) {
+func (w *walker) rest() (string, bool) {
 	w.restart()
 	for range 8 {
 		w.look()
@@ -200,15 +202,15 @@ func (w *wanderer) rest() (string, bool) {
 
 // restart ends what could keep things from going on: the outage, the flags that move replicas about, delays that hold,
 // schedules.
-func (w *wanderer) restart() {
+func (w *walker) restart() {
 	w.act("partition-cluster", `{"unreachable":false}`)
-	for _, flag := range wandererFlags {
+	for _, flag := range walkFlags {
 		w.act("set-feature-flag", `{"name":%q,"enabled":false}`, flag)
 	}
 	for _, id := range w.schedules {
 		w.call("DELETE", "/api/v2/projects/default/resourcePolicies/"+id, "")
 	}
-	for _, name := range wandererDelays {
+	for _, name := range walkDelays {
 		w.setDelay(name, nil)
 	}
 	for _, kind := range w.engine.Kinds() {
@@ -220,13 +222,13 @@ func (w *wanderer) restart() {
 	}
 }
 
-func (w *wanderer) setDelay(name string, d *statemachine.Delay) {
+func (w *walker) setDelay(name string, d *statemachine.Delay) {
 	require.NoError(w.t, w.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error {
 		return w.engine.SetDelays(tx, map[string]*statemachine.Delay{name: d})
 	}))
 }
 
-func (w *wanderer) release(kind, id string) (string, bool) {
+func (w *walker) release(kind, id string) (string, bool) {
 	err := w.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error {
 		_, err := w.engine.Release(tx, kind, []string{cluster}, id)
 		return err

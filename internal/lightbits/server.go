@@ -13,20 +13,24 @@ func (s *Service) serverOperations() []api.Operation {
 		{Name: "ListServers", Method: http.MethodGet, Path: "/api/v2/servers",
 			Statuses: []int{200, 401, 403, 500}, Needs: can("servers", "list"), Endpoint: api.Handle(s.listServers)},
 		{Name: "CreateServer", Method: http.MethodPost, Path: "/api/v2/servers",
-			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("servers", "create"), Endpoint: api.Handle(s.createServer)},
+			Statuses: []int{200, 400, 401, 403, 409, 500}, Needs: can("servers", "create"),
+			Endpoint: api.Handle(s.createServer)},
 		{Name: "GetServer", Method: http.MethodGet, Path: "/api/v2/servers/{UUID}",
 			Statuses: []int{200, 401, 403, 404, 500}, Needs: can("servers", "get"), Endpoint: api.Handle(s.getServer)},
 		{Name: "DeleteServer", Method: http.MethodDelete, Path: "/api/v2/servers/{UUID}",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("servers", "delete"), Endpoint: api.Handle(s.deleteServer)},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("servers", "delete"),
+			Endpoint: api.Handle(s.deleteServer)},
 		{Name: "DisableServer", Method: http.MethodPost, Path: "/api/v2/servers/{UUID}/disable",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 500}, Needs: can("servers", "disable"), Endpoint: api.Handle(s.disableServer)},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 500}, Needs: can("servers", "disable"),
+			Endpoint: api.Handle(s.disableServer)},
 		{Name: "EnableServer", Method: http.MethodPost, Path: "/api/v2/servers/{UUID}/enable",
-			Statuses: []int{200, 401, 403, 404, 409, 412, 500}, Needs: can("servers", "enable"), Endpoint: api.Handle(s.enableServer)},
+			Statuses: []int{200, 401, 403, 404, 409, 412, 500}, Needs: can("servers", "enable"),
+			Endpoint: api.Handle(s.enableServer)},
 	}
 }
 
-// Server is a server as the API answers it (spec message Server). RiskOfServiceLossState and health are not stored but
-// computed when it is shown. UpgradeStatus is the deprecated twin of LastUpgrade.Status.
+// Server is a server as the API returns it (spec message Server). RiskOfServiceLossState and health are not stored but
+// computed when a server is returned. UpgradeStatus is the deprecated duplicate of LastUpgrade.Status.
 type Server struct {
 	UUID                           string                `json:"UUID"`
 	Name                           string                `json:"name"`
@@ -42,11 +46,11 @@ type Server struct {
 	IsWitness                      bool                  `json:"IsWitness"`
 	LastEviction                   *ServerEvictionStatus `json:"LastEviction"`
 	Health                         HealthState           `json:"health"`
-	ServerPermanenetFailureTimeout wire.Duration         `json:"ServerPermanenetFailureTimeout"` // sic; 0 is never
+	ServerPermanenetFailureTimeout wire.Duration         `json:"ServerPermanenetFailureTimeout"` // sic; 0 means never
 	Tpm2IsSupported                bool                  `json:"tpm2IsSupported"`
 }
 
-// ServerLastUpgrade is how the latest upgrade of a server went.
+// ServerLastUpgrade is the progress and outcome of the latest upgrade of a server.
 type ServerLastUpgrade struct {
 	Status        UpgradeStatus `json:"Status"`
 	StartTime     time.Time     `json:"StartTime"`
@@ -57,7 +61,7 @@ type ServerLastUpgrade struct {
 	ProgressTotal uint32        `json:"ProgressTotal"`
 }
 
-// ServerEvictionStatus is how the latest eviction of a server's data went.
+// ServerEvictionStatus is the progress and outcome of the latest eviction of a server's data.
 type ServerEvictionStatus struct {
 	Status       EvictionStatus `json:"status"`
 	StartTime    time.Time      `json:"startTime"`
@@ -81,13 +85,14 @@ const (
 )
 
 var serverStateNames = map[string]int32{
-	"UnknownState": 0, "Creating": 1, "Enabled": 2, "Deleting": 3, "Failed": 4, "Disabled": 5, "Enabling": 6, "Disabling": 7,
+	"UnknownState": 0, "Creating": 1, "Enabled": 2, "Deleting": 3, "Failed": 4, "Disabled": 5, "Enabling": 6,
+	"Disabling": 7,
 }
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (ServerState) EnumNumbers() map[string]int32 { return serverStateNames }
 
-// UpgradeStatus is what an upgrade of a server is doing.
+// UpgradeStatus is the status of an upgrade of a server.
 type UpgradeStatus string
 
 // The statuses of an upgrade.
@@ -103,18 +108,19 @@ var upgradeStatusNames = map[string]int32{
 	"Unknown": 0, "None": 1, "UpgradeFailed": 2, "Upgrading": 3, "Rebooting": 4, "Recovering": 5,
 }
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (UpgradeStatus) EnumNumbers() map[string]int32 { return upgradeStatusNames }
 
-// EvictionStatus is what an eviction is doing.
+// EvictionStatus is the status of an eviction.
 type EvictionStatus string
 
-var evictionStatusNames = map[string]int32{"None": 0, "Failed": 1, "Evicting": 2, "Aborting": 3, "Completed": 4, "Aborted": 5}
+var evictionStatusNames = map[string]int32{"None": 0, "Failed": 1, "Evicting": 2, "Aborting": 3, "Completed": 4,
+	"Aborted": 5}
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (EvictionStatus) EnumNumbers() map[string]int32 { return evictionStatusNames }
 
-// The statuses of an eviction that are set here.
+// The statuses of an eviction.
 const (
 	EvictionFailed    EvictionStatus = "Failed"
 	EvictionEvicting  EvictionStatus = "Evicting"

@@ -14,7 +14,7 @@ type serverParams struct {
 	Server string `json:"server" doc:"UUID or name"`
 }
 
-// serverForAction: NotFound with the names there are.
+// serverForAction finds a server by its name or UUID. The error is NotFound and lists the names of all servers.
 func (s *Service) serverForAction(tx *store.Tx, ref string) (statemachine.Row[Server], error) {
 	var names []string
 	for _, row := range s.servers.Table().All(tx, "", "") {
@@ -24,7 +24,8 @@ func (s *Service) serverForAction(tx *store.Tx, ref string) (statemachine.Row[Se
 		names = append(names, row.Body.Name)
 	}
 	slices.Sort(names)
-	return statemachine.Row[Server]{}, refusal.New(refusal.NotFound, "there is no server %q; there are: %s", ref, strings.Join(names, ", ")).
+	return statemachine.Row[Server]{}, refusal.New(refusal.NotFound, "there is no server %q; there are: %s", ref,
+		strings.Join(names, ", ")).
 		Because(api.Known{Valid: names})
 }
 

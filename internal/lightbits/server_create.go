@@ -27,8 +27,8 @@ type createServerRequest struct {
 	ExtendCluster   bool     `json:"extendCluster"`
 }
 
-// createServer: seeds/002 "Create Server". The machine that answers at the endpoint is like the ones that are there
-// (assumption 263): as many nodes and devices, the lowest version of the cluster.
+// createServer: seeds/002 "Create Server". The new server is like the first one of the cluster (assumption 263): it has
+// as many nodes and devices, and the lowest version in the cluster.
 func (s *Service) createServer(tx *store.Tx, _ *api.Request, q *createServerRequest) (Server, error) {
 	ip, err := s.checkNewServer(tx, q)
 	if err != nil {
@@ -36,8 +36,9 @@ func (s *Service) createServer(tx *store.Tx, _ *api.Request, q *createServerRequ
 	}
 	like := s.firstServer(tx)
 	server := Server{
-		UUID: q.ServerUUID, Name: s.nextServerName(tx), ServerEndpoints: q.ServerEndpoints, LightOSVersion: defaultVersion,
-		UpgradeStatus: UpgradeNone, APIEndpoints: []string{net.JoinHostPort(ip, apiPort)},
+		UUID: q.ServerUUID, Name: s.nextServerName(tx), ServerEndpoints: q.ServerEndpoints,
+		LightOSVersion: defaultVersion,
+		UpgradeStatus:  UpgradeNone, APIEndpoints: []string{net.JoinHostPort(ip, apiPort)},
 		LastUpgrade: &ServerLastUpgrade{Status: UpgradeNone},
 	}
 	if ends := s.endpoints(tx); len(ends.versions) > 0 {
@@ -54,7 +55,7 @@ func (s *Service) createServer(tx *store.Tx, _ *api.Request, q *createServerRequ
 		}
 		server.NodesUUIDs = append(server.NodesUUIDs, id)
 	}
-	if err := serverPlans.Put(tx, &serverPlan{Server: server.UUID, Extend: q.ExtendCluster}); err != nil {
+	if err := serverOptionsTable.Put(tx, &serverOptions{Server: server.UUID, Extend: q.ExtendCluster}); err != nil {
 		return Server{}, err
 	}
 	row, err := s.servers.Create(tx, server, statemachine.State(ServerCreating))
@@ -64,19 +65,25 @@ func (s *Service) createServer(tx *store.Tx, _ *api.Request, q *createServerRequ
 	return s.shownServer(tx, &row.Body, s.serviceRisks(tx)), nil
 }
 
-// checkNewServer answers the address of a server that may join: InvalidArgument, or AlreadyExists.
+// checkNewServer returns the IP address of a server that may join the cluster. The error is InvalidArgument or
+// AlreadyExists.
 func (s *Service) checkNewServer(tx *store.Tx, q *createServerRequest) (ip string, err error) {
 	if len(q.ServerEndpoints) != 1 {
-		return "", refusal.New(refusal.InvalidArgument, "serverEndpoints has %d endpoints; exactly one is needed, such as http://10.0.0.1:%s", len(q.ServerEndpoints), etcdPort)
+		return "", refusal.New(refusal.InvalidArgument,
+			"serverEndpoints has %d endpoints; exactly one is needed, such as http://10.0.0.1:%s",
+			len(q.ServerEndpoints), etcdPort)
 	}
 	endpoint := q.ServerEndpoints[0]
 	u, err := url.Parse(endpoint)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Port() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || len(endpoint) > maxURL {
-		return "", refusal.New(refusal.InvalidArgument, "server endpoint %q is not of the form http://<ip>:<port>", endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Port() == "" || u.User != nil ||
+		strings.Trim(u.Path, "/") != "" || len(endpoint) > maxURL {
+		return "", refusal.New(refusal.InvalidArgument, "server endpoint %q is not of the form http://<ip>:<port>",
+			endpoint)
 	}
 	address, err := netip.ParseAddr(u.Hostname())
 	if err != nil {
-		return "", refusal.New(refusal.InvalidArgument, "server endpoint %q must name an IP address, such as http://10.0.0.1:%s", endpoint, etcdPort)
+		return "", refusal.New(refusal.InvalidArgument,
+			"server endpoint %q must name an IP address, such as http://10.0.0.1:%s", endpoint, etcdPort)
 	}
 	id, err := uuid.Parse(q.ServerUUID)
 	if err != nil {
@@ -87,21 +94,23 @@ func (s *Service) checkNewServer(tx *store.Tx, q *createServerRequest) (ip strin
 	for _, row := range s.servers.Table().All(tx, "", "") {
 		count++
 		if row.Body.UUID == q.ServerUUID {
-			return "", refusal.New(refusal.AlreadyExists, "a server with the UUID %s already exists: %s", q.ServerUUID, row.Body.Name).
+			return "", refusal.New(refusal.AlreadyExists, "a server with the UUID %s already exists: %s", q.ServerUUID,
+				row.Body.Name).
 				Because(s.servers.Stands("CreateServer", &row))
 		}
 		if !q.ReuseIP && slices.Contains(row.Body.ServerEndpoints, endpoint) {
-			return "", refusal.New(refusal.AlreadyExists, "server %s already has the endpoint %s; reuseIP bypasses this check", row.Body.Name, endpoint).
+			return "", refusal.New(refusal.AlreadyExists,
+				"server %s already has the endpoint %s; reuseIP bypasses this check", row.Body.Name, endpoint).
 				Because(s.servers.Stands("CreateServer", &row))
 		}
 	}
 	if count >= maxServers {
-		return "", refusal.New(refusal.InvalidArgument, "the cluster has %d servers and takes no more", count)
+		return "", refusal.New(refusal.InvalidArgument, "the cluster has %d servers, which is the maximum", count)
 	}
 	return address.String(), nil
 }
 
-// nextServerName is server and the number after the highest that is there.
+// nextServerName returns "server" with the number after the highest one in use.
 func (s *Service) nextServerName(tx *store.Tx) string {
 	next := 0
 	for _, row := range s.servers.Table().All(tx, "", "") {
@@ -114,7 +123,7 @@ func (s *Service) nextServerName(tx *store.Tx) string {
 	return fmt.Sprintf("server%02d", next)
 }
 
-// firstServer is the one with the first name, nil in a cluster without any.
+// firstServer returns the server with the first name, or nil if the cluster has no server.
 func (s *Service) firstServer(tx *store.Tx) *Server {
 	var first *Server
 	for _, row := range s.servers.Table().All(tx, "", "") {
@@ -125,10 +134,10 @@ func (s *Service) firstServer(tx *store.Tx) *Server {
 	return first
 }
 
-// addLikeNode makes the i-th node of a new server, Unattached, with devices like those of its model's i-th node.
+// addLikeNode creates the i-th node of a new server, Unattached, with devices like those of the i-th node of like.
 func (s *Service) addLikeNode(tx *store.Tx, server, like *Server, i int, ip string) (string, error) {
 	device, count := deviceSeed{model: defaultModel}, defaultDevices
-	device.size, _ = parseSize(defaultDeviceSize) // it is one
+	device.size, _ = parseSize(defaultDeviceSize) // a valid size
 	if like != nil && i < len(like.NodesUUIDs) {
 		devices := s.devicesOf(tx, like.NodesUUIDs[i])
 		if len(devices) > 0 {
@@ -137,7 +146,8 @@ func (s *Service) addLikeNode(tx *store.Tx, server, like *Server, i int, ip stri
 	}
 	node := Node{
 		Name: server.Name + "-" + strconv.Itoa(i), UUID: tx.NewUUID().String(), Status: NodeConnectivityOK,
-		NvmeEndpoint: net.JoinHostPort(ip, strconv.Itoa(nvmePort+i)), FailureDomains: []string{server.Name}, Hostname: server.Name,
+		NvmeEndpoint: net.JoinHostPort(ip, strconv.Itoa(nvmePort+i)), FailureDomains: []string{server.Name},
+		Hostname:       server.Name,
 		MaxNvmeDevices: maxDevicesPerNode, Ec: count >= physics.ErasureCodedFrom, ServerUUID: server.UUID,
 	}
 	if _, err := s.nodes.Create(tx, node, statemachine.State(NodeUnattached)); err != nil {
@@ -145,8 +155,10 @@ func (s *Service) addLikeNode(tx *store.Tx, server, like *Server, i int, ip stri
 	}
 	for k := range count {
 		d := NvmeDevice{
-			Size: device.size, NumaNodeID: uint64(i), Model: device.model, Serial: newSerial(tx, i, k), ServerUUID: server.UUID,
-			Name: fmt.Sprintf("nvme%dn1", i*count+k), NodeUUID: node.UUID, Statistics: &NvmeDeviceStatistics{}, DeviceUsage: UsageData,
+			Size: device.size, NumaNodeID: uint64(i), Model: device.model, Serial: newSerial(tx, i, k),
+			ServerUUID: server.UUID,
+			Name:       fmt.Sprintf("nvme%dn1", i*count+k), NodeUUID: node.UUID, Statistics: &NvmeDeviceStatistics{},
+			DeviceUsage: UsageData,
 		}
 		if _, err := s.nvmeDevices.Create(tx, d, statemachine.State(DeviceHealthy)); err != nil {
 			return "", err
@@ -158,7 +170,7 @@ func (s *Service) addLikeNode(tx *store.Tx, server, like *Server, i int, ip stri
 	})
 }
 
-// newSerial draws the serial of the k-th device of a server's i-th node.
+// newSerial returns a random serial for the k-th device of a server's i-th node.
 func newSerial(tx *store.Tx, i, k int) string {
 	var serial [7]byte
 	binary.BigEndian.PutUint32(serial[:], tx.Rand().Uint32())

@@ -12,8 +12,8 @@ type deleteServerRequest struct {
 	ForceDelete bool `json:"forceDelete"`
 }
 
-// deleteServer: seeds/002 "Delete Server". With forceDelete a server that still holds replicas stays Deleting until they
-// have been detached from it; one that holds the only replica of anything is never deleted.
+// deleteServer: seeds/002 "Delete Server". With forceDelete a server that still holds replicas stays Deleting until
+// these have been moved away. A server with the only replica of a volume or snapshot is not deleted.
 func (s *Service) deleteServer(tx *store.Tx, r *api.Request, q *deleteServerRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findServer(tx, q.serverRef)
@@ -32,21 +32,23 @@ func (s *Service) deleteServer(tx *store.Tx, r *api.Request, q *deleteServerRequ
 	}
 	if single := s.singleReplicas(tx, v); single > 0 {
 		return none, refusal.New(refusal.InvalidArgument,
-			"server %s holds %d volumes or snapshots with a single replica; they must be removed before the server can be deleted", v.Name, single)
+			"server %s holds %d volumes or snapshots with a single replica; "+
+				"they must be removed before the server can be deleted", v.Name, single)
 	}
 	if s.holdsAnything(tx, v) && !q.ForceDelete {
 		return none, refusal.New(refusal.InvalidArgument,
-			"server %s still has resources attached to it: replicas of volumes or snapshots; replace its nodes first, or use forceDelete", v.Name)
+			"server %s still has resources attached to it: replicas of volumes or snapshots; "+
+				"replace its nodes first, or use forceDelete", v.Name)
 	}
 	return none, s.servers.Fire(tx, &row, "delete")
 }
 
-// holdsAnything says whether there are replicas on a server.
+// holdsAnything reports whether a server holds replicas.
 func (s *Service) holdsAnything(tx *store.Tx, v *Server) bool {
 	return len(s.chainsOn(tx, v.NodesUUIDs...)) > 0
 }
 
-// lookAtDeletions is lookAtDeletion for the servers of those nodes.
+// lookAtDeletions calls lookAtDeletion for the servers of the nodes.
 func (s *Service) lookAtDeletions(tx *store.Tx, nodes []string) error {
 	for _, id := range nodes {
 		u, err := usageTable.Get(tx, id)
@@ -60,7 +62,7 @@ func (s *Service) lookAtDeletions(tx *store.Tx, nodes []string) error {
 	return nil
 }
 
-// lookAtDeletion lets a server that is Deleting see whether it is empty, as soon as the transaction is through.
+// lookAtDeletion makes a server that is Deleting check right after the transaction whether it is empty.
 func (s *Service) lookAtDeletion(tx *store.Tx, server string) error {
 	row, err := s.servers.Get(tx, server)
 	if err != nil || row.Life.State != statemachine.State(ServerDeleting) || s.servers.Waits(tx, &row) {

@@ -12,10 +12,10 @@ import (
 func TestDeleteServer_LastReplicaIsOfASnapshot(t *testing.T) {
 	s := newServer(t, withCluster("servers: 4\nfeatureFlags: {fail-in-place: true}\nvolumes: [{name: v, "+
 		"replicaCount: 3}]"))
-	s.ok("POST", deedProject+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
+	s.ok("POST", projectPath+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
 	s.advance(time.Second)
 	id := s.firstServer()
-	s.ok("DELETE", deedProject+"volumes/?name=v", "")
+	s.ok("DELETE", projectPath+"volumes/?name=v", "")
 	s.advance(time.Second)
 	s.ok("POST", "/api/v2/servers/"+id+"/disable", "")
 	s.advance(time.Second)

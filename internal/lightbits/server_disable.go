@@ -16,13 +16,15 @@ type disableServerRequest struct {
 	PermanentFailureTimeout *wire.Duration `json:"permanentFailureTimeout"`
 }
 
-// Bounds of an eviction and of what goes with a disable (facts/lightbits.md 4.7).
+// Limits of DisableServer: how many servers an eviction needs, and the least permanentFailureTimeout
+// (facts/lightbits.md 4.7).
 const (
 	evictionServers     = 4
 	minPermanentFailure = time.Hour
 )
 
-// disableServer: seeds/002 "Disable server". With evictData the server is emptied first, while it goes on serving.
+// disableServer: seeds/002 "Disable server". With evictData its replicas are moved away first, while it continues to
+// serve.
 func (s *Service) disableServer(tx *store.Tx, _ *api.Request, q *disableServerRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findServer(tx, q.serverRef)
@@ -38,10 +40,12 @@ func (s *Service) disableServer(tx *store.Tx, _ *api.Request, q *disableServerRe
 	}
 	if t := q.PermanentFailureTimeout; t != nil {
 		if d := time.Duration(*t); d != 0 && d < minPermanentFailure {
-			return none, refusal.New(refusal.InvalidArgument, "permanentFailureTimeout %s is not possible: it is at least %s, or 0s for never", d, minPermanentFailure)
+			return none, refusal.New(refusal.InvalidArgument,
+				"permanentFailureTimeout %s is invalid: at least %s is expected, or 0s for never", d,
+				minPermanentFailure)
 		}
 		v.ServerPermanenetFailureTimeout = *t
-		if err := s.replan(tx, v.UUID, func(p *serverPlan) { p.Never = *t == 0 }); err != nil {
+		if err := s.setOptions(tx, v.UUID, func(p *serverOptions) { p.Never = *t == 0 }); err != nil {
 			return none, err
 		}
 	}
@@ -56,7 +60,8 @@ func (s *Service) disableServer(tx *store.Tx, _ *api.Request, q *disableServerRe
 	}
 	if lost := s.volumesLost(tx, v.NodesUUIDs); lost > 0 && !q.ForceDisable {
 		return none, refusal.New(refusal.InvalidArgument,
-			"disabling server %s risks loss of service: %d volumes would no longer take reads or writes; ForceDisable overrides this", v.Name, lost).
+			"disabling server %s risks loss of service: %d volumes would no longer take reads or writes; "+
+				"ForceDisable overrides this", v.Name, lost).
 			Because(AtRisk{Server: v.UUID, Volumes: lost, Member: "ForceDisable"})
 	}
 	return none, s.servers.Fire(tx, &row, "disable")
@@ -72,14 +77,18 @@ func (s *Service) mayEvict(tx *store.Tx, v *Server, forced bool) error {
 		servers++
 	}
 	if servers < evictionServers {
-		return refusal.New(refusal.InvalidArgument, "evictData needs a cluster of at least %d servers, this one has %d", evictionServers, servers)
+		return refusal.New(refusal.InvalidArgument, "evictData needs a cluster of at least %d servers, this one has %d",
+			evictionServers, servers)
 	}
 	for _, other := range s.evictions.Table().All(tx, "", "") {
-		return refusal.New(refusal.Aborted, "there is a user operation in progress: server %s is being evicted, and one eviction is possible at a time", other.Body.Server)
+		return refusal.New(refusal.Aborted,
+			"there is a user operation in progress: server %s is being evicted, "+
+				"and only one eviction can run at a time", other.Body.Server)
 	}
 	if single := s.singleReplicas(tx, v); single > 0 && !forced {
 		return refusal.New(refusal.InvalidArgument,
-			"server %s holds %d volumes or snapshots with a single replica; ForceDisable evicts them too", v.Name, single)
+			"server %s holds %d volumes or snapshots with a single replica; ForceDisable evicts them too", v.Name,
+			single)
 	}
 	return nil
 }

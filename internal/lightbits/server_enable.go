@@ -9,8 +9,8 @@ import (
 
 type enableServerRequest struct{ serverRef }
 
-// enableServer: seeds/002 "Enable Server". One that is Enabled is answered as it is; one that is being evicted gives that
-// up (assumption 262).
+// enableServer: seeds/002 "Enable Server". An Enabled server is returned unchanged. The eviction of a server that is
+// being evicted is aborted (assumption 262).
 func (s *Service) enableServer(tx *store.Tx, r *api.Request, q *enableServerRequest) (Server, error) {
 	row, err := s.findServer(tx, q.serverRef)
 	if err != nil {
@@ -30,19 +30,21 @@ func (s *Service) enableServer(tx *store.Tx, r *api.Request, q *enableServerRequ
 		err = s.servers.Fire(tx, &row, "enable")
 	case ServerDisabling:
 		row, err = s.abortEviction(tx, &row)
-	default: // the guard lets no other state through but Enabled, where there is nothing to do
+	default: // Enabled: nothing to do; the guard refuses every other state
 	}
 	return s.shownServer(tx, &row.Body, s.serviceRisks(tx)), err
 }
 
-// abortEviction: Aborted where the server is not being evicted but on its way to Disabled.
+// abortEviction aborts the eviction of a server. The error is Aborted if the server is being disabled without an
+// eviction.
 func (s *Service) abortEviction(tx *store.Tx, server *statemachine.Row[Server]) (statemachine.Row[Server], error) {
 	e, err := s.evictions.Get(tx, server.Body.UUID)
 	if err != nil || e.Life.State != statemachine.State(EvictionEvicting) {
 		if err := ignoreNotFound(err); err != nil {
 			return *server, err
 		}
-		return *server, refusal.New(refusal.Aborted, "there is a user operation in progress on server %s: it is %s", server.Body.Name, server.Body.State)
+		return *server, refusal.New(refusal.Aborted, "there is a user operation in progress on server %s: it is %s",
+			server.Body.Name, server.Body.State)
 	}
 	if err := s.evictions.Fire(tx, &e, "abort"); err != nil {
 		return *server, err

@@ -10,16 +10,16 @@ import (
 	"storagesim/internal/store"
 )
 
-// evictionLook is after how long an eviction looks again for room for what found none.
+// evictionLook is the interval at which an eviction tries again to place replicas that found no node.
 const evictionLook = 10 * time.Second
 
-// eviction is the emptying of a server that is to be disabled. There is at most one in a cluster (facts/lightbits.md 4.7).
-// The server's LastEviction shows it.
+// eviction moves all replicas away from a server that is to be disabled. A cluster has at most one (facts/lightbits.md
+// 4.7). The server's LastEviction shows it.
 type eviction struct {
 	Server   string    `json:"server"`
-	Total    int       `json:"total"`    // chains there were to move
-	Left     int       `json:"left"`     // of them, those that are still there
-	Progress time.Time `json:"progress"` // when the latest one left
+	Total    int       `json:"total"`    // chains to move in total
+	Left     int       `json:"left"`     // chains that are still on the server
+	Progress time.Time `json:"progress"` // when the last chain left
 }
 
 func (s *Service) evictionMachine() *statemachine.Machine[eviction] {
@@ -28,24 +28,27 @@ func (s *Service) evictionMachine() *statemachine.Machine[eviction] {
 		Kind: "lightbits.eviction", Initial: []statemachine.State{evicting}, Zero: zero,
 		Key: func(e *eviction) string { return e.Server },
 		Rules: []statemachine.Rule[eviction]{
-			{From: []statemachine.State{evicting}, On: "look", To: evicting, Do: s.evictionGoesOn, Unless: s.unlessEvicted},
+			{From: []statemachine.State{evicting}, On: "look", To: evicting, Do: s.evictionGoesOn,
+				Unless: s.unlessEvicted},
 			{From: []statemachine.State{evicting}, On: "completed", To: statemachine.Gone, Do: s.evictionCompleted},
 			{From: []statemachine.State{evicting}, On: "fail", To: statemachine.Gone, Do: s.evictionFailed},
 			{From: []statemachine.State{evicting}, On: "abort", To: aborting, Do: s.evictionAborts},
-			{From: []statemachine.State{aborting}, On: "aborted", To: statemachine.Gone, After: "abort", Do: s.evictionAborted},
+			{From: []statemachine.State{aborting}, On: "aborted", To: statemachine.Gone, After: "abort",
+				Do: s.evictionAborted},
 		},
 		Delays: map[string]statemachine.DelayDefault{"abort": {Fast: "200ms", Realistic: "10s"}},
 	})
 }
 
-// evict begins to empty a server; the caller stores v.
+// evict starts the eviction of a server. The caller stores v.
 func (s *Service) evict(tx *store.Tx, v *Server) error {
 	v.LastEviction = &ServerEvictionStatus{Status: EvictionEvicting, StartTime: tx.Now}
 	if err := s.setLeaving(tx, v, true); err != nil {
 		return err
 	}
 	total := len(s.chainsOn(tx, v.NodesUUIDs...))
-	row, err := s.evictions.Create(tx, eviction{Server: v.UUID, Total: total, Left: total, Progress: tx.Now}, statemachine.State(EvictionEvicting))
+	row, err := s.evictions.Create(tx, eviction{Server: v.UUID, Total: total, Left: total, Progress: tx.Now},
+		statemachine.State(EvictionEvicting))
 	if err != nil {
 		return err
 	}
@@ -69,7 +72,7 @@ func (s *Service) setLeaving(tx *store.Tx, v *Server, on bool) error {
 	return nil
 }
 
-// lookAtEviction lets the eviction of a server, if there is one, see what is left as soon as the transaction is through.
+// lookAtEviction makes the eviction of a server, if there is one, check its progress right after the transaction.
 func (s *Service) lookAtEviction(tx *store.Tx, server string) error {
 	row, err := s.evictions.Get(tx, server)
 	if err != nil || row.Life.State != statemachine.State(EvictionEvicting) {
@@ -78,8 +81,9 @@ func (s *Service) lookAtEviction(tx *store.Tx, server string) error {
 	return s.evictions.After(tx, &row, "look", tx.Now)
 }
 
-// evictedServer is the server of an eviction and the chains that are still on it.
-func (s *Service) evictedServer(tx *store.Tx, e *eviction) (server statemachine.Row[Server], chains []string, err error) {
+// evictedServer returns the server of an eviction and the chains that are still on it.
+func (s *Service) evictedServer(tx *store.Tx, e *eviction) (server statemachine.Row[Server], chains []string,
+	err error) {
 	server, err = s.servers.Get(tx, e.Server)
 	if err != nil {
 		return server, nil, err
@@ -87,7 +91,8 @@ func (s *Service) evictedServer(tx *store.Tx, e *eviction) (server statemachine.
 	return server, s.chainsOn(tx, server.Body.NodesUUIDs...), nil
 }
 
-// unlessEvicted: nothing left is the end, nothing moved for as long as EvictionNoProgressTimeout is a failure.
+// unlessEvicted ends the eviction: it is completed when nothing is left, and fails after EvictionNoProgressTimeout
+// without progress.
 func (s *Service) unlessEvicted(tx *store.Tx, r *statemachine.Row[eviction]) statemachine.Event {
 	e := &r.Body
 	_, chains, err := s.evictedServer(tx, e)
@@ -108,7 +113,7 @@ func (s *Service) unlessEvicted(tx *store.Tx, r *statemachine.Row[eviction]) sta
 	return ""
 }
 
-// evictionGoesOn lets leave whatever can, and shows how far it is.
+// evictionGoesOn starts every migration that is possible and shows the progress.
 func (s *Service) evictionGoesOn(tx *store.Tx, r *statemachine.Row[eviction]) error {
 	server, chains, err := s.evictedServer(tx, &r.Body)
 	if err != nil {
@@ -140,7 +145,7 @@ func (s *Service) evictionGoesOn(tx *store.Tx, r *statemachine.Row[eviction]) er
 	return s.evictions.After(tx, r, "look", tx.Now.Add(evictionLook))
 }
 
-// evictionCompleted: an empty server is disabled.
+// evictionCompleted disables the server, which is empty now.
 func (s *Service) evictionCompleted(tx *store.Tx, r *statemachine.Row[eviction]) error {
 	server, err := s.servers.Get(tx, r.Body.Server)
 	if err != nil {
@@ -157,7 +162,7 @@ func (s *Service) evictionCompleted(tx *store.Tx, r *statemachine.Row[eviction])
 	return s.servers.After(tx, &server, "disabled", tx.Now)
 }
 
-// evictionFailed: what could not leave stays, and so does the server.
+// evictionFailed keeps the server enabled with the replicas that could not leave.
 func (s *Service) evictionFailed(tx *store.Tx, r *statemachine.Row[eviction]) error {
 	server, err := s.servers.Get(tx, r.Body.Server)
 	if err != nil {
@@ -193,7 +198,7 @@ func endEviction(tx *store.Tx, v *Server, status EvictionStatus, why string) {
 	v.LastEviction.Status, v.LastEviction.EndTime, v.LastEviction.ErrorMessage = status, tx.Now, why
 }
 
-// stayEnabled: a server whose eviction did not come to its end takes replicas again.
+// stayEnabled lets a server take replicas again after its eviction failed or was aborted.
 func (s *Service) stayEnabled(tx *store.Tx, server *statemachine.Row[Server]) error {
 	v := &server.Body
 	if err := s.setLeaving(tx, v, false); err != nil {
@@ -202,7 +207,8 @@ func (s *Service) stayEnabled(tx *store.Tx, server *statemachine.Row[Server]) er
 	if err := s.forgetTimeout(tx, v); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, events.ServerEvictionFailed, events.AboutServer(v.UUID, v.Name).With(v.LastEviction.ErrorMessage)); err != nil {
+	if err := s.logEvent(tx, events.ServerEvictionFailed, events.AboutServer(v.UUID,
+		v.Name).With(v.LastEviction.ErrorMessage)); err != nil {
 		return err
 	}
 	return s.servers.Fire(tx, server, "stay")
@@ -226,7 +232,7 @@ func (s *Service) dropMigrations(tx *store.Tx, v *Server) error {
 	return nil
 }
 
-// cutEviction ends the eviction of a server that has failed meanwhile; the caller stores v.
+// cutEviction ends the eviction of a server that has failed. The caller stores v.
 func (s *Service) cutEviction(tx *store.Tx, v *Server) error {
 	row, err := s.evictions.Get(tx, v.UUID)
 	if err != nil {

@@ -19,26 +19,27 @@ type listServersRequest struct {
 	RiskOfServiceLoss RiskOfServiceLoss `json:"RiskOfServiceLoss"`
 }
 
-type listServersAnswer struct {
+type listServersResponse struct {
 	Servers []*Server `json:"servers"`
 }
 
-// listServers answers, by name, the servers that all given filters let through (seeds/002 "Retrieve servers list").
-// UnknownRiskOfServiceLoss is no filter, being the default.
-func (s *Service) listServers(tx *store.Tx, _ *api.Request, q *listServersRequest) (listServersAnswer, error) {
-	var answer listServersAnswer
+// listServers returns the servers that match all given filters, in the order of their names (seeds/002 "Retrieve
+// servers list"). UnknownRiskOfServiceLoss is the default and filters nothing.
+func (s *Service) listServers(tx *store.Tx, _ *api.Request, q *listServersRequest) (listServersResponse, error) {
+	var response listServersResponse
 	risks := s.serviceRisks(tx)
 	for _, row := range s.servers.Table().All(tx, "", "") {
 		shown := s.shownServer(tx, &row.Body, risks)
 		if q.UUID != "" && q.UUID != shown.UUID || q.Name != "" && q.Name != shown.Name ||
-			q.RiskOfServiceLoss != "" && q.RiskOfServiceLoss != RiskUnknown && q.RiskOfServiceLoss != shown.RiskOfServiceLossState {
+			q.RiskOfServiceLoss != "" && q.RiskOfServiceLoss != RiskUnknown &&
+				q.RiskOfServiceLoss != shown.RiskOfServiceLossState {
 			continue
 		}
 		s.servers.Observed(tx, &row)
-		answer.Servers = append(answer.Servers, &shown)
+		response.Servers = append(response.Servers, &shown)
 	}
-	slices.SortFunc(answer.Servers, func(a, b *Server) int { return strings.Compare(a.Name, b.Name) })
-	return answer, nil
+	slices.SortFunc(response.Servers, func(a, b *Server) int { return strings.Compare(a.Name, b.Name) })
+	return response, nil
 }
 
 type getServerRequest struct {
@@ -58,7 +59,7 @@ func (s *Service) getServer(tx *store.Tx, _ *api.Request, q *getServerRequest) (
 	return s.shownServer(tx, &row.Body, s.serviceRisks(tx)), nil
 }
 
-// shownServer is a server with what follows from its nodes and from what lies on them.
+// shownServer returns the server with the members that are computed from its nodes and their replicas.
 func (s *Service) shownServer(tx *store.Tx, v *Server, risks map[string]RiskOfServiceLoss) Server {
 	shown := *v
 	shown.RiskOfServiceLossState = RiskNone
@@ -69,14 +70,14 @@ func (s *Service) shownServer(tx *store.Tx, v *Server, risks map[string]RiskOfSe
 	return shown
 }
 
-// serverRef is how a request names a server: by UUID or, where that is empty, by name.
+// serverRef identifies a server in a request: by UUID or, if that is empty, by name.
 type serverRef struct {
 	UUID string `json:"UUID"`
 	Name string `json:"name"`
 }
 
-// findServer answers the server that a request names. NotFound, or InvalidArgument when the request names none or the
-// UUID is none.
+// findServer returns the server that a request identifies. The error is NotFound, or InvalidArgument if both members
+// are empty or the UUID is invalid.
 func (s *Service) findServer(tx *store.Tx, ref serverRef) (statemachine.Row[Server], error) {
 	var none statemachine.Row[Server]
 	switch {
@@ -104,7 +105,8 @@ func (s *Service) findServer(tx *store.Tx, ref serverRef) (statemachine.Row[Serv
 	return none, refusal.New(refusal.NotFound, "server UUID %q is not found", ref.UUID)
 }
 
-// serverBusy refuses an operation on a server that another one is at work on, which its state does not tell.
+// serverBusy refuses with Aborted if an operation that does not show in the server's state is in progress on the
+// server.
 func (s *Service) serverBusy(tx *store.Tx, v *Server) error {
 	busy := func(what string) error {
 		return refusal.New(refusal.Aborted, "there is a user operation in progress on server %s: %s", v.Name, what).

@@ -2,8 +2,8 @@ package lightbits
 
 import "storagesim/internal/store"
 
-// serverHealth: OK while all nodes serve up-to-date data from whole devices, Error while none serves or the server has
-// failed, Warning between (assumption 48).
+// serverHealth returns OK if all nodes serve, are up to date and have no device to rebuild, Error if no node serves or
+// the server has failed, and Warning otherwise (assumption 48).
 func (s *Service) serverHealth(tx *store.Tx, v *Server) HealthState {
 	serving, well := 0, 0
 	for _, row := range s.nodes.Table().By(tx, nodesByServer, v.UUID) {

@@ -11,13 +11,14 @@ import (
 	"storagesim/internal/store"
 )
 
-// serverMachine is the life of a server (facts/lightbits.md 4.7): disabling or losing it takes its nodes down,
-// enabling it brings them back.
+// serverMachine is the life cycle of a server (facts/lightbits.md 4.7). Disabling or losing a server takes its nodes
+// down; enabling it brings them back.
 func (s *Service) serverMachine() *statemachine.Machine[Server] {
 	const (
-		creating, enabled, deleting = statemachine.State(ServerCreating), statemachine.State(ServerEnabled), statemachine.State(ServerDeleting)
-		failed, disabled            = statemachine.State(ServerFailed), statemachine.State(ServerDisabled)
-		enabling, disabling         = statemachine.State(ServerEnabling), statemachine.State(ServerDisabling)
+		creating, enabled, deleting = statemachine.State(ServerCreating), statemachine.State(ServerEnabled),
+			statemachine.State(ServerDeleting)
+		failed, disabled    = statemachine.State(ServerFailed), statemachine.State(ServerDisabled)
+		enabling, disabling = statemachine.State(ServerEnabling), statemachine.State(ServerDisabling)
 	)
 	in := func(states ...statemachine.State) []statemachine.State { return states }
 	return statemachine.Define(statemachine.Machine[Server]{
@@ -29,7 +30,8 @@ func (s *Service) serverMachine() *statemachine.Machine[Server] {
 		Rules: []statemachine.Rule[Server]{
 			{From: in(creating), On: "created", To: enabled, After: "create", Do: s.serverReady(events.ServerCreated)},
 			{From: in(enabled), On: "disable", To: disabling, Do: s.logServer(events.ServerDisabling)},
-			{From: in(disabling), On: "disabled", To: disabled, After: "disable", Do: s.serverDown(events.ServerDisabled),
+			{From: in(disabling), On: "disabled", To: disabled, After: "disable",
+				Do: s.serverDown(events.ServerDisabled),
 				Unless: func(tx *store.Tx, r *statemachine.Row[Server]) statemachine.Event {
 					if s.evictions.Table().Has(tx, r.Body.UUID) {
 						return statemachine.Stay
@@ -39,7 +41,8 @@ func (s *Service) serverMachine() *statemachine.Machine[Server] {
 			{From: in(disabling), On: "stay", To: enabled, Do: s.logServer(events.ServerEnabled)},
 			{From: in(disabled), On: "enable", To: enabling, Do: s.serverUp},
 			{From: in(enabling), On: "enabled", To: enabled, After: "enable", Do: s.serverReady(events.ServerEnabled)},
-			{From: in(creating, enabled, disabling, enabling, disabled), On: "fail", To: failed, Do: s.serverDown(events.ServerFailed)},
+			{From: in(creating, enabled, disabling, enabling, disabled), On: "fail", To: failed,
+				Do: s.serverDown(events.ServerFailed)},
 			{From: in(failed), On: "recover", To: enabling, Do: s.serverUp},
 			{From: in(disabled, failed), On: "delete", To: deleting, Do: s.logServer(events.ServerDeleting)},
 			{From: in(deleting), On: "deleted", To: statemachine.Gone, After: "delete", Do: s.serverGone,
@@ -51,14 +54,22 @@ func (s *Service) serverMachine() *statemachine.Machine[Server] {
 				}},
 		},
 		Guards: []statemachine.Guard{
-			{Operation: "DisableServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted, Message: msgServerBusy},
-			{Operation: "DisableServer", In: in(disabled, failed), Kind: refusal.InvalidArgument, Message: "server {name} is {state}; only an Enabled server can be disabled"},
-			{Operation: "EnableServer", In: in(creating, deleting, enabling), Kind: refusal.Aborted, Message: msgServerBusy},
-			{Operation: "EnableServer", In: in(failed), Kind: refusal.FailedPrecondition, Message: "server {name} is {state}; it must be repaired before it can be enabled"},
-			{Operation: "DeleteServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted, Message: msgServerBusy},
-			{Operation: "DeleteServer", In: in(enabled), Kind: refusal.InvalidArgument, Message: "server {name} is {state}; it must be disabled before it can be deleted"},
-			{Operation: "UpgradeServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted, Message: msgServerBusy},
-			{Operation: "UpgradeServer", In: in(disabled, failed), Kind: refusal.InvalidArgument, Message: "server {name} is {state}; only an Enabled server can be upgraded"},
+			{Operation: "DisableServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted,
+				Message: msgServerBusy},
+			{Operation: "DisableServer", In: in(disabled, failed), Kind: refusal.InvalidArgument,
+				Message: "server {name} is {state}; only an Enabled server can be disabled"},
+			{Operation: "EnableServer", In: in(creating, deleting, enabling), Kind: refusal.Aborted,
+				Message: msgServerBusy},
+			{Operation: "EnableServer", In: in(failed), Kind: refusal.FailedPrecondition,
+				Message: "server {name} is {state}; it must be repaired before it can be enabled"},
+			{Operation: "DeleteServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted,
+				Message: msgServerBusy},
+			{Operation: "DeleteServer", In: in(enabled), Kind: refusal.InvalidArgument,
+				Message: "server {name} is {state}; it must be disabled before it can be deleted"},
+			{Operation: "UpgradeServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted,
+				Message: msgServerBusy},
+			{Operation: "UpgradeServer", In: in(disabled, failed), Kind: refusal.InvalidArgument,
+				Message: "server {name} is {state}; only an Enabled server can be upgraded"},
 		},
 		Delays: map[string]statemachine.DelayDefault{
 			"create": {Fast: "500ms", Realistic: "2m"}, "disable": {Fast: "300ms", Realistic: "10s"},
@@ -77,7 +88,7 @@ func (s *Service) logServer(kind events.Name) serverEffect {
 	}
 }
 
-// serverDown takes the nodes down with the server.
+// serverDown returns the effect of losing or disabling a server: it logs kind and takes the nodes down.
 func (s *Service) serverDown(kind events.Name) serverEffect {
 	return func(tx *store.Tx, r *statemachine.Row[Server]) error {
 		if err := s.logServer(kind)(tx, r); err != nil {
@@ -94,7 +105,7 @@ func (s *Service) serverDown(kind events.Name) serverEffect {
 	}
 }
 
-// serverUp lets the nodes come back.
+// serverUp brings the nodes of the server back.
 func (s *Service) serverUp(tx *store.Tx, r *statemachine.Row[Server]) error {
 	if err := s.logServer(events.ServerEnabling)(tx, r); err != nil {
 		return err
@@ -108,13 +119,14 @@ func (s *Service) serverUp(tx *store.Tx, r *statemachine.Row[Server]) error {
 	return s.eachNode(tx, &r.Body, "recover", statemachine.State(NodeInactive))
 }
 
-// forgetTimeout ends what the server was disabled with; the caller stores v (assumption 272).
+// forgetTimeout resets the permanentFailureTimeout that the server was disabled with (assumption 272). The caller
+// stores v.
 func (s *Service) forgetTimeout(tx *store.Tx, v *Server) error {
 	v.ServerPermanenetFailureTimeout = 0
-	return s.replan(tx, v.UUID, func(p *serverPlan) { p.Never = false })
+	return s.setOptions(tx, v.UUID, func(p *serverOptions) { p.Never = false })
 }
 
-// eachNode moves those of the server's nodes that are in one of the states.
+// eachNode fires an event at those of the server's nodes that are in one of the states.
 func (s *Service) eachNode(tx *store.Tx, v *Server, on statemachine.Event, in ...statemachine.State) error {
 	for _, id := range v.NodesUUIDs {
 		row, err := s.nodes.Get(tx, id)
@@ -131,7 +143,7 @@ func (s *Service) eachNode(tx *store.Tx, v *Server, on statemachine.Event, in ..
 	return nil
 }
 
-// serverGone takes the nodes and devices of the server out of the world.
+// serverGone deletes the nodes and devices of the server.
 func (s *Service) serverGone(tx *store.Tx, r *statemachine.Row[Server]) error {
 	v := &r.Body
 	for _, id := range v.NodesUUIDs {
@@ -161,7 +173,7 @@ func (s *Service) serverGone(tx *store.Tx, r *statemachine.Row[Server]) error {
 			return err
 		}
 	}
-	if err := ignoreNotFound(serverPlans.Delete(tx, v.UUID)); err != nil {
+	if err := ignoreNotFound(serverOptionsTable.Delete(tx, v.UUID)); err != nil {
 		return err
 	}
 	if err := ignoreNotFound(clockDrifts.Delete(tx, v.UUID)); err != nil {
@@ -170,14 +182,14 @@ func (s *Service) serverGone(tx *store.Tx, r *statemachine.Row[Server]) error {
 	return s.logServer(events.ServerDeleted)(tx, r)
 }
 
-// serverReady: the nodes of a new server that is to extend the cluster join it, also when it had to be repaired or enabled
-// before they had (assumption 362); those of other new servers wait to replace others.
+// serverReady attaches the nodes of a server that extends the cluster, also if the server was repaired or enabled
+// before they had joined (assumption 362). The nodes of other new servers stay Unattached and can replace others.
 func (s *Service) serverReady(kind events.Name) serverEffect {
 	return func(tx *store.Tx, r *statemachine.Row[Server]) error {
 		if err := s.logServer(kind)(tx, r); err != nil {
 			return err
 		}
-		if p, err := s.plan(tx, r.Body.UUID); err != nil || !p.Extend {
+		if p, err := s.options(tx, r.Body.UUID); err != nil || !p.Extend {
 			return err
 		}
 		return s.eachNode(tx, &r.Body, "attach", statemachine.State(NodeUnattached))

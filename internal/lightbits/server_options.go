@@ -2,32 +2,34 @@ package lightbits
 
 import "storagesim/internal/store"
 
-// serverPlan is what is remembered of a server beside what it shows.
-type serverPlan struct {
+// serverOptions are settings of a server that no message shows.
+type serverOptions struct {
 	Server string `json:"server"`
-	Extend bool   `json:"extend"` // its nodes join the cluster; until all of them have
-	Never  bool   `json:"never"`  // its nodes never fail for good: a permanentFailureTimeout of 0s
+	Extend bool   `json:"extend"` // its nodes are to join the cluster; false once all have joined
+	// failures of its nodes never become permanent: it was disabled with a permanentFailureTimeout of 0s
+	Never bool `json:"never"`
 }
 
-// serverPlans has a row for each server that there is something to remember of.
-var serverPlans = store.NewTable("lightbits.serverplan", func(p *serverPlan) string { return p.Server }, store.JSON[serverPlan]())
+// serverOptionsTable has a row for each server with an option set.
+var serverOptionsTable = store.NewTable("lightbits.serverplan", func(p *serverOptions) string { return p.Server },
+	store.JSON[serverOptions]())
 
-// plan is what is remembered of a server, of one without a row nothing.
-func (s *Service) plan(tx *store.Tx, server string) (serverPlan, error) {
-	p, err := serverPlans.Get(tx, server)
+// options returns the options of a server.
+func (s *Service) options(tx *store.Tx, server string) (serverOptions, error) {
+	p, err := serverOptionsTable.Get(tx, server)
 	p.Server = server
 	return p, ignoreNotFound(err)
 }
 
-// replan changes what is remembered of a server.
-func (s *Service) replan(tx *store.Tx, server string, change func(p *serverPlan)) error {
-	p, err := s.plan(tx, server)
+// setOptions changes the options of a server.
+func (s *Service) setOptions(tx *store.Tx, server string, change func(p *serverOptions)) error {
+	p, err := s.options(tx, server)
 	if err != nil {
 		return err
 	}
 	change(&p)
 	if !p.Extend && !p.Never {
-		return ignoreNotFound(serverPlans.Delete(tx, server))
+		return ignoreNotFound(serverOptionsTable.Delete(tx, server))
 	}
-	return serverPlans.Put(tx, &p)
+	return serverOptionsTable.Put(tx, &p)
 }

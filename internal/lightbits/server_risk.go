@@ -7,10 +7,10 @@ import (
 	"storagesim/internal/store"
 )
 
-// RiskOfServiceLoss says what part a server has in data that is not fully protected.
+// RiskOfServiceLoss is how a server is involved in volumes that are not fully protected.
 type RiskOfServiceLoss string
 
-// The risks; what they mean here is assumption 47.
+// The values; assumption 47 defines them.
 const (
 	RiskUnknown RiskOfServiceLoss = "UnknownRiskOfServiceLoss"
 	RiskNone    RiskOfServiceLoss = "NoRiskOfServiceLoss"
@@ -22,12 +22,12 @@ var riskNames = map[string]int32{
 	"UnknownRiskOfServiceLoss": 0, "NoRiskOfServiceLoss": 1, "InRiskOfServiceLoss": 2, "SourceOfRiskOfServiceLoss": 3,
 }
 
-// EnumNumbers is as in the vendor's definition.
+// EnumNumbers implements wire.Enum with the vendor's numbers.
 func (RiskOfServiceLoss) EnumNumbers() map[string]int32 { return riskNames }
 
-// serviceRisks answers which servers have a part in volumes that are not fully protected, by UUID: those whose nodes
-// are missing are the source of the risk; those that hold the rest are in it where one of them less would stop writes
-// (assumption 47). Servers without a part are not in the answer.
+// serviceRisks returns the risk of each server that is involved in a volume without full protection, by UUID. A server
+// with a missing node is the source of the risk. A server with one of the remaining replicas is at risk if its loss
+// would stop writes (assumption 47).
 func (s *Service) serviceRisks(tx *store.Tx) map[string]RiskOfServiceLoss {
 	risks := map[string]RiskOfServiceLoss{}
 	all := s.usages(tx)
@@ -49,7 +49,7 @@ func (s *Service) serviceRisks(tx *store.Tx) map[string]RiskOfServiceLoss {
 	return risks
 }
 
-// volumesLost counts the volumes that would no longer take writes, or reads, without those nodes: that is loss of service
+// volumesLost counts the volumes that would lose service, that is take no more writes or reads, without the nodes
 // (assumption 260).
 func (s *Service) volumesLost(tx *store.Tx, nodes []string) int64 {
 	all := s.usages(tx)
@@ -70,7 +70,7 @@ func (s *Service) volumesLost(tx *store.Tx, nodes []string) int64 {
 	return lost
 }
 
-// singleReplicas counts the volumes and snapshots of one replica on a server.
+// singleReplicas counts the volumes and snapshots on a server that have a single replica.
 func (s *Service) singleReplicas(tx *store.Tx, v *Server) int {
 	count := 0
 	for _, id := range v.NodesUUIDs {

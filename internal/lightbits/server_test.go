@@ -130,7 +130,7 @@ func TestServer_FailAndDelete(t *testing.T) {
 	s.fireServer("server01", "delete")
 	s.advance(time.Minute)
 	require.Len(t, s.servers(""), 1)
-	var devices listNvmeDevicesAnswer
+	var devices listNvmeDevicesResponse
 	s.get("/api/v2/nvmeDevices", &devices)
 	require.Len(t, devices.NvmeDevices, 8)
 	var c Cluster
@@ -142,7 +142,7 @@ func TestServer_FailAndDelete(t *testing.T) {
 func TestListNvmeDevices(t *testing.T) {
 	s := newServer(t, withCluster("servers: 2\nnodesPerServer: 2\ndevicesPerNode: 3\ndeviceSize: 1TiB"))
 	list := func(query string) []*NvmeDevice {
-		var list listNvmeDevicesAnswer
+		var list listNvmeDevicesResponse
 		s.get("/api/v2/nvmeDevices"+query, &list)
 		return list.NvmeDevices
 	}
@@ -173,7 +173,7 @@ func TestListNvmeDevices(t *testing.T) {
 func TestDevice_Failure(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	devices := func() []*NvmeDevice {
-		var list listNvmeDevicesAnswer
+		var list listNvmeDevicesResponse
 		s.get("/api/v2/nvmeDevices?nodeUUID="+s.node("server00-0").UUID, &list)
 		return list.NvmeDevices
 	}
@@ -208,7 +208,7 @@ func TestDevice_Failure(t *testing.T) {
 
 func TestDevice_FailureWithoutParity(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1\ndevicesPerNode: 7"))
-	var list listNvmeDevicesAnswer
+	var list listNvmeDevicesResponse
 	s.get("/api/v2/nvmeDevices", &list)
 	s.fireDevice(list.NvmeDevices[0].Serial, "fail")
 	require.Equal(t, "Inactive", s.node("server00-0").State)

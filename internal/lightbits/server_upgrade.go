@@ -16,7 +16,8 @@ import (
 func (s *Service) serverUpgradeOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "UpgradeServer", Method: http.MethodPost, Path: "/api/v2/servers/{UUID}/upgrade",
-			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("servers", "upgrade"), Endpoint: api.Handle(s.upgradeServer)},
+			Statuses: []int{200, 400, 401, 403, 404, 409, 412, 500}, Needs: can("servers", "upgrade"),
+			Endpoint: api.Handle(s.upgradeServer)},
 	}
 }
 
@@ -27,8 +28,8 @@ type upgradeServerRequest struct {
 	ProxyInfo     *ProxyInfo `json:"ProxyInfo"`
 }
 
-// upgradeServer: seeds/002 "Upgrade server". A server without which volumes would no longer be served is refused like in
-// DisableServer (assumption 266). What is wrong with the package shows in the server's LastUpgrade.
+// upgradeServer: seeds/002 "Upgrade server". As in DisableServer, the server is refused if volumes would lose service
+// without it (assumption 266). Problems with the package show in the server's LastUpgrade.
 func (s *Service) upgradeServer(tx *store.Tx, r *api.Request, q *upgradeServerRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findServer(tx, serverRef{UUID: q.UUID})
@@ -51,7 +52,8 @@ func (s *Service) upgradeServer(tx *store.Tx, r *api.Request, q *upgradeServerRe
 	}
 	if lost := s.volumesLost(tx, v.NodesUUIDs); lost > 0 && !q.ForceUpgrade {
 		return none, refusal.New(refusal.InvalidArgument,
-			"upgrading server %s risks loss of service: %d volumes would no longer take reads or writes while it reboots; ForceUpgrade overrides this", v.Name, lost).
+			"upgrading server %s risks loss of service: %d volumes would no longer take reads or writes "+
+				"while it reboots; ForceUpgrade overrides this", v.Name, lost).
 			Because(AtRisk{Server: v.UUID, Volumes: lost, Member: "ForceUpgrade"})
 	}
 	return none, s.startUpgrade(tx, &row, serverUpgrade{Version: version, Force: q.ForceUpgrade})
@@ -59,14 +61,16 @@ func (s *Service) upgradeServer(tx *store.Tx, r *api.Request, q *upgradeServerRe
 
 var versionForm = regexp.MustCompile(`(?:^|[^0-9.])([0-9]+\.[0-9]+\.[0-9]+)(?:[^0-9.]|\.[^0-9]|$)`)
 
-// packageVersion reads the version out of a package's URI: its last three numbers with dots between; the cluster's
-// MaxAllowedVersion where it has none (assumption 267). InvalidArgument for what is no URI.
+// packageVersion reads the version from the URI of a package: the last three numbers separated by dots, or the
+// cluster's MaxAllowedVersion if it has none (assumption 267). The error is InvalidArgument for an invalid URI.
 func (s *Service) packageVersion(tx *store.Tx, uri string, proxy *ProxyInfo) (string, error) {
 	u, err := url.Parse(uri)
 	schemes := []string{"http", "https", "ftp", "file"}
 	switch {
-	case err != nil || len(uri) > maxURL || u.Path == "" || u.Scheme != "file" && u.Hostname() == "" || !strings.Contains(strings.Join(schemes, " "), u.Scheme) || u.Scheme == "":
-		return "", refusal.New(refusal.InvalidArgument, "InstallPkgUri %q is not the URI of a package, such as https://packages.example/lightos-3.16.1.tar.gz", uri)
+	case err != nil || len(uri) > maxURL || u.Path == "" || u.Scheme != "file" && u.Hostname() == "" ||
+		!strings.Contains(strings.Join(schemes, " "), u.Scheme) || u.Scheme == "":
+		return "", refusal.New(refusal.InvalidArgument,
+			"InstallPkgUri %q is not the URI of a package, such as https://packages.example/lightos-3.16.1.tar.gz", uri)
 	}
 	if proxy != nil && *proxy != (ProxyInfo{}) {
 		if err := proxy.check(); err != nil {
@@ -80,16 +84,18 @@ func (s *Service) packageVersion(tx *store.Tx, uri string, proxy *ProxyInfo) (st
 	return c.MaxAllowed, err
 }
 
-// startUpgrade begins the upgrade of a server.
+// startUpgrade starts the upgrade of a server.
 func (s *Service) startUpgrade(tx *store.Tx, server *statemachine.Row[Server], u serverUpgrade) error {
 	v := &server.Body
 	u.Server = v.UUID
-	v.LastUpgrade = &ServerLastUpgrade{Status: UpgradeUpgrading, StartTime: tx.Now, TargetVersion: u.Version, ProgressStep: 1, ProgressTotal: upgradeSteps}
+	v.LastUpgrade = &ServerLastUpgrade{Status: UpgradeUpgrading, StartTime: tx.Now, TargetVersion: u.Version,
+		ProgressStep: 1, ProgressTotal: upgradeSteps}
 	v.UpgradeStatus = UpgradeUpgrading
 	if err := s.servers.Save(tx, server); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, events.ServerUpgrading, events.AboutServer(v.UUID, v.Name).With("to "+u.Version)); err != nil {
+	if err := s.logEvent(tx, events.ServerUpgrading, events.AboutServer(v.UUID,
+		v.Name).With("to "+u.Version)); err != nil {
 		return err
 	}
 	_, err := s.upgrades.Create(tx, u, statemachine.State(UpgradeUpgrading))

@@ -8,14 +8,15 @@ import (
 	"storagesim/internal/store"
 )
 
-// serverUpgrade is an upgrade under way; the server's LastUpgrade shows it. Its states are the statuses of an upgrade.
+// serverUpgrade is an upgrade in progress; the server's LastUpgrade shows it. Its states are the statuses of an
+// upgrade.
 type serverUpgrade struct {
 	Server  string `json:"server"`
 	Version string `json:"version"`
-	Force   bool   `json:"force"` // whatever volumes lose service
+	Force   bool   `json:"force"` // even if volumes lose service
 }
 
-// upgradeSteps is ProgressTotal of an upgrade: Upgrading, Rebooting, Recovering.
+// upgradeSteps is the ProgressTotal of an upgrade: Upgrading, Rebooting, Recovering.
 const upgradeSteps = 3
 
 func (s *Service) upgradeMachine() *statemachine.Machine[serverUpgrade] {
@@ -26,21 +27,25 @@ func (s *Service) upgradeMachine() *statemachine.Machine[serverUpgrade] {
 	)
 	in := func(states ...statemachine.State) []statemachine.State { return states }
 	return statemachine.Define(statemachine.Machine[serverUpgrade]{
-		Kind: "lightbits.upgrade", Initial: in(upgrading), Zero: zero, Key: func(u *serverUpgrade) string { return u.Server },
+		Kind: "lightbits.upgrade", Initial: in(upgrading), Zero: zero,
+		Key: func(u *serverUpgrade) string { return u.Server },
 		Rules: []statemachine.Rule[serverUpgrade]{
-			{From: in(upgrading), On: "reboot", To: rebooting, After: "upgrade", Do: s.upgradeReboots, Unless: s.unlessUnfit},
+			{From: in(upgrading), On: "reboot", To: rebooting, After: "upgrade", Do: s.upgradeReboots,
+				Unless: s.unlessUnfit},
 			{From: in(rebooting), On: "recover", To: recovering, After: "reboot", Do: s.upgradeRecovers},
-			{From: in(recovering), On: "upgraded", To: statemachine.Gone, After: "recover", Do: s.upgradeEnds, Unless: s.unlessWhole},
+			{From: in(recovering), On: "upgraded", To: statemachine.Gone, After: "recover", Do: s.upgradeEnds,
+				Unless: s.unlessWhole},
 			{From: in(upgrading, rebooting, recovering), On: "fail", To: statemachine.Gone, Do: s.upgradeFails},
 		},
 		Delays: map[string]statemachine.DelayDefault{
-			"upgrade": {Fast: "300ms", Realistic: "5m"}, "reboot": {Fast: "300ms", Realistic: "5m"}, "recover": {Fast: "200ms", Realistic: "30s"},
+			"upgrade": {Fast: "300ms", Realistic: "5m"}, "reboot": {Fast: "300ms", Realistic: "5m"},
+			"recover": {Fast: "200ms", Realistic: "30s"},
 		},
 	})
 }
 
-// unlessUnfit: a package that the cluster does not allow, or that is older than what runs, is not installed; a server that
-// volumes have come to depend on meanwhile does not reboot (assumption 301).
+// unlessUnfit fails an upgrade whose package the cluster does not allow or is older than the installed version, or
+// whose server cannot reboot without loss of service (assumption 301).
 func (s *Service) unlessUnfit(tx *store.Tx, r *statemachine.Row[serverUpgrade]) statemachine.Event {
 	if s.unfit(tx, &r.Body) != "" {
 		return "fail"
@@ -59,7 +64,8 @@ func (s *Service) unfit(tx *store.Tx, u *serverUpgrade) string {
 	}
 	switch {
 	case compareVersions(u.Version, c.MinAllowed) < 0 || compareVersions(u.Version, c.MaxAllowed) > 0:
-		return fmt.Sprintf("version %s is not allowed in the cluster: %s to %s are", u.Version, c.MinAllowed, c.MaxAllowed)
+		return fmt.Sprintf("version %s is not allowed in the cluster: %s to %s are", u.Version, c.MinAllowed,
+			c.MaxAllowed)
 	case compareVersions(u.Version, server.Body.LightOSVersion) < 0:
 		return fmt.Sprintf("version %s is older than %s, which is installed", u.Version, server.Body.LightOSVersion)
 	}
@@ -69,14 +75,14 @@ func (s *Service) unfit(tx *store.Tx, u *serverUpgrade) string {
 	return ""
 }
 
-// showUpgrade writes the step of an upgrade into its server and stores it.
+// showUpgrade stores the status and step of an upgrade in its server.
 func (s *Service) showUpgrade(tx *store.Tx, server *statemachine.Row[Server], status UpgradeStatus, step uint32) error {
 	server.Body.UpgradeStatus = status
 	server.Body.LastUpgrade.Status, server.Body.LastUpgrade.ProgressStep = status, step
 	return s.servers.Touch(tx, server)
 }
 
-// upgradeReboots: while the server reboots, its nodes are away.
+// upgradeReboots stops the nodes while the server reboots.
 func (s *Service) upgradeReboots(tx *store.Tx, r *statemachine.Row[serverUpgrade]) error {
 	server, err := s.servers.Get(tx, r.Body.Server)
 	if err != nil {
@@ -85,10 +91,11 @@ func (s *Service) upgradeReboots(tx *store.Tx, r *statemachine.Row[serverUpgrade
 	if err := s.showUpgrade(tx, &server, UpgradeRebooting, 2); err != nil {
 		return err
 	}
-	return s.eachNode(tx, &server.Body, "stop", statemachine.State(NodeActive), nodeRebuilding, statemachine.State(NodeActivating))
+	return s.eachNode(tx, &server.Body, "stop", statemachine.State(NodeActive), nodeRebuilding,
+		statemachine.State(NodeActivating))
 }
 
-// upgradeRecovers: the server is back with its new version, and its nodes power up.
+// upgradeRecovers sets the new version of the server and powers its nodes up.
 func (s *Service) upgradeRecovers(tx *store.Tx, r *statemachine.Row[serverUpgrade]) error {
 	server, err := s.servers.Get(tx, r.Body.Server)
 	if err != nil {
@@ -101,7 +108,7 @@ func (s *Service) upgradeRecovers(tx *store.Tx, r *statemachine.Row[serverUpgrad
 	return s.eachNode(tx, &server.Body, "recover", statemachine.State(NodeInactive))
 }
 
-// unlessWhole: an upgrade is over when the server's nodes serve and are up to date.
+// unlessWhole keeps an upgrade Recovering until the server's nodes serve and are up to date.
 func (s *Service) unlessWhole(tx *store.Tx, r *statemachine.Row[serverUpgrade]) statemachine.Event {
 	for _, row := range s.nodes.Table().By(tx, nodesByServer, r.Body.Server) {
 		u, err := usageTable.Get(tx, row.Body.UUID)
@@ -112,7 +119,7 @@ func (s *Service) unlessWhole(tx *store.Tx, r *statemachine.Row[serverUpgrade]) 
 	return ""
 }
 
-// lookAtUpgrade lets the upgrade of a server see whether its nodes are whole, as soon as the transaction is through.
+// lookAtUpgrade makes the upgrade of a server check right after the transaction whether its nodes are up to date.
 func (s *Service) lookAtUpgrade(tx *store.Tx, server string) error {
 	row, err := s.upgrades.Get(tx, server)
 	if err != nil || row.Life.State != statemachine.State(UpgradeRecovering) || s.upgrades.Waits(tx, &row) {
@@ -130,7 +137,8 @@ func (s *Service) upgradeEnds(tx *store.Tx, r *statemachine.Row[serverUpgrade]) 
 	if err := s.showUpgrade(tx, &server, UpgradeNone, upgradeSteps); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, events.ServerUpgraded, events.AboutServer(server.Body.UUID, server.Body.Name).With("to "+r.Body.Version)); err != nil {
+	if err := s.logEvent(tx, events.ServerUpgraded, events.AboutServer(server.Body.UUID,
+		server.Body.Name).With("to "+r.Body.Version)); err != nil {
 		return err
 	}
 	return s.lookAtClusterUpgrade(tx)
@@ -157,14 +165,14 @@ func (s *Service) upgradeFails(tx *store.Tx, r *statemachine.Row[serverUpgrade])
 	return s.lookAtClusterUpgrade(tx)
 }
 
-// upgradeFailed writes it into the server; the caller stores it.
+// upgradeFailed records the failure of an upgrade in v and in the event log. The caller stores v.
 func (s *Service) upgradeFailed(tx *store.Tx, v *Server, why string) error {
 	v.UpgradeStatus, v.LastUpgrade.Status = UpgradeFailed, UpgradeFailed
 	v.LastUpgrade.EndTime, v.LastUpgrade.ErrorMessage = tx.Now, why
 	return s.logEvent(tx, events.ServerUpgradeFailed, events.AboutServer(v.UUID, v.Name).With(why))
 }
 
-// cutUpgrade ends the upgrade of a server that has failed meanwhile; the caller stores v.
+// cutUpgrade ends the upgrade of a server that has failed. The caller stores v.
 func (s *Service) cutUpgrade(tx *store.Tx, v *Server) error {
 	row, err := s.upgrades.Get(tx, v.UUID)
 	if err != nil {
