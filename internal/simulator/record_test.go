@@ -228,7 +228,7 @@ func TestRecord_Refusals(t *testing.T) {
 	old.Close()
 	c.Data, c.Record = dir, filepath.Join(t.TempDir(), "new.jsonl")
 	_, err = simulator.New(c)
-	require.ErrorContains(t, err, "there is data in")
+	require.ErrorContains(t, err, "has data already")
 	require.NoFileExists(t, c.Record)
 	c.Data, c.Record = "", filepath.Join(t.TempDir(), "no", "such.jsonl")
 	_, err = simulator.New(c)
