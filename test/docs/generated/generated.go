@@ -42,7 +42,7 @@ func Section(t testing.TB, file, name, want string) {
 // path is in skip are left out.
 func Members(v any, skip ...string) string {
 	var b strings.Builder
-	b.WriteString("\n| member | type | default | description | example |\n| --- | --- | --- | --- | --- |\n")
+	b.WriteString("\n| member | type | default | range | description | example |\n| --- | --- | --- | --- | --- | --- |\n")
 	w := &writer{b: &b, skip: map[string]bool{}}
 	for _, path := range skip {
 		w.skip[path] = true
@@ -98,12 +98,9 @@ func (w *writer) members(prefix string, t reflect.Type, above []reflect.Type) {
 
 // row writes the row of one member.
 func (w *writer) row(path string, f reflect.StructField) {
-	doc := f.Tag.Get("doc")
-	if r := f.Tag.Get("range"); r != "" {
-		doc += "; " + r
-	}
+	absent := f.Tag.Get("default")
 	if _, required := f.Tag.Lookup("required"); required {
-		doc += "; required"
+		absent = "required"
 	}
 	code := func(tag string) string {
 		if text := f.Tag.Get(tag); text != "" {
@@ -111,7 +108,7 @@ func (w *writer) row(path string, f reflect.StructField) {
 		}
 		return ""
 	}
-	cells := []string{"`" + path + "`", typeName(f), f.Tag.Get("default"), doc, code("example")}
+	cells := []string{"`" + path + "`", typeName(f), absent, f.Tag.Get("range"), f.Tag.Get("doc"), code("example")}
 	for i := range cells {
 		cells[i] = strings.ReplaceAll(cells[i], "|", "\\|")
 	}
