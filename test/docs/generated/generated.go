@@ -124,8 +124,13 @@ func typeName(f reflect.StructField) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.PkgPath() == "time" {
-		return map[string]string{"Time": "time, RFC 3339", "Duration": "duration"}[t.Name()]
+	switch t.Name() {
+	case "Time":
+		return "time, RFC 3339"
+	case "Duration":
+		return "duration"
+	case "Strings":
+		return "string or list"
 	}
 	switch t.Kind() {
 	case reflect.Bool:
