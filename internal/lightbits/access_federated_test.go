@@ -92,11 +92,11 @@ func TestFederatedPrincipal_RefusesWhatIsForged(t *testing.T) {
 	status, body := s.do(http.MethodGet, "/api/v2/cluster", good, "")
 	require.Equal(t, 200, status, body)
 	for name, c := range map[string]struct{ token, words string }{
-		"another key":     {s.forged(jwt.SigningMethodRS256, keys()[1], kid, nil), "signature does not fit"},
+		"another key":     {s.forged(jwt.SigningMethodRS256, keys()[1], kid, nil), "signature does not match"},
 		"unknown kid":     {s.forged(jwt.SigningMethodRS256, keys()[1], "k", nil), "is not a key of the identity provider"},
 		"HS256":           {s.forged(jwt.SigningMethodHS256, []byte("secret"), kid, nil), "signed with HS256"},
 		"none":            {s.forged(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, kid, nil), "signed with none"},
-		"changed":         {good[:len(good)-4] + "AAAA", "signature does not fit"},
+		"changed":         {good[:len(good)-4] + "AAAA", "signature does not match"},
 		"another issuer":  {s.idpToken(idp.Grant{ClientID: "app-1", Issuer: "http://sim.test/_sim/idp/other"}), "from issuer"},
 		"another host":    {s.idpToken(idp.Grant{ClientID: "app-1", Issuer: "http://sim.test:1/_sim/idp/default"}), "from issuer"},
 		"no kid, no iss":  {s.forged(jwt.SigningMethodRS256, keys()[1], "k", jwt.MapClaims{"iss": nil}), "is not of the form"},
