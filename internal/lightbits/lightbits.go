@@ -27,7 +27,7 @@
 // Files without a resource are the frame that all of them share:
 //
 //	lightbits    the service and its tables
-//	operations   the rows of all operations
+//	operations_  the rows of all operations, and examples of their requests
 //	dialect      requests and responses on the wire
 //	refusal_     causes of refusals, as explain shows them
 //	rows         keys and compact encoding of rows, lookup by name
