@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"storagesim/internal/signing"
 	"storagesim/internal/simulator"
 	"storagesim/internal/statemachine"
 )
@@ -75,6 +77,8 @@ var serveOptions = [...]option{
 		}},
 	{"auth", "MODE", "how credentials are checked: lenient, strict or off (default lenient)",
 		func(s *settings, v string) error { s.config.Auth = v; return oneOf(v, simulator.AuthModes[:]) }},
+	{"signing-key", "FILE", "PEM file of the RSA key that signs tokens (default: a published key, which anyone can sign with)",
+		func(s *settings, v string) error { return s.readSigningKey(v) }},
 	{"delays", "PROFILE", "how long operations take: instant, fast or realistic (default fast)",
 		func(s *settings, v string) (err error) {
 			s.config.Delays = statemachine.Profile(v)
@@ -148,6 +152,15 @@ var askOptions = [...]option{
 			return nil
 		}},
 	serveOptions[0],
+}
+
+func (s *settings) readSigningKey(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	s.config.SigningKey, err = signing.Parse(text)
+	return err
 }
 
 func oneOf(v string, valid []string) error {

@@ -4,7 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -192,6 +197,18 @@ func TestFlags_EachChangesSomething(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []int{http.StatusNotImplemented, http.StatusUnauthorized}, []int{off, on}, "it wants Basic authentication")
 	})
+	t.Run("signing-key", func(t *testing.T) {
+		private, err := rsa.GenerateKey(rand.Reader, 2048)
+		require.NoError(t, err)
+		file := filepath.Join(t.TempDir(), "key.pem")
+		require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(
+			&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)}), 0o600))
+		modulus := base64.RawURLEncoding.EncodeToString(private.N.Bytes())
+		for name, args := range map[string][]string{"given": {"--signing-key", file}, "published": nil} {
+			_, keys := start(t, env(), args...).request(http.MethodGet, "/_sim/idp/default/jwks")
+			require.Equal(t, name == "given", strings.Contains(keys, modulus), keys)
+		}
+	})
 	t.Run("sync", func(t *testing.T) {
 		slow, quick := flushes(t, "disk"), flushes(t, "os")
 		require.Zero(t, quick)
@@ -251,6 +268,9 @@ func TestUsage_WrongValuesAreNamed(t *testing.T) {
 		{args: []string{"--max-running-workflows=0"}, words: "above 0"},
 		{args: []string{"--max-running-workflows=many"}, words: "above 0"},
 		{args: []string{"--federation=maybe"}, words: "on or off"},
+		{args: []string{"--signing-key=/dev/null"}, words: "the file has no PEM block; a private RSA key in PKCS#1 or PKCS#8"},
+		{args: []string{"--signing-key=none.pem"}, words: "none.pem"},
+		{env: []string{"SIM_SIGNING_KEY", "/dev/null"}, words: "SIM_SIGNING_KEY"},
 		{args: []string{"--journal-entries=0"}, words: "above 0"},
 		{args: []string{"--journal-bytes=64MiB"}, words: "number of bytes"},
 		{args: []string{"--fixture="}, words: "the name of a fixture or a file"},

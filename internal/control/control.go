@@ -22,6 +22,7 @@ import (
 	"storagesim/internal/fault"
 	"storagesim/internal/fixture"
 	"storagesim/internal/idp"
+	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 	"storagesim/internal/strict"
@@ -67,6 +68,8 @@ type Config struct {
 	CA []byte
 	// Metrics answers the program's metrics in Prometheus' text format.
 	Metrics func() (text []byte, contentType string, err error)
+	// SigningKey signs the tokens of the identity provider.
+	SigningKey *signing.Key
 	// Wall is the wall clock: uptime and the life of worlds are measured on it.
 	Wall func() time.Time
 	// URL answers where the program can be reached; scenarios drive it there. Nil where none may run.
@@ -98,7 +101,7 @@ type Control struct {
 
 // New makes the control surface.
 func New(c Config) *Control {
-	ctl := &Control{Config: c, started: c.Wall(), rows: operations, secret: regexp.MustCompile(secretMember), secretName: regexp.MustCompile(secretName), issuer: idp.New()}
+	ctl := &Control{Config: c, started: c.Wall(), rows: operations, secret: regexp.MustCompile(secretMember), secretName: regexp.MustCompile(secretName), issuer: idp.New(c.SigningKey)}
 	for i := range ctl.rows {
 		ctl.paths = append(ctl.paths, ctl.rows[i].Path)
 	}

@@ -38,13 +38,9 @@ func (s *Service) authorize(tx *store.Tx, r *api.Request) error {
 // checkToken refuses a JWT that the service of the world did not sign, that has expired on the world's clock, or whose
 // user does not exist.
 func (s *Service) checkToken(tx *store.Tx, text string) error {
-	key, err := s.key()
-	if err != nil {
-		return err
-	}
 	var claims jwt.RegisteredClaims
 	parser := jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg()}))
-	_, err = parser.ParseWithClaims(text, &claims, func(*jwt.Token) (any, error) { return key.Public, nil })
+	_, err := parser.ParseWithClaims(text, &claims, func(*jwt.Token) (any, error) { return s.key.Public(), nil })
 	switch {
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
 		return refusal.New(refusal.Unauthenticated,

@@ -41,7 +41,7 @@ func (s *Service) login(tx *store.Tx, r *api.Request, _ *api.Empty) (loginRespon
 	if err != nil {
 		return loginResponse{}, err
 	}
-	signed, err := s.sign(s.token(tx, name, tokenTTL))
+	signed, err := s.key.Token(s.token(tx, name, tokenTTL))
 	return loginResponse{TokenType: "Bearer", ExpiresIn: uint64(tokenTTL / time.Second), IDToken: signed}, err
 }
 
@@ -77,15 +77,7 @@ func (s *Service) token(tx *store.Tx, name string, ttl time.Duration) *jwt.Token
 	})
 }
 
-func (s *Service) sign(t *jwt.Token) (string, error) {
-	key, err := s.key()
-	if err != nil {
-		return "", err
-	}
-	return key.Token(t)
-}
-
-// MintToken returns the token that a login of the user q.Role returns; "" means the first user. It returns an
+// MintToken returns the token that a login of the user q.Role returns; "" means the first user. It returns a
 // *strict.Error if the user does not exist.
 func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	users := s.settings(tx).Users
@@ -107,7 +99,7 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, erro
 	}
 	t := s.token(tx, q.Role, q.TTL)
 	return func() (map[string]string, error) {
-		signed, err := s.sign(t)
+		signed, err := s.key.Token(t)
 		return map[string]string{"token": signed}, err
 	}, nil
 }

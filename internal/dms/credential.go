@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"storagesim/internal/api"
-	"storagesim/internal/signing"
 	"storagesim/internal/store"
 	"storagesim/internal/timeuuid"
 )
@@ -40,11 +39,7 @@ func hostNQN(set settings) string { return "nqn.2014-08.org.nvmexpress:uuid:" + 
 
 func (s *Service) credentials(tx *store.Tx) (serviceCredentials, error) {
 	set := s.settings(tx)
-	key, err := s.key()
-	if err != nil {
-		return serviceCredentials{}, err
-	}
-	file, err := signing.PublicPEM(key.Public)
+	file, err := s.key.PublicPEM()
 	return serviceCredentials{PubKeyID: pubKeyID(set), PubKey: file}, err
 }
 

@@ -38,20 +38,25 @@ type Options struct {
 	Auth api.AuthMode
 	// MaxRunningWorkflows overrides the limit of the fixture unless it is 0.
 	MaxRunningWorkflows int
+	// Key signs the service's tokens; nil means signing.Published.
+	Key *signing.Key
 }
 
 // Service is the emulated product. All of its state lies in the worlds.
 type Service struct {
 	options   Options
 	clusters  Clusters
-	key       func() (*signing.Key, error) // signs the tokens of the service
-	ids       *timeuuid.Sequence           // numbers the workflows
+	key       *signing.Key       // signs the tokens of the service
+	ids       *timeuuid.Sequence // numbers the workflows
 	workflows *statemachine.Machine[Workflow]
 }
 
 // New returns the service. The methods below return its parts.
 func New(o Options, clusters Clusters) *Service {
-	s := &Service{options: o, clusters: clusters, key: signing.Of(signing.DMS), ids: timeuuid.NewSequence("dms.ids")}
+	if o.Key == nil {
+		o.Key = signing.Published()
+	}
+	s := &Service{options: o, clusters: clusters, key: o.Key, ids: timeuuid.NewSequence("dms.ids")}
 	s.workflows = s.workflowMachine()
 	return s
 }

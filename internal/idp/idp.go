@@ -98,11 +98,11 @@ type Key struct {
 
 // Issuer is the provider of all worlds. Use New to create it.
 type Issuer struct {
-	key func() (*signing.Key, error)
+	key *signing.Key
 }
 
-// New returns the provider, which is safe for concurrent use.
-func New() *Issuer { return &Issuer{key: signing.Of(signing.Issuer)} }
+// New returns a provider that signs with the key. It is safe for concurrent use.
+func New(key *signing.Key) *Issuer { return &Issuer{key: key} }
 
 // ErrDown is the error during an outage of the provider of the transaction's world (SetDown).
 var ErrDown = errors.New("the identity provider is down")
@@ -145,14 +145,11 @@ func (i *Issuer) Keys(tx *store.Tx) (KeySet, error) {
 	if err := Up(tx); err != nil {
 		return KeySet{}, err
 	}
-	key, err := i.key()
-	if err != nil {
-		return KeySet{}, err
-	}
+	public := i.key.Public()
 	number := base64.RawURLEncoding.EncodeToString
 	return KeySet{Keys: []Key{{
-		Type: "RSA", Use: "sig", Algorithm: jwt.SigningMethodRS256.Alg(), ID: keyID(key.Public),
-		Modulus: number(key.Public.N.Bytes()), Exponent: number(big.NewInt(int64(key.Public.E)).Bytes()),
+		Type: "RSA", Use: "sig", Algorithm: jwt.SigningMethodRS256.Alg(), ID: keyID(public),
+		Modulus: number(public.N.Bytes()), Exponent: number(big.NewInt(int64(public.E)).Bytes()),
 	}}}, nil
 }
 
@@ -184,10 +181,6 @@ func (i *Issuer) Token(tx *store.Tx, g Grant) (string, error) {
 	if err := Up(tx); err != nil {
 		return "", err
 	}
-	key, err := i.key()
-	if err != nil {
-		return "", err
-	}
 	claims := jwt.MapClaims{"aud": g.ClientID, "nbf": tx.Now.Unix()}
 	if g.Audience != "" {
 		claims["aud"] = g.Audience
@@ -207,8 +200,8 @@ func (i *Issuer) Token(tx *store.Tx, g Grant) (string, error) {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64(text, tx.Seed()))
 	claims["jti"] = hex.EncodeToString(sum[:16])
 	t := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
-	t.Header["kid"] = keyID(key.Public)
-	return key.Token(t)
+	t.Header["kid"] = keyID(i.key.Public())
+	return i.key.Token(t)
 }
 
 // Verify checks the algorithm, the key and the signature of a token with the keys of the transaction's world, and
@@ -216,10 +209,6 @@ func (i *Issuer) Token(tx *store.Tx, g Grant) (string, error) {
 // the keys cannot be fetched. The text of any other error describes the fault of the token.
 func (i *Issuer) Verify(tx *store.Tx, token string) (jwt.MapClaims, error) {
 	set, err := i.Keys(tx)
-	if err != nil {
-		return nil, err
-	}
-	key, err := i.key()
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +224,7 @@ func (i *Issuer) Verify(tx *store.Tx, token string) (jwt.MapClaims, error) {
 			invalid = fmt.Errorf("its kid %q is not a key of the identity provider", kid)
 			return nil, invalid
 		}
-		return key.Public, nil
+		return i.key.Public(), nil
 	})
 	switch {
 	case invalid != nil:

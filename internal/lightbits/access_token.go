@@ -1,7 +1,7 @@
 package lightbits
 
 import (
-	"crypto/rsa"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,7 +12,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"storagesim/internal/api"
-	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 	"storagesim/internal/strict"
@@ -26,10 +25,10 @@ const (
 	mintAudience   = "LightOS"
 )
 
-// MintToken makes a JWT as lbcli does, signed with the simulator's own key. The public key is stored as the credential
-// system:sim in every cluster of the world, or only in the transaction's cluster if it has one. Deleting the credential
-// invalidates all minted tokens until the next one is minted. The same world, role, duration and time give the same
-// token. The error is a *strict.Error for an invalid request.
+// MintToken returns a JWT of the form that lbcli makes, signed with the simulator's own key. The public half of the key
+// becomes the credential system:sim of every cluster of the world, or of the transaction's cluster if it has one.
+// Deleting the credential invalidates all minted tokens until the next one is minted. The same world, role, duration and
+// instant always give the same token. The error of an invalid request is a *strict.Error.
 func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	clusters := []string{tx.Partition()}
 	if tx.Partition() == "" {
@@ -50,12 +49,8 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, erro
 	case q.TTL == 0:
 		q.TTL = defaultTTL
 	}
-	key, err := s.key()
-	if err != nil {
-		return nil, err
-	}
 	for _, cluster := range clusters {
-		if err := s.trust(tx.In(cluster), key.Public); err != nil {
+		if err := s.trust(tx.In(cluster)); err != nil {
 			return nil, err
 		}
 	}
@@ -66,7 +61,7 @@ func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, erro
 	t := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
 	t.Header["kid"] = systemProject + ":" + mintCredential
 	return func() (map[string]string, error) {
-		token, err := key.Token(t)
+		token, err := s.key.Token(t)
 		return map[string]string{"token": token}, err
 	}, nil
 }
@@ -90,9 +85,10 @@ func (s *Service) checkMintRole(tx *store.Tx, clusters []string, role string) er
 	return &strict.Error{Path: "role", Detail: fmt.Sprintf("there is no role %q", role), Valid: valid}
 }
 
-// trust stores the key as a credential of the transaction's cluster, unless it is one already.
-func (s *Service) trust(tx *store.Tx, key *rsa.PublicKey) error {
-	payload, err := signing.PublicPEM(key)
+// trust makes the service's key the credential system:sim of the transaction's cluster. Another key there is replaced:
+// an earlier start of the simulator signed with it.
+func (s *Service) trust(tx *store.Tx) error {
+	payload, err := s.key.PublicPEM()
 	if err != nil {
 		return err
 	}
@@ -104,12 +100,12 @@ func (s *Service) trust(tx *store.Tx, key *rsa.PublicKey) error {
 			Kind: CredsUserCreds})
 	case err != nil:
 		return err
-	case string(have.Payload) != string(payload):
-		return &strict.Error{Path: "vendor",
-			Detail: fmt.Sprintf("credential %s:%s of cluster %q is not the simulator's, "+
-				"but minted tokens need that ID; delete the credential", systemProject, mintCredential, tx.Partition())}
+	case have.Type == CredsRS256PubKey && bytes.Equal(have.Payload, payload):
+		return nil
 	}
-	return nil
+	have.Type, have.Payload = CredsRS256PubKey, payload
+	have.ETag++
+	return credentials.Put(tx, &have)
 }
 
 // tokenID derives the ID from the token's contents, since minting must not advance the world's random generator.

@@ -112,10 +112,20 @@ func TestMintToken_HoldsInEveryClusterAndDrawsNothing(t *testing.T) {
 	require.Equal(t, ids[false], ids[true])
 }
 
-func TestMintToken_LeavesAForeignCredentialAlone(t *testing.T) {
+// A data directory may hold another key as system:sim, of an earlier version or of another --signing-key.
+func TestMintToken_RefreshesTheCredential(t *testing.T) {
 	s := newServer(t, withSeed(func(s *Service, tx *store.Tx) error {
 		return s.seedCredential(tx, Credential{ProjectName: systemProject, ID: mintCredential, Type: CredsRS256PubKey, Payload: []byte("x")})
 	}))
-	_, err := s.mint(api.TokenRequest{})
-	require.ErrorContains(t, err, "credential system:sim of cluster")
+	for range 2 {
+		token, err := s.mint(api.TokenRequest{})
+		require.NoError(t, err)
+		status, body := s.do(http.MethodGet, "/api/v2/projects", token, "")
+		require.Equal(t, 200, status, body)
+	}
+	s.update(func(tx *store.Tx) error {
+		row, err := credentials.Get(tx.In("c1"), credentialKey(systemProject, mintCredential))
+		require.Equal(t, uint64(2), row.ETag)
+		return err
+	})
 }

@@ -3,6 +3,7 @@ package lightbits
 import (
 	"slices"
 
+	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -33,8 +34,9 @@ func (s *Service) Reachable(tx *store.Tx) (apis, data bool) {
 	return true, false
 }
 
-// Trusts reports whether the project system of the transaction's cluster has the public key, a PEM file, as the
-// credential with that ID. Tokens signed with the key are then accepted.
+// Trusts reports whether the project system of the transaction's cluster has that public key, a PEM file, as the
+// credential of that ID, so that the cluster accepts tokens signed with it. The key with which an earlier version of the
+// simulator signed counts as well, so that clusters in its data directory stay attached.
 func (s *Service) Trusts(tx *store.Tx, credential string, publicKey []byte) bool {
 	row, err := credentials.Get(tx, credentialKey(systemProject, credential))
 	if err != nil || row.Type != CredsRS256PubKey {
@@ -45,7 +47,7 @@ func (s *Service) Trusts(tx *store.Tx, credential string, publicKey []byte) bool
 		return false
 	}
 	want, err := parsePublicKey(publicKey)
-	return err == nil && given.Equal(want)
+	return err == nil && (given.Equal(want) || signing.Former(given))
 }
 
 // ClusterFacts is what a service that attaches clusters stores about a cluster.

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"storagesim/internal/api"
-	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 	"storagesim/internal/timeuuid"
@@ -33,11 +32,7 @@ func (s *Service) federationSeed(tx *store.Tx) uint64 {
 var federationSince = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (s *Service) federationCredentials(tx *store.Tx) (cfServiceCredentials, error) {
-	key, err := s.federationKey()
-	if err != nil {
-		return cfServiceCredentials{}, err
-	}
-	file, err := signing.PublicPEM(key.Public)
+	file, err := s.key.PublicPEM()
 	id := "cluster-federation-" + timeuuid.New(timeuuid.Ticks(federationSince), s.federationSeed(tx)).String()
 	return cfServiceCredentials{PubKeyID: id, PubKey: file}, err
 }

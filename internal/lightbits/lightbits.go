@@ -65,19 +65,21 @@ type Options struct {
 	Auth api.AuthMode
 	// Federation enables the operations of a cluster federation.
 	Federation bool
+	// Key signs the tokens of the simulator's own credential, of the cluster federation and of the identity provider;
+	// nil means signing.Published.
+	Key *signing.Key
 }
 
 // Service is the simulated product. All of its state is in the worlds.
 type Service struct {
 	auth api.AuthMode
-	key  func() (*signing.Key, error)
+	key  *signing.Key // signs minted tokens and those of the cluster federation
 
 	anybody, opaque *Principal // the callers without a token, and with any text as a token, where that is enough
 
-	federation    bool
-	federationKey func() (*signing.Key, error)
-	workflowIDs   *timeuuid.Sequence
-	workflows     *statemachine.Machine[Workflow]
+	federation  bool
+	workflowIDs *timeuuid.Sequence
+	workflows   *statemachine.Machine[Workflow]
 
 	volumes     *statemachine.Machine[Volume]
 	snapshots   *statemachine.Machine[Snapshot]
@@ -102,10 +104,13 @@ type Service struct {
 
 // New returns the service. The methods below return its parts, for package simulator to assemble.
 func New(o Options) *Service {
-	s := &Service{auth: o.Auth, key: signing.Of(signing.Lightbits)}
+	if o.Key == nil {
+		o.Key = signing.Published()
+	}
+	s := &Service{auth: o.Auth, key: o.Key}
 	s.anybody = newPrincipal("anybody", systemProject+":"+roleClusterAdmin)
 	s.opaque = newPrincipal("opaque token", systemProject+":"+roleClusterAdmin)
-	s.federation, s.federationKey = o.Federation, signing.Of(signing.Federation)
+	s.federation = o.Federation
 	s.workflowIDs, s.workflows = timeuuid.NewSequence("lightbits.workflowids"), s.workflowMachine()
 	s.volumes = s.volumeMachine()
 	s.snapshots = s.snapshotMachine()
@@ -115,7 +120,7 @@ func New(o Options) *Service {
 	s.policies = s.policyMachine()
 	s.encryptions = s.encryptionMachine()
 	s.idpConfigurations = s.idpConfigurationMachine()
-	s.issuer = idp.New()
+	s.issuer = idp.New(o.Key)
 	s.migrations = s.migrationMachine()
 	s.evictions = s.evictionMachine()
 	s.replacements = s.replacementMachine()

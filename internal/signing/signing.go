@@ -1,147 +1,128 @@
-// Package signing makes the RSA keys with which the simulated services sign their tokens, and signs. A service's key follows
-// from its name: it is the same in every world and every process, so that no world waits for one. Keys that anybody can derive
-// from a name protect nothing, as suits a simulator.
+// Package signing holds the RSA key with which the simulated services sign their tokens.
 //
-// A key has eight primes (RFC 8017, 3.2), which nobody can tell from its public half: a signature takes a fifth of the time
-// that it takes with two, and every new world gets tokens. crypto/rsa signs quickly with two primes only.
+// By default this is Published, one key that is embedded in every copy of the simulator. Anyone can sign with it, so
+// the simulator's tokens prove nothing. A user who needs a key of their own reads it with Parse.
 package signing
 
 import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
+	_ "embed" // for published.pem
+	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
-	"math/big"
-	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// The services that sign.
-const (
-	Lightbits  = "lightbits"
-	Federation = "cluster federation"
-	DMS        = "dms"
-	Issuer     = "openid issuer"
-)
+// minBits is the size of the smallest key that Parse accepts. Client libraries refuse to verify RS256 with less.
+const minBits = 2048
 
-const (
-	keyBits  = 2048
-	exponent = 65537
-	primes   = 8
-)
+//go:embed published.pem
+var publishedPEM []byte
 
-// steps answers how far the primes of a service's key lie above the numbers that follow from its name. To search them takes
-// some milliseconds each.
-func steps(service string) (far [primes]int64, ok bool) {
-	switch service {
-	case Lightbits:
-		return [...]int64{58, 90, 80, 240, 284, 48, 124, 78}, true
-	case Federation:
-		return [...]int64{190, 224, 24, 120, 54, 0, 84, 602}, true
-	case DMS:
-		return [...]int64{104, 130, 234, 368, 362, 2, 314, 12}, true
-	case Issuer:
-		return [...]int64{264, 58, 182, 26, 112, 194, 82, 110}, true
-	}
-	return far, false
-}
-
-// Key is the key of a service.
+// Key is an RSA key that signs tokens with RS256. It is safe for concurrent use.
 type Key struct {
-	Public *rsa.PublicKey
-	parts  [primes]part
+	private func() *rsa.PrivateKey
 }
 
-// part is what a signature needs of one of the primes (RFC 8017, 3.2).
-type part struct {
-	prime       *big.Int
-	exponent    *big.Int // the private one, modulo the prime less one
-	product     *big.Int // of the primes before it
-	coefficient *big.Int // the inverse of the product
-}
-
-// Of answers the key of a service, which is made when it is first asked for, in less than a millisecond. An error means that
-// the name is not one of the services'.
-func Of(service string) func() (*Key, error) {
-	return sync.OnceValues(func() (*Key, error) { return newKey(service) })
-}
-
-func newKey(service string) (*Key, error) {
-	far, ok := steps(service)
-	if !ok {
-		return nil, fmt.Errorf("signing: there is no service %q", service)
-	}
-	k, product, one, e := new(Key), big.NewInt(1), big.NewInt(1), big.NewInt(exponent)
-	for i, p := range starts(service) {
-		p.Add(p, big.NewInt(far[i]))
-		k.parts[i] = part{
-			prime:       p,
-			exponent:    new(big.Int).ModInverse(e, new(big.Int).Sub(p, one)),
-			product:     product,
-			coefficient: new(big.Int).ModInverse(product, p),
+// Published returns the embedded key. Its PEM file is decoded when the key is first used.
+func Published() *Key {
+	return &Key{private: sync.OnceValue(func() *rsa.PrivateKey {
+		private, err := parse(publishedPEM)
+		if err != nil {
+			panic(fmt.Sprintf("signing: the embedded key: %v", err))
 		}
-		product = new(big.Int).Mul(product, p)
-	}
-	k.Public = &rsa.PublicKey{N: product, E: exponent}
-	return k, nil
+		return private
+	})}
 }
 
-// starts answers odd numbers of an eighth of the key's bits. Their four highest bits are set, so that the product of primes
-// above them has all bits.
-func starts(service string) (list [primes]*big.Int) {
-	source := rand.NewChaCha8(sha256.Sum256([]byte(service + " signing key")))
-	for i := range list {
-		text := make([]byte, keyBits/primes/8)
-		_, _ = source.Read(text) // never fails
-		text[0] |= 0xF0
-		text[len(text)-1] |= 1
-		list[i] = new(big.Int).SetBytes(text)
+// Parse reads a private key from a PEM file. The file must hold one RSA key of at least 2,048 bits, unencrypted, in a
+// block of PKCS#1 ("RSA PRIVATE KEY") or PKCS#8 ("PRIVATE KEY"). Text around the block is ignored.
+func Parse(file []byte) (*Key, error) {
+	private, err := parse(file)
+	if err != nil {
+		return nil, err
 	}
-	return list
+	return &Key{private: func() *rsa.PrivateKey { return private }}, nil
 }
 
-// Token signs a token with RS256.
+func parse(file []byte) (*rsa.PrivateKey, error) {
+	block, rest := pem.Decode(file)
+	if block == nil {
+		return nil, errors.New("the file has no PEM block; a private RSA key in PKCS#1 or PKCS#8 is expected, " +
+			`for example from "openssl genrsa 2048"`)
+	}
+	if next, _ := pem.Decode(rest); next != nil {
+		return nil, fmt.Errorf("the file has a second PEM block %q; one private key is expected", next.Type)
+	}
+	private, err := parseBlock(block)
+	if err != nil {
+		return nil, err
+	}
+	if bits := private.N.BitLen(); bits < minBits {
+		return nil, fmt.Errorf("the RSA key has %d bits; at least %d are expected", bits, minBits)
+	}
+	return private, nil
+}
+
+func parseBlock(block *pem.Block) (*rsa.PrivateKey, error) {
+	switch {
+	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
+		return nil, errors.New(`the private key is encrypted; decrypt it first, for example with "openssl rsa"`)
+	case block.Type == "RSA PRIVATE KEY":
+		private, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("the PEM block is not a PKCS#1 key: %w", err)
+		}
+		return private, nil
+	case block.Type == "PRIVATE KEY":
+		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("the PEM block is not a PKCS#8 key: %w", err)
+		}
+		private, ok := key.(*rsa.PrivateKey)
+		if !ok {
+			return nil, errors.New("the private key is not an RSA key; tokens are signed with RS256")
+		}
+		return private, nil
+	}
+	return nil, fmt.Errorf("the PEM block has the type %q; %q or %q is expected", block.Type,
+		"PRIVATE KEY", "RSA PRIVATE KEY")
+}
+
+// Public returns the public half of the key.
+func (k *Key) Public() *rsa.PublicKey { return &k.private().PublicKey }
+
+// Token signs a token with RS256. The same token always has the same signature (RFC 8017, 8.2).
 func (k *Key) Token(t *jwt.Token) (string, error) {
-	text, err := t.SigningString()
+	text, err := t.SignedString(k.private())
 	if err != nil {
 		return "", fmt.Errorf("signing: a token: %w", err)
 	}
-	return text + "." + base64.RawURLEncoding.EncodeToString(k.sign([]byte(text))), nil
+	return text, nil
 }
 
-// digestInfo comes before a SHA-256 (RFC 8017, 9.2, note 1).
-const digestInfo = "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
-
-// sign makes an RSASSA-PKCS1-v1_5 signature (RFC 8017, 8.2.1 and 5.2.1).
-func (k *Key) sign(message []byte) []byte {
-	sum := sha256.Sum256(message)
-	padded := make([]byte, keyBits/8)
-	for i := range padded {
-		padded[i] = 0xFF
-	}
-	padded[0], padded[1] = 0, 1
-	end := padded[len(padded)-len(sum)-len(digestInfo):]
-	padded[len(padded)-len(end)-1] = 0
-	copy(end[copy(end, digestInfo):], sum[:])
-
-	m, s := new(big.Int).SetBytes(padded), new(big.Int)
-	for _, p := range k.parts {
-		h := new(big.Int).Exp(m, p.exponent, p.prime)
-		h.Sub(h, s).Mul(h, p.coefficient).Mod(h, p.prime)
-		s.Add(s, h.Mul(h, p.product))
-	}
-	return s.FillBytes(padded)
-}
-
-// PublicPEM is a public key as a file: a PEM block PUBLIC KEY.
-func PublicPEM(key *rsa.PublicKey) ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(key)
+// PublicPEM returns the public half of the key as a PEM file with the block "PUBLIC KEY".
+func (k *Key) PublicPEM() ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(k.Public())
 	if err != nil {
 		return nil, fmt.Errorf("signing: marshal a public key: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
+}
+
+// Former reports whether earlier versions of the simulator signed with the key. Their data directories hold its public
+// half where later ones hold that of the present key. Keys that followed from a world's seed are not among them.
+func Former(key *rsa.PublicKey) bool {
+	sum := sha256.Sum256(key.N.Bytes())
+	return slices.Contains([]string{
+		"f46a77ad043794cd602561a3665cd0670a9f1b33bf16ab2e9533163f3aa526e9", // of Lightbits
+		"48cd544ee9485c33b783a99aeb16fe3d4c1f41bcc53d3a580fcd5c82dbb67235", // of the cluster federation
+		"1973647543d07cdf5201ee698425b371091b59a05c4b6df7fa3d552f598b424f", // of DMS
+	}, hex.EncodeToString(sum[:]))
 }

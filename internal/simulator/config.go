@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"storagesim/internal/api"
+	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
 )
 
@@ -26,6 +27,8 @@ type Config struct {
 	// Federation lets the clusters answer the operations of a Lightbits cluster federation.
 	Federation bool
 	SyncDisk   bool // commits survive a power loss, not only the end of the process
+	// SigningKey signs the tokens of the simulated services.
+	SigningKey *signing.Key
 
 	// Record is the file that a recording is written to; empty: none is made. It needs data that begins with the program.
 	Record string
@@ -55,7 +58,7 @@ type Limits struct {
 func Default() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", TLSListen: "127.0.0.1:8443", Seed: 1, Fixture: "small", Auth: AuthModes[0],
-		Delays: statemachine.Fast, MaxWorlds: 1000, Version: "dev", Log: zerolog.Nop(),
+		Delays: statemachine.Fast, SigningKey: signing.Published(), MaxWorlds: 1000, Version: "dev", Log: zerolog.Nop(),
 		Limits: Limits{
 			HeaderBytes: 64 << 10, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 			Heartbeat: 15 * time.Second, EventQueue: 1024, JournalCount: 10_000, JournalBytes: 64 << 20,

@@ -172,7 +172,7 @@ func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, parts 
 		DB: s.db, Engine: s.engine, Journal: journal, Faults: s.faults, Vendors: parts, Log: s.config.Log, Version: s.config.Version,
 		AdminToken: s.config.AdminToken, MaxWorlds: s.config.MaxWorlds, Seed: s.config.Seed, Fixture: catalog.own,
 		Fixtures: catalog.names(), Base: catalog.base, States: catalog.worlds, Listen: s.listenWorld, Unlisten: s.unlistenWorld,
-		Expiring: s.expire, Pending: s.pending, Wall: s.conductor.now, Metrics: meter.Text,
+		Expiring: s.expire, Pending: s.pending, Wall: s.conductor.now, SigningKey: s.config.SigningKey, Metrics: meter.Text,
 		Heartbeat: s.config.Limits.Heartbeat, EventQueue: s.config.Limits.EventQueue,
 	}
 	if s.identity != nil {

@@ -11,8 +11,8 @@ import (
 // vendors is the one place where a vendor is added to the program.
 func vendors(c Config) []api.Vendor {
 	auth := api.AuthMode(c.Auth)
-	lb := lightbits.New(lightbits.Options{Auth: auth, Federation: c.Federation})
-	dm := dms.New(dms.Options{Auth: auth, MaxRunningWorkflows: c.MaxRunningWorkflows}, dmsClusters{lb})
+	lb := lightbits.New(lightbits.Options{Auth: auth, Federation: c.Federation, Key: c.SigningKey})
+	dm := dms.New(dms.Options{Auth: auth, MaxRunningWorkflows: c.MaxRunningWorkflows, Key: c.SigningKey}, dmsClusters{lb})
 	lc := lucidity.New(lucidity.Options{Auth: auth})
 	ll := lucidlink.New(lucidlink.Options{Auth: auth})
 	return []api.Vendor{
