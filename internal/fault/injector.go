@@ -2,6 +2,7 @@ package fault
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -12,69 +13,73 @@ import (
 	"storagesim/internal/store"
 )
 
-// Injector keeps the rules of all worlds ready for matching. What it keeps is a copy: it changes only after a commit
-// or when a world's state was replaced, and is read anew from the world then. All methods may be called from any
+// Injector keeps the rules of all worlds ready for matching. It keeps copies: a world's copy is dropped when its rules
+// change or its state is replaced, and is read again when a request needs it. All methods may be called from any
 // goroutine. Make one with New.
 type Injector struct {
 	db      *store.DB
 	targets Targets
+	check   func(Rule, *Targets) (*Ready, error) // Check; tests count its calls
 	wall    func() time.Time
 	log     zerolog.Logger
 
-	worlds sync.Map // world → *Set, nil where the world has no rules
+	worlds sync.Map // world → *Set, nil if the world has no rules
 
 	mu    sync.Mutex
-	epoch uint64 // counts what made copies wrong, so that a copy read meanwhile is not kept
+	epoch uint64 // counts changes, so that a copy that was read before a change is not kept after it
 
-	recording sync.Mutex // versions of worlds are numbered one after the other
+	keeping sync.Mutex // numbers the kept versions of worlds one after the other
 }
 
-// New makes an Injector that speaks of the targets' operations and states. Wall is the real clock, on which rules with
-// a ttl end.
-func New(db *store.DB, engine *statemachine.Engine, targets Targets, log zerolog.Logger, wall func() time.Time) *Injector {
-	in := &Injector{db: db, targets: targets, log: log, wall: wall}
+// New returns an Injector whose rules may refer to the targets. wall is the real clock, on which the ttl of a rule ends.
+func New(
+	db *store.DB, engine *statemachine.Engine, targets Targets, log zerolog.Logger, wall func() time.Time,
+) *Injector {
+	in := &Injector{db: db, targets: targets, check: Check, log: log, wall: wall}
 	engine.OnReplaced(in.replaced)
 	return in
 }
 
-// Set is the rules of a world, ready for matching. nil is a world without any.
+// Set is the rules of a world, ready for matching. A nil Set has no rules.
 type Set struct {
-	old      bool // to be read anew
-	all      []*Ready
-	byOp     map[string][]*Ready // those of the phase before first, then by order
-	versions bool                // a rule wants earlier versions of the world
+	stale    bool // must be read again
+	byID     map[string]*Ready
+	byOp     map[string][]*Ready // in the phase before, then in the phase after, each in order
+	versions bool                // a rule needs earlier versions of the world
 }
 
-// Armed answers the rules of a world; nil where there are none, or no such world.
+// Armed returns the rules of a world; nil if there are none, or no such world.
 func (in *Injector) Armed(world string) *Set {
-	if kept, ok := in.worlds.Load(world); ok {
-		if s := kept.(*Set); s == nil || !s.old {
-			return s
-		}
+	if s, ok := in.kept(world); ok && (s == nil || !s.stale) {
+		return s
 	}
 	return in.load(world)
 }
 
-// WantsVersions says whether a rule of the set wants earlier versions of the world.
+// kept returns the copy of a world's rules, which may be stale.
+func (in *Injector) kept(world string) (*Set, bool) {
+	kept, ok := in.worlds.Load(world)
+	if !ok {
+		return nil, false
+	}
+	return kept.(*Set), true
+}
+
+// WantsVersions reports whether a rule of the set needs earlier versions of the world.
 func (s *Set) WantsVersions() bool { return s != nil && s.versions }
 
 func (in *Injector) load(world string) *Set {
 	in.mu.Lock()
 	epoch := in.epoch
 	in.mu.Unlock()
-	var before *Set
-	if kept, ok := in.worlds.Load(world); ok {
-		before = kept.(*Set)
-	}
 	var set *Set
 	err := in.db.View(world, func(tx *store.Tx) error {
 		set = in.read(tx)
 		return nil
 	})
 	if err != nil {
-		return nil // the request will find out why
+		return nil // the request fails for the same reason later
 	}
-	set.inherit(before)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if epoch == in.epoch {
@@ -85,21 +90,23 @@ func (in *Injector) load(world string) *Set {
 
 // read makes the set of the transaction's world.
 func (in *Injector) read(tx *store.Tx) *Set {
-	set := &Set{byOp: map[string][]*Ready{}}
+	set := &Set{byID: map[string]*Ready{}, byOp: map[string][]*Ready{}}
+	var list []*Ready
 	for _, r := range rules.All(tx.In(""), "", "") {
-		ready, err := in.ready(r)
+		ready, err := in.ready(tx.World(), &r)
 		if err != nil {
-			continue // an older program made it for operations that are no more; it is listed as spent
+			continue // made by an older version for operations that no longer exist; listed as spent
 		}
 		if left, bounded := r.left(); bounded && left == 0 {
 			ready.spent.Store(true)
 		}
-		set.all = append(set.all, ready)
+		set.byID[r.Rule.ID] = ready
+		list = append(list, ready)
 	}
-	if set.all == nil {
+	if list == nil {
 		return nil
 	}
-	slices.SortFunc(set.all, func(a, b *Ready) int {
+	slices.SortFunc(list, func(a, b *Ready) int {
 		if a.Rule.Phase != b.Rule.Phase {
 			if a.Rule.Phase == Before {
 				return -1
@@ -108,7 +115,7 @@ func (in *Injector) read(tx *store.Tx) *Set {
 		}
 		return order(&a.Rule, &b.Rule, a.seq, b.seq)
 	})
-	for _, ready := range set.all {
+	for _, ready := range list {
 		set.versions = set.versions || ready.Rule.Effect.Stale > 0
 		for _, op := range ready.ops {
 			if ready.concerns(&op) {
@@ -119,69 +126,69 @@ func (in *Injector) read(tx *store.Tx) *Set {
 	return set
 }
 
-// ready makes a stored rule ready for matching.
-func (in *Injector) ready(r row) (*Ready, error) {
-	ready, err := Check(r.Rule, &in.targets)
+// ready returns a stored rule ready for matching. A rule that the world's copy has is not checked again.
+func (in *Injector) ready(world string, r *row) (*Ready, error) {
+	if s, _ := in.kept(world); s != nil {
+		if ready := s.find(r); ready != nil {
+			return ready, nil
+		}
+	}
+	ready, err := in.check(r.Rule, &in.targets)
 	if err != nil {
 		return nil, err
 	}
-	ready.Generation, ready.born, ready.seq, ready.expires = r.Generation, r.Born, r.Seq, r.Expires
+	ready.carry(r)
 	return ready, nil
 }
 
-// inherit takes over why rules did not fire that are the same in both sets.
-func (s *Set) inherit(before *Set) {
-	if s == nil || before == nil {
-		return
-	}
-	for _, r := range s.all {
-		if same := before.find(r.Rule.ID, r.Generation); same != nil {
-			r.miss.Store(same.miss.Load())
-		}
-	}
+// carry takes over what the row says beside the rule.
+func (r *Ready) carry(from *row) {
+	r.Rule = from.Rule
+	r.Generation, r.born, r.seq, r.expires = from.Generation, from.Born, from.Seq, from.Expires
 }
 
-func (s *Set) find(id string, generation uint64) *Ready {
-	for _, r := range s.all {
-		if r.Rule.ID == id && r.Generation == generation {
-			return r
-		}
+// find returns the rule of a row, or nil if the set has none or another one of that id.
+func (s *Set) find(r *row) *Ready {
+	if ready := s.byID[r.Rule.ID]; ready != nil && ready.Generation == r.Generation {
+		return ready
 	}
 	return nil
 }
 
-// lastMiss is why a rule did not fire last, as far as that took no counting; "" if that is not known.
-func (in *Injector) lastMiss(world, id string, generation uint64) string {
-	kept, ok := in.worlds.Load(world)
-	if !ok || kept.(*Set) == nil {
+// lastMiss returns why a rule did not fire last, if that was decided without counting; otherwise "".
+func (in *Injector) lastMiss(world string, r *row) string {
+	s, _ := in.kept(world)
+	if s == nil {
 		return ""
 	}
-	if r := kept.(*Set).find(id, generation); r != nil {
-		if why := r.miss.Load(); why != nil {
+	if ready := s.find(r); ready != nil {
+		if why := ready.miss.Load(); why != nil {
 			return *why
 		}
 	}
 	return ""
 }
 
-// changedBy has the world's rules read anew once the transaction is committed.
-func (in *Injector) changedBy(tx *store.Tx) {
+// changedBy marks the copy of the world's rules as stale once the transaction is committed. It adds the rules that the
+// transaction stored, so that they are not checked again.
+func (in *Injector) changedBy(tx *store.Tx, stored ...*Ready) {
 	world := tx.World()
 	tx.OnCommit(func() {
 		in.mu.Lock()
 		defer in.mu.Unlock()
 		in.epoch++
-		if kept, ok := in.worlds.Load(world); ok {
-			next := &Set{old: true}
-			if s := kept.(*Set); s != nil {
-				next.all = s.all
-			}
-			in.worlds.Store(world, next)
+		next := &Set{stale: true, byID: map[string]*Ready{}}
+		if s, _ := in.kept(world); s != nil {
+			next.byID = maps.Clone(s.byID)
 		}
+		for _, ready := range stored {
+			next.byID[ready.Rule.ID] = ready
+		}
+		in.worlds.Store(world, next)
 	})
 }
 
-// replaced forgets what is kept of a world whose state was replaced.
+// replaced drops the copy of a world whose state was replaced.
 func (in *Injector) replaced(world string) {
 	in.mu.Lock()
 	in.epoch++
@@ -190,13 +197,13 @@ func (in *Injector) replaced(world string) {
 	in.renew(world)
 }
 
-// Flush stores why rules did not fire as far as that lies in memory only, so that it is known after the next start
-// (assumption 110). It is called once nothing is served any more.
+// Flush stores the reasons why rules did not fire that are only in memory, so that the next start still lists them
+// (assumption 110). It is called when nothing is served any more.
 func (in *Injector) Flush() error {
 	var failed error
 	in.worlds.Range(func(world, kept any) bool {
 		if s := kept.(*Set); s != nil {
-			if err := in.db.Update(world.(string), s.note); !errors.Is(err, store.ErrNoWorld) {
+			if err := in.db.Update(world.(string), s.storeMisses); !errors.Is(err, store.ErrNoWorld) {
 				failed = errors.Join(failed, err)
 			}
 		}
@@ -205,11 +212,12 @@ func (in *Injector) Flush() error {
 	return failed
 }
 
-// note stores the reasons in the rows of the rules that are still the same.
-func (s *Set) note(tx *store.Tx) error {
-	for _, ready := range s.all {
+// storeMisses stores the reasons in the rows of the rules.
+func (s *Set) storeMisses(tx *store.Tx) error {
+	for _, id := range slices.Sorted(maps.Keys(s.byID)) {
+		ready := s.byID[id]
 		why := ready.miss.Load()
-		r, err := rules.Get(tx.In(""), ready.Rule.ID)
+		r, err := rules.Get(tx.In(""), id)
 		if err != nil || why == nil || r.Generation != ready.Generation || r.LastMiss == *why {
 			continue
 		}

@@ -121,8 +121,18 @@ type Listed struct {
 	LastMissReason string     `json:"lastMissReason,omitempty"`
 }
 
-// listed is the row as it stands. A rule that newer operations no longer admit is spent.
+// listed returns the row as it stands. A rule that Check no longer accepts is spent.
 func (in *Injector) listed(tx *store.Tx, r row) Listed {
+	ready, err := in.ready(tx.World(), &r)
+	if err != nil {
+		l := in.describe(tx, &r, &Ready{})
+		l.Spent, l.LastMissReason = true, err.Error()
+		return l
+	}
+	return in.describe(tx, &r, ready)
+}
+
+func (in *Injector) describe(tx *store.Tx, r *row, ready *Ready) Listed {
 	l := Listed{Rule: r.Rule, Generation: r.Generation, Created: r.Born, Matched: r.Seen, Hits: r.Hits,
 		LastHitRequest: r.LastBy, LastMissReason: r.LastMiss}
 	if !r.LastHit.IsZero() {
@@ -134,15 +144,10 @@ func (in *Injector) listed(tx *store.Tx, r row) Listed {
 	if left, bounded := r.left(); bounded {
 		l.Remaining = &left
 	}
-	ready, err := in.ready(r)
-	if err != nil {
-		l.Spent, l.LastMissReason = true, err.Error()
-		return l
-	}
 	if why := r.over(ready, tx.Now, in.wall()); why != "" {
 		l.Spent, l.LastMissReason = true, why
-	} else if why := in.lastMiss(tx.World(), r.Rule.ID, r.Generation); why != "" {
-		l.LastMissReason = why
+	} else if why := ready.miss.Load(); why != nil {
+		l.LastMissReason = *why
 	}
 	return l
 }
@@ -192,12 +197,12 @@ func (in *Injector) Put(tx *store.Tx, rule Rule) (Listed, error) {
 	if err != nil {
 		return Listed{}, err
 	}
-	r, err := in.put(tx, rule, n.Generation)
+	r, ready, err := in.put(tx, rule, n.Generation)
 	if err != nil {
 		return Listed{}, err
 	}
-	in.changedBy(tx)
-	return in.listed(tx, r), nil
+	in.changedBy(tx, ready)
+	return in.describe(tx, &r, ready), nil
 }
 
 // Insert is Put of a rule whose id must be new: store.ErrExists.
@@ -208,26 +213,32 @@ func (in *Injector) Insert(tx *store.Tx, rule Rule) (Listed, error) {
 	return in.Put(tx, rule)
 }
 
-func (in *Injector) put(tx *store.Tx, rule Rule, generation uint64) (row, error) {
-	ready, err := Check(rule, &in.targets)
-	if err != nil {
-		return row{}, err
+// put checks a rule and stores it.
+func (in *Injector) put(tx *store.Tx, rule Rule, generation uint64) (r row, ready *Ready, err error) {
+	if ready, err = in.check(rule, &in.targets); err != nil {
+		return r, nil, err
 	}
-	r := row{Rule: ready.Rule, Generation: generation, Born: tx.Now}
+	r = row{Rule: ready.Rule, Generation: generation, Born: tx.Now}
 	if ready.ttl > 0 {
 		r.Expires = in.wall().Add(ready.ttl).UTC()
 	}
-	old, err := rules.Get(tx, rule.ID)
-	if err == nil {
+	if old, err := rules.Get(tx, rule.ID); err == nil {
 		r.Seq = old.Seq
-		return r, rules.Put(tx, &r)
+	} else if err := in.assign(tx, &r); err != nil {
+		return r, nil, err
 	}
+	ready.carry(&r)
+	return r, ready, rules.Put(tx, &r)
+}
+
+// assign gives a new rule its place in the order and, if it has no id, an id.
+func (in *Injector) assign(tx *store.Tx, r *row) error {
 	if err := in.makeRoom(tx); err != nil {
-		return r, err
+		return err
 	}
 	n, err := number(tx, func(n *count) { n.Rules++ })
 	if err != nil {
-		return r, err
+		return err
 	}
 	r.Seq = n.Rules
 	for k := n.Rules; r.Rule.ID == ""; k++ {
@@ -235,24 +246,27 @@ func (in *Injector) put(tx *store.Tx, rule Rule, generation uint64) (row, error)
 			r.Rule.ID = id
 		}
 	}
-	return r, rules.Put(tx, &r)
+	return nil
 }
 
-// makeRoom sees to it that a world has at most maxRules rules: one that is over gives way to a new one.
+// makeRoom deletes the oldest rule that can hit nothing any more if the world has maxRules rules.
 func (in *Injector) makeRoom(tx *store.Tx) error {
-	n, oldest := 0, row{}
-	for _, r := range rules.All(tx, "", "") {
+	n := 0
+	for range rules.Scan(tx, "", "") {
 		n++
-		ready, err := in.ready(r)
+	}
+	if n < maxRules {
+		return nil
+	}
+	oldest := row{}
+	for _, r := range rules.All(tx, "", "") {
+		ready, err := in.ready(tx.World(), &r)
 		if (err != nil || r.over(ready, tx.Now, in.wall()) != "") && (oldest.Seq == 0 || r.Seq < oldest.Seq) {
 			oldest = r
 		}
 	}
-	switch {
-	case n < maxRules:
-		return nil
-	case oldest.Seq == 0:
-		return invalid("", "the world has %d fault rules and no more are allowed; delete some", n)
+	if oldest.Seq == 0 {
+		return invalid("", "the world has %d fault rules, the most it may have; delete some", n)
 	}
 	return rules.Delete(tx, oldest.Rule.ID)
 }
@@ -270,12 +284,13 @@ func (in *Injector) Replace(tx *store.Tx, set []Rule) error {
 	if err := clearRules(tx); err != nil {
 		return err
 	}
+	stored := make([]*Ready, 0, len(set))
 	for i, rule := range set {
 		at := fmt.Sprintf("rules[%d]", i)
 		if rule.ID != "" && rules.Has(tx, rule.ID) {
 			return invalid(at+".id", "%q is given twice", rule.ID)
 		}
-		_, err := in.put(tx, rule, n.Generation)
+		_, ready, err := in.put(tx, rule, n.Generation)
 		var wrong *InvalidError
 		if errors.As(err, &wrong) {
 			return &InvalidError{Path: at + "." + wrong.Path, Detail: wrong.Detail, Valid: wrong.Valid}
@@ -283,8 +298,9 @@ func (in *Injector) Replace(tx *store.Tx, set []Rule) error {
 		if err != nil {
 			return err
 		}
+		stored = append(stored, ready)
 	}
-	in.changedBy(tx)
+	in.changedBy(tx, stored...)
 	return nil
 }
 

@@ -39,8 +39,8 @@ func versionName(n uint64) string { return fmt.Sprintf("%s%020d", pastPrefix, n)
 
 // KeepVersion keeps the world's present as its newest version, and forgets the oldest beyond maxPast.
 func (in *Injector) KeepVersion(world string) error {
-	in.recording.Lock()
-	defer in.recording.Unlock()
+	in.keeping.Lock()
+	defer in.keeping.Unlock()
 	known, err := in.versions(world)
 	if err != nil {
 		return err
@@ -88,8 +88,8 @@ func (in *Injector) SyncVersions(world string) error {
 }
 
 func (in *Injector) forget(world string, known []uint64) error {
-	in.recording.Lock()
-	defer in.recording.Unlock()
+	in.keeping.Lock()
+	defer in.keeping.Unlock()
 	for _, n := range known {
 		if err := in.db.DeleteCheckpoint(world, versionName(n)); err != nil && !errors.Is(err, store.ErrNoCheckpoint) {
 			return err

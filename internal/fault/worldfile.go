@@ -25,7 +25,7 @@ type ruleTable struct {
 func (t ruleTable) Export(tx *store.Tx) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		for id, r := range t.All(tx, "", "") {
-			if why := t.in.lastMiss(tx.World(), id, r.Generation); why != "" {
+			if why := t.in.lastMiss(tx.World(), &r); why != "" {
 				r.LastMiss = why
 			}
 			text, err := json.Marshal(&r)
@@ -53,7 +53,7 @@ func (in *Injector) CheckRows(tx *store.Tx) error {
 	}
 	n, count := 0, uint64(0)
 	for _, r := range rules.All(tx, "", "") {
-		_, err := in.ready(r)
+		_, err := in.check(r.Rule, &in.targets)
 		note(rules.Name()+"."+r.Rule.ID, err)
 		n, count = n+1, max(count, r.Seq)
 	}

@@ -124,7 +124,7 @@ func TestMintToken_RefreshesTheCredential(t *testing.T) {
 		require.Equal(t, 200, status, body)
 	}
 	s.update(func(tx *store.Tx) error {
-		row, err := credentials.Get(tx.In("c1"), credentialKey(systemProject, mintCredential))
+		row, err := credentials.Get(tx, credentialKey(systemProject, mintCredential))
 		require.Equal(t, uint64(2), row.ETag)
 		return err
 	})

@@ -8,23 +8,24 @@ import (
 	"storagesim/internal/store"
 )
 
-// Advance says how far to move a clock: exactly one of its members.
+// Advance is how far a clock moves. Exactly one of By, To, Next and Until must be set.
 type Advance struct {
 	By    time.Duration // > 0
 	To    time.Time
-	Next  bool
+	Next  bool // to the earliest timer
 	Until *Until
-	Limit time.Duration // of Until, in the world's time; 0 means an hour
+	Limit time.Duration // of Until, on the world's clock; 0 means an hour
 }
 
-// Until is a state to wait for.
+// Until is the state of a row to advance to.
 type Until struct {
 	Kind  string `json:"kind" required:""`
 	ID    string `json:"id" required:""`
 	State State  `json:"state" required:""`
 }
 
-// NotReachedError says that an advance until a state came to its limit, or to a world in which nothing is pending.
+// NotReachedError is the error of an advance that ends, at its limit or because no timer is pending, before the row is in
+// the state.
 type NotReachedError struct {
 	Until Until
 	State State
@@ -44,7 +45,7 @@ func shown(s State) string {
 	return string(s)
 }
 
-// brokenTimerError says that a timer's transition cannot be made.
+// brokenTimerError is the error of a timer whose transition fails.
 type brokenTimerError struct {
 	timer Timer
 	err   error
@@ -55,12 +56,14 @@ func (e *brokenTimerError) Error() string { return e.err.Error() }
 func (e *brokenTimerError) Unwrap() error { return e.err }
 
 // fireFirst fires the first timer of the transaction's world if it is due by limit, at its own instant, and moves the
-// clock there if move is set. It answers false when nothing was due. *brokenTimerError: the transaction must not stay,
-// and the timer is for dropTimer.
-func (e *Engine) fireFirst(tx *store.Tx, clock Clock, limit time.Time, move bool) (fired []Transition, ok bool, err error) {
+// clock there if move is set. ok is false if no timer is due. After a *brokenTimerError the caller must roll the
+// transaction back and drop the timer by dropTimer.
+func (e *Engine) fireFirst(
+	tx *store.Tx, clock Clock, limit time.Time, move bool,
+) (fired []Transition, ok bool, err error) {
 	root := tx.In("")
-	t, any := firstTimer(root, limit)
-	if !any {
+	t, ok := firstTimer(root, limit)
+	if !ok {
 		return nil, false, nil
 	}
 	tx.Now, tx.By, tx.Owner = t.Due, "timer "+t.Kind+"."+string(t.Event), &txState{engine: e}
@@ -84,21 +87,21 @@ func (e *Engine) fireFirst(tx *store.Tx, clock Clock, limit time.Time, move bool
 	return stateOf(tx).moves, true, nil
 }
 
-// step is fireFirst in a transaction that is committed when it returns.
+// step calls fireFirst in a transaction and commits it.
 func (e *Engine) step(world string, limit time.Time, move bool) (fired []Transition, ok bool, err error) {
-	err = e.db.Update(world, func(tx *store.Tx) (err error) {
+	err = e.write(world, func(tx *store.Tx) (more bool, err error) {
 		fired, ok, err = e.fireFirst(tx, clockOf(tx), limit, move)
-		return err
+		return false, err
 	})
 	return fired, ok, e.afterBroken(world, err)
 }
 
-// afterBroken takes away the timer that an error is about; other errors come back.
+// afterBroken drops the timer of a *brokenTimerError. It returns every other error.
 func (e *Engine) afterBroken(world string, err error) error {
 	var broken *brokenTimerError
 	if errors.As(err, &broken) {
 		e.logBroken(world, broken)
-		return e.db.Update(world, func(tx *store.Tx) error { return dropTimer(tx, &broken.timer) })
+		return e.write(world, func(tx *store.Tx) (bool, error) { return false, dropTimer(tx, &broken.timer) })
 	}
 	return err
 }
@@ -118,22 +121,38 @@ func dropTimer(tx *store.Tx, t *Timer) error {
 	return err
 }
 
-// catchUp fires what is due by the world's present, in due order, and answers what moved.
-func (e *Engine) catchUp(world string) ([]Transition, error) {
+// catchUp fires all timers that are due by the present of the world's clock, in due order. It writes nothing if none is
+// due.
+func (e *Engine) catchUp(world string) (fired []Transition, err error) {
 	wall := e.wall()
-	return e.fireBy(world, func(c Clock) time.Time { return c.show(wall) }, false)
+	due := false
+	err = e.db.View(world, func(tx *store.Tx) error {
+		ahead := outlooks.Of(tx)
+		due = ahead.awaits && !ahead.due.After(ahead.clock.show(wall))
+		return nil
+	})
+	if err != nil || !due {
+		return []Transition{}, err
+	}
+	nothing := func(*store.Tx, Clock) error { return nil }
+	return e.fireBy(world, func(c Clock) time.Time { return c.show(wall) }, false, nothing)
 }
 
-// fireBy fires all timers that are due by limit, each in a transaction of its own; they share commits.
-func (e *Engine) fireBy(world string, limit func(Clock) time.Time, move bool) ([]Transition, error) {
+// fireBy fires all timers that are due by limit, in due order, each in a transaction of its own. then runs in the
+// transaction that finds no more of them. The transactions share commits.
+func (e *Engine) fireBy(
+	world string, limit func(Clock) time.Time, move bool, then func(tx *store.Tx, c Clock) error,
+) ([]Transition, error) {
 	fired := []Transition{}
 	for more := true; more; {
-		err := e.db.UpdateEach(world, func(tx *store.Tx) (bool, error) {
+		err := e.write(world, func(tx *store.Tx) (bool, error) {
 			clock := clockOf(tx)
 			moves, ok, err := e.fireFirst(tx, clock, limit(clock), move)
 			fired = append(fired, moves...)
-			more = ok
-			return ok, err
+			if more = ok; ok || err != nil {
+				return ok, err
+			}
+			return false, then(tx, clock)
 		})
 		if err = e.afterBroken(world, err); err != nil {
 			return fired, err
@@ -142,8 +161,9 @@ func (e *Engine) fireBy(world string, limit func(Clock) time.Time, move bool) ([
 	return fired, nil
 }
 
-// Advance moves a world's clock and answers the instant it then shows and what fired on the way, in order. Next goes
-// to the earliest timer and fires all that are due at its instant. A clock that runs goes on running from there.
+// Advance moves a world's clock. It returns the instant that the clock then shows and the transitions on the way, in
+// order. Next moves to the earliest timer and fires all timers that are due at its instant. A running clock goes on from
+// there.
 func (e *Engine) Advance(world string, a Advance) (now time.Time, fired []Transition, err error) {
 	fired, err = e.catchUp(world)
 	if err != nil {
@@ -166,15 +186,15 @@ func (e *Engine) Advance(world string, a Advance) (now time.Time, fired []Transi
 	case a.To.IsZero():
 		a.To = now.Add(a.By)
 	}
-	moves, err = e.fireBy(world, func(Clock) time.Time { return a.To }, true)
-	if fired = append(fired, moves...); err != nil {
-		return now, fired, err
-	}
-	now, err = e.setClock(world, ClockSetting{Now: &a.To})
-	return now, fired, err
+	limit := func(Clock) time.Time { return a.To }
+	moves, err = e.fireBy(world, limit, true, func(tx *store.Tx, c Clock) (err error) {
+		now, err = e.setClock(tx, c, ClockSetting{Now: &a.To})
+		return err
+	})
+	return now, append(fired, moves...), err
 }
 
-// nextDue answers the instant of a world's earliest timer.
+// nextDue returns the instant of a world's earliest timer; ok is false if none is due at an instant.
 func (e *Engine) nextDue(world string) (due time.Time, ok bool, err error) {
 	err = e.db.View(world, func(tx *store.Tx) error {
 		due, ok = firstDue(tx)
@@ -212,7 +232,7 @@ func (e *Engine) advanceUntil(world string, start time.Time, a Advance) (now tim
 	}
 }
 
-// stateNow answers a thing's state; one that is not there is Gone.
+// stateNow returns the state of a row, or Gone if it does not exist.
 func (e *Engine) stateNow(world string, u *Until) (State, error) {
 	var r Resource
 	err := e.db.View(world, func(tx *store.Tx) error {

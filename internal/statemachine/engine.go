@@ -14,16 +14,18 @@ import (
 	"storagesim/internal/store"
 )
 
-// Engine begins every transaction: it sets its instant from the world's clock, fires first what is due by then, and
-// counts afterwards what was observed.
+// Engine runs all transactions on worlds. It fires the timers that are due before a transaction begins, sets the instant
+// of the transaction from the world's clock, and counts afterwards which rows clients were shown.
 type Engine struct {
 	db       *store.DB
 	log      zerolog.Logger
 	kinds    map[string]Lifecycle
 	defaults map[string]Delay
 	wall     func() time.Time
-	turn     func(world string, fire func()) // of the timer loop
-	agenda   agenda
+	// write runs transactions by store.DB.UpdateEach. Tests count them.
+	write  func(world string, next func(tx *store.Tx) (more bool, err error)) error
+	turn   func(world string, fire func()) // of the timer loop
+	agenda agenda
 
 	mu        sync.Mutex
 	listeners []func(world string, moved []Transition)
@@ -34,7 +36,7 @@ type Engine struct {
 // New makes an engine for the machines of all vendors. The profile chooses the defaults of their delays.
 func New(db *store.DB, profile Profile, log zerolog.Logger, machines ...Lifecycle) (*Engine, error) {
 	e := &Engine{
-		db: db, log: log, wall: wallNow, turn: func(_ string, fire func()) { fire() },
+		db: db, log: log, wall: wallNow, write: db.UpdateEach, turn: func(_ string, fire func()) { fire() },
 		kinds: make(map[string]Lifecycle, len(machines)), defaults: make(map[string]Delay),
 	}
 	e.agenda.init()
@@ -175,7 +177,7 @@ func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
 func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
 	for {
 		ran := false
-		err := e.db.UpdateEach(world, func(tx *store.Tx) (more bool, err error) {
+		err := e.write(world, func(tx *store.Tx) (more bool, err error) {
 			ran, more, err = e.fireOrRun(tx, by, fn)
 			return more, err
 		})

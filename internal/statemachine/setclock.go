@@ -6,7 +6,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// Now answers what a world's clock shows.
+// Now returns the instant that a world's clock shows.
 func (e *Engine) Now(world string) (now time.Time, err error) {
 	err = e.db.View(world, func(tx *store.Tx) error {
 		now = clockOf(tx).show(e.wall())
@@ -15,7 +15,7 @@ func (e *Engine) Now(world string) (now time.Time, err error) {
 	return now, err
 }
 
-// Clock answers how a world's clock stands.
+// Clock returns the reading of a world's clock.
 func (e *Engine) Clock(world string) (r ClockReading, err error) {
 	err = e.View(world, "", func(tx *store.Tx) error {
 		c := clockOf(tx)
@@ -28,21 +28,26 @@ func (e *Engine) Clock(world string) (r ClockReading, err error) {
 	return r, err
 }
 
-// SetClock changes a world's clock. What becomes due by a later instant fires first, in due order; a clock that is
-// stopped there shows that instant, however long the firing took.
+// SetClock changes a world's clock. Timers that are due by a later instant fire first, in due order. A clock that is frozen
+// there shows exactly that instant, however long the firing took.
 func (e *Engine) SetClock(world string, s ClockSetting) error {
 	if _, err := e.catchUp(world); err != nil {
 		return err
 	}
-	if s.Now != nil {
-		if err := e.checkClock(world, s); err != nil {
-			return err
-		}
-		if _, err := e.fireBy(world, func(Clock) time.Time { return *s.Now }, true); err != nil {
-			return err
-		}
+	if s.Now == nil {
+		return e.write(world, func(tx *store.Tx) (more bool, err error) {
+			_, err = e.setClock(tx, clockOf(tx), s)
+			return false, err
+		})
 	}
-	_, err := e.setClock(world, s)
+	if err := e.checkClock(world, s); err != nil {
+		return err
+	}
+	limit := func(Clock) time.Time { return *s.Now }
+	_, err := e.fireBy(world, limit, true, func(tx *store.Tx, c Clock) error {
+		_, err := e.setClock(tx, c, s)
+		return err
+	})
 	return err
 }
 
@@ -53,33 +58,30 @@ func (e *Engine) checkClock(world string, s ClockSetting) error {
 	})
 }
 
-// setClock stores the clock. An instant that a running clock has passed meanwhile is no error here.
-func (e *Engine) setClock(world string, s ClockSetting) (now time.Time, err error) {
-	err = e.db.Update(world, func(tx *store.Tx) error {
-		wall := e.wall()
-		clock := clockOf(tx)
-		if s.Now != nil && s.Now.Before(clock.show(wall)) {
-			s.Now = nil
+// setClock changes the clock c of the transaction's world and returns the instant that it then shows. A running clock may
+// have passed s.Now while timers fired; then it keeps its time.
+func (e *Engine) setClock(tx *store.Tx, c Clock, s ClockSetting) (now time.Time, err error) {
+	wall := e.wall()
+	if s.Now != nil && s.Now.Before(c.show(wall)) {
+		s.Now = nil
+	}
+	if c, err = s.apply(c, wall); err != nil {
+		return now, err
+	}
+	now = c.show(wall)
+	if due, ok := firstDue(tx); ok {
+		if at, runs := c.wallAt(due); runs {
+			world := tx.World()
+			tx.OnCommit(func() { e.agenda.add(world, at) })
 		}
-		clock, err := s.apply(clock, wall)
-		if err != nil {
-			return err
-		}
-		now = clock.show(wall)
-		if due, ok := firstDue(tx); ok {
-			if at, runs := clock.wallAt(due); runs {
-				tx.OnCommit(func() { e.agenda.add(world, at) })
-			}
-		}
-		e.tellClock(tx, clock, now)
-		return clocks.Put(tx.In(""), &clock)
-	})
-	return now, err
+	}
+	e.tellClock(tx, c, now)
+	return now, clocks.Put(tx.In(""), &c)
 }
 
-// StartClock sets the clock of a world that has run on the wall clock so far to any instant, an earlier one too: the
-// first setting chooses the world's calendar. It answers false, and changes nothing, where the clock was set or moved
-// before or the setting names no instant; SetClock is for those.
+// StartClock sets a clock that was never set or moved to any instant, also to an earlier one: the first setting chooses the
+// world's calendar. It reports whether it did. It changes nothing if the clock was set or moved before, or if the setting
+// has no instant; SetClock is for those.
 func (e *Engine) StartClock(world string, s ClockSetting) (started bool, err error) {
 	err = e.db.Update(world, func(tx *store.Tx) error {
 		clock := clockOf(tx)

@@ -3,6 +3,7 @@ package statemachine_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -235,10 +236,10 @@ func TestMachine_IllegalEventSaysWhatWouldBeTaken(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
-// The loop is what makes a world move when nobody looks: it fires when its wall clock reaches the timer.
+// The timer loop fires timers without any request. The world's clock was never set, and the row is created after the loop
+// has read what is due in all worlds, so that only the commit itself can wake the loop.
 func TestRun_FiresWithoutARequest(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
-	b.engine.SetWall(time.Now)
 	b.warmUpTakes("20ms")
 	moved := make(chan statemachine.Transition, 8)
 	b.engine.Listen(func(_ string, moves []statemachine.Transition) {
@@ -246,9 +247,16 @@ func TestRun_FiresWithoutARequest(t *testing.T) {
 			moved <- m
 		}
 	})
+	looping := make(chan struct{})
+	looks := sync.OnceFunc(func() { close(looping) })
+	b.engine.SetWall(func() time.Time { // only the loop calls it before the row is created
+		looks()
+		return time.Now()
+	})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); b.engine.Run(ctx) }()
+	receive(t, looping)
 	b.create("a")
 	require.Equal(t, statemachine.Event("create"), receive(t, moved).Event)
 	require.Equal(t, statemachine.Event("shine"), receive(t, moved).Event)
@@ -265,6 +273,37 @@ func receive[T any](t *testing.T, from <-chan T) (v T) {
 		require.FailNow(t, "nothing received within a minute")
 	}
 	return v
+}
+
+func TestAdvance_WriteSessions(t *testing.T) {
+	for name, c := range map[string]struct {
+		rows []string
+		want int
+	}{
+		"nothing due": {want: 1},
+		"one timer":   {rows: []string{"a"}, want: 2},
+		"two timers":  {rows: []string{"a", "b"}, want: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, statemachine.Fast)
+			b.clock(statemachine.Frozen)
+			b.create(c.rows...)
+			sessions := b.engine.CountSessions()
+			require.Len(t, b.advance(time.Minute), len(c.rows))
+			require.Equal(t, c.want, *sessions)
+		})
+	}
+}
+
+func TestSetClock_WriteSessions(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
+	b.create("a")
+	sessions := b.engine.CountSessions()
+	later := start.Add(time.Minute)
+	require.NoError(t, b.engine.SetClock("w", statemachine.ClockSetting{Now: &later}))
+	require.Equal(t, 2, *sessions)
+	require.Equal(t, "Shining", b.state("a"))
 }
 
 // A checkpoint holds the clock and what is pending: a restored world goes through the same again.
