@@ -6,38 +6,38 @@ import (
 	"time"
 )
 
-// maxLatency bounds what one rule adds to an answer, however the draw falls (assumption 109).
+// maxLatency bounds the latency that one rule adds to a response (assumption 109).
 const maxLatency = time.Hour
 
-// Latency is real time added to an answer: exactly one of Fixed, Uniform, Normal and Lognormal. Cap bounds what is
-// drawn.
+// Latency is real time added to a response. Exactly one of Fixed, Uniform, Normal and Lognormal must be set. Cap bounds
+// the drawn values.
 type Latency struct {
-	Fixed     string    `json:"fixed,omitempty"`
-	Uniform   []string  `json:"uniform,omitempty" doc:"the shortest and the longest"`
-	Normal    *Spread   `json:"normal,omitempty"`
-	Lognormal *LogRange `json:"lognormal,omitempty"`
-	Cap       string    `json:"cap,omitempty"`
+	Fixed     string    `json:"fixed,omitempty" type:"duration" doc:"always the same; one of fixed, uniform, normal and lognormal must be given" range:"0s to 1h" example:"250ms"`
+	Uniform   []string  `json:"uniform,omitempty" doc:"shortest and longest duration, any value between them is equally likely" range:"two durations from 0s to 1h" example:"[\"100ms\",\"2s\"]"`
+	Normal    *Spread   `json:"normal,omitempty" doc:"a normal distribution; negative values count as 0s"`
+	Lognormal *LogRange `json:"lognormal,omitempty" doc:"a lognormal distribution"`
+	Cap       string    `json:"cap,omitempty" type:"duration" doc:"largest latency, for distributions; larger values count as this one" default:"1h" range:"0s to 1h" example:"10s"`
 }
 
-// Spread describes a normal distribution; what falls below zero is zero.
+// Spread is a normal distribution. Negative values count as zero.
 type Spread struct {
-	Mean   string `json:"mean" required:""`
-	Stddev string `json:"stddev" required:""`
+	Mean   string `json:"mean" type:"duration" doc:"mean" range:"0s to 1h" example:"200ms" required:""`
+	Stddev string `json:"stddev" type:"duration" doc:"standard deviation" range:"0s to 1h" example:"50ms" required:""`
 }
 
-// LogRange describes a lognormal distribution by two of its percentiles.
+// LogRange is a lognormal distribution, given by two of its percentiles.
 type LogRange struct {
-	Median string `json:"median" required:""`
-	P99    string `json:"p99" required:""`
+	Median string `json:"median" type:"duration" doc:"median" range:"above 0s, at most 1h" example:"100ms" required:""`
+	P99    string `json:"p99" type:"duration" doc:"99th percentile" range:"median to 1h" example:"2s" required:""`
 }
 
-// pace is a Latency made ready for drawing.
+// pace is a Latency that was checked and can be drawn from.
 type pace struct {
 	draw func(r *rand.Rand) float64
 	cap  time.Duration
 }
 
-// of answers one draw, in whole microseconds.
+// of draws a latency, in whole microseconds.
 func (p *pace) of(r *rand.Rand) time.Duration {
 	return time.Duration(min(max(p.draw(r), 0), float64(p.cap))).Round(time.Microsecond)
 }
@@ -51,7 +51,7 @@ func length(path, text string) (time.Duration, error) {
 	return d, nil
 }
 
-// lengths reads two durations of which the second must not be less than least.
+// lengths reads two durations. If ordered is set the second must not be less than the first.
 func lengths(path string, names [2]string, texts [2]string, ordered bool) (a, b float64, err error) {
 	var d [2]time.Duration
 	for i := range d {

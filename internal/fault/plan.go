@@ -17,14 +17,14 @@ const (
 	maxSteps          = 1000
 )
 
-// Pass is the step that lets a request through.
+// Pass is the step that lets a request pass.
 const Pass = "pass"
 
 const afterPrefix = "after:"
 
-// ParseStep reads what is to happen to one request of an operation: a documented status, with ;force any from 400 to
-// 599, or one of Steps; after: before it commits the change first. nil is a request that passes. The error is an
-// *InvalidError whose Valid lists what would be right.
+// ParseStep reads a step, which is what happens to one request of an operation: a documented status, any status from 400 to
+// 599 with ";force", or one of Steps. With the prefix "after:" the change is committed first. A nil *Ready means that the
+// request passes. The error is an *InvalidError whose Valid lists the valid steps.
 func ParseStep(text string, op *Operation) (*Ready, error) {
 	rule := Rule{Match: Match{Operation: op.ID}}
 	word, late := strings.CutPrefix(strings.TrimSpace(text), afterPrefix)
@@ -58,7 +58,7 @@ func ParseStep(text string, op *Operation) (*Ready, error) {
 	return ready, nil
 }
 
-// Steps lists what ParseStep reads for an operation, but for ;force and after:.
+// Steps lists the steps that ParseStep accepts for an operation, without ";force" and "after:".
 func Steps(op *Operation) []string {
 	var list []string
 	for _, status := range op.Statuses {
@@ -69,14 +69,14 @@ func Steps(op *Operation) []string {
 	return append(append(list, connections[:]...), "malformed", Pass)
 }
 
-// Plan is what happens to the requests that carry its id, operation by operation and in order; after its last step an
-// operation's requests pass.
+// Plan lists what happens to the requests that carry its ID, by operation and in order. The requests of an operation pass
+// after its last step.
 type Plan struct {
-	ID         string              `json:"id,omitempty" doc:"made without one"`
-	Operations map[string][]string `json:"operations" doc:"by operation: statuses, reset, empty, truncate, stall, dribble, malformed, pass; after: before one of them" required:""`
+	ID         string              `json:"id,omitempty" doc:"name of the plan" default:"plan-1, plan-2, …" range:"1 to 64 letters, digits, dots, dashes and underscores, the first one a letter or digit" example:"retry"`
+	Operations map[string][]string `json:"operations" doc:"steps by operation, taken in order: a documented status, reset, empty, truncate, stall, dribble, malformed or pass; after: in front of a step commits the change first" range:"1 to 200 operations with 1 to 1000 steps each" example:"{\"lightbits.CreateVolume\":[\"503\",\"after:reset\",\"pass\"]}" required:""`
 }
 
-// planRow is a plan and how far it has come.
+// planRow is a plan and its progress.
 type planRow struct {
 	Plan
 	Seq  uint64         `json:"seq"`
@@ -84,7 +84,7 @@ type planRow struct {
 	More map[string]int `json:"more"` // requests after the last step, by operation
 }
 
-// PlanState is a plan and what is left of it.
+// PlanState is a plan and its progress.
 type PlanState struct {
 	Plan
 	Left      map[string][]string `json:"left"`   // steps not yet taken; operations without any are left out
@@ -103,7 +103,7 @@ func (p *planRow) state() PlanState {
 	return s
 }
 
-// CreatePlan stores a plan: *InvalidError, and store.ErrExists for an id that is taken.
+// CreatePlan stores a plan. It returns an *InvalidError for an invalid plan and store.ErrExists for an ID that is in use.
 func (in *Injector) CreatePlan(tx *store.Tx, plan Plan) (PlanState, error) {
 	tx = tx.In("")
 	if err := in.checkPlan(&plan); err != nil {
@@ -157,7 +157,7 @@ func (in *Injector) checkPlan(p *Plan) error {
 	return nil
 }
 
-// Operation answers the operation of that id, or nil.
+// Operation returns the operation with that ID, or nil.
 func (in *Injector) Operation(id string) *Operation {
 	for i := range in.targets.Operations {
 		if in.targets.Operations[i].ID == id {
@@ -167,7 +167,7 @@ func (in *Injector) Operation(id string) *Operation {
 	return nil
 }
 
-// makePlanRoom sees to it that a world has at most maxPlans plans: the oldest completed one gives way to a new one.
+// makePlanRoom deletes the oldest completed plan if the world has maxPlans plans.
 func makePlanRoom(tx *store.Tx) error {
 	n, oldest := 0, planRow{}
 	for _, p := range plans.All(tx, "", "") {
@@ -185,7 +185,7 @@ func makePlanRoom(tx *store.Tx) error {
 	return plans.Delete(tx, oldest.ID)
 }
 
-// GetPlan answers a plan as it stands: store.ErrNotFound.
+// GetPlan returns a plan and its progress, or store.ErrNotFound.
 func GetPlan(tx *store.Tx, id string) (PlanState, error) {
 	row, err := plans.Get(tx.In(""), id)
 	if err != nil {
@@ -194,7 +194,7 @@ func GetPlan(tx *store.Tx, id string) (PlanState, error) {
 	return row.state(), nil
 }
 
-// PlanIDs lists the ids of the world's plans.
+// PlanIDs lists the IDs of the world's plans.
 func PlanIDs(tx *store.Tx) []string {
 	ids := []string{}
 	for id := range plans.Scan(tx.In(""), "", "") {
@@ -203,7 +203,7 @@ func PlanIDs(tx *store.Tx) []string {
 	return ids
 }
 
-// Follows says whether the plan has anything to say about the operation: store.ErrNotFound where there is no such plan.
+// Follows reports whether the plan has steps for the operation. It returns store.ErrNotFound if there is no such plan.
 func Follows(tx *store.Tx, plan, operation string) (bool, error) {
 	row, err := plans.Get(tx.In(""), plan)
 	if err != nil {
@@ -212,7 +212,7 @@ func Follows(tx *store.Tx, plan, operation string) (bool, error) {
 	return row.Operations[operation] != nil, nil
 }
 
-// Step takes the plan's next step for the operation into the decision, in a write transaction.
+// Step adds the plan's next step for the operation to the decision. tx must be a write transaction.
 func (in *Injector) Step(tx *store.Tx, d *Decision, plan, operation string) error {
 	tx = tx.In("")
 	row, err := plans.Get(tx, plan)

@@ -1,12 +1,12 @@
-// Package fault paints errors on a healthy world: rules that say which requests go wrong, how often and how, plans for
-// the retry tests of a client, and the counters of both.
+// Package fault injects errors into healthy worlds: rules that decide which requests fail, how often and how; plans for
+// the retry tests of a client; and the counters of both.
 //
-// It exists because not everything that goes wrong follows from state: proxies, networks and other people stand between
-// a client and a storage system. Rules and plans lie in tables of the world, in partition "", so that they survive a
-// restart and come back with a restore; they are counted in write transactions, so that a budget is exact however many
-// clients there are; what is drawn comes from the world's seed, the rule and its own count, and moves no other draw of
-// the world. In memory there is only a copy of a world's rules made ready for matching (Injector). The package knows no
-// HTTP: what an effect does on the wire is the business of package api.
+// Not everything that goes wrong follows from state: proxies, networks and other people stand between a client and a
+// storage system. Rules and plans are rows of the world, in partition "", so a restart keeps them and a restore brings
+// them back. Requests are counted in write transactions, so a limit is exact however many clients there are. Draws follow
+// from the world's seed, the rule and the rule's own count, and change no other draw of the world. Memory holds only a
+// copy of a world's rules, made ready for matching (Injector). The package does not know HTTP; package api applies
+// effects to responses.
 package fault
 
 import (
@@ -15,42 +15,43 @@ import (
 	"time"
 )
 
-// Rule says what goes wrong, as people write it (control-api.md, "Faults"). Check says whether it can be.
+// Rule is a fault rule in the form of the API (control-api.md, "Faults"). Check validates it.
 type Rule struct {
-	ID       string `json:"id,omitempty" doc:"letters, digits, dots, dashes and underscores; without one it is made"`
-	Priority int    `json:"priority,omitempty" doc:"the greater one is looked at first; rules of equal priority in the order of their making"`
-	Match    Match  `json:"match" doc:"which requests; all members given must fit"`
-	When     When   `json:"when" doc:"which of the matching requests"`
-	Phase    Phase  `json:"phase,omitempty" doc:"before (nothing happens) or after (the change is committed)"`
-	Effect   Effect `json:"effect" required:""`
-	Force    bool   `json:"force,omitempty" doc:"takes a status that the vendor does not document"`
-	TTL      string `json:"ttl,omitempty" doc:"real time until the rule ends"`
+	ID       string `json:"id,omitempty" doc:"name of the rule" default:"fault-1, fault-2, …" range:"1 to 64 letters, digits, dots, dashes and underscores, the first one a letter or digit" example:"flaky-updates"`
+	Priority int    `json:"priority,omitempty" doc:"rules with a higher priority are tried first; rules with equal priority in the order of their creation" default:"0" range:"-1000000 to 1000000" example:"10"`
+	Match    Match  `json:"match" doc:"which requests the rule applies to; a request must match all members" default:"all requests"`
+	When     When   `json:"when" doc:"which of the matching requests are hit" default:"all of them"`
+	Phase    Phase  `json:"phase,omitempty" doc:"before: the operation does not run; after: its change is committed, then the response is lost or different" default:"before; after if the effect needs the operation's own response" example:"after"`
+	Effect   Effect `json:"effect" doc:"what goes wrong" required:""`
+	Force    bool   `json:"force,omitempty" doc:"accept a status that the vendor does not document" default:"false" example:"true"`
+	TTL      string `json:"ttl,omitempty" type:"duration" doc:"real time until the rule ends" default:"no end" range:"above 0s" example:"10m"`
 }
 
-// Match says which requests a rule is about. In globs, * stands for any text and ? for one character.
+// Match selects requests. In globs, * matches any text and ? matches one character.
 type Match struct {
-	Operation string            `json:"operation,omitempty" doc:"an id, or a glob of ids"`
-	Resource  string            `json:"resource,omitempty" doc:"id, name or a glob of them: of the thing that the request names"`
-	Project   string            `json:"project,omitempty" doc:"the project that the request names"`
-	State     string            `json:"state,omitempty" doc:"the state of the thing that the request names"`
-	Header    map[string]string `json:"header,omitempty" doc:"globs of header values"`
+	Operation string            `json:"operation,omitempty" doc:"ID of an operation, or a glob of IDs" default:"all operations" range:"at most 512 bytes" example:"lightbits.UpdateVolume"`
+	Resource  string            `json:"resource,omitempty" doc:"ID or name of the resource that the request names, or a glob" default:"any" range:"at most 512 bytes" example:"vol-*"`
+	Project   string            `json:"project,omitempty" doc:"name of the project that the request names, or a glob" default:"any" range:"at most 512 bytes" example:"default"`
+	State     string            `json:"state,omitempty" doc:"state of the resource that the request names" default:"any" range:"a state of a state machine" example:"Available"`
+	Header    map[string]string `json:"header,omitempty" doc:"globs of header values, by header" default:"any" range:"at most 32 headers" example:"{\"User-Agent\":\"my-client/*\"}"`
 }
 
-// When says which of the matching requests are hit. The zero value hits all of them.
+// When selects some of the matching requests. The zero value selects all of them.
 type When struct {
-	Skip        uint64     `json:"skip,omitempty" doc:"so many are let through first"`
-	Times       uint64     `json:"times,omitempty" doc:"so many are hit at most; 0: any number"`
-	Every       uint64     `json:"every,omitempty" doc:"each so-manieth is hit; 0: all"`
-	Attempts    []uint64   `json:"attempts,omitempty" doc:"these are hit, counted from 1"`
-	Probability *float64   `json:"probability,omitempty" doc:"of what is left, 0 to 1"`
-	From        *time.Time `json:"from,omitempty" doc:"not before, on the world's clock"`
-	For         string     `json:"for,omitempty" doc:"so long on the world's clock, from then or from the rule's making"`
+	Skip        uint64     `json:"skip,omitempty" doc:"number of matching requests that pass first" default:"0" range:"0 to 1000000000" example:"1"`
+	Times       uint64     `json:"times,omitempty" doc:"largest number of requests that are hit; 0 means no limit" default:"0" range:"0 to 1000000000" example:"2"`
+	Every       uint64     `json:"every,omitempty" doc:"every n-th matching request is hit; 0 means all" default:"0" range:"0 to 1000000000" example:"3"`
+	Attempts    []uint64   `json:"attempts,omitempty" doc:"numbers of the matching requests that are hit, counted from 1 after skip; not together with every" default:"all" range:"1 to 1000 different numbers" example:"[1,2,5]"`
+	Probability *float64   `json:"probability,omitempty" doc:"probability that a remaining request is hit" default:"1" range:"0 to 1" example:"0.25"`
+	From        *time.Time `json:"from,omitempty" doc:"the rule hits nothing before this instant of the world's clock" default:"creation of the rule" example:"2026-01-01T12:00:00Z"`
+	For         string     `json:"for,omitempty" type:"duration" doc:"time on the world's clock during which the rule hits, from the instant in from on" default:"no end" range:"above 0s" example:"5m"`
 }
 
 // Phase is when an effect happens.
 type Phase string
 
-// Before, nothing of the operation happens; After, its change is committed and the answer is lost, late or different.
+// In the phase Before the operation does not run. In the phase After its change is committed, and the response is lost,
+// late or different.
 const (
 	Before Phase = "before"
 	After  Phase = "after"
@@ -61,49 +62,49 @@ func (Phase) Names() []string { return []string{string(Before), string(After)} }
 
 // Effect is what goes wrong.
 type Effect struct {
-	Status     int        `json:"status,omitempty" doc:"400 to 599, with the vendor's body"`
-	Message    string     `json:"message,omitempty" doc:"of that body"`
-	RetryAfter string     `json:"retryAfter,omitempty" doc:"of that answer, in whole seconds"`
-	Latency    *Latency   `json:"latency,omitempty" doc:"real time added to the answer"`
-	Connection Connection `json:"connection,omitempty" doc:"reset, empty, truncate, stall or dribble"`
-	TruncateAt *int       `json:"truncateAt,omitempty" doc:"bytes of the body that are sent before truncate or stall; truncate: half, stall: nothing at all"`
-	StallFor   string     `json:"stallFor,omitempty" doc:"real time until a stalled connection is closed; without: until the client goes away"`
-	Dribble    *Dribble   `json:"dribble,omitempty" doc:"pace of dribble"`
-	Malformed  bool       `json:"malformed,omitempty" doc:"the body is broken JSON"`
-	Interloper bool       `json:"interloper,omitempty" doc:"somebody else changes the thing just before"`
-	Stale      int        `json:"stale,omitempty" doc:"the answer of a GET as it was so many versions ago"`
-	Force      bool       `json:"force,omitempty" doc:"same as the rule's force"`
+	Status     int        `json:"status,omitempty" doc:"HTTP status of the response, with the vendor's error body" range:"400 to 599, and documented for the operation unless force is set" example:"503"`
+	Message    string     `json:"message,omitempty" doc:"message in the error body; needs status" default:"the text of the status" range:"at most 4096 bytes" example:"try again later"`
+	RetryAfter string     `json:"retryAfter,omitempty" type:"duration" doc:"header Retry-After of the response, rounded up to whole seconds; needs status" default:"no header" range:"0s to 24h" example:"2s"`
+	Latency    *Latency   `json:"latency,omitempty" doc:"real time added to the response" default:"none" example:"{\"fixed\":\"250ms\"}"`
+	Connection Connection `json:"connection,omitempty" doc:"what happens to the connection: reset, empty, truncate, stall or dribble" default:"nothing" example:"reset"`
+	TruncateAt *int       `json:"truncateAt,omitempty" doc:"bytes of the body that are sent before truncate or stall" default:"truncate: half of the body; stall: nothing at all" range:"0 or more" example:"10"`
+	StallFor   string     `json:"stallFor,omitempty" type:"duration" doc:"real time until a stalled connection is closed" default:"until the client closes it" range:"0s to 1h" example:"30s"`
+	Dribble    *Dribble   `json:"dribble,omitempty" doc:"pace of dribble" default:"16 bytes every 50ms"`
+	Malformed  bool       `json:"malformed,omitempty" doc:"the body is not valid JSON" default:"false" example:"true"`
+	Interloper bool       `json:"interloper,omitempty" doc:"somebody else changes the resource just before the request does" default:"false" example:"true"`
+	Stale      int        `json:"stale,omitempty" doc:"a GET returns the response of this many versions ago" default:"0" range:"0 to 16" example:"1"`
+	Force      bool       `json:"force,omitempty" doc:"same as force of the rule" default:"false" example:"true"`
 }
 
 // Connection is what happens to the connection.
 type Connection string
 
-// The connection effects. Over HTTP/2 the stream takes the place of the connection: Reset and Empty are RST_STREAM.
+// The connection effects. Over HTTP/2 they apply to the stream: Reset and Empty send RST_STREAM.
 const (
-	Reset    Connection = "reset"    // TCP RST, no answer
-	Empty    Connection = "empty"    // closed without an answer
-	Truncate Connection = "truncate" // closed in the middle of the answer
-	Stall    Connection = "stall"    // nothing comes any more
-	Drip     Connection = "dribble"  // the body comes slowly, in small pieces
+	Reset    Connection = "reset"    // TCP RST without a response
+	Empty    Connection = "empty"    // closed without a response
+	Truncate Connection = "truncate" // closed in the middle of the response
+	Stall    Connection = "stall"    // left open without further bytes
+	Drip     Connection = "dribble"  // the body is sent slowly, in small pieces
 )
 
-// connections are all of them, in the order of control-api.md.
+// connections lists all of them, in the order of control-api.md.
 var connections = [...]string{string(Reset), string(Empty), string(Truncate), string(Stall), string(Drip)}
 
 // Names lists the connection effects.
 func (Connection) Names() []string { return connections[:] }
 
-// Dribble is the pace of a body that comes in pieces.
+// Dribble is the pace of a body that is sent in pieces.
 type Dribble struct {
-	Bytes int    `json:"bytes,omitempty" doc:"of a piece; 16 without"`
-	Every string `json:"every,omitempty" doc:"real time between two; 50ms without"`
+	Bytes int    `json:"bytes,omitempty" doc:"size of a piece in bytes" default:"16" range:"1 or more" example:"16"`
+	Every string `json:"every,omitempty" type:"duration" doc:"real time between two pieces" default:"50ms" range:"0s to 1h" example:"50ms"`
 }
 
-// InvalidError says what is wrong with a rule or a plan, where, and what would be right.
+// InvalidError is the error of an invalid rule or plan.
 type InvalidError struct {
-	Path   string
-	Detail string
-	Valid  []string
+	Path   string   // of the member, such as "when.attempts[0]"; "" for the whole document
+	Detail string   // what is wrong, and what is expected
+	Valid  []string // the valid values, if there are few of them
 }
 
 func (e *InvalidError) Error() string {
@@ -117,7 +118,8 @@ func invalid(path, format string, args ...any) *InvalidError {
 	return &InvalidError{Path: path, Detail: fmt.Sprintf(format, args...)}
 }
 
-// broken makes JSON that no parser takes: the last bracket is replaced. What is no JSON becomes an open brace.
+// broken returns a body that no JSON parser accepts: the last bracket is replaced. A body that is not JSON becomes an
+// open brace.
 func broken(body []byte) []byte {
 	if n := len(body); n > 1 && json.Valid(body) {
 		return append(append([]byte(nil), body[:n-1]...), ",]"...)
@@ -125,12 +127,12 @@ func broken(body []byte) []byte {
 	return []byte(`{"`)
 }
 
-// terminal says that the effect decides the answer, so that no other effect of its phase can.
+// terminal reports whether the effect decides the response, so that no other effect of its phase can.
 func (e *Effect) terminal() bool {
 	return e.Status != 0 || e.Connection != "" || e.Malformed || e.Stale > 0
 }
 
-// Mangle changes a body as the effect says.
+// Mangle returns the body as the effect changes it.
 func (e *Effect) Mangle(body []byte) []byte {
 	if e.Malformed {
 		return broken(body)
