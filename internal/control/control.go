@@ -93,7 +93,7 @@ type Control struct {
 	rows       []Row
 	paths      []string
 
-	events    *hub
+	events    *eventBus
 	scenarios scenarios
 	stopping  chan struct{}
 	stop      func() // closes stopping
@@ -107,7 +107,7 @@ func New(c Config) *Control {
 	}
 	ctl.stopping = make(chan struct{})
 	ctl.stop = sync.OnceFunc(func() { close(ctl.stopping) })
-	ctl.events = newHub(c.Wall, c.EventQueue)
+	ctl.events = newEventBus(c.Wall, c.EventQueue)
 	ctl.events.attach(&ctl.Config)
 	return ctl
 }

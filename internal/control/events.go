@@ -32,7 +32,7 @@ func streamEvents(c *Control, r *call) (stream, error) {
 	}
 	return stream{contentType: "text/event-stream", write: func(w http.ResponseWriter) {
 		defer sub.leave()
-		out := eventWriter{w: w, control: http.NewResponseController(w), hub: c.events}
+		out := eventWriter{w: w, control: http.NewResponseController(w), bus: c.events}
 		_ = out.control.SetReadDeadline(time.Time{}) // the limit on requests is not one on answers
 		if lost {
 			out.dropped(missing, "they are no longer kept")
@@ -93,7 +93,7 @@ func (c *Control) pourEvents(ctx context.Context, sub *subscription, out *eventW
 type eventWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
-	hub     *hub
+	bus     *eventBus
 	buf     bytes.Buffer
 }
 
@@ -104,12 +104,12 @@ func (o *eventWriter) dropped(count uint64, why string) {
 }
 
 func (o *eventWriter) event(e *event) {
-	fmt.Fprintf(&o.buf, "id: %s\nevent: %s\ndata: %s\n\n", o.hub.eventID(e.seq), e.kind, e.data)
+	fmt.Fprintf(&o.buf, "id: %s\nevent: %s\ndata: %s\n\n", o.bus.eventID(e.seq), e.kind, e.data)
 }
 
 // send hands over what was written; false once the client is gone or has not read for too long.
 func (o *eventWriter) send() bool {
-	err := o.control.SetWriteDeadline(o.hub.wall().Add(writeWithin))
+	err := o.control.SetWriteDeadline(o.bus.wall().Add(writeWithin))
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return false
 	}

@@ -152,3 +152,8 @@ func (c *Control) change(r *call, do func(*store.Tx, []string) (statemachine.Res
 	})
 	return thing, err
 }
+
+func noCluster(tx *store.Tx, name string) error {
+	return &strict.Error{Path: "cluster", Detail: fmt.Sprintf("%q is none of the world's clusters", name),
+		Valid: statemachine.Partitions(tx)[1:]}
+}

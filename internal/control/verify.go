@@ -237,14 +237,3 @@ func unexpected(seen []api.Exchange) string {
 	}
 	return fmt.Sprintf("%d went elsewhere: %s", len(calls), strings.Join(calls[:min(len(calls), 10)], ", "))
 }
-
-func named(leaked []leak) string {
-	if len(leaked) == 0 {
-		return ""
-	}
-	var list []string
-	for _, l := range leaked {
-		list = append(list, l.Kind+" "+l.ID+" "+l.Name)
-	}
-	return fmt.Sprintf("%d are left: %s", len(list), strings.Join(list[:min(len(list), 10)], ", "))
-}

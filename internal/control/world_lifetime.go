@@ -2,12 +2,11 @@ package control
 
 import (
 	"errors"
-	"net/http"
+	"net"
 	"strings"
 	"time"
 
 	"storagesim/internal/api"
-	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
 
@@ -55,6 +54,15 @@ func (c *Control) Reopen() error {
 	return nil
 }
 
+// anyPort is the same host with a port of the system's choice.
+func anyPort(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, "0")
+}
+
 // Expire removes the worlds whose time has come by the wall instant, and answers when the next one's will: the zero
 // instant if no world has an end.
 func (c *Control) Expire(wall time.Time) (next time.Time, err error) {
@@ -90,64 +98,4 @@ func (c *Control) remove(name string) {
 		c.Log.Error().Err(err).Str("world", name).Msg("the world could not be deleted")
 	}
 	c.Engine.Rescan(name)
-}
-
-// leak is a thing that is in a world and was not there where the world started.
-type leak struct {
-	Kind    string `json:"kind"`
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	Cluster string `json:"cluster,omitempty"`
-}
-
-type deletedWorld struct {
-	Leaked []leak `json:"leaked"`
-}
-
-func deleteWorld(c *Control, r *call) (deletedWorld, error) {
-	name := r.param("name")
-	if name == api.DefaultWorld {
-		return deletedWorld{}, &Problem{Status: http.StatusConflict,
-			Detail: "the world default is where requests go that name no world; POST /_sim/reset empties it"}
-	}
-	leaked, err := c.leaks(name)
-	if err != nil {
-		return deletedWorld{}, err
-	}
-	c.remove(name)
-	return deletedWorld{Leaked: leaked}, nil
-}
-
-// leaks lists the things of every kind that came to be since the world started and are still there.
-func (c *Control) leaks(world string) ([]leak, error) {
-	type identity struct{ kind, cluster, id string }
-	before := map[identity]bool{}
-	each := func(tx *store.Tx, do func(statemachine.Resource)) error {
-		for _, kind := range c.Engine.Kinds() {
-			err := c.Engine.Resources(tx, kind, statemachine.Partitions(tx), func(r statemachine.Resource) bool {
-				do(r)
-				return true
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	err := c.DB.ViewStart(world, func(tx *store.Tx) error {
-		return each(tx, func(r statemachine.Resource) { before[identity{r.Kind, r.Cluster, r.ID}] = true })
-	})
-	if err != nil {
-		return nil, err
-	}
-	var list []leak
-	err = c.Engine.View(world, "control", func(tx *store.Tx) error {
-		list = []leak{}
-		return each(tx, func(r statemachine.Resource) {
-			if !before[identity{r.Kind, r.Cluster, r.ID}] {
-				list = append(list, leak{Kind: r.Kind, ID: r.ID, Name: r.Name, Cluster: r.Cluster})
-			}
-		})
-	})
-	return list, err
 }

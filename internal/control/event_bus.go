@@ -1,0 +1,172 @@
+package control
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"storagesim/internal/api"
+	"storagesim/internal/statemachine"
+)
+
+// The bounds of the stream of events.
+const (
+	maxRing        = 4096        // events kept for those who come back
+	maxSubscribers = 64          // at a time
+	comeBack       = time.Minute // real time for which events are kept after the last subscriber has left
+	maxEventText   = 4096        // bytes of a URL in an event
+)
+
+// hub hands what happens in worlds to those who want to know. It is memory of the process, as the journal is: the events
+// have no place in a world's layers, since a restore does not make them unhappen. While nobody subscribes, an event
+// costs one atomic load; watchers cost what they do themselves.
+type eventBus struct {
+	wall  func() time.Time
+	epoch string // of this process, so that numbers of an earlier one are not taken for its own
+	queue int    // events that wait for one subscriber at most
+	alive atomic.Bool
+
+	mu       sync.Mutex
+	seq      uint64
+	ring     []event // oldest first
+	subs     map[*subscription]bool
+	idle     time.Time // when the last subscriber left
+	watching atomic.Pointer[[]*watcher]
+}
+
+func newEventBus(wall func() time.Time, queue int) *eventBus {
+	return &eventBus{wall: wall, queue: max(queue, 1), epoch: strconv.FormatInt(wall().UnixNano(), 36), subs: map[*subscription]bool{}}
+}
+
+// attach has the hub told what happens, from now on.
+func (b *eventBus) attach(c *Config) {
+	c.Journal.Listen(b.requested)
+	c.Engine.Listen(b.moved)
+	c.Engine.OnClock(b.clockSet)
+	c.Engine.OnReplaced(func(world string) {
+		b.notify(world, "", 0)
+		if !b.alive.Load() {
+			return
+		}
+		reading, err := c.Engine.Clock(world)
+		if err != nil {
+			b.ended(world)
+			return
+		}
+		b.publish(clockEvent, world, clockMoved{World: world, Mode: reading.Mode, Rate: reading.Rate, Now: reading.Now, Replaced: true})
+	})
+}
+
+func (b *eventBus) requested(x *api.Exchange) {
+	b.notify(x.World, x.Operation, x.Status)
+	if !b.alive.Load() {
+		return
+	}
+	url := x.URL
+	if len(url) > maxEventText {
+		url = strings.ToValidUTF8(url[:maxEventText], "") + "…"
+	}
+	b.publish(requestEvent, x.World, requestSeen{ID: x.ID, World: x.World, Cluster: x.Cluster, Vendor: x.Vendor, Operation: x.Operation,
+		Method: x.Method, URL: url, Status: x.Status, At: x.At, RetryAfter: x.RetryAfter, Fault: x.Fault})
+	if x.Fault != "" {
+		b.publish(faultEvent, x.World, faultFired{Fault: x.Fault, World: x.World, Request: x.ID, Operation: x.Operation,
+			Status: x.Status, At: x.At})
+	}
+}
+
+func (b *eventBus) moved(world string, moves []statemachine.Transition) {
+	b.notify(world, "", 0)
+	if !b.alive.Load() {
+		return
+	}
+	for _, m := range moves {
+		b.publish(transitionEvent, world, transitionSeen{World: world, Transition: m})
+	}
+}
+
+func (b *eventBus) clockSet(world string, c statemachine.Clock, now time.Time) {
+	b.notify(world, "", 0)
+	if b.alive.Load() {
+		b.publish(clockEvent, world, clockMoved{World: world, Mode: c.Mode, Rate: c.Rate, Now: now})
+	}
+}
+
+// publish numbers an event, keeps it in the ring and queues it for those who want it.
+func (b *eventBus) publish(kind, world string, data any) {
+	text := mustJSON(data)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.subs) == 0 && b.wall().Sub(b.idle) > comeBack {
+		b.ring = nil
+		b.alive.Store(false)
+		return
+	}
+	b.seq++
+	e := event{seq: b.seq, kind: kind, world: world, data: text}
+	if len(b.ring) == maxRing {
+		b.ring = slices.Delete(b.ring, 0, maxRing/4) // a quarter at a time, so that the moving is rare
+	}
+	b.ring = append(b.ring, e)
+	for s := range b.subs {
+		s.offer(e)
+	}
+}
+
+// ended tells the subscribers of a world that it is no more.
+func (b *eventBus) ended(world string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for s := range b.subs {
+		if s.world == world {
+			s.end()
+		}
+	}
+}
+
+// watcher is told what happens in a world, at once and in full.
+type watcher struct {
+	world string
+	fn    func(operation string, status int)
+}
+
+// watch calls fn whenever something happens in a world: with the operation and the status of a request, with "" of
+// anything else. fn must not block.
+func (b *eventBus) watch(world string, fn func(operation string, status int)) (stop func()) {
+	w := &watcher{world: world, fn: fn}
+	b.change(func(list []*watcher) []*watcher { return append(list, w) })
+	return func() {
+		b.change(func(list []*watcher) []*watcher {
+			return slices.DeleteFunc(list, func(other *watcher) bool { return other == w })
+		})
+	}
+}
+
+// change replaces the list of watchers by a changed copy.
+func (b *eventBus) change(fn func([]*watcher) []*watcher) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []*watcher
+	if now := b.watching.Load(); now != nil {
+		list = slices.Clone(*now)
+	}
+	if list = fn(list); len(list) == 0 {
+		b.watching.Store(nil)
+		return
+	}
+	b.watching.Store(&list)
+}
+
+func (b *eventBus) notify(world, operation string, status int) {
+	list := b.watching.Load()
+	if list == nil {
+		return
+	}
+	for _, w := range *list {
+		if w.world == world {
+			w.fn(operation, status)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package control
+
+import (
+	"net/http"
+	"slices"
+
+	"storagesim/internal/api"
+	"storagesim/internal/store"
+)
+
+type reset struct {
+	To string `json:"to"`
+}
+
+type resetAnswer struct {
+	World string `json:"world"`
+	Now   string `json:"now"`
+}
+
+func resetWorld(c *Control, r *call, body *reset) (resetAnswer, error) {
+	w, err := c.DB.World(r.world())
+	if err != nil {
+		return resetAnswer{}, err
+	}
+	switch {
+	case body.To == "":
+		err = c.DB.Reset(w.Name)
+	case slices.Contains(w.Checkpoints, body.To):
+		err = c.DB.Restore(w.Name, body.To)
+	default:
+		err = c.resetToFixture(r, w, body.To)
+	}
+	if err != nil {
+		return resetAnswer{}, err
+	}
+	c.Engine.Rescan(w.Name)
+	now, err := c.Engine.Now(w.Name)
+	return resetAnswer{World: w.Name, Now: instant(now)}, err
+}
+
+// resetToFixture puts the world on a fixture, with its seed, and its tokens if it was made with some.
+func (c *Control) resetToFixture(r *call, w store.World, fixture string) error {
+	meta, err := metaOf(w.Meta)
+	if err != nil {
+		return err
+	}
+	_, checkpoint, err := c.start(r, fixture)
+	if err != nil {
+		return err
+	}
+	if checkpoint != "" {
+		return &Problem{Status: http.StatusBadRequest, Valid: w.Checkpoints,
+			Detail: "a world is reset to a checkpoint of its own; POST /_sim/worlds forks one of another world"}
+	}
+	base, seed, err := c.Base(fixture, meta.Seed)
+	if err != nil {
+		return err
+	}
+	meta.Seed = seed
+	meta.From, meta.Cluster = fixture, ""
+	var mint func(*store.Tx) error
+	if w.Name != api.DefaultWorld {
+		mint = func(tx *store.Tx) error {
+			_, err := c.mint(tx, &meta)
+			return err
+		}
+	}
+	return c.Engine.Start(w.Name, r.by(), func(next func(*store.Tx) (bool, error)) error {
+		return c.DB.ResetTo(w.Name, base, mustJSON(meta), next)
+	}, mint)
+}
