@@ -190,6 +190,11 @@ func breakToy(tx *store.Tx, _ *api.Request, q *toy) (any, error) {
 		return nil, err
 	}
 	switch q.Name {
+	case "nil map":
+		var m map[string]string
+		m["a"] = "b" //nolint:staticcheck // the test wants the panic
+	case "index":
+		_ = []int{1}[len(q.Name):][0]
 	case "panic":
 		panic("secret of the house")
 	case "abort":

@@ -72,6 +72,24 @@ func TestServe_PanicIsA500InTheDialect(t *testing.T) {
 	require.Equal(t, []string{"car"}, s.list("default"))
 }
 
+// The Go runtime panics with a value that is an error, as http.ErrAbortHandler is.
+func TestServe_RuntimePanicIsA500InTheDialect(t *testing.T) {
+	for name, words := range map[string]string{
+		"nil%20map": "assignment to entry in nil map",
+		"index":     "slice bounds out of range",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			w := s.do("POST", "/toys/"+name+"/break", "")
+			require.Equal(t, 500, w.Code)
+			require.Equal(t, "text/plain", w.Header().Get("Content-Type"))
+			require.NotContains(t, w.Body.String(), words)
+			require.Contains(t, s.log.String(), "handler panicked")
+			require.Empty(t, s.list("default"), "nothing that the handler wrote stays")
+		})
+	}
+}
+
 func TestServe_InternalErrorsAreBlandOutsideAndFullInTheLog(t *testing.T) {
 	s := newServer(t)
 	w := s.do("POST", "/toys/internal/break", "")
