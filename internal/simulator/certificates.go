@@ -18,28 +18,28 @@ import (
 	"time"
 )
 
-// The certificate files in the data directory. A file that exists is used as it is, so a user may put others there.
+// The certificate files in the data directory. Existing files are used unchanged, so a user can provide others.
 const (
 	caFile   = "ca.pem"     // the certificate authority's certificate
 	certFile = "server.pem" // the server's certificate
-	keyFile  = "server.key" // its key; the authority's own is thrown away after signing
+	keyFile  = "server.key" // the server's key; the authority's key is discarded after signing
 )
 
-// The certificates live as long as clients accept of a server's (825 days), and are made anew when less than a month
-// is left.
+// Clients accept server certificates that are valid for at most 825 days. The certificates are replaced when less than
+// a month of their validity is left.
 const (
 	certLife  = 820 * 24 * time.Hour
 	certRenew = 30 * 24 * time.Hour
 )
 
-// identity is how the program shows itself on TLS.
+// identity is the server's TLS certificate and the certificate authority that signed it.
 type identity struct {
 	ca   []byte // PEM
 	cert tls.Certificate
 }
 
-// loadIdentity reads the certificates of the data directory, and makes them where there are none or they are about to
-// end.
+// loadIdentity reads the certificates from the data directory. It makes new ones if there are none or if they expire
+// soon.
 func loadIdentity(dir string, wall time.Time) (*identity, error) {
 	id, err := readIdentity(dir)
 	switch {
@@ -62,7 +62,8 @@ func readIdentity(dir string) (*identity, error) {
 	}
 	cert, err := tls.LoadX509KeyPair(filepath.Join(dir, certFile), filepath.Join(dir, keyFile))
 	if err != nil {
-		return nil, fmt.Errorf("tls: %s and %s in %s cannot be used; remove them to have others made: %w", certFile, keyFile, dir, err)
+		return nil, fmt.Errorf("tls: %s and %s in %s are not a valid certificate and key; replace them, or remove them to "+
+			"have new ones made: %w", certFile, keyFile, dir, err)
 	}
 	return &identity{ca: ca, cert: cert}, nil
 }
@@ -117,7 +118,7 @@ func template(name string, wall time.Time) *x509.Certificate {
 	}
 }
 
-// writePEM replaces a file at once.
+// writePEM writes a file atomically.
 func writePEM(dir, name, kind string, blocks ...[]byte) error {
 	var text []byte
 	for _, der := range blocks {

@@ -13,55 +13,56 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// Config is what a user may choose. Start from Default.
+// Config holds the settings of a simulator. Default returns the usual ones.
 type Config struct {
-	Listen    string // host:port of the HTTP listener; port 0 takes a free one
-	TLSListen string // host:port of the TLS listener; empty: none
-	Data      string // directory; empty: a temporary one, removed by Close
-	Seed      uint64 // where ids, placement and draws come from
-	Fixture   string // a name or a file
+	Listen    string // host:port of the HTTP listener; port 0 selects a free port
+	TLSListen string // host:port of the TLS listener; empty: no TLS
+	Data      string // data directory; empty: a temporary one that Close removes
+	Seed      uint64 // determines ids, placement and random choices
+	Fixture   string // name of a built-in fixture, or path of a file
 	Auth      string // lenient, strict or off
 	Delays    statemachine.Profile
-	// MaxRunningWorkflows is how many workflows DMS runs at a time, whatever fixtures say; 0 leaves it to them.
+	// MaxRunningWorkflows is how many DMS workflows run at the same time. It overrides the fixture; 0 does not.
 	MaxRunningWorkflows int
-	// Federation lets the clusters answer the operations of a Lightbits cluster federation.
+	// Federation enables the operations of a Lightbits cluster federation.
 	Federation bool
 	SyncDisk   bool // commits survive a power loss, not only the end of the process
 	// SigningKey signs the tokens of the simulated services.
 	SigningKey *signing.Key
 
-	// Record is the file that a recording is written to; empty: none is made. It needs data that begins with the program.
+	// Record is the path of the recording to write; empty: no recording. Recording requires a new data directory.
 	Record string
 
-	AdminToken string // control calls that change something need it; empty: none do
+	AdminToken string // required for control requests that change something; empty: not required
 	MaxWorlds  int
 	Version    string
 	Log        zerolog.Logger
 	Limits     Limits
-	// Vendors replaces the product's vendors; for tests of the program itself.
+	// Vendors replaces the product's vendors, for tests of the program itself.
 	Vendors []api.Vendor
 }
 
-// Limits protect the program from its clients.
+// Limits bounds what clients can consume.
 type Limits struct {
-	HeaderBytes       int           // of a request's header, HTTP/1.1 and HTTP/2
-	ReadHeaderTimeout time.Duration // until the header is there
-	ReadTimeout       time.Duration // until the whole request is there
-	IdleTimeout       time.Duration // a connection without a request is closed
-	Heartbeat         time.Duration // between two signs of life of a stream of events
-	EventQueue        int           // events that wait for one stream that is read slowly
-	JournalCount      int           // exchanges kept
-	JournalBytes      int64         // bytes of exchanges kept
+	HeaderBytes       int           // size of a request's header, HTTP/1.1 and HTTP/2
+	ReadHeaderTimeout time.Duration // time to read a request's header
+	ReadTimeout       time.Duration // time to read a whole request
+	IdleTimeout       time.Duration // time after which an idle connection is closed
+	Heartbeat         time.Duration // time between two comments on an idle event stream
+	EventQueue        int           // events queued for one stream whose client reads slowly
+	JournalCount      int           // exchanges that the journal keeps
+	JournalBytes      int64         // bytes of exchanges that the journal keeps
 }
 
-// Default is what the program does without flags.
+// Default returns the settings of a program without flags.
 func Default() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", TLSListen: "127.0.0.1:8443", Seed: 1, Fixture: "small", Auth: AuthModes[0],
 		Delays: statemachine.Fast, SigningKey: signing.Published(), MaxWorlds: 1000, Version: "dev", Log: zerolog.Nop(),
 		Limits: Limits{
-			HeaderBytes: 64 << 10, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
-			Heartbeat: 15 * time.Second, EventQueue: 1024, JournalCount: 10_000, JournalBytes: 64 << 20,
+			HeaderBytes: 64 << 10, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+			IdleTimeout: 2 * time.Minute, Heartbeat: 15 * time.Second, EventQueue: 1024,
+			JournalCount: 10_000, JournalBytes: 64 << 20,
 		},
 	}
 }
@@ -71,7 +72,7 @@ var AuthModes = [...]string{string(api.AuthLenient), string(api.AuthStrict), str
 
 func (c *Config) check() error {
 	if !slices.Contains(AuthModes[:], c.Auth) {
-		return fmt.Errorf("auth %q: must be %s", c.Auth, strings.Join(AuthModes[:], ", "))
+		return fmt.Errorf("auth %q: must be one of %s", c.Auth, strings.Join(AuthModes[:], ", "))
 	}
 	if c.MaxWorlds < 1 {
 		return fmt.Errorf("max-worlds %d: must be at least 1", c.MaxWorlds)

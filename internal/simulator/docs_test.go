@@ -1,32 +1,18 @@
 package simulator
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
+	"storagesim/test/docs/generated"
 )
 
-var updateDocs = flag.Bool("update-docs", false, "write the documents that are made from the rows and machines")
-
-// generated compares a document with what it is made from.
-func generated(t *testing.T, file, want string) {
-	t.Helper()
-	if *updateDocs {
-		require.NoError(t, os.WriteFile(file, []byte(want), 0o644))
-	}
-	got, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.Equal(t, want, string(got), "%s is not up to date: go test ./internal/simulator -run Documents -update-docs", file)
-}
-
-// Documents are made from the machines and the rows, so that they cannot say anything else.
+// docs/machines.md is generated from the state machines of the vendors.
 func TestDocuments_Machines(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# State machines\n\nMade from the machines themselves, see `internal/simulator/docs_test.go`. The same is answered by `GET /_sim/machines`.\n")
+	b.WriteString("# State machines\n\nGenerated from the state machines by `internal/simulator/docs_test.go`; " +
+		"`GET /_sim/machines` returns the same.\n")
 	for _, v := range vendors(Default()) {
 		for _, m := range v.Machines {
 			d := m.Describe()
@@ -34,26 +20,29 @@ func TestDocuments_Machines(t *testing.T) {
 			if len(d.Guards) == 0 {
 				continue
 			}
-			b.WriteString("\n| operation | is refused in | as | saying |\n| --- | --- | --- | --- |\n")
+			b.WriteString("\n| operation | refused in state | kind of error | message |\n| --- | --- | --- | --- |\n")
 			for _, g := range d.Guards {
 				states := make([]string, len(g.In))
 				for i := range g.In {
 					states[i] = string(g.In[i])
 				}
-				fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", g.Operation, strings.Join(states, ", "), g.Kind, g.Message)
+				fmt.Fprintf(&b, "| %s | %s | %s | %s |\n",
+					g.Operation, strings.Join(states, ", "), g.Kind, g.Message)
 			}
 		}
 	}
-	generated(t, "../../docs/machines.md", b.String())
+	generated.File(t, "../../docs/machines.md", b.String())
 }
 
-// Every operation of the four vendors, and whether it is emulated.
+// docs/operations.md lists every operation of the vendors, and whether it is emulated.
 func TestDocuments_Operations(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Operations\n\nMade from the rows themselves, see `internal/simulator/docs_test.go`. The same is answered by `GET /_sim/operations`.\n" +
-		"What is not emulated yet answers 501 in its vendor's words.\n")
+	b.WriteString("# Operations\n\nGenerated from the tables of operations by `internal/simulator/docs_test.go`;\n" +
+		"`GET /_sim/operations` returns the same. An operation that is not emulated returns 501 in the error format of " +
+		"its vendor.\n")
 	for _, v := range vendors(Default()) {
-		fmt.Fprintf(&b, "\n## %s\n\n| operation | request | documented statuses | emulated |\n| --- | --- | --- | --- |\n", v.Service.Vendor)
+		fmt.Fprintf(&b, "\n## %s\n\n| operation | request | documented statuses | emulated |\n| --- | --- | --- | --- |\n",
+			v.Service.Vendor)
 		for i := range v.Service.Operations {
 			op := &v.Service.Operations[i]
 			emulated := "yes"
@@ -66,5 +55,5 @@ func TestDocuments_Operations(t *testing.T) {
 			}
 		}
 	}
-	generated(t, "../../docs/operations.md", b.String())
+	generated.File(t, "../../docs/operations.md", b.String())
 }

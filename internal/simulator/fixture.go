@@ -19,25 +19,26 @@ import (
 	"storagesim/internal/strict"
 )
 
-// catalog is the worlds to start from: those that come with the program, and the file that the user named.
+// catalog holds the fixtures that worlds can start from: the built-in ones, and the file that the user chose.
 type catalog struct {
 	engine *statemachine.Engine
 	worlds *fixture.Worlds
 	file   string // the path of the user's file, or empty
-	own    string // the name under which the file is known
+	own    string // the name of the default fixture; for a file, its base name without extension
 	text   []byte
 
 	mu    sync.Mutex
-	bases map[string]madeBase // what was made or found in this process, by fixture and seed
+	bases map[string]madeBase // bases that exist in the store, by fixture and seed
 }
 
-// madeBase is a fixture's state in the store, and the seed in it.
+// madeBase is the state of a fixture in the store, and its seed.
 type madeBase struct {
 	name string
 	seed uint64
 }
 
-// openCatalog finds the fixture that the user named: a name, else a file.
+// openCatalog returns a catalog whose default fixture is the given one: the name of a built-in fixture, or the path of
+// a file.
 func openCatalog(name string) (*catalog, error) {
 	c := &catalog{bases: map[string]madeBase{}}
 	if slices.Contains(fixtures.Names(), name) {
@@ -46,7 +47,7 @@ func openCatalog(name string) (*catalog, error) {
 	}
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("fixture %q: neither a file nor one of %s", name, strings.Join(fixtures.Names(), ", "))
+		return nil, fmt.Errorf("fixture %q is neither a file nor one of %s", name, strings.Join(fixtures.Names(), ", "))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fixture: %w", err)
@@ -64,8 +65,8 @@ func (c *catalog) names() []string {
 	return names
 }
 
-// base makes the state of a fixture where it is not there yet, and answers its name in the store and the seed it has: the
-// one given, or its own if the fixture is a world exactly (assumption 322).
+// base creates the state of a fixture in the store if it does not exist yet. It returns its name in the store and its
+// seed: the given seed, or the fixture's own if the fixture is an exported world (assumption 322).
 func (c *catalog) base(name string, seed uint64) (base string, actual uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,7 +98,7 @@ func (c *catalog) base(name string, seed uint64) (base string, actual uint64, er
 	return made.name, made.seed, nil
 }
 
-// explain says what is wrong with a fixture, and in which lines.
+// explain adds line numbers and valid values to the errors of a fixture.
 func explain(where string, document *fixture.Document, err error) error {
 	var wrong *fixture.Errors
 	if !errors.As(err, &wrong) {

@@ -22,7 +22,7 @@ type port struct {
 	server   *http.Server
 }
 
-// bind opens a port; nothing is served on it before serve. Requests that come in on it belong to the place.
+// bind opens a port without serving it. Requests on the port go to the world that place names, if any.
 func (s *Simulator) bind(address string, place api.Place, identity *identity) (*port, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -31,7 +31,8 @@ func (s *Simulator) bind(address string, place api.Place, identity *identity) (*
 	l := s.config.Limits
 	server := &http.Server{
 		Handler: s.handler, MaxHeaderBytes: headerBytes(l.HeaderBytes), ReadHeaderTimeout: l.ReadHeaderTimeout,
-		ReadTimeout: l.ReadTimeout, IdleTimeout: l.IdleTimeout, ErrorLog: log.New(debugLog{s.config.Log}, "", 0), Protocols: new(http.Protocols),
+		ReadTimeout: l.ReadTimeout, IdleTimeout: l.IdleTimeout,
+		ErrorLog: log.New(debugLog{s.config.Log}, "", 0), Protocols: new(http.Protocols),
 		BaseContext: func(net.Listener) context.Context { return api.WithListener(context.Background(), place) },
 	}
 	server.Protocols.SetHTTP1(true)
@@ -44,7 +45,7 @@ func (s *Simulator) bind(address string, place api.Place, identity *identity) (*
 	return &port{listener: listener, server: server}, nil
 }
 
-// warnIfOpen says so when others than this machine can change everything.
+// warnIfOpen logs a warning if other machines can reach the control surface without a token.
 func (s *Simulator) warnIfOpen() {
 	if s.config.AdminToken != "" {
 		return
@@ -53,15 +54,15 @@ func (s *Simulator) warnIfOpen() {
 		if p == nil {
 			continue
 		}
-		host, _, _ := net.SplitHostPort(p.address()) // it is a listener's
+		host, _, _ := net.SplitHostPort(p.address()) // a listener's address is valid
 		if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
 			s.config.Log.Warn().Str("listen", p.address()).
-				Msg("whoever reaches this address can change everything: --admin-token bounds the control surface")
+				Msg("other machines can change the simulator through this address; restrict it with --admin-token")
 		}
 	}
 }
 
-// debugLog takes what net/http complains about, which is about clients.
+// debugLog receives the log of net/http, whose messages are about clients.
 type debugLog struct{ log zerolog.Logger }
 
 func (d debugLog) Write(line []byte) (int, error) {
@@ -69,12 +70,12 @@ func (d debugLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// headerBytes makes up for the slack that net/http adds to its limit.
+// headerBytes subtracts the 4096 bytes that net/http adds to its limit.
 func headerBytes(limit int) int { return max(limit-4096, 1) }
 
 func (p *port) address() string { return p.listener.Addr().String() }
 
-// serve answers requests on a port until it is closed.
+// serve serves requests on a port in the background until the port is closed.
 func (s *Simulator) serve(p *port) {
 	s.work.Go(func() {
 		if err := p.run(); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -90,15 +91,15 @@ func (p *port) run() error {
 	return p.server.Serve(p.listener)
 }
 
-// close lets requests finish until the context ends, and then cuts what is left.
+// close lets requests finish until the context ends, and then closes the remaining connections.
 func (p *port) close(ctx context.Context) {
 	if err := p.server.Shutdown(ctx); err != nil {
-		_ = p.server.Close() // what it says is that a connection was already closed
+		_ = p.server.Close() // its only error is that a connection was already closed
 	}
-	_ = p.listener.Close() // one that was never served
+	_ = p.listener.Close() // Shutdown does not close a listener that was never served
 }
 
-// listenWorld opens a world's own port.
+// listenWorld opens a port for one world and returns its address.
 func (s *Simulator) listenWorld(world, address string) (string, error) {
 	return s.conductor.listen(func() (string, error) { return s.openWorld(world, address) })
 }
@@ -119,10 +120,10 @@ func (s *Simulator) openWorld(world, address string) (string, error) {
 	return shownAddress(p.address()), nil
 }
 
-// worldGrace is how long requests on a world's own port may go on once the world is deleted.
+// worldGrace is how long requests on a world's own port may continue after the world is deleted.
 const worldGrace = time.Second
 
-// unlistenWorld closes a world's own port, without waiting for the requests in it.
+// unlistenWorld closes a world's own port. It does not wait for the requests on it.
 func (s *Simulator) unlistenWorld(world string) {
 	s.mu.Lock()
 	p := s.own[world]
@@ -139,7 +140,7 @@ func (s *Simulator) unlistenWorld(world string) {
 	})
 }
 
-// shownAddress is an address as a client on this machine can use it.
+// shownAddress returns an address that a client on this machine can use: 127.0.0.1 replaces an unspecified host.
 func shownAddress(address string) string {
 	host, number, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {

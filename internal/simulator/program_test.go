@@ -61,32 +61,33 @@ func TestSameSeed_SameBytes(t *testing.T) {
 	require.NotEqual(t, first, run(2))
 }
 
-func TestTLS_OwnCAOnBothProtocols(t *testing.T) {
+// The server's certificate is signed by the CA of GET /_sim/ca.pem, for HTTP/1.1 and HTTP/2, and survives a restart.
+func TestTLS_HTTP1AndHTTP2(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.TLSListen = "127.0.0.1:0" })
 	ca := s.Must(200, http.MethodGet, "/_sim/ca.pem", "").Body
 	pool := x509.NewCertPool()
 	require.True(t, pool.AppendCertsFromPEM([]byte(ca)))
-	ask := func(h2 bool) (major int, leaf *x509.Certificate) {
+	get := func(h2 bool) (major int, leaf *x509.Certificate) {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, Protocols: new(http.Protocols)}
 		transport.Protocols.SetHTTP2(h2)
 		transport.Protocols.SetHTTP1(!h2)
 		defer transport.CloseIdleConnections()
-		resp, err := (&http.Client{Transport: transport}).Get(s.TLSURL + "/lamps")
+		resp, err := (&http.Client{Transport: transport, Timeout: simtest.Patience}).Get(s.TLSURL + "/lamps")
 		require.NoError(t, err)
 		resp.Body.Close()
 		require.Equal(t, 200, resp.StatusCode)
 		return resp.ProtoMajor, resp.TLS.PeerCertificates[0]
 	}
-	major, _ := ask(true)
+	major, _ := get(true)
 	require.Equal(t, 2, major)
-	major, leaf := ask(false)
+	major, leaf := get(false)
 	require.Equal(t, 1, major)
 	for _, host := range []string{"localhost", "t1.localhost", "127.0.0.1", "::1"} {
 		require.NoError(t, leaf.VerifyHostname(host))
 	}
 	s.Restart()
 	require.Equal(t, ca, s.Must(200, http.MethodGet, "/_sim/ca.pem", "").Body)
-	_, again := ask(false)
+	_, again := get(false)
 	require.Equal(t, leaf.SerialNumber, again.SerialNumber)
 }
 
@@ -95,13 +96,14 @@ func TestPlainHTTP2(t *testing.T) {
 	transport := &http.Transport{Protocols: new(http.Protocols)}
 	transport.Protocols.SetUnencryptedHTTP2(true)
 	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport}).Get(s.URL + "/lamps")
+	resp, err := (&http.Client{Transport: transport, Timeout: simtest.Patience}).Get(s.URL + "/lamps")
 	require.NoError(t, err)
 	resp.Body.Close()
 	require.Equal(t, 2, resp.ProtoMajor)
 }
 
-func TestTLS_FilesOfTheDataDirectory(t *testing.T) {
+// The private key is readable only by its owner; an invalid certificate file is an error.
+func TestTLS_CertificateFiles(t *testing.T) {
 	dir := t.TempDir()
 	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.TLSListen, c.Data = "127.0.0.1:0", dir })
 	s.Close()
@@ -129,7 +131,8 @@ func TestWorld_OwnListener(t *testing.T) {
 	require.NotEqual(t, s.URL, own)
 	require.Equal(t, "t", s.Must(200, http.MethodPost, own+"/lamps", `{"name":"here"}`).Header.Get("X-Sim-World"))
 	require.Equal(t, "[]", s.Must(200, http.MethodGet, "/lamps", "").Body)
-	require.Equal(t, "default", s.Must(200, http.MethodGet, own+"/lamps", "", "X-Sim-World", "default").Header.Get("X-Sim-World"))
+	named := s.Must(200, http.MethodGet, own+"/lamps", "", "X-Sim-World", "default")
+	require.Equal(t, "default", named.Header.Get("X-Sim-World"))
 
 	s.Restart()
 	again := s.Must(200, http.MethodGet, "/_sim/worlds/t", "").Text(".url")
@@ -144,18 +147,18 @@ func TestWorld_OwnListener(t *testing.T) {
 	require.Contains(t, s.Must(200, http.MethodGet, moved+"/lamps", "").Body, "here")
 
 	s.Must(200, http.MethodDelete, "/_sim/worlds/t", "")
-	_, err = net.Dial("tcp", strings.TrimPrefix(moved, "http://"))
+	_, err = net.DialTimeout("tcp", strings.TrimPrefix(moved, "http://"), simtest.Patience)
 	require.Error(t, err)
 }
 
-// The end of a world's life is seen on its own port: a connection that waits there is closed.
+// When a world expires, idle connections on its own port are closed.
 func TestWorld_TimeToLive(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t","ttl":"200ms","listen":"127.0.0.1:0"}`)
 	conn := simtest.Dial(t, made.Text(".url"))
 	_, err := conn.Read(make([]byte, 1))
 	require.Error(t, err)
-	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the world's port stays open")
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the world's port is still open")
 	s.Must(404, http.MethodGet, "/_sim/worlds/t", "")
 
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"u","ttl":"1ns"}`)
@@ -166,13 +169,13 @@ func TestWorld_TimeToLive(t *testing.T) {
 	s.Must(200, http.MethodGet, "/_sim/worlds/v", "")
 }
 
-// readAll is what a server says on a connection until it closes it.
+// readAll sends a request on a new connection and returns everything up to the end of the connection.
 func readAll(t *testing.T, s *simtest.Server, request string) string {
 	conn := simtest.Dial(t, s.URL)
 	_, err := io.WriteString(conn, request)
 	require.NoError(t, err)
 	text, err := io.ReadAll(conn)
-	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the server keeps the connection open")
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the server did not close the connection")
 	return string(text)
 }
 
@@ -182,11 +185,13 @@ func TestLimits(t *testing.T) {
 	s.Must(431, http.MethodGet, "/lamps", "", "X-Long", strings.Repeat("a", 70<<10))
 
 	quick := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) {
-		c.Limits.ReadHeaderTimeout, c.Limits.ReadTimeout, c.Limits.IdleTimeout = 10*time.Millisecond, 20*time.Millisecond, 10*time.Millisecond
+		c.Limits.ReadHeaderTimeout, c.Limits.ReadTimeout = 10*time.Millisecond, 20*time.Millisecond
+		c.Limits.IdleTimeout = 10 * time.Millisecond
 	})
-	require.Empty(t, readAll(t, quick, "GET /lamps HTTP/1.1\r\nHost: x\r\n"), "a header that does not end")
-	require.Contains(t, readAll(t, quick, "POST /lamps HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"), "400", "a body that does not end")
-	require.Contains(t, readAll(t, quick, "GET /lamps HTTP/1.1\r\nHost: x\r\n\r\n"), "200", "an idle connection")
+	require.Empty(t, readAll(t, quick, "GET /lamps HTTP/1.1\r\nHost: x\r\n"), "incomplete header")
+	body := readAll(t, quick, "POST /lamps HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+	require.Contains(t, body, "400", "incomplete body")
+	require.Contains(t, readAll(t, quick, "GET /lamps HTTP/1.1\r\nHost: x\r\n\r\n"), "200", "idle connection")
 }
 
 func TestJournal_IsBounded(t *testing.T) {
@@ -198,23 +203,22 @@ func TestJournal_IsBounded(t *testing.T) {
 }
 
 func TestFixture(t *testing.T) {
-	dir := t.TempDir()
-	write := func(text string) string {
-		file := filepath.Join(dir, "hall.yaml")
-		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-		return file
-	}
-	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) {
-		c.Fixture = write("lamps:\n  lamps:\n    - name: first\n")
-	})
+	file := filepath.Join(t.TempDir(), "hall.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("lamps:\n  lamps:\n    - name: first\n"), 0o600))
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Fixture = file })
 	require.Equal(t, "first", s.Must(200, http.MethodGet, "/lamps", "").Text(".[0].name"))
-	thing := s.Must(200, http.MethodGet, "/_sim/resources", "")
-	require.Equal(t, "2026-01-01T00:00:00Z", thing.Text(".resources[0].since"))
+	resources := s.Must(200, http.MethodGet, "/_sim/resources", "")
+	require.Equal(t, "2026-01-01T00:00:00Z", resources.Text(".resources[0].since"))
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"u","from":"hall","seed":2}`)
-	require.NotEqual(t, thing.Text(".resources[0].id"), s.In("u").Must(200, http.MethodGet, "/lamps", "").Text(".[0].id"))
-	require.Contains(t, s.Must(400, http.MethodPost, "/_sim/worlds", `{"from":"small"}`).Text(".detail"), "small.yaml: line", "it is for the product's vendors")
+	other := s.In("u").Must(200, http.MethodGet, "/lamps", "")
+	require.NotEqual(t, resources.Text(".resources[0].id"), other.Text(".[0].id"))
+	refused := s.Must(400, http.MethodPost, "/_sim/worlds", `{"from":"small"}`)
+	require.Contains(t, refused.Text(".detail"), "small.yaml: line", "small is for the product's vendors")
+}
 
-	for text, words := range map[string]string{
+func TestNew_InvalidFixture(t *testing.T) {
+	dir := t.TempDir()
+	for text, message := range map[string]string{
 		"lamps:\n  lamps:\n    - name: a\n    - label: b\n": "line 4: lamps.lamps[1].label: is not known; valid: name",
 		"lamps: {}\nlights: {}\n":                           "line 2: lights: is not a section of a fixture; valid: lamps",
 		"lamps: {\n":                                        "line 1",
@@ -223,9 +227,10 @@ func TestFixture(t *testing.T) {
 	} {
 		data := filepath.Join(dir, "data")
 		config := lampConfig(t, data)
-		config.Fixture = write(text)
+		config.Fixture = filepath.Join(dir, "hall.yaml")
+		require.NoError(t, os.WriteFile(config.Fixture, []byte(text), 0o600))
 		_, err := simulator.New(config)
-		require.ErrorContains(t, err, words)
+		require.ErrorContains(t, err, message)
 		require.NotContains(t, err.Error(), "\n")
 		require.NoDirExists(t, data, text)
 	}
@@ -235,29 +240,35 @@ func TestFixture(t *testing.T) {
 	require.ErrorContains(t, err, "small")
 }
 
-func TestData_Refusals(t *testing.T) {
+func TestRestart_KeepsWorlds(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Data = t.TempDir() })
 	made := s.Must(201, http.MethodPost, "/_sim/worlds", "").Text(".name")
 	s.Restart()
 	s.Must(200, http.MethodGet, "/_sim/worlds/"+made, "")
+}
 
+func TestNew_DataDirectoryInUse(t *testing.T) {
 	dir := t.TempDir()
 	first, err := simulator.New(lampConfig(t, dir))
 	require.NoError(t, err)
 	_, err = simulator.New(lampConfig(t, dir))
 	require.ErrorContains(t, err, "another process has the file open")
 	require.NoError(t, first.Close(t.Context()))
+}
 
+// A damaged file is an error, and is left as it is.
+func TestNew_DamagedDatabase(t *testing.T) {
+	dir := t.TempDir()
 	file := filepath.Join(dir, "simulator.db")
 	require.NoError(t, os.WriteFile(file, []byte(strings.Repeat("rust", 10_000)), 0o600))
-	_, err = simulator.New(lampConfig(t, dir))
+	_, err := simulator.New(lampConfig(t, dir))
 	require.ErrorContains(t, err, "damaged")
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Len(t, text, 40_000)
 }
 
-func TestOpen_BindErrorsComeBack(t *testing.T) {
+func TestOpen_AddressInUse(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
@@ -269,17 +280,17 @@ func TestOpen_BindErrorsComeBack(t *testing.T) {
 	require.NoError(t, s.Close(t.Context()))
 }
 
-// A request that has begun is answered although the simulator closes meanwhile.
+// A request that has begun gets its response although the simulator closes meanwhile.
 func TestClose_LetsRequestsFinish(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	conn := simtest.Dial(t, s.URL)
 	body := `{"name":"late"}`
 	fmt.Fprintf(conn, "POST /lamps HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", len(body))
-	answer := bufio.NewReader(conn)
-	line, err := answer.ReadString('\n')
+	response := bufio.NewReader(conn)
+	line, err := response.ReadString('\n')
 	require.NoError(t, err)
 	require.Contains(t, line, "100 Continue", "the handler reads the body now")
-	_, err = answer.ReadString('\n')
+	_, err = response.ReadString('\n')
 	require.NoError(t, err)
 	closed := make(chan struct{})
 	go func() {
@@ -288,7 +299,7 @@ func TestClose_LetsRequestsFinish(t *testing.T) {
 	}()
 	_, err = io.WriteString(conn, body)
 	require.NoError(t, err)
-	resp, err := http.ReadResponse(answer, nil)
+	resp, err := http.ReadResponse(response, nil)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	require.Equal(t, 200, resp.StatusCode)

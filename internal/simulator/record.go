@@ -15,7 +15,7 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// conductor is what responses depend on outside of the program: the wall clock and the order of the requests.
+// conductor controls what responses depend on outside of the program: the wall clock and the order of the requests.
 type conductor struct {
 	now     func() time.Time
 	timers  func(world string, fire func())
@@ -80,19 +80,19 @@ func (s *Simulator) record(catalog *catalog) error {
 			filepath.Join(s.dir, fileName))
 	}
 	c := &s.config
-	said := recorded{
+	settings := recorded{
 		Seed: c.Seed, Fixture: catalog.own, Auth: c.Auth, Delays: c.Delays,
-		MaxRunningWorkflows: c.MaxRunningWorkflows, Federation: c.Federation, AdminToken: c.AdminToken, MaxWorlds: c.MaxWorlds,
-		JournalEntries: c.Limits.JournalCount, JournalBytes: c.Limits.JournalBytes,
+		MaxRunningWorkflows: c.MaxRunningWorkflows, Federation: c.Federation, AdminToken: c.AdminToken,
+		MaxWorlds: c.MaxWorlds, JournalEntries: c.Limits.JournalCount, JournalBytes: c.Limits.JournalBytes,
 	}
 	if catalog.file != "" {
 		text := string(catalog.text)
-		said.FixtureText = &text
+		settings.FixtureText = &text
 	}
 	if s.identity != nil {
-		said.CA = string(s.identity.ca)
+		settings.CA = string(s.identity.ca)
 	}
-	return s.conductor.tape.Open(c.Record, c.Version, said, s.longestBody(), s.engine.Now)
+	return s.conductor.tape.Open(c.Record, c.Version, settings, s.longestBody(), s.engine.Now)
 }
 
 // longestBody is the longest request body that any operation reads, in bytes. The longest is a world as a file.
@@ -106,4 +106,4 @@ func (s *Simulator) longestBody() int64 {
 	return longest
 }
 
-var errNoFixture = errors.New("the recording needs a fixture that neither this program nor the recording has")
+var errNoFixture = errors.New("the recording uses a built-in fixture that this version of the program does not have")

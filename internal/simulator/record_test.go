@@ -21,13 +21,14 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// taped is a simulator of which a recording is made.
-func taped(t *testing.T, opts ...simtest.Option) (s *simtest.Server, file string) {
+// newRecorded starts a simulator that writes a recording to file.
+func newRecorded(t *testing.T, opts ...simtest.Option) (s *simtest.Server, file string) {
 	file = filepath.Join(t.TempDir(), "session.jsonl")
-	return simtest.New(t, append(opts, func(c *simulator.Config) { c.Record, c.Data = file, filepath.Join(t.TempDir(), "data") })...), file
+	record := func(c *simulator.Config) { c.Record, c.Data = file, filepath.Join(t.TempDir(), "data") }
+	return simtest.New(t, append(opts, record)...), file
 }
 
-func play(t *testing.T, file string, opts ...simtest.Option) record.Result {
+func replay(t *testing.T, file string, opts ...simtest.Option) record.Result {
 	t.Helper()
 	c := simulator.Default()
 	for _, opt := range opts {
@@ -38,12 +39,14 @@ func play(t *testing.T, file string, opts ...simtest.Option) record.Result {
 	return result
 }
 
-// requireSame says that every request of the recording is answered again as it was.
-func requireSame(t *testing.T, file string, requests int) {
+// requireSameReplay ends the test unless a replay gives the recorded responses. The recording must have at least the
+// given number of requests.
+func requireSameReplay(t *testing.T, file string, requests int) {
 	t.Helper()
-	result := play(t, file)
+	result := replay(t, file)
 	if d := result.Difference; d != nil {
-		require.Fail(t, "a difference", "%d %s %s: %s\nrecorded: %s\nreplayed: %s", d.Line, d.Request.Method, d.Request.URL, d.What, d.Recorded, d.Replayed)
+		require.Fail(t, "a difference", "%d %s %s: %s\nrecorded: %s\nreplayed: %s",
+			d.Line, d.Request.Method, d.Request.URL, d.What, d.Recorded, d.Replayed)
 	}
 	require.GreaterOrEqual(t, result.Requests, requests)
 	require.False(t, result.Cut)
@@ -55,8 +58,8 @@ func volume(name string) string {
 	return `{"name":"` + name + `","size":"1GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`
 }
 
-// everyVendor does something at all four vendors in a world, with tokens of its own.
-func everyVendor(s *simtest.Server, world, name string) {
+// useEveryVendor sends requests to all four vendors in a world, with newly minted tokens.
+func useEveryVendor(s *simtest.Server, world, name string) {
 	w := s.In(world)
 	lb := w.Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lightbits"}`).Text(".token")
 	made := w.Do(http.MethodPost, volumesURL, volume(name), "Authorization", "Bearer "+lb)
@@ -76,26 +79,36 @@ func everyVendor(s *simtest.Server, world, name string) {
 	w.Do(http.MethodGet, "/_sim/health", "")
 }
 
-// Clients at all vendors at once, in worlds with clocks of every mode, with faults that wait, cut and draw.
-func TestRecord_AMixedSession(t *testing.T) {
-	s, file := taped(t, func(c *simulator.Config) { c.TLSListen = "127.0.0.1:0" })
+// Concurrent clients use all vendors, in worlds with clocks of every mode and with random faults.
+func TestRecord_ConcurrentClients(t *testing.T) {
+	s, file := newRecorded(t, func(c *simulator.Config) { c.TLSListen = "127.0.0.1:0" })
 	s.Must(200, http.MethodGet, "/_sim/ca.pem", "")
 	s.Must(200, http.MethodGet, "/metrics", "")
-	worlds := map[string]string{"frozen": `{"mode":"frozen"}`, "quick": `{"mode":"real","rate":2000}`, "auto": `{"mode":"auto"}`, "real": `{"mode":"real"}`}
+	worlds := map[string]string{
+		"frozen": `{"mode":"frozen"}`, "quick": `{"mode":"real","rate":2000}`, "auto": `{"mode":"auto"}`,
+		"real": `{"mode":"real"}`,
+	}
 	for name, clock := range worlds {
 		s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"`+name+`","seed":7,"listen":"127.0.0.1:0"}`)
 		w := s.In(name)
 		w.Must(200, http.MethodPut, "/_sim/clock", clock)
-		w.Must(201, http.MethodPost, "/_sim/faults", `{"id":"slow","match":{"operation":"lightbits.*"},"when":{"probability":0.3},"effect":{"latency":{"uniform":["1ms","9ms"]}}}`)
-		w.Must(201, http.MethodPost, "/_sim/faults", `{"id":"busy","match":{"operation":"lightbits.DeleteVolume"},"when":{"probability":0.3},"effect":{"status":503,"retryAfter":"2s"}}`)
-		w.Must(201, http.MethodPost, "/_sim/faults", `{"id":"drip","match":{"operation":"lightbits.ListEvents"},"effect":{"connection":"dribble","dribble":{"bytes":100000,"every":"1ms"}}}`)
+		for _, rule := range []string{
+			`{"id":"slow","match":{"operation":"lightbits.*"},"when":{"probability":0.3},
+				"effect":{"latency":{"uniform":["1ms","9ms"]}}}`,
+			`{"id":"busy","match":{"operation":"lightbits.DeleteVolume"},"when":{"probability":0.3},
+				"effect":{"status":503,"retryAfter":"2s"}}`,
+			`{"id":"drip","match":{"operation":"lightbits.ListEvents"},
+				"effect":{"connection":"dribble","dribble":{"bytes":100000,"every":"1ms"}}}`,
+		} {
+			w.Must(201, http.MethodPost, "/_sim/faults", rule)
+		}
 	}
 	var clients sync.WaitGroup
 	for name := range worlds {
 		for c := range 2 {
 			clients.Go(func() {
 				for i := range 4 {
-					everyVendor(s, name, fmt.Sprintf("v-%d-%d", c, i))
+					useEveryVendor(s, name, fmt.Sprintf("v-%d-%d", c, i))
 				}
 			})
 		}
@@ -110,12 +123,12 @@ func TestRecord_AMixedSession(t *testing.T) {
 	s.Must(200, http.MethodGet, "/_sim/requests", "")
 	s.Must(200, http.MethodGet, "/_sim/worlds", "")
 	s.Close()
-	requireSame(t, file, 4*2*4*10)
+	requireSameReplay(t, file, 4*2*4*10)
 }
 
-// What the client saw of a connection that broke is what is compared.
+// If a fault breaks a connection, a replay compares what the client received before.
 func TestRecord_BrokenConnections(t *testing.T) {
-	s, file := taped(t)
+	s, file := newRecorded(t)
 	for _, effect := range []string{"reset", "empty", "truncate", "stall;5ms", "503", "malformed", "after:reset"} {
 		req, err := http.NewRequest(http.MethodGet, s.URL+volumesURL, nil)
 		require.NoError(t, err)
@@ -131,15 +144,15 @@ func TestRecord_BrokenConnections(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"end":"reset"`)
 	require.Contains(t, string(text), `"end":"aborted"`)
-	requireSame(t, file, 7)
+	requireSameReplay(t, file, 7)
 }
 
-func TestRecord_FindsADifference(t *testing.T) {
-	s, file := taped(t)
+func TestReplay_ReportsDifference(t *testing.T) {
+	s, file := newRecorded(t)
 	s.Must(200, http.MethodPost, volumesURL, volume("a"), "Authorization", "Bearer x")
 	s.Must(200, http.MethodGet, volumesURL, "", "Authorization", "Bearer x")
 	s.Close()
-	requireSame(t, file, 2)
+	requireSameReplay(t, file, 2)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	for was, is := range map[string][2]string{
@@ -155,7 +168,7 @@ func TestRecord_FindsADifference(t *testing.T) {
 		require.Contains(t, string(answer), was)
 		lines[n] = slices.Concat(begin, []byte(`"answer"`), bytes.Replace(answer, []byte(was), []byte(is[0]), 1))
 		require.NoError(t, os.WriteFile(changed, bytes.Join(lines, nil), 0o600))
-		d := play(t, changed).Difference
+		d := replay(t, changed).Difference
 		require.NotNil(t, d, was)
 		require.Contains(t, d.What, is[1])
 		require.Equal(t, n+1, d.Line)
@@ -163,9 +176,9 @@ func TestRecord_FindsADifference(t *testing.T) {
 	}
 }
 
-// A program that ended suddenly leaves a recording that can be played as far as it is whole.
-func TestRecord_CutOff(t *testing.T) {
-	s, file := taped(t)
+// A recording whose last line is incomplete, as after a crash, can be replayed up to that line.
+func TestReplay_TruncatedRecording(t *testing.T) {
+	s, file := newRecorded(t)
 	for i := range 3 {
 		s.Must(200, http.MethodPost, volumesURL, volume(fmt.Sprint("v", i)), "Authorization", "Bearer x")
 	}
@@ -177,13 +190,19 @@ func TestRecord_CutOff(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	cut := filepath.Join(t.TempDir(), "cut.jsonl")
 	require.NoError(t, os.WriteFile(cut, text[:len(text)-20], 0o600))
-	result := play(t, cut)
+	result := replay(t, cut)
 	require.True(t, result.Cut)
 	require.Nil(t, result.Difference)
 	require.NotZero(t, result.Requests)
+}
 
+func TestReplay_InvalidRecording(t *testing.T) {
+	s, file := newRecorded(t)
+	s.Close()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
 	first, _, _ := strings.Cut(string(text), "\n")
-	for was, words := range map[string]string{
+	for recording, message := range map[string]string{
 		"":     "the recording has no complete line",
 		"{}\n": "not that of a recording",
 		strings.Replace(first, `"recording":1`, `"recording":9`, 1) + "\n": "version 9",
@@ -193,16 +212,17 @@ func TestRecord_CutOff(t *testing.T) {
 		first + "\nrust\n":                      "line 2",
 		strings.Replace(first, `"fixture":"small"`, `"fixture":"big"`, 1) + "\n": "fixture",
 	} {
-		require.NoError(t, os.WriteFile(cut, []byte(was), 0o600))
-		_, err := simulator.Replay(t.Context(), simulator.Default(), cut)
-		require.ErrorContains(t, err, words)
+		require.NoError(t, os.WriteFile(file, []byte(recording), 0o600))
+		_, err := simulator.Replay(t.Context(), simulator.Default(), file)
+		require.ErrorContains(t, err, message)
 	}
 }
 
-// A request that the recording leaves waiting is neither compared nor waited for.
-func TestRecord_EndsWhileARequestWaits(t *testing.T) {
-	s, file := taped(t)
-	s.Must(201, http.MethodPost, "/_sim/faults", `{"effect":{"latency":{"fixed":"1ms"}},"match":{"operation":"lightbits.ListNodes"}}`)
+// A replay does not wait for a request that has no response in the recording.
+func TestReplay_UnansweredRequest(t *testing.T) {
+	s, file := newRecorded(t)
+	s.Must(201, http.MethodPost, "/_sim/faults",
+		`{"effect":{"latency":{"fixed":"1ms"}},"match":{"operation":"lightbits.ListNodes"}}`)
 	s.Must(200, http.MethodGet, "/api/v2/nodes", "", "Authorization", "Bearer x")
 	s.Close()
 	text, err := os.ReadFile(file)
@@ -212,11 +232,11 @@ func TestRecord_EndsWhileARequestWaits(t *testing.T) {
 	require.Positive(t, waiting)
 	short := filepath.Join(t.TempDir(), "short.jsonl")
 	require.NoError(t, os.WriteFile(short, bytes.Join(lines[:len(lines)-2], nil), 0o600))
-	require.Equal(t, 1, play(t, short).Unanswered)
+	require.Equal(t, 1, replay(t, short).Unanswered)
 }
 
 func TestRecord_Refusals(t *testing.T) {
-	s, file := taped(t)
+	s, file := newRecorded(t)
 	s.Must(200, http.MethodGet, "/_sim/health", "")
 	s.Close()
 	c := simulator.Default()
@@ -235,27 +255,31 @@ func TestRecord_Refusals(t *testing.T) {
 	require.ErrorContains(t, err, "such.jsonl")
 }
 
-// Another version of the program is worth a word, and no reason to stop. A fixture that is a file is part of the recording.
-func TestRecord_AnotherVersionAndAFixture(t *testing.T) {
-	s, file := taped(t, simtest.ToyVendor, func(c *simulator.Config) {
+// A replay by another version of the program logs a warning and continues. The recording contains a fixture that is a
+// file.
+func TestReplay_OtherVersionAndFixtureFile(t *testing.T) {
+	s, file := newRecorded(t, simtest.ToyVendor, func(c *simulator.Config) {
 		c.Fixture = filepath.Join(t.TempDir(), "hall.yaml")
 		require.NoError(t, os.WriteFile(c.Fixture, []byte("lamps:\n  lamps:\n    - name: first\n"), 0o600))
 	})
 	require.Contains(t, s.Must(200, http.MethodGet, "/lamps", "").Body, "first")
 	s.Close()
 	var log bytes.Buffer
-	result := play(t, file, simtest.ToyVendor, func(c *simulator.Config) { c.Version, c.Log = "9.9", zerolog.New(&log) })
+	result := replay(t, file, simtest.ToyVendor, func(c *simulator.Config) {
+		c.Version, c.Log = "9.9", zerolog.New(&log)
+	})
 	require.Nil(t, result.Difference)
-	require.Positive(t, result.Requests) // and those for the document that answers are checked against
+	require.Positive(t, result.Requests)
 	require.Contains(t, log.String(), "another version")
 }
 
-// A world that is put in place by a long file, and a stream of events, which has no end.
+// A recording can contain a long request body and an event stream.
 func TestRecord_LongBodiesAndStreams(t *testing.T) {
-	s, file := taped(t)
+	s, file := newRecorded(t)
 	s.Must(200, http.MethodPut, "/_sim/clock", frozen)
 	state := s.Must(200, http.MethodGet, "/_sim/state", "").Body
-	s.Must(200, http.MethodPut, "/_sim/state", state+strings.Repeat("# a long remark\n", 1<<17), "Content-Type", "application/yaml")
+	s.Must(200, http.MethodPut, "/_sim/state", state+strings.Repeat("# a long remark\n", 1<<17),
+		"Content-Type", "application/yaml")
 	ctx, cancel := context.WithCancel(t.Context())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/_sim/events", nil)
 	require.NoError(t, err)
@@ -268,10 +292,10 @@ func TestRecord_LongBodiesAndStreams(t *testing.T) {
 	})
 	require.NotNil(t, stream)
 	s.Must(200, http.MethodPost, volumesURL, volume("a"), "Authorization", "Bearer x")
-	require.NotEmpty(t, simtest.ReadLine(t, "event while other requests have their turns", bufio.NewReader(stream.Body)))
+	require.NotEmpty(t, simtest.ReadLine(t, "event", bufio.NewReader(stream.Body)))
 	cancel()
 	stream.Body.Close()
 	s.Must(200, http.MethodGet, "/_sim/health", "")
 	s.Close()
-	requireSame(t, file, 6)
+	requireSameReplay(t, file, 6)
 }

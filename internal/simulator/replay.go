@@ -48,32 +48,36 @@ func Replay(ctx context.Context, config Config, path string) (result record.Resu
 
 // fromRecording builds the program with the settings of a recording.
 func fromRecording(config Config, player *record.Player) (*Simulator, error) {
-	var said recorded
-	if err := json.Unmarshal(player.Header.Config, &said); err != nil {
+	var settings recorded
+	if err := json.Unmarshal(player.Header.Config, &settings); err != nil {
 		return nil, fmt.Errorf("the configuration in the recording: %w", err)
 	}
 	c := Default()
 	c.Log, c.Vendors, c.Version, c.TLSListen = config.Log, config.Vendors, player.Header.Program, ""
-	c.Seed, c.Fixture, c.Auth, c.Delays = said.Seed, said.Fixture, said.Auth, said.Delays
-	c.MaxRunningWorkflows, c.Federation, c.AdminToken, c.MaxWorlds = said.MaxRunningWorkflows, said.Federation, said.AdminToken, said.MaxWorlds
-	c.Limits.JournalCount, c.Limits.JournalBytes = said.JournalEntries, said.JournalBytes
+	c.Seed, c.Fixture, c.Auth, c.Delays = settings.Seed, settings.Fixture, settings.Auth, settings.Delays
+	c.MaxRunningWorkflows, c.Federation = settings.MaxRunningWorkflows, settings.Federation
+	c.AdminToken, c.MaxWorlds = settings.AdminToken, settings.MaxWorlds
+	c.Limits.JournalCount, c.Limits.JournalBytes = settings.JournalEntries, settings.JournalBytes
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if said.FixtureText == nil && !slices.Contains(fixtures.Names(), said.Fixture) {
+	if settings.FixtureText == nil && !slices.Contains(fixtures.Names(), settings.Fixture) {
 		return nil, errNoFixture
 	}
-	catalog := &catalog{bases: map[string]madeBase{}, own: said.Fixture}
-	if said.FixtureText != nil {
-		catalog.file, catalog.text = said.Fixture, []byte(*said.FixtureText)
+	catalog := &catalog{bases: map[string]madeBase{}, own: settings.Fixture}
+	if settings.FixtureText != nil {
+		catalog.file, catalog.text = settings.Fixture, []byte(*settings.FixtureText)
 	}
-	s := &Simulator{config: c, own: map[string]*port{}, expiring: make(chan time.Time, 1), stopped: make(chan struct{}), cancel: func() {}}
+	s := &Simulator{
+		config: c, own: map[string]*port{}, expiring: make(chan time.Time, 1), stopped: make(chan struct{}),
+		cancel: func() {},
+	}
 	s.conductor = conductor{
 		now: player.Now, listen: player.Listen, timers: alone().timers, expire: alone().expire, close: alone().close,
 		handler: func(next http.Handler) http.Handler { return next },
 	}
-	if said.CA != "" {
-		s.conductor.ca = []byte(said.CA)
+	if settings.CA != "" {
+		s.conductor.ca = []byte(settings.CA)
 	}
 	return s, s.make(catalog)
 }

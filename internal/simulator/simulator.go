@@ -1,4 +1,4 @@
-// Package simulator is the assembled program: the only package that knows all others.
+// Package simulator assembles the program. It is the only package that imports all others.
 package simulator
 
 import (
@@ -26,7 +26,8 @@ import (
 // fileName is the database in the data directory.
 const fileName = "simulator.db"
 
-// Simulator is one program on one data directory. Make one with New, then Open it; Close it in any case.
+// Simulator is a program on one data directory. New returns one, Open makes it serve, and Close must be called in any
+// case.
 type Simulator struct {
 	config    Config
 	dir       string
@@ -39,7 +40,7 @@ type Simulator struct {
 	faults    *fault.Injector
 	handler   http.Handler
 	identity  *identity
-	conductor conductor // who says what the wall clock shows, and who has the turn
+	conductor conductor
 	expiring  chan time.Time
 
 	cancel context.CancelFunc
@@ -52,11 +53,11 @@ type Simulator struct {
 	ready   bool
 	closing bool
 	failure error
-	stopped chan struct{} // closed at the first failure of a listener or of the data
+	stopped chan struct{} // closed after the first failure of a listener or of the database
 }
 
-// New opens the data and makes what a new directory lacks: the world default on the fixture, the certificates.
-// Nothing is bound yet. Errors are one line for the user.
+// New opens the data directory. In a new directory it creates the world default from the fixture, and the certificates.
+// It does not listen on any port. An error is one line that can be shown to the user.
 func New(config Config) (*Simulator, error) {
 	if err := config.check(); err != nil {
 		return nil, err
@@ -65,8 +66,10 @@ func New(config Config) (*Simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Simulator{config: config, own: map[string]*port{}, expiring: make(chan time.Time, 1), stopped: make(chan struct{}),
-		cancel: func() {}, conductor: alone()}
+	s := &Simulator{
+		config: config, own: map[string]*port{}, expiring: make(chan time.Time, 1), stopped: make(chan struct{}),
+		cancel: func() {}, conductor: alone(),
+	}
 	if config.Record != "" {
 		s.conductor = recording(config.Log)
 	}
@@ -76,7 +79,7 @@ func New(config Config) (*Simulator, error) {
 	return s, nil
 }
 
-// make opens the data and puts the parts on it; after an error nothing of it is left.
+// make opens the data directory and assembles the program. If it fails, it removes everything that it created.
 func (s *Simulator) make(catalog *catalog) error {
 	if err := s.openData(); err != nil {
 		return errors.Join(err, s.removeTemporary())
@@ -91,7 +94,7 @@ func (s *Simulator) make(catalog *catalog) error {
 	return nil
 }
 
-// abandon closes the data, and takes away what was not there before.
+// abandon closes the data and removes the files that this program created.
 func (s *Simulator) abandon() error {
 	err := s.closeData()
 	if s.fresh && !s.temporary {
@@ -101,7 +104,7 @@ func (s *Simulator) abandon() error {
 	return err
 }
 
-// openData takes the data directory.
+// openData opens the database in the data directory.
 func (s *Simulator) openData() (err error) {
 	if s.dir = s.config.Data; s.dir == "" {
 		s.temporary = true
@@ -114,13 +117,14 @@ func (s *Simulator) openData() (err error) {
 	file := filepath.Join(s.dir, fileName)
 	info, err := os.Stat(file)
 	if s.fresh = errors.Is(err, fs.ErrNotExist); err == nil && info.Size() == 0 { // assumption 361
-		return fmt.Errorf("data: %s is empty, and the simulator never leaves it empty: bring back what was in it, or remove it to start anew", file)
+		return fmt.Errorf("data: %s is an empty file, so its contents were lost; restore it, or remove it to start with new "+
+			"data", file)
 	}
 	s.db, err = store.Open(file, store.Options{SyncDisk: s.config.SyncDisk, Log: s.config.Log})
 	return err
 }
 
-// assemble puts the parts together. The fixture comes before everything that is made beside it.
+// assemble builds the parts of the program. It reads the fixture first, so that an invalid one leaves no certificates.
 func (s *Simulator) assemble(catalog *catalog) error {
 	parts := s.config.Vendors
 	if parts == nil {
@@ -142,7 +146,8 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	if err != nil {
 		return err
 	}
-	s.faults = fault.New(s.db, s.engine, api.FaultTargets(s.engine.Machines(), services...), s.config.Log, s.conductor.now)
+	targets := api.FaultTargets(s.engine.Machines(), services...)
+	s.faults = fault.New(s.db, s.engine, targets, s.config.Log, s.conductor.now)
 	server.UseFaults(s.faults)
 	catalog.engine, catalog.worlds = s.engine, fixture.New(s.engine, parts, s.faults)
 	s.server = server
@@ -167,12 +172,15 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	return nil
 }
 
-func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, parts []api.Vendor, meter *metrics.Metrics) control.Config {
+func (s *Simulator) controlConfig(
+	catalog *catalog, journal *api.Journal, parts []api.Vendor, meter *metrics.Metrics,
+) control.Config {
 	c := control.Config{
-		DB: s.db, Engine: s.engine, Journal: journal, Faults: s.faults, Vendors: parts, Log: s.config.Log, Version: s.config.Version,
-		AdminToken: s.config.AdminToken, MaxWorlds: s.config.MaxWorlds, Seed: s.config.Seed, Fixture: catalog.own,
-		Fixtures: catalog.names(), Base: catalog.base, States: catalog.worlds, Listen: s.listenWorld, Unlisten: s.unlistenWorld,
-		Expiring: s.expire, Pending: s.pending, Wall: s.conductor.now, SigningKey: s.config.SigningKey, Metrics: meter.Text,
+		DB: s.db, Engine: s.engine, Journal: journal, Faults: s.faults, Vendors: parts, Log: s.config.Log,
+		Version: s.config.Version, AdminToken: s.config.AdminToken, MaxWorlds: s.config.MaxWorlds, Seed: s.config.Seed,
+		Fixture: catalog.own, Fixtures: catalog.names(), Base: catalog.base, States: catalog.worlds,
+		Listen: s.listenWorld, Unlisten: s.unlistenWorld, Expiring: s.expire, Pending: s.pending,
+		Wall: s.conductor.now, SigningKey: s.config.SigningKey, Metrics: meter.Text,
 		Heartbeat: s.config.Limits.Heartbeat, EventQueue: s.config.Limits.EventQueue,
 	}
 	if s.identity != nil {
@@ -187,7 +195,7 @@ func (s *Simulator) controlConfig(catalog *catalog, journal *api.Journal, parts 
 	return c
 }
 
-// Open binds all listeners, and then serves. A bind error comes back at once; then Close is all that is left to do.
+// Open binds all listeners and starts to serve. If it returns an error, only Close may be called.
 func (s *Simulator) Open() (err error) {
 	if s.plain, err = s.bind(s.config.Listen, api.Place{}, nil); err != nil {
 		return err
@@ -222,10 +230,10 @@ func (s *Simulator) Open() (err error) {
 	return nil
 }
 
-// URL is where the HTTP listener is, as a client on this machine can use it; after Open.
+// URL returns the URL of the HTTP listener for a client on this machine. It may be called after Open.
 func (s *Simulator) URL() string { return "http://" + shownAddress(s.plain.address()) }
 
-// TLSURL is where the TLS listener is; empty where there is none.
+// TLSURL returns the URL of the TLS listener, or "" if there is none.
 func (s *Simulator) TLSURL() string {
 	if s.secure == nil {
 		return ""
@@ -233,10 +241,11 @@ func (s *Simulator) TLSURL() string {
 	return "https://" + shownAddress(s.secure.address())
 }
 
-// Stopped is closed when a listener or the data fails while it should serve; Err says why.
+// Stopped returns a channel that is closed when a listener or the database fails while the program serves. Err then
+// returns the cause.
 func (s *Simulator) Stopped() <-chan struct{} { return s.stopped }
 
-// Err is the first failure of a listener or of the data.
+// Err returns the first failure of a listener or of the database.
 func (s *Simulator) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -265,7 +274,7 @@ func (s *Simulator) pending() []string {
 	return nil
 }
 
-// Close lets requests finish until the context ends, stops the timers and closes the data.
+// Close lets requests finish until the context ends, stops the timers and closes the data. Later calls do nothing.
 func (s *Simulator) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if s.closing {
@@ -303,13 +312,13 @@ func (s *Simulator) removeTemporary() error {
 	return os.RemoveAll(s.dir)
 }
 
-// expire hands the loop an end that may be earlier than the one it waits for.
+// expire tells reap that a world expires at the given time, which may be earlier than the time it waits for.
 func (s *Simulator) expire(at time.Time) {
 	for {
 		select {
 		case s.expiring <- at:
 			return
-		case other := <-s.expiring: // nobody has taken it yet: the earlier of both matters
+		case other := <-s.expiring: // reap has not received it yet: send the earlier of both
 			if other.Before(at) {
 				at = other
 			}
@@ -317,18 +326,18 @@ func (s *Simulator) expire(at time.Time) {
 	}
 }
 
-// removeExpired removes the worlds whose time has come, and answers when the next one's will.
+// removeExpired removes expired worlds and returns when the next world expires; zero if none does.
 func (s *Simulator) removeExpired() (next time.Time) {
 	s.conductor.expire(func(wall time.Time) {
 		var err error
 		if next, err = s.control.Expire(wall); err != nil {
-			s.config.Log.Error().Err(err).Msg("worlds could not be looked through")
+			s.config.Log.Error().Err(err).Msg("expired worlds were not removed")
 		}
 	})
 	return next
 }
 
-// reap removes worlds whose time has come, until the context ends.
+// reap removes worlds when they expire, until the context ends.
 func (s *Simulator) reap(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()

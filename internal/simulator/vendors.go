@@ -8,7 +8,7 @@ import (
 	"storagesim/internal/lucidlink"
 )
 
-// vendors is the one place where a vendor is added to the program.
+// vendors returns the product's vendors. A new vendor is added here.
 func vendors(c Config) []api.Vendor {
 	auth := api.AuthMode(c.Auth)
 	lb := lightbits.New(lightbits.Options{Auth: auth, Federation: c.Federation, Key: c.SigningKey})
@@ -16,10 +16,18 @@ func vendors(c Config) []api.Vendor {
 	lc := lucidity.New(lucidity.Options{Auth: auth})
 	ll := lucidlink.New(lucidlink.Options{Auth: auth})
 	return []api.Vendor{
-		{Service: lb.API(), Machines: lb.Machines(), Tables: lb.Tables(), Actions: lb.Actions(), Minter: lb.MintToken, Seed: lb.Seed,
-			Derived: lb.Derived(), Derive: lb.Derive, References: lb.References(), OfWorld: lb.OfWorld()},
+		{
+			Service: lb.API(), Machines: lb.Machines(), Tables: lb.Tables(), Actions: lb.Actions(), Minter: lb.MintToken,
+			Seed: lb.Seed, Derived: lb.Derived(), Derive: lb.Derive, References: lb.References(), OfWorld: lb.OfWorld(),
+		},
 		{Service: dm.API(), Machines: dm.Machines(), Tables: dm.Tables(), Minter: dm.MintToken, Seed: dm.Seed},
-		{Service: ll.API(), Machines: ll.Machines(), Tables: ll.Tables(), Actions: ll.Actions(), Minter: ll.MintToken, Seed: ll.Seed},
-		{Service: lc.API(), Machines: lc.Machines(), Tables: lc.Tables(), Actions: lc.Actions(), Minter: lc.MintToken, Seed: lc.Seed},
+		{
+			Service: ll.API(), Machines: ll.Machines(), Tables: ll.Tables(), Actions: ll.Actions(), Minter: ll.MintToken,
+			Seed: ll.Seed,
+		},
+		{
+			Service: lc.API(), Machines: lc.Machines(), Tables: lc.Tables(), Actions: lc.Actions(), Minter: lc.MintToken,
+			Seed: lc.Seed,
+		},
 	}
 }

@@ -10,9 +10,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// Verify checks a data directory that no simulator has open: the file's pages, the layers of every world, and every
-// index of every table against the rows. It changes nothing but what opening a database does. All differences come in
-// one error.
+// Verify checks a data directory that no simulator has open: the pages of the file, the layers of every world, and
+// every index of every table. It writes only what opening a database writes. It returns all differences in one error.
 func Verify(config Config) error {
 	file := filepath.Join(config.Data, fileName)
 	if _, err := os.Stat(file); err != nil {

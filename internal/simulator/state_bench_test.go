@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// BenchmarkState writes down and reads back a world of 10,000 volumes.
+// BenchmarkState exports and imports a world of 10,000 volumes.
 func BenchmarkState(b *testing.B) {
 	s := simtest.New(b, func(c *simulator.Config) { c.Fixture = "large" })
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)

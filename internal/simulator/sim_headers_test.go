@@ -16,9 +16,9 @@ import (
 	"storagesim/internal/store"
 )
 
-// A handler that panics and a body that never ends are answered with markers, over HTTP/1.1 and HTTP/2, in the vendor's
-// words; what net/http refuses by itself is not ours to mark (assumption 380).
-func TestMarkers_PanicsAndTimeouts(t *testing.T) {
+// The error responses after a panic of a handler and after a read timeout have the X-Sim headers and the vendor's
+// format, over HTTP/1.1 and HTTP/2. The responses of net/http itself have no such headers (assumption 380).
+func TestSimHeaders_PanicAndTimeout(t *testing.T) {
 	var log bytes.Buffer
 	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) {
 		c.TLSListen, c.Log = "127.0.0.1:0", zerolog.New(zerolog.SyncWriter(&log))
@@ -26,7 +26,9 @@ func TestMarkers_PanicsAndTimeouts(t *testing.T) {
 		operations := c.Vendors[0].Service.Operations
 		for i := range operations {
 			if operations[i].Name == "PolishLamp" {
-				operations[i].Endpoint = api.Handle(func(*store.Tx, *api.Request, *api.Empty) (api.Empty, error) { panic("too bright") })
+				operations[i].Endpoint = api.Handle(func(*store.Tx, *api.Request, *api.Empty) (api.Empty, error) {
+					panic("too bright")
+				})
 			}
 		}
 	})
@@ -40,7 +42,7 @@ func TestMarkers_PanicsAndTimeouts(t *testing.T) {
 		id := a.Header.Get("X-Sim-Request-Id")
 		require.Equal(t, "t", a.Header.Get("X-Sim-World"))
 		require.NotEmpty(t, id)
-		require.Contains(t, a.Text(".error"), id, "the log says more under it")
+		require.Contains(t, a.Text(".error"), id, "the id refers to the log")
 		require.NotContains(t, a.Body, "bright")
 		require.Equal(t, "500", s.Must(200, http.MethodGet, "/_sim/requests/"+id, "").Text(".status"))
 		transport.CloseIdleConnections()
@@ -59,7 +61,7 @@ func TestMarkers_PanicsAndTimeouts(t *testing.T) {
 	} {
 		own := readAll(t, s, request)
 		require.True(t, strings.HasPrefix(own, "HTTP/1.1 "+status), "%.40q: %.80q", request, own)
-		require.NotContains(t, own, "X-Sim-", "%.40q: then docs/control-coverage.md is wrong", request)
+		require.NotContains(t, own, "X-Sim-", "%.40q: if this is intended, correct docs/control-coverage.md", request)
 	}
 	plain := *s
 	plain.URL = "http://" + strings.TrimPrefix(s.TLSURL, "https://")

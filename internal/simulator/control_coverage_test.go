@@ -18,7 +18,7 @@ import (
 	"storagesim/internal/fault"
 )
 
-// members are the paths of all members of a type of JSON, such as effect.latency.fixed; of an object only its own.
+// members returns the JSON paths of all leaves of a struct type, such as effect.latency.fixed.
 func members(t reflect.Type, prefix string) (list []string) {
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
@@ -35,8 +35,8 @@ func members(t reflect.Type, prefix string) (list []string) {
 	return list
 }
 
-// tests are the names of all test functions and scenario scripts.
-func tests(t *testing.T) map[string]bool {
+// testNames returns the names of all test functions and scenario scripts.
+func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names, declared := map[string]bool{}, regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w*)\(`)
 	for _, root := range []string{"../../internal", "../../cmd", "../../test"} {
@@ -60,11 +60,12 @@ func tests(t *testing.T) map[string]bool {
 	return names
 }
 
-// evidenceFile holds what `make coverage` saw: test, call or member of a rule, and the status that the test checked.
+// evidenceFile is written by `make coverage`. Each line has a test, an operation or a member of a fault rule, and a
+// status that the test received and checked.
 const evidenceFile = "testdata/control-evidence.txt"
 
-// checked answers by test and line, as "TestClock GET /_sim/clock", the statuses that the test was answered and checked.
-func checked(t *testing.T) map[string][]int {
+// readEvidence returns the statuses by test and operation or member, such as "TestClock GET /_sim/clock".
+func readEvidence(t *testing.T) map[string][]int {
 	t.Helper()
 	text, err := os.ReadFile(evidenceFile)
 	require.NoError(t, err)
@@ -79,41 +80,43 @@ func checked(t *testing.T) map[string][]int {
 	return seen
 }
 
-// proven says why the tests do not prove the line of a call or a member; "" where they do: each of them sent it on the
-// wire and checked the status, and one of them was answered a success.
-func proven(seen map[string][]int, key string, tests []string) string {
+// unproven returns why the tests do not prove that an operation or a member of a rule works, or "" if they do: each
+// test sent it and checked the status, and at least one received a success.
+func unproven(seen map[string][]int, key string, tests []string) string {
 	succeeded := false
 	for _, name := range tests {
 		statuses := seen[name+" "+key]
 		if len(statuses) == 0 {
-			return name + " never sent it and checked the status; `make coverage` writes down who does"
+			return name + " does not send it and check the status; `make coverage` records which tests do"
 		}
 		succeeded = succeeded || slices.Min(statuses) < 400
 	}
 	if !succeeded {
-		return "none of its tests was answered a success"
+		return "none of its tests receives a success"
 	}
 	return ""
 }
 
-// docs/control-coverage.md has a line for every call and every member of a fault rule, and its tests exist and prove it.
+// docs/control-coverage.md has a row for every operation of the control surface and every member of a fault rule. The
+// tests that a row names exist and prove it.
 func TestDocuments_ControlCoverage(t *testing.T) {
 	const file = "../../docs/control-coverage.md"
 	document, err := os.ReadFile(file)
 	require.NoError(t, err)
-	texts, seen := tests(t), checked(t)
+	known, seen := testNames(t), readEvidence(t)
 	found := map[string]bool{}
-	for _, m := range regexp.MustCompile("(?m)^\\| (`?)([^|]*?)`? \\| ([^|]*) \\|$").FindAllStringSubmatch(string(document), -1) {
+	rows := regexp.MustCompile("(?m)^\\| (`?)([^|]*?)`? \\| ([^|]*) \\|$")
+	for _, m := range rows.FindAllStringSubmatch(string(document), -1) {
 		quoted, key, tests := m[1] != "", m[2], m[3]
 		if tests == "tests" || tests == "---" {
 			continue
 		}
 		found[key] = quoted
 		for _, name := range strings.Split(tests, ", ") {
-			require.True(t, texts[name], "%s: of %s: there is no test or script %s", file, key, name)
+			require.True(t, known[name], "%s: %s: there is no test or script %s", file, key, name)
 		}
 		if quoted {
-			assert.Empty(t, proven(seen, key, strings.Split(tests, ", ")), "%s: %s", file, key)
+			assert.Empty(t, unproven(seen, key, strings.Split(tests, ", ")), "%s: %s", file, key)
 		}
 	}
 	var wanted []string
@@ -122,19 +125,18 @@ func TestDocuments_ControlCoverage(t *testing.T) {
 	}
 	wanted = append(wanted, members(reflect.TypeFor[fault.Rule](), "")...)
 	for _, key := range wanted {
-		require.True(t, found[key], "%s has no line for %s", file, key)
+		require.True(t, found[key], "%s has no row for %s", file, key)
 		delete(found, key)
 	}
 	for key, quoted := range found {
-		require.False(t, quoted, "%s has a line for %s, which is neither a call nor a member of a rule", file, key)
+		require.False(t, quoted, "%s has a row for %s, which is neither an operation nor a member of a rule", file, key)
 	}
 }
 
-// A line counts only when its test sent that very request and checked it.
-func TestProven(t *testing.T) {
+func TestUnproven(t *testing.T) {
 	seen := map[string][]int{"TestA GET /_sim/clock": {404, 200}, "TestB GET /_sim/clock": {404}}
-	require.Empty(t, proven(seen, "GET /_sim/clock", []string{"TestA", "TestB"}))
-	require.Contains(t, proven(seen, "GET /_sim/clock", []string{"TestB"}), "success")
-	require.Contains(t, proven(seen, "GET /_sim/clock", []string{"TestA", "TestC"}), "TestC never sent it")
-	require.Contains(t, proven(seen, "PUT /_sim/clock", []string{"TestA"}), "TestA never sent it")
+	require.Empty(t, unproven(seen, "GET /_sim/clock", []string{"TestA", "TestB"}))
+	require.Contains(t, unproven(seen, "GET /_sim/clock", []string{"TestB"}), "success")
+	require.Contains(t, unproven(seen, "GET /_sim/clock", []string{"TestA", "TestC"}), "TestC does not send it")
+	require.Contains(t, unproven(seen, "PUT /_sim/clock", []string{"TestA"}), "TestA does not send it")
 }

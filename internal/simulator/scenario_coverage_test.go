@@ -1,7 +1,6 @@
 package simulator_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,13 +12,13 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// row is a row of GET /_sim/operations.
+// row is one operation in the response to GET /_sim/operations.
 type row struct {
 	ID, Vendor, Method, Path string
 	Implemented              bool
 }
 
-// matches says how many segments of the path the row names; -1 where it does not take it.
+// matches returns how many segments of the path the row spells out, or -1 if the row does not match the request.
 func (r *row) matches(method, path string) int {
 	pattern, parts := strings.Split(r.Path, "/"), strings.Split(path, "/")
 	if r.Method != method || len(pattern) != len(parts) {
@@ -37,20 +36,20 @@ func (r *row) matches(method, path string) int {
 	return named
 }
 
-// Every row of every vendor, under each of its paths, is in a scenario script of its vendor and succeeds there; a row that
-// is not emulated is refused there with 501. So there is nothing that the scripts, which double as documentation, keep quiet about.
-func TestEveryOperationIsInAScenario(t *testing.T) {
+// Each path of each operation succeeds in a scenario script of its vendor; an operation that is not emulated returns
+// 501 there. The scripts also serve as documentation, so they must be complete.
+func TestScenarios_CoverEveryOperation(t *testing.T) {
 	var listed struct{ Operations []row }
-	require.NoError(t, json.Unmarshal([]byte(simtest.New(t).Must(200, http.MethodGet, "/_sim/operations", "").Body), &listed))
+	simtest.New(t).Must(200, http.MethodGet, "/_sim/operations", "").Into(&listed)
 	require.NotEmpty(t, listed.Operations)
-	said := map[string][]simtest.Scripted{}
+	scripted := map[string][]simtest.Scripted{} // by vendor
 	found := map[row]bool{}
 	for _, r := range listed.Operations {
-		if said[r.Vendor] == nil {
-			said[r.Vendor] = simtest.ScriptedRequests(t, "../"+r.Vendor+"/testdata")
+		if scripted[r.Vendor] == nil {
+			scripted[r.Vendor] = simtest.ScriptedRequests(t, "../"+r.Vendor+"/testdata")
 		}
 	}
-	for vendor, requests := range said {
+	for vendor, requests := range scripted {
 		for _, q := range requests {
 			best, named := row{}, -1
 			for _, r := range listed.Operations {
@@ -69,26 +68,26 @@ func TestEveryOperationIsInAScenario(t *testing.T) {
 			missing = append(missing, fmt.Sprintf("%s: %s %s", r.ID, r.Method, r.Path))
 		}
 	}
-	require.Empty(t, missing, "no scenario of the vendor has these with a success, or with 501 where they are not emulated")
+	require.Empty(t, missing, "no scenario of the vendor has these with a success, or with 501 if they are not emulated")
 }
 
-// Every physical action of Lightbits does something in a scenario script and refuses something in one.
-func TestEveryLightbitsActionIsInAScenario(t *testing.T) {
+// Each physical action of Lightbits both succeeds and fails in scenario scripts.
+func TestScenarios_CoverEveryLightbitsAction(t *testing.T) {
 	var listed struct {
 		Actions []struct{ Vendor, Name string }
 	}
-	require.NoError(t, json.Unmarshal([]byte(simtest.New(t).Must(200, http.MethodGet, "/_sim/actions", "").Body), &listed))
+	simtest.New(t).Must(200, http.MethodGet, "/_sim/actions", "").Into(&listed)
 	require.NotEmpty(t, listed.Actions)
-	said := map[string][]int{} // by path, the classes of the statuses
+	classes := map[string][]int{} // status classes by path
 	for _, q := range simtest.ScriptedRequests(t, "../lightbits/testdata") {
-		said[q.Path] = append(said[q.Path], q.Status/100)
+		classes[q.Path] = append(classes[q.Path], q.Status/100)
 	}
 	var missing []string
 	for _, a := range listed.Actions {
-		at := said["/_sim/actions/lightbits/"+a.Name]
-		if a.Vendor == "lightbits" && (!slices.Contains(at, 2) || !slices.Contains(at, 4)) {
+		seen := classes["/_sim/actions/lightbits/"+a.Name]
+		if a.Vendor == "lightbits" && (!slices.Contains(seen, 2) || !slices.Contains(seen, 4)) {
 			missing = append(missing, a.Name)
 		}
 	}
-	require.Empty(t, missing, "no scenario shows what these actions do and what they refuse")
+	require.Empty(t, missing, "no scenario shows a success and a failure of these actions")
 }
