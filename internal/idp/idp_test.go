@@ -61,7 +61,7 @@ func fetchKey(t *testing.T, s *simtest.Server, issuer string) (tokenURL, kid str
 	return doc.TokenEndpoint, k.Kid, &rsa.PublicKey{N: number(k.N), E: int(number(k.E).Int64())}
 }
 
-func TestIssuer_AsAClientSeesIt(t *testing.T) {
+func TestIssuer_TokenVerifiesWithPublishedKey(t *testing.T) {
 	s := simtest.New(t)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"2026-06-01T00:00:00Z"}`)
 	issuer := idp.URL(s.URL, "default")

@@ -198,6 +198,7 @@ func TestReplay_TruncatedRecording(t *testing.T) {
 
 func TestReplay_InvalidRecording(t *testing.T) {
 	s, file := newRecorded(t)
+	s.Must(200, http.MethodGet, "/_sim/health", "")
 	s.Close()
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
