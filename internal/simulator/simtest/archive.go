@@ -11,14 +11,14 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// unpackers are the content types of archives, and what unpacks each to a tar.
+// unpackers maps the content types of archives to functions that decompress them to a tar file.
 var unpackers = map[string]func(io.Reader) (io.Reader, error){
 	"application/gzip":  func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
 	"application/x-xz":  func(r io.Reader) (io.Reader, error) { return xz.NewReader(r) },
 	"application/x-tar": func(r io.Reader) (io.Reader, error) { return r, nil },
 }
 
-// archived answers the names of the files in an archive, each of which must be whole.
+// archived returns the names of the files in an archive. It reads each file to its end.
 func (a Answer) archived(unpack func(io.Reader) (io.Reader, error)) []string {
 	a.tb.Helper()
 	packed, err := unpack(strings.NewReader(a.Body))

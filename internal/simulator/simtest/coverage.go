@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// CoverageDir is the environment variable that names a directory where every server of a test leaves, when it is closed,
-// what the vendors' operations answered: one line each, "operation status" for an answer that followed from state and
-// "operation status injected" for one that was made on purpose. `make coverage` makes docs/coverage.md of them.
+// CoverageDir is the environment variable that names a directory for coverage. When the server of a test closes, it
+// writes a file there with one line per response of a vendor's operation: "operation status", or
+// "operation status injected" for the response of a fault. `make coverage` generates docs/coverage.md from these files.
 const CoverageDir = "SIMTEST_COVERAGE"
 
-func (s *Server) leaveCoverage() {
+func (s *Server) writeCoverage() {
 	dir := os.Getenv(CoverageDir)
 	if dir == "" || s.sim == nil {
 		return
@@ -27,7 +27,8 @@ func (s *Server) leaveCoverage() {
 			Status           int
 		}
 	}
-	resp, err := (&http.Client{Timeout: Patience}).Get(s.URL + "/_sim/requests?limit=100000") // not the test's client, whose context has ended by now
+	// The context of the test, which s.Do uses, has ended.
+	resp, err := (&http.Client{Timeout: Patience}).Get(s.URL + "/_sim/requests?limit=100000")
 	require.NoError(s.tb, err)
 	defer resp.Body.Close()
 	require.NoError(s.tb, json.NewDecoder(resp.Body).Decode(&journal))

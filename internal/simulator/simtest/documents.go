@@ -10,18 +10,18 @@ import (
 	"storagesim/internal/openapi/openapitest"
 )
 
-// documents are the OpenAPI documents of some vendors and of the control surface, read when something is first asked.
+// documents holds the OpenAPI documents of some vendors and of the control surface. They are read when first needed.
 type documents struct {
 	sync.Mutex
 
 	list []*openapitest.Checker
 }
 
-// product are those of the product's own vendors, which are the same in every simulator.
+// product holds the documents of the product's own vendors, which are the same in every simulator.
 var product documents //nolint:gochecknoglobals // read once for all tests of a package
 
-// checked answers the documents that the simulator's answers are checked against.
-func (s *Server) checked() []*openapitest.Checker {
+// readDocuments returns the documents that the simulator's responses are checked against.
+func (s *Server) readDocuments() []*openapitest.Checker {
 	s.tb.Helper()
 	d, names := &product, []string{"lightbits", "dms", "lucidlink", "lucidity", "control"}
 	if s.config.Vendors != nil {
@@ -36,7 +36,8 @@ func (s *Server) checked() []*openapitest.Checker {
 		return d.list
 	}
 	for _, name := range names {
-		resp, err := (&http.Client{Timeout: Patience}).Get(s.URL + "/_sim/openapi/" + name + ".json") // not the test's client, which may have been changed
+		// A test may have changed s.Client.
+		resp, err := (&http.Client{Timeout: Patience}).Get(s.URL + "/_sim/openapi/" + name + ".json")
 		require.NoError(s.tb, err)
 		text, err := io.ReadAll(resp.Body)
 		require.NoError(s.tb, err)
@@ -49,14 +50,14 @@ func (s *Server) checked() []*openapitest.Checker {
 	return d.list
 }
 
-// check ends the test when an answer is not as the documents say, on whatever port it came: plain, TLS or a world's own. A
-// path that none of them has is nobody's.
+// check ends the test if a response does not conform to the document that has its path. Paths that no document has are
+// not checked.
 func (s *Server) check(req *http.Request, a Answer) {
 	s.tb.Helper()
 	if a.Header.Get("X-Sim-Request-Id") == "" {
-		return // a server of the test's own, or what net/http refuses by itself
+		return // from a server of the test itself, or from net/http
 	}
-	for _, document := range s.checked() {
+	for _, document := range s.readDocuments() {
 		known, err := document.Check(req.Method, req.URL.EscapedPath(),
 			openapitest.Answer{Status: a.Status, Header: a.Header, Body: []byte(a.Body)})
 		require.NoError(s.tb, err)

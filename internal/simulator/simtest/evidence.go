@@ -15,14 +15,14 @@ import (
 	"storagesim/internal/control"
 )
 
-// evidence is what the requests to the control surface were whose answers a test has checked: lines like
-// "TestClock<tab>GET /_sim/clock<tab>200" and, of fault rules, "TestFaults_Order<tab>priority<tab>201".
+// evidence lists the requests to the control surface whose status a test has checked: lines such as
+// "TestClock<tab>GET /_sim/clock<tab>200", and for members of fault rules "TestFaults_Order<tab>priority<tab>201".
 type evidence struct {
 	mu    sync.Mutex
 	lines map[string]bool
 }
 
-// Saw notes a request whose status the test has checked, as Must does by itself. Scripts are called by their vendor and file.
+// Saw records a request whose status the test has checked. Must calls it. A script is named by its vendor and file.
 func (s *Server) Saw(method, path, body string, status int) {
 	if os.Getenv(CoverageDir) == "" || !strings.HasPrefix(path, control.Prefix+"/") && path != control.MetricsPath {
 		return
@@ -50,7 +50,7 @@ func (s *Server) Saw(method, path, body string, status int) {
 	}
 }
 
-// ruleMembers are the paths of all members of a rule or of a list of them, such as effect.latency.fixed.
+// ruleMembers returns the paths of all members of a rule or of a list of rules, such as effect.latency.fixed.
 func ruleMembers(v any, at string) []string {
 	var list []string
 	switch v := v.(type) {
@@ -70,8 +70,8 @@ func ruleMembers(v any, at string) []string {
 	return list
 }
 
-// leaveEvidence writes what was seen where `make coverage` looks for it.
-func (s *Server) leaveEvidence() {
+// writeEvidence writes the evidence to the directory of CoverageDir.
+func (s *Server) writeEvidence() {
 	dir := os.Getenv(CoverageDir)
 	if dir == "" || len(s.seen.lines) == 0 {
 		return
@@ -84,8 +84,8 @@ func (s *Server) leaveEvidence() {
 	require.NoError(s.tb, file.Close())
 }
 
-// rowOf is the call that the request is, as "GET /_sim/worlds/{name}"; "" where it is none. One that spells the path out
-// goes before one with a parameter.
+// rowOf returns the operation of a request, such as "GET /_sim/worlds/{name}", or "" if there is none. An operation
+// whose path has no parameter takes precedence.
 func rowOf(method, path string) string {
 	found := ""
 	for _, row := range control.Operations() {

@@ -8,14 +8,15 @@ import (
 	"storagesim/internal/control/explaintest"
 )
 
-// Explained says that a vendor's refusal can be explained as explaintest.Check wants it. Answers that are no refusal pass.
+// Explained ends the test if the explanation of a vendor's error response does not pass explaintest.Check. It accepts
+// any other response.
 func (s *Server) Explained(a Answer) {
 	s.tb.Helper()
 	if !explaintest.Refused(a.Status) {
 		return
 	}
 	id := a.Header.Get("X-Sim-Request-Id")
-	require.NotEmpty(s.tb, id, "the answer %d %s is not marked", a.Status, a.Body)
+	require.NotEmpty(s.tb, id, "the response %d %s has no X-Sim-Request-Id", a.Status, a.Body)
 	e := s.Must(http.StatusOK, http.MethodGet, "/_sim/requests/"+id+"/explain", "", "Authorization", "")
 	_, err := explaintest.Check(a.Status, a.Header.Get("X-Sim-Fault") != "", []byte(e.Body))
 	require.NoError(s.tb, err, "%d %s", a.Status, a.Body)

@@ -2,5 +2,5 @@
 
 package simtest
 
-// slowed: the race detector makes everything five times slower.
+// slowed reports whether the race detector is enabled. It makes tests about five times slower.
 const slowed = true

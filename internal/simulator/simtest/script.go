@@ -281,7 +281,7 @@ func (s *script) expand(line string) string {
 	return line
 }
 
-// captured is a line like $vol = .UUID.
+// captured matches a line such as $vol = .UUID.
 const captured = `^\$(\w+) = (\S+)$`
 
 func (s *script) capture(lines []string) {

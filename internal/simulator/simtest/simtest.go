@@ -1,5 +1,5 @@
-// Package simtest starts simulators for tests and talks to them: steps that fit a line, restarts on the same data, and
-// scenario scripts (RunScripts).
+// Package simtest starts simulators for tests and sends requests to them. It can restart a simulator on the same data,
+// and run scenario scripts (RunScripts).
 package simtest
 
 import (
@@ -20,10 +20,10 @@ import (
 	"storagesim/internal/simulator"
 )
 
-// Option changes how a simulator is started.
+// Option changes the configuration of a simulator.
 type Option func(*simulator.Config)
 
-// Server is a running simulator and a client for it. Its methods end the test when they do not succeed.
+// Server is a running simulator and a client for it. Its methods end the test if they fail.
 type Server struct {
 	URL    string
 	TLSURL string
@@ -33,17 +33,19 @@ type Server struct {
 	tb     testing.TB
 	config simulator.Config
 	sim    *simulator.Simulator
-	own    *documents // of vendors that are the test's own
+	own    *documents // of the test's own vendors
 	seen   *evidence
 }
 
-// New starts a simulator on free ports, without TLS, on a data directory of its own; the test's end closes it.
+// New starts a simulator on free ports, without TLS, on a temporary data directory. It is closed when the test ends.
 func New(tb testing.TB, opts ...Option) *Server {
 	tb.Helper()
-	s := &Server{tb: tb, config: simulator.Default(), Client: &http.Client{Transport: &http.Transport{}}, Header: http.Header{}, own: &documents{},
-		seen: &evidence{lines: map[string]bool{}}}
+	s := &Server{
+		tb: tb, config: simulator.Default(), Client: &http.Client{Transport: &http.Transport{}, Timeout: Patience},
+		Header: http.Header{}, own: &documents{}, seen: &evidence{lines: map[string]bool{}},
+	}
 	s.config.Listen, s.config.TLSListen = "127.0.0.1:0", ""
-	if os.Getenv(CoverageDir) == "" { // a journal takes its place at the start, and tests start many simulators
+	if os.Getenv(CoverageDir) == "" { // a journal is allocated at the start, and tests start many simulators
 		s.config.Limits.JournalCount = journalCount
 	}
 	for _, opt := range opts {
@@ -60,10 +62,10 @@ func New(tb testing.TB, opts ...Option) *Server {
 	return s
 }
 
-// journalCount is how many requests of a test the journal keeps.
+// journalCount is how many requests the journal of a test keeps.
 const journalCount = 2000
 
-// EmptyFixture is a file that takes the place of the fixture small, for vendors that are not the product's.
+// EmptyFixture returns the path of an empty file named as the default fixture, for vendors that are not the product's.
 func EmptyFixture(tb testing.TB) string {
 	tb.Helper()
 	file := filepath.Join(tb.TempDir(), simulator.Default().Fixture+".yaml")
@@ -80,18 +82,18 @@ func (s *Server) Open() {
 	s.sim, s.URL, s.TLSURL = sim, sim.URL(), sim.TLSURL()
 }
 
-// closing bounds how long requests may go on when a test closes its simulator.
+// closing bounds how long requests may continue when a test closes its simulator.
 const closing = 5 * time.Second
 
-// Close stops the simulator; it may be closed already.
+// Close stops the simulator. It does nothing if the simulator is already closed.
 func (s *Server) Close() {
 	s.tb.Helper()
 	s.Client.CloseIdleConnections()
 	if s.sim == nil {
 		return
 	}
-	s.leaveCoverage()
-	s.leaveEvidence()
+	s.writeCoverage()
+	s.writeEvidence()
 	ctx, cancel := context.WithTimeout(context.Background(), closing)
 	defer cancel()
 	require.NoError(s.tb, s.sim.Close(ctx))
@@ -109,7 +111,7 @@ func (s *Server) Restart(opts ...Option) {
 	s.Open()
 }
 
-// In is the same server for a client that works in a world.
+// In returns a copy of the server whose requests name a world.
 func (s *Server) In(world string) *Server {
 	other := *s
 	other.Header = s.Header.Clone()
@@ -117,15 +119,15 @@ func (s *Server) In(world string) *Server {
 	return &other
 }
 
-// For is the same server for a part of the test, such as one input of a fuzz test.
+// For returns a copy of the server for a part of the test, such as one input of a fuzz test.
 func (s *Server) For(tb testing.TB) *Server {
 	other := *s
 	other.tb = tb
 	return &other
 }
 
-// Record has everything written down that happens until the simulator is closed; then it must be answered the same, byte
-// for byte, by a replay. A restart ends it.
+// Record starts the simulator again, on new data, with a recording. When the simulator is closed or restarted, the
+// recording ends, and a replay must give the same responses byte for byte.
 func (s *Server) Record() {
 	s.tb.Helper()
 	s.Close()
@@ -134,23 +136,25 @@ func (s *Server) Record() {
 	s.Open()
 }
 
-// replay plays what was recorded.
+// replay replays the recording, if there is one.
 func (s *Server) replay() {
 	s.tb.Helper()
 	if s.config.Record == "" {
 		return
 	}
-	result, err := simulator.Replay(context.Background(), s.config, s.config.Record)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	result, err := simulator.Replay(ctx, s.config, s.config.Record)
 	s.config.Record = ""
 	require.NoError(s.tb, err)
 	if d := result.Difference; d != nil {
-		require.Fail(s.tb, "a replay answers otherwise", "%s %s: %s differs\nrecorded: %s\nreplayed: %s",
+		require.Fail(s.tb, "a replay gives another response", "%s %s: %s differs\nrecorded: %s\nreplayed: %s",
 			d.Request.Method, d.Request.URL, d.What, d.Recorded, d.Replayed)
 	}
 	require.NotZero(s.tb, result.Requests)
 }
 
-// Answer is what a request was answered.
+// Answer is the response to a request.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -159,7 +163,8 @@ type Answer struct {
 	tb testing.TB
 }
 
-// Do sends a request. Path may be a whole URL; header holds names and values in turn.
+// Do sends a request and returns the response. Path may be a whole URL. Header alternates names and values; an empty
+// value removes a header.
 func (s *Server) Do(method, path, body string, header ...string) Answer {
 	s.tb.Helper()
 	url := path
@@ -190,22 +195,22 @@ func (s *Server) Do(method, path, body string, header ...string) Answer {
 	return a
 }
 
-// Must is Do with the status that the answer must have.
+// Must is Do for a request that must return the status.
 func (s *Server) Must(status int, method, path, body string, header ...string) Answer {
 	s.tb.Helper()
 	a := s.Do(method, path, body, header...)
-	require.Equal(s.tb, status, a.Status, "%s %s answered %s", method, path, a.Body)
+	require.Equal(s.tb, status, a.Status, "%s %s returned %s", method, path, a.Body)
 	s.Saw(method, path, body, status)
 	return a
 }
 
-// Into reads the answer's JSON.
+// Into decodes the response body as JSON into v.
 func (a Answer) Into(v any) {
 	a.tb.Helper()
 	require.NoError(a.tb, json.Unmarshal([]byte(a.Body), v), a.Body)
 }
 
-// Get is the value at a path of the answer's JSON, such as .volumes[0].name; nil where there is none.
+// Get returns the value at a path of the response body, such as .volumes[0].name, or nil if there is none.
 func (a Answer) Get(path string) any {
 	a.tb.Helper()
 	v, err := lookup(a.Body, path)
@@ -213,7 +218,7 @@ func (a Answer) Get(path string) any {
 	return v
 }
 
-// Text is Get of a string, or of anything else as JSON.
+// Text is like Get, but returns a string as it is and any other value as JSON.
 func (a Answer) Text(path string) string {
 	a.tb.Helper()
 	return textOf(a.Get(path))
@@ -230,7 +235,8 @@ func textOf(v any) string {
 	return string(text)
 }
 
-// lookup follows a path like .a.b[0].c through a JSON document; .a.*.b is the list of what the elements of a have there.
+// lookup returns the value at a path such as .a.b[0].c of a JSON document. The path .a.*.b gives the list of the
+// members b of the elements of a.
 func lookup(text, path string) (any, error) {
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
@@ -241,7 +247,7 @@ func lookup(text, path string) (any, error) {
 	return follow(v, strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' })), nil
 }
 
-// follow is nil where the path leads nowhere.
+// follow returns nil if there is no value at the path.
 func follow(v any, steps []string) any {
 	if len(steps) == 0 {
 		return v

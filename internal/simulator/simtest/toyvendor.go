@@ -16,11 +16,11 @@ import (
 	"storagesim/internal/wire"
 )
 
-// ToyVendor replaces the product's vendors by one small enough to see through: lamps in the clusters north and south, which
-// are Made for a while before they are Lit. Tests of what is around the vendors use it. Its fixture is empty.
+// ToyVendor replaces the product's vendors with a small one, for tests of the parts that all vendors share. It has
+// lamps in the clusters north and south. A lamp is Made for some time before it becomes Lit. Its fixture is empty.
 func ToyVendor(c *simulator.Config) { c.Vendors = []api.Vendor{lampVendor()} }
 
-// Lamp is the thing.
+// Lamp is the only resource of the toy vendor.
 type Lamp struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
@@ -92,22 +92,22 @@ func lampVendor() api.Vendor {
 func mintLampToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	roles := []string{"keeper", "guest"}
 	if q.Role != "" && !slices.Contains(roles, q.Role) {
-		return nil, &strict.Error{Path: "role", Detail: "is none of the roles", Valid: roles}
+		return nil, &strict.Error{Path: "role", Detail: "is not a role", Valid: roles}
 	}
 	return api.Unsigned(map[string]string{"token": api.OpaquePrefix + tx.World() + "." + q.Role + q.TTL.String()}), nil
 }
 
-type lampQuestion struct {
+type lampRequest struct {
 	Name     string `json:"name"`
 	Password string `json:"password"`
 }
 
 func lampOperations(m *statemachine.Machine[Lamp]) []api.Operation {
-	create := func(tx *store.Tx, _ *api.Request, q *lampQuestion) (Lamp, error) {
+	create := func(tx *store.Tx, _ *api.Request, q *lampRequest) (Lamp, error) {
 		row, err := m.Create(tx, Lamp{ID: tx.NewUUID().String(), Name: q.Name}, "Made")
 		return row.Body, err
 	}
-	find := func(tx *store.Tx, r *api.Request, _ *lampQuestion) (Lamp, error) {
+	find := func(tx *store.Tx, r *api.Request, _ *lampRequest) (Lamp, error) {
 		row, err := m.Get(tx, r.Param("id"))
 		if errors.Is(err, store.ErrNotFound) {
 			return row.Body, refusal.New(refusal.NotFound, "no such lamp")
@@ -115,7 +115,7 @@ func lampOperations(m *statemachine.Machine[Lamp]) []api.Operation {
 		m.Observed(tx, &row)
 		return row.Body, err
 	}
-	list := func(tx *store.Tx, _ *api.Request, _ *lampQuestion) ([]Lamp, error) {
+	list := func(tx *store.Tx, _ *api.Request, _ *lampRequest) ([]Lamp, error) {
 		all := []Lamp{}
 		for _, row := range m.Table().All(tx, "", "") {
 			all = append(all, row.Body)
@@ -123,11 +123,22 @@ func lampOperations(m *statemachine.Machine[Lamp]) []api.Operation {
 		return all, nil
 	}
 	return []api.Operation{
-		{Vendor: "lamps", Name: "CreateLamp", Method: http.MethodPost, Path: "/lamps", Statuses: []int{200, 400, 503}, Endpoint: api.Handle(create)},
-		{Vendor: "lamps", Name: "ListLamps", Method: http.MethodGet, Path: "/lamps", Statuses: []int{200}, Endpoint: api.Handle(list)},
-		{Vendor: "lamps", Name: "GetLamp", Method: http.MethodGet, Path: "/lamps/{id}", Also: []string{"/lights/{id}"},
-			Statuses: []int{200, 404}, Endpoint: api.Handle(find)},
-		{Vendor: "lamps", Name: "PolishLamp", Method: http.MethodPost, Path: "/lamps/{id}/polish", Statuses: []int{200}, Extra: true},
+		{
+			Vendor: "lamps", Name: "CreateLamp", Method: http.MethodPost, Path: "/lamps", Statuses: []int{200, 400, 503},
+			Endpoint: api.Handle(create),
+		},
+		{
+			Vendor: "lamps", Name: "ListLamps", Method: http.MethodGet, Path: "/lamps", Statuses: []int{200},
+			Endpoint: api.Handle(list),
+		},
+		{
+			Vendor: "lamps", Name: "GetLamp", Method: http.MethodGet, Path: "/lamps/{id}", Also: []string{"/lights/{id}"},
+			Statuses: []int{200, 404}, Endpoint: api.Handle(find),
+		},
+		{
+			Vendor: "lamps", Name: "PolishLamp", Method: http.MethodPost, Path: "/lamps/{id}/polish", Statuses: []int{200},
+			Extra: true,
+		},
 	}
 }
 

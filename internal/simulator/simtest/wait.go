@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Patience bounds each wait of a test on the wall clock. It is generous, since the machine may be busy; a test that waits
-// for so long has failed.
+// Patience bounds each wait of a test on the wall clock. It is long, since the machine may be busy; a test that waits
+// longer has failed.
 const Patience = 2 * time.Minute
 
 // Await returns the result of wait. It ends the test if that takes longer than Patience; what names the event in the
@@ -42,7 +42,7 @@ func Receive[T any](tb testing.TB, what string, from <-chan T) T {
 	return Await(tb, what, func() T { return <-from })
 }
 
-// ReadLine returns the next line without its end.
+// ReadLine returns the next line without its newline.
 func ReadLine(tb testing.TB, what string, from *bufio.Reader) string {
 	tb.Helper()
 	var err error
@@ -54,7 +54,8 @@ func ReadLine(tb testing.TB, what string, from *bufio.Reader) string {
 	return strings.TrimSuffix(line, "\n")
 }
 
-// Dial connects to the host of an http URL. Reads and writes fail after Patience; the test's end closes the connection.
+// Dial connects to the host of an http URL. Reads and writes fail after Patience. The connection is closed when the
+// test ends.
 func Dial(tb testing.TB, url string) net.Conn {
 	tb.Helper()
 	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(url, "http://"), Patience)

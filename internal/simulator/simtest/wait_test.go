@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// failing is a test that may fail.
+// failing is a test that records its failure.
 type failing struct {
 	testing.TB
 	message string
