@@ -19,7 +19,7 @@ import (
 
 const fileName = "simulator.db"
 
-// filled is a data directory with volumes, checkpoints and worlds, stopped by SIGTERM or killed. It answers the file.
+// filled returns a database file with volumes, checkpoints and worlds. Its process was stopped by SIGTERM or killed.
 func filled(t *testing.T, stop bool) []byte {
 	t.Helper()
 	dir := t.TempDir()
@@ -41,8 +41,8 @@ func filled(t *testing.T, stop bool) []byte {
 	return content
 }
 
-// requireWords sees to it that a refusal is one line that names the file, no trace, and that the file is as it was.
-func requireWords(t *testing.T, err error, path string, before []byte) {
+// requireRefused requires that the program ended with one line that names the file, and did not change the file.
+func requireRefused(t *testing.T, err error, path string, before []byte) {
 	t.Helper()
 	var ended *program.EndedError
 	require.ErrorAs(t, err, &ended)
@@ -56,8 +56,8 @@ func requireWords(t *testing.T, err error, path string, before []byte) {
 	require.True(t, bytes.Equal(before, after), "the file was changed")
 }
 
-// try starts on a copy of a file. It answers whether it was refused; if not, everything is read once, and whatever that says,
-// the process stands.
+// try starts the program on a copy of a file and reports whether it refused to start. If it serves, requests may fail,
+// but the process must continue.
 func try(t *testing.T, content []byte) (refused bool) {
 	t.Helper()
 	dir := t.TempDir()
@@ -65,7 +65,7 @@ func try(t *testing.T, content []byte) (refused bool) {
 	require.NoError(t, os.WriteFile(path, content, 0o600))
 	p, err := program.Start(binary, "", "--data", dir)
 	if err != nil {
-		requireWords(t, err, path, content)
+		requireRefused(t, err, path, content)
 		return true
 	}
 	defer p.Kill()
@@ -76,7 +76,7 @@ func try(t *testing.T, content []byte) (refused bool) {
 	a, err := program.Call(http.DefaultClient, http.MethodPost, p.HTTP+volumesPath, "", newVolume("another"))
 	require.NoError(t, err, p.Stderr())
 	require.Contains(t, []int{200, 500}, a.Status)
-	require.NotContains(t, p.Stderr(), "panic", "a request met the damage")
+	require.NotContains(t, p.Stderr(), "panic", "a request panicked on the damage")
 	return false
 }
 
@@ -86,7 +86,7 @@ func flip(content []byte, random *rand.Rand, at int) []byte {
 	return damaged
 }
 
-// seal is how many bytes behind the last page hold the checksum.
+// seal is the size of the checksum after the last page, in bytes.
 const seal = 32
 
 func TestDamage_BitsOfAStoppedFile(t *testing.T) {
@@ -114,7 +114,8 @@ func TestDamage_BitsOfAKilledFile(t *testing.T) {
 		page := random.IntN(len(content) / 4096)
 		heads += is(try(t, flip(content, random, page*4096+random.IntN(32))))
 	}
-	t.Logf("refused: %d of %d bits anywhere, %d of %d in the heads of pages; the others lay in free pages, gaps and rows", anywhere, tries, heads, tries)
+	t.Logf("refused: %d of %d bits anywhere, %d of %d in the headers of pages; the others were in free pages, gaps and rows",
+		anywhere, tries, heads, tries)
 	require.NotZero(t, heads)
 	for _, meta := range []int{0, 4096} {
 		for range 10 {
@@ -135,7 +136,7 @@ func TestDamage_TruncatedFile(t *testing.T) {
 	}
 }
 
-// A file that is cut off while it is served ends the process with words and its exit code.
+// If the file is truncated while the program serves, the program ends with a message and exit code 1.
 func TestDamage_WhileServing(t *testing.T) {
 	long(t)
 	dir := t.TempDir()
@@ -170,7 +171,7 @@ func TestDamage_DirectoryIsReadOnly(t *testing.T) {
 	require.NoError(t, err)
 	remount(t, dir, "ro")
 	_, err = program.Start(binary, "", "--data", data)
-	requireWords(t, err, path, content)
+	requireRefused(t, err, path, content)
 	_, err = program.Start(binary, "", "--data", filepath.Join(dir, "new"))
 	var ended *program.EndedError
 	require.ErrorAs(t, err, &ended)
@@ -183,7 +184,7 @@ func TestDamage_DirectoryIsReadOnly(t *testing.T) {
 	p.Kill()
 }
 
-// ballast takes all room but a little.
+// ballast writes a file that leaves only the given number of bytes free, and returns its path.
 func ballast(t *testing.T, dir string, left int64) string {
 	t.Helper()
 	path := filepath.Join(dir, "ballast")
@@ -200,7 +201,7 @@ func ballast(t *testing.T, dir string, left int64) string {
 	return path
 }
 
-// A disk that fills up refuses writes and keeps what there is; when there is room again, writes work.
+// On a full disk writes fail and everything acknowledged is kept. When there is space again, writes succeed.
 func TestDisk_FillsUp(t *testing.T) {
 	long(t)
 	dir := mounted(t, "size=16m")
@@ -210,7 +211,8 @@ func TestDisk_FillsUp(t *testing.T) {
 		path := ballast(t, dir, 256<<10)
 		failed := 0
 		for i := 0; failed < 20; i++ {
-			a, err := program.Call(http.DefaultClient, http.MethodPost, p.HTTP+volumesPath, "", newVolume(fmt.Sprint(from, i)))
+			body := newVolume(fmt.Sprint(from, i))
+			a, err := program.Call(http.DefaultClient, http.MethodPost, p.HTTP+volumesPath, "", body)
 			require.NoError(t, err, p.Stderr())
 			if a.Status == 200 {
 				kept++
@@ -236,11 +238,11 @@ func TestDisk_FillsUp(t *testing.T) {
 	require.NoError(t, program.Verify(binary, data))
 	p = start(t, "--data", data)
 	require.Len(t, volumes(t, p, ""), kept)
-	t.Logf("%d volumes were kept through two times of no room and kill -9", kept)
+	t.Logf("%d volumes were kept, after the disk was full twice and after kill -9", kept)
 	p.Kill()
 }
 
-// No room at the start: words, and nothing is left behind.
+// If the disk is full at the start, the program prints a message and leaves no file.
 func TestDisk_IsFullAtTheStart(t *testing.T) {
 	long(t)
 	dir := mounted(t, "size=1m")
@@ -256,7 +258,8 @@ func TestDisk_IsFullAtTheStart(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 }
 
-// The same by a limit on the size of files, which needs no rights: timers are due all the while, and the log does not flood.
+// At a limit on the size of files writes fail and everything acknowledged is kept, as on a full disk. Timers are due
+// meanwhile, but the log stays small.
 func TestDisk_FileSizeLimit(t *testing.T) {
 	long(t)
 	data := t.TempDir()

@@ -20,17 +20,17 @@ import (
 
 const gib = 1 << 30
 
-// holding is what a client knows of a thing of its own: the acknowledged state, and the state that it would have after the
-// one request whose answer never came. Absent is the state of what was never made or was deleted.
+// holding is the client's model of one resource: its acknowledged state, and the state that it would have after the
+// last request, if that got no response.
 type holding struct {
 	uuid    string
-	size    int // GiB; absent: 0
-	pending int // the same, after the open request; -1: none is open
+	size    int // GiB; 0 if the resource does not exist
+	pending int // size after the unanswered request, or nothingOpen
 }
 
 const nothingOpen = -1
 
-// client makes requests one after the other about things that only it names, so that it knows what must be there.
+// client sends requests one after the other about resources that no other client uses, so that its model is complete.
 type client struct {
 	http   *http.Client
 	p      *program.Program
@@ -39,15 +39,15 @@ type client struct {
 	next   int
 
 	volumes     map[string]*holding
-	snapshots   map[string]*holding // size 1: there
+	snapshots   map[string]*holding // size 1 if it exists
 	checkpoints map[string]*holding
 	worlds      map[string]*fork
-	now         time.Time // the greatest instant that an advance was answered with
+	now         time.Time // latest time that an advance returned
 	done        map[string]int
 	refused     int
 }
 
-// fork is a world of the client's own, and the volumes of its own that are in it.
+// fork is a world that the client created, with the sizes of the client's volumes in it.
 type fork struct {
 	holding
 
@@ -65,9 +65,11 @@ func (c *client) fresh(kind string) string {
 	return c.name + "-" + kind + strconv.Itoa(c.next)
 }
 
-// ask sends a request that would bring h to the state pending. It answers false when the process is gone; then the request
-// stays open. A refusal changes nothing.
-func (c *client) ask(what string, h *holding, pending int, method, path, body string) (answer program.Answer, alive bool, err error) {
+// ask sends a request that changes h to the state pending. Alive is false if the process has ended; h.pending then
+// remains set. An error response changes nothing.
+func (c *client) ask(
+	what string, h *holding, pending int, method, path, body string,
+) (answer program.Answer, alive bool, err error) {
 	h.pending = pending
 	a, err := program.Call(c.http, method, c.p.HTTP+path, "", body)
 	if err != nil {
@@ -80,13 +82,13 @@ func (c *client) ask(what string, h *holding, pending int, method, path, body st
 	case a.Status == 503, a.Status == 409 && what == "snapshot": // the volume is in a temporary state
 		c.refused++
 	default:
-		err = fmt.Errorf("%s %s answered %d %s", method, path, a.Status, a.Text)
+		err = fmt.Errorf("%s %s returned %d %s", method, path, a.Status, a.Text)
 	}
 	h.pending = nothingOpen
 	return a, true, err
 }
 
-// any answers a thing of the client's own that is there, in no particular order but the same for the same seed.
+// any returns one of the existing resources; the same seed gives the same one.
 func (c *client) any(things map[string]*holding) (string, *holding) {
 	best, rank := "", uint64(0)
 	salt := c.random.Uint64()
@@ -105,7 +107,7 @@ func (c *client) any(things map[string]*holding) (string, *holding) {
 	return best, things[best]
 }
 
-// step makes one request, or two where the second needs the first.
+// step sends one random request, or several if they depend on each other.
 func (c *client) step() (alive bool, err error) {
 	draw := c.random.IntN(100)
 	name, v := c.any(c.volumes)
@@ -114,14 +116,16 @@ func (c *client) step() (alive bool, err error) {
 		return c.create()
 	case draw < 60:
 		size := v.size + 1
-		_, alive, err = c.ask("update", v, size, http.MethodPut, volumesPath+"/"+v.uuid, fmt.Sprintf(`{"size":"%d GiB"}`, size))
+		body := fmt.Sprintf(`{"size":"%d GiB"}`, size)
+		_, alive, err = c.ask("update", v, size, http.MethodPut, volumesPath+"/"+v.uuid, body)
 	case draw < 75:
 		_, alive, err = c.ask("delete", v, 0, http.MethodDelete, volumesPath+"/"+v.uuid, "")
 	case draw < 88:
 		snapshot := c.fresh("s")
 		c.snapshots[snapshot] = &holding{}
 		body := `{"name":"` + snapshot + `","sourceVolumeName":"` + name + `"}`
-		_, alive, err = c.ask("snapshot", c.snapshots[snapshot], 1, http.MethodPost, "/api/v2/projects/default/snapshots", body)
+		path := "/api/v2/projects/default/snapshots"
+		_, alive, err = c.ask("snapshot", c.snapshots[snapshot], 1, http.MethodPost, path, body)
 	case draw < 90:
 		return c.checkpoint()
 	default:
@@ -144,11 +148,12 @@ func (c *client) create() (bool, error) {
 	return true, err
 }
 
-// checkpoint keeps the present, makes a world of it, and now and then deletes one.
+// checkpoint creates a checkpoint and a world from it, and deletes an older world if there are more than three.
 func (c *client) checkpoint() (bool, error) {
 	name := c.fresh("c")
-	c.checkpoints[name] = &holding{}
-	if _, alive, err := c.ask("checkpoint", c.checkpoints[name], 1, http.MethodPut, "/_sim/checkpoints/"+name, ""); !alive || err != nil {
+	h := &holding{}
+	c.checkpoints[name] = h
+	if _, alive, err := c.ask("checkpoint", h, 1, http.MethodPut, "/_sim/checkpoints/"+name, ""); !alive || err != nil {
 		return alive, err
 	}
 	world := c.fresh("w")
@@ -157,15 +162,14 @@ func (c *client) checkpoint() (bool, error) {
 		f.content[name] = v.size
 	}
 	c.worlds[world] = f
-	if _, alive, err := c.ask("fork", &f.holding, 1, http.MethodPost, "/_sim/worlds", `{"name":"`+world+`","from":"`+name+`"}`); !alive || err != nil {
+	body := `{"name":"` + world + `","from":"` + name + `"}`
+	if _, alive, err := c.ask("fork", &f.holding, 1, http.MethodPost, "/_sim/worlds", body); !alive || err != nil {
 		return alive, err
 	}
 	for old, f := range c.worlds {
 		if f.size == 1 && old != world && len(c.worlds) > 3 {
-			if _, alive, err := c.ask("delete world", &f.holding, 0, http.MethodDelete, "/_sim/worlds/"+old, ""); !alive || err != nil {
-				return alive, err
-			}
-			break
+			_, alive, err := c.ask("delete world", &f.holding, 0, http.MethodDelete, "/_sim/worlds/"+old, "")
+			return alive, err
 		}
 	}
 	return true, nil
@@ -183,7 +187,7 @@ func (c *client) advance() (bool, error) {
 	return true, err
 }
 
-// run makes requests until the process is gone.
+// run sends requests until the process has ended. It calls acknowledged after each step.
 func (c *client) run(p *program.Program, acknowledged func()) error {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
@@ -197,16 +201,17 @@ func (c *client) run(p *program.Program, acknowledged func()) error {
 	}
 }
 
-// settle compares a thing with what is there, which from then on is what the client knows.
-func (h *holding) settle(t *testing.T, what, name string, there int) {
+// compare compares the model of a resource with the actual size, which becomes the new model.
+func (h *holding) compare(t *testing.T, what, name string, there int) {
 	t.Helper()
 	if there != h.size && (h.pending == nothingOpen || there != h.pending) {
-		t.Errorf("%s %s: %d is there; %d was acknowledged, and the open request would make it %d", what, name, there, h.size, h.pending)
+		t.Errorf("%s %s: size %d; %d was acknowledged, and %d is the result of the unanswered request",
+			what, name, there, h.size, h.pending)
 	}
 	h.size, h.pending = there, nothingOpen
 }
 
-// present is what a restarted process says that there is.
+// present is the content of a restarted process.
 type present struct {
 	volumes              map[string]volume
 	snapshots, worlds    map[string]bool
@@ -217,7 +222,9 @@ type present struct {
 
 func look(t *testing.T, p *program.Program) present {
 	t.Helper()
-	now := present{volumes: volumes(t, p, ""), snapshots: map[string]bool{}, worlds: map[string]bool{}, checkpoints: map[string]bool{}}
+	now := present{
+		volumes: volumes(t, p, ""), snapshots: map[string]bool{}, worlds: map[string]bool{}, checkpoints: map[string]bool{},
+	}
 	for _, v := range now.volumes {
 		if v.State == "Creating" {
 			now.creating++
@@ -265,7 +272,8 @@ func is(there bool) int {
 	return 0
 }
 
-// check settles everything that a client knows with what is there; last says that old worlds are looked into once more.
+// check compares the client's model with what the process has. Worlds that were checked before are checked again only
+// if last is true.
 func (c *client) check(t *testing.T, p *program.Program, there present, last bool) {
 	t.Helper()
 	for name, h := range c.volumes {
@@ -276,28 +284,28 @@ func (c *client) check(t *testing.T, p *program.Program, there present, last boo
 			require.NoError(t, err)
 			size, h.uuid = bytes/gib, v.UUID
 		}
-		h.settle(t, "volume", name, size)
+		h.compare(t, "volume", name, size)
 		delete(there.volumes, name)
 	}
 	for name, h := range c.snapshots {
-		h.settle(t, "snapshot", name, is(there.snapshots[name]))
+		h.compare(t, "snapshot", name, is(there.snapshots[name]))
 		delete(there.snapshots, name)
 	}
 	for name, h := range c.checkpoints {
-		h.settle(t, "checkpoint", name, is(there.checkpoints[name]))
+		h.compare(t, "checkpoint", name, is(there.checkpoints[name]))
 	}
 	for name, f := range c.worlds {
-		f.settle(t, "world", name, is(there.worlds[name]))
+		f.compare(t, "world", name, is(there.worlds[name]))
 		if f.size == 1 && (!f.checked || last) {
 			c.checkFork(t, p, name, f.content)
 			f.checked = true
 		}
 		delete(there.worlds, name)
 	}
-	require.False(t, there.now.Before(c.now), "the clock says %s, an advance was answered with %s", there.now, c.now)
+	require.False(t, there.now.Before(c.now), "the clock shows %s, an advance returned %s", there.now, c.now)
 }
 
-// checkFork looks for the client's volumes in a world, no more and no less than there were.
+// checkFork checks that a world has exactly the client's volumes that it was created with.
 func (c *client) checkFork(t *testing.T, p *program.Program, world string, content map[string]int) {
 	t.Helper()
 	there := map[string]int{}
@@ -313,8 +321,9 @@ func (c *client) checkFork(t *testing.T, p *program.Program, world string, conte
 	require.Equal(t, want, there, "world %s", world)
 }
 
-// kill -9 at random moments of eight clients on one data directory: all that was acknowledged is there, what was not is there
-// as a whole or not at all, every index is as the rows say, and what was on its way gets there.
+// The process is killed (SIGKILL) at random moments while eight clients use it. After a restart on the same data,
+// everything acknowledged is there, an unanswered request has happened completely or not at all, the indexes match the
+// rows, and pending transitions continue.
 func TestKill_NothingIsLost(t *testing.T) {
 	if binary == "" {
 		t.Skip("SIMULATOR does not name a binary; make reliability does")
@@ -356,7 +365,7 @@ func TestKill_NothingIsLost(t *testing.T) {
 		}()
 		select {
 		case <-kill:
-		case <-idle: // every client has found something wrong
+		case <-idle: // every client has failed
 		}
 		p.Kill()
 		work.Wait()
@@ -371,11 +380,11 @@ func TestKill_NothingIsLost(t *testing.T) {
 			}
 			c.check(t, p, there, round == rounds-1)
 		}
-		require.Empty(t, there.volumes, "volumes that nobody asked for")
-		require.Empty(t, there.snapshots, "snapshots that nobody asked for")
-		require.Len(t, there.worlds, 1, "worlds that nobody asked for")
+		require.Empty(t, there.volumes, "volumes that no client created")
+		require.Empty(t, there.snapshots, "snapshots that no client created")
+		require.Len(t, there.worlds, 1, "worlds that no client created")
 		must(t, p, 200, http.MethodPost, "/_sim/clock/advance", "", `{"by":"10s"}`, nil)
-		require.Zero(t, look(t, p).unfinished, "a volume did not get where it was going")
+		require.Zero(t, look(t, p).unfinished, "a transition was lost")
 		require.NotContains(t, p.Stderr(), "panic")
 		p.Kill()
 		if t.Failed() {
@@ -389,7 +398,7 @@ func TestKill_NothingIsLost(t *testing.T) {
 			done[what] += n
 		}
 	}
-	t.Logf("%d rounds: acknowledged %v, refused %d; open requests about volumes when it was killed %d; volumes that were being created then %d",
+	t.Logf("%d rounds: acknowledged %v, refused %d; at the kills %d unanswered requests for volumes, %d volumes in creation",
 		rounds, done, refused, open, continued)
-	require.NotZero(t, continued, "no kill fell into a creation: nothing was tried")
+	require.NotZero(t, continued, "no volume was in creation at a kill, so the test shows nothing")
 }

@@ -1,8 +1,8 @@
-// Package reliability kills, starves and besieges the built simulator, and looks at what is left.
+// Package reliability tests the built simulator under kill -9, damaged files, full disks, hostile clients and long load.
 //
-// SIMULATOR names the binary; without it everything is skipped, since the tests of cmd/simulator kill that program already.
-// With it, a short version of the kills runs. `make reliability` sets RELIABILITY too and runs all but the soak, `make soak`
-// that. SEED repeats a run; every run prints its seed.
+// SIMULATOR names the binary. Without it all tests are skipped; the tests of cmd/simulator also kill the program. With
+// it, a short version of the kill test runs. `make reliability` also sets RELIABILITY and runs everything but the soak
+// test, which `make soak` runs. SEED repeats a run; each run prints its seed.
 package reliability
 
 import (
@@ -21,18 +21,18 @@ import (
 // binary is the program under test.
 var binary = os.Getenv("SIMULATOR")
 
-// all says that the long versions are wanted.
+// all reports whether the long versions run.
 var all = os.Getenv("RELIABILITY") != ""
 
 // long skips a test that only `make reliability` runs.
 func long(t *testing.T) {
 	t.Helper()
 	if !all || binary == "" {
-		t.Skip("make reliability runs it")
+		t.Skip("only `make reliability` runs this test")
 	}
 }
 
-// seeded prints where a run's randomness comes from.
+// seeded returns the random source of a run and prints its seed.
 func seeded(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := rand.Uint64()
@@ -45,7 +45,7 @@ func seeded(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// start runs the program until the test ends at the latest.
+// start starts the program. It is killed when the test ends.
 func start(t *testing.T, args ...string) *program.Program {
 	t.Helper()
 	return startAfter(t, "", args...)
@@ -59,7 +59,7 @@ func startAfter(t *testing.T, before string, args ...string) *program.Program {
 	return p
 }
 
-// must sends a request that has to be answered with the status, and decodes the answer.
+// must sends a request that must return the status, and decodes the response into into unless that is nil.
 func must(t *testing.T, p *program.Program, status int, method, path, world, body string, into any) {
 	t.Helper()
 	a, err := program.Call(http.DefaultClient, method, p.HTTP+path, world, body)
@@ -78,7 +78,7 @@ func newVolume(name string) string {
 
 type volume struct{ UUID, Name, State, Size string }
 
-// volumes reads all volumes of a world, page after page.
+// volumes returns all volumes of a world, by name.
 func volumes(t *testing.T, p *program.Program, world string) map[string]volume {
 	t.Helper()
 	there := map[string]volume{}

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mounted is a small file system of its own, which nothing else fills or empties. It needs root.
+// mounted mounts a small file system and returns its directory. It needs root.
 func mounted(t *testing.T, options string) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -24,7 +24,7 @@ func mounted(t *testing.T, options string) string {
 	return dir
 }
 
-// remount changes a mounted file system to "ro" or "rw".
+// remount makes a mounted file system read-only ("ro") or writable ("rw").
 func remount(t *testing.T, dir, mode string) {
 	t.Helper()
 	flags := uintptr(syscall.MS_REMOUNT)

@@ -21,14 +21,14 @@ import (
 	"storagesim/test/reliability/program"
 )
 
-// sample is what is measured of the process at an instant.
+// sample is one measurement of the process.
 type sample struct {
 	at                                      time.Duration
 	resident, file, goroutines, descriptors float64
 	requests                                int64
 }
 
-// measure reads the process from outside, and its goroutines from /metrics, if that tells.
+// measure reads the number of goroutines from /metrics, and everything else from the operating system.
 func measure(t *testing.T, p *program.Program, dir string, began time.Time) sample {
 	t.Helper()
 	s := sample{at: time.Since(began), resident: float64(p.Resident()) / mib, descriptors: float64(p.Descriptors())}
@@ -46,7 +46,7 @@ func measure(t *testing.T, p *program.Program, dir string, began time.Time) samp
 	return s
 }
 
-// slope is the rise of the line that fits best, per hour.
+// slope returns the slope of the least-squares line through the samples, per hour.
 func slope(samples []sample, of func(sample) float64) float64 {
 	var n, x, y, xx, xy float64
 	for _, s := range samples {
@@ -56,19 +56,18 @@ func slope(samples []sample, of func(sample) float64) float64 {
 	return (n*xy - x*y) / (n*xx - x*x)
 }
 
-// half is how fast a client may ask: it waits for as long as each request took, so that the server has half of its time to
-// itself.
-func half(began time.Time) { <-time.After(time.Since(began)) }
+// pause waits as long as the request since began took, so that the server is idle for half of the time.
+func pause(began time.Time) { <-time.After(time.Since(began)) }
 
-// visit is the life of a world: made, filled, checkpointed, restored, forked, emptied, deleted.
+// visit creates a world, fills it, restores a checkpoint, resets it and deletes it.
 func visit(client *http.Client, p *program.Program, random *rand.Rand, name string, count *atomic.Int64) error {
 	ask := func(want int, method, path, world, body string) error {
 		began := time.Now()
 		a, err := program.Call(client, method, p.HTTP+path, world, body)
-		half(began)
+		pause(began)
 		count.Add(1)
 		if err == nil && a.Status != want {
-			err = fmt.Errorf("%s %s in %s answered %d %s", method, path, world, a.Status, a.Text)
+			err = fmt.Errorf("%s %s in %s returned %d %s", method, path, world, a.Status, a.Text)
 		}
 		return err
 	}
@@ -97,7 +96,7 @@ func visit(client *http.Client, p *program.Program, random *rand.Rand, name stri
 		{http.MethodDelete, "/_sim/worlds/" + name, "", ""},
 	}
 	if volumes <= 6 {
-		steps = append(steps[:2], steps[3:]...) // no checkpoint was made
+		steps = append(steps[:2], steps[3:]...) // there is no checkpoint
 	}
 	for _, s := range steps {
 		if err := ask(200, s.method, s.path, s.world, s.body); err != nil {
@@ -107,7 +106,8 @@ func visit(client *http.Client, p *program.Program, random *rand.Rand, name stri
 	return nil
 }
 
-// Half load for SOAK with worlds coming and going: once it has warmed up, for a fifth of the time, nothing grows.
+// Clients create and delete worlds for the duration SOAK. After a fifth of the time, memory, file, goroutines and
+// descriptors no longer grow.
 func TestSoak_NothingGrows(t *testing.T) {
 	text := os.Getenv("SOAK")
 	if text == "" || binary == "" {
@@ -153,16 +153,16 @@ func TestSoak_NothingGrows(t *testing.T) {
 	require.NoError(t, program.Verify(binary, dir))
 }
 
-// report compares the line through the samples with what may be: the rise over the time measured, as a part of the mean.
+// report logs the trend of each measured value and requires that it rises by less than its slack and a tenth of its mean.
 func report(t *testing.T, samples []sample) {
 	t.Helper()
 	hours := samples[len(samples)-1].at.Hours() - samples[0].at.Hours()
 	for _, q := range []struct {
 		name  string
 		of    func(sample) float64
-		slack float64 // what it may rise, beside a tenth of the mean
+		slack float64
 	}{
-		{"MiB resident, pages of the file aside", func(s sample) float64 { return s.resident }, 16},
+		{"MiB resident, without pages of files", func(s sample) float64 { return s.resident }, 16},
 		{"MiB of the file", func(s sample) float64 { return s.file }, 8},
 		{"goroutines", func(s sample) float64 { return s.goroutines }, 10},
 		{"descriptors", func(s sample) float64 { return s.descriptors }, 5},
@@ -172,7 +172,8 @@ func report(t *testing.T, samples []sample) {
 			mean += q.of(s) / float64(len(samples))
 		}
 		rise := slope(samples, q.of) * hours
-		t.Logf("%s: mean %.1f, slope %+.2f an hour, %+.2f over the %.0f minutes measured", q.name, mean, slope(samples, q.of), rise, hours*60)
+		t.Logf("%s: mean %.1f, slope %+.2f per hour, %+.2f over the %.0f minutes measured",
+			q.name, mean, slope(samples, q.of), rise, hours*60)
 		require.Less(t, rise, q.slack+mean/10, "%s", q.name)
 	}
 }

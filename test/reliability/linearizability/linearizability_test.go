@@ -1,6 +1,5 @@
-// Package linearizability records what concurrent clients ask and are answered about few volumes, over HTTP and across kill -9,
-// and has porcupine look for an order in which one copy of the volumes, asked one request at a time, would have answered
-// the same.
+// Package linearizability records the requests and responses of concurrent clients that use a few volumes over HTTP,
+// also across kill -9, and checks with porcupine that the history is linearizable.
 package linearizability
 
 import (
@@ -30,34 +29,33 @@ const (
 	remove
 )
 
-// question is one request about the volume of a name.
+// question is one request about a volume.
 type question struct {
 	kind  kind
 	name  string
-	match string // update: the ETag that it asks for
-	label string // update: what it writes
-	made  string // create, update: what identifies the answer's own write, to tell it from others'
+	match string // update: the value of If-Match
+	label string // update: the label to write
 }
 
-// answer is what came back. lost: nobody knows whether it happened.
+// answer is the response to a question.
 type answer struct {
-	lost   bool
+	lost   bool // there was no response, so the request may or may not have happened
 	status int
 	uuid   string
 	etag   string
 	label  string
 }
 
-// state is a volume as the model has it.
+// state is the state of a volume in the model.
 type state struct {
 	there bool
-	uuid  string // "" while nobody has been told
-	etag  string // "" while nobody has been told
+	uuid  string // "" if no response had it yet
+	etag  string // "" if no response had it yet
 	label string
 }
 
-// model is one volume for each name, created, read, updated and deleted at once: the delays are instant. Steps are not
-// deterministic where an answer was lost: what is not known of a state is learnt from the first answer that tells it.
+// model has one volume per name. Operations take effect immediately, since the delays are instant. Steps with a lost
+// response are nondeterministic. An unknown value of a state is taken from the first response that has it.
 var model = (&porcupine.NondeterministicModel{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		byName := map[string][]porcupine.Operation{}
@@ -82,7 +80,7 @@ var model = (&porcupine.NondeterministicModel{
 	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v -> %+v", input, output) },
 }).ToModel()
 
-// step answers the states that the volume may be in after the request, none if it cannot have been answered so.
+// step returns the possible states of the volume after the request; none if the response is impossible.
 func step(s state, q question, a answer) []state {
 	if a.lost {
 		return lost(s, q)
@@ -93,7 +91,7 @@ func step(s state, q question, a answer) []state {
 		case a.status == 409 && s.there:
 			return []state{s}
 		case a.status == 200 && !s.there:
-			return []state{{there: true, uuid: a.uuid}} // its ETag moves on when it becomes Available
+			return []state{{there: true, uuid: a.uuid}} // its ETag changes when it becomes Available
 		}
 	case get:
 		switch {
@@ -122,10 +120,10 @@ func step(s state, q question, a answer) []state {
 	return nil
 }
 
-// same says that what is known, if anything is, agrees with what was told.
-func same(known, told string) bool { return known == "" || known == told }
+// same reports whether a received value agrees with the known one, if any.
+func same(known, received string) bool { return known == "" || known == received }
 
-// lost is step where no answer came: it happened, if it could, or it did not.
+// lost is step for a request without a response: it happened, if it could, or it did not.
 func lost(s state, q question) []state {
 	switch {
 	case q.kind == create && !s.there:
@@ -138,7 +136,7 @@ func lost(s state, q question) []state {
 	return []state{s}
 }
 
-// recorder collects a history. Time counts from its start.
+// recorder collects a history. Times are relative to began.
 type recorder struct {
 	began time.Time
 	mu    sync.Mutex
@@ -155,8 +153,9 @@ func (r *recorder) add(client int, q question, a answer, call, end int64) {
 
 const volumesPath = "/api/v2/projects/default/volumes"
 
-// ask sends one request. A create or a delete answers before the timer of its transition has fired, which with instant delays
-// happens before the next request: so clients never see it.
+// ask sends one request. Known is false if the response says nothing about the volume's state in the model. The response
+// to a create or a delete precedes its transition; with instant delays the transition happens before the next request,
+// so clients never observe the state between.
 func ask(client *http.Client, base string, q question) (a answer, known bool, err error) {
 	var method, path, body string
 	var header []string
@@ -182,10 +181,10 @@ func ask(client *http.Client, base string, q question) (a answer, known bool, er
 	case 200:
 	case 404, 409, 412:
 		return a, true, nil
-	case 503: // it was in a temporary state, and nothing happened
+	case 503: // the volume was in a temporary state, and nothing happened
 		return a, false, nil
 	default:
-		return a, false, fmt.Errorf("%s %s answered %d %s", method, path, got.Status, got.Text)
+		return a, false, fmt.Errorf("%s %s returned %d %s", method, path, got.Status, got.Text)
 	}
 	var v struct {
 		UUID, ETag string
@@ -202,11 +201,11 @@ func ask(client *http.Client, base string, q question) (a answer, known bool, er
 	return a, true, nil
 }
 
-// worker asks until the process is gone or it has asked enough. The answer to its last request may be lost.
+// worker sends the given number of requests, or fewer if the process ends. The response to its last request may be lost.
 func (r *recorder) worker(t *testing.T, id int, random *rand.Rand, base string, requests int, answered *atomic.Int64) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	etags := map[string]string{} // as this client has last read them
+	etags := map[string]string{} // the ETags that this client has read last
 	for i := range requests {
 		q := question{name: "v" + strconv.Itoa(random.IntN(3))}
 		switch draw := random.IntN(100); {
@@ -239,12 +238,12 @@ func (r *recorder) worker(t *testing.T, id int, random *rand.Rand, base string, 
 	}
 }
 
-// record lets eight clients ask, in rounds between which the process is killed.
+// record returns the history of eight clients, in rounds between which the process is killed.
 func record(t *testing.T, rounds, requests int) []porcupine.Operation {
 	t.Helper()
 	binary := os.Getenv("SIMULATOR")
 	if binary == "" {
-		t.Skip("SIMULATOR does not name a binary; make reliability does")
+		t.Skip("SIMULATOR does not name a binary; `make reliability` sets it")
 	}
 	seed := rand.Uint64()
 	if text := os.Getenv("SEED"); text != "" {
@@ -268,7 +267,8 @@ func record(t *testing.T, rounds, requests int) []porcupine.Operation {
 		if round < rounds-1 {
 			enough := int64(requests*2 + random.IntN(requests*4))
 			for answered.Load() < enough && !t.Failed() {
-				a, err := program.Call(http.DefaultClient, http.MethodGet, p.HTTP+"/_sim/health", "", "") // takes its time
+				// A request instead of a sleep between two looks at the count.
+				a, err := program.Call(http.DefaultClient, http.MethodGet, p.HTTP+"/_sim/health", "", "")
 				require.NoError(t, err)
 				require.Equal(t, 200, a.Status)
 			}
@@ -290,30 +290,31 @@ func requireOrder(t *testing.T, history []porcupine.Operation) {
 			missing++
 		}
 	}
-	t.Logf("%d operations, of which %d answers were lost: %v", len(history), missing, kinds)
+	t.Logf("%d operations, %d without a response: %v", len(history), missing, kinds)
 	require.Positive(t, kinds["update 200"])
-	require.Positive(t, kinds["update 412"], "no If-Match was stale: nothing was tried")
+	require.Positive(t, kinds["update 412"], "no If-Match was stale, so the test shows nothing")
 	result := porcupine.CheckOperationsTimeout(model, history, 2*time.Minute)
-	require.Equal(t, porcupine.Ok, result, "there is no such order")
+	require.Equal(t, porcupine.Ok, result, "the history is not linearizable")
 
-	// The model can fail: the same history with one read that tells a later write than there was is refused.
+	// The check can fail: the same history with one changed read is not linearizable.
 	for i, op := range history {
 		if a := op.Output.(answer); op.Input.(question).kind == get && a.status == 200 && a.label != "" {
 			falsified := append([]porcupine.Operation(nil), history...)
 			a.label = "nobody wrote this"
 			falsified[i].Output = a
-			require.Equal(t, porcupine.Illegal, porcupine.CheckOperationsTimeout(model, falsified, 2*time.Minute), "a falsified history passes")
+			result := porcupine.CheckOperationsTimeout(model, falsified, 2*time.Minute)
+			require.Equal(t, porcupine.Illegal, result, "a falsified history passes")
 			return
 		}
 	}
-	t.Fatal("no read of an update: nothing was tried")
+	t.Fatal("no read returned an update, so the test shows nothing")
 }
 
 func TestHistory_OfOneProcess(t *testing.T) { requireOrder(t, record(t, 1, 400)) }
 
 func TestHistory_AcrossKills(t *testing.T) { requireOrder(t, record(t, 6, 150)) }
 
-// What a broken server would answer is refused.
+// The model refuses the responses of a broken server.
 func TestModel_Refuses(t *testing.T) {
 	made := answer{status: 200, uuid: "u", etag: ""}
 	read := answer{status: 200, uuid: "u", etag: "2"}
@@ -322,18 +323,24 @@ func TestModel_Refuses(t *testing.T) {
 		a answer
 	}{
 		"a lost update": {
-			{question{kind: create}, made}, {question{kind: get}, read}, {question{kind: update, match: "2", label: "x"}, answer{status: 200}},
+			{question{kind: create}, made}, {question{kind: get}, read},
+			{question{kind: update, match: "2", label: "x"}, answer{status: 200}},
 			{question{kind: get}, answer{status: 200, uuid: "u", etag: "2"}},
 		},
 		"two updates of one ETag": {
-			{question{kind: create}, made}, {question{kind: get}, read}, {question{kind: update, match: "2", label: "x"}, answer{status: 200}},
+			{question{kind: create}, made}, {question{kind: get}, read},
+			{question{kind: update, match: "2", label: "x"}, answer{status: 200}},
 			{question{kind: get}, answer{status: 200, uuid: "u", etag: "3", label: "x"}},
 			{question{kind: update, match: "2", label: "y"}, answer{status: 200}},
 		},
-		"a lost create":       {{question{kind: create}, made}, {question{kind: get}, answer{status: 404}}},
-		"a create of another": {{question{kind: create}, made}, {question{kind: get}, answer{status: 200, uuid: "w", etag: "2"}}},
-		"two of one name":     {{question{kind: create}, made}, {question{kind: create}, answer{status: 200, uuid: "w"}}},
-		"a deleted one":       {{question{kind: create}, made}, {question{kind: remove}, answer{status: 200}}, {question{kind: get}, read}},
+		"a lost create": {{question{kind: create}, made}, {question{kind: get}, answer{status: 404}}},
+		"a create of another": {
+			{question{kind: create}, made}, {question{kind: get}, answer{status: 200, uuid: "w", etag: "2"}},
+		},
+		"two of one name": {{question{kind: create}, made}, {question{kind: create}, answer{status: 200, uuid: "w"}}},
+		"a deleted one": {
+			{question{kind: create}, made}, {question{kind: remove}, answer{status: 200}}, {question{kind: get}, read},
+		},
 	} {
 		var history []porcupine.Operation
 		for i, s := range steps {

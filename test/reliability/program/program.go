@@ -1,9 +1,10 @@
-// Package program runs the built simulator as a process of its own, so that tests can kill it, starve it and measure it.
+// Package program runs the built simulator as a separate process, which tests can kill, limit and measure.
 package program
 
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,18 +17,22 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
+
+// patience bounds each start, stop and request. It is long, since the machine may be busy.
+const patience = 2 * time.Minute
 
 // Program is a running simulator.
 type Program struct {
-	HTTP string `json:"http"` // where it serves
+	HTTP string `json:"http"` // its base URL
 	PID  int    `json:"pid"`
 
 	cmd    *exec.Cmd
 	stderr *output
 }
 
-// output keeps what the process says, at most maxOutput bytes of it.
+// output keeps the first maxOutput bytes of what the process writes, and counts all of them.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -44,8 +49,8 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Start runs the binary on a free port, and returns when it serves. A shell line may come before it, such as a limit:
-// "ulimit -f 100". The error holds what the process said on stderr when it ended instead, and its exit code.
+// Start runs the binary on a free port and returns when it serves. Before is a shell command that runs first in the same
+// process, such as "ulimit -f 100", or "". If the process ends before it serves, the error is an EndedError.
 func Start(binary, before string, args ...string) (*Program, error) {
 	p := &Program{stderr: &output{}}
 	args = append([]string{"--listen=127.0.0.1:0", "--tls-listen=none"}, args...)
@@ -61,7 +66,13 @@ func Start(binary, before string, args ...string) (*Program, error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
+	ctx, stop := p.killAfter(patience)
+	defer stop()
 	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if ctx.Err() != nil {
+		p.wait()
+		return nil, fmt.Errorf("no ready line within %s: %s", patience, p.Stderr())
+	}
 	if err != nil {
 		return nil, &EndedError{Code: p.wait(), Stderr: p.Stderr()}
 	}
@@ -69,49 +80,62 @@ func Start(binary, before string, args ...string) (*Program, error) {
 	return p, json.Unmarshal([]byte(line), p)
 }
 
-// EndedError says that the process ended before it served.
+// killAfter kills the process when the returned context ends: after d, unless stop is called before.
+func (p *Program) killAfter(d time.Duration) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	disarm := context.AfterFunc(ctx, func() { _ = p.cmd.Process.Kill() })
+	return ctx, func() {
+		disarm()
+		cancel()
+	}
+}
+
+// EndedError reports that the process ended before it served.
 type EndedError struct {
-	Code   int // -1: by a signal
+	Code   int // exit code; -1 after a signal
 	Stderr string
 }
 
 func (e *EndedError) Error() string { return fmt.Sprintf("exit code %d: %s", e.Code, e.Stderr) }
 
-// Kill is kill -9.
+// Kill sends SIGKILL and waits for the end of the process.
 func (p *Program) Kill() {
 	_ = p.cmd.Process.Kill()
 	p.wait()
 }
 
-// Stop is SIGTERM; it answers the exit code.
+// Stop sends SIGTERM and returns the exit code; -1 if the process had to be killed.
 func (p *Program) Stop() int {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	return p.wait()
 }
 
-// Wait answers the exit code of a process that ends by itself.
+// Wait waits for a process that ends by itself and returns its exit code; -1 if it had to be killed.
 func (p *Program) Wait() int { return p.wait() }
 
 func (p *Program) wait() int {
+	_, stop := p.killAfter(patience)
+	defer stop()
 	_ = p.cmd.Wait()
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// Stderr is what the process has said so far.
+// Stderr returns what the process has written to its standard error so far.
 func (p *Program) Stderr() string {
 	p.stderr.mu.Lock()
 	defer p.stderr.mu.Unlock()
 	return p.stderr.text.String()
 }
 
-// Said counts the bytes that the process has said, kept or not.
+// Said returns how many bytes the process has written to its standard error.
 func (p *Program) Said() int {
 	p.stderr.mu.Lock()
 	defer p.stderr.mu.Unlock()
 	return p.stderr.all
 }
 
-// Resident is the memory of the process that is not pages of files, in bytes; 0 where the system does not tell.
+// Resident returns the resident memory of the process without pages of files, in bytes; 0 if the system does not
+// report it.
 func (p *Program) Resident() int64 {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID), "status"))
 	if err != nil {
@@ -126,13 +150,13 @@ func (p *Program) Resident() int64 {
 	return 0
 }
 
-// Descriptors counts the open files and connections of the process.
+// Descriptors returns the number of open files and connections of the process.
 func (p *Program) Descriptors() int {
 	list, _ := os.ReadDir(filepath.Join("/proc", strconv.Itoa(p.PID), "fd"))
 	return len(list)
 }
 
-// Verify checks a data directory that no process has open. It works on a copy: closing a database changes it.
+// Verify checks a data directory that no process has open. It works on a copy, since closing a database changes it.
 func Verify(binary, data string) error {
 	dir, err := os.MkdirTemp("", "verify-")
 	if err != nil {
@@ -142,24 +166,28 @@ func Verify(binary, data string) error {
 	if err := os.CopyFS(dir, os.DirFS(data)); err != nil {
 		return err
 	}
-	out, err := exec.Command(binary, "verify", "--data", dir).CombinedOutput()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, binary, "verify", "--data", dir).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	return nil
 }
 
-// Answer is what a request was answered.
+// Answer is the response to a request.
 type Answer struct {
 	Status int
 	Text   string
 	Header http.Header
 }
 
-// Call sends a request as a cluster administrator of a world, "" for the default one. Its error says that no whole answer
-// came.
+// Call sends a request with the rights of a cluster administrator to a world; "" is the default world. It returns an
+// error if there is no complete response within two minutes.
 func Call(client *http.Client, method, url, world, body string, header ...string) (a Answer, err error) {
-	req, err := http.NewRequest(method, url, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return a, err
 	}
