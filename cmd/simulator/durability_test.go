@@ -38,7 +38,7 @@ func newVolume(name string) string {
 	return `{"name":"` + name + `","size":"1GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`
 }
 
-// Two processes with the same seed, a frozen clock and the same requests answer the same bytes, headers included.
+// Two processes with the same seed, a frozen clock and the same requests return the same bytes, headers included.
 func TestTwoProcesses_SameBytes(t *testing.T) {
 	tell := func(seed string) string {
 		p := spawn(t, "--seed", seed)
@@ -76,8 +76,8 @@ func TestTwoProcesses_SameBytes(t *testing.T) {
 	require.NotEqual(t, first, tell("6"), "the seed must matter")
 }
 
-// kill -9 in the middle of eight writers, five times on one data directory: every acknowledged create is there, every
-// volume comes to rest, every index verifies.
+// After kill -9 during eight writers, five times on one data directory, each acknowledged volume exists, each volume
+// reaches a final state, and each index is valid.
 func TestKill_UnderEightWriters(t *testing.T) {
 	const writers, rounds = 8, 5
 	seed := rand.Uint64()
@@ -146,7 +146,7 @@ func write(t *testing.T, p *process, round, writers, enough int) map[string]bool
 	return done
 }
 
-// requireVolumes reads all volumes, page after page, and looks for those that must be there.
+// requireVolumes reads all volumes, page by page, and requires those of the list.
 func requireVolumes(t *testing.T, p *process, names map[string]bool) {
 	t.Helper()
 	there := map[string]bool{}

@@ -29,7 +29,8 @@ type settings struct {
 }
 
 func defaults() *settings {
-	s := &settings{config: simulator.Default(), logLevel: zerolog.InfoLevel, logFormat: logFormats[0], timeout: 30 * time.Second}
+	s := &settings{config: simulator.Default(), logLevel: zerolog.InfoLevel, logFormat: logFormats[0],
+		timeout: 30 * time.Second}
 	s.config.Version = version
 	return s
 }
@@ -77,14 +78,16 @@ var serveOptions = [...]option{
 		}},
 	{"auth", "MODE", "how credentials are checked: lenient, strict or off (default lenient)",
 		func(s *settings, v string) error { s.config.Auth = v; return oneOf(v, simulator.AuthModes[:]) }},
-	{"signing-key", "FILE", "PEM file of the RSA key that signs tokens (default: a published key, which anyone can sign with)",
+	{"signing-key", "FILE",
+		"PEM file of the RSA key that signs tokens (default: a published key, which anyone can sign with)",
 		func(s *settings, v string) error { return s.readSigningKey(v) }},
 	{"delays", "PROFILE", "how long operations take: instant, fast or realistic (default fast)",
 		func(s *settings, v string) (err error) {
 			s.config.Delays = statemachine.Profile(v)
 			return oneOf(v, []string{string(statemachine.Instant), string(statemachine.Fast), string(statemachine.Realistic)})
 		}},
-	{"sync", "os|disk", "what an acknowledged change survives: os, the end of the process; disk, a power loss (default os)",
+	{"sync", "os|disk",
+		"what an acknowledged change survives: os, the end of the process; disk, a power loss (default os)",
 		func(s *settings, v string) error {
 			s.config.SyncDisk = v == "disk"
 			return oneOf(v, []string{"os", "disk"})
@@ -98,14 +101,16 @@ var serveOptions = [...]option{
 			}
 			return nil
 		}},
-	{"max-running-workflows", "N", "how many workflows DMS runs at a time before it returns 429 (default: that of the fixture, 20)",
+	{"max-running-workflows", "N",
+		"how many workflows DMS runs at a time before it returns 429 (default: that of the fixture, 20)",
 		func(s *settings, v string) (err error) {
 			if s.config.MaxRunningWorkflows, err = strconv.Atoi(v); err != nil || s.config.MaxRunningWorkflows < 1 {
 				return errors.New("must be a whole number above 0")
 			}
 			return nil
 		}},
-	{"federation", "on|off", "whether Lightbits clusters have the operations of a cluster federation (default off: they return 501)",
+	{"federation", "on|off",
+		"whether Lightbits clusters have the operations of a cluster federation (default off: they return 501)",
 		func(s *settings, v string) error {
 			s.config.Federation = v == "on"
 			return oneOf(v, []string{"on", "off"})
@@ -124,7 +129,8 @@ var serveOptions = [...]option{
 			}
 			return nil
 		}},
-	{"record", "FILE", "record all requests and responses to a new file, for simulator replay; the file has all secrets as sent",
+	{"record", "FILE",
+		"record all requests and responses to a new file, for simulator replay; the file has all secrets as sent",
 		func(s *settings, v string) error { s.config.Record = v; return nil }},
 	{"log-level", "LEVEL", "trace, debug, info, warn, error or disabled (default info)",
 		func(s *settings, v string) (err error) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Under load, the process lets garbage grow to several times the live heap (gcPercent). When it is idle, it returns
-// that memory to the system: many simulators may run beside each other in CI.
+// that memory to the system: many simulators may run on one machine in CI.
 const (
 	idleInterval = time.Second
 	quiet        = 1 << 20 // bytes: a process that allocates less in an interval is idle

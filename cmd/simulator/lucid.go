@@ -17,15 +17,15 @@ import (
 	"storagesim/internal/api"
 )
 
-// lucidName is the subcommand, and the name under which the binary is nothing but the LucidLink client.
+// lucidName is the name of the subcommand. A binary with this name is only the LucidLink client.
 const lucidName = "lucid"
 
-// asLucid says whether a program of that name is meant to be the LucidLink client.
+// asLucid reports whether a program of that name is the LucidLink client.
 func asLucid(program string) bool {
 	return strings.TrimSuffix(filepath.Base(program), ".exe") == lucidName
 }
 
-// arguments are the command line without the program's name; a binary called lucid has its subcommand already.
+// arguments returns the command line without the program's name. The name lucid is a subcommand too.
 func arguments() []string {
 	if asLucid(os.Args[0]) {
 		return append([]string{lucidName}, os.Args[1:]...)
@@ -40,19 +40,19 @@ type lucidClient struct {
 	base   string // http://host:port
 	query  url.Values
 	world  string
-	given  map[string]string // flags by name; "" where one has no value
+	given  map[string]string // the values of the flags by name; "" for a flag without a value
 	stdout io.Writer
 }
 
-// usageError says that the command line is wrong.
+// usageError is an error in the command line.
 type usageError struct{ detail string }
 
 func (e *usageError) Error() string { return e.detail }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// lucid runs a command of the client: exit code 0 when it is done, 1 when it was refused or nothing answers, 2 when the
-// command line is wrong. Errors are one line on stderr (assumption 171).
+// lucid runs a command of the client. The exit code is 0 for a success, 1 if the daemon refuses the command or does not
+// respond, and 2 if the command line is wrong. An error is one line on stderr (assumption 171).
 func lucid(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	err := runLucid(ctx, args, getenv, stdout)
 	if err == nil {
@@ -81,10 +81,10 @@ func runLucid(ctx context.Context, args []string, getenv func(string) string, st
 	}
 	at := slices.IndexFunc(lucidCommands[:], func(c lucidCommand) bool { return c.name == args[0] })
 	if at < 0 {
-		return usagef("%q is no command; there are: %s", args[0], lucidCommandNames())
+		return usagef("unknown command %q; the commands are %s", args[0], lucidCommandNames())
 	}
 	command := &lucidCommands[at]
-	given, rest, err := parseWords(command.flags, args[1:])
+	given, rest, err := parseFlags(command.flags, args[1:])
 	switch {
 	case err != nil:
 		return err
@@ -93,12 +93,13 @@ func runLucid(ctx context.Context, args []string, getenv func(string) string, st
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	c := &lucidClient{ctx: ctx, base: s.base(), query: url.Values{}, world: getenv("SIM_WORLD"), given: given, stdout: stdout}
+	c := &lucidClient{ctx: ctx, base: s.base(), query: url.Values{}, world: getenv("SIM_WORLD"), given: given,
+		stdout: stdout}
 	c.choose(general)
 	return command.run(c)
 }
 
-// choose reads which daemon is meant.
+// choose selects the daemon by the flags before the command.
 func (c *lucidClient) choose(general map[string]string) {
 	for name, value := range general {
 		switch name {
@@ -112,48 +113,48 @@ func (c *lucidClient) choose(general map[string]string) {
 	}
 }
 
-// flagKind says what follows a flag.
+// flagKind is what may follow a flag.
 type flagKind int
 
 const (
 	noValue   flagKind = iota // nothing
-	oneValue                  // one word
-	someWords                 // all words up to the next flag, or none
+	oneValue                  // one argument
+	someWords                 // all arguments up to the next flag, or none
 )
 
 // lucidFlag is a flag of a command: --name value or --name=value.
 type lucidFlag struct {
 	name string
 	kind flagKind
-	form string // what help shows as its value
+	form string // the form of the value in the help text
 }
 
-// generalFlags choose the daemon; they stand before the command.
+// generalFlags select the daemon. They come before the command.
 var generalFlags = [...]lucidFlag{
 	{"rest-endpoint", oneValue, "ip:port"}, {"id", oneValue, "id"}, {"instance", oneValue, "id"}, {"name", oneValue, "fs"},
 }
 
-// parseGeneral reads the flags before the command.
+// parseGeneral parses the flags before the command.
 func parseGeneral(args []string) (given map[string]string, rest []string, err error) {
 	if len(args) > 0 && (args[0] == "--help" || args[0] == "-h") {
 		return nil, args, nil
 	}
-	given, rest, err = parseWords(generalFlags[:], args)
+	given, rest, err = parseFlags(generalFlags[:], args)
 	if err == nil && given["id"] != "" && given["instance"] != "" {
-		err = usagef("--id and --instance mean the same; give one of them")
+		err = usagef("--id and --instance mean the same; use one of them")
 	}
 	return given, rest, err
 }
 
-// parseWords reads flags up to the first word that belongs to none.
-func parseWords(flags []lucidFlag, args []string) (given map[string]string, rest []string, err error) {
+// parseFlags parses flags up to the first argument that is neither a flag nor a value of one.
+func parseFlags(flags []lucidFlag, args []string) (given map[string]string, rest []string, err error) {
 	given = map[string]string{}
 	for len(args) > 0 && strings.HasPrefix(args[0], "--") {
 		name, value, assigned := strings.Cut(strings.TrimPrefix(args[0], "--"), "=")
 		args = args[1:]
 		at := slices.IndexFunc(flags, func(f lucidFlag) bool { return f.name == name })
 		if at < 0 {
-			return nil, nil, usagef("--%s is no flag here; there are: %s", name, flagList(flags))
+			return nil, nil, usagef("unknown flag --%s; the flags are: %s", name, flagList(flags))
 		}
 		if _, twice := given[name]; twice {
 			return nil, nil, usagef("--%s is given twice", name)
@@ -171,7 +172,7 @@ func parseWords(flags []lucidFlag, args []string) (given map[string]string, rest
 				value, args = args[0], args[1:]
 			}
 			if value == "" {
-				return nil, nil, usagef("--%s needs a value that is not empty", name)
+				return nil, nil, usagef("--%s must not be empty", name)
 			}
 		case someWords:
 			for !assigned && len(args) > 0 && !strings.HasPrefix(args[0], "--") {
@@ -194,13 +195,13 @@ func flagList(flags []lucidFlag) string {
 	return strings.Join(names, " ")
 }
 
-// has says whether a flag was given.
+// has reports whether a flag was given.
 func (c *lucidClient) has(flag string) bool {
 	_, ok := c.given[flag]
 	return ok
 }
 
-// needs is a usage error where one of the flags is missing.
+// needs returns a usage error if one of the flags is missing.
 func (c *lucidClient) needs(flags ...string) error {
 	for _, flag := range flags {
 		if !c.has(flag) {
@@ -210,7 +211,7 @@ func (c *lucidClient) needs(flags ...string) error {
 	return nil
 }
 
-// only answers which one of the flags that exclude each other was given; preset where none was.
+// only returns the one of several flags that was given, or preset if none was. At most one of them is allowed.
 func (c *lucidClient) only(preset string, flags ...string) (string, error) {
 	found := ""
 	for _, flag := range flags {
@@ -218,7 +219,7 @@ func (c *lucidClient) only(preset string, flags ...string) (string, error) {
 			continue
 		}
 		if found != "" {
-			return "", usagef("--%s and --%s do not go together", found, flag)
+			return "", usagef("--%s and --%s exclude each other", found, flag)
 		}
 		found = flag
 	}
@@ -230,10 +231,11 @@ func (c *lucidClient) only(preset string, flags ...string) (string, error) {
 
 func (c *lucidClient) print(format string, args ...any) { say(c.stdout, fmt.Sprintf(format, args...)) }
 
-// maxAnswer bounds what is read of an answer.
+// maxAnswer is how much of a response is read, in bytes.
 const maxAnswer = 64 << 20
 
-// ask calls the daemon; answer may be nil. A refusal is an error in the daemon's words.
+// ask calls the daemon and decodes the response into answer, which may be nil. For a refusal it returns an error with
+// the text of the daemon.
 func (c *lucidClient) ask(method, path string, question, answer any) error {
 	var body io.Reader
 	if question != nil {
@@ -259,19 +261,19 @@ func (c *lucidClient) ask(method, path string, question, answer any) error {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("the daemon does not answer at %s: %w", c.base, err)
+		return fmt.Errorf("the daemon at %s does not respond: %w", c.base, err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("the daemon's answer could not be read: %w", err)
+		return fmt.Errorf("cannot read the daemon's response: %w", err)
 	}
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		var refused struct {
 			Message, Detail string
 		}
 		if json.Unmarshal(text, &refused) != nil || refused.Message+refused.Detail == "" {
-			return fmt.Errorf("%s answers %s", target, resp.Status)
+			return fmt.Errorf("%s returned %s", target, resp.Status)
 		}
 		return errors.New(refused.Message + refused.Detail)
 	}
@@ -279,7 +281,7 @@ func (c *lucidClient) ask(method, path string, question, answer any) error {
 		return nil
 	}
 	if err := json.Unmarshal(text, answer); err != nil {
-		return fmt.Errorf("%s does not answer as a daemon does: %w", target, err)
+		return fmt.Errorf("the response of %s is not that of a daemon: %w", target, err)
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// lucidCommand is a command of the client, with the flags of its page (seeds/001, facts/dms-lucidlink-lucidity.md 1.4).
+// lucidCommand is a command of the client, with the flags that the vendor documents (seeds/001, facts/dms-lucidlink-lucidity.md 1.4).
 type lucidCommand struct {
 	name  string
 	doc   string
@@ -17,7 +17,7 @@ type lucidCommand struct {
 }
 
 var lucidCommands = [...]lucidCommand{
-	{"init-s3", "initialises a filespace that is provisioned", []lucidFlag{
+	{"init-s3", "initializes a provisioned filespace", []lucidFlag{
 		{"fs", oneValue, "filespace.domain"}, {"password", oneValue, "password of root"}, {"https", noValue, ""},
 		{"endpoint", oneValue, "host:port"}, {"access-key", oneValue, "key"}, {"secret-key", oneValue, "key"},
 		{"region", oneValue, "region"}, {"block-size", oneValue, "KiB"}, {"provider", oneValue, "vendor"},
@@ -28,7 +28,7 @@ var lucidCommands = [...]lucidCommand{
 	{"unlink", "unmounts and unlinks", nil, lucidUnlink},
 	{"mount", "mounts the linked filespace", []lucidFlag{{"mount-point", oneValue, "path"}}, lucidMount},
 	{"unmount", "unmounts the linked filespace", nil, lucidUnmount},
-	{"status", "says what is linked", nil, lucidStatus},
+	{"status", "shows which filespace is linked", nil, lucidStatus},
 	{"list", "lists the linked filespaces", nil, lucidList},
 	{"user", "lists and manages users", []lucidFlag{
 		{"list", noValue, ""}, {"create", oneValue, "name"}, {"delete", oneValue, "name"}, {"set", oneValue, "name"},
@@ -39,8 +39,8 @@ var lucidCommands = [...]lucidCommand{
 		{"password", oneValue, "password of root"}}, lucidSnapshot},
 	{"cache", "shows and sets the cache", []lucidFlag{
 		{"on", noValue, ""}, {"off", noValue, ""}, {"size", oneValue, "MiB"}}, lucidCache},
-	{"sync", "waits until everything is in the object storage", nil, lucidSync},
-	{"version", "says the version", nil, lucidVersion},
+	{"sync", "waits until all data is in the object storage", nil, lucidSync},
+	{"version", "prints the version", nil, lucidVersion},
 }
 
 func lucidCommandNames() string {
@@ -51,7 +51,7 @@ func lucidCommandNames() string {
 	return strings.Join(names, ", ") + ", help"
 }
 
-// takes says the flags of a command.
+// takes lists the flags of a command.
 func (command *lucidCommand) takes() string {
 	return "the flags are: " + flagList(command.flags)
 }
@@ -60,7 +60,8 @@ func lucidHelp() string {
 	var b strings.Builder
 	b.WriteString("usage: lucid [general options] command [options]\n\nGeneral options:\n")
 	writeFlags(&b, generalFlags[:])
-	b.WriteString("\nWithout --rest-endpoint it is SIM_URL or SIM_LISTEN that say where the daemon is; SIM_WORLD names a world.\n")
+	b.WriteString("\nWithout --rest-endpoint, SIM_URL or SIM_LISTEN has the address of the daemon. " +
+		"SIM_WORLD is the name of the world.\n")
 	for i := range lucidCommands {
 		command := &lucidCommands[i]
 		fmt.Fprintf(&b, "\n%s: %s\n", command.name, command.doc)
@@ -82,13 +83,13 @@ func writeFlags(b *strings.Builder, flags []lucidFlag) {
 	}
 }
 
-// filespaceLink is the daemon's answer about a filespace.
+// filespaceLink is the daemon's response about a filespace.
 type filespaceLink struct {
 	Filespace  string `json:"filespace"`
 	MountPoint string `json:"mountPoint"`
 }
 
-// number reads a flag of whole units; nil where it was not given.
+// number returns the value of a flag as a whole number, or nil if the flag was not given.
 func (c *lucidClient) number(flag string) (*int64, error) {
 	if !c.has(flag) {
 		return nil, nil
@@ -150,7 +151,8 @@ func lucidUnlink(c *lucidClient) error {
 
 func lucidMount(c *lucidClient) error {
 	var answer filespaceLink
-	if err := c.ask(http.MethodPost, "/app/mount", map[string]any{"mountPoint": c.given["mount-point"]}, &answer); err != nil {
+	if err := c.ask(http.MethodPost, "/app/mount", map[string]any{"mountPoint": c.given["mount-point"]},
+		&answer); err != nil {
 		return err
 	}
 	c.print("Mounted '%s' at %s.\n", answer.Filespace, answer.MountPoint)
@@ -203,7 +205,7 @@ func lucidList(c *lucidClient) error {
 	return nil
 }
 
-// daemonUser is a user as the daemon answers it.
+// daemonUser is a user in a response of the daemon.
 type daemonUser struct{ Name, Email string }
 
 func lucidUser(c *lucidClient) error {
@@ -233,12 +235,13 @@ func lucidUser(c *lucidClient) error {
 		err = c.needPassword(http.MethodDelete, path, question)
 	}
 	if err == nil {
-		c.print("User '%s' %s successfully.\n", name, map[string]string{"create": "created", "set": "updated", "delete": "deleted"}[what])
+		c.print("User '%s' %s successfully.\n", name,
+			map[string]string{"create": "created", "set": "updated", "delete": "deleted"}[what])
 	}
 	return err
 }
 
-// needPassword asks for what only root may do.
+// needPassword makes a call that needs the password of root.
 func (c *lucidClient) needPassword(method, path string, question any) error {
 	if err := c.needs("password"); err != nil {
 		return err
@@ -258,7 +261,7 @@ func listUsers(c *lucidClient) error {
 	return nil
 }
 
-// getUser shows a user; the one who is linked where none is named.
+// getUser prints a user. Without a name, it prints the user of the link.
 func getUser(c *lucidClient, name string) error {
 	if name == "" {
 		var status struct{ User string }
@@ -278,7 +281,7 @@ func getUser(c *lucidClient, name string) error {
 	return nil
 }
 
-// daemonSnapshot is a snapshot as the daemon answers it.
+// daemonSnapshot is a snapshot in a response of the daemon.
 type daemonSnapshot struct {
 	ID                   int64
 	State, Name, Created string
@@ -302,7 +305,8 @@ func lucidSnapshot(c *lucidClient) error {
 		c.print("Snapshot with ID %d created.\n", snap.ID)
 	case "delete":
 		question := map[string]any{"password": c.given["password"]}
-		if err := c.needPassword(http.MethodDelete, "/app/snapshots/"+url.PathEscape(c.given["delete"]), question); err != nil {
+		if err := c.needPassword(http.MethodDelete, "/app/snapshots/"+url.PathEscape(c.given["delete"]),
+			question); err != nil {
 			return err
 		}
 		c.print("Snapshot with ID %s deleted.\n", c.given["delete"])
@@ -325,7 +329,7 @@ func lucidCache(c *lucidClient) error {
 		return err
 	}
 	if what == "off" && c.has("size") {
-		return usagef("--off and --size do not go together")
+		return usagef("--off and --size exclude each other")
 	}
 	size, err := c.number("size")
 	if err != nil {
@@ -355,7 +359,8 @@ func lucidCache(c *lucidClient) error {
 	if answer.Enabled {
 		state = "on"
 	}
-	c.print("Cache: %s\nSize: %d MiB\nUsed: %d bytes\nDirty: %d bytes\n", state, answer.SizeMiB, answer.UsedBytes, answer.DirtyBytes)
+	c.print("Cache: %s\nSize: %d MiB\nUsed: %d bytes\nDirty: %d bytes\n", state, answer.SizeMiB, answer.UsedBytes,
+		answer.DirtyBytes)
 	return nil
 }
 

@@ -23,11 +23,12 @@ type lucidOn struct {
 
 func (l lucidOn) run(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = run(l.t.Context(), append([]string{"lucid"}, args...), env(append([]string{"SIM_URL", l.url}, l.env...)...), &out, &errs)
+	code = run(l.t.Context(), append([]string{"lucid"}, args...), env(append([]string{"SIM_URL", l.url}, l.env...)...),
+		&out, &errs)
 	return code, out.String(), errs.String()
 }
 
-// good wants exit code 0 and nothing on stderr, and answers stdout.
+// good requires exit code 0 and an empty stderr, and returns stdout.
 func (l lucidOn) good(args ...string) string {
 	l.t.Helper()
 	code, stdout, stderr := l.run(args...)
@@ -36,7 +37,7 @@ func (l lucidOn) good(args ...string) string {
 	return stdout
 }
 
-// bad wants an exit code and one line on stderr that holds the words.
+// bad requires an exit code and one line on stderr that contains the words.
 func (l lucidOn) bad(want int, words string, args ...string) {
 	l.t.Helper()
 	code, stdout, stderr := l.run(args...)
@@ -57,14 +58,15 @@ func post(t *testing.T, url, body string) string {
 	return string(text)
 }
 
-// provisioned makes a filespace of the name in the domain example that waits for its initialisation.
+// provisioned makes a filespace in the domain example that is not initialized yet.
 func provisioned(t *testing.T, r *running, name string) {
 	t.Helper()
 	_, text := r.request(http.MethodGet, "/_sim/resources?kind=lucidlink.domain")
 	_, rest, _ := strings.Cut(text, `"id":"`)
 	domain, _, _ := strings.Cut(rest, `"`)
 	req, err := http.NewRequest(http.MethodPost, r.HTTP+"/v1/filespaces",
-		strings.NewReader(fmt.Sprintf(`{"domain":%q,"name":%q,"storage":{"provider":"AWS","region":"eu-west-1"}}`, domain, name)))
+		strings.NewReader(fmt.Sprintf(`{"domain":%q,"name":%q,"storage":{"provider":"AWS","region":"eu-west-1"}}`, domain,
+			name)))
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "opaque")
 	resp, err := client.Do(req)
@@ -73,7 +75,7 @@ func provisioned(t *testing.T, r *running, name string) {
 	require.Equal(t, 201, resp.StatusCode)
 }
 
-// The commands of the page, each with its flags and what a script reads of it (seeds/001).
+// The documented commands with their flags, and the output that a script reads (seeds/001).
 func TestLucid(t *testing.T) {
 	r := start(t, env(), "--delays=instant")
 	l := lucidOn{t: t, url: r.HTTP}
@@ -81,19 +83,24 @@ func TestLucid(t *testing.T) {
 	require.Equal(t, "Client state: Unlinked\n", l.good("status"))
 	l.bad(exitError, "not linked", "user", "--list")
 	l.bad(exitError, "`provisioned`", "link", "--fs", "acme.example", "--user", "root", "--password", "pw")
-	initS3 := []string{"init-s3", "--fs", "acme.example", "--password", "pw", "--https", "--endpoint", "10.0.0.1:9000", "--access-key", "a",
+	initS3 := []string{"init-s3", "--fs", "acme.example", "--password", "pw", "--https", "--endpoint", "10.0.0.1:9000",
+		"--access-key", "a",
 		"--secret-key", "s", "--region", "eu-west-1", "--block-size", "512", "--provider", "AWS"}
 	require.Equal(t, "Filespace 'acme.example' initialized successfully.\n", l.good(initS3...))
 	l.bad(exitError, "already initialized", initS3...)
-	l.bad(exitError, "Invalid user name or password", "link", "--fs", "acme.example", "--user", "root", "--password", "wrong")
-	require.Equal(t, "Linked to 'acme.example' at /media/example/acme.\n", l.good("link", "--fs", "acme.example", "--user", "root", "--password", "pw"))
-	require.Equal(t, "Client state: Linked\nFilespace name: acme.example\nUser: root\nMount point: /media/example/acme\n", l.good("status"))
+	l.bad(exitError, "Invalid user name or password", "link", "--fs", "acme.example", "--user", "root", "--password",
+		"wrong")
+	require.Equal(t, "Linked to 'acme.example' at /media/example/acme.\n",
+		l.good("link", "--fs", "acme.example", "--user", "root", "--password", "pw"))
+	require.Equal(t, "Client state: Linked\nFilespace name: acme.example\nUser: root\nMount point: /media/example/acme\n",
+		l.good("status"))
 
 	require.Equal(t, "User 'Ann Lee' created successfully.\n", l.good("user", "--create", "Ann Lee", "--password", "pw"))
 	require.Equal(t, "User 'ann lee' updated successfully.\n",
 		l.good("user", "--set", "ann lee", "--password=pw", "--user-email", "ann@example.org", "--user-password", "hers"))
 	l.bad(exitError, "already exists", "user", "--create", "ANN LEE", "--password", "pw")
-	require.Equal(t, []string{"USERNAME", "E-MAIL", "root", "Ann", "Lee", "ann@example.org"}, strings.Fields(l.good("user")))
+	require.Equal(t, []string{"USERNAME", "E-MAIL", "root", "Ann", "Lee", "ann@example.org"},
+		strings.Fields(l.good("user")))
 	require.Equal(t, "Username: Ann Lee\nE-mail: ann@example.org\n", l.good("user", "--get", "Ann", "Lee"))
 	require.Equal(t, "Username: root\nE-mail: \n", l.good("user", "--get"))
 	require.Equal(t, "User 'Ann Lee' deleted successfully.\n", l.good("user", "--delete", "Ann Lee", "--password", "pw"))
@@ -120,8 +127,8 @@ func TestLucid(t *testing.T) {
 	require.Contains(t, l.good("version"), version)
 }
 
-// The general options choose the daemon; the environment the world.
-func TestLucid_ChoosesTheDaemon(t *testing.T) {
+// The general options select the daemon, the environment selects the world.
+func TestLucid_SelectsDaemonAndWorld(t *testing.T) {
 	r := start(t, env(), "--delays=instant")
 	l := lucidOn{t: t, url: r.HTTP}
 	for _, name := range []string{"one", "two"} {
@@ -129,7 +136,8 @@ func TestLucid_ChoosesTheDaemon(t *testing.T) {
 		l.good("init-s3", "--fs", name+".example", "--password", name, "--access-key", "a", "--secret-key", "s")
 	}
 	l.good("link", "--fs", "one.example", "--user", "root", "--password", "one")
-	l.bad(exitError, "already linked to 'one.example'", "link", "--fs", "two.example", "--user", "root", "--password", "two")
+	l.bad(exitError, "already linked to 'one.example'", "link", "--fs", "two.example", "--user", "root", "--password",
+		"two")
 	l.good("--instance", "7", "link", "--fs", "two.example", "--user", "root", "--password", "two")
 	require.Contains(t, l.good("--name", "two.example", "status"), "Filespace name: two.example\n")
 	require.Contains(t, l.good("--id=7", "status"), "Filespace name: two.example\n")
@@ -147,12 +155,13 @@ func TestLucid_ChoosesTheDaemon(t *testing.T) {
 func TestLucid_Usage(t *testing.T) {
 	l := lucidOn{t: t, url: "http://127.0.0.1:1"}
 	for words, args := range map[string][]string{
-		`"format" is no command`:                 {"format"},
-		"--fs is missing":                        {"link", "--user", "root", "--password", "x"},
-		"--password is missing":                  {"user", "--create", "ann"},
-		"--secret-key is missing":                {"init-s3", "--fs", "a", "--password", "b", "--access-key", "c"},
-		"--force is no flag here":                {"unlink", "--force"},
-		"--block-size \"big\" must be a whole":   {"init-s3", "--fs", "a", "--password", "b", "--access-key", "c", "--secret-key", "d", "--block-size", "big"},
+		`unknown command "format"`: {"format"},
+		"--fs is missing":          {"link", "--user", "root", "--password", "x"},
+		"--password is missing":    {"user", "--create", "ann"},
+		"--secret-key is missing":  {"init-s3", "--fs", "a", "--password", "b", "--access-key", "c"},
+		"unknown flag --force":     {"unlink", "--force"},
+		"--block-size \"big\" must be a whole": {"init-s3", "--fs", "a", "--password", "b", "--access-key", "c",
+			"--secret-key", "d", "--block-size", "big"},
 		"--fs is given twice":                    {"link", "--fs", "a", "--fs", "b"},
 		"--fs needs a value: --fs <filespace.do": {"link", "--fs", "--user", "x"},
 		"--fs needs a value that is not empty":   {"link", "--fs="},
@@ -176,12 +185,13 @@ func TestLucid_Usage(t *testing.T) {
 }
 
 func TestAsLucid(t *testing.T) {
-	for name, want := range map[string]bool{"lucid": true, "/usr/bin/lucid": true, "./lucid.exe": true, "simulator": false, "lucidity": false, "": false} {
+	for name, want := range map[string]bool{"lucid": true, "/usr/bin/lucid": true, "./lucid.exe": true, "simulator": false,
+		"lucidity": false, "": false} {
 		require.Equal(t, want, asLucid(name), name)
 	}
 }
 
-// Under the name lucid the binary is the client.
+// A binary with the name lucid is the client.
 func TestLucid_Binary(t *testing.T) {
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "lucid")

@@ -27,7 +27,7 @@ func main() {
 	os.Exit(run(ctx, arguments(), os.Getenv, os.Stdout, os.Stderr))
 }
 
-// run runs a subcommand. It returns soon after the context ends.
+// run runs a subcommand and returns the exit code. It returns soon after the context ends.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	name := "serve"
 	if len(args) > 0 && (args[0] == "" || args[0][0] != '-') {
@@ -55,7 +55,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		say(stdout, help())
 		return exitGood
 	}
-	return complain(stderr, exitUsage, fmt.Errorf("unknown subcommand %q; the subcommands are serve, healthcheck, wait, verify, replay, scenario, lucid, version, help", name))
+	return complain(stderr, exitUsage,
+		fmt.Errorf("unknown subcommand %q; the subcommands are serve, healthcheck, wait, verify, replay, scenario, "+
+			"lucid, version, help", name))
 }
 
 // say writes text and ignores errors: the reader may be gone.

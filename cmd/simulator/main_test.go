@@ -29,7 +29,7 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// TestMain lets the test's own binary be the program, so that it can be sent signals.
+// TestMain runs the program in the test's own binary, so that a test can send signals to it.
 func TestMain(m *testing.M) {
 	if os.Getenv("STORAGESIM_BE_THE_PROGRAM") != "" {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -59,7 +59,7 @@ type running struct {
 	stderr *safeBuffer
 }
 
-// safeBuffer is a buffer that one goroutine writes while another reads.
+// safeBuffer is a buffer that one goroutine writes while another one reads it.
 type safeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -84,7 +84,8 @@ func start(t *testing.T, getenv func(string) string, args ...string) *running {
 	r := &running{t: t, stop: stop, code: make(chan int, 1), stderr: &safeBuffer{}}
 	out, in := io.Pipe()
 	go func() {
-		r.code <- run(ctx, append([]string{"serve", "--listen=127.0.0.1:0", "--tls-listen=none"}, args...), getenv, in, r.stderr)
+		r.code <- run(ctx, append([]string{"serve", "--listen=127.0.0.1:0", "--tls-listen=none"}, args...), getenv, in,
+			r.stderr)
 		in.Close()
 	}()
 	line := startLine(t, out, r.stderr.String)
@@ -105,10 +106,10 @@ func startLine(t *testing.T, stdout io.Reader, stderr func() string) string {
 	return simtest.ReadLine(t, "start-up line", bufio.NewReader(stdout))
 }
 
-// client is http.DefaultClient with a time-out.
+// client is http.DefaultClient with a timeout.
 var client = &http.Client{Timeout: simtest.Patience}
 
-// end stops the program, which must be content.
+// end stops the program, which must exit with code 0.
 func (r *running) end() {
 	r.t.Helper()
 	if r.code == nil {
@@ -195,7 +196,8 @@ func TestFlags_EachChangesSomething(t *testing.T) {
 		require.NoError(t, err)
 		on, _, err := call(client, http.MethodPost, start(t, env(), "--federation=on").HTTP+"/cflogin", "")
 		require.NoError(t, err)
-		require.Equal(t, []int{http.StatusNotImplemented, http.StatusUnauthorized}, []int{off, on}, "it wants Basic authentication")
+		require.Equal(t, []int{http.StatusNotImplemented, http.StatusUnauthorized}, []int{off, on},
+			"it wants Basic authentication")
 	})
 	t.Run("signing-key", func(t *testing.T) {
 		private, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -250,7 +252,7 @@ func TestEnvironment_FlagWins(t *testing.T) {
 	}
 }
 
-func TestUsage_WrongValuesAreNamed(t *testing.T) {
+func TestUsage_ErrorNamesWrongValue(t *testing.T) {
 	for _, c := range []struct {
 		args  []string
 		env   []string
@@ -268,7 +270,8 @@ func TestUsage_WrongValuesAreNamed(t *testing.T) {
 		{args: []string{"--max-running-workflows=0"}, words: "above 0"},
 		{args: []string{"--max-running-workflows=many"}, words: "above 0"},
 		{args: []string{"--federation=maybe"}, words: "on or off"},
-		{args: []string{"--signing-key=/dev/null"}, words: "the file has no PEM block; a private RSA key in PKCS#1 or PKCS#8"},
+		{args: []string{"--signing-key=/dev/null"},
+			words: "the file has no PEM block; a private RSA key in PKCS#1 or PKCS#8"},
 		{args: []string{"--signing-key=none.pem"}, words: "none.pem"},
 		{env: []string{"SIM_SIGNING_KEY", "/dev/null"}, words: "SIM_SIGNING_KEY"},
 		{args: []string{"--journal-entries=0"}, words: "above 0"},
@@ -297,17 +300,20 @@ func TestSubcommands(t *testing.T) {
 	r := start(t, env())
 	address := strings.TrimPrefix(r.HTTP, "http://")
 	_, port, _ := strings.Cut(address, ":")
-	for _, args := range [][]string{{"healthcheck", "--url", r.HTTP}, {"healthcheck", "--listen", address}, {"wait", "--url", r.HTTP + "/"}} {
+	for _, args := range [][]string{{"healthcheck", "--url", r.HTTP}, {"healthcheck", "--listen", address},
+		{"wait", "--url", r.HTTP + "/"}} {
 		require.Equal(t, exitGood, run(t.Context(), args, env(), &stdout, &stderr), stderr.String())
 	}
-	require.Equal(t, exitGood, run(t.Context(), []string{"healthcheck"}, env("SIM_LISTEN", "0.0.0.0:"+port), &stdout, &stderr))
+	require.Equal(t, exitGood, run(t.Context(), []string{"healthcheck"}, env("SIM_LISTEN", "0.0.0.0:"+port), &stdout,
+		&stderr))
 	r.end()
 	require.Equal(t, exitError, run(t.Context(), []string{"healthcheck", "--url", r.HTTP}, env(), &stdout, &stderr))
-	require.Equal(t, exitError, run(t.Context(), []string{"wait", "--url", r.HTTP, "--timeout=1ms"}, env(), &stdout, &stderr))
+	require.Equal(t, exitError, run(t.Context(), []string{"wait", "--url", r.HTTP, "--timeout=1ms"}, env(), &stdout,
+		&stderr))
 	require.Contains(t, stderr.String(), "not ready after 1ms")
 }
 
-// process is the program in a process of its own.
+// process is the program in its own process.
 type process struct {
 	ready
 	cmd    *exec.Cmd
@@ -319,7 +325,7 @@ func spawn(t *testing.T, args ...string) *process {
 	return spawnBy(t, nil, args...)
 }
 
-// spawnBy has another program start it.
+// spawnBy starts the process by another program.
 func spawnBy(t *testing.T, by []string, args ...string) *process {
 	t.Helper()
 	words := append(by, append([]string{os.Args[0], "--listen=127.0.0.1:0", "--tls-listen=none"}, args...)...)
@@ -351,17 +357,18 @@ func TestProcess_StopsOnSIGTERM(t *testing.T) {
 	require.Less(t, time.Since(began), 2*time.Second)
 }
 
-func TestProcess_SecondOneOnTheSameData(t *testing.T) {
+func TestProcess_DataDirectoryInUse(t *testing.T) {
 	dir := t.TempDir()
 	spawn(t, "--data", dir)
 	var stderr bytes.Buffer
-	require.Equal(t, exitError, run(t.Context(), []string{"--listen=127.0.0.1:0", "--tls-listen=none", "--data", dir}, env(), io.Discard, &stderr))
+	require.Equal(t, exitError, run(t.Context(), []string{"--listen=127.0.0.1:0", "--tls-listen=none", "--data", dir},
+		env(), io.Discard, &stderr))
 	require.Contains(t, stderr.String(), "another process has the file open")
 	require.Equal(t, 1, strings.Count(stderr.String(), "\n"))
 }
 
-// What was acknowledged is there after kill -9, under either kind of sync.
-func TestProcess_KillLosesNothing(t *testing.T) {
+// An acknowledged change survives kill -9 with either value of --sync.
+func TestProcess_KillKeepsAcknowledgedChanges(t *testing.T) {
 	for _, sync := range []string{"os", "disk"} {
 		t.Run(sync, func(t *testing.T) {
 			dir := t.TempDir()
@@ -378,7 +385,7 @@ func TestProcess_KillLosesNothing(t *testing.T) {
 	}
 }
 
-// mark makes checkpoints from several clients at once.
+// mark creates checkpoints from several clients at the same time.
 func mark(t *testing.T, p *process, from int) int {
 	const clients, each = 4, 5
 	var wg sync.WaitGroup

@@ -17,7 +17,7 @@ const exitDifferent = 2
 // replay replays a recording and prints the result.
 func replay(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) != 1 || args[0] == "" || args[0][0] == '-' {
-		return complain(stderr, exitError, errors.New("replay needs one argument, a file that --record has written"))
+		return complain(stderr, exitError, errors.New("replay needs one argument: a file that --record has written"))
 	}
 	s := defaults()
 	s.config.Log = logger(s, stderr)
@@ -42,6 +42,7 @@ func replay(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // difference describes the first difference.
 func difference(file string, result *record.Result) string {
 	d := result.Difference
-	return fmt.Sprintf("%s:%d: the response to %s %s differs, after %d requests with the recorded response: %s\n\nrecorded:\n%s\nreplayed:\n%s",
+	return fmt.Sprintf("%s:%d: the response to %s %s differs, after %d requests with the recorded response: %s\n\n"+
+		"recorded:\n%s\nreplayed:\n%s",
 		file, d.Line, d.Request.Method, d.Request.URL, result.Requests, d.What, d.Recorded, d.Replayed)
 }

@@ -51,7 +51,9 @@ func runScenario(ctx context.Context, args []string, getenv func(string) string,
 		return exitGood
 	}
 	if len(args) < 2 || args[0] != "run" && args[0] != "check" {
-		return complain(stderr, exitError, errors.New("use scenario run FILE, scenario check FILE or scenario list; FILE may be the name of a scenario that comes with the program"))
+		return complain(stderr, exitError,
+			errors.New("use scenario run FILE, scenario check FILE or scenario list; "+
+				"FILE may be the name of a scenario that comes with the program"))
 	}
 	file, flags := args[1], args[2:]
 	if strings.HasPrefix(file, "-") { // the flags came first

@@ -12,7 +12,7 @@ import (
 	"storagesim/fixtures"
 )
 
-// scenarioRun runs the subcommand and answers its exit code and what it said.
+// scenarioRun runs the subcommand and returns its exit code, stdout and stderr.
 func scenarioRun(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs safeBuffer
@@ -20,14 +20,15 @@ func scenarioRun(t *testing.T, args ...string) (code int, stdout, stderr string)
 	return code, out.String(), errs.String()
 }
 
-// keySteps are the steps without which each scenario that comes with the program is broken.
+// keySteps has a step of each scenario that comes with the program. Without the step, the scenario must not pass.
 var keySteps = map[string][]string{
-	"lost-response": {"cut-the-line"}, "node-loss-during-rebuild": {"first-loss", "second-loss"}, "region-closed": {"close-region"},
+	"lost-response": {"cut-the-line"}, "node-loss-during-rebuild": {"first-loss", "second-loss"},
+	"region-closed":   {"close-region"},
 	"rolling-upgrade": {"upgrade"}, "slow-api": {"slow-reads", "slow-creates"}, "snapshot-storm": {"storm"},
 	"stale-etag-race": {"the-other-client"}, "token-expiry": {"time-passes"},
 }
 
-// without takes a step out of a document.
+// without removes a step from a document.
 func without(t *testing.T, text, id string) string {
 	t.Helper()
 	begin := strings.Index(text, "  - id: "+id+"\n")
@@ -37,7 +38,7 @@ func without(t *testing.T, text, id string) string {
 	return text[:begin] + text[begin+1+end:]
 }
 
-func TestScenario_ThoseThatComeWithTheProgramPassAndCanFail(t *testing.T) {
+func TestScenario_EmbeddedScenariosPassAndCanFail(t *testing.T) {
 	r := start(t, env())
 	require.GreaterOrEqual(t, len(fixtures.Scenarios()), 8)
 	for _, name := range fixtures.Scenarios() {
@@ -117,7 +118,7 @@ steps:
     expect: {status: 200}
 `
 
-func TestScenario_ASimulatorOfItsOwnAndItsExitCodes(t *testing.T) {
+func TestScenario_ExitCodes(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	file := filepath.Join(t.TempDir(), "little.yaml")
@@ -148,18 +149,21 @@ func TestScenario_ASimulatorOfItsOwnAndItsExitCodes(t *testing.T) {
 		code, _, errs = scenarioRun(t, command, file)
 		require.Equal(t, exitError, code)
 		require.Contains(t, errs, file+":6: steps[0].expect.status: ")
-		require.Contains(t, errs, file+":7: steps[1].request: no vendor has the operation GET /api/v2/knots; valid: GET /api/v2/")
+		require.Contains(t, errs,
+			file+":7: steps[1].request: no vendor has the operation GET /api/v2/knots; valid: GET /api/v2/")
 		require.NotContains(t, errs, "127.0.0.1")
 	}
-	write(strings.Replace(littleScenario, "request: GET /api/v2/nodes", "control: POST /actions/lightbits/fail-node\n    body: {node: nobody}", 1))
+	write(strings.Replace(littleScenario, "request: GET /api/v2/nodes",
+		"control: POST /actions/lightbits/fail-node\n    body: {node: nobody}", 1))
 	write("name: little\nsteps:\n  - control: POST /actions/lightbits/fail-node\n    body: {node: nobody}\n")
 	code, out, _ = scenarioRun(t, "run", file, "--junit", junit)
 	require.Equal(t, exitError, code, out)
 	require.Equal(t, 1, readJUnit(t, junit).Errors)
 }
 
-func TestScenario_RefusesACommandLineThatSaysNothing(t *testing.T) {
-	for _, args := range [][]string{{}, {"run"}, {"start", "x"}, {"run", "no-such-file"}, {"run", "slow-api", "--nope"}, {"run", "slow-api", "--url", "http://127.0.0.1:1"},
+func TestScenario_InvalidCommandLine(t *testing.T) {
+	for _, args := range [][]string{{}, {"run"}, {"start", "x"}, {"run", "no-such-file"}, {"run", "slow-api", "--nope"},
+		{"run", "slow-api", "--url", "http://127.0.0.1:1"},
 		{"run", "slow-api", "--seed=x"}} {
 		code, _, errs := scenarioRun(t, args...)
 		require.Equal(t, exitError, code, args)

@@ -37,7 +37,8 @@ func twoClones(t *testing.T, r *running) (first, second int) {
 	r.must(http.MethodPost, volumes, newVolume("vol1"))
 	advance()
 	r.must(http.MethodPost, "/_sim/actions/lightbits/write-volume", `{"volume":"vol1","offset":0,"bytes":"1GiB"}`)
-	snapshot := r.must(http.MethodPost, "/api/v2/projects/default/snapshots", `{"name":"snap1","sourceVolumeName":"vol1"}`)["UUID"].(string)
+	snapshot := r.must(http.MethodPost, "/api/v2/projects/default/snapshots",
+		`{"name":"snap1","sourceVolumeName":"vol1"}`)["UUID"].(string)
 	advance()
 	cluster := r.must(http.MethodGet, "/api/v2/clusterinfo", "")["UUID"].(string)
 	clone := func(name string) int {
@@ -57,7 +58,8 @@ func flushes(t *testing.T, sync string) int {
 		t.Skip("strace is not installed")
 	}
 	trace := filepath.Join(t.TempDir(), "trace")
-	p := spawnBy(t, []string{strace, "-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", trace}, "--sync", sync, "--data", t.TempDir())
+	p := spawnBy(t, []string{strace, "-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", trace}, "--sync", sync, "--data",
+		t.TempDir())
 	count := func() int {
 		text, err := os.ReadFile(trace)
 		require.NoError(t, err)
@@ -74,7 +76,8 @@ func flushes(t *testing.T, sync string) int {
 func TestHealthcheck_ExitCodes(t *testing.T) {
 	var quiet strings.Builder
 	require.Equal(t, exitUsage, run(t.Context(), []string{"healthcheck", "--timeout=soon"}, env(), &quiet, &quiet))
-	require.Equal(t, exitError, run(t.Context(), []string{"healthcheck", "--url", "http://127.0.0.1:1"}, env(), &quiet, &quiet))
+	require.Equal(t, exitError, run(t.Context(), []string{"healthcheck", "--url", "http://127.0.0.1:1"}, env(), &quiet,
+		&quiet))
 	r := start(t, env())
 	require.Equal(t, exitGood, run(t.Context(), []string{"healthcheck", "--url", r.HTTP}, env(), &quiet, &quiet))
 	require.Equal(t, exitGood, run(t.Context(), []string{"healthcheck"}, env("SIM_URL", r.HTTP), &quiet, &quiet))
@@ -101,7 +104,8 @@ func TestReplay_ExitCodes(t *testing.T) {
 	require.NoError(t, os.WriteFile(changed, []byte(strings.Replace(string(text), `"seed":9`, `"seed":8`, 1)), 0o600))
 	code, out, _ = replayed(changed)
 	require.Equal(t, exitDifferent, code)
-	for _, words := range []string{"POST " + volumes, "the body, from byte", "recorded:\n200 OK\n", "replayed:\n200 OK\n"} {
+	for _, words := range []string{"POST " + volumes, "the body, from byte", "recorded:\n200 OK\n",
+		"replayed:\n200 OK\n"} {
 		require.Contains(t, out, words)
 	}
 
@@ -130,6 +134,7 @@ func TestReplay_AfterKill(t *testing.T) {
 	require.NoError(t, p.cmd.Process.Kill())
 	p.wait(t)
 	var out, errs strings.Builder
-	require.Equal(t, exitGood, run(context.Background(), []string{"replay", file}, env(), &out, &errs), errs.String()+out.String())
+	require.Equal(t, exitGood, run(context.Background(), []string{"replay", file}, env(), &out, &errs),
+		errs.String()+out.String())
 	require.Equal(t, "3 requests, each with the recorded response\n", out.String())
 }

@@ -21,10 +21,10 @@ func TestDecodeStrict(t *testing.T) {
 	}{
 		"nothing":        {},
 		"good":           {text: `{"name":"a","Name":"b","list":[{"size":1}],"map":{"k":{"size":2}},"free":{"x":[]}}`, want: plain{plainPart: plainPart{Name: "a"}, Upper: "b", List: []plainPart{{Size: 1}}, Map: map[string]*plainPart{"k": {Size: 2}}, Free: map[string]any{"x": []any{}}}},
-		"unknown":        {text: `{"colour":1}`, path: "colour", words: "is not known"},
-		"other case":     {text: `{"LIST":[]}`, path: "LIST", words: "is not known"},
-		"unknown within": {text: `{"list":[{},{"Size":1}]}`, path: "list[1].Size", words: "is not known"},
-		"in a map":       {text: `{"map":{"k":{"x":1}}}`, path: "map.k.x", words: "is not known"},
+		"unknown":        {text: `{"colour":1}`, path: "colour", words: "is not a member of this object"},
+		"other case":     {text: `{"LIST":[]}`, path: "LIST", words: "is not a member of this object"},
+		"unknown within": {text: `{"list":[{},{"Size":1}]}`, path: "list[1].Size", words: "is not a member of this object"},
+		"in a map":       {text: `{"map":{"k":{"x":1}}}`, path: "map.k.x", words: "is not a member of this object"},
 		"twice":          {text: `{"list":[{"size":1,"size":1}]}`, path: "list[0].size", words: "given twice"},
 		"wrong type":     {text: `{"list":[{"size":"1"}]}`, path: "list.size", words: "must be a whole number in its range, not string"},
 		"two documents":  {text: `{} {}`, words: "data after the end"},
@@ -72,5 +72,5 @@ func TestDo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "n1", answer)
 	_, err = a.Run(nil, []byte(`{"Node":"n1"}`))
-	require.ErrorContains(t, err, "Node: is not known")
+	require.ErrorContains(t, err, "Node: is not a member of this object")
 }

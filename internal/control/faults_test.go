@@ -23,7 +23,7 @@ func TestFaults_RefusedWhenSaid(t *testing.T) {
 		`{"match":{"operation":"lamps.*"},"effect":{"status":418}}`:        {"does not document the status 418", "503"},
 		`{"effect":{"status":418}}`:                                        {"no operation documents the status 418", "400"},
 		`{"match":{"operation":"lamps.*"},"effect":{"status":200}}`:        {"is not from 400 to 599", ""},
-		`{"match":{"operaton":"lamps.GetLamp"},"effect":{"status":404}}`:   {"match.operaton: is not known", "operation"},
+		`{"match":{"operaton":"lamps.GetLamp"},"effect":{"status":404}}`:   {"match.operaton: is not a member of this object", "operation"},
 		`{"match":{"state":"Bright"},"effect":{"status":404}}`:             {"match.state: ", "Broken"},
 		`{"match":{"header":{"User Agent":"x"}},"effect":{"status":404}}`:  {"match.header: ", ""},
 		`{"effect":{}}`:                                                                       {"effect: says nothing", "interloper"},

@@ -64,20 +64,26 @@ func TestDialect_Bind(t *testing.T) {
 		want                            question
 		refused                         string
 	}{
-		"nothing":                              {method: "POST", target: "/w/"},
-		"body without a type":                  {method: "POST", target: "/w/", body: `{"part":{"name":"x","size":"5"},"sectorSize":"512","other":1}`, want: question{Part: &part{"x", 5}, SectorSize: 512}},
-		"numbers as numbers":                   {method: "POST", target: "/w/", body: `{"part":{"size":5},"sectorSize":512}`, want: question{Part: &part{"", 5}, SectorSize: 512}},
-		"case counts":                          {method: "POST", target: "/w/", body: `{"Verify":true,"PART":{}}`},
-		"path beats query beats body":          {method: "POST", target: "/w/p?workflowId=q&pageSize=1", body: `{"workflowId":"b","pageSize":2}`, want: question{WorkflowID: "p", PageSize: &one}},
-		"unknown query":                        {method: "GET", target: "/w/?colour=red"},
-		"bytes":                                {method: "GET", target: "/w/?nextPageToken=%2BA%3D%3D", want: question{Token: []byte{0xf8}}},
-		"bad bytes":                            {method: "GET", target: "/w/?nextPageToken=%25", refused: "nextPageToken"},
-		"bad number":                           {method: "GET", target: "/w/?pageSize=many", refused: "pageSize"},
-		"number too large":                     {method: "GET", target: "/w/?pageSize=2147483648", refused: "pageSize"},
-		"bad body":                             {method: "POST", target: "/w/", body: `{"verify":"yes"}`, refused: "verify"},
-		"cut body":                             {method: "POST", target: "/w/", body: `{"verify":`, refused: "end"},
-		"no body is read on GET":               {method: "GET", target: "/w/", body: `{"verify":true}`},
-		"no body is read if the page has none": {operation: "CancelWorkflow", method: "POST", target: "/w/p", body: `{`, want: question{WorkflowID: "p"}},
+		"nothing": {method: "POST", target: "/w/"},
+		"body without a type": {method: "POST", target: "/w/",
+			body: `{"part":{"name":"x","size":"5"},"sectorSize":"512","other":1}`,
+			want: question{Part: &part{"x", 5}, SectorSize: 512}},
+		"numbers as numbers": {method: "POST", target: "/w/", body: `{"part":{"size":5},"sectorSize":512}`,
+			want: question{Part: &part{"", 5}, SectorSize: 512}},
+		"case counts": {method: "POST", target: "/w/", body: `{"Verify":true,"PART":{}}`},
+		"path beats query beats body": {method: "POST", target: "/w/p?workflowId=q&pageSize=1",
+			body: `{"workflowId":"b","pageSize":2}`, want: question{WorkflowID: "p", PageSize: &one}},
+		"unknown query": {method: "GET", target: "/w/?colour=red"},
+		"bytes": {method: "GET", target: "/w/?nextPageToken=%2BA%3D%3D",
+			want: question{Token: []byte{0xf8}}},
+		"bad bytes":              {method: "GET", target: "/w/?nextPageToken=%25", refused: "nextPageToken"},
+		"bad number":             {method: "GET", target: "/w/?pageSize=many", refused: "pageSize"},
+		"number too large":       {method: "GET", target: "/w/?pageSize=2147483648", refused: "pageSize"},
+		"bad body":               {method: "POST", target: "/w/", body: `{"verify":"yes"}`, refused: "verify"},
+		"cut body":               {method: "POST", target: "/w/", body: `{"verify":`, refused: "end"},
+		"no body is read on GET": {method: "GET", target: "/w/", body: `{"verify":true}`},
+		"no body is read if the page has none": {operation: "CancelWorkflow", method: "POST", target: "/w/p", body: `{`,
+			want: question{WorkflowID: "p"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got question
@@ -97,7 +103,8 @@ func TestDialect_Bind(t *testing.T) {
 func bound(t *testing.T, operation, method, target, body string, q *question) (err error) {
 	t.Helper()
 	router := chi.NewRouter()
-	router.MethodFunc(method, "/w/{workflowId}", func(_ http.ResponseWriter, req *http.Request) { err = bindRead(operation, req, q) })
+	router.MethodFunc(method, "/w/{workflowId}",
+		func(_ http.ResponseWriter, req *http.Request) { err = bindRead(operation, req, q) })
 	router.MethodFunc(method, "/w/", func(_ http.ResponseWriter, req *http.Request) { err = bindRead(operation, req, q) })
 	router.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, target, strings.NewReader(body)))
 	return err
@@ -126,10 +133,13 @@ func TestDialect_Answer(t *testing.T) {
 		Size     uint64    `json:"size"`
 		Tags     []string  `json:"tags"`
 	}
-	resp, err := dialect{}.Answer(&api.Request{}, workflow{ID: "w", Created: time.Date(2026, 1, 2, 3, 4, 5, 600e6, time.UTC), Size: 512}, nil)
+	resp, err := dialect{}.Answer(&api.Request{},
+		workflow{ID: "w", Created: time.Date(2026, 1, 2, 3, 4, 5, 600e6, time.UTC), Size: 512}, nil)
 	require.NoError(t, err)
 	require.Equal(t, 200, resp.Status)
-	require.JSONEq(t, `{"id":"w","createdAt":"2026-01-02T03:04:05.600Z","endedAt":null,"progress":null,"size":"512","tags":[]}`, string(resp.Body))
+	require.JSONEq(t,
+		`{"id":"w","createdAt":"2026-01-02T03:04:05.600Z","endedAt":null,"progress":null,"size":"512","tags":[]}`,
+		string(resp.Body))
 	resp, err = dialect{}.Answer(&api.Request{}, api.Empty{}, nil)
 	require.NoError(t, err)
 	require.Equal(t, `{}`, string(resp.Body))

@@ -46,16 +46,19 @@ func attachBoth(t *testing.T, s *simtest.Server) (east, west string) {
 // snapshot creates a volume of 1 GiB with data in east, and returns the UUID of a snapshot of it.
 func snapshot(t *testing.T, s *simtest.Server) string {
 	t.Helper()
-	s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes", `{"name":"vol1","size":"1GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`)
+	s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes",
+		`{"name":"vol1","size":"1GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`)
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1s"}`)
 	s.Must(200, http.MethodPost, "/_sim/actions/lightbits/write-volume", `{"volume":"vol1","offset":0,"bytes":"64MiB"}`)
-	id := s.Must(200, http.MethodPost, "/api/v2/projects/default/snapshots", `{"name":"snap1","sourceVolumeName":"vol1"}`).Text(".UUID")
+	id := s.Must(200, http.MethodPost, "/api/v2/projects/default/snapshots",
+		`{"name":"snap1","sourceVolumeName":"vol1"}`).Text(".UUID")
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1s"}`)
 	return id
 }
 
 func cloneBody(snap, from, name, to string) string {
-	return fmt.Sprintf(`{"src":{"snapId":%q,"projectName":"default","clusterId":%q},"dst":{"name":%q,"clusterId":%q},"verifyClone":true}`, snap, from, name, to)
+	return fmt.Sprintf(`{"src":{"snapId":%q,"projectName":"default","clusterId":%q},`+
+		`"dst":{"name":%q,"clusterId":%q},"verifyClone":true}`, snap, from, name, to)
 }
 
 func TestMachines(t *testing.T) {
@@ -68,21 +71,24 @@ func TestMachines(t *testing.T) {
 func TestLogin_TokenVerifiesWithServiceKey(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	text := s.Must(200, http.MethodPost, "/login", "", "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("admin:light"))).Text(".idToken")
+	text := s.Must(200, http.MethodPost, "/login", "", "Authorization",
+		"Basic "+base64.StdEncoding.EncodeToString([]byte("admin:light"))).Text(".idToken")
 	own := s.Must(200, http.MethodGet, "/api/v1/service-credentials", "", "Authorization", "Bearer "+text)
 	file, err := base64.StdEncoding.DecodeString(own.Text(".pubKey"))
 	require.NoError(t, err)
 	key, err := jwt.ParseRSAPublicKeyFromPEM(file)
 	require.NoError(t, err)
 	var claims jwt.MapClaims
-	_, err = jwt.NewParser(jwt.WithoutClaimsValidation()).ParseWithClaims(text, &claims, func(*jwt.Token) (any, error) { return key, nil })
+	_, err = jwt.NewParser(jwt.WithoutClaimsValidation()).ParseWithClaims(text, &claims,
+		func(*jwt.Token) (any, error) { return key, nil })
 	require.NoError(t, err)
 	require.Equal(t, "admin", claims["sub"])
 	require.InDelta(t, 30*24*3600, claims["exp"].(float64)-claims["iat"].(float64), 0)
 
 	signature := text[strings.LastIndex(text, ".")+1:]
 	forged := strings.TrimSuffix(text, signature) + strings.ToUpper(signature)
-	require.Contains(t, s.Must(401, http.MethodGet, "/api/v1/clusters", "", "Authorization", "Bearer "+forged).Body, "not signed by this service")
+	require.Contains(t, s.Must(401, http.MethodGet, "/api/v1/clusters", "", "Authorization", "Bearer "+forged).Body,
+		"not signed by this service")
 }
 
 func TestAuth_Modes(t *testing.T) {
@@ -163,18 +169,23 @@ func TestThickClone_InstantDelays(t *testing.T) {
 	east, west := attachBoth(t, s)
 	snap := snapshot(t, s)
 	for _, kind := range []string{"volumes", "snapshots"} {
-		id := s.Must(200, http.MethodPost, "/api/v1/"+kind+"/thickclone", cloneBody(snap, east, "copy", west)).Text(".workflowId")
+		id := s.Must(200, http.MethodPost, "/api/v1/"+kind+"/thickclone",
+			cloneBody(snap, east, "copy", west)).Text(".workflowId")
 		done := s.Must(200, http.MethodGet, "/api/v1/workflows/"+id, "")
 		require.Equal(t, "COMPLETED", done.Text(".workflow.state"), done.Body)
 	}
 	// A volume that never becomes ready makes the workflow fail.
 	s.Must(200, http.MethodPut, "/_sim/delays", `{"lightbits.volume.create":"held"}`)
-	id := s.Must(200, http.MethodPost, "/api/v1/volumes/thickclone", cloneBody(snap, east, "late", west)).Text(".workflowId")
+	id := s.Must(200, http.MethodPost, "/api/v1/volumes/thickclone",
+		cloneBody(snap, east, "late", west)).Text(".workflowId")
 	failed := s.Must(200, http.MethodGet, "/api/v1/workflows/"+id, "")
 	require.Equal(t, "FAILED", failed.Text(".workflow.state"))
 	require.Contains(t, failed.Text(".workflow.msg"), "DeadlineExceeded")
-	require.Equal(t, 1, strings.Count(s.Must(200, http.MethodGet, "/api/v2/volumes?showAll=true", "", "X-Sim-Cluster", "west").Body, `"name":"copy"`))
-	require.NotContains(t, s.Must(200, http.MethodGet, "/api/v2/volumes?showAll=true", "", "X-Sim-Cluster", "west").Body, `"name":"late"`)
+	require.Equal(t, 1,
+		strings.Count(s.Must(200, http.MethodGet, "/api/v2/volumes?showAll=true", "", "X-Sim-Cluster", "west").Body,
+			`"name":"copy"`))
+	require.NotContains(t, s.Must(200, http.MethodGet, "/api/v2/volumes?showAll=true", "", "X-Sim-Cluster", "west").Body,
+		`"name":"late"`)
 }
 
 // With held delays a clone polls at growing intervals, and then fails.
@@ -184,7 +195,8 @@ func TestThickClone_PollsAndFails(t *testing.T) {
 	east, west := attachBoth(t, s)
 	snap := snapshot(t, s)
 	s.Must(200, http.MethodPut, "/_sim/delays", `{"lightbits.volume.create":"held"}`)
-	id := s.Must(200, http.MethodPost, "/api/v1/volumes/thickclone", cloneBody(snap, east, "late", west)).Text(".workflowId")
+	id := s.Must(200, http.MethodPost, "/api/v1/volumes/thickclone",
+		cloneBody(snap, east, "late", west)).Text(".workflowId")
 	moved := s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"24h"}`)
 	require.Equal(t, 12, strings.Count(moved.Body, `"event":"wait"`))
 	require.Contains(t, s.Must(200, http.MethodGet, "/api/v1/workflows/"+id, "").Text(".workflow.msg"), "DeadlineExceeded")
@@ -199,7 +211,8 @@ func TestThickClone_ClockAuto(t *testing.T) {
 	snap := snapshot(t, s)
 	s.Must(200, http.MethodPut, "/_sim/delays", `{"dms.workflow.clone":"1h"}`)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"auto"}`)
-	id := s.Must(200, http.MethodPost, "/api/v1/volumes/thickclone", cloneBody(snap, east, "copy", west)).Text(".workflowId")
+	id := s.Must(200, http.MethodPost, "/api/v1/volumes/thickclone",
+		cloneBody(snap, east, "copy", west)).Text(".workflowId")
 	state := ""
 	for range 100 {
 		if state = s.Must(200, http.MethodGet, "/api/v1/workflows/"+id, "").Text(".workflow.state"); state == "COMPLETED" {
@@ -217,25 +230,29 @@ func TestClusters_OwnListener(t *testing.T) {
 	west := made.Text(".url")
 	east := s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "", "X-Sim-Cluster", "east")
 	require.Equal(t, "east", east.Text(".clusterName"))
-	s.Must(200, http.MethodPost, west+"/api/v2/volumes", `{"name":"here","projectName":"default","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
+	s.Must(200, http.MethodPost, west+"/api/v2/volumes",
+		`{"name":"here","projectName":"default","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
 	require.Equal(t, "west", s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "").Text(".clusterName"))
 	require.Contains(t, s.Must(200, http.MethodGet, west+"/api/v2/volumes", "").Body, `"name":"here"`)
 	require.Equal(t, "{}", s.Must(200, http.MethodGet, west+"/api/v2/volumes", "", "X-Sim-Cluster", "east").Body)
-	require.Equal(t, "{}", s.Must(200, http.MethodGet, "/api/v2/volumes", "", "X-Sim-Cluster", "west").Body, "another world")
+	require.Equal(t, "{}", s.Must(200, http.MethodGet, "/api/v2/volumes", "", "X-Sim-Cluster", "west").Body,
+		"another world")
 
 	// The tokens of the world are valid there, actions there apply to that cluster, and a reset keeps the listener.
 	bearer := []string{"Authorization", "Bearer " + made.Text(".tokens.lightbits")}
 	require.Equal(t, "west", s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "", bearer...).Text(".clusterName"))
 	s.Must(200, http.MethodPost, west+"/_sim/actions/lightbits/fail-node", `{"node":"server00-0"}`)
 	require.Contains(t, s.Must(200, http.MethodGet, west+"/api/v2/nodes", "").Body, `"state":"Inactive"`)
-	require.NotContains(t, s.Must(200, http.MethodGet, west+"/api/v2/nodes", "", "X-Sim-Cluster", "east").Body, `"state":"Inactive"`)
+	require.NotContains(t, s.Must(200, http.MethodGet, west+"/api/v2/nodes", "", "X-Sim-Cluster", "east").Body,
+		`"state":"Inactive"`)
 	s.Must(200, http.MethodPost, west+"/_sim/reset", "")
 	require.Equal(t, "west", s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "").Text(".clusterName"))
 
 	// The other vendors do not depend on the cluster, and respond there too.
 	s.Must(200, http.MethodGet, west+"/api/v1/clusters", "", "Authorization", "Bearer "+made.Text(".tokens.dms"))
 	s.Must(200, http.MethodGet, west+"/v1/domains", "", "Authorization", made.Text(".tokens.lucidlink"))
-	tenants := s.Must(200, http.MethodGet, west+"/external/client/api/v1/tenants", "", "X-Authtype", "lucidity_access_token",
+	tenants := s.Must(200, http.MethodGet, west+"/external/client/api/v1/tenants", "", "X-Authtype",
+		"lucidity_access_token",
 		"Authorization", made.Text(".tokens.lucidity"))
 	require.Equal(t, "w", tenants.Header.Get("X-Sim-World"))
 }

@@ -45,7 +45,8 @@ func fetchKey(t *testing.T, s *simtest.Server, issuer string) (tokenURL, kid str
 		TokenEndpoint string `json:"token_endpoint"`
 		KeysURI       string `json:"jwks_uri"`
 	}
-	require.NoError(t, json.Unmarshal([]byte(s.Must(200, http.MethodGet, issuer+"/.well-known/openid-configuration", "").Body), &doc))
+	require.NoError(t,
+		json.Unmarshal([]byte(s.Must(200, http.MethodGet, issuer+"/.well-known/openid-configuration", "").Body), &doc))
 	require.Equal(t, issuer, doc.Issuer)
 	var set struct {
 		Keys []struct{ Kty, Kid, N, E string }
@@ -67,8 +68,9 @@ func TestIssuer_TokenVerifiesWithPublishedKey(t *testing.T) {
 	issuer := idp.URL(s.URL, "default")
 	tokenURL, kid, key := fetchKey(t, s, issuer)
 
-	form := url.Values{"grant_type": {"password"}, "client_id": {"app"}, "username": {"alice"}, "password": {"x"}, "resource": {"urn:lightbits"},
-		"claims": {`{"group":["a","b"]}`}, "scope": {"openid"}, "ttl": {"90s"}}
+	form := url.Values{"grant_type": {"password"}, "client_id": {"app"}, "username": {"alice"}, "password": {"x"},
+		"resource": {"urn:lightbits"},
+		"claims":   {`{"group":["a","b"]}`}, "scope": {"openid"}, "ttl": {"90s"}}
 	a := s.Must(200, http.MethodPost, tokenURL, form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
 	require.Equal(t, "90", a.Text(".expires_in"))
 	claims := jwt.MapClaims{}
@@ -95,7 +97,8 @@ func TestIssuer_TokenVerifiesWithPublishedKey(t *testing.T) {
 
 	s.Must(400, http.MethodPost, tokenURL, "grant_type=client_credentials&client_id=a&client_id=b")
 	s.Must(400, http.MethodPost, tokenURL, "%zz")
-	s.Must(400, http.MethodPost, tokenURL, "grant_type=client_credentials&client_id=a&claims="+url.QueryEscape(`{"x":"`+strings.Repeat("x", 5000)+`"}`))
+	s.Must(400, http.MethodPost, tokenURL,
+		"grant_type=client_credentials&client_id=a&claims="+url.QueryEscape(`{"x":"`+strings.Repeat("x", 5000)+`"}`))
 	s.Must(405, http.MethodGet, tokenURL, "")
 
 	s.Restart(func(c *simulator.Config) { c.AdminToken = "secret" })
@@ -114,14 +117,17 @@ func TestIssuer_TokenSelectsItsWorld(t *testing.T) {
 	w := s.In("t1")
 	w.Header.Set("Authorization", "Bearer opaque")
 	for path, body := range map[string]string{
-		"/api/v2/cluster/IdpConfiguration":               `{"name":"idp1","idpIssuerURL":"` + idp.URL(s.URL, "t1") + `","type":"ADFS"}`,
+		"/api/v2/cluster/IdpConfiguration": `{"name":"idp1","idpIssuerURL":"` + idp.URL(s.URL, "t1") +
+			`","type":"ADFS"}`,
 		"/api/v2/cluster/federatedAuthentication/enable": "",
 	} {
 		w.Must(200, http.MethodPost, path, body)
 	}
 	w.Must(200, http.MethodPost, "/_sim/resources/lightbits.idpConfiguration/idp1/release", "")
-	w.Must(200, http.MethodPost, "/api/v2/cluster/idpClientConfs", `{"name":"app","clientId":"app","idpConfigurationName":"idp1","authzMode":"App"}`)
-	w.Must(200, http.MethodPost, "/api/v2/cluster/authMaps", `{"name":"m","identifier":"app","scope":"system","role":"viewer","idpConfigurationName":"idp1"}`)
+	w.Must(200, http.MethodPost, "/api/v2/cluster/idpClientConfs",
+		`{"name":"app","clientId":"app","idpConfigurationName":"idp1","authzMode":"App"}`)
+	w.Must(200, http.MethodPost, "/api/v2/cluster/authMaps",
+		`{"name":"m","identifier":"app","scope":"system","role":"viewer","idpConfigurationName":"idp1"}`)
 	tok := s.Must(200, http.MethodPost, tokenURL, "grant_type=client_credentials&client_id=app").Text(".access_token")
 	a := s.Must(200, http.MethodGet, "/api/v2/cluster", "", "Authorization", "Bearer "+tok)
 	require.Equal(t, "t1", a.Header.Get("X-Sim-World"))

@@ -180,7 +180,7 @@ func TestSeed_SameSeedSameBytes(t *testing.T) {
 
 func TestSeed_Refuses(t *testing.T) {
 	for _, c := range []struct{ section, want string }{
-		{`{"clusters":[{"name":"a","servrs":3}]}`, "clusters[0].servrs: is not known"},
+		{`{"clusters":[{"name":"a","servrs":3}]}`, "clusters[0].servrs: is not a member of this object"},
 		{`{"clusters":[{"name":"A"}]}`, "clusters[0].name: "},
 		{`{"clusters":[{"name":"a"},{"name":"a"}]}`, "clusters[1].name: another cluster"},
 		{`{"clusters":[{"name":"a","uuid":"x"}]}`, "clusters[0].uuid: "},
@@ -199,7 +199,7 @@ func TestSeed_Refuses(t *testing.T) {
 		{`{"clusters":[{"name":"a","servers":[{"nodes":[{"devices":99}]}]}]}`,
 			"clusters[0].servers[0].nodes[0].devices: 99"},
 		{`{"clusters":[{"name":"a","servers":[{"nodes":[{"colour":1}]}]}]}`,
-			"clusters[0].servers[0].nodes[0].colour: is not known"},
+			"clusters[0].servers[0].nodes[0].colour: is not a member of this object"},
 		{`{"clusters":[{"name":"a","projects":[{"name":""}]}]}`, "clusters[0].projects[0].name: "},
 		{`{"clusters":[{"name":"a","policies":[{"name":"no-limit-policy"}]}]}`, "clusters[0].policies[0].name: "},
 		{`{"clusters":[{"name":"a","policies":[{"name":"p"},{"name":"p"}]}]}`,
@@ -214,7 +214,7 @@ func TestSeed_Refuses(t *testing.T) {
 			"clusters[0].volumes[0].replicaCount: 4"},
 		{`{"clusters":[{"name":"a","volumes":[{"name":"x"},{"name":"x"}]}]}`, "clusters[0].volumes[1]: another volume"},
 		{`{"clusters":[{"name":"a","volumes":[{"name":"x","colour":1}]}]}`,
-			"clusters[0].volumes[0].colour: is not known"},
+			"clusters[0].volumes[0].colour: is not a member of this object"},
 		{`{"clusters":[{"name":"a","volumes":{"count":-1}}]}`, "clusters[0].volumes.count: -1"},
 		{`{"clusters":[{"name":"a","servers":2,"volumes":[{"name":"x","replicaCount":3}]}]}`,
 			"clusters[0].volumes[0]: replica count 3"},

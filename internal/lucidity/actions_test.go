@@ -93,7 +93,8 @@ func TestPool_OutlivesAFailedOnboarding(t *testing.T) {
 	c := newClient(t)
 	c.Must(200, "POST", "/_sim/actions/lucidity/add-instance", `{`+instance+`,"partitions":["/a","/b"]}`)
 	c.Must(200, "POST", "/_sim/actions/lucidity/add-pool", `{`+instance+`,"diskType":"io2"}`)
-	require.Equal(t, 202, c.call("POST", createPath, `{"instanceIdentifier":{`+instance+`},"partition":"/a","diskType":"io2"}`).Status)
+	require.Equal(t, 202, c.call("POST", createPath,
+		`{"instanceIdentifier":{`+instance+`},"partition":"/a","diskType":"io2"}`).Status)
 	c.Must(200, "POST", "/_sim/actions/lucidity/fail-partition", `{`+instance+`,"partition":"/a"}`)
 	a := c.call("POST", createPath, `{"instanceIdentifier":{`+instance+`},"partition":"/b","diskType":"gp3"}`)
 	require.Equal(t, 412, a.Status, a.Body)

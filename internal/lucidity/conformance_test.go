@@ -20,7 +20,8 @@ const goodFixture = `{"tenants":[{"cloudProvider":"AWS","cloudProviderAccountId"
 
 const (
 	goodInstance = `"instanceIdentifier":{"cloudProviderAccountId":"1","cloudProvider":"AWS","instanceId":"i-1"}`
-	goodTenant   = `"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"2","externalId":"e","awsIAMRoleName":"r","awsIAMPolicyName":"p"}`
+	goodTenant   = `"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"2","externalId":"e",` +
+		`"awsIAMRoleName":"r","awsIAMPolicyName":"p"}`
 )
 
 func TestConformance(t *testing.T) { apitest.Run(t, conformant, conformance()) }
@@ -51,7 +52,8 @@ func conformance() apitest.Options {
 			require.NotEmpty(tb, a.Header.Get("Allow"))
 			refusal(tb, a)
 		},
-		UnknownPaths: []string{"/external", "/external/api/v1/nothing", "/external/client/api/v1/partition/create/", "/external/client/api/v1/tenants/1"},
+		UnknownPaths: []string{"/external", "/external/api/v1/nothing", "/external/client/api/v1/partition/create/",
+			"/external/client/api/v1/tenants/1"},
 		Good: []apitest.Good{
 			{Operation: "CreatePartition", Body: `{` + goodInstance + `,"partition":"/mnt/a"}`},
 			{Operation: "GetPartitionStatus", Body: `{` + goodInstance + `,"partition":"/mnt/b"}`},

@@ -21,12 +21,14 @@ func request(t *testing.T, method, body string) *api.Request {
 
 func TestDialect_Refuse(t *testing.T) {
 	for kind, status := range map[refusal.Kind]int{
-		refusal.InvalidArgument: 400, refusal.Unauthenticated: 401, refusal.PermissionDenied: 403, refusal.FailedPrecondition: 412,
-		refusal.Internal: 500, refusal.Unavailable: 503, refusal.Kind(99): 500, refusal.ResourceExhausted: 429,
+		refusal.InvalidArgument: 400, refusal.Unauthenticated: 401, refusal.PermissionDenied: 403,
+		refusal.FailedPrecondition: 412,
+		refusal.Internal:           500, refusal.Unavailable: 503, refusal.Kind(99): 500, refusal.ResourceExhausted: 429,
 	} {
 		resp := dialect{}.Refuse(request(t, "POST", ""), refusal.New(kind, "a <b>"))
 		require.Equal(t, status, resp.Status, kind)
-		require.Equal(t, `{"status":0,"message":"a <b>","data":null,"trackingCode":"`+string(resp.Body[len(resp.Body)-38:]), string(resp.Body))
+		require.Equal(t, `{"status":0,"message":"a <b>","data":null,"trackingCode":"`+string(resp.Body[len(resp.Body)-38:]),
+			string(resp.Body))
 	}
 	for _, status := range New(Options{}).operations()[0].Statuses[1:] {
 		resp := dialect{}.Refuse(request(t, "POST", ""), refusal.New(dialect{}.Kind(status), "no"))
@@ -39,7 +41,8 @@ func TestDialect_Refuse(t *testing.T) {
 
 // The success of seeds/000.
 func TestDialect_Answer(t *testing.T) {
-	const want = `{"status":1,"message":"Done Successfully","data":{"isSuccess":true,"message":"Partition Onboarding Started"}}`
+	const want = `{"status":1,"message":"Done Successfully",` +
+		`"data":{"isSuccess":true,"message":"Partition Onboarding Started"}}`
 	type started struct {
 		IsSuccess bool   `json:"isSuccess"`
 		Message   string `json:"message"`
@@ -71,13 +74,15 @@ func TestDialect_Bind(t *testing.T) {
 		want         question
 		refused      string
 	}{
-		"body": {"POST", `{"partition":"D","instanceIdentifier":{"cloudProviderAccountId":"1"},"tenantId":"x"}`, question{"D", struct {
-			Account string `json:"cloudProviderAccountId"`
-		}{"1"}}, ""},
-		"other case":   {"POST", `{"Partition":"D"}`, question{}, ""},
-		"nothing":      {"POST", ``, question{}, ""},
-		"wrong type":   {"POST", `{"partition":1}`, question{}, "partition: must be a string, not number"},
-		"wrong within": {"POST", `{"instanceIdentifier":{"cloudProviderAccountId":1}}`, question{}, "instanceIdentifier.cloudProviderAccountId: must be a string"},
+		"body": {"POST", `{"partition":"D","instanceIdentifier":{"cloudProviderAccountId":"1"},"tenantId":"x"}`,
+			question{"D", struct {
+				Account string `json:"cloudProviderAccountId"`
+			}{"1"}}, ""},
+		"other case": {"POST", `{"Partition":"D"}`, question{}, ""},
+		"nothing":    {"POST", ``, question{}, ""},
+		"wrong type": {"POST", `{"partition":1}`, question{}, "partition: must be a string, not number"},
+		"wrong within": {"POST", `{"instanceIdentifier":{"cloudProviderAccountId":1}}`, question{},
+			"instanceIdentifier.cloudProviderAccountId: must be a string"},
 		"wrong around": {"POST", `{"instanceIdentifier":[]}`, question{}, "instanceIdentifier: must be an object"},
 		"cut off":      {"POST", `{"partition`, question{}, "not JSON"},
 		"GET":          {"GET", `{"partition`, question{}, ""},

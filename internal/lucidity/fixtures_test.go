@@ -21,7 +21,8 @@ func TestFixtures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newClient(t, func(c *simulator.Config) { c.Fixture = name })
 			count := func(kind, state string) (n int) {
-				for _, one := range c.Must(200, "GET", "/_sim/resources?limit=1000&kind=lucidity."+kind, "").Get(".resources").([]any) {
+				for _, one := range c.Must(200, "GET", "/_sim/resources?limit=1000&kind=lucidity."+kind,
+					"").Get(".resources").([]any) {
 					if state == "" || one.(map[string]any)["state"] == state {
 						n++
 					}
@@ -37,7 +38,8 @@ func TestFixtures(t *testing.T) {
 			if id == "" {
 				id = "4567890123456789012"
 			}
-			a := c.call("POST", detailsPath, `{"cloudProvider":"GCP","cloudProviderAccountId":"analytics-prod-1","instanceId":"`+id+`"}`)
+			a := c.call("POST", detailsPath,
+				`{"cloudProvider":"GCP","cloudProviderAccountId":"analytics-prod-1","instanceId":"`+id+`"}`)
 			require.Equal(t, want.gcp, a.Status, a.Body)
 		})
 	}

@@ -66,8 +66,8 @@ func (c *client) await(t *testing.T, partition, status string) (polls int) {
 	return polls
 }
 
-// TestFlow is a typical client: it creates a partition, polls it, creates a second one that does not match, corrects it,
-// and refreshes its token. The clock is frozen, so that an hour of the world takes as long as the requests.
+// A typical client creates a partition, polls it, creates a second one that does not match, corrects it, and refreshes
+// its token. The clock is frozen, so that an hour of the world takes no longer than the requests.
 func TestFlow(t *testing.T) {
 	c := newClient(t)
 	c.Must(200, "PUT", "/_sim/delays",
@@ -100,7 +100,8 @@ func TestPolling_AutoClockAndReads(t *testing.T) {
 	for path, done := range map[string]string{statusPath: "PARTITION_STATUS_ONBOARDED", detailsPath: "ON_BOARDED"} {
 		t.Run(path, func(t *testing.T) {
 			c := newClient(t)
-			c.Must(200, "PUT", "/_sim/delays", `{"lucidity.partition.queue":"1h","lucidity.partition.onboard":"1h","lucidity.partition.finalize":"reads:2"}`)
+			c.Must(200, "PUT", "/_sim/delays",
+				`{"lucidity.partition.queue":"1h","lucidity.partition.onboard":"1h","lucidity.partition.finalize":"reads:2"}`)
 			c.Must(200, "PUT", "/_sim/clock", `{"mode":"auto"}`)
 			require.Equal(t, 202, c.call("POST", createPath, `{`+plain+`,"partition":"/mnt/data"}`).Status)
 			polls := 1
@@ -127,7 +128,8 @@ func TestTokens_SelectTheirWorld(t *testing.T) {
 	a := c.Must(200, "POST", refreshPath, `{"refreshToken":"`+refresh+`"}`)
 	require.Equal(t, "t1", a.Header.Get("X-Sim-World"), "by the token in the body")
 	require.Contains(t, a.Text(".accessToken"), "sim.t1.")
-	require.Contains(t, c.Must(401, "GET", tenantsPath, "", headers(token, "X-Sim-World", "default")...).Body, "issued for the world")
+	require.Contains(t, c.Must(401, "GET", tenantsPath, "", headers(token, "X-Sim-World", "default")...).Body,
+		"issued for the world")
 	require.Equal(t, "Invalid refresh token",
 		c.Must(400, "POST", refreshPath, `{"refreshToken":"`+refresh+`"}`, "X-Sim-World", "default").Text(".message"))
 	forged := token[:len(token)-1] + map[bool]string{true: "0", false: "1"}[token[len(token)-1] != '0']
@@ -146,7 +148,8 @@ func TestAuthModes(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			c := newClient(t, func(c *simulator.Config) { c.Auth = mode })
 			c.renew()
-			require.Equal(t, want.opaque, c.Do("GET", tenantsPath, "", "X-Authtype", "lucidity_access_token", "Authorization", "opaque").Status)
+			require.Equal(t, want.opaque, c.Do("GET", tenantsPath, "", "X-Authtype", "lucidity_access_token", "Authorization",
+				"opaque").Status)
 			require.Equal(t, want.none, c.Do("GET", tenantsPath, "").Status)
 			require.Equal(t, want.garbage, c.Do("POST", refreshPath, `{"refreshToken":"garbage"}`).Status)
 			require.Equal(t, 200, c.call("GET", tenantsPath, "").Status)
@@ -160,7 +163,8 @@ func TestDelays_Instant(t *testing.T) {
 	c := newClient(t, func(c *simulator.Config) { c.Delays = "instant" })
 	require.Equal(t, 202, c.call("POST", createPath, `{`+plain+`,"partition":"/mnt/data"}`).Status)
 	require.Equal(t, 1, c.await(t, "/mnt/data", "PARTITION_STATUS_ONBOARDED"))
-	require.Equal(t, 201, c.call("POST", tenantsPath+"/onboard", `{`+goodTenant+`,"displayName":"d","productList":["AUTOSCALER"]}`).Status)
+	require.Equal(t, 201, c.call("POST", tenantsPath+"/onboard",
+		`{`+goodTenant+`,"displayName":"d","productList":["AUTOSCALER"]}`).Status)
 	require.Equal(t, "5", c.call("GET", tenantsPath, "").Text(".data.meta.totalCount"))
 	require.Equal(t, 202, c.call("POST", createPath, `{`+plain+`,"partition":"/mnt/logs"}`).Status)
 }
@@ -184,14 +188,18 @@ func TestHostileBodies(t *testing.T) {
 	long := fmt.Sprintf("%0*d", 5000, 7)
 	for _, op := range []struct{ method, path string }{
 		{"POST", refreshPath}, {"POST", createPath}, {"POST", statusPath}, {"POST", detailsPath},
-		{"POST", tenantsPath + "/onboard"}, {"PATCH", tenantsPath}, {"PUT", tenantsPath + "/deboard"}, {"PATCH", "/external/api/v1/autoscaler/instance/buffer/request"},
+		{"POST", tenantsPath + "/onboard"}, {"PATCH", tenantsPath}, {"PUT", tenantsPath + "/deboard"},
+		{"PATCH", "/external/api/v1/autoscaler/instance/buffer/request"},
 	} {
 		for _, body := range []string{
 			``, `null`, `[]`, `{`, `"x"`, "\x00", "{\"\xff\":1}", `{"refreshToken":null}`, `{"refreshToken":"sim."}`,
 			`{"refreshToken":"sim.default.refresh..."}`, `{"refreshToken":"` + long + `"}`,
-			`{"instanceIdentifier":null,"partition":null}`, `{"instanceIdentifier":[]}`, `{"instanceIdentifier":{"cloudProvider":{}}}`,
-			`{` + plain + `,"partition":"` + long + `"}`, `{` + plain + `,"partition":"/a\u0000b"}`, `{` + plain + `,"partition":"/mnt/data","awsKmsKeyId":"` + long + `"}`,
-			`{"cloudEntityInformation":7}`, `{"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"` + long + `"}}`,
+			`{"instanceIdentifier":null,"partition":null}`, `{"instanceIdentifier":[]}`,
+			`{"instanceIdentifier":{"cloudProvider":{}}}`,
+			`{` + plain + `,"partition":"` + long + `"}`, `{` + plain + `,"partition":"/a\u0000b"}`, `{` + plain +
+				`,"partition":"/mnt/data","awsKmsKeyId":"` + long + `"}`,
+			`{"cloudEntityInformation":7}`, `{"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"` +
+				long + `"}}`,
 			`{"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"a\u0000b"},"productList":null}`,
 		} {
 			if op.path == detailsPath && strings.Contains(body, plain) {
@@ -220,7 +228,8 @@ func TestBuffers_RateLimit(t *testing.T) {
 	}
 	refused := func() {
 		for _, a := range []simtest.Answer{
-			c.call("PATCH", buffer+"/request", `{`+plain+`}`), c.call("GET", buffer+"/"+id+"/status", ""), c.call("POST", buffer+"/"+id+"/revoke", ""),
+			c.call("PATCH", buffer+"/request", `{`+plain+`}`), c.call("GET", buffer+"/"+id+"/status", ""),
+			c.call("POST", buffer+"/"+id+"/revoke", ""),
 		} {
 			require.Equal(t, 429, a.Status, a.Body)
 			require.Contains(t, a.Text(".message"), "at most 50 requests per minute; the next one is possible in 30s")
@@ -232,6 +241,7 @@ func TestBuffers_RateLimit(t *testing.T) {
 	c.Must(200, "POST", "/_sim/clock/advance", `{"by":"30s"}`)
 	require.Equal(t, 200, c.call("GET", buffer+"/"+id+"/status", "").Status)
 	require.Equal(t, "REVOKED", c.call("POST", buffer+"/"+id+"/revoke", "").Text(".data.status"))
-	require.Equal(t, 429, c.call("POST", buffer+"/"+id+"/revoke", "").Status, "the other forty-nine count for half a minute more")
+	require.Equal(t, 429, c.call("POST", buffer+"/"+id+"/revoke", "").Status,
+		"the other forty-nine count for half a minute more")
 	require.Len(t, c.Must(200, "GET", "/_sim/resources?kind=lucidity.buffer", "").Get(".resources"), 2)
 }

@@ -2,6 +2,7 @@ package lucidity_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -23,39 +24,60 @@ func TestMachines(t *testing.T) {
 // The complete machine of a partition.
 func TestMachines_PartitionGrid(t *testing.T) {
 	machines := lucidity.New(lucidity.Options{}).Machines()
-	require.Equal(t, `READY_TO_ONBOARD: onboard=QUEUED_FOR_ONBOARDING start=- migrated=- finish=- fail=- schedule-deboard=- cancel-deboard=- deboard=- exclude=NOT_SUPPORTED include=-
-ON_BOARDED: onboard=- start=- migrated=- finish=- fail=- schedule-deboard=SCHEDULED_FOR_DEBOARD cancel-deboard=- deboard=- exclude=- include=-
-FAILED: onboard=QUEUED_FOR_ONBOARDING start=- migrated=- finish=- fail=- schedule-deboard=- cancel-deboard=- deboard=- exclude=NOT_SUPPORTED include=-
-NOT_SUPPORTED: onboard=- start=- migrated=- finish=- fail=- schedule-deboard=- cancel-deboard=- deboard=- exclude=- include=READY_TO_ONBOARD
-QUEUED_FOR_ONBOARDING: onboard=- start=IN_PROGRESS migrated=- finish=- fail=FAILED schedule-deboard=- cancel-deboard=- deboard=- exclude=- include=-
-IN_PROGRESS: onboard=- start=- migrated=FINALIZING_ONBOARDING finish=- fail=FAILED schedule-deboard=- cancel-deboard=- deboard=- exclude=- include=-
-FINALIZING_ONBOARDING: onboard=- start=- migrated=- finish=ON_BOARDED fail=FAILED schedule-deboard=- cancel-deboard=- deboard=- exclude=- include=-
-SCHEDULED_FOR_DEBOARD: onboard=- start=- migrated=- finish=- fail=- schedule-deboard=- cancel-deboard=ON_BOARDED deboard=READY_TO_ONBOARD exclude=- include=-
-`, machines[3].Describe().Grid())
+	rows := []string{
+		`READY_TO_ONBOARD: onboard=QUEUED_FOR_ONBOARDING start=- migrated=- finish=- fail=- ` +
+			`schedule-deboard=- cancel-deboard=- deboard=- exclude=NOT_SUPPORTED include=-`,
+		`ON_BOARDED: onboard=- start=- migrated=- finish=- fail=- ` +
+			`schedule-deboard=SCHEDULED_FOR_DEBOARD cancel-deboard=- deboard=- exclude=- include=-`,
+		`FAILED: onboard=QUEUED_FOR_ONBOARDING start=- migrated=- finish=- fail=- ` +
+			`schedule-deboard=- cancel-deboard=- deboard=- exclude=NOT_SUPPORTED include=-`,
+		`NOT_SUPPORTED: onboard=- start=- migrated=- finish=- fail=- ` +
+			`schedule-deboard=- cancel-deboard=- deboard=- exclude=- include=READY_TO_ONBOARD`,
+		`QUEUED_FOR_ONBOARDING: onboard=- start=IN_PROGRESS migrated=- finish=- fail=FAILED ` +
+			`schedule-deboard=- cancel-deboard=- deboard=- exclude=- include=-`,
+		`IN_PROGRESS: onboard=- start=- migrated=FINALIZING_ONBOARDING finish=- fail=FAILED ` +
+			`schedule-deboard=- cancel-deboard=- deboard=- exclude=- include=-`,
+		`FINALIZING_ONBOARDING: onboard=- start=- migrated=- finish=ON_BOARDED fail=FAILED ` +
+			`schedule-deboard=- cancel-deboard=- deboard=- exclude=- include=-`,
+		`SCHEDULED_FOR_DEBOARD: onboard=- start=- migrated=- finish=- fail=- ` +
+			`schedule-deboard=- cancel-deboard=ON_BOARDED deboard=READY_TO_ONBOARD exclude=- include=-`,
+	}
+	require.Equal(t, strings.Join(rows, "\n")+"\n", machines[3].Describe().Grid())
 }
 
 // The error of an invalid fixture has the path of the member.
 func TestSeed_InvalidMemberIsNamed(t *testing.T) {
 	const tenant = `{"cloudProvider":"AWS","cloudProviderAccountId":"1","instances":[`
 	for section, want := range map[string]string{
-		`{"tenant":[]}`:                                   "tenant: is not known",
+		`{"tenant":[]}`:                                   "tenant: is not a member of this object",
 		`{"tenants":[{"cloudProvider":"AWS"}]}`:           "tenants[0]: cloudProviderAccountId is required and must not be blank",
 		`{"tenants":[` + tenant + `]},` + tenant + `]}]}`: "tenants[1]: tenant '1' already exists",
-		`{"tenants":[{"cloudProvider":"AWS","cloudProviderAccountId":"1","status":"GONE"}]}`:                                                                  `tenants[0]: status "GONE" must be one of`,
-		`{"tenants":[` + tenant + `{}]}]}`:                                                                                                                    "tenants[0].instances[0]: instanceId is required",
-		`{"tenants":[` + tenant + `{"instanceId":"i"},{"instanceId":"i"}]}]}`:                                                                                 "tenants[0].instances[1]: instance 'AWS/1/i' already exists",
-		`{"tenants":[` + tenant + `{"instanceId":"i","pool":{"diskType":"pd-ssd"}}]}]}`:                                                                       "tenants[0].instances[0].pool: Disk validation failed",
-		`{"tenants":[` + tenant + `{"instanceId":"i","partitions":[{"partition":"mnt"}]}]}]}`:                                                                 "tenants[0].instances[0].partitions[0]: partition",
-		`{"tenants":[` + tenant + `{"instanceId":"i","partitions":[{"partition":"/a","status":"IN_PROGRESS"}]}]}]}`:                                           `partitions[0]: status "IN_PROGRESS" must be one of`,
-		`{"tenants":[` + tenant + `{"instanceId":"i","partitions":[{"partition":"/a"},{"partition":"/a"}]}]}]}`:                                               "partitions[1]: partition 'AWS/1/i /a' already exists",
-		`{"tenants":[` + tenant + `{"instanceId":"i","pool":{"diskType":"gp3"},"partitions":[{"partition":"/a","status":"ON_BOARDED","diskType":"gp2"}]}]}]}`: "partitions[0]: Config mismatch",
-		`{"tenants":[` + tenant + `{"instanceId":"i","count":2}]}]}`:                                                                                          "tenants[0].instances[0]: give instanceId for one instance, or count and instanceIdPrefix",
-		`{"tenants":[` + tenant + `{"count":2}]}]}`:                                                                                                           "tenants[0].instances[0]: give instanceId for one instance, or count and instanceIdPrefix",
-		`{"tenants":[` + tenant + `{"count":10001,"instanceIdPrefix":"i-"}]}]}`:                                                                               "tenants[0].instances[0]: count 10001 must be 0 to 10000",
-		`{"tenants":[` + tenant + `{"count":2,"instanceIdPrefix":"i-","partitions":[{"partition":"/a"},{"partition":"/a"}]}]}]}`:                              "instances[0].partitions[1]: partition 'AWS/1/i-00000 /a' already exists",
-		`{"refreshTokens":[{"token":""}]}`:                                                                                                                    "refreshTokens[0]: token is required",
-		`{"refreshTokens":[{"token":"sim.x"}]}`:                                                                                                               `refreshTokens[0]: token must not begin with "sim."`,
-		`{"cloudAccounts":[{"cloudProvider":"X","cloudProviderAccountId":"1"}]}`:                                                                              "cloudAccounts[0]: cloudProvider",
+		`{"tenants":[{"cloudProvider":"AWS","cloudProviderAccountId":"1","status":"GONE"}]}`: `tenants[0]: status "GONE" must be one of`,
+		`{"tenants":[` + tenant +
+			`{}]}]}`: "tenants[0].instances[0]: instanceId is required",
+		`{"tenants":[` + tenant +
+			`{"instanceId":"i"},{"instanceId":"i"}]}]}`: "tenants[0].instances[1]: instance 'AWS/1/i' already exists",
+		`{"tenants":[` + tenant +
+			`{"instanceId":"i","pool":{"diskType":"pd-ssd"}}]}]}`: "tenants[0].instances[0].pool: Disk validation failed",
+		`{"tenants":[` + tenant +
+			`{"instanceId":"i","partitions":[{"partition":"mnt"}]}]}]}`: "tenants[0].instances[0].partitions[0]: partition",
+		`{"tenants":[` + tenant +
+			`{"instanceId":"i","partitions":[{"partition":"/a","status":"IN_PROGRESS"}]}]}]}`: `partitions[0]: status "IN_PROGRESS" must be one of`,
+		`{"tenants":[` + tenant +
+			`{"instanceId":"i","partitions":[{"partition":"/a"},{"partition":"/a"}]}]}]}`: "partitions[1]: partition 'AWS/1/i /a' already exists",
+		`{"tenants":[` + tenant +
+			`{"instanceId":"i","pool":{"diskType":"gp3"},"partitions":[{"partition":"/a","status":"ON_BOARDED","diskType":"gp2"}]}]}]}`: "partitions[0]: Config mismatch",
+		`{"tenants":[` + tenant +
+			`{"instanceId":"i","count":2}]}]}`: "tenants[0].instances[0]: give instanceId for one instance, or count and instanceIdPrefix",
+		`{"tenants":[` + tenant +
+			`{"count":2}]}]}`: "tenants[0].instances[0]: give instanceId for one instance, or count and instanceIdPrefix",
+		`{"tenants":[` + tenant +
+			`{"count":10001,"instanceIdPrefix":"i-"}]}]}`: "tenants[0].instances[0]: count 10001 must be 0 to 10000",
+		`{"tenants":[` + tenant +
+			`{"count":2,"instanceIdPrefix":"i-","partitions":[{"partition":"/a"},{"partition":"/a"}]}]}]}`: "instances[0].partitions[1]: partition 'AWS/1/i-00000 /a' already exists",
+		`{"refreshTokens":[{"token":""}]}`:                                       "refreshTokens[0]: token is required",
+		`{"refreshTokens":[{"token":"sim.x"}]}`:                                  `refreshTokens[0]: token must not begin with "sim."`,
+		`{"cloudAccounts":[{"cloudProvider":"X","cloudProviderAccountId":"1"}]}`: "cloudAccounts[0]: cloudProvider",
 	} {
 		err := seed(t, section)
 		var input *strict.Error
@@ -64,7 +86,7 @@ func TestSeed_InvalidMemberIsNamed(t *testing.T) {
 	}
 	require.NoError(t, seed(t, ""))
 	require.NoError(t, seed(t, `{"gcpMaintenance":true}`))
-	require.NoError(t, seed(t, `{"tenants":[{"cloudProvider":"AWS","cloudProviderAccountId":"1","instances":[{"count":0,"instanceIdPrefix":"i-"}]}]}`))
+	require.NoError(t, seed(t, `{"tenants":[`+tenant+`{"count":0,"instanceIdPrefix":"i-"}]}]}`))
 }
 
 func seed(t *testing.T, section string) error {

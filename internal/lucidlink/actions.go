@@ -16,7 +16,8 @@ import (
 // Actions returns the actions of users and of the vendor that the Service API does not have.
 func (s *Service) Actions() []api.Action {
 	return []api.Action{
-		api.Do(vendor, "initialize-filespace", "initializes a provisioned filespace, as its client does", s.initializeFilespace),
+		api.Do(vendor, "initialize-filespace", "initializes a provisioned filespace, as its client does",
+			s.initializeFilespace),
 		api.Do(vendor, "use-storage", "writes, reads and deletes data of a filespace, as its users do", s.useStorage),
 		api.Do(vendor, "add-user", "adds a user to a filespace", s.addUserAction),
 		api.Do(vendor, "snapshot", "creates a snapshot of a filespace", s.snapshotAction),

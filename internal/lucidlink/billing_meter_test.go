@@ -47,7 +47,8 @@ func TestMeter_CountsExactly(t *testing.T) {
 			}
 			often.countUntil(until)
 			once.countUntil(until)
-			capacity := new(big.Rat).SetFrac(new(big.Int).Mul(new(big.Int).SetUint64(bytes), big.NewInt(price.CapacityTiB)), big.NewInt(tib))
+			capacity := new(big.Rat).SetFrac(new(big.Int).Mul(new(big.Int).SetUint64(bytes), big.NewInt(price.CapacityTiB)),
+				big.NewInt(tib))
 			cost := capacity.Add(capacity, new(big.Rat).SetInt64(people*price.User))
 			exact.Add(exact, cost.Mul(cost, big.NewRat(until-now, month.length())))
 			now = until

@@ -28,16 +28,19 @@ func conformance() apitest.Options {
 	noRoute := func(tb testing.TB, a apitest.Answer) {
 		framed(tb, a)
 		require.Equal(tb, 404, a.Status)
-		require.Contains(tb, []string{`{"status":404,"message":"Not Found"}`, `{"success":false,"statusCode":404}`}, string(a.Body))
+		require.Contains(tb, []string{`{"status":404,"message":"Not Found"}`, `{"success":false,"statusCode":404}`},
+			string(a.Body))
 	}
 	return apitest.Options{
 		Unknown:      map[string]int{"GetUser": 409, "UpdateUser": 409, "DeleteUser": 409, "DeleteSnapshot": 409}, // not linked
 		Authenticate: func(req *http.Request) { req.Header.Set("Authorization", "opaque") },
 		// The domain of a world without a fixture.
 		Good: []apitest.Good{{Operation: "CreateFilespace",
-			Body: `{"domain":"160649d5-6754-55cb-a32a-0f5682e32898","name":"conformance","storage":{"provider":"AWS","region":"eu-west-1"}}`}},
+			Body: `{"domain":"160649d5-6754-55cb-a32a-0f5682e32898","name":"conformance",` +
+				`"storage":{"provider":"AWS","region":"eu-west-1"}}`}},
 		Refusal: refusal, NoRoute: noRoute, NoMethod: noRoute,
-		UnknownPaths: []string{"/v1", "/v1/nothing", "/v1/domains/", "/api/v1/domains/a/b", "/api/v1/billing", "/oauth2/authorize"},
+		UnknownPaths: []string{"/v1", "/v1/nothing", "/v1/domains/", "/api/v1/domains/a/b", "/api/v1/billing",
+			"/oauth2/authorize"},
 	}
 }
 

@@ -73,7 +73,8 @@ func (s *Service) getAppStatus(tx *store.Tx, r *api.Request, _ *api.Empty) (appS
 	if err != nil {
 		return appStatus{}, err
 	}
-	a := appStatus{ClientState: clientState{"Linked"}, FileSystem: fileSystem{s.qualifiedName(tx, &row.Body)}, User: link.Body.User}
+	a := appStatus{ClientState: clientState{"Linked"}, FileSystem: fileSystem{s.qualifiedName(tx, &row.Body)},
+		User: link.Body.User}
 	if link.Life.State == InstanceMounted {
 		a.MountPoint = &link.Body.MountPoint
 	}

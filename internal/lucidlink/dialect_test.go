@@ -43,11 +43,13 @@ func TestDialect_Refuse(t *testing.T) {
 		{refusal.Kind(99), 500, `{"status":500,"message":"a <b>"}`},
 		{refusal.Unavailable, 503, `{"status":503,"message":"a <b>"}`},
 	} {
-		resp := dialect{}.Refuse(request(t, row("CreateFilespace", 201), "POST", "/v1/filespaces", ""), refusal.New(c.kind, "a <b>"))
+		resp := dialect{}.Refuse(request(t, row("CreateFilespace", 201), "POST", "/v1/filespaces", ""),
+			refusal.New(c.kind, "a <b>"))
 		require.Equal(t, c.status, resp.Status)
 		require.Equal(t, c.body, string(resp.Body))
 	}
-	for status, kind := range map[int]refusal.Kind{400: refusal.InvalidArgument, 404: refusal.NotFound, 409: refusal.AlreadyExists, 422: refusal.FailedPrecondition} {
+	for status, kind := range map[int]refusal.Kind{400: refusal.InvalidArgument, 404: refusal.NotFound,
+		409: refusal.AlreadyExists, 422: refusal.FailedPrecondition} {
 		require.Equal(t, kind, dialect{}.Kind(status))
 	}
 }
@@ -121,21 +123,30 @@ func TestDialect_Bind(t *testing.T) {
 		want                            question
 		refused                         string
 	}{
-		"body":                       {method: "POST", target: "/v1/x", body: `{"name":"n","version":3,"storage":{"owner":"customer","customer":"x"}}`, want: question{Name: "n", Version: 3, Storage: &storage{"customer"}}},
-		"other case":                 {method: "POST", target: "/v1/x", body: `{"Name":"n","storage":{"OWNER":"x"}}`, want: question{Storage: &storage{}}},
-		"nothing":                    {method: "POST", target: "/v1/x"},
-		"null":                       {method: "POST", target: "/v1/x", body: `{"name":null,"storage":null}`},
-		"text for a number":          {method: "POST", target: "/v1/x", body: `{"version":"3"}`, refused: "version: must be a number, not string"},
-		"number for a text":          {method: "POST", target: "/v1/x", body: `{"storage":{"owner":3}}`, refused: "storage.owner: must be a string, not number"},
-		"a list":                     {method: "POST", target: "/v1/x", body: `[]`, refused: "must be a JSON object"},
-		"cut off":                    {method: "POST", target: "/v1/x", body: `{"name":`, refused: "not JSON"},
-		"trailing data":              {method: "POST", target: "/v1/x", body: `{} {}`, refused: "not JSON"},
-		"not UTF-8":                  {method: "POST", target: "/v1/x", body: "{\"name\":\"\xff\"}", refused: "UTF-8"},
-		"query":                      {method: "GET", target: "/v1/x?qualifiedName=a.b&other=1", want: question{Qualified: "a.b"}},
-		"no query beside a body":     {method: "POST", target: "/v1/x?name=q", body: `{}`},
-		"form":                       {operation: createAccessToken, method: "POST", target: "/oauth2/token", body: "grant_type=client_credentials", want: question{GrantType: "client_credentials"}},
-		"not a form":                 {operation: createAccessToken, method: "POST", target: "/oauth2/token", body: "%zz", refused: "form"},
-		"JSON is no form of a token": {operation: createAccessToken, method: "POST", target: "/oauth2/token", body: `{"grant_type":"client_credentials"}`},
+		"body": {method: "POST", target: "/v1/x",
+			body: `{"name":"n","version":3,"storage":{"owner":"customer","customer":"x"}}`,
+			want: question{Name: "n", Version: 3, Storage: &storage{"customer"}}},
+		"other case": {method: "POST", target: "/v1/x", body: `{"Name":"n","storage":{"OWNER":"x"}}`,
+			want: question{Storage: &storage{}}},
+		"nothing": {method: "POST", target: "/v1/x"},
+		"null":    {method: "POST", target: "/v1/x", body: `{"name":null,"storage":null}`},
+		"text for a number": {method: "POST", target: "/v1/x", body: `{"version":"3"}`,
+			refused: "version: must be a number, not string"},
+		"number for a text": {method: "POST", target: "/v1/x", body: `{"storage":{"owner":3}}`,
+			refused: "storage.owner: must be a string, not number"},
+		"a list":        {method: "POST", target: "/v1/x", body: `[]`, refused: "must be a JSON object"},
+		"cut off":       {method: "POST", target: "/v1/x", body: `{"name":`, refused: "not JSON"},
+		"trailing data": {method: "POST", target: "/v1/x", body: `{} {}`, refused: "not JSON"},
+		"not UTF-8":     {method: "POST", target: "/v1/x", body: "{\"name\":\"\xff\"}", refused: "UTF-8"},
+		"query": {method: "GET", target: "/v1/x?qualifiedName=a.b&other=1",
+			want: question{Qualified: "a.b"}},
+		"no query beside a body": {method: "POST", target: "/v1/x?name=q", body: `{}`},
+		"form": {operation: createAccessToken, method: "POST", target: "/oauth2/token",
+			body: "grant_type=client_credentials", want: question{GrantType: "client_credentials"}},
+		"not a form": {operation: createAccessToken, method: "POST", target: "/oauth2/token", body: "%zz",
+			refused: "form"},
+		"JSON is no form of a token": {operation: createAccessToken, method: "POST", target: "/oauth2/token",
+			body: `{"grant_type":"client_credentials"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got question

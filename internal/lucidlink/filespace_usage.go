@@ -32,7 +32,8 @@ type requests struct {
 func statsOf(tx *store.Tx, f *Filespace) FilespaceStat {
 	return FilespaceStat{
 		UsedStorage: usedStorage(tx, f), FilespaceSize: f.size(),
-		GetRequestCount: f.Requests.Get, GetDataSize: f.Requests.GetBytes, PutRequestCount: f.Requests.Put, PutDataSize: f.Written,
+		GetRequestCount: f.Requests.Get, GetDataSize: f.Requests.GetBytes, PutRequestCount: f.Requests.Put,
+		PutDataSize:      f.Written,
 		ListRequestCount: f.Requests.List, DeleteRequestCount: f.Requests.Delete,
 	}
 }

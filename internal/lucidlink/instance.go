@@ -102,7 +102,8 @@ func (s *Service) instanceOf(tx *store.Tx, r *api.Request) (statemachine.Row[Ins
 }
 
 // linked returns the instance that a request selects, and its filespace.
-func (s *Service) linked(tx *store.Tx, r *api.Request) (statemachine.Row[Instance], statemachine.Row[Filespace], error) {
+func (s *Service) linked(tx *store.Tx, r *api.Request) (statemachine.Row[Instance], statemachine.Row[Filespace],
+	error) {
 	link, err := s.instanceOf(tx, r)
 	if err != nil {
 		return link, statemachine.Row[Filespace]{}, err

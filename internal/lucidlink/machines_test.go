@@ -47,8 +47,10 @@ func TestOperations_MatchTheDefinition(t *testing.T) {
 		"POST /v1/domains": {201, 400, 409}, "GET /v1/domains": {200}, "GET /v1/domains/{id}": {200, 400, 404},
 		"PUT /v1/domains/{id}": {200, 400, 404, 409}, "DELETE /v1/domains/{id}": {204, 400, 404, 409},
 		"POST /v1/filespaces": {201, 400, 409, 422}, "GET /v1/filespaces": {200}, "GET /v1/filespaces/{id}": {200, 400, 404},
-		"DELETE /v1/filespaces/{id}": {204, 400, 404, 409}, "GET /v1/billing/payment": {200}, "PATCH /v1/billing/payment": {200, 400},
-		"GET /v1/billing/current-period": {200}, "GET /v1/billing/invoices": {200}, "GET /v1/billing/invoices/{id}/breakdown/csv": {200, 404},
+		"DELETE /v1/filespaces/{id}": {204, 400, 404, 409}, "GET /v1/billing/payment": {200},
+		"PATCH /v1/billing/payment":      {200, 400},
+		"GET /v1/billing/current-period": {200}, "GET /v1/billing/invoices": {200},
+		"GET /v1/billing/invoices/{id}/breakdown/csv": {200, 404},
 	}
 	found := 0
 	for _, op := range New(Options{}).operations() {

@@ -91,7 +91,8 @@ func seedSettings(tx *store.Tx, seed *worldSeed) error {
 		price, path := seed.Prices[kind], "prices."+kind
 		switch {
 		case set.Prices[kind] == Price{} && kind != typeNone:
-			return &strict.Error{Path: path, Detail: "is not a subscription type", Valid: slices.Sorted(maps.Keys(defaultPrices))}
+			return &strict.Error{Path: path, Detail: "is not a subscription type",
+				Valid: slices.Sorted(maps.Keys(defaultPrices))}
 		case price.CapacityTiB < 0 || price.User < 0 || price.CapacityTiB > maxCents || price.User > maxCents:
 			return wrong(path, "must be 0 to %d cents", maxCents)
 		}

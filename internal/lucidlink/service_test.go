@@ -47,7 +47,8 @@ func initialized(s *simtest.Server, name, more string) (id string) {
 	domain := s.Must(200, http.MethodGet, "/v1/domains", "").Text(".0.id")
 	f := s.Must(201, http.MethodPost, "/v1/filespaces", fmt.Sprintf(`{"domain":%q,"name":%q,%s}`, domain, name, more))
 	s.Must(200, http.MethodPost, "/_sim/resources/lucidlink.filespace/"+f.Text(".id")+"/release", "")
-	s.Must(200, http.MethodPost, "/_sim/actions/lucidlink/initialize-filespace", fmt.Sprintf(`{"filespace":%q}`, f.Text(".id")))
+	s.Must(200, http.MethodPost, "/_sim/actions/lucidlink/initialize-filespace",
+		fmt.Sprintf(`{"filespace":%q}`, f.Text(".id")))
 	return f.Text(".id")
 }
 
@@ -56,9 +57,10 @@ const awsStorage = `"storage":{"provider":"AWS","region":"eu-west-1"}`
 func TestAuth_Modes(t *testing.T) {
 	auth := func(mode string) simtest.Option { return func(c *simulator.Config) { c.Auth = mode } }
 	for mode, want := range map[string]map[string]int{
-		"lenient": {"": 401, "anything": 200, "Bearer anything": 200, "Bearer": 401, "Bearer ": 401, "Basic eDp5": 401, "sim.default.x.y": 401, "sim.": 401},
-		"strict":  {"": 401, "anything": 401, "Bearer anything": 401, "sim.default.x.y": 401},
-		"off":     {"": 200, "anything": 200, "sim.default.x.y": 200},
+		"lenient": {"": 401, "anything": 200, "Bearer anything": 200, "Bearer": 401, "Bearer ": 401, "Basic eDp5": 401,
+			"sim.default.x.y": 401, "sim.": 401},
+		"strict": {"": 401, "anything": 401, "Bearer anything": 401, "sim.default.x.y": 401},
+		"off":    {"": 200, "anything": 200, "sim.default.x.y": 200},
 	} {
 		s := newServer(t, auth(mode))
 		for header, status := range want {
@@ -76,8 +78,9 @@ func TestCreateAccessToken_HTTP10(t *testing.T) {
 	s := newServer(t)
 	conn := simtest.Dial(t, s.URL)
 	const form = "grant_type=client_credentials"
-	_, err := fmt.Fprintf(conn, "POST /oauth2/token HTTP/1.0\r\nAuthorization: Basic bHVjaWRsaW5rLWNsaWVudDpsdWNpZGxpbmstc2VjcmV0\r\n"+
-		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(form), form)
+	_, err := fmt.Fprintf(conn,
+		"POST /oauth2/token HTTP/1.0\r\nAuthorization: Basic bHVjaWRsaW5rLWNsaWVudDpsdWNpZGxpbmstc2VjcmV0\r\n"+
+			"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(form), form)
 	require.NoError(t, err)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
@@ -96,10 +99,14 @@ func TestCreateAccessToken_HTTP10(t *testing.T) {
 // A secret may contain any character. Libraries escape it for Basic, curl does not.
 func TestCreateAccessToken_EscapedSecret(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "odd.yaml")
-	require.NoError(t, os.WriteFile(file, []byte("lucidlink:\n  accounts:\n    - {name: odd, clients: [{clientId: a+b, clientSecret: \"p%41 +&:\"}]}\n"), 0o600))
+	require.NoError(t,
+		os.WriteFile(file,
+			[]byte("lucidlink:\n  accounts:\n    - {name: odd, clients: [{clientId: a+b, clientSecret: \"p%41 +&:\"}]}\n"),
+			0o600))
 	s := newServer(t, func(c *simulator.Config) { c.Fixture = file })
 	ask := func(id, secret string) int {
-		req, err := http.NewRequest(http.MethodPost, s.URL+"/oauth2/token", strings.NewReader("grant_type=client_credentials"))
+		req, err := http.NewRequest(http.MethodPost, s.URL+"/oauth2/token",
+			strings.NewReader("grant_type=client_credentials"))
 		require.NoError(t, err)
 		req.SetBasicAuth(id, secret)
 		resp, err := s.Client.Do(req)
@@ -163,7 +170,8 @@ func TestAuth_ReasonIsInTheJournal(t *testing.T) {
 func TestInvoices_EveryMonth(t *testing.T) {
 	s := newServer(t)
 	id := initialized(s, "steady", `"subscriptionType":"enterprise","storage":{"provider":"IBM","region":"eu-de"}`)
-	s.Must(200, http.MethodPost, "/_sim/actions/lucidlink/use-storage", fmt.Sprintf(`{"filespace":%q,"write":%d}`, id, 1<<40))
+	s.Must(200, http.MethodPost, "/_sim/actions/lucidlink/use-storage",
+		fmt.Sprintf(`{"filespace":%q,"write":%d}`, id, 1<<40))
 	s.Must(200, http.MethodPost, "/_sim/actions/lucidlink/add-user", fmt.Sprintf(`{"filespace":%q,"user":"ann"}`, id))
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"to":"2028-04-01T00:00:00Z"}`)
 	var list []struct {
@@ -247,7 +255,8 @@ func TestUsedStorage_Model(t *testing.T) {
 				live = append(live, next)
 				next++
 			}
-			s.Must(200, http.MethodPost, "/_sim/actions/lucidlink/use-storage", fmt.Sprintf(`{"filespace":"model","write":%d,"delete":%d}`, write, gone))
+			s.Must(200, http.MethodPost, "/_sim/actions/lucidlink/use-storage",
+				fmt.Sprintf(`{"filespace":"model","write":%d,"delete":%d}`, write, gone))
 		case 2:
 			last++
 			snaps[last] = slices.Clone(live)

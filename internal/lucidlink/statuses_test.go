@@ -44,7 +44,8 @@ func TestEveryOperation_RequiresToken(t *testing.T) {
 func TestEveryDaemonOperation_InstanceNotLinked(t *testing.T) {
 	s := newServer(t)
 	for _, op := range lucidlink.New(lucidlink.Options{}).API().Operations {
-		if op.Needs.Action != "" || strings.HasPrefix(op.Path, "/oauth2") || op.Name == "InitializeS3" || op.Name == "ListInstances" {
+		if op.Needs.Action != "" || strings.HasPrefix(op.Path, "/oauth2") || op.Name == "InitializeS3" ||
+			op.Name == "ListInstances" {
 			continue
 		}
 		s.Must(400, op.Method, path(op.Path, "1")+"?instance=x", "{}")
@@ -63,7 +64,8 @@ func TestUsersAndSnapshots_RequireRoot(t *testing.T) {
 	initialized(s, "files", awsStorage)
 	s.Must(200, http.MethodPost, "/app/link", `{"fs":"files","user":"root","password":"root"}`)
 	for _, c := range []struct{ method, path string }{
-		{http.MethodPatch, "/app/users/nobody"}, {http.MethodDelete, "/app/users/nobody"}, {http.MethodDelete, "/app/snapshots/1"},
+		{http.MethodPatch, "/app/users/nobody"}, {http.MethodDelete, "/app/users/nobody"},
+		{http.MethodDelete, "/app/snapshots/1"},
 	} {
 		for password, status := range map[string]int{"wrong": 403, "": 400, "root": 404} {
 			s.Must(status, c.method, c.path, fmt.Sprintf(`{"password":%q,"userPassword":"x"}`, password))
@@ -93,6 +95,7 @@ func TestInitialize_OtherBucket(t *testing.T) {
 		fmt.Sprintf(`{"domain":%q,"name":"files","storage":{"provider":"AWS","region":"eu-west-1","bucket":"mine"}}`, domain))
 	s.Must(200, http.MethodPost, "/_sim/resources/lucidlink.filespace/"+f.Text(".id")+"/release", "")
 	const question = `{"fs":"files","password":"p","accessKey":"a","secretKey":"s","bucketName":%q}`
-	require.Contains(t, s.Must(400, http.MethodPost, "/app/init-s3", fmt.Sprintf(question, "yours")).Body, "stored in the bucket mine")
+	require.Contains(t, s.Must(400, http.MethodPost, "/app/init-s3", fmt.Sprintf(question, "yours")).Body,
+		"stored in the bucket mine")
 	s.Must(200, http.MethodPost, "/app/init-s3", fmt.Sprintf(question, "mine"))
 }

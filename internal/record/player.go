@@ -49,7 +49,8 @@ type Result struct {
 
 // NewPlayer reads the first line of a recording.
 func NewPlayer(r io.Reader) (*Player, error) {
-	p := &Player{in: bufio.NewReaderSize(r, 1<<16), paused: map[uint64]*exchange{}, asked: map[uint64]*Request{}, back: make(chan struct{})}
+	p := &Player{in: bufio.NewReaderSize(r, 1<<16), paused: map[uint64]*exchange{}, asked: map[uint64]*Request{},
+		back: make(chan struct{})}
 	text, err := p.next()
 	if err != nil {
 		return nil, err
@@ -61,7 +62,8 @@ func NewPlayer(r io.Reader) (*Player, error) {
 		return nil, errors.New("the first line is not that of a recording")
 	}
 	if p.Header.Recording != Format {
-		return nil, fmt.Errorf("the recording has version %d of the format; this program reads version %d", p.Header.Recording, Format)
+		return nil, fmt.Errorf("the recording has version %d of the format; this program reads version %d",
+			p.Header.Recording, Format)
 	}
 	p.shown = p.Header.Started
 	return p, nil
@@ -189,8 +191,9 @@ func (p *Player) otherwise(begun uint64, x *exchange) *Difference {
 // start runs the handler in a new goroutine until it ends or waits. Only one handler runs at a time.
 func (p *Player) start(handler http.Handler, req *http.Request) *exchange {
 	ctx, cancel := context.WithCancel(req.Context())
-	x := &exchange{turns: p, http2: req.ProtoMajor == 2, begun: p.line.Turn, since: p.line.Wall, header: http.Header{}, process: req.URL.Path == metrics,
-		cancel: cancel, resume: make(chan bool)}
+	x := &exchange{turns: p, http2: req.ProtoMajor == 2, begun: p.line.Turn, since: p.line.Wall, header: http.Header{},
+		process: req.URL.Path == metrics,
+		cancel:  cancel, resume: make(chan bool)}
 	go func() {
 		done := false
 		defer func() {

@@ -106,7 +106,8 @@ func play(t *testing.T, text string) (Result, []string, error) {
 	var timers []string
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	result, err := player.Play(ctx, Program{Handler: echo(), Timers: func(world string) { timers = append(timers, world) }})
+	result, err := player.Play(ctx, Program{Handler: echo(),
+		Timers: func(world string) { timers = append(timers, world) }})
 	return result, timers, err
 }
 

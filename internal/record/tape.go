@@ -64,7 +64,8 @@ func (t *Tape) Open(path, program string, config any, maxBody int64, at func(wor
 	}
 	text, err := json.Marshal(config)
 	if err == nil {
-		err = errors.Join(file.Chmod(0o600), write(file, Header{Recording: Format, Program: program, Started: t.started, Config: text}))
+		err = errors.Join(file.Chmod(0o600), write(file,
+			Header{Recording: Format, Program: program, Started: t.started, Config: text}))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("record: %w", err), file.Close())
@@ -174,7 +175,8 @@ func (t *Tape) finish(x *exchange) {
 func (t *Tape) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		line := &Line{Request: t.read(req)}
-		x := &exchange{turns: t, client: w, http2: req.ProtoMajor == 2, header: http.Header{}, process: req.URL.Path == metrics}
+		x := &exchange{turns: t, client: w, http2: req.ProtoMajor == 2, header: http.Header{},
+			process: req.URL.Path == metrics}
 		t.take(line)
 		x.begun, x.since = line.Turn, line.Wall
 		done := false

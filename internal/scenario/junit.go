@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// The elements of a JUnit report, as CI servers read it: https://github.com/testmoapp/junitxml describes what they
-// share.
+// The elements of a JUnit report that CI servers have in common: https://github.com/testmoapp/junitxml.
 type (
 	junitSuites struct {
 		XMLName  xml.Name     `xml:"testsuites"`
@@ -43,19 +42,19 @@ type (
 	}
 )
 
-// JUnit renders the report as JUnit XML: one case for each step and each expectation. A scenario that could not be
-// carried out has an error in the step where it ended, or in a case of its own.
+// JUnit returns the report as JUnit XML: a case for each step and each expectation. The error of a scenario that could
+// not run to its end is in the case of the step where it ended, or in a case of its own.
 func (r *Report) JUnit() ([]byte, error) {
 	suite := junitSuite{Name: clean(r.Name), Time: fmt.Sprintf("%.3f", r.Took.Seconds())}
-	told := false
+	reported := false // the case of a step or an expectation has the failure
 	for i := range r.Timeline {
 		e := &r.Timeline[i]
 		c := junitCase{Class: suite.Name, Name: clean(e.Step), Time: fmt.Sprintf("%.3f", e.Took.Seconds())}
 		switch {
 		case e.State == StepFailed && r.Verdict == Broken:
-			c.Error, told = &junitText{Message: clean(e.Why), Type: "error", Text: clean(e.Request + "\n" + e.Answer)}, true
+			c.Error, reported = e.junit("error"), true
 		case e.State == StepFailed:
-			c.Failure, told = &junitText{Message: clean(e.Why), Type: "expectation", Text: clean(e.Request + "\n" + e.Answer)}, true
+			c.Failure, reported = e.junit("expectation"), true
 		case e.State != StepPassed:
 			c.Skipped = &struct{}{}
 		default:
@@ -70,20 +69,26 @@ func (r *Report) JUnit() ([]byte, error) {
 		case o.Holds == nil:
 			c.Skipped = &struct{}{}
 		case !*o.Holds:
-			c.Failure, told = &junitText{Message: clean(o.Why), Type: "expectation"}, true
+			c.Failure, reported = &junitText{Message: clean(o.Why), Type: "expectation"}, true
 		}
 		suite.Cases = append(suite.Cases, c)
 	}
-	if !told && r.Verdict != Passed {
+	if !reported && r.Verdict != Passed {
 		c := junitCase{Class: suite.Name, Name: "scenario", Time: suite.Time}
 		c.Error = &junitText{Message: clean(r.Why), Type: string(r.Verdict)}
 		suite.Cases = append(suite.Cases, c)
 	}
 	suite.count()
-	all := junitSuites{Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors, Skipped: suite.Skipped, Time: suite.Time,
+	all := junitSuites{Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors, Skipped: suite.Skipped,
+		Time:   suite.Time,
 		Suites: []junitSuite{suite}}
 	text, err := xml.MarshalIndent(all, "", "  ")
 	return append([]byte(xml.Header), append(text, '\n')...), err
+}
+
+// junit returns why the step failed.
+func (e *Entry) junit(kind string) *junitText {
+	return &junitText{Message: clean(e.Why), Type: kind, Text: clean(e.Request + "\n" + e.Answer)}
 }
 
 func (s *junitSuite) count() {
@@ -100,7 +105,7 @@ func (s *junitSuite) count() {
 	}
 }
 
-// clean takes out what XML 1.0 has no way to say.
+// clean removes the characters that XML 1.0 does not allow.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\t' || r == '\n' || r == '\r' || r >= 0x20 && r <= 0xd7ff || r >= 0xe000 && r <= 0xfffd || r >= 0x10000 {

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// find answers the row that a method and a path lead to, and its path parameters. A variable can stand for any
-// parameter.
+// find returns the operation of a method and a path, and the path parameters. A parameter may be a variable.
 func find(rows []Operation, method, path string) (*Operation, map[string]string) {
 	var best *Operation
 	var bestParams map[string]string
@@ -16,7 +15,7 @@ func find(rows []Operation, method, path string) (*Operation, map[string]string)
 		}
 		for _, pattern := range rows[i].Paths {
 			params, ok := match(pattern, path)
-			if ok && (best == nil || len(params) < len(bestParams)) { // the more literal one, as the router does
+			if ok && (best == nil || len(params) < len(bestParams)) { // the one with fewer parameters, as in the router
 				best, bestParams = &rows[i], params
 			}
 		}
@@ -24,7 +23,8 @@ func find(rows []Operation, method, path string) (*Operation, map[string]string)
 	return best, bestParams
 }
 
-// match fits a path to a pattern with {parameters}; one at the end may be empty (design 3, the twin route).
+// match matches a path against a pattern with {parameters} and returns their values. Only the last parameter may be
+// empty (design 3, the twin route).
 func match(pattern, path string) (params map[string]string, ok bool) {
 	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
 	if len(want) != len(got) {
@@ -39,12 +39,12 @@ func match(pattern, path string) (params map[string]string, ok bool) {
 			}
 			continue
 		}
-		name, behind, _ := strings.Cut(rest, "}")
+		name, after, _ := strings.Cut(rest, "}")
 		value := got[i]
-		if !strings.HasPrefix(value, before) || !strings.HasSuffix(value, behind) || len(value) < len(before)+len(behind) {
+		if !strings.HasPrefix(value, before) || !strings.HasSuffix(value, after) || len(value) < len(before)+len(after) {
 			return nil, false
 		}
-		if value = value[len(before) : len(value)-len(behind)]; value == "" && i != len(want)-1 {
+		if value = value[len(before) : len(value)-len(after)]; value == "" && i != len(want)-1 {
 			return nil, false
 		}
 		params[name] = value
@@ -52,7 +52,7 @@ func match(pattern, path string) (params map[string]string, ok bool) {
 	return params, true
 }
 
-// nearest are the rows that look most like what was asked for.
+// nearest returns the operations that are most similar to a method and a path.
 func nearest(rows []Operation, method, path string) []string {
 	var list []string
 	for i := range rows {
@@ -63,14 +63,14 @@ func nearest(rows []Operation, method, path string) []string {
 	return closest(method+" "+path, list)
 }
 
-// closest answers the few names that look most like the one that was given.
+// closest returns up to five names, the most similar to the given one first.
 func closest(given string, names []string) []string {
 	list := slices.Compact(slices.Sorted(slices.Values(names)))
-	asked := pairs(given)
+	wanted := pairs(given)
 	score := func(name string) int {
 		n := 0
 		for pair := range pairs(name) {
-			if asked[pair] {
+			if wanted[pair] {
 				n += 2
 			} else {
 				n--
@@ -86,7 +86,7 @@ func closest(given string, names []string) []string {
 	return list[:min(5, len(list))]
 }
 
-// pairs are the pairs of neighbouring letters in a text, in lower case.
+// pairs returns the pairs of adjacent bytes in a text, in lower case.
 func pairs(text string) map[string]bool {
 	text = strings.ToLower(text[:min(len(text), 200)])
 	set := make(map[string]bool, len(text))

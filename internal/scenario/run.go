@@ -368,7 +368,8 @@ func (r *Run) finish(err error) {
 			e.State, e.Why = StepFailed, why
 		case StepWaiting:
 			if e.State = StepSkipped; errors.Is(err, errTimedOut) && !r.since[i].IsZero() {
-				e.State, e.Why = StepFailed, "it waited for "+e.Waits+", which did not happen within "+r.s.Timeout.String()+" of real time"
+				e.State = StepFailed
+				e.Why = "it waited for " + e.Waits + ", which did not happen within " + r.s.Timeout.String() + " of real time"
 			}
 		default:
 		}

@@ -14,7 +14,7 @@ import (
 	"storagesim/internal/strict"
 )
 
-// testCatalog is a catalog with few names.
+// testCatalog is a small catalog.
 func testCatalog() *Catalog {
 	return &Catalog{
 		Operations: []Operation{
@@ -44,15 +44,18 @@ func TestParse_ErrorsHaveLines(t *testing.T) {
 		"not YAML":        {"name: x\n  steps: [", []int{2}},
 		"not an object":   {"- x", []int{1}},
 		"unknown members": {"name: x\nnam: y\nsteps:\n  - request: GET /lamps\n    expct: {}\n", []int{2, 5}},
-		"types":           {"name: x\ntimeout: soon\nsteps:\n  - request: GET /lamps\n    repeat: many\n    at: 5\n", []int{2, 5, 6}},
+		"types": {"name: x\ntimeout: soon\nsteps:\n  - request: GET /lamps\n    repeat: many\n    at: 5\n",
+			[]int{2, 5, 6}},
 		"missing":         {"description: x", []int{1, 1}},
 		"both":            {"name: x\nsteps:\n  - request: GET /lamps\n    control: PUT /clock\n", []int{3}},
 		"does nothing":    {"name: x\nsteps:\n  - id: a\n", []int{3}},
 		"nothing to save": {"name: x\nsteps:\n  - at: 1s\n    save: {x: .y}\n", []int{4}},
-		"variables":       {"name: x\nsteps:\n  - request: GET /lamps/${a}\n  - id: b\n    request: GET /lamps\n    save: {a: '[0].id'}\n", []int{3}},
-		"body":            {"name: x\nsteps:\n  - control: PUT /clock\n    body: frozen\n", []int{4}},
-		"JSON":            {"{\n\t\"name\": \"x\",\n\t\"steps\": [\n\t\t{\"request\": \"GET /lamps\", \"at\": true}\n\t]\n}", []int{4}},
-		"too deep":        {"name: x\nsteps: " + strings.Repeat("[", 100) + strings.Repeat("]", 100), []int{2}},
+		"variables": {"name: x\nsteps:\n  - request: GET /lamps/${a}\n" +
+			"  - id: b\n    request: GET /lamps\n    save: {a: '[0].id'}\n", []int{3}},
+		"body": {"name: x\nsteps:\n  - control: PUT /clock\n    body: frozen\n", []int{4}},
+		"JSON": {"{\n\t\"name\": \"x\",\n\t\"steps\": [\n\t\t{\"request\": \"GET /lamps\", \"at\": true}\n\t]\n}",
+			[]int{4}},
+		"too deep": {"name: x\nsteps: " + strings.Repeat("[", 100) + strings.Repeat("]", 100), []int{2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse([]byte(c.text), testCatalog())
@@ -85,8 +88,8 @@ func TestParse_Values(t *testing.T) {
 	require.Equal(t, "/lamps/a%2Fb%20c%26d?x=1", path)
 }
 
-// The message for a variable whose step is not waited for says what to add, and is the only one.
-func TestParse_VariableOfAStepThatIsNotWaitedFor(t *testing.T) {
+// A variable of a step that the using step does not wait for gives one error, which says what to add.
+func TestParse_VariableOfUnawaitedStep(t *testing.T) {
 	const create = "name: x\nsteps:\n  - {id: create, request: GET /lamps, save: {v: .id}}\n"
 	const lit = `resource: {kind: lamps.lamp, id: "${v}", state: Lit}`
 	for name, c := range map[string]struct{ steps, want string }{
@@ -118,21 +121,22 @@ func TestParse_VariableOfAStepThatIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// What is malformed is reported once.
+// A malformed member is reported once.
 func TestParse_NoErrorsThatFollow(t *testing.T) {
 	for text, want := range map[string]string{
-		"name: x\nsteps: 5\n":                                    "line 2: steps: must be an array, not a number",
-		"name: x\nsteps: [5]\n":                                  "line 2: steps[0]: must be an object, not a number",
-		"name: x\nsteps: [{when: 5}]\n":                          "line 2: steps[0].when: must be an object, not a number",
-		"name: x\nsteps: [{request: [GET]}]\n":                   "line 2: steps[0].request: must be a string, not an array",
-		"name: x\nsteps: [{when: {resource: {}, within: 1s}}]\n": "line 2: steps[0].when.resource: id is missing\nline 2: steps[0].when.resource: kind is missing\nline 2: steps[0].when.resource: state is missing",
-		"name: x\nexpect: [5]\nsteps: [{at: 1s}]\n":              "line 2: expect[0]: must be an object, not a number",
-		"name: x\nname: x\n":                                     `line 2: "name" is given twice`,
-		"# nothing\n":                                            "line 1: the document is empty",
-		"name: x\nsteps: [{at: 1s}]\ntimeout: 2h\n":              `line 3: timeout: must be a duration from 1ms to 1h, such as "90s" or "1h30m"`,
-		"name: x\nsteps: [{request: GET /lamps, repeat: 0}]\n":   "line 2: steps[0].repeat: must be a whole number from 1 to 1000, not 0",
-		"name: x\nsteps: [{at: 1s}]\nclock: {rate: 0}\n":         "line 3: clock.rate: must be a number above 0, not 0",
-		"name: x\nsteps: [{at: 1s}]\nworld: {seed: -1}\n":        "line 3: world.seed: must be a whole number from 0 to 18446744073709551615, not -1",
+		"name: x\nsteps: 5\n":                  "line 2: steps: must be an array, not a number",
+		"name: x\nsteps: [5]\n":                "line 2: steps[0]: must be an object, not a number",
+		"name: x\nsteps: [{when: 5}]\n":        "line 2: steps[0].when: must be an object, not a number",
+		"name: x\nsteps: [{request: [GET]}]\n": "line 2: steps[0].request: must be a string, not an array",
+		"name: x\nsteps: [{when: {resource: {}, within: 1s}}]\n": "line 2: steps[0].when.resource: id is missing\n" +
+			"line 2: steps[0].when.resource: kind is missing\nline 2: steps[0].when.resource: state is missing",
+		"name: x\nexpect: [5]\nsteps: [{at: 1s}]\n":            "line 2: expect[0]: must be an object, not a number",
+		"name: x\nname: x\n":                                   `line 2: "name" is given twice`,
+		"# nothing\n":                                          "line 1: the document is empty",
+		"name: x\nsteps: [{at: 1s}]\ntimeout: 2h\n":            `line 3: timeout: must be a duration from 1ms to 1h, such as "90s" or "1h30m"`,
+		"name: x\nsteps: [{request: GET /lamps, repeat: 0}]\n": "line 2: steps[0].repeat: must be a whole number from 1 to 1000, not 0",
+		"name: x\nsteps: [{at: 1s}]\nclock: {rate: 0}\n":       "line 3: clock.rate: must be a number above 0, not 0",
+		"name: x\nsteps: [{at: 1s}]\nworld: {seed: -1}\n":      "line 3: world.seed: must be a whole number from 0 to 18446744073709551615, not -1",
 	} {
 		_, err := Parse([]byte(text), testCatalog())
 		require.EqualError(t, err, want, "%s", text)
@@ -170,7 +174,7 @@ func TestReport_JUnitIsValidXML(t *testing.T) {
 	require.Contains(t, string(text), `<error message="it was stopped"`)
 }
 
-// Parse accepts a text or returns errors with lines that the text has.
+// Parse accepts a text, or returns errors whose lines are in the text.
 func FuzzScenario(f *testing.F) {
 	for _, name := range fixtures.Scenarios() {
 		text, err := fixtures.ReadScenario(name)

@@ -221,7 +221,7 @@ func checkObject(dec *json.Decoder, path string, t reflect.Type) error {
 		seen[name] = true
 		member, known := members[name]
 		if !known && members != nil {
-			return &Error{Path: at, Detail: "is not known", Valid: sortedNames(members)}
+			return &Error{Path: at, Detail: "is not a member of this object", Valid: sortedNames(members)}
 		}
 		if !known {
 			member = rest

@@ -57,7 +57,8 @@ var rackMembers = []string{"Plain", "colour", "labels", "name", "power", "raw", 
 func TestDecode_FillsValue(t *testing.T) {
 	var r rack
 	require.NoError(t, strict.Decode([]byte(`{"row":3,"name":"a",
-		"servers":[{"id":"s0","slots":{"x":{"id":"inner"}},"ports":[1,2]}],"labels":{"a.b":"c"},"power":1.5,"spare":true,"raw":{"a":1,"b":[{}]},"colour":"red","Plain":"p"}`), &r))
+		"servers":[{"id":"s0","slots":{"x":{"id":"inner"}},"ports":[1,2]}],
+		"labels":{"a.b":"c"},"power":1.5,"spare":true,"raw":{"a":1,"b":[{}]},"colour":"red","Plain":"p"}`), &r))
 	require.Equal(t, 3, r.Row)
 	require.Equal(t, "inner", r.Servers[0].Slots["x"].ID)
 	require.Equal(t, colour("red"), r.Colour)
@@ -74,13 +75,13 @@ func TestDecode_Refusals(t *testing.T) {
 		text, path, detail string
 		valid              []string
 	}{
-		{`{"nam":"a"}`, "nam", "is not known", rackMembers},
-		{`{"Name":"a"}`, "Name", "is not known", rackMembers},
-		{`{"Secret":"a"}`, "Secret", "is not known", rackMembers},
-		{`{"Place":{"row":1}}`, "Place", "is not known", rackMembers},
-		{`{"servers":[{"id":"a"},{"iD":"b"}]}`, "servers[1].iD", "is not known", []string{"id", "ports", "slots"}},
+		{`{"nam":"a"}`, "nam", "is not a member of this object", rackMembers},
+		{`{"Name":"a"}`, "Name", "is not a member of this object", rackMembers},
+		{`{"Secret":"a"}`, "Secret", "is not a member of this object", rackMembers},
+		{`{"Place":{"row":1}}`, "Place", "is not a member of this object", rackMembers},
+		{`{"servers":[{"id":"a"},{"iD":"b"}]}`, "servers[1].iD", "is not a member of this object", []string{"id", "ports", "slots"}},
 		{
-			`{"servers":[{"slots":{"left":{"od":"b"}}}]}`, "servers[0].slots.left.od", "is not known",
+			`{"servers":[{"slots":{"left":{"od":"b"}}}]}`, "servers[0].slots.left.od", "is not a member of this object",
 			[]string{"id", "ports", "slots"},
 		},
 		{`{"name":"a","row":1,"name":"b"}`, "name", "is given twice", nil},

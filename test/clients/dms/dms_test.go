@@ -156,12 +156,12 @@ func (c *client) workflow(ctx context.Context, id string) (workflow, error) {
 
 // wait polls until the workflow has ended.
 func (c *client) wait(ctx context.Context, id string) (w workflow, err error) {
-	for w, err = c.workflow(ctx, id); err == nil && (w.State == "PENDING" || w.State == "RUNNING"); w, err = c.workflow(ctx, id) {
-		if err := ctx.Err(); err != nil {
+	for {
+		w, err = c.workflow(ctx, id)
+		if err != nil || w.State != "PENDING" && w.State != "RUNNING" {
 			return w, err
 		}
 	}
-	return w, err
 }
 
 // prepare attaches both clusters and creates a snapshot to copy.
@@ -177,9 +177,11 @@ func prepare(t *testing.T, s *simtest.Server) (snap, east, west string) {
 		ids[cluster] = s.Must(200, http.MethodGet, "/api/v2/clusterinfo", "", "X-Sim-Cluster", cluster).Text(".UUID")
 	}
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1s"}`)
-	s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes", `{"name":"vol1","size":"10GiB","replicaCount":2,"acl":{"values":["ALLOW_NONE"]}}`)
+	s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes",
+		`{"name":"vol1","size":"10GiB","replicaCount":2,"acl":{"values":["ALLOW_NONE"]}}`)
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1s"}`)
-	snap = s.Must(200, http.MethodPost, "/api/v2/projects/default/snapshots", `{"name":"snap1","sourceVolumeName":"vol1"}`).Text(".UUID")
+	snap = s.Must(200, http.MethodPost, "/api/v2/projects/default/snapshots",
+		`{"name":"snap1","sourceVolumeName":"vol1"}`).Text(".UUID")
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1s"}`)
 	return snap, ids["east"], ids["west"]
 }
@@ -196,7 +198,8 @@ func TestClones(t *testing.T) {
 	s, c := newClient(t)
 	snap, east, west := prepare(t, s)
 	for _, kind := range []string{"volumes", "snapshots"} {
-		q := clone{Src: source{snap, "default", east}, Dst: target{Name: "copy", ClusterID: west, Size: "21474836480", Replica: 3, SectorSize: 512}}
+		q := clone{Src: source{snap, "default", east},
+			Dst: target{Name: "copy", ClusterID: west, Size: "21474836480", Replica: 3, SectorSize: 512}}
 		id, err := c.thickClone(t.Context(), kind, q)
 		require.NoError(t, err)
 		first, err := c.workflow(t.Context(), id)
@@ -217,7 +220,8 @@ func TestClones(t *testing.T) {
 			echo = done.SnapshotCloneRequest
 		}
 		require.Equal(t, &q, echo)
-		made := s.Must(200, http.MethodGet, "/api/v2/projects/default/"+kind+"?name=copy&Name=copy", "", "X-Sim-Cluster", "west")
+		made := s.Must(200, http.MethodGet, "/api/v2/projects/default/"+kind+"?name=copy&Name=copy", "", "X-Sim-Cluster",
+			"west")
 		require.Equal(t, "Available", made.Text("."+kind+"[0].state"))
 		require.Equal(t, "21474836480", made.Text("."+kind+"[0].size"))
 	}
@@ -229,7 +233,8 @@ func TestErrors(t *testing.T) {
 	_, err := c.workflow(t.Context(), "5b0f3c1e-6f43-4e6a-9a53-0d4dd3e5a0c1")
 	require.ErrorIs(t, err, errNotFound)
 
-	_, err = c.thickClone(t.Context(), "volumes", clone{Src: source{snap, "default", east}, Dst: target{Name: "copy", ClusterID: west, Replica: 5}})
+	_, err = c.thickClone(t.Context(), "volumes",
+		clone{Src: source{snap, "default", east}, Dst: target{Name: "copy", ClusterID: west, Replica: 5}})
 	var refused *serverError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, 400, refused.Status)
@@ -237,12 +242,14 @@ func TestErrors(t *testing.T) {
 	require.Contains(t, refused.Message, "replica")
 
 	// The workflow reports what only the cluster can check.
-	id, err := c.thickClone(t.Context(), "volumes", clone{Src: source{snap, "default", east}, Dst: target{Name: "copy", ClusterID: west, Size: "4096"}})
+	id, err := c.thickClone(t.Context(), "volumes",
+		clone{Src: source{snap, "default", east}, Dst: target{Name: "copy", ClusterID: west, Size: "4096"}})
 	require.NoError(t, err)
 	failed, err := c.wait(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, "FAILED", failed.State)
-	require.Contains(t, failed.Msg, "rpc error: code = Internal desc = failed to create destination volume: rpc error: code = InvalidArgument")
+	require.Contains(t, failed.Msg,
+		"rpc error: code = Internal desc = failed to create destination volume: rpc error: code = InvalidArgument")
 
 	c.endpoints[0].token = ""
 	_, err = c.workflow(t.Context(), id)

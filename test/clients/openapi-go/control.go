@@ -17,7 +17,8 @@ func newWorld(ctx context.Context, url string) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := client.CreateWorldWithResponse(ctx, nil, control.CreateWorldRequest{Name: new(worldName), Seed: new(uint64(7))})
+	made, err := client.CreateWorldWithResponse(ctx, nil,
+		control.CreateWorldRequest{Name: new(worldName), Seed: new(uint64(7))})
 	switch {
 	case err != nil:
 		return nil, err
@@ -29,17 +30,20 @@ func newWorld(ctx context.Context, url string) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	clock, err := w.control.SetClockWithResponse(ctx, nil, control.SetClockRequest{Mode: new(control.SetClockRequestModeFrozen)})
+	clock, err := w.control.SetClockWithResponse(ctx, nil,
+		control.SetClockRequest{Mode: new(control.SetClockRequestModeFrozen)})
 	if err := answered(err, http.StatusOK, clock.HTTPResponse, clock.Body); err != nil {
 		return nil, err
 	}
 	return w, errors.Join(expect("its name", worldName, w.name), expect("its seed", 7, made.JSON201.Seed),
-		expect("its number of tokens", 4, len(w.tokens)), expect("its clock's mode", control.ClockReadingModeFrozen, clock.JSON200.Mode))
+		expect("its number of tokens", 4, len(w.tokens)),
+		expect("its clock's mode", control.ClockReadingModeFrozen, clock.JSON200.Mode))
 }
 
 // typo requires that an unknown word is refused with the valid ones.
 func typo(ctx context.Context, w *world) error {
-	a, err := w.control.SetClockWithResponse(ctx, nil, control.SetClockRequest{Mode: new(control.SetClockRequestMode("frozn"))})
+	a, err := w.control.SetClockWithResponse(ctx, nil,
+		control.SetClockRequest{Mode: new(control.SetClockRequestMode("frozn"))})
 	if err := answered(err, http.StatusBadRequest, a.HTTPResponse, a.Body); err != nil {
 		return err
 	}
@@ -83,7 +87,8 @@ func journal(ctx context.Context, w *world) error {
 	if har.ApplicationharJSON200 == nil {
 		return errNoBody
 	}
-	return errors.Join(expect("the state in the explanation", true, strings.Contains(why.JSON200.Why, "has been Creating since")),
+	return errors.Join(expect("the state in the explanation", true,
+		strings.Contains(why.JSON200.Why, "has been Creating since")),
 		expect("the kind of its cause", control.RefusalCauseKindGuard, of(why.JSON200.Cause).Kind),
 		expect("something that would have worked", true, len(of(why.JSON200.WouldWork)) > 0),
 		expect("the archive's first method", http.MethodPost, har.ApplicationharJSON200.Log.Entries[0].Request.Method))
@@ -97,11 +102,13 @@ func verification(ctx context.Context, w *world) error {
 	if err := answered(err, http.StatusOK, once.HTTPResponse, once.Body); err != nil {
 		return err
 	}
-	twice, err := w.control.VerifyWithResponse(ctx, nil, control.VerifyRequest{Match: created, Count: &control.VerifyCountInput{Min: new(int64(2))}})
+	twice, err := w.control.VerifyWithResponse(ctx, nil,
+		control.VerifyRequest{Match: created, Count: &control.VerifyCountInput{Min: new(int64(2))}})
 	if err := answered(err, http.StatusNotAcceptable, twice.HTTPResponse, twice.Body); err != nil {
 		return err
 	}
-	if once.JSON200 == nil || twice.ApplicationproblemJSON406 == nil || len(of(twice.ApplicationproblemJSON406.Checks)) != 1 {
+	if once.JSON200 == nil || twice.ApplicationproblemJSON406 == nil ||
+		len(of(twice.ApplicationproblemJSON406.Checks)) != 1 {
 		return errNoBody
 	}
 	failed := of(twice.ApplicationproblemJSON406.Checks)[0]

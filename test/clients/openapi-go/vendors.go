@@ -22,8 +22,9 @@ func lightbitsVolume(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	made, err := client.CreateVolumeWithResponse(ctx, "default", nil, lightbits.CreateVolumeRequest{Name: "vol1", Size: new("4 GiB"),
-		ReplicaCount: new(int64(2)), Acl: lightbits.AccessListInput{Values: []string{"ALLOW_ANY"}}})
+	made, err := client.CreateVolumeWithResponse(ctx, "default", nil,
+		lightbits.CreateVolumeRequest{Name: "vol1", Size: new("4 GiB"),
+			ReplicaCount: new(int64(2)), Acl: lightbits.AccessListInput{Values: []string{"ALLOW_ANY"}}})
 	if err := answered(err, http.StatusOK, made.HTTPResponse, made.Body); err != nil {
 		return err
 	}
@@ -62,7 +63,8 @@ func lightbitsVolume(ctx context.Context, w *world) error {
 		return errNoBody
 	}
 	v := read.JSON200
-	return errors.Join(expect("its size in bytes", "8589934592", of(v.Size)), expect("its replicas", 2, of(v.ReplicaCount)),
+	return errors.Join(expect("its size in bytes", "8589934592", of(v.Size)),
+		expect("its replicas", 2, of(v.ReplicaCount)),
 		expect("its state", lightbits.VolumeStateAvailable, of(v.State)), expect("its name", "vol1", of(v.Name)))
 }
 
@@ -89,7 +91,8 @@ func meetFault(ctx context.Context, w *world, update func() (*lightbits.UpdateVo
 	if rule.JSON200 == nil {
 		return errNoBody
 	}
-	return errors.Join(expect("X-Sim-Fault", "busy", of(hit.Headers503.XSimFault)), expect("Retry-After", "2", of(hit.Headers503.RetryAfter)),
+	return errors.Join(expect("X-Sim-Fault", "busy", of(hit.Headers503.XSimFault)),
+		expect("Retry-After", "2", of(hit.Headers503.RetryAfter)),
 		expect("the rule's hits", 1, rule.JSON200.Hits), expect("what remains of it", 0, of(rule.JSON200.Remaining)),
 		expect("the refusal's code", 14, hit.JSON503.Code))
 }
@@ -156,8 +159,9 @@ func lucidlinkFilespace(ctx context.Context, w *world) error {
 	if domains.JSON200 == nil || len(*domains.JSON200) == 0 {
 		return fmt.Errorf("there is no domain: %s", domains.Body)
 	}
-	made, err := client.CreateFilespaceWithResponse(ctx, nil, lucidlink.CreateFilespaceRequest{Domain: (*domains.JSON200)[0].Id, Name: "acme",
-		Storage: lucidlink.StorageQuestionInput{Provider: "AWS", Region: new("eu-west-1")}}, bearer)
+	made, err := client.CreateFilespaceWithResponse(ctx, nil,
+		lucidlink.CreateFilespaceRequest{Domain: (*domains.JSON200)[0].Id, Name: "acme",
+			Storage: lucidlink.StorageQuestionInput{Provider: "AWS", Region: new("eu-west-1")}}, bearer)
 	if err := answered(err, http.StatusCreated, made.HTTPResponse, made.Body); err != nil {
 		return err
 	}
@@ -185,6 +189,8 @@ func lucidityTenants(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(expect("success", true, list.JSON200.Success), expect("more than nobody", true, list.JSON200.Data.Meta.TotalCount > 0),
-		expect("without X-Authtype", true, bare.StatusCode() >= 400 && strings.Contains(bare.HTTPResponse.Header.Get("Content-Type"), "json")))
+	return errors.Join(expect("success", true, list.JSON200.Success),
+		expect("more than nobody", true, list.JSON200.Data.Meta.TotalCount > 0),
+		expect("without X-Authtype", true, bare.StatusCode() >= 400 &&
+			strings.Contains(bare.HTTPResponse.Header.Get("Content-Type"), "json")))
 }

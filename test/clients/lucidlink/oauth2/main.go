@@ -30,8 +30,10 @@ func main() {
 }
 
 func run(ctx context.Context, base, id, secret string) error {
-	for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams, oauth2.AuthStyleAutoDetect} {
-		config := clientcredentials.Config{ClientID: id, ClientSecret: secret, TokenURL: base + "/oauth2/token", AuthStyle: style}
+	for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams,
+		oauth2.AuthStyleAutoDetect} {
+		config := clientcredentials.Config{ClientID: id, ClientSecret: secret, TokenURL: base + "/oauth2/token",
+			AuthStyle: style}
 		if err := use(ctx, config, base); err != nil {
 			return fmt.Errorf("style %d: %w", style, err)
 		}
@@ -40,7 +42,8 @@ func run(ctx context.Context, base, id, secret string) error {
 	if err := refused(ctx, wrong, "invalid_client"); err != nil {
 		return err
 	}
-	scoped := clientcredentials.Config{ClientID: id, ClientSecret: secret, TokenURL: base + "/oauth2/token", Scopes: []string{"read"}}
+	scoped := clientcredentials.Config{ClientID: id, ClientSecret: secret, TokenURL: base + "/oauth2/token",
+		Scopes: []string{"read"}}
 	return refused(ctx, scoped, "invalid_scope")
 }
 
@@ -50,7 +53,8 @@ func use(ctx context.Context, config clientcredentials.Config, base string) erro
 	if err != nil {
 		return err
 	}
-	if life := time.Until(token.Expiry).Round(time.Minute); token.Type() != "Bearer" || !token.Valid() || life != time.Hour {
+	if life := time.Until(token.Expiry).Round(time.Minute); token.Type() != "Bearer" || !token.Valid() ||
+		life != time.Hour {
 		return fmt.Errorf("the token is %s, for %s", token.Type(), life)
 	}
 	resp, err := config.Client(ctx).Get(base + "/v1/domains")

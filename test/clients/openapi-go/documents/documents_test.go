@@ -35,6 +35,7 @@ func TestDocuments_BrokenOnesAreRefused(t *testing.T) {
 		{`"type":"string"`, `"type":"text"`, "text"},
 	} {
 		require.Contains(t, good, one.old)
-		require.ErrorContains(t, documents.Validate(t.Context(), []byte(strings.Replace(good, one.old, one.new, 1))), one.says, one.new)
+		require.ErrorContains(t, documents.Validate(t.Context(), []byte(strings.Replace(good, one.old, one.new, 1))),
+			one.says, one.new)
 	}
 }
