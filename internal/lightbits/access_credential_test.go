@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -23,7 +22,7 @@ func block(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// samples are payloads of every form, by name.
+// samples returns payloads of all forms, by name.
 func samples(t *testing.T) map[string][]byte {
 	t.Helper()
 	key := keys()[0]
@@ -67,71 +66,97 @@ func TestCreateCredential_Payloads(t *testing.T) {
 	for kind, words := range map[CredsType]map[string]string{
 		CredsRS256PubKey: {
 			"pkix": "", "pkix as rsa": "", "pkcs1": "", "certificate": "",
-			"ec public": "an RSA key is expected", "weak": "at least 1024", "broken": "holds no key", "pkcs8": "is a PRIVATE KEY", "text": "not PEM",
+			"ec public": "an RSA key is expected", "weak": "at least 1024", "broken": "holds no key",
+			"pkcs8": "is a PRIVATE KEY", "text": "not PEM",
 		},
 		CredsTLSCertChainPem: {
-			"certificate": "", "chain": "", "pkix": "is a PUBLIC KEY", "chain and key": "is a PRIVATE KEY", "text": "not PEM",
+			"certificate": "", "chain": "", "pkix": "is a PUBLIC KEY", "chain and key": "is a PRIVATE KEY",
+			"text": "not PEM",
 		},
 		CredsTLSPrivKeyPem: {
-			"pkcs8": "", "pkcs1 private": "", "ec private": "", "broken key": "the payload is not of type TlsPrivKeyPem", "certificate": "is a CERTIFICATE", "text": "not PEM",
+			"pkcs8": "", "pkcs1 private": "", "ec private": "",
+			"broken key": "the payload is not of type TlsPrivKeyPem", "certificate": "is a CERTIFICATE", "text": "not PEM",
 		},
 		CredsUnknownType: {"pkix": "type is missing"},
 	} {
 		for name, want := range words {
 			n++
-			body := fmt.Sprintf(`{"ID":"c%d","type":%q,"payload":%q}`, n, kind, base64.StdEncoding.EncodeToString(payloads[name]))
-			status, answer := s.do(http.MethodPost, "/api/v2/projects/default/credentials", admin, body)
-			if want == "" {
-				require.Equal(t, 200, status, "%s %s: %s", kind, name, answer)
-				continue
-			}
-			require.Equal(t, 400, status, "%s %s: %s", kind, name, answer)
-			require.Contains(t, answer, want, "%s %s", kind, name)
+			body := fmt.Sprintf(`{"ID":"c%d","type":%q,"payload":%q}`, n, kind,
+				base64.StdEncoding.EncodeToString(payloads[name]))
+			t.Run(fmt.Sprintf("%s: %s", kind, name), func(t *testing.T) {
+				status, answer := s.do(http.MethodPost, "/api/v2/projects/default/credentials", admin, body)
+				if want == "" {
+					require.Equal(t, 200, status, answer)
+					return
+				}
+				require.Equal(t, 400, status, answer)
+				require.Contains(t, answer, want)
+			})
 		}
 	}
 }
 
-func TestCredentials(t *testing.T) {
+func TestCreateCredential(t *testing.T) {
 	s := newServer(t)
 	payload := base64.StdEncoding.EncodeToString(publicPEM(t, keys()[0]))
-	create := func(id, kind, payload string) (int, string) {
-		return s.do(http.MethodPost, "/api/v2/projects/default/credentials", admin, fmt.Sprintf(`{"ID":%q,"type":%s,"payload":%q}`, id, kind, payload))
+	create := func(project, id, kind, payload string) (int, string) {
+		return s.do(http.MethodPost, "/api/v2/projects/"+project+"/credentials", admin,
+			fmt.Sprintf(`{"ID":%q,"type":%s,"payload":%q}`, id, kind, payload))
 	}
-	status, body := create("root", "1", payload)
-	require.Equal(t, 200, status, body)
-	require.JSONEq(t, `{"projectName":"default","ID":"root","type":"RS256PubKey","payload":"`+payload+`"}`, body)
-	_, got := s.do(http.MethodGet, "/api/v2/projects/default/credentials/root", admin, "")
-	require.Equal(t, body, got)
+	s.run("type by number", func(t *testing.T) {
+		status, body := create("default", "root", "1", payload)
+		require.Equal(t, 200, status, body)
+		require.JSONEq(t, `{"projectName":"default","ID":"root","type":"RS256PubKey","payload":"`+payload+`"}`, body)
+		require.Equal(t, body, s.ok(http.MethodGet, "/api/v2/projects/default/credentials/root", ""))
+	})
 	for name, c := range map[string]struct {
-		status  int
-		id      string
-		payload string
-		words   string
+		status               int
+		project, id, payload string
+		words                string
 	}{
-		"again": {409, "root", payload, "already exists"}, "no ID": {400, "", payload, "ID is missing"},
-		"bad ID": {400, "a:b", payload, "illegal characters"}, "long ID": {400, strings.Repeat("a", 254), payload, "illegal characters"},
-		"no payload": {400, "x", "", "payload is missing"}, "no base64": {400, "x", "%", "payload"},
+		"existing ID":       {409, "default", "root", payload, "already exists"},
+		"no ID":             {400, "default", "", payload, "ID is missing"},
+		"invalid ID":        {400, "default", "a:b", payload, "illegal characters"},
+		"ID too long":       {400, "default", strings.Repeat("a", 254), payload, "illegal characters"},
+		"no payload":        {400, "default", "x", "", "payload is missing"},
+		"payload no base64": {400, "default", "x", "%", "payload"},
+		"unknown project":   {400, "none", "x", payload, "does not exist"},
 	} {
-		status, body := create(c.id, `"RS256PubKey"`, c.payload)
-		require.Equal(t, c.status, status, "%s: %s", name, body)
-		require.Contains(t, body, c.words, name)
+		t.Run(name, func(t *testing.T) {
+			status, body := create(c.project, c.id, `"RS256PubKey"`, c.payload)
+			require.Equal(t, c.status, status, body)
+			require.Contains(t, body, c.words)
+		})
 	}
-	status, body = s.do(http.MethodPost, "/api/v2/projects/none/credentials", admin, `{"ID":"x","type":1,"payload":"`+payload+`"}`)
-	require.Equal(t, 400, status, body)
+}
 
-	status, body = create("another", "1", payload)
-	require.Equal(t, 200, status, body)
-	_, body = s.do(http.MethodGet, "/api/v2/projects/default/credentials", admin, "")
-	var list listCredentialsResponse
-	require.NoError(t, json.Unmarshal([]byte(body), &list))
+// seedCredentials seeds credentials of the project default.
+func seedCredentials(list ...Credential) option {
+	return withSeed(func(s *Service, tx *store.Tx) error {
+		for _, c := range list {
+			c.ProjectName, c.Type, c.Payload = "default", CredsTLSPrivKeyPem, []byte("x")
+			if err := s.seedCredential(tx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func TestListCredentials_ByID(t *testing.T) {
+	s := newServer(t, seedCredentials(Credential{ID: "root"}, Credential{ID: "another"}))
+	list := decodeWire[listCredentialsResponse](t, s, "/api/v2/projects/default/credentials")
 	require.Len(t, list.Credentials, 2)
 	require.Equal(t, "another", list.Credentials[0].ID)
 	require.Equal(t, "root", list.Credentials[1].ID)
-	_, body = s.do(http.MethodGet, "/api/v2/projects/system/credentials", admin, "")
-	require.Equal(t, `{}`, body)
+	require.Equal(t, `{}`, s.ok(http.MethodGet, "/api/v2/projects/system/credentials", ""))
+}
 
+func TestGetCredential_Unknown(t *testing.T) {
+	s := newServer(t, seedCredentials(Credential{ID: "root"}))
 	for path, want := range map[string]int{
-		"none/credentials": 400, "none/credentials/root": 404, "default/credentials/none": 404, "default/credentials/": 400, "system/credentials/root": 404,
+		"none/credentials": 400, "none/credentials/root": 404, "default/credentials/none": 404,
+		"default/credentials/": 400, "system/credentials/root": 404,
 	} {
 		status, body := s.do(http.MethodGet, "/api/v2/projects/"+path, admin, "")
 		require.Equal(t, want, status, "%s: %s", path, body)
@@ -139,26 +164,24 @@ func TestCredentials(t *testing.T) {
 }
 
 func TestDeleteCredential(t *testing.T) {
-	s := newServer(t, withSeed(func(s *Service, tx *store.Tx) error {
-		for id, kind := range map[string]CredsKind{"mine": CredsUserCreds, "beacon": CredsBeaconCreds} {
-			if err := s.seedCredential(tx, Credential{ProjectName: "default", ID: id, Type: CredsTLSPrivKeyPem, Payload: []byte("x"), Kind: kind}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
+	s := newServer(t, seedCredentials(Credential{ID: "mine", Kind: CredsUserCreds},
+		Credential{ID: "beacon", Kind: CredsBeaconCreds}))
 	for _, c := range []struct {
-		path   string
-		match  string
-		status int
+		name, path, match string
+		status            int
 	}{
-		{"default/credentials/none", "", 404}, {"none/credentials/mine", "", 404}, {"default/credentials/", "", 400},
-		{"default/credentials/beacon", "", 400}, {"default/credentials/mine", "7", 412}, {"default/credentials/mine", "1", 200},
-		{"default/credentials/mine", "", 404},
+		{"unknown ID", "default/credentials/none", "", 404},
+		{"unknown project", "none/credentials/mine", "", 404},
+		{"no ID", "default/credentials/", "", 400},
+		{"of the cluster itself", "default/credentials/beacon", "", 400},
+		{"another ETag", "default/credentials/mine", "7", 412},
+		{"its ETag", "default/credentials/mine", "1", 200},
+		{"again", "default/credentials/mine", "", 404},
 	} {
-		status, body := s.do(http.MethodDelete, "/api/v2/projects/"+c.path, admin, "", "If-Match: "+c.match)
-		require.Equal(t, c.status, status, "%s: %s", c.path, body)
+		t.Run(c.name, func(t *testing.T) {
+			status, body := s.do(http.MethodDelete, "/api/v2/projects/"+c.path, admin, "", "If-Match: "+c.match)
+			require.Equal(t, c.status, status, body)
+		})
 	}
-	_, body := s.do(http.MethodGet, "/api/v2/projects/default/credentials/beacon", admin, "")
-	require.Contains(t, body, `"kind":"BeaconCreds"`)
+	require.Contains(t, s.ok(http.MethodGet, "/api/v2/projects/default/credentials/beacon", ""), `"kind":"BeaconCreds"`)
 }

@@ -23,19 +23,21 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// guarded is an operation, what it needs, and a request that is answered with status once the caller may.
+// guarded is an operation, the permission that it needs, and a request whose status is expected with the permission.
 type guarded struct {
 	operation, path string // of the row
 	needs           string // resource:action, as rulesJson has it
-	project         string // that the request is about; "" is the cluster
+	project         string // of the request; "" for the cluster
 	body            string
 	status          int
 }
 
-// open are the permissions that every role gives, in whatever project it is (assumptions 21 and 22).
-var open = []string{"versions:get", "clusterInfos:get", "nodes:get", "nodes:list", "policys:get", "policys:list", "projects:list"}
+// open are the permissions that every role grants, in any project (assumptions 21 and 22).
+var open = []string{
+	"versions:get", "clusterInfos:get", "nodes:get", "nodes:list", "policys:get", "policys:list", "projects:list",
+}
 
-// refused lists the callers that may not do it.
+// refused returns the roles that must not have the permission.
 func (g *guarded) refused() []string {
 	_, action, _ := strings.Cut(g.needs, ":")
 	writes := action != "get" && action != "list"
@@ -52,7 +54,7 @@ func (g *guarded) refused() []string {
 	return callers
 }
 
-// guardedWorld is a world in which every operation finds what it needs, with the ids in the paths.
+// guardedWorld is a world with a resource for every operation. ids holds the IDs in the paths, by placeholder.
 type guardedWorld struct {
 	*simtest.Server
 	ids    map[string]string
@@ -60,9 +62,10 @@ type guardedWorld struct {
 }
 
 func newGuardedWorld(t *testing.T) *guardedWorld {
-	w := &guardedWorld{ids: map[string]string{}, tokens: map[string]string{}, Server: simtest.New(t, func(c *simulator.Config) {
+	w := &guardedWorld{ids: map[string]string{}, tokens: map[string]string{}}
+	w.Server = simtest.New(t, func(c *simulator.Config) {
 		c.Auth, c.Delays, c.Federation = simulator.AuthModes[1], statemachine.Instant, true
-	})}
+	})
 	w.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"2026-06-01T00:00:00Z"}`)
 	w.mint(t, "expired", "system:cluster-admin", "1m")
 	w.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
@@ -80,17 +83,20 @@ func newGuardedWorld(t *testing.T) *guardedWorld {
 
 func (w *guardedWorld) mint(t *testing.T, as, role, ttl string) {
 	t.Helper()
-	w.tokens[as] = w.Must(200, http.MethodPost, "/_sim/tokens", fmt.Sprintf(`{"vendor":"lightbits","role":%q,"ttl":%q}`, role, ttl)).Text(".token")
+	w.tokens[as] = w.Must(200, http.MethodPost, "/_sim/tokens",
+		fmt.Sprintf(`{"vendor":"lightbits","role":%q,"ttl":%q}`, role, ttl)).Text(".token")
 }
 
-// signNobody signs a token of a role that does not exist, by a credential of the caller's own: it is good, and gives nothing.
+// signNobody adds a valid token, signed with a credential of the project default, of a role that does not exist. It
+// grants nothing.
 func (w *guardedWorld) signNobody(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
 	require.NoError(t, err)
 	payload := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-	w.Must(200, http.MethodPost, "/api/v2/projects/default/credentials", `{"ID":"own","type":"RS256PubKey","payload":"`+payload+`"}`)
+	w.Must(200, http.MethodPost, "/api/v2/projects/default/credentials",
+		`{"ID":"own","type":"RS256PubKey","payload":"`+payload+`"}`)
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
 		"sub": "stranger", "exp": time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC).Unix(), "roles": []string{"default:nobody"},
 	})
@@ -100,7 +106,7 @@ func (w *guardedWorld) signNobody(t *testing.T) {
 	w.ids["payload"], w.ids["payloadQuery"] = payload, url.QueryEscape(payload)
 }
 
-// forged claims more than what was signed.
+// forged returns the token with a higher role, but the same signature.
 func forged(t *testing.T, token string) string {
 	parts := strings.Split(token, ".")
 	text, err := base64.RawURLEncoding.DecodeString(parts[1])
@@ -110,34 +116,42 @@ func forged(t *testing.T, token string) string {
 	return parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(more)) + "." + parts[2]
 }
 
-// fill makes what the paths name. Delays are instant, so all of it is there at once.
+// fill creates the resources. They are ready at once, since delays are instant.
 func (w *guardedWorld) fill() {
 	id := func(name, path, body, member string) {
 		w.ids[name] = w.Must(200, http.MethodPost, w.expand(path), w.expand(body)).Text(member)
 	}
 	flag := func(name string) { w.Must(200, http.MethodPost, "/api/v2/featureFlags/"+name+"/enable", "") }
 	act := func(name, body string) { w.Must(200, http.MethodPost, "/_sim/actions/lightbits/"+name, body) }
-	id("volume", "/api/v2/projects/default/volumes", `{"name":"v","size":"1GiB","replicaCount":3,"acl":{"values":["ALLOW_ANY"]}}`, ".UUID")
+	id("volume", "/api/v2/projects/default/volumes",
+		`{"name":"v","size":"1GiB","replicaCount":3,"acl":{"values":["ALLOW_ANY"]}}`, ".UUID")
 	id("snapshot", "/api/v2/projects/default/snapshots", `{"name":"s","sourceVolumeName":"v"}`, ".UUID")
 	id("policy", "/api/v2/policies", `{"name":"gold","qosRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":1024}}}`, ".UUID")
-	id("schedule", "/api/v2/projects/default/resourcePolicies", `{"name":"hourly","resourceName":"v","schedulePolicy":{"snapshotSchedulePolicy":{"hourlySchedule":{"hoursInCycle":1}},"retentionTime":"3h"}}`, ".UUID")
+	id("schedule", "/api/v2/projects/default/resourcePolicies", `{"name":"hourly","resourceName":"v","schedulePolicy":`+
+		`{"snapshotSchedulePolicy":{"hourlySchedule":{"hoursInCycle":1}},"retentionTime":"3h"}}`, ".UUID")
 	id("endpoint", "/api/v2/adminEndpoints", `{"port":22,"ips":["10.0.0.1"]}`, ".port")
 	flag("in-band-authentication")
-	id("host", "/api/v2/projects/default/trustedHosts", `{"name":"h","hostNqn":"nqn.2014-08.org.nvmexpress:uuid:1"}`, ".name")
+	id("host", "/api/v2/projects/default/trustedHosts", `{"name":"h","hostNqn":"nqn.2014-08.org.nvmexpress:uuid:1"}`,
+		".name")
 	w.Must(200, http.MethodPut, "/api/v2/projects/default/trustedHostSecrets/h", `{"hostSecret":"secret"}`)
-	id("idp", "/api/v2/cluster/IdpConfiguration", `{"name":"idp","idpIssuerURL":"https://idp.example/","type":"ADFS"}`, ".name")
-	id("client", "/api/v2/cluster/idpClientConfs", `{"name":"users","clientId":"app","idpConfigurationName":"idp","authzMode":"User","claimName":"group"}`, ".name")
-	id("map", "/api/v2/cluster/authMaps", `{"name":"devs","identifier":"Devs","scope":"default","role":"viewer","idpConfigurationName":"idp"}`, ".name")
+	id("idp", "/api/v2/cluster/IdpConfiguration", `{"name":"idp","idpIssuerURL":"https://idp.example/","type":"ADFS"}`,
+		".name")
+	id("client", "/api/v2/cluster/idpClientConfs", `{"name":"users","clientId":"app","idpConfigurationName":"idp",`+
+		`"authzMode":"User","claimName":"group"}`, ".name")
+	id("map", "/api/v2/cluster/authMaps", `{"name":"devs","identifier":"Devs","scope":"default","role":"viewer",`+
+		`"idpConfigurationName":"idp"}`, ".name")
 	act("connect-host", `{"hostNQN":"nqn.2014-08.org.nvmexpress:uuid:1","volume":"v","project":"default"}`)
 	act("insert-device", `{"serial":"SPARE","server":"server00"}`)
 	for _, server := range []string{"7f1f42a4-45a7-4f9c-8cf0-0a6d3b4a0003", "7f1f42a4-45a7-4f9c-8cf0-0a6d3b4a0004"} {
-		id("target", "/api/v2/servers", `{"serverEndpoints":["http://10.1.0.5`+server[35:]+`:2380"],"serverUUID":"`+server+`"}`, ".NodesUUIDs[0]")
+		id("target", "/api/v2/servers", fmt.Sprintf(`{"serverEndpoints":["http://10.1.0.5%s:2380"],"serverUUID":%q}`,
+			server[35:], server), ".NodesUUIDs[0]")
 		w.ids["server"+server[35:]] = server
 	}
 	w.Must(200, http.MethodPost, "/api/v2/servers/"+w.ids["server3"]+"/disable", "")
 	node := w.Must(200, http.MethodGet, "/api/v2/nodes?name=server00-0", "")
 	w.ids["node"], w.ids["server"] = node.Text(".nodes[0].UUID"), node.Text(".nodes[0].serverUUID")
-	w.ids["device"] = w.Must(200, http.MethodGet, "/api/v2/nvmeDevices?nodeUUID="+w.ids["node"], "").Text(".NvmeDevices[0].serial")
+	devices := w.Must(200, http.MethodGet, "/api/v2/nvmeDevices?nodeUUID="+w.ids["node"], "")
+	w.ids["device"] = devices.Text(".NvmeDevices[0].serial")
 	service := w.Must(200, http.MethodGet, "/api/v2/cf-service-credentials", "")
 	w.Must(200, http.MethodPost, "/api/v2/projects/system/credentials",
 		fmt.Sprintf(`{"ID":%q,"type":"RS256PubKey","payload":%q}`, service.Text(".pubKeyId"), service.Text(".pubKey")))
@@ -152,7 +166,7 @@ func (w *guardedWorld) expand(text string) string {
 	return text
 }
 
-// digest is all that an operation could have changed.
+// digest returns everything that an operation could change.
 func (w *guardedWorld) digest() string {
 	var all strings.Builder
 	for _, path := range []string{"/_sim/resources", "/_sim/timers"} {
@@ -172,9 +186,9 @@ func (g *guarded) request() (method, path string) {
 	return method, path
 }
 
-// Every operation of every path, asked by those who may not: without a token, with one that nobody may use, and with good
-// ones that do not give what is needed. Each refusal says what it is about, on the wire and in its explanation, and
-// nothing has changed after all of them. The same request by somebody who may is answered as the operation answers it.
+// Each operation, under each of its paths, is refused without a token, with invalid tokens, and with valid tokens that
+// lack its permission. The refusal and its explanation name the cause, and nothing changes. With the permission, the same
+// request is carried out.
 func TestPermissions(t *testing.T) {
 	w := newGuardedWorld(t)
 	before := w.digest()
@@ -182,31 +196,32 @@ func TestPermissions(t *testing.T) {
 	var listed struct {
 		Operations []struct{ ID, Method, Path string }
 	}
-	require.NoError(t, json.Unmarshal([]byte(w.Must(200, http.MethodGet, "/_sim/operations?vendor=lightbits", "").Body), &listed))
+	require.NoError(t, json.Unmarshal(
+		[]byte(w.Must(200, http.MethodGet, "/_sim/operations?vendor=lightbits", "").Body), &listed))
 	rows := guardedOperations()
 	for _, op := range listed.Operations {
 		if op.ID == "lightbits.CFLogin" {
-			continue // the one without a token
+			continue // needs no token
 		}
 		require.True(t, slices.ContainsFunc(rows, func(g guarded) bool {
 			method, path := g.request()
 			path, _, _ = strings.Cut(path, "?")
 			return op.ID == "lightbits."+g.operation && op.Method == method && sameShape(op.Path, path)
-		}), "%s %s %s is not among the rows of this test", op.ID, op.Method, op.Path)
+		}), "%s %s %s is missing in guardedOperations", op.ID, op.Method, op.Path)
 	}
 	for _, g := range rows {
 		t.Run(g.operation+" "+g.path, func(t *testing.T) {
-			for how, says := range map[string]string{
+			for how, words := range map[string]string{
 				"": "the Authorization header is missing", "opaque": "not a JWT", "expired": "expired", "forged": "signature",
 			} {
-				w.unauthenticated(t, &g, how, says)
+				w.unauthenticated(t, &g, how, words)
 			}
 			for _, role := range g.refused() {
 				w.denied(t, &g, role)
 			}
 		})
 	}
-	require.Equal(t, before, w.digest(), "a refusal has changed something")
+	require.Equal(t, before, w.digest(), "a refused request changed the world")
 	for _, g := range rows {
 		t.Run("allowed "+g.operation+" "+g.path, func(t *testing.T) {
 			method, path := g.request()
@@ -217,7 +232,7 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// sameShape says whether the path is one of the pattern's.
+// sameShape reports whether the path matches the pattern.
 func sameShape(pattern, path string) bool {
 	a, b := strings.Split(pattern, "/"), strings.Split(path, "/")
 	if len(a) != len(b) {
@@ -238,7 +253,7 @@ type explained struct {
 	Cause          json.RawMessage
 }
 
-// ask sends the operation's request with another token and answers the refusal and its explanation.
+// ask sends the request with a token. It must be refused; ask returns the message of the refusal and its explanation.
 func (w *guardedWorld) ask(t *testing.T, g *guarded, token string, status, code int) (message string, why explained) {
 	t.Helper()
 	method, path := g.request()
@@ -258,7 +273,8 @@ func (w *guardedWorld) ask(t *testing.T, g *guarded, token string, status, code 
 	return message, why
 }
 
-func (w *guardedWorld) unauthenticated(t *testing.T, g *guarded, how, says string) {
+// unauthenticated checks the refusal of a request without a token, or with an invalid one: how is its name or text.
+func (w *guardedWorld) unauthenticated(t *testing.T, g *guarded, how, words string) {
 	t.Helper()
 	token := ""
 	if how != "" {
@@ -268,11 +284,12 @@ func (w *guardedWorld) unauthenticated(t *testing.T, g *guarded, how, says strin
 		token = "Bearer " + w.tokens[how]
 	}
 	message, why := w.ask(t, g, token, http.StatusUnauthorized, 16)
-	require.Contains(t, message, says, how)
+	require.Contains(t, message, words, how)
 	require.Contains(t, why.Why, "could not be told who it is")
 	require.NotEmpty(t, why.Cause)
 }
 
+// denied checks the refusal of a request with the token of a role that lacks the permission.
 func (w *guardedWorld) denied(t *testing.T, g *guarded, role string) {
 	t.Helper()
 	message, why := w.ask(t, g, "Bearer "+w.tokens[role], http.StatusForbidden, 7)

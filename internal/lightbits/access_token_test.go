@@ -14,7 +14,7 @@ import (
 	"storagesim/internal/strict"
 )
 
-// mint makes a token in the world's own partition, as the control surface does.
+// mint returns a token that is valid in all clusters, as the control surface does.
 func (s *server) mint(q api.TokenRequest) (string, error) {
 	s.t.Helper()
 	var signing api.Signing
@@ -29,7 +29,7 @@ func (s *server) mint(q api.TokenRequest) (string, error) {
 	return answer["token"], err
 }
 
-func TestMintToken_IsTaken(t *testing.T) {
+func TestMintToken_Accepted(t *testing.T) {
 	s := newServer(t, withAuth(api.AuthStrict))
 	tok, err := s.mint(api.TokenRequest{Vendor: vendor})
 	require.NoError(t, err)
@@ -39,7 +39,12 @@ func TestMintToken_IsTaken(t *testing.T) {
 	require.Equal(t, 200, status, body)
 	require.Contains(t, body, `"type":"RS256PubKey"`)
 	require.NotContains(t, body, "kind", "UserCreds is the zero value")
+}
 
+func TestMintToken_Claims(t *testing.T) {
+	s := newServer(t)
+	tok, err := s.mint(api.TokenRequest{})
+	require.NoError(t, err)
 	var claims jwt.MapClaims
 	parsed, _, err := jwt.NewParser().ParseUnverified(tok, &claims)
 	require.NoError(t, err)
@@ -52,44 +57,61 @@ func TestMintToken_IsTaken(t *testing.T) {
 	require.InDelta(t, start.AddDate(0, 0, 30).Unix(), claims["exp"], 0)
 	require.NotEmpty(t, claims["jti"])
 	require.Equal(t, api.DefaultWorld, claims[api.WorldClaim])
+}
 
-	status, body = s.do(http.MethodDelete, "/api/v2/projects/system/credentials/sim", tok, "")
+func TestMintToken_RefusedWithoutItsCredential(t *testing.T) {
+	s := newServer(t, withAuth(api.AuthStrict))
+	tok, err := s.mint(api.TokenRequest{})
+	require.NoError(t, err)
+	status, body := s.do(http.MethodDelete, "/api/v2/projects/system/credentials/sim", tok, "")
 	require.Equal(t, 200, status, body)
 	status, _ = s.do(http.MethodGet, "/api/v2/projects", tok, "")
 	require.Equal(t, 401, status)
+
 	again, err := s.mint(api.TokenRequest{})
 	require.NoError(t, err)
-	require.Equal(t, tok, again, "the same world, role and instant")
+	require.Equal(t, tok, again, "the same world, role and instant give the same token")
 	status, _ = s.do(http.MethodGet, "/api/v2/projects", again, "")
-	require.Equal(t, 200, status)
+	require.Equal(t, 200, status, "minting restores the credential")
 }
 
-func TestMintToken_RolesAndTimes(t *testing.T) {
+func TestMintToken_RoleAndLifetime(t *testing.T) {
 	s := newServer(t)
 	tok, err := s.mint(api.TokenRequest{Role: "default:viewer", TTL: time.Minute})
 	require.NoError(t, err)
-	status, _ := s.do(http.MethodGet, "/api/v2/projects/default", tok, "")
-	require.Equal(t, 200, status)
-	status, _ = s.do(http.MethodGet, "/api/v2/projects/system", tok, "")
-	require.Equal(t, 403, status)
-	s.advance(time.Minute)
-	status, _ = s.do(http.MethodGet, "/api/v2/projects/default", tok, "")
-	require.Equal(t, 401, status)
-
-	for _, role := range []string{"nobody", "none:admin", "default:cluster-admin", "system:admin", ":", "default:"} {
-		_, err := s.mint(api.TokenRequest{Role: role})
-		var wrong *strict.Error
-		require.ErrorAs(t, err, &wrong, role)
-		require.Equal(t, "role", wrong.Path)
-		require.Equal(t, []string{"system:cluster-admin", "system:viewer", "default:admin", "default:viewer"}, wrong.Valid)
+	ask := func(project string) int {
+		status, _ := s.do(http.MethodGet, "/api/v2/projects/"+project, tok, "")
+		return status
 	}
+	require.Equal(t, 200, ask("default"))
+	require.Equal(t, 403, ask("system"))
+	s.advance(time.Minute)
+	require.Equal(t, 401, ask("default"))
+}
+
+func TestMintToken_InvalidRole(t *testing.T) {
+	s := newServer(t)
+	for _, role := range []string{"nobody", "none:admin", "default:cluster-admin", "system:admin", ":", "default:"} {
+		t.Run(role, func(t *testing.T) {
+			_, err := s.mint(api.TokenRequest{Role: role})
+			var wrong *strict.Error
+			require.ErrorAs(t, err, &wrong)
+			require.Equal(t, "role", wrong.Path)
+			require.Equal(t, []string{"system:cluster-admin", "system:viewer", "default:admin", "default:viewer"},
+				wrong.Valid)
+		})
+	}
+}
+
+func TestMintToken_NegativeLifetime(t *testing.T) {
+	s := newServer(t)
+	_, err := s.mint(api.TokenRequest{TTL: -1})
 	var wrong *strict.Error
-	_, err = s.mint(api.TokenRequest{TTL: -1})
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, "ttl", wrong.Path)
 }
 
-func TestMintToken_HoldsInEveryClusterAndDrawsNothing(t *testing.T) {
+func TestMintToken_ValidInEveryClusterAndUsesNoRandomness(t *testing.T) {
 	ids := map[bool]string{}
 	for _, mints := range []bool{false, true} {
 		s := newServer(t, withAuth(api.AuthStrict), withSeed(func(s *Service, tx *store.Tx) error {
@@ -112,10 +134,12 @@ func TestMintToken_HoldsInEveryClusterAndDrawsNothing(t *testing.T) {
 	require.Equal(t, ids[false], ids[true])
 }
 
-// A data directory may hold another key as system:sim, of an earlier version or of another --signing-key.
-func TestMintToken_RefreshesTheCredential(t *testing.T) {
+// The credential system:sim in a data directory may have another key: that of an earlier version, or of another
+// --signing-key.
+func TestMintToken_ReplacesTheCredential(t *testing.T) {
 	s := newServer(t, withSeed(func(s *Service, tx *store.Tx) error {
-		return s.seedCredential(tx, Credential{ProjectName: systemProject, ID: mintCredential, Type: CredsRS256PubKey, Payload: []byte("x")})
+		return s.seedCredential(tx, Credential{ProjectName: systemProject, ID: mintCredential, Type: CredsRS256PubKey,
+			Payload: []byte("x")})
 	}))
 	for range 2 {
 		token, err := s.mint(api.TokenRequest{})

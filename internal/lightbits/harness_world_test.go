@@ -147,9 +147,10 @@ func TestFixtures_Load(t *testing.T) {
 			status, body := s.do("GET", "/api/v2/cluster", admin, "", "X-Sim-Cluster: east")
 			require.Equal(t, 200, status, body)
 			want := map[string]string{
-				"small":    `"health":{"state":"OK"}`,
-				"large":    `"numHealthyVolumes":10000`,
-				"degraded": `"health":{"state":"Error","numDegradedVolumes":4,"numReadOnlyVolumes":4,"numNotAvailableVolumes":1,"numInactiveNodes":1,"numHealthyVolumes":4}`,
+				"small": `"health":{"state":"OK"}`,
+				"large": `"numHealthyVolumes":10000`,
+				"degraded": `"health":{"state":"Error","numDegradedVolumes":4,"numReadOnlyVolumes":4,` +
+					`"numNotAvailableVolumes":1,"numInactiveNodes":1,"numHealthyVolumes":4}`,
 			}[name]
 			require.Contains(t, body, want)
 		})
@@ -245,12 +246,15 @@ func (s *server) firstServer() string {
 	return holder.ServerUUID
 }
 
-func (s *server) ok(method, path, body string) {
+// ok sends a request that must succeed and returns the body of the response.
+func (s *server) ok(method, path, body string) string {
 	s.t.Helper()
 	status, answer := s.do(method, path, admin, body)
 	require.Equal(s.t, 200, status, answer)
+	return answer
 }
 
+// hold sets a delay.
 func (s *server) hold(delay string, to string) {
 	s.t.Helper()
 	d, err := statemachine.ParseDelay([]byte(to))

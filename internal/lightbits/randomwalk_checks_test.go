@@ -12,7 +12,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// check looks at all of the world.
+// check verifies that all of the world is consistent.
 func (w *walker) check(tx *store.Tx) {
 	w.t.Helper()
 	s, t := w.service, w.t
@@ -22,7 +22,7 @@ func (w *walker) check(tx *store.Tx) {
 		v := &row.Body
 		if holdsName(row.Life.State) {
 			name := scopedKey(v.ProjectName, v.Name)
-			require.Empty(t, names[name], "two live volumes are called %s", v.Name)
+			require.Empty(t, names[name], "two live volumes have the name %s", v.Name)
 			names[name] = v.UUID
 		}
 		w.checkVolume(tx, v, usages)
@@ -40,7 +40,7 @@ func (w *walker) check(tx *store.Tx) {
 	}
 	for _, row := range s.snapshots.Table().All(tx, "", "") {
 		if row.Body.State == SnapshotFailed {
-			require.Empty(t, row.Body.NodeList, "snapshot %s has failed and holds replicas", row.Body.Name)
+			require.Empty(t, row.Body.NodeList, "snapshot %s is Failed and has replicas", row.Body.Name)
 			continue
 		}
 		w.checkChain(chains, s.chainOfAny(tx, &row.Body), row.Body.NodeList, row.Body.Name)
@@ -52,37 +52,37 @@ func (w *walker) check(tx *store.Tx) {
 		}
 	}
 	for _, b := range blockTable.All(tx, "", "") {
-		require.Contains(t, chains, b.chain, "blocks of %s lie nowhere", b.uuid)
+		require.Contains(t, chains, b.chain, "blocks of %s, whose chain has no replicas", b.uuid)
 	}
 	w.checkSums(tx, usages, want, groups)
 	for _, p := range lostTable.All(tx, "", "") {
-		require.Contains(t, usages, p.Node, "device %s is missed on a node that is gone", p.Serial)
+		require.Contains(t, usages, p.Node, "lost device %s of a node that does not exist", p.Serial)
 	}
 	w.checkServers(tx)
 	w.checkTimers(tx)
 }
 
-// checkChain: all of a chain lies on the same nodes.
+// checkChain verifies that all members of a chain are on the same nodes.
 func (w *walker) checkChain(chains map[string][]string, chain string, nodes []string, name string) {
 	w.t.Helper()
 	if known, ok := chains[chain]; ok {
-		require.Equal(w.t, known, nodes, "%s does not lie where its chain does", name)
+		require.Equal(w.t, known, nodes, "%s is on other nodes than its chain", name)
 	}
 	chains[chain] = nodes
 }
 
-// checkSums: what nodes, groups and the cluster say is the sum of what lies there.
+// checkSums verifies that nodes, protection groups and the cluster show the sums of their volumes and snapshots.
 func (w *walker) checkSums(tx *store.Tx, usages map[string]nodeUsage, want map[string]Usage, groups map[string]int64) {
 	w.t.Helper()
 	s, t := w.service, w.t
 	var sum Usage
 	for id, u := range usages {
-		require.Equal(t, want[id], u.Usage, "what node %s holds is not the sum of what lies on it", u.Name)
+		require.Equal(t, want[id], u.Usage, "the usage of node %s is not the sum of its replicas", u.Name)
 		sum = sum.Add(u.Usage)
 		w.checkNode(tx, id, &u)
 		delete(want, id)
 	}
-	require.Empty(t, want, "something lies on nodes that are gone")
+	require.Empty(t, want, "replicas on nodes that do not exist")
 	shown := s.clusterStatistics(tx, usages)
 	require.Equal(t, uint64(sum.Provisioned), shown.LogicalStorage)
 	require.Equal(t, uint64(sum.LogicalUsed), shown.LogicalUsedStorage)
@@ -95,15 +95,16 @@ func (w *walker) checkSums(tx *store.Tx, usages map[string]nodeUsage, want map[s
 	require.Equal(t, groups, counted, "volumes in each protection group")
 }
 
-// checkVolume: its replicas are apart, on nodes that are there, and its protection is what these make it.
+// checkVolume verifies that the replicas of a volume are on existing nodes in different failure domains, and that its
+// protection follows from the states of these nodes.
 func (w *walker) checkVolume(tx *store.Tx, v *Volume, usages map[string]nodeUsage) {
 	w.t.Helper()
 	t := w.t
 	var domains []string
 	members := make([]nodeUsage, 0, len(v.NodeList))
 	for _, id := range v.NodeList {
-		u, there := usages[id]
-		require.True(t, there, "volume %s lies on a node that is gone", v.Name)
+		u, exists := usages[id]
+		require.True(t, exists, "volume %s is on a node that does not exist", v.Name)
 		members = append(members, u)
 		domains = append(domains, u.Domains...)
 	}
@@ -111,7 +112,7 @@ func (w *walker) checkVolume(tx *store.Tx, v *Volume, usages map[string]nodeUsag
 	require.Len(t, slices.Compact(slices.Clone(domains)), len(domains), "replicas of volume %s share a failure domain",
 		v.Name)
 	if v.State == VolumeFailed {
-		require.Empty(t, v.NodeList, "volume %s has failed and holds replicas", v.Name)
+		require.Empty(t, v.NodeList, "volume %s is Failed and has replicas", v.Name)
 	}
 	if len(v.NodeList) > 0 {
 		require.Len(t, v.NodeList, int(v.ReplicaCount), "replicas of volume %s", v.Name)
@@ -125,16 +126,16 @@ func (w *walker) checkVolume(tx *store.Tx, v *Volume, usages map[string]nodeUsag
 	require.Equal(t, w.service.protectionGroup(tx, v.NodeList), v.PgUUID)
 	require.Equal(t, v.NodeList[0], v.PrimaryNodeUUID)
 	if v.State == VolumeMigrating {
-		require.True(t, w.service.migrates(tx, v), "volume %s migrates nowhere", v.Name)
+		require.True(t, w.service.migrates(tx, v), "volume %s is Migrating without a migration", v.Name)
 	}
 	if v.State == VolumeAvailable {
 		m, err := w.service.migrations.Get(tx, chainOfVolume(tx, v))
-		require.False(t, err == nil && m.Life.State == "Moving", "volume %s is on its way and not %s", v.Name,
-			VolumeMigrating)
+		require.False(t, err == nil && m.Life.State == "Moving", "volume %s has a migration and is not %s",
+			v.Name, VolumeMigrating)
 	}
 }
 
-// checkNode: what is known of a node for placement is what it and its devices do.
+// checkNode verifies that the usage row of a node matches the states of the node and of its devices.
 func (w *walker) checkNode(tx *store.Tx, id string, u *nodeUsage) {
 	w.t.Helper()
 	t := w.t
@@ -152,16 +153,16 @@ func (w *walker) checkNode(tx *store.Tx, id string, u *nodeUsage) {
 		require.False(t, u.Serving || u.Attached || u.Volumes > 0, "%+v", u)
 	case statemachine.State(NodeAttaching):
 		require.False(t, u.Serving || u.Attached, "%+v", u)
-	default: // a node that is Detaching serves or not, as it did before
+	default: // a Detaching node may serve or not
 	}
 	require.False(t, n.PermanentFailure && n.State != NodeInactive && n.State != NodeDetaching,
-		"node %s is %s and has failed for good", n.Name, n.State)
+		"node %s is %s and has failed permanently", n.Name, n.State)
 	server, err := w.service.servers.Get(tx, u.Server)
-	require.NoError(t, err, "node %s is on no server", u.Name)
+	require.NoError(t, err, "the server of node %s does not exist", u.Name)
 	require.Contains(t, server.Body.NodesUUIDs, id)
 	if u.Leaving && n.State != NodeDetaching {
 		require.Contains(t, []ServerState{ServerDisabling, ServerDisabled, ServerFailed, ServerDeleting},
-			server.Body.State, "node %s is being emptied", u.Name)
+			server.Body.State, "node %s takes no replicas", u.Name)
 	}
 	var healthy, bytes uint64
 	rebuilding := false
@@ -177,7 +178,8 @@ func (w *walker) checkNode(tx *store.Tx, id string, u *nodeUsage) {
 	require.Equal(t, n.InLocalRebuild, rebuilding, "local rebuild of node %s", u.Name)
 }
 
-// checkServers: what a server shows is under way is, and the other way round.
+// checkServers verifies that servers show exactly the upgrades, evictions and replacements that are in progress, and
+// that hosts are connected to existing volumes.
 func (w *walker) checkServers(tx *store.Tx) {
 	w.t.Helper()
 	s, t := w.service, w.t
@@ -205,24 +207,24 @@ func (w *walker) checkServers(tx *store.Tx) {
 	for id, h := range hostTable.All(tx, "", "") {
 		for _, volume := range h.VolumeUUIDs {
 			row, err := s.volumes.Find(tx, volume)
-			require.NoError(t, err, "host %s is connected to a volume that is gone", id)
+			require.NoError(t, err, "host %s is connected to a volume that does not exist", id)
 			require.Contains(t, row.Body.ConnectedHosts, id)
 		}
 	}
 }
 
-// checkTimers: nothing waits for what is gone.
+// checkTimers verifies that every timer belongs to an existing resource.
 func (w *walker) checkTimers(tx *store.Tx) {
 	w.t.Helper()
 	has := w.service.tablesByKind()
 	for _, timer := range statemachine.Pending(tx, 100_000) {
-		there, known := has[timer.Kind]
+		exists, known := has[timer.Kind]
 		require.True(w.t, known, timer.Kind)
-		require.True(w.t, there(tx, timer.Key), "a timer of %s %s, which is gone", timer.Kind, timer.ID)
+		require.True(w.t, exists(tx, timer.Key), "a timer of %s %s, which does not exist", timer.Kind, timer.ID)
 	}
 }
 
-// tablesByKind says of each kind of thing how to look whether there is one with a key.
+// tablesByKind returns, for each kind, the function that reports whether a resource has the key.
 func (s *Service) tablesByKind() map[string]func(tx *store.Tx, key string) bool {
 	return map[string]func(tx *store.Tx, key string) bool{
 		s.volumes.Kind: s.volumes.Table().Has, s.snapshots.Kind: s.snapshots.Table().Has,
@@ -235,8 +237,8 @@ func (s *Service) tablesByKind() map[string]func(tx *store.Tx, key string) bool 
 	}
 }
 
-// nodeWords tells what every node does, for a failure.
-func (w *walker) nodeWords(tx *store.Tx) string {
+// describeNodes describes the states of all nodes, for the message of a failure.
+func (w *walker) describeNodes(tx *store.Tx) string {
 	var text strings.Builder
 	for _, row := range w.service.nodes.Table().All(tx, "", "") {
 		u, _ := usageTable.Get(tx, row.Body.UUID)
@@ -248,7 +250,7 @@ func (w *walker) nodeWords(tx *store.Tx) string {
 	return text.String()
 }
 
-// checkQuiet: where everything was mended and time has passed, nothing is under way.
+// checkQuiet verifies that nothing is in progress, after everything has recovered.
 func (w *walker) checkQuiet(tx *store.Tx) {
 	w.t.Helper()
 	s, t := w.service, w.t
@@ -256,12 +258,12 @@ func (w *walker) checkQuiet(tx *store.Tx) {
 		require.Contains(t, []VolumeState{VolumeAvailable, VolumeFailed}, row.Body.State, "volume %s", row.Body.Name)
 		if row.Body.State == VolumeAvailable && !s.onDeletedServer(tx, row.Body.NodeList) {
 			require.Equal(t, ProtectionFullyProtected, row.Body.ProtectionState, "volume %s, nodes:\n%s", row.Body.Name,
-				w.nodeWords(tx))
+				w.describeNodes(tx))
 		}
 	}
 	for _, row := range s.snapshots.Table().All(tx, "", "") {
 		if row.Body.State == SnapshotDeleting {
-			require.True(t, s.hasClones(tx, row.Body.UUID), "snapshot %s is Deleting and has no clones", row.Body.Name)
+			require.True(t, s.hasClones(tx, row.Body.UUID), "snapshot %s is Deleting without clones", row.Body.Name)
 			continue
 		}
 		require.Contains(t, []SnapshotState{SnapshotAvailable, SnapshotFailed}, row.Body.State, "snapshot %s",
@@ -272,7 +274,7 @@ func (w *walker) checkQuiet(tx *store.Tx) {
 			require.Contains(t, []statemachine.State{"Active", "Unattached"}, row.Life.State, "node %s", row.Body.Name)
 		}
 		if row.Body.Ec && s.rebuildable(tx, row.Body.UUID) {
-			require.Zero(t, s.lostParts(tx, row.Body.UUID), "node %s has not rebuilt what it lost", row.Body.Name)
+			require.Zero(t, s.lostParts(tx, row.Body.UUID), "node %s has not rebuilt its lost devices", row.Body.Name)
 		}
 	}
 	for _, row := range s.servers.Table().All(tx, "", "") {
@@ -294,7 +296,7 @@ func (w *walker) checkQuiet(tx *store.Tx) {
 	}
 }
 
-// onDeletedServer says whether one of the nodes is on a server that is Deleting, so that nothing brings it back.
+// onDeletedServer reports whether one of the nodes is on a server that is Deleting, which never recovers.
 func (s *Service) onDeletedServer(tx *store.Tx, nodes []string) bool {
 	return slices.ContainsFunc(nodes, func(id string) bool {
 		u, err := usageTable.Get(tx, id)

@@ -15,28 +15,26 @@ import (
 )
 
 var (
-	invariantSteps = flag.Int("invariants.steps", 2000, "operations and physical actions of TestInvariants")
-	invariantSeed  = flag.Uint64("invariants.seed", 0, "what TestInvariants draws from; 0 draws that too")
+	invariantSteps = flag.Int("invariants.steps", 2000, "number of steps of TestInvariants")
+	invariantSeed  = flag.Uint64("invariants.seed", 0, "seed of TestInvariants; 0 is a random seed")
 	invariantEvery = flag.Int("invariants.every", 5,
-		"after how many steps TestInvariants checks all of the world; 1 names the step that broke it")
+		"number of steps between checks of the whole world by TestInvariants; 1 finds the failing step")
 )
 
 const (
-	// verifyEvery is after how many checks every index is verified too.
+	// verifyEvery is the number of checks between verifications of all indexes.
 	verifyEvery = 10
-	// allDone is from how many steps on every kind of step must have been let at least once.
-	allDone = 20_000
+	// allStepsDone is the number of steps in which every kind of step must succeed at least once.
+	allStepsDone = 20_000
 )
 
-// walkedCluster is the cluster that is walked through: odd seeds have servers of two nodes, which share a failure
-// domain.
+// walkedCluster is the cluster of a walk. With an odd seed its servers have two nodes each, which share a failure domain.
 func walkedCluster(seed uint64) option {
 	return withCluster(fmt.Sprintf("servers: 5\nnodesPerServer: %d\ndevicesPerNode: 8\n"+
 		"featureFlags: {evict-data: true, fail-in-place: true, proactive-rebalance: true}", 1+seed%2))
 }
 
-// TestInvariants does operations and physical actions in any order on a frozen clock. Whatever happens, the world adds
-// up.
+// TestInvariants runs random steps on a frozen clock and verifies that the world stays consistent.
 func TestInvariants(t *testing.T) {
 	seed := *invariantSeed
 	if seed == 0 {
@@ -46,7 +44,7 @@ func TestInvariants(t *testing.T) {
 		seed, *invariantSteps)
 	t.Log(again)
 	w := newWalker(newServer(t, walkedCluster(seed)), seed)
-	var window []string // what was done since the last check
+	var window []string // the steps since the last check
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("%s -invariants.every 1\nafter step %d; since the last check:\n%s", again, w.steps,
@@ -55,9 +53,9 @@ func TestInvariants(t *testing.T) {
 	})
 	steps := walkSteps()
 	for step := range *invariantSteps {
-		window = append(window, "")
+		window = append(window, "a step that did not end")
 		window[len(window)-1] = w.step(steps)
-		require.Zero(t, w.log.Len(), "a timer could not be fired: %s", &w.log)
+		require.Zero(t, w.log.Len(), "a timer failed to fire: %s", &w.log)
 		if (step+1)%*invariantEvery != 0 && step != *invariantSteps-1 {
 			w.view(func(tx *store.Tx) error { w.checkTimers(tx); return nil })
 			continue
@@ -73,13 +71,13 @@ func TestInvariants(t *testing.T) {
 	require.NoError(t, w.db.Verify(slices.Concat(w.service.Tables(), w.engine.Verifiers())...))
 	for _, d := range steps {
 		t.Logf("%-28s %6d tried %6d done", d.name, w.tried[d.name], w.done[d.name])
-		if *invariantSteps >= allDone {
-			require.NotZero(t, w.done[d.name], "never let: %s", d.name)
+		if *invariantSteps >= allStepsDone {
+			require.NotZero(t, w.done[d.name], "never succeeded: %s", d.name)
 		}
 	}
 }
 
-// The walk is the same whenever its seed is: otherwise a failure could not be looked at.
+// Two walks with the same seed are the same, so that a failure can be reproduced.
 func TestInvariants_SameSeedSameWalk(t *testing.T) {
 	walk := func() string {
 		w := newWalker(newServer(t, walkedCluster(43)), 43)
@@ -94,7 +92,7 @@ func TestInvariants_SameSeedSameWalk(t *testing.T) {
 	require.Equal(t, first, walk())
 }
 
-// verify looks at every index of the world.
+// verify verifies every index of the world.
 func (w *walker) verify() {
 	w.t.Helper()
 	require.NoError(w.t, w.engine.View(api.DefaultWorld, "test", func(tx *store.Tx) error {

@@ -27,24 +27,20 @@ var (
 	}
 )
 
-// walkSteps is all that a walker does, and how often.
+// walkSteps returns all kinds of steps.
 func walkSteps() []walkStep {
 	return append(volumeSteps(),
 		walkStep{"fail-node", 2, func(w *walker) (string, bool) {
-			return w.act("fail-node", `{"node":%q}`,
-				w.pick(w.nodes))
+			return w.act("fail-node", `{"node":%q}`, w.pick(w.nodes))
 		}},
 		walkStep{"recover-node", 6, func(w *walker) (string, bool) {
-			return w.act("recover-node", `{"node":%q}`,
-				w.pick(w.nodes))
+			return w.act("recover-node", `{"node":%q}`, w.pick(w.nodes))
 		}},
 		walkStep{"fail-device", 2, func(w *walker) (string, bool) {
-			return w.act("fail-device", `{"serial":%q}`,
-				w.pick(w.serials))
+			return w.act("fail-device", `{"serial":%q}`, w.pick(w.serials))
 		}},
 		walkStep{"pull-device", 2, func(w *walker) (string, bool) {
-			return w.act("pull-device", `{"serial":%q}`,
-				w.pick(w.serials))
+			return w.act("pull-device", `{"serial":%q}`, w.pick(w.serials))
 		}},
 		walkStep{"insert-device", 3, (*walker).insertDevice},
 		walkStep{"AddNvmeDevice", 4, (*walker).addDevice},
@@ -65,12 +61,10 @@ func walkSteps() []walkStep {
 		walkStep{"CreateServer", 2, (*walker).createServer},
 		walkStep{"DeleteServer", 2, (*walker).deleteServer},
 		walkStep{"fail-server", 1, func(w *walker) (string, bool) {
-			return w.act("fail-server", `{"server":%q}`,
-				w.pick(w.servers))
+			return w.act("fail-server", `{"server":%q}`, w.pick(w.servers))
 		}},
 		walkStep{"recover-server", 4, func(w *walker) (string, bool) {
-			return w.act("recover-server", `{"server":%q}`,
-				w.pick(w.servers))
+			return w.act("recover-server", `{"server":%q}`, w.pick(w.servers))
 		}},
 		walkStep{"UpgradeServer", 1, func(w *walker) (string, bool) {
 			return w.call("POST", "/api/v2/servers/"+w.pick(w.servers)+"/upgrade",
@@ -101,12 +95,10 @@ func walkSteps() []walkStep {
 				`{"configParam":{"value":%q}}`, w.pick([]string{"1s", "2m", "1h", "0s"}))
 		}},
 		walkStep{"fill-cluster", 1, func(w *walker) (string, bool) {
-			return w.act("fill-cluster", `{"percent":%d}`,
-				30+w.random.IntN(70))
+			return w.act("fill-cluster", `{"percent":%d}`, 30+w.random.IntN(70))
 		}},
 		walkStep{"partition-cluster", 1, func(w *walker) (string, bool) {
-			return w.act("partition-cluster",
-				`{"unreachable":%t}`, w.chance(6))
+			return w.act("partition-cluster", `{"unreachable":%t}`, w.chance(6))
 		}},
 		walkStep{"age-clock-drift", 1, func(w *walker) (string, bool) {
 			return w.act("age-clock-drift", `{"server":%q,"by":"%ds"}`, w.pick(w.servers), w.random.IntN(80)-40)
@@ -155,7 +147,7 @@ func (w *walker) insertDevice() (string, bool) {
 	return w.act("insert-device", `{"server":%q}`, w.pick(w.servers))
 }
 
-// addDevice takes one that nobody manages, and mostly a node of its server.
+// addDevice adds a device to a node: mostly an unmanaged device to a node of its server.
 func (w *walker) addDevice() (string, bool) {
 	serial, node := w.pick(w.serials), w.pick(w.nodes)
 	w.view(func(tx *store.Tx) error {
@@ -182,7 +174,7 @@ func (w *walker) createServer() (string, bool) {
 		w.steps/200%250, w.steps%200, w.steps, w.flip())
 }
 
-// deleteServer leaves four there, so that data can be evicted.
+// deleteServer keeps as many servers as an eviction needs.
 func (w *walker) deleteServer() (string, bool) {
 	if len(w.servers) <= evictionServers {
 		return "too few", false
@@ -190,7 +182,7 @@ func (w *walker) deleteServer() (string, bool) {
 	return w.call("DELETE", fmt.Sprintf("/api/v2/servers/%s?forceDelete=%t", w.pick(w.servers), w.flip()), "")
 }
 
-// replaceNode mostly names an Unattached target where there is one.
+// replaceNode replaces a node, mostly with an Unattached one if there is any.
 func (w *walker) replaceNode() (string, bool) {
 	target := w.pick(w.nodes)
 	w.view(func(tx *store.Tx) error {
@@ -221,31 +213,31 @@ func (w *walker) delay() (string, bool) {
 func (w *walker) checkpoint() (string, bool) {
 	name := fmt.Sprintf("c%d", w.random.IntN(3))
 	require.NoError(w.t, w.db.Checkpoint(api.DefaultWorld, name))
-	if !strings.Contains(strings.Join(w.kept, " "), name) {
-		w.kept = append(w.kept, name)
+	if !strings.Contains(strings.Join(w.checkpoints, " "), name) {
+		w.checkpoints = append(w.checkpoints, name)
 	}
 	return name, true
 }
 
 func (w *walker) restore() (string, bool) {
-	if len(w.kept) == 0 {
+	if len(w.checkpoints) == 0 {
 		return "nothing", false
 	}
-	name := w.pick(w.kept)
+	name := w.pick(w.checkpoints)
 	require.NoError(w.t, w.db.Restore(api.DefaultWorld, name))
 	w.engine.Rescan(api.DefaultWorld)
 	return name, true
 }
 
-// fork goes another way in a world of its own for an hour, which the first one does not notice.
+// fork forks the world and advances the fork by an hour, which must not affect the original.
 func (w *walker) fork() (string, bool) {
 	const forked = "fork"
 	if err := w.db.DeleteWorld(forked); err != nil && !errors.Is(err, store.ErrNoWorld) {
 		require.NoError(w.t, err)
 	}
 	from := ""
-	if len(w.kept) > 0 && w.flip() {
-		from = w.pick(w.kept)
+	if len(w.checkpoints) > 0 && w.flip() {
+		from = w.pick(w.checkpoints)
 	}
 	require.NoError(w.t, w.db.Fork(api.DefaultWorld, from, forked, nil, nil))
 	w.inWorld(forked, w.check)

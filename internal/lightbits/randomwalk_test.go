@@ -17,30 +17,32 @@ import (
 	"storagesim/internal/strict"
 )
 
-// walker does operations at random: through the API, by physical actions, on the control surface, with the file.
+// walker runs random steps against a server: operations of the API, actions, and calls of the control surface such as
+// checkpoint and fork. The same seed gives the same steps.
 type walker struct {
 	*server
 	random *rand.Rand
 	steps  int
 	tried  map[string]int // by the name of the step
-	done   map[string]int
-	kept   []string // checkpoints
+	done   map[string]int // those of them that succeeded
 
-	// What is there, as UUIDs and serials in the order of their keys.
+	checkpoints []string // names
+
+	// The resources that exist before the step: UUIDs and serials, in the order of their keys.
 	volumes, failedVolumes, snapshots, nodes, servers, serials, policies, schedules []string
 }
 
-// Above these populations what would make more takes away instead.
+// At these limits, a step that creates a resource deletes one instead.
 const (
 	mostVolumes   = 40
 	mostSnapshots = 40
 	mostServers   = 7
 )
 
-// walkStep is one kind of step of a walker. Do returns a description of the step and whether it succeeded.
+// walkStep is a kind of step. do runs it and returns a description of it and whether it succeeded.
 type walkStep struct {
 	name   string
-	weight int
+	weight int // relative frequency
 	do     func(w *walker) (what string, done bool)
 }
 
@@ -48,7 +50,7 @@ func newWalker(s *server, seed uint64) *walker {
 	return &walker{server: s, random: rand.New(rand.NewPCG(seed, 1)), tried: map[string]int{}, done: map[string]int{}}
 }
 
-// step does one step and returns its description.
+// step runs a random step and returns its description.
 func (w *walker) step(steps []walkStep) string {
 	w.look()
 	w.steps++
@@ -67,7 +69,7 @@ func (w *walker) step(steps []walkStep) string {
 	return d.name + ": " + strings.TrimSpace(what)
 }
 
-// look notes what is there.
+// look updates the lists of resources.
 func (w *walker) look() {
 	s := w.service
 	w.view(func(tx *store.Tx) error {
@@ -89,7 +91,7 @@ func (w *walker) look() {
 	})
 }
 
-// idsOf lists what is behind the project in the keys of a table.
+// idsOf returns the keys of a table, without the project.
 func idsOf[T any](tx *store.Tx, table *store.Table[T]) []string {
 	var list []string
 	for key := range table.Scan(tx, "", "") {
@@ -112,7 +114,7 @@ func (w *walker) chance(oneIn int) bool { return w.random.IntN(oneIn) == 0 }
 
 func (w *walker) flip() bool { return w.chance(2) }
 
-// call does an operation. Nothing of what is asked may break the process.
+// call sends a request. It must succeed or be refused with a documented status.
 func (w *walker) call(method, path, format string, args ...any) (string, bool) {
 	w.t.Helper()
 	body := fmt.Sprintf(format, args...)
@@ -122,7 +124,7 @@ func (w *walker) call(method, path, format string, args ...any) (string, bool) {
 	return fmt.Sprintln(method, path, body, status, answer), status == 200
 }
 
-// act does a physical action; one that cannot be done is refused in words.
+// act runs an action. It must succeed or be refused.
 func (w *walker) act(name, format string, args ...any) (string, bool) {
 	w.t.Helper()
 	params := fmt.Sprintf(format, args...)
@@ -135,7 +137,7 @@ func (w *walker) act(name, format string, args ...any) (string, bool) {
 	return fmt.Sprintln(name, params, err), err == nil
 }
 
-// fire lets an event happen to a thing, as the control surface does.
+// fire fires an event at a resource, as the control surface does.
 func (w *walker) fire(kind, id string, on statemachine.Event) (string, bool) {
 	w.t.Helper()
 	err := w.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error {
@@ -146,7 +148,7 @@ func (w *walker) fire(kind, id string, on statemachine.Event) (string, bool) {
 	return fmt.Sprintln(kind, id, on, err), err == nil
 }
 
-// mayRefuse lets those errors pass that tell a caller of the control surface what cannot be.
+// mayRefuse fails the test for an error that is not a refusal.
 func (w *walker) mayRefuse(err error) {
 	w.t.Helper()
 	var illegal *statemachine.IllegalError
@@ -158,7 +160,7 @@ func (w *walker) mayRefuse(err error) {
 	}
 }
 
-// resources lists the things of a kind.
+// resources returns the resources of a kind.
 func (w *walker) resources(kind string) []statemachine.Resource {
 	var list []statemachine.Resource
 	require.NoError(w.t, w.engine.View(api.DefaultWorld, "test", func(tx *store.Tx) error {
@@ -170,7 +172,7 @@ func (w *walker) resources(kind string) []statemachine.Resource {
 	return list
 }
 
-// inWorld reads the cluster of any world.
+// inWorld reads the cluster of a world.
 func (w *walker) inWorld(world string, fn func(tx *store.Tx)) {
 	require.NoError(w.t, w.engine.View(world, "test", func(tx *store.Tx) error {
 		fn(tx.In(cluster))
@@ -178,9 +180,9 @@ func (w *walker) inWorld(world string, fn func(tx *store.Tx)) {
 	}))
 }
 
-// rest mends everything and lets an hour pass. Then nothing may be under way any more.
+// rest recovers everything and advances by an hour. After that nothing may be in progress.
 func (w *walker) rest() (string, bool) {
-	w.restart()
+	w.unblock()
 	for range 8 {
 		w.look()
 		for _, node := range w.nodes {
@@ -197,12 +199,12 @@ func (w *walker) rest() (string, bool) {
 		w.checkQuiet(tx)
 		return nil
 	})
-	return "everything is mended and at rest", true
+	return "everything has recovered and is at rest", true
 }
 
-// restart ends what could keep things from going on: the outage, the flags that move replicas about, delays that hold,
-// schedules.
-func (w *walker) restart() {
+// unblock removes what could keep operations from completing or start new ones: the partition, the flags that move
+// replicas, changed delays, held timers and schedules.
+func (w *walker) unblock() {
 	w.act("partition-cluster", `{"unreachable":false}`)
 	for _, flag := range walkFlags {
 		w.act("set-feature-flag", `{"name":%q,"enabled":false}`, flag)

@@ -9,7 +9,7 @@ import (
 
 const projectPath = "/api/v2/projects/default/"
 
-// volumeSteps is what is done to volumes, snapshots and policies.
+// volumeSteps returns the steps with volumes, snapshots, hosts and policies.
 func volumeSteps() []walkStep {
 	return []walkStep{
 		{"CreateVolume", 10, (*walker).createVolume},
@@ -52,15 +52,16 @@ func volumeSteps() []walkStep {
 		}},
 		{"CreatePolicy", 1, func(w *walker) (string, bool) {
 			return w.call("POST", "/api/v2/policies",
-				`{"name":"p%d","qoSRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":1024,"writeIOPSLimit":1024},"policyVisibility":"Global"}}`, w.random.IntN(5))
+				`{"name":"p%d","qoSRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":1024,"writeIOPSLimit":1024},`+
+					`"policyVisibility":"Global"}}`, w.random.IntN(5))
 		}},
 		{"DeletePolicy", 1, func(w *walker) (string, bool) {
-			return w.call("DELETE",
-				"/api/v2/policies/"+w.pick(w.policies), "")
+			return w.call("DELETE", "/api/v2/policies/"+w.pick(w.policies), "")
 		}},
 		{"CreateResourcePolicy", 1, func(w *walker) (string, bool) {
 			return w.call("POST", projectPath+"resourcePolicies",
-				`{"name":"r%d","resourceUUID":%q,"schedulePolicy":{"retentionTime":"%ds","snapshotSchedulePolicy":{"hourlySchedule":{"hoursInCycle":%d}}}}`,
+				`{"name":"r%d","resourceUUID":%q,"schedulePolicy":{"retentionTime":"%ds",`+
+					`"snapshotSchedulePolicy":{"hourlySchedule":{"hoursInCycle":%d}}}}`,
 				w.steps, w.pick(w.volumes), 1+w.random.IntN(20000), 1+w.random.IntN(5))
 		}},
 		{"DeleteResourcePolicy", 1, func(w *walker) (string, bool) {
@@ -113,7 +114,7 @@ func (w *walker) updateVolume() (string, bool) {
 	return w.call("PUT", projectPath+"volumes/"+w.pick(w.volumes), "{%s}", change)
 }
 
-// rollbackVolume mostly names the volume that the snapshot was made from.
+// rollbackVolume rolls a volume back to a snapshot, mostly one of its own.
 func (w *walker) rollbackVolume() (string, bool) {
 	volume, snapshot := w.pick(w.volumes), w.pick(w.snapshots)
 	if !w.chance(6) {
