@@ -1,7 +1,7 @@
-### storagesim: simulated storage vendors' APIs. Two commands matter: `make run` and `make test`.
+### storagesim: simulated storage vendors' APIs. Start with `make run` and `make test`.
 
 GO      ?= go
-# The load generator lives beside the project, not in it.
+# The directory of the load generator, which is not part of this repository.
 PERF    ?= ../shared/perf
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 ARGS    ?=
@@ -14,42 +14,42 @@ TOOL  := $(GO) tool -modfile=tools/go.mod
 # A pipe fails with its first command, not its last.
 SHELL       := bash
 .SHELLFLAGS := -eu -o pipefail -c
-# One thing at a time: the targets below use every core by themselves, and their output is read by people.
+# Each target uses all cores by itself, and interleaved output is hard to read.
 .NOTPARALLEL:
 
 ### Everyday
 
 .PHONY: help
-help: ## this list
+help: ## print this list
 	@awk -F ':.*## ' '/^### /{printf "\n%s\n", substr($$0, 5); next} /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
-build: ## a static binary, build/simulator, that knows its version
+build: ## build the static binary build/simulator with its version
 	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BUILD)/simulator ./cmd/simulator
 
 .PHONY: run
-run: ## the simulator in the foreground; flags by ARGS='--seed 7'
+run: ## run the simulator in the foreground; ARGS='--seed 7' adds flags
 	$(GO) run ./cmd/simulator $(ARGS)
 
-# The tests make much garbage and keep little: collecting it less often saves a tenth of their processor time.
+# The tests allocate much and keep little: collecting garbage less often saves a tenth of their CPU time.
 test test-race scenarios: export GOGC = 200
 
 .PHONY: test
-test: ## every Go test once; needs nothing but Go
+test: ## run all Go tests once; needs only Go
 	$(GO) test -timeout 15m ./...
 
-# The race detector needs cgo and a C compiler, and makes everything about five times slower.
+# The race detector needs cgo and a C compiler, and makes the tests about five times slower.
 .PHONY: test-race
-test-race: ## the same with the race detector
+test-race: ## run all Go tests with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout 45m ./...
 
 .PHONY: scenarios
-scenarios: ## the scenario scripts only, in all vendors
+scenarios: ## run only the scenario scripts, of all vendors
 	$(GO) test -run Scenarios ./...
 
-# Left out: the tests that read what is being counted, and one whose recording must end with its own last request.
+# Skipped: the tests that read the evidence, and one whose recording must end with the last request of the test itself.
 .PHONY: coverage
-coverage: ## docs/coverage.md: which documented statuses the tests at the wire reach, and how; and the evidence of docs/control-coverage.md
+coverage: ## write docs/coverage.md (documented statuses that tests reach) and the evidence for docs/control-coverage.md
 	rm -rf $(BUILD)/coverage
 	SIMTEST_COVERAGE='$(abspath $(BUILD)/coverage)' $(GO) test -count=1 ./internal/lightbits ./internal/dms ./internal/lucidlink ./internal/lucidity ./internal/control ./internal/fault
 	SIMTEST_COVERAGE='$(abspath $(BUILD)/coverage)/control' $(GO) test -count=1 -skip '^Test(Coverage|Documents_ControlCoverage|Replay_UnansweredRequest)$$' ./internal/simulator/... ./internal/idp ./internal/metrics ./internal/openapi
@@ -58,7 +58,7 @@ coverage: ## docs/coverage.md: which documented statuses the tests at the wire r
 ### Quality
 
 .PHONY: lint
-lint: ## golangci-lint as .golangci.yml says, and shellcheck on the scripts
+lint: ## run golangci-lint, and shellcheck on the scripts
 	$(TOOL) golangci-lint run ./...
 	shellcheck -x .ci/run $$(git ls-files '*.sh')
 
@@ -67,77 +67,77 @@ fmt: ## format every Go file
 	$(TOOL) golangci-lint fmt ./...
 
 .PHONY: benchmarks
-benchmarks: ## the Go benchmarks, summarised by benchstat
+benchmarks: ## run the Go benchmarks and summarise them with benchstat
 	@mkdir -p $(BUILD)
 	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./... | tee $(BUILD)/bench.txt
 	$(TOOL) benchstat $(BUILD)/bench.txt
 
-# Measuring wants a quiet machine: do not run it beside anything else. BENCH='-runs 1 -d 500ms' is quicker and rougher.
+# Run it on an otherwise idle machine. BENCH='-runs 1 -d 500ms' is faster and less precise.
 .PHONY: bench
-bench: build ## build/simulator against its goals, by the load generator of $(PERF): writes docs/performance.md
-	@test -d '$(PERF)' || { echo 'no load generator at $(PERF); say PERF=<its directory>'; exit 1; }
+bench: build ## measure build/simulator with the load generator in PERF and write docs/performance.md
+	@test -d '$(PERF)' || { echo 'no load generator in $(PERF); set PERF=<its directory>'; exit 1; }
 	@mkdir -p $(BUILD)/perf/bin
 	cd '$(PERF)' && $(GO) build -mod=readonly -o '$(abspath $(BUILD)/perf/bin/perf)' ./cmd/perf
 	cd '$(PERF)' && $(GO) build -mod=readonly -o '$(abspath $(BUILD)/perf/bin/perf-baseline)' ./cmd/baseline
 	$(GO) run ./test/bench $(BENCH)
 
-# How long each fuzz target takes.
+# How long each fuzz target runs.
 FUZZ ?= 60s
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for a minute, FUZZ=10s for less; what fails lies in testdata/fuzz then, where `make test` finds it
+fuzz: ## run each fuzz target for a minute, or FUZZ=10s; `make test` repeats failing inputs from testdata/fuzz
 	@failed=''; while read -r package target; do \
 	  echo "== $$package $$target"; \
 	  $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(FUZZ)' -fuzzminimizetime 10x "$$package" </dev/null || failed="$$failed $$target"; \
 	done < <($(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ {target[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, target[i]; n = 0}'); \
 	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
-### Nothing lost
+### Reliability
 
-# How long the soak takes, as Go writes durations.
+# How long the soak test runs, as a Go duration.
 SOAK ?= 1h
 
 .PHONY: reliability
-reliability: build ## kill -9, damaged and full disks, hostile clients, linearizability: some minutes
+reliability: build ## test kill -9, damaged files, full disks, hostile clients and linearizability; takes some minutes
 	RELIABILITY=yes SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -timeout 20m -v -skip Soak ./test/reliability
 	cd test/reliability/linearizability && SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -mod=readonly -count=1 -timeout 10m -v ./...
 
 .PHONY: survival
-survival: build ## of that, what takes seconds: three rounds of kill -9, bad input, and linearizability
+survival: build ## the part of it that takes seconds: three rounds of kill -9, invalid input, and linearizability
 	SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -v -run Kill ./test/reliability
 	RELIABILITY=yes SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -run 'Siege_(Bad|Large)' ./test/reliability
 	cd test/reliability/linearizability && SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -mod=readonly -count=1 ./...
 
 .PHONY: soak
-soak: build ## half load for an hour, SOAK=10m for less: memory, file, goroutines and descriptors stay flat
+soak: build ## run under load for an hour, or SOAK=10m: memory, file, goroutines and descriptors must not grow
 	SOAK='$(SOAK)' SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -timeout 0 -v -run Soak ./test/reliability
 
-### The world outside
+### Clients, documents and image
 
 .PHONY: docs-test
-docs-test: build ## everything that README and docs/ tell readers to paste, in bash and zsh
+docs-test: build ## run every command in README and docs/, in bash and zsh
 	SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -timeout 10m ./test/docs
 
 .PHONY: cinder
-cinder: build ## OpenStack Cinder's own driver through its whole cycle
+cinder: build ## run OpenStack Cinder's Lightbits driver against the simulator
 	SIMULATOR=$(BUILD)/simulator test/clients/cinder/run.sh
 
 .PHONY: lucidlink
-lucidlink: build ## a provider's shell script and an OAuth library against LucidLink's API and client
+lucidlink: build ## run a provider's shell script and an OAuth library against LucidLink's API and client
 	SIMULATOR=$(BUILD)/simulator bash test/clients/lucidlink/run.sh
 
 .PHONY: openapi-go
-openapi-go: build ## Go clients that oapi-codegen makes of the served OpenAPI documents, and a program on them
+openapi-go: build ## generate Go clients from the served OpenAPI documents with oapi-codegen, and use them
 	SIMULATOR=$(BUILD)/simulator test/clients/openapi-go/run.sh
 
 .PHONY: openapi-ts
-openapi-ts: build ## the documents and their examples under public validators, TypeScript clients, and a program on them
+openapi-ts: build ## validate the OpenAPI documents and examples, generate TypeScript clients, and use them
 	SIMULATOR=$(BUILD)/simulator test/clients/openapi-ts/run.sh
 
 .PHONY: image
-image: ## builds the Dockerfile without an engine or a registry, and tries the image
+image: ## build the Dockerfile without a container engine or a registry, and test the image
 	VERSION='$(VERSION)' test/image/run.sh
 
-# Cheap and telling parts first.
+# Fast parts that find most faults come first.
 .PHONY: ci
-ci: build test test-race survival lint cinder lucidlink openapi-go openapi-ts image ## all of the above that can fail
+ci: build test test-race survival lint cinder lucidlink openapi-go openapi-ts image ## all checks

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the project's Dockerfile, unmodified, on a machine with neither a container engine nor an image registry, and tries the
-# image: it starts as its own user, answers its own health check, writes into /data, and stops when asked.
+# Builds the unmodified Dockerfile on a machine without a container engine or an image registry, and tests the image: it
+# runs as its own user, passes its health check, writes to /data, and stops on SIGTERM.
 # Needs root, Go, and Debian's buildah, busybox-static, iproute2 and jq.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -13,12 +13,12 @@ scratch=$(mktemp -d)
 server=
 finish() {
     if [ -n "$server" ]; then kill -KILL "$server" 2>/dev/null || true; fi
-    # With it go the containers and images of this run, which lie in a storage of their own.
+    # The containers and images of this run are in this directory too.
     rm -rf "$scratch"
 }
 trap finish EXIT
 
-# chroot: no namespaces or cgroups are needed. vfs: no overlay mounts either, at the price of copies.
+# The isolation chroot needs no namespaces or cgroups, and the driver vfs needs no overlay mounts, but copies files.
 export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
 cat >"$scratch/storage.conf" <<CONF
 [storage]
@@ -30,8 +30,8 @@ export CONTAINERS_STORAGE_CONF=$scratch/storage.conf
 
 say() { printf 'image: %s\n' "$*"; }
 
-# The image that FROM names: a shell, and the variables of the official one. The toolchain and the caches are mounted from this
-# machine while building, so that nothing is copied, downloaded or compiled twice.
+# A replacement for the image that FROM names: a shell, and the variables of the official image. The Go toolchain and
+# caches of this machine are mounted during the build, so that nothing is copied, downloaded or compiled twice.
 base=$(awk 'toupper($1) == "FROM" { print $2; exit }' Dockerfile)
 say "making a base named $base from $(go version)"
 root=$(buildah from scratch)
@@ -50,7 +50,7 @@ buildah commit --quiet --rm "$root" "localhost/$base" >/dev/null
 
 say "building version $version from the Dockerfile"
 mkdir -p "$(go env GOMODCACHE)" "$(go env GOCACHE)"
-# The docker format, since the other has no place for a health check.
+# The OCI format has no health check, so the docker format is used.
 buildah bud --quiet --pull-never --format docker --build-arg "VERSION=$version" --tag "$image" \
     --volume "$(go env GOROOT):/usr/local/go:ro" \
     --volume "$(go env GOMODCACHE):/go/pkg/mod" \
@@ -80,9 +80,9 @@ if ldd "$root/simulator" >/dev/null 2>&1; then
     exit 1
 fi
 
-# A network of its own, so that the image's ports are free whatever else runs here; the image's user and environment, and a file
-# system that holds nothing but the image.
-# Every step of the way replaces itself by the next: the process that is started is the simulator in the end.
+# Commands run in a network namespace of their own, so that the image's ports are free, with the image's user and
+# environment, in a file system that has only the image. Each step uses exec, so that the started process becomes the
+# simulator.
 inside=(unshare --net -- "$scratch/enter")
 cat >"$scratch/enter" <<ENTER
 #!/bin/sh
@@ -111,7 +111,7 @@ stop() {
     wait "$server" || status=$?
     server=
     if [ "$status" -ne 0 ]; then
-        say "SIGTERM was answered with exit $status; the log:" >&2
+        say "the exit status after SIGTERM is $status; the log:" >&2
         cat "$scratch/server.log" >&2
         exit 1
     fi
@@ -124,21 +124,21 @@ if ! nsenter --target "$server" --net env -i "${environment[@]}" chroot --usersp
     cat "$scratch/server.log" >&2
     exit 1
 fi
-say 'the health check is satisfied'
+say 'the health check succeeds'
 stop
 say 'SIGTERM: exit 0'
 if [ -z "$(find "$root/data" -type f -user "$uid")" ]; then
-    say 'nothing was written into /data' >&2
+    say 'nothing was written to /data' >&2
     exit 1
 fi
 
-# Again, on the data of the first time.
+# Start again on the same data.
 start
 stop
 if "${inside[@]}" /simulator healthcheck 2>/dev/null; then
-    say 'the health check is satisfied although nothing runs' >&2
+    say 'the health check succeeds although the simulator does not run' >&2
     exit 1
 fi
-say "started again on the same /data; the health check refuses when nothing runs"
+say 'started again on the same /data; the health check fails after the stop'
 
 say "$(stat -c %s "$root/simulator") bytes of binary, $(du -sb --exclude=data "$root" | cut -f 1) bytes of image"
