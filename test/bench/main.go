@@ -1,8 +1,8 @@
-// Command bench measures build/simulator against what it promises, and writes the result into docs/performance.md.
+// Command bench measures build/simulator against its performance goals and writes the results to docs/performance.md.
 //
-// The load comes from the generator beside the project (see the Makefile); each sample of the simulator is taken right
-// after one of a bare net/http server with the same connections, so that ratios hold on noisy machines. Nothing else
-// should run meanwhile: generator and server share the cores.
+// The load generator is not part of this repository (see the Makefile). Each sample of the simulator follows one of a
+// bare net/http server with the same number of connections, so that the ratio is meaningful on a busy machine. The
+// machine should be idle otherwise, since the generator and the server share its cores.
 package main
 
 import (
@@ -17,11 +17,12 @@ import (
 func main() {
 	b := &bench{}
 	flag.StringVar(&b.simulator, "simulator", "build/simulator", "the program to measure")
-	flag.StringVar(&b.tools, "tools", "build/perf/bin", "where the generator, perf, and the bare server, perf-baseline, are")
+	flag.StringVar(&b.tools, "tools", "build/perf/bin",
+		"directory of the load generator, perf, and the bare server, perf-baseline")
 	flag.DurationVar(&b.length, "d", 2*time.Second, "length of a sample")
 	flag.IntVar(&b.runs, "runs", 5, "samples of each figure; medians are reported")
-	flag.IntVar(&b.many, "many", 100_000, "volumes of the large world")
-	out := flag.String("out", "docs/performance.md", "the document whose upper part is written")
+	flag.IntVar(&b.many, "many", 100_000, "number of volumes in the large world")
+	out := flag.String("out", "docs/performance.md", "the document to write; its part after the table is kept")
 	flag.Parse()
 	if err := b.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

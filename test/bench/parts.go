@@ -14,13 +14,15 @@ const (
 	volume  = `{"name":"obj-{n}","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`
 )
 
-// fill creates count volumes from the number on.
+// fill creates count volumes with consecutive numbers, beginning with from.
 func (b *bench) fill(s *server, from, count int) error {
-	_, err := b.load(s, load{method: "POST", path: volumes, body: volume, connections: 16, from: from, count: count, length: 10 * time.Minute})
+	_, err := b.load(s, load{
+		method: "POST", path: volumes, body: volume, connections: 16, from: from, count: count, length: 10 * time.Minute,
+	})
 	return err
 }
 
-// filled starts the simulator on a directory of its own and creates count volumes.
+// filled starts the simulator on a new directory and creates count volumes.
 func (b *bench) filled(count int) (*server, error) {
 	s, err := b.fresh()
 	if err != nil {
@@ -43,7 +45,7 @@ func (b *bench) startUp() error {
 		}
 		took = append(took, s.ready.Seconds()*1000)
 		if i == 0 {
-			time.Sleep(4 * time.Second) // longer than it takes to notice that nobody asks
+			time.Sleep(4 * time.Second) // longer than the simulator takes to become idle
 			idle, _ = s.memory()
 		}
 		s.kill()
@@ -79,7 +81,8 @@ func (b *bench) reads() error {
 	if err != nil {
 		return err
 	}
-	b.note("list 1,000 volumes, 16 connections", fmt.Sprintf("%.0f/s (%.2f of bare net/http)", rate, ratio), "≥ 5,000/s", rate >= 5000)
+	b.note("list 1,000 volumes, 16 connections",
+		fmt.Sprintf("%.0f/s (%.2f of bare net/http)", rate, ratio), "≥ 5,000/s", rate >= 5000)
 	_, _, p50, err := b.paired(s, load{path: volumes + "?limit=1000", connections: 1})
 	if err != nil {
 		return err
@@ -103,7 +106,7 @@ func (b *bench) creates() error {
 	return b.survives()
 }
 
-// survives counts what is there after kill -9 right behind the last answer.
+// survives counts the volumes that exist after kill -9 immediately after the last response.
 func (b *bench) survives() error {
 	dir := filepath.Join(b.dir, "killed")
 	s, err := b.on(dir)
@@ -125,7 +128,7 @@ func (b *bench) survives() error {
 		return err
 	}
 	found := strings.Count(string(text), `"nsid":`)
-	b.note("acknowledged creates found after kill -9", fmt.Sprintf("%d of %d", found, count), "all", found == count)
+	b.note("acknowledged creates that exist after kill -9", fmt.Sprintf("%d of %d", found, count), "all", found == count)
 	return nil
 }
 
@@ -139,11 +142,12 @@ func (b *bench) createsOnDisk() error {
 	if err != nil {
 		return err
 	}
-	b.note("the same with `--sync=disk`", fmt.Sprintf("%.0f/s, %.2f of bare net/http", rate, ratio), "≥ 11,000/s", rate >= 11000)
+	b.note("create volume with `--sync=disk`, 64 connections",
+		fmt.Sprintf("%.0f/s, %.2f of bare net/http", rate, ratio), "≥ 11,000/s", rate >= 11000)
 	return nil
 }
 
-// growth compares creates one at a time in a small and in a large world, and starts again on the large one.
+// growth compares the time of a create in a small and in a large world, and measures starts on the large one.
 func (b *bench) growth() error {
 	dir := filepath.Join(b.dir, "large")
 	s, err := b.on(dir)
@@ -159,7 +163,9 @@ func (b *bench) growth() error {
 		next = count
 		var all []float64
 		for range b.runs {
-			m, err := b.load(s, load{method: "POST", path: volumes, body: volume, connections: 1, from: next, count: 300, length: time.Minute})
+			m, err := b.load(s, load{
+				method: "POST", path: volumes, body: volume, connections: 1, from: next, count: 300, length: time.Minute,
+			})
 			if err != nil {
 				return 0, err
 			}
@@ -176,15 +182,16 @@ func (b *bench) growth() error {
 	if err != nil {
 		return err
 	}
-	b.note(fmt.Sprintf("create p50 at %d volumes against 1,000", b.many), fmt.Sprintf("%.2f (%.0f and %.0f µs)", many/few, many, few),
-		"≤ 1.3", many/few <= 1.3)
-	time.Sleep(6 * time.Second) // it gives memory back when nobody asks
+	b.note(fmt.Sprintf("create p50 at %d volumes relative to 1,000", b.many),
+		fmt.Sprintf("%.2f (%.0f and %.0f µs)", many/few, many, few), "≤ 1.3", many/few <= 1.3)
+	time.Sleep(6 * time.Second) // the simulator returns memory when it is idle
 	_, own := s.memory()
-	b.note(fmt.Sprintf("memory at %d volumes, pages of the file aside", b.many), fmt.Sprintf("%.0f MiB", own), "≤ 80 MiB", own <= 80)
+	b.note(fmt.Sprintf("memory at %d volumes, without pages of the file", b.many),
+		fmt.Sprintf("%.0f MiB", own), "≤ 80 MiB", own <= 80)
 	for _, end := range []struct {
-		words string
-		of    func(*server)
-	}{{"stopped", (*server).stop}, {"killed", (*server).kill}} {
+		name string
+		of   func(*server)
+	}{{"SIGTERM", (*server).stop}, {"kill -9", (*server).kill}} {
 		var took []float64
 		for range b.runs {
 			if err := b.fill(s, next, 1); err != nil {
@@ -197,7 +204,7 @@ func (b *bench) growth() error {
 			}
 			took = append(took, s.ready.Seconds()*1000)
 		}
-		b.note(fmt.Sprintf("exec to first 200 on a directory of %d volumes, of a process that was %s", b.many, end.words),
+		b.note(fmt.Sprintf("exec to first 200 with %d volumes, after %s", b.many, end.name),
 			fmt.Sprintf("%.0f ms", median(took)), "≤ 75 ms", median(took) <= 75)
 	}
 	return nil
@@ -223,7 +230,7 @@ func (b *bench) time() error {
 		}
 		took = append(took, d.Seconds()*1000)
 	}
-	b.note("advance over 10,000 due timers", fmt.Sprintf("%.0f ms", median(took)), "≤ 300 ms", median(took) <= 300)
+	b.note("advance that fires 10,000 timers", fmt.Sprintf("%.0f ms", median(took)), "≤ 300 ms", median(took) <= 300)
 	return nil
 }
 
@@ -233,7 +240,7 @@ func (b *bench) worlds() error {
 		return err
 	}
 	defer s.kill()
-	// What is pending in a checkpoint falls due again in each of its forks: let it happen before.
+	// Timers that are pending in a checkpoint fire in each fork. Fire them before.
 	if _, _, err := s.ask("POST", "/_sim/clock/advance", `{"by":"2s"}`); err != nil {
 		return err
 	}
@@ -257,16 +264,17 @@ func (b *bench) worlds() error {
 			took = append(took, d.Seconds()*1000)
 		}
 		m := median(took)
-		b.note(step.name+" at 10,000 volumes, median of 60 over HTTP", fmt.Sprintf("%.2f ms", m), "≤ 1 ms", m <= 1)
+		b.note(step.name+" at 10,000 volumes, median of 60", fmt.Sprintf("%.2f ms", m), "≤ 1 ms", m <= 1)
 	}
 	return nil
 }
 
-// forks makes 1,000 forks of a world of 10,000 volumes, each of which then changes a thing of its own, and says by how much
-// the file and the memory of the process have grown together; pages of the file that are in memory count twice.
+// forks makes 1,000 forks of a world of 10,000 volumes and creates a volume in each. It measures the growth of the file
+// plus that of the resident memory; pages of the file that are in memory count twice.
 func (b *bench) forks() error {
 	const count = 1000
-	dir, flags := filepath.Join(b.dir, "forked"), []string{"--fixture", "large", "--max-worlds", strconv.Itoa(count + 1)}
+	dir := filepath.Join(b.dir, "forked")
+	flags := []string{"--fixture", "large", "--max-worlds", strconv.Itoa(count + 1)}
 	s, err := b.on(dir, flags...)
 	if err != nil {
 		return err
@@ -276,7 +284,7 @@ func (b *bench) forks() error {
 	if err != nil {
 		return err
 	}
-	if s, err = b.on(dir, flags...); err != nil { // anew: what making the world took in memory would hide the growth
+	if s, err = b.on(dir, flags...); err != nil { // a new process: the memory used to make the world would hide the growth
 		return err
 	}
 	defer s.kill()
@@ -303,12 +311,12 @@ func (b *bench) forks() error {
 	}
 	after, _ := s.memory()
 	grown := after - memory + size() - file
-	b.note("1,000 forks at 10,000 volumes, each with a volume of its own: file and memory",
+	b.note("1,000 forks at 10,000 volumes, each with a new volume: growth of file and memory",
 		fmt.Sprintf("%.0f MiB (%.0f and %.0f)", grown, size()-file, after-memory), "≤ 200 MiB", grown <= 200)
 	return nil
 }
 
-// armedRule compares the processor time of requests with and without a rule that concerns their operation and never matches.
+// armedRule compares the CPU time of requests with and without a fault rule for another operation.
 func (b *bench) armedRule() error {
 	s, err := b.filled(10)
 	if err != nil {
@@ -322,7 +330,7 @@ func (b *bench) armedRule() error {
 		if err != nil {
 			return 0, err
 		}
-		// The generator's warm-up is in the processor time and not in its count: a quarter of the sample's length.
+		// The CPU time includes the generator's warm-up of half a second, the count of requests does not.
 		share := b.length.Seconds() / (b.length.Seconds() + 0.5)
 		return (s.processor() - before) * 1e6 * share / float64(m.Requests), nil
 	}
@@ -331,7 +339,8 @@ func (b *bench) armedRule() error {
 		if err != nil {
 			return err
 		}
-		if _, _, err := s.ask("PUT", "/_sim/faults", `{"rules":[{"match":{"operation":"lightbits.DeleteVolume"},"effect":{"status":503}}]}`); err != nil {
+		rules := `{"rules":[{"match":{"operation":"lightbits.DeleteVolume"},"effect":{"status":503}}]}`
+		if _, _, err := s.ask("PUT", "/_sim/faults", rules); err != nil {
 			return err
 		}
 		with, err := cost()
@@ -344,7 +353,8 @@ func (b *bench) armedRule() error {
 		differences = append(differences, with-without)
 	}
 	d := median(differences)
-	b.note("one armed rule that does not match, more processor time a request", fmt.Sprintf("%.1f µs", d), "≤ 1 µs", d <= 1)
+	b.note("additional CPU time per request with one fault rule that does not match",
+		fmt.Sprintf("%.1f µs", d), "≤ 1 µs", d <= 1)
 	return nil
 }
 
@@ -354,6 +364,6 @@ func (b *bench) size() error {
 		return err
 	}
 	mib := float64(info.Size()) / (1 << 20)
-	b.note("image: the binary on scratch", fmt.Sprintf("%.1f MiB", mib), "≤ 16 MiB", mib <= 16)
+	b.note("size of the binary in the image", fmt.Sprintf("%.1f MiB", mib), "≤ 16 MiB", mib <= 16)
 	return nil
 }

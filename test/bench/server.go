@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// bench is one run of everything.
+// bench is one run of all measurements.
 type bench struct {
 	simulator, tools, dir string
 	length                time.Duration
@@ -33,11 +33,12 @@ type server struct {
 	cmd  *exec.Cmd
 	base string
 	file string // of the simulator's data
-	// ready is how long it took from exec to the first good answer.
+	// ready is the time from exec to the first response with status 200.
 	ready time.Duration
 }
 
-// start runs a program on a free port, which takes the place of PORT in its arguments, until it answers at path.
+// start starts a program and waits until it serves path with status 200. In the arguments, PORT is replaced by a free
+// port.
 func (b *bench) start(program, path string, args ...string) (*server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -57,8 +58,9 @@ func (b *bench) start(program, path string, args ...string) (*server, error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
+	client := &http.Client{Timeout: 5 * time.Second}
 	for time.Since(began) < 30*time.Second {
-		resp, err := http.Get(s.base + path)
+		resp, err := client.Get(s.base + path)
 		if err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
@@ -66,13 +68,13 @@ func (b *bench) start(program, path string, args ...string) (*server, error) {
 				return s, nil
 			}
 		}
-		time.Sleep(time.Millisecond) // oftener would take a part of a processor from who is starting
+		time.Sleep(time.Millisecond) // polling more often would slow down the start
 	}
 	s.kill()
-	return nil, fmt.Errorf("%s does not answer", program)
+	return nil, fmt.Errorf("%s does not serve %s within 30 s", program, path)
 }
 
-// fresh starts the simulator on a directory of its own.
+// fresh starts the simulator on a new directory.
 func (b *bench) fresh(flags ...string) (*server, error) {
 	b.dirs++
 	return b.on(filepath.Join(b.dir, strconv.Itoa(b.dirs)), flags...)
@@ -88,7 +90,7 @@ func (b *bench) on(dir string, flags ...string) (*server, error) {
 	return s, err
 }
 
-// stop ends it as an operator does.
+// stop sends SIGTERM and waits for the end of the process.
 func (s *server) stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	_ = s.cmd.Wait()
@@ -99,7 +101,7 @@ func (s *server) kill() {
 	_ = s.cmd.Wait()
 }
 
-// memory answers what the process holds in memory, in MiB: all of it, and without pages of files.
+// memory returns the resident memory of the process in MiB: all of it, and without pages of files.
 func (s *server) memory() (all, own float64) {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	for line := range strings.Lines(string(text)) {
@@ -118,7 +120,7 @@ func (s *server) memory() (all, own float64) {
 	return all, own
 }
 
-// processor answers the seconds of processor time that the process has taken.
+// processor returns the CPU time of the process in seconds.
 func (s *server) processor() float64 {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", s.cmd.Process.Pid))
 	total := 0.0
@@ -140,8 +142,7 @@ func nanoseconds(schedstat []byte) float64 {
 	return n
 }
 
-// ask makes one call of the control surface or of a vendor, and answers how long it took. Header holds names and values
-// in turn.
+// ask sends one request and returns its duration and the response body. Header alternates names and values.
 func (s *server) ask(method, path, body string, header ...string) (time.Duration, []byte, error) {
 	req, err := http.NewRequest(method, s.base+path, strings.NewReader(body))
 	if err != nil {
@@ -152,8 +153,9 @@ func (s *server) ask(method, path, body string, header ...string) (time.Duration
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
+	client := &http.Client{Timeout: 10 * time.Minute}
 	began := time.Now()
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -166,15 +168,15 @@ func (s *server) ask(method, path, body string, header ...string) (time.Duration
 	return took, text, err
 }
 
-// load is what the generator is to do.
+// load describes a run of the load generator.
 type load struct {
 	method, path, body string
 	connections        int
-	from, count        int // numbers of creates; 0 for as many as there is time for
+	from, count        int // number of the first create, and how many; count 0: as many as possible in length
 	length             time.Duration
 }
 
-// measured is what the generator answers.
+// measured is the output of the load generator.
 type measured struct {
 	Requests, OK, Errors int64
 	RPS                  float64 `json:"rps"`
@@ -204,12 +206,12 @@ func (b *bench) load(s *server, l load) (m measured, err error) {
 		return m, err
 	}
 	if m.OK != m.Requests || m.Errors > 0 {
-		return m, fmt.Errorf("%s: %d of %d answers were good, %d errors", l.path, m.OK, m.Requests, m.Errors)
+		return m, fmt.Errorf("%s: %d of %d requests succeeded, %d errors", l.path, m.OK, m.Requests, m.Errors)
 	}
 	return m, nil
 }
 
-// paired takes samples of the simulator, each after one of the bare server, and answers medians.
+// paired takes samples of the simulator, each after one of the bare server, and returns medians.
 func (b *bench) paired(s *server, l load) (rate, ratio, p50 float64, err error) {
 	var rates, ratios, p50s []float64
 	for range b.runs {
