@@ -219,7 +219,8 @@ func TestFixture(t *testing.T) {
 func TestNew_InvalidFixture(t *testing.T) {
 	dir := t.TempDir()
 	for text, message := range map[string]string{
-		"lamps:\n  lamps:\n    - name: a\n    - label: b\n": "line 4: lamps.lamps[1].label: is not a member of this object; valid: name",
+		"lamps:\n  lamps:\n    - name: a\n    - label: b\n": "line 4: lamps.lamps[1].label: is not a member of this " +
+			"object; valid: name",
 		"lamps: {}\nlights: {}\n":                           "line 2: lights: is not a section of a fixture; valid: lamps",
 		"lamps: {\n":                                        "line 1",
 		"lamps: 3\n":                                        "line 1: lamps: must be",

@@ -101,8 +101,8 @@ func (b *bench) creates() error {
 	if err != nil {
 		return err
 	}
-	b.note("create volume, 64 connections", fmt.Sprintf("%.0f/s, %.2f of bare net/http", rate, ratio), "≥ 15,000/s and ≥ 0.20",
-		rate >= 15000 && ratio >= 0.20)
+	b.note("create volume, 64 connections", fmt.Sprintf("%.0f/s, %.2f of bare net/http", rate, ratio),
+		"≥ 15,000/s and ≥ 0.20", rate >= 15000 && ratio >= 0.20)
 	return b.survives()
 }
 

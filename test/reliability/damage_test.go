@@ -114,7 +114,7 @@ func TestDamage_BitsOfAKilledFile(t *testing.T) {
 		page := random.IntN(len(content) / 4096)
 		heads += is(try(t, flip(content, random, page*4096+random.IntN(32))))
 	}
-	t.Logf("refused: %d of %d bits anywhere, %d of %d in the headers of pages; the others were in free pages, gaps and rows",
+	t.Logf("refused: %d of %d bits anywhere, %d of %d in page headers; the others were in free pages, gaps and rows",
 		anywhere, tries, heads, tries)
 	require.NotZero(t, heads)
 	for _, meta := range []int{0, 4096} {
@@ -129,7 +129,9 @@ func TestDamage_TruncatedFile(t *testing.T) {
 	long(t)
 	for _, stopped := range []bool{true, false} {
 		content := filled(t, stopped)
-		lengths := []int{0, 1, 100, 4095, 4096, 8191, 8192, 12288, 16384, len(content) / 2, len(content) - 4096, len(content) - 1}
+		lengths := []int{
+			0, 1, 100, 4095, 4096, 8191, 8192, 12288, 16384, len(content) / 2, len(content) - 4096, len(content) - 1,
+		}
 		for _, n := range lengths {
 			require.True(t, try(t, content[:n]), "%d of %d bytes", n, len(content))
 		}

@@ -56,8 +56,10 @@ type fork struct {
 }
 
 func newClient(name string) *client {
-	return &client{name: name, volumes: map[string]*holding{}, snapshots: map[string]*holding{}, checkpoints: map[string]*holding{},
-		worlds: map[string]*fork{}, done: map[string]int{}}
+	return &client{
+		name: name, volumes: map[string]*holding{}, snapshots: map[string]*holding{},
+		checkpoints: map[string]*holding{}, worlds: map[string]*fork{}, done: map[string]int{},
+	}
 }
 
 func (c *client) fresh(kind string) string {
@@ -398,7 +400,7 @@ func TestKill_NothingIsLost(t *testing.T) {
 			done[what] += n
 		}
 	}
-	t.Logf("%d rounds: acknowledged %v, refused %d; at the kills %d unanswered requests for volumes, %d volumes in creation",
-		rounds, done, refused, open, continued)
+	t.Logf("%d rounds: acknowledged %v, refused %d; at the kills, %d requests for volumes had no response and %d volumes "+
+		"were in creation", rounds, done, refused, open, continued)
 	require.NotZero(t, continued, "no volume was in creation at a kill, so the test shows nothing")
 }

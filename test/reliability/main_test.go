@@ -1,4 +1,4 @@
-// Package reliability tests the built simulator under kill -9, damaged files, full disks, hostile clients and long load.
+// Package reliability tests the built simulator with kill -9, damaged files, full disks, hostile clients and long load.
 //
 // SIMULATOR names the binary. Without it all tests are skipped; the tests of cmd/simulator also kill the program. With
 // it, a short version of the kill test runs. `make reliability` also sets RELIABILITY and runs everything but the soak

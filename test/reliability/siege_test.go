@@ -149,8 +149,8 @@ func TestSiege_SlowSenders(t *testing.T) {
 
 // c1 returns an HTTP/1.1 request up to its body.
 func c1(s surface, header string) string {
-	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Type: application/json\r\n%s\r\n\r\n",
-		s.method, s.path, header)
+	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n", s.method, s.path) +
+		"Content-Type: application/json\r\n" + header + "\r\n\r\n"
 }
 
 // zeros is a body of spaces that is not held in memory.
@@ -179,7 +179,7 @@ func TestSiege_LargeBodies(t *testing.T) {
 			work.Go(func() {
 				status := send(t, p, s, &zeros{100 * mib}, length)
 				if status != 413 && status != 0 {
-					t.Errorf("%s: 100 MiB (length %d) answered %d", s.name, length, status)
+					t.Errorf("%s: 100 MiB (length %d) got status %d", s.name, length, status)
 				}
 			})
 		}
@@ -191,7 +191,7 @@ func TestSiege_LargeBodies(t *testing.T) {
 	require.Less(t, p.Resident(), int64(150*mib))
 }
 
-// send answers the status; 0 where the connection was closed before it could be read, while the body was still being sent.
+// send returns the status, or 0 if the server closed the connection while the body was still being sent.
 func send(t *testing.T, p *program.Program, s surface, body io.Reader, length int64, header ...string) int {
 	req, err := http.NewRequest(s.method, p.HTTP+s.path, body)
 	if err != nil {
@@ -246,14 +246,16 @@ func TestSiege_BadBodies(t *testing.T) {
 	p := start(t)
 	deep := 100_000
 	bodies := map[string]string{
-		"deep arrays":        `{"name":` + strings.Repeat("[", deep) + strings.Repeat("]", deep) + `}`,
-		"deep objects":       strings.Repeat(`{"name":`, deep) + "1" + strings.Repeat("}", deep),
-		"deep and open":      strings.Repeat(`[`, deep*5),
-		"deep unknown":       `{"zzz":` + strings.Repeat("[", deep) + strings.Repeat("]", deep) + `,"name":"x"}`,
-		"beyond 64 bits":     `{"name":"x","size":"18446744073709551616","replicaCount":18446744073709551616,"seed":18446744073709551616}`,
-		"negative":           `{"name":"x","size":"-9223372036854775809","replicaCount":-9223372036854775809,"seed":-1}`,
-		"huge number":        `{"name":"x","size":1e999999999,"replicaCount":1e999999999,"seed":1e999999999}`,
-		"long number":        `{"replicaCount":` + strings.Repeat("9", 500_000) + `,"seed":` + strings.Repeat("9", 400_000) + `}`,
+		"deep arrays":   `{"name":` + strings.Repeat("[", deep) + strings.Repeat("]", deep) + `}`,
+		"deep objects":  strings.Repeat(`{"name":`, deep) + "1" + strings.Repeat("}", deep),
+		"deep and open": strings.Repeat(`[`, deep*5),
+		"deep unknown":  `{"zzz":` + strings.Repeat("[", deep) + strings.Repeat("]", deep) + `,"name":"x"}`,
+		"beyond 64 bits": `{"name":"x","size":"18446744073709551616","replicaCount":18446744073709551616,` +
+			`"seed":18446744073709551616}`,
+		"negative":    `{"name":"x","size":"-9223372036854775809","replicaCount":-9223372036854775809,"seed":-1}`,
+		"huge number": `{"name":"x","size":1e999999999,"replicaCount":1e999999999,"seed":1e999999999}`,
+		"long number": `{"replicaCount":` + strings.Repeat("9", 500_000) + `,"seed":` +
+			strings.Repeat("9", 400_000) + `}`,
 		"invalid UTF-8":      "{\"name\":\"\xff\xfe\xc0\x80\"}",
 		"lone surrogate":     `{"name":"\ud800"}`,
 		"NUL in a string":    "{\"name\":\"a\\u0000b\"}",
@@ -299,8 +301,9 @@ func TestSiege_BadAddresses(t *testing.T) {
 	long(t)
 	p := start(t)
 	for _, path := range []string{
-		volumesPath + "/%00", volumesPath + "/%ff%fe", volumesPath + "/?name=%00", volumesPath + "?limit=18446744073709551616",
-		volumesPath + "?limit=-1", volumesPath + "?limit=1e9", volumesPath + "?offsetUUID=%ff", "/api/v2/projects/%2e%2e/volumes",
+		volumesPath + "/%00", volumesPath + "/%ff%fe", volumesPath + "/?name=%00",
+		volumesPath + "?limit=18446744073709551616", volumesPath + "?limit=-1", volumesPath + "?limit=1e9",
+		volumesPath + "?offsetUUID=%ff", "/api/v2/projects/%2e%2e/volumes",
 		"/" + strings.Repeat("a/", 20_000), "/_sim/worlds/%ff", "/_sim/requests?limit=99999999999999999999",
 		"/_sim/resources?kind=%00", "/api/v1/workflows?limit=99999999999999999999", "/api/v1/filespaces/%00",
 		volumesPath + "?" + strings.Repeat("a=b&", 10_000),

@@ -153,7 +153,8 @@ func TestSoak_NothingGrows(t *testing.T) {
 	require.NoError(t, program.Verify(binary, dir))
 }
 
-// report logs the trend of each measured value and requires that it rises by less than its slack and a tenth of its mean.
+// report logs the trend of each measured value. It requires that the value rises by less than its slack and a tenth of
+// its mean.
 func report(t *testing.T, samples []sample) {
 	t.Helper()
 	hours := samples[len(samples)-1].at.Hours() - samples[0].at.Hours()

@@ -52,10 +52,10 @@ const ScriptClock = "2026-06-01T00:00:00Z"
 //
 // The first line is a request, `control METHOD path` (a path below /_sim), `advance D`, `advance next` or `restart`.
 // `? paths` shows only these parts of the response; `? .events.*.EventName` shows that of every element, as a list.
-// `$name = .path` keeps a part of the last response, and ${name} stands for it from then on. The lines after ---- are the
-// expected response: the status and the indented body; for an archive its content type and the names of its files. With
-// -update the responses of the straight run are written there. Requests carry an opaque token, unless the script sets
-// another with `header Authorization:`; an empty value removes a header.
+// `$name = .path` stores a part of the last response, and ${name} inserts it in later steps. The lines after ---- are
+// the expected response: the status and the indented body; for an archive its content type and the names of its files.
+// With -update the responses of the straight run are written there. Requests carry an opaque token, unless the script
+// sets another with `header Authorization:`; an empty value removes a header.
 func RunScripts(t *testing.T, dir string, opts ...Option) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.txt"))

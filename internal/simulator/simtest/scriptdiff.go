@@ -44,8 +44,8 @@ func compareScript(file, text string, got []string) string {
 	return strings.TrimSuffix(first, "\n")
 }
 
-// diffLines returns the first and the last line that differ, all between them, and a few around them. Line is the number
-// of the first line of want.
+// diffLines returns the first and the last line that differ, all lines between them, and a few lines around them. Line
+// is the number of the first line of want.
 func diffLines(line int, want, got string) string {
 	w, g := split(want), split(got)
 	same := 0

@@ -57,7 +57,9 @@ func TestCompareScript(t *testing.T) {
 +       500
 +       no
 2 more of 5 steps differ, at lines 22, 24`},
-		"run ended early": {diffedScript, []string{"", made, "404"}, "volumes.txt:16: GET /volumes\n-    18 200\n+       404"},
+		"run ended early": {
+			diffedScript, []string{"", made, "404"}, "volumes.txt:16: GET /volumes\n-    18 200\n+       404",
+		},
 		"form of the file": {"GET /a\n----\n200", []string{"200"}, "volumes.txt: " +
 			`every response is as expected, but the file is not in the form that -update writes:
       1 GET /a

@@ -153,9 +153,9 @@ func (r *recorder) add(client int, q question, a answer, call, end int64) {
 
 const volumesPath = "/api/v2/projects/default/volumes"
 
-// ask sends one request. Known is false if the response says nothing about the volume's state in the model. The response
-// to a create or a delete precedes its transition; with instant delays the transition happens before the next request,
-// so clients never observe the state between.
+// ask sends one request. Known is false if the response does not belong in the history. The response to a create or a
+// delete precedes its transition. With instant delays the transition happens before the next request, so clients never
+// observe the state in between.
 func ask(client *http.Client, base string, q question) (a answer, known bool, err error) {
 	var method, path, body string
 	var header []string
@@ -201,7 +201,7 @@ func ask(client *http.Client, base string, q question) (a answer, known bool, er
 	return a, true, nil
 }
 
-// worker sends the given number of requests, or fewer if the process ends. The response to its last request may be lost.
+// worker sends the given number of requests, or fewer if the process ends. Its last request may have no response.
 func (r *recorder) worker(t *testing.T, id int, random *rand.Rand, base string, requests int, answered *atomic.Int64) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()

@@ -49,8 +49,8 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Start runs the binary on a free port and returns when it serves. Before is a shell command that runs first in the same
-// process, such as "ulimit -f 100", or "". If the process ends before it serves, the error is an EndedError.
+// Start runs the binary on a free port and returns when it serves. Before is a shell command that runs first in the
+// same process, such as "ulimit -f 100", or "". If the process ends before it serves, the error is an EndedError.
 func Start(binary, before string, args ...string) (*Program, error) {
 	p := &Program{stderr: &output{}}
 	args = append([]string{"--listen=127.0.0.1:0", "--tls-listen=none"}, args...)
