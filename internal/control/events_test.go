@@ -78,7 +78,7 @@ func listen(t *testing.T, s *simtest.Server, client *http.Client, url string, he
 	require.NotEmpty(t, resp.Header.Get("X-Sim-Request-Id"))
 	require.NotEmpty(t, resp.Header.Get("X-Sim-World"))
 	l := &listener{t: t, resp: resp, lines: bufio.NewReader(resp.Body)}
-	document, err := http.Get(s.URL + "/_sim/openapi/control.json")
+	document, err := (&http.Client{Timeout: patience}).Get(s.URL + "/_sim/openapi/control.json")
 	require.NoError(t, err)
 	defer document.Body.Close()
 	text, err := io.ReadAll(document.Body)

@@ -221,10 +221,10 @@ func TestNew_InvalidFixture(t *testing.T) {
 	for text, message := range map[string]string{
 		"lamps:\n  lamps:\n    - name: a\n    - label: b\n": "line 4: lamps.lamps[1].label: is not a member of this " +
 			"object; valid: name",
-		"lamps: {}\nlights: {}\n":                           "line 2: lights: is not a section of a fixture; valid: lamps",
-		"lamps: {\n":                                        "line 1",
-		"lamps: 3\n":                                        "line 1: lamps: must be",
-		"lamps: {}\nlamps: {}\n":                            "line 2",
+		"lamps: {}\nlights: {}\n": "line 2: lights: is not a section of a fixture; valid: lamps",
+		"lamps: {\n":              "line 1",
+		"lamps: 3\n":              "line 1: lamps: must be",
+		"lamps: {}\nlamps: {}\n":  "line 2",
 	} {
 		data := filepath.Join(dir, "data")
 		config := lampConfig(t, data)

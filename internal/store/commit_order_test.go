@@ -28,7 +28,7 @@ func TestUpdate_RefusalWaitsForWhatItSaw(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	<-writing
+	receive(t, writing)
 	work.Go(func() {
 		err := db.Update("w", func(tx *store.Tx) error {
 			if _, err := items.Get(tx, "a"); err != nil {
@@ -61,5 +61,5 @@ func TestUpdate_RefusalWaitsForWhatItSaw(t *testing.T) {
 	})
 	db.WaitQueued(2)
 	close(queued)
-	work.Wait()
+	await(t, &work)
 }

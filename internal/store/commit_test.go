@@ -60,7 +60,7 @@ func TestUpdate_ConcurrentWritersFailAlone(t *testing.T) {
 			}
 		})
 	}
-	wg.Wait()
+	await(t, &wg)
 	view(t, db, "w", func(tx *store.Tx) {
 		keys := keysOf(tx)
 		require.Len(t, keys, writers*each/4)
@@ -88,7 +88,7 @@ func TestUpdate_SeesEarlierWritersOfTheSameCommit(t *testing.T) {
 			}
 		})
 	}
-	wg.Wait()
+	await(t, &wg)
 	view(t, db, "w", func(tx *store.Tx) {
 		row, err := items.Get(tx, "counter")
 		require.NoError(t, err)
@@ -133,7 +133,7 @@ func TestOnCommit_RunsInCommitOrderAndOnlyThen(t *testing.T) {
 			}
 		})
 	}
-	wg.Wait()
+	await(t, &wg)
 	for i := range writers * each * 4 / 5 {
 		order = append(order, i+1)
 	}
@@ -173,7 +173,7 @@ func TestUpdate_FailedCommitChangesNothing(t *testing.T) {
 			}
 		})
 	}
-	wg.Wait()
+	await(t, &wg)
 	db.SetMaxSize(0)
 	view(t, db, "w", func(tx *store.Tx) { require.Equal(t, []string{"a"}, keysOf(tx)) })
 	update(t, db, func(tx *store.Tx) { require.NoError(t, items.Put(tx, &item{ID: "b"})) })
@@ -203,14 +203,14 @@ func TestClose_WaitsAndThenRefuses(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	<-inside
+	receive(t, inside)
 	wg.Go(func() {
 		close(closing)
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	wg.Wait()
+	await(t, &wg)
 	nothing := func(*store.Tx) error { return nil }
 	require.ErrorIs(t, db.Close(), store.ErrClosed)
 	require.ErrorIs(t, db.View("w", nothing), store.ErrClosed)
@@ -228,11 +228,7 @@ func TestClose_WaitsAndThenRefuses(t *testing.T) {
 func TestClose_WhileIdleFlusherIsAboutToWrite(t *testing.T) {
 	db := newStore(t)
 	update(t, db, func(tx *store.Tx) { require.NoError(t, put(tx, "a")) })
-	select {
-	case <-db.FlushIdleWhileClosing():
-	case <-time.After(10 * time.Second):
-		t.Fatal("the idle flusher retries on a closed store")
-	}
+	receive(t, db.FlushIdleWhileClosing()) // would hang if the idle flusher retried on a closed store
 	require.NoError(t, db.Close())
 }
 

@@ -56,9 +56,9 @@ func (db *DB) Spoil(world, table, key string, value []byte) error {
 	})
 }
 
-// WaitQueued returns when n callers wait for their turn.
+// WaitQueued returns when n callers wait for their turn. It panics if that takes longer than two minutes.
 func (db *DB) WaitQueued(n int) {
-	for {
+	for began := time.Now(); time.Since(began) < 2*time.Minute; {
 		db.mu.Lock()
 		waiting := len(db.queue)
 		db.mu.Unlock()
@@ -67,6 +67,7 @@ func (db *DB) WaitQueued(n int) {
 		}
 		runtime.Gosched()
 	}
+	panic("too few callers wait for their turn")
 }
 
 // CopyTo copies the file and its logs as a process leaves them that is killed between two commits. It returns the path

@@ -110,9 +110,9 @@ func TestReaders_NeverStopWriters(t *testing.T) {
 			}
 		})
 	}
-	writers.Wait()
+	await(t, &writers)
 	close(done)
-	readers.Wait()
+	await(t, &readers)
 	require.NoError(t, db.View("w", func(tx *store.Tx) error {
 		require.Equal(t, 600, countRows(tx))
 		return nil

@@ -139,7 +139,7 @@ func TestBase_IsNotCollectedWhileItGrows(t *testing.T) {
 		}))
 	}
 	close(done)
-	wg.Wait()
+	await(t, &wg)
 	for b := range 5 {
 		require.NoError(t, db.ResetTo("w", fmt.Sprint("b", b), nil, nil))
 		view(t, db, "w", func(tx *store.Tx) { require.Len(t, keysOf(tx), 200) })
@@ -263,7 +263,7 @@ func TestFold_ReadersSeeOneState(t *testing.T) {
 		require.NoError(t, db.Checkpoint("w", fmt.Sprint("c", round%4)))
 	}
 	close(done)
-	wg.Wait()
+	await(t, &wg)
 	require.NoError(t, db.Tidy())
 	require.NoError(t, db.Verify(items))
 }
