@@ -179,8 +179,8 @@ func (s *Service) requestBuffer(tx *store.Tx, _ *api.Request, q *requestBufferRe
 	return statusOf(&row), err
 }
 
-// buffer answers the buffer of a path: InvalidArgument for what is no id, NotFound where it is not there,
-// PermissionDenied and Unavailable for its instance as authorized says.
+// buffer returns the buffer of a path. It refuses with InvalidArgument if the ID is not a UUID, with NotFound if the
+// buffer does not exist, and as authorized does for the buffer's instance.
 func (s *Service) buffer(tx *store.Tx, r *api.Request) (statemachine.Row[Buffer], error) {
 	id := r.Param("bufferId")
 	if uuid.Validate(id) != nil || len(id) != 36 {
@@ -200,7 +200,7 @@ func (s *Service) buffer(tx *store.Tx, r *api.Request) (statemachine.Row[Buffer]
 	return row, err
 }
 
-// getBufferStatus answers how far a buffer is, and why it failed.
+// getBufferStatus returns the state of a buffer and the reason of a failure.
 func (s *Service) getBufferStatus(tx *store.Tx, r *api.Request, _ *api.Empty) (*bufferStatus, error) {
 	if err := withinRate(bufferRateOf(tx)); err != nil {
 		return nil, err

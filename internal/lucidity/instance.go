@@ -76,19 +76,6 @@ func (i *instanceIdentifier) check(at string) error {
 	return bounded(member{at + "resourceGroup", i.ResourceGroup})
 }
 
-func instanceMachine() *statemachine.Machine[Instance] {
-	return statemachine.Define(statemachine.Machine[Instance]{
-		Kind: "lucidity.instance", Initial: []statemachine.State{InstanceManaged, InstanceUnmanaged},
-		Key:  func(i *Instance) string { return i.key() },
-		ID:   func(i *Instance) string { return i.ID },
-		Name: func(i *Instance) string { return i.InstanceID },
-		Rules: []statemachine.Rule[Instance]{
-			{From: []statemachine.State{InstanceUnmanaged}, On: "manage", To: InstanceManaged},
-			{From: []statemachine.State{InstanceManaged}, On: "unmanage", To: InstanceUnmanaged},
-		},
-	})
-}
-
 // InstanceCause is the reason for a 403.
 type InstanceCause struct {
 	Instance string `json:"instance"`

@@ -5,10 +5,10 @@
 // instance the disk pool that its managed partitions share. A file name begins with the resource that it is about:
 //
 //	access_      the check of a caller's token, and the tokens
-//	tenant_      tenants, and their update
+//	tenant_      tenants, their machine (life) and their update
 //	cloudaccount the clouds and the cloud accounts
-//	instance     instances, and which of them a caller may use
-//	partition_   partitions and their machine, creation and status
+//	instance_    instances, their machine (life), and which of them a caller may use
+//	partition_   partitions, their machine (life), creation and status
 //	pool         disk pools and their settings
 //	buffer_      temporary buffers, and the limit of their calls
 //	outage       the outages that actions cause

@@ -7,7 +7,7 @@
 //	access_    the check of a caller's token, and the tokens and clients
 //	account    accounts, their billing periods, and the settings of a world
 //	domain     domains; a name is unique across all accounts
-//	filespace_ filespaces, their creation, and their use of storage
+//	filespace_ filespaces, their machine (life), their creation, and their use of storage
 //	region     storage providers and their regions
 //	billing_   payment and the current period, invoices, and the meters of filespaces
 //	daemon     the client daemon: status, cache, counters, links to paths

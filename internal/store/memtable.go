@@ -7,19 +7,21 @@ import (
 	"storagesim/internal/store/skiplist"
 )
 
-// overlay is what one running function has written: from key to tagged value.
+// overlay is what a running function has written: from key to tagged value.
 type overlay struct {
-	*skiplist.List[[]byte]
+	skiplist.List[[]byte]
 	mem *arena
 }
 
 type overlayNode = skiplist.Node[[]byte]
 
 func newOverlay(mem *arena) *overlay {
-	return &overlay{List: skiplist.New(&mem.nodes), mem: mem}
+	o := &overlay{mem: mem}
+	o.Init(&mem.nodes)
+	return o
 }
 
-// get returns the tagged value, nil if the key was not written.
+// get returns the tagged value, or nil if the key was not written.
 func (o *overlay) get(key []byte) []byte {
 	if n := o.Get(key); n != nil {
 		return n.Value
@@ -27,7 +29,7 @@ func (o *overlay) get(key []byte) []byte {
 	return nil
 }
 
-// put keeps value, and a copy of key.
+// put stores value under a copy of key.
 func (o *overlay) put(key, value []byte) {
 	var path skiplist.Path[[]byte]
 	if n := o.Find(key, &path); n != nil {
@@ -69,7 +71,7 @@ func (a *arena) reset() {
 // memtable is what was committed to a layer and is not in the file's tree yet: from key to tagged values, each with the
 // commit that it is visible from. Readers use it without locks, and ignore commits later than their own.
 type memtable struct {
-	*skiplist.List[versions]
+	skiplist.List[versions]
 	world string // whose top layer it is
 	nodes skiplist.Nodes[versions]
 	known filter
@@ -92,11 +94,11 @@ type version struct {
 
 func newMemtable(world string) *memtable {
 	m := &memtable{world: world, known: filter{seed: maphash.MakeSeed()}}
-	m.List = skiplist.New(&m.nodes)
+	m.Init(&m.nodes)
 	return m
 }
 
-// at returns the value as of a commit, nil if there was none.
+// at returns the value as of a commit, or nil if there was none.
 func (vs *versions) at(commit uint64) []byte {
 	for v := vs.newest.Load(); v != nil; v = v.older {
 		if v.commit <= commit {
@@ -113,7 +115,7 @@ func (vs *versions) undo(commit uint64) {
 	}
 }
 
-// get returns the tagged value of a key as of a commit, nil if it had none.
+// get returns the tagged value of a key as of a commit, or nil if it had none.
 func (m *memtable) get(key []byte, commit uint64) []byte {
 	if !m.known.has(key) {
 		return nil
@@ -124,7 +126,7 @@ func (m *memtable) get(key []byte, commit uint64) []byte {
 	return nil
 }
 
-// put keeps key and value and returns the key's versions. A second value of the same commit replaces the first.
+// put stores a key and its value, and returns the key's versions. A second value of the same commit replaces the first.
 func (m *memtable) put(key, value []byte, commit uint64) *versions {
 	var path skiplist.Path[versions]
 	if n := m.Find(key, &path); n != nil {

@@ -1,7 +1,7 @@
-// Package skiplist is an ordered map from byte strings to values, as the store keeps what its file does not have yet.
+// Package skiplist is an ordered map from byte strings to values. The store keeps in it what its file does not have yet.
 //
-// One goroutine writes, and any number read meanwhile without locks: nodes are never removed and never move, and a node
-// is complete before it can be reached. An iteration may stand on a node while others are added.
+// One goroutine writes. Any number of others read at the same time without locks: nodes are never removed and never
+// move, and a node is complete before it can be reached. An iteration may continue while nodes are added.
 package skiplist
 
 import (
@@ -15,7 +15,7 @@ const (
 	blockSize = 128 // nodes that are allocated at a time
 )
 
-// List is a sorted list. Make one with New.
+// List is a sorted list. Init makes it ready to use; a list must not be copied after that.
 type List[V any] struct {
 	head  Node[V]
 	tower [maxHeight]atomic.Pointer[Node[V]] // of the head
@@ -33,26 +33,25 @@ type Node[V any] struct {
 	one  [1]atomic.Pointer[Node[V]] // memory of next in most nodes
 }
 
-// Path is the place of a key in a list: for every height, the last node before it.
+// Path is the place of a key in a list: for each height, the last node before it.
 type Path[V any] [maxHeight]*Node[V]
 
-// New returns an empty list, whose nodes are taken from the given memory.
-func New[V any](nodes *Nodes[V]) *List[V] {
-	l := &List[V]{state: 0x9E3779B97F4A7C15, nodes: nodes}
+// Init initializes an empty list, which takes its nodes from the given memory.
+func (l *List[V]) Init(nodes *Nodes[V]) {
+	l.state, l.nodes = 0x9E3779B97F4A7C15, nodes
 	l.head.next = l.tower[:]
-	return l
 }
 
 // Len returns the number of keys. Only the writer may call it.
 func (l *List[V]) Len() int { return l.count }
 
-// First returns the node with the least key, nil if the list is empty.
+// First returns the node with the least key, or nil if the list is empty.
 func (l *List[V]) First() *Node[V] { return l.tower[0].Load() }
 
-// Next returns the node with the next greater key, nil at the end.
+// Next returns the node with the next greater key, or nil at the end.
 func (n *Node[V]) Next() *Node[V] { return n.next[0].Load() }
 
-// Before returns the last node whose key is less than the given one, the head if there is none.
+// Before returns the last node whose key is less than the given one, or the head if there is none.
 func (l *List[V]) Before(key []byte) *Node[V] {
 	n := &l.head
 	for h := maxHeight - 1; h >= 0; h-- {
@@ -63,7 +62,7 @@ func (l *List[V]) Before(key []byte) *Node[V] {
 	return n
 }
 
-// Get returns the node with that key, nil if there is none.
+// Get returns the node with the key, or nil if there is none.
 func (l *List[V]) Get(key []byte) *Node[V] {
 	if n := l.Before(key).Next(); n != nil && bytes.Equal(n.Key, key) {
 		return n
@@ -71,7 +70,7 @@ func (l *List[V]) Get(key []byte) *Node[V] {
 	return nil
 }
 
-// Find is Get that sets path to the place of the key, for Insert.
+// Find is Get, and sets path to the place of the key for Insert.
 func (l *List[V]) Find(key []byte, path *Path[V]) *Node[V] {
 	n := &l.head
 	for h := maxHeight - 1; h >= 0; h-- {
@@ -89,8 +88,8 @@ func (l *List[V]) Find(key []byte, path *Path[V]) *Node[V] {
 // NewNode returns a zero node for Insert.
 func (l *List[V]) NewNode() *Node[V] { return l.nodes.take() }
 
-// Insert adds a node, whose key and value are set, at the place that Find has set for its key. The list must not have
-// the key.
+// Insert adds a node at the place of its key, which Find has set. The key and the value of the node are set, and the
+// list does not have the key.
 func (l *List[V]) Insert(n *Node[V], path *Path[V]) {
 	n.next = n.one[:]
 	if h := l.height(); h > 1 {
@@ -127,8 +126,7 @@ func (m *Nodes[V]) take() *Node[V] {
 	return &m.block[m.used-1]
 }
 
-// Reset takes back the nodes of the last block, which no list may use any more. Those of earlier blocks are left to the
-// garbage collector.
+// Reset reuses the nodes of the last block, which no list may use any more. The garbage collector frees earlier blocks.
 func (m *Nodes[V]) Reset() {
 	clear(m.block[:m.used])
 	m.used = 0

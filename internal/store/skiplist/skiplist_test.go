@@ -12,6 +12,12 @@ import (
 	"storagesim/internal/store/skiplist"
 )
 
+func newList(nodes *skiplist.Nodes[int]) *skiplist.List[int] {
+	var l skiplist.List[int]
+	l.Init(nodes)
+	return &l
+}
+
 // put sets the value of a key.
 func put(l *skiplist.List[int], key string, value int) {
 	var path skiplist.Path[int]
@@ -31,9 +37,9 @@ func keys(l *skiplist.List[int]) (list []string) {
 	return list
 }
 
-func TestList_IsASortedMap(t *testing.T) {
+func TestList_SortedMap(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	l := skiplist.New(&skiplist.Nodes[int]{})
+	l := newList(&skiplist.Nodes[int]{})
 	want := map[string]int{}
 	for i := range 3000 {
 		key := fmt.Sprint(random.IntN(1500))
@@ -51,7 +57,7 @@ func TestList_IsASortedMap(t *testing.T) {
 }
 
 func TestList_Before(t *testing.T) {
-	l := skiplist.New(&skiplist.Nodes[int]{})
+	l := newList(&skiplist.Nodes[int]{})
 	require.Nil(t, l.First())
 	require.Nil(t, l.Before([]byte("b")).Key, "the head of an empty list")
 	put(l, "b", 0)
@@ -62,10 +68,10 @@ func TestList_Before(t *testing.T) {
 	require.Equal(t, "d", string(l.Before([]byte("c")).Next().Key))
 }
 
-func TestNodes_AreUsedAgainAfterReset(t *testing.T) {
+func TestNodes_ReusedAfterReset(t *testing.T) {
 	var nodes skiplist.Nodes[int]
 	for range 3 {
-		l := skiplist.New(&nodes)
+		l := newList(&nodes)
 		for i := range 300 { // more than two blocks
 			put(l, fmt.Sprintf("%03d", i), i)
 		}
@@ -73,7 +79,7 @@ func TestNodes_AreUsedAgainAfterReset(t *testing.T) {
 		nodes.Reset()
 	}
 	require.LessOrEqual(t, testing.AllocsPerRun(20, func() {
-		l := skiplist.New(&nodes)
+		l := newList(&nodes)
 		for range 10 {
 			if n := l.NewNode(); n.Key != nil || n.Value != 0 {
 				t.Error("a node is not zero")
@@ -83,10 +89,10 @@ func TestNodes_AreUsedAgainAfterReset(t *testing.T) {
 	}), 1.0, "the list itself")
 }
 
-// Readers see a prefix of what the writer inserted, in order, whenever they look.
-func TestList_ReadersBesideTheWriter(t *testing.T) {
+// Readers always find complete nodes in order, and never fewer than before.
+func TestList_ConcurrentReaders(t *testing.T) {
 	const n = 5000
-	l := skiplist.New(&skiplist.Nodes[int]{})
+	l := newList(&skiplist.Nodes[int]{})
 	done := make(chan struct{})
 	var readers sync.WaitGroup
 	for range 2 {

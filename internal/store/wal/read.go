@@ -18,20 +18,20 @@ import (
 // ErrDamaged is the error of a log that cannot be read.
 var ErrDamaged = errors.New("damaged log")
 
-// File is a log that a killed process has left.
+// File is a log that a process has left when it was killed.
 type File struct {
 	Name   string
 	Number uint64
 	Tree   uint64 // the transaction of the tree that it continues
 
-	records []byte // without what was cut off
+	records []byte // the complete ones
 }
 
 // Empty reports whether the log has no commit.
 func (f *File) Empty() bool { return len(f.records) == 0 }
 
-// ReadAll reads the logs beside a database in the order of their numbers. Logs whose number is at most applied are in
-// the tree: they are not read, and old names them.
+// ReadAll reads the logs of a database in the order of their numbers. It does not read logs with numbers up to applied,
+// whose commits are in the tree: their names are in old.
 func ReadAll(database string, applied uint64) (list []File, old []string, err error) {
 	names, err := filepath.Glob(escapeGlob(database) + ".log.*")
 	if err != nil {
@@ -41,7 +41,7 @@ func ReadAll(database string, applied uint64) (list []File, old []string, err er
 		number, err := strconv.ParseUint(strings.TrimPrefix(name, database+".log."), 10, 64)
 		switch {
 		case err != nil:
-			continue // somebody else's file
+			continue // not a log
 		case number <= applied:
 			old = append(old, name)
 			continue
@@ -62,7 +62,7 @@ func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-// read checks every record. Only the last log may be cut off.
+// read reads the log and checks every record. Only the last log may be incomplete.
 func (f *File) read(last bool) error {
 	b, err := os.ReadFile(f.Name)
 	if err != nil {
@@ -95,8 +95,8 @@ func (f *File) read(last bool) error {
 	return nil
 }
 
-// firstRecord returns the body of the first record of b, and io.ErrUnexpectedEOF if b is the beginning of a record or
-// all zeros.
+// firstRecord returns the body of the first record in b. It returns io.ErrUnexpectedEOF if b is the beginning of a
+// record or only has zeros.
 func firstRecord(b []byte) (body []byte, err error) {
 	if len(b) < recordHead || len(bytes.TrimLeft(b, "\x00")) == 0 {
 		return nil, io.ErrUnexpectedEOF

@@ -1,12 +1,12 @@
 // Package wal is the log that a commit is written to before it is acknowledged. The store's tree receives it later,
 // with many others.
 //
-// A log is a file beside the database, called <database>.log.<number>. It begins with a head: magic, its number, the
-// transaction of the tree that it continues, and a checksum of these. Records follow, one for each commit: length and
-// checksum of the body, a checksum of these two, and the body. The body has, for each transaction of the commit, the
+// A log is a file next to the database, named <database>.log.<number>. It begins with a header: the magic bytes, the
+// number of the log, the transaction of the tree that it continues, and a checksum of these. A record for each commit
+// follows: the length and the checksum of the body, a checksum of these two, and the body. The body has, for each transaction of the commit, the
 // layer, the number of entries, and each entry as a key and a value after their lengths.
 //
-// A process that is killed while it appends leaves a record that is cut off. That commit was never acknowledged and is
+// A process that is killed while it appends a record leaves a part of it. That commit was never acknowledged and is
 // ignored. A power loss may leave zeros instead. Anything else that does not match its checksum is damage.
 package wal
 
@@ -32,7 +32,7 @@ const (
 // Log is a log that is being written.
 type Log struct {
 	file *os.File
-	size int64 // of what is whole
+	size int64 // of the complete records
 	sync bool
 	max  int64
 }
@@ -41,8 +41,8 @@ func fileName(database string, number uint64) string {
 	return database + ".log." + strconv.FormatUint(number, 10)
 }
 
-// Create makes the log with that number beside a database. Tree is the transaction of the tree that it continues. With
-// sync, the log and every commit in it survive a power loss. Max is the greatest size in bytes, 0 for any.
+// Create creates the log with the number for a database. Tree is the transaction of the tree that it continues. With
+// sync, the log and every commit in it survive a power loss. Max is the maximum size in bytes, 0 for no limit.
 func Create(database string, number, tree uint64, sync bool, max int64) (*Log, error) {
 	f, err := os.OpenFile(fileName(database, number), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
@@ -83,7 +83,7 @@ func AppendEntry(record, key, value []byte) []byte {
 	return varint.AppendBytes(varint.AppendBytes(record, key), value)
 }
 
-// Commit appends a record. If it fails, the log is what it was.
+// Commit appends a record. If it returns an error, the log is unchanged.
 func (l *Log) Commit(record []byte) error {
 	body := record[recordHead:]
 	if len(body) > math.MaxUint32 {
