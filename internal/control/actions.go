@@ -61,10 +61,12 @@ func (c *Control) action(vendor, name string) (*api.Vendor, *api.Action, error) 
 			valid = append(valid, v.Service.Vendor+"/"+a.Name)
 		}
 	}
-	return nil, nil, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no action %s/%s", vendor, name), Valid: valid}
+	return nil, nil, &Problem{Status: http.StatusNotFound, Valid: valid,
+		Detail: fmt.Sprintf("unknown action %s/%s", vendor, name)}
 }
 
-// enter is the transaction as a vendor's operation would get it: in the request's cluster, else in the default one.
+// enter returns the transaction in the scope that an operation of the vendor has: the request's cluster, or the default
+// one if the request names none.
 func (r *call) enter(tx *store.Tx, v *api.Vendor) (*store.Tx, error) {
 	if !v.Service.Clustered {
 		return tx, nil
@@ -91,7 +93,7 @@ func createToken(c *Control, r *call, body *tokenBody) (map[string]string, error
 		return nil, err
 	}
 	if v.Minter == nil {
-		return nil, &Problem{Status: http.StatusBadRequest, Detail: body.Vendor + " has no tokens yet", Valid: c.minters()}
+		return nil, &Problem{Status: http.StatusBadRequest, Detail: "vendor: " + body.Vendor + " has no tokens", Valid: c.minters()}
 	}
 	q := api.TokenRequest{Vendor: body.Vendor, Role: body.Role}
 	if body.TTL != "" {
@@ -126,7 +128,7 @@ func (c *Control) minters() []string {
 	return names
 }
 
-// mintAll makes one token of each vendor for the transaction's world, with the vendor's most powerful role.
+// mintAll mints a token of each vendor for the transaction's world, with the vendor's most powerful role.
 func (c *Control) mintAll(tx *store.Tx) (map[string]api.Signing, error) {
 	minted := map[string]api.Signing{}
 	for i := range c.Vendors {
@@ -143,7 +145,7 @@ func (c *Control) mintAll(tx *store.Tx) (map[string]api.Signing, error) {
 	return minted, nil
 }
 
-// signAll begins to sign what mintAll made, all at once. It answers what waits for each vendor's token.
+// signAll starts signing all tokens in parallel. The function that it returns waits for the signed tokens, by vendor.
 func signAll(minted map[string]api.Signing) api.Signing {
 	vendors := slices.Collect(maps.Keys(minted))
 	signed, errs := make([]map[string]string, len(vendors)), make([]error, len(vendors))

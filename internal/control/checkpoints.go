@@ -20,7 +20,7 @@ func listCheckpoints(c *Control, r *call) (checkpointList, error) {
 type checkpointEntry struct {
 	World string `json:"world"`
 	Name  string `json:"name"`
-	Now   string `json:"now"` // what the world's clock shows
+	Now   string `json:"now"` // of the world's clock
 }
 
 func (c *Control) checkpointEntry(r *call) (checkpointEntry, error) {
@@ -50,11 +50,11 @@ func restoreCheckpoint(c *Control, r *call) (checkpointEntry, error) {
 	return c.checkpointEntry(r)
 }
 
-// noCheckpoint adds the names that there are to a refusal.
+// noCheckpoint adds the existing names to store.ErrNoCheckpoint.
 func (c *Control) noCheckpoint(r *call, err error) error {
 	if !errors.Is(err, store.ErrNoCheckpoint) {
 		return err
 	}
-	w, _ := c.DB.World(r.world()) // a world that went away meanwhile has no checkpoints
+	w, _ := c.DB.World(r.world()) // a world that was deleted meanwhile has no checkpoints
 	return &Problem{Status: http.StatusNotFound, Detail: err.Error(), Valid: w.Checkpoints}
 }

@@ -41,7 +41,7 @@ func setClock(c *Control, r *call, body *statemachine.ClockSetting) (statemachin
 	return getClock(c, r)
 }
 
-// clockRefusal reads an error of the clock that is not about the store as the caller's.
+// clockRefusal turns an error of the clock into a 400, unless it comes from the store or a state machine.
 func clockRefusal(err error) error {
 	var corrupt *store.CorruptError
 	if storeProblem(err) != nil || machineProblem(err) != nil || errors.As(err, &corrupt) {
@@ -75,7 +75,7 @@ func advanceClock(c *Control, r *call, body *advance) (advanced, error) {
 	return advanced{Now: instant(now), Fired: fired}, nil
 }
 
-// readAdvance checks that exactly one way is given, and what it says.
+// readAdvance checks the body, which must have exactly one of by, to, next and until.
 func (c *Control) readAdvance(r *call, body *advance) (a statemachine.Advance, err error) {
 	given := 0
 	for _, is := range []bool{body.By != nil, body.To != nil, body.Next != nil, body.Until != nil} {
@@ -85,9 +85,10 @@ func (c *Control) readAdvance(r *call, body *advance) (a statemachine.Advance, e
 	}
 	switch {
 	case given != 1:
-		return a, &strict.Error{Detail: "exactly one of by, to, next and until must be given", Valid: []string{"by", "next", "to", "until"}}
+		return a, &strict.Error{Detail: "needs exactly one of by, to, next and until",
+			Valid: []string{"by", "next", "to", "until"}}
 	case body.Limit != nil && body.Until == nil:
-		return a, &strict.Error{Path: "limit", Detail: "belongs to until"}
+		return a, &strict.Error{Path: "limit", Detail: "is only valid with until"}
 	case body.By != nil:
 		a.By, err = duration("by", *body.By)
 		return a, err
@@ -96,7 +97,7 @@ func (c *Control) readAdvance(r *call, body *advance) (a statemachine.Advance, e
 		return a, c.checkTo(r, a.To)
 	case body.Next != nil:
 		if a.Next = *body.Next; !a.Next {
-			return a, &strict.Error{Path: "next", Detail: "can only be true"}
+			return a, &strict.Error{Path: "next", Detail: "must be true; leave it out otherwise"}
 		}
 		return a, nil
 	}
@@ -109,23 +110,24 @@ func (c *Control) readAdvance(r *call, body *advance) (a statemachine.Advance, e
 	return a, c.readUntil(a.Until)
 }
 
-// checkTo refuses an instant behind the clock.
+// checkTo returns an error for a time before the world's time.
 func (c *Control) checkTo(r *call, to time.Time) error {
 	now, err := c.Engine.Now(r.world())
 	if err == nil && to.Before(now) {
 		return &strict.Error{Path: "to", Detail: fmt.Sprintf(
-			"the clock already shows %s and does not go back; reset or restore the world for that", instant(now))}
+			"%s is before the world's time %s, and a clock does not go back; reset the world or restore a checkpoint",
+			instant(to), instant(now))}
 	}
 	return err
 }
 
-// gone is how the control surface spells the state of what is no longer there.
+// gone is the name of the state of deleted resources, statemachine.Gone, on the control surface.
 const gone = "gone"
 
-// readUntil checks kind and state against the machines.
+// readUntil checks the kind and the state against the state machines.
 func (c *Control) readUntil(u *statemachine.Until) error {
 	if u.ID == "" {
-		return &strict.Error{Path: "until.id", Detail: "must be given"}
+		return &strict.Error{Path: "until.id", Detail: "is missing"}
 	}
 	d, err := c.machine(u.Kind)
 	if err != nil {
@@ -136,13 +138,13 @@ func (c *Control) readUntil(u *statemachine.Until) error {
 		return nil
 	}
 	if u.State == "" || !slices.Contains(d.States, u.State) {
-		return &strict.Error{Path: "until.state", Detail: fmt.Sprintf("%q is no state of %s", u.State, u.Kind),
+		return &strict.Error{Path: "until.state", Detail: fmt.Sprintf("%q is not a state of %s", u.State, u.Kind),
 			Valid: append(texts(d.States), gone)}
 	}
 	return nil
 }
 
-// machine describes the machine of a kind, or refuses with the kinds there are.
+// machine returns the description of a kind's state machine. The error is a *statemachine.UnknownKindError.
 func (c *Control) machine(kind string) (statemachine.Description, error) {
 	for _, d := range c.Engine.Machines() {
 		if d.Kind == kind {
@@ -152,9 +154,9 @@ func (c *Control) machine(kind string) (statemachine.Description, error) {
 	return statemachine.Description{}, &statemachine.UnknownKindError{Kind: kind, Valid: c.Engine.Kinds()}
 }
 
-// timerEntry is a pending transition as it is listed.
+// timerEntry is a pending transition in a list.
 type timerEntry struct {
-	Due     time.Time          `json:"due,omitzero"` // absent where it waits for reads or a release
+	Due     time.Time          `json:"due,omitzero"` // absent if it waits for reads or a release
 	Kind    string             `json:"kind"`
 	ID      string             `json:"id"`
 	Cluster string             `json:"cluster,omitempty"`
@@ -209,11 +211,11 @@ func setDelays(c *Control, r *call, body *map[string]json.RawMessage) (map[strin
 	return getDelays(c, r)
 }
 
-// duration reads a Go duration above zero.
+// duration parses a Go duration above zero. Path is the member for the error.
 func duration(path, text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return 0, &strict.Error{Path: path, Detail: fmt.Sprintf(`%q is not a duration above zero like "90s" or "1h30m"`, text)}
+		return 0, &strict.Error{Path: path, Detail: fmt.Sprintf(`%q is not a duration above zero, such as "90s" or "1h30m"`, text)}
 	}
 	return d, nil
 }

@@ -1,9 +1,9 @@
-// Package control is the surface under /_sim: worlds, time, things, tokens and the journal, for the people and suites
-// that drive the simulator. It exists beside the vendors' APIs on every port; its calls are in no vendor's journal,
-// trigger no faults and move no clock but on request.
+// Package control implements the control surface under /_sim: worlds, clocks, resources, faults, tokens and the journal.
+// People and test suites use it to drive the simulator. Every port serves it next to the vendors' APIs. Its calls are not
+// in the journal, trigger no faults, and change a clock only on request.
 //
-// Each call is a Row, so that the listing and the documents are read from what is served. It is strict to write to:
-// what it does not know is refused, and the refusal names what would be right.
+// Each call is a Row. The listing of calls and the OpenAPI document are made from the rows, so they match what is served.
+// Input is checked strictly: unknown members, parameters and values are errors, and the error lists the valid ones.
 package control
 
 import (
@@ -28,13 +28,13 @@ import (
 	"storagesim/internal/strict"
 )
 
-// Prefix is where the control surface lies on every port.
+// Prefix is the path prefix of the control surface on every port.
 const Prefix = "/_sim"
 
-// maxBody bounds the bodies of control calls, in bytes.
+// maxBody is the maximum size of a request body, in bytes.
 const maxBody = 1 << 20
 
-// Config is what the control surface works on.
+// Config holds the dependencies and settings of the control surface.
 type Config struct {
 	DB      *store.DB
 	Engine  *statemachine.Engine
@@ -43,51 +43,51 @@ type Config struct {
 	Vendors []api.Vendor
 	Log     zerolog.Logger
 	Version string
-	// AdminToken, if not empty, is the bearer token that every call other than GET must carry.
+	// AdminToken, if not empty, is the bearer token that every call except GET needs.
 	AdminToken string
-	// MaxWorlds bounds the number of worlds, the default one among them.
+	// MaxWorlds is the maximum number of worlds, including the default world.
 	MaxWorlds int
-	// Seed and Fixture are those of worlds that name none.
+	// Seed and Fixture are the defaults for new worlds.
 	Seed    uint64
 	Fixture string
-	// Fixtures are the names that Base takes, in order.
+	// Fixtures are the names that Base accepts, sorted.
 	Fixtures []string
-	// Base makes, where it is not there yet, the state of a fixture, and answers its name in the store and the seed it has:
-	// the one given where the fixture describes a world, its own where it is one exactly.
+	// Base stores the state of a fixture unless it is stored already. It returns the name of the state in the store and the
+	// seed of the state: the given seed, or the fixture's own if the fixture is an exported world.
 	Base func(fixture string, seed uint64) (base string, actual uint64, err error)
-	// States writes worlds into documents and reads them back.
+	// States exports worlds to documents and loads them.
 	States *fixture.Worlds
-	// Listen opens a port that leads to a world, and answers its address; Unlisten closes it after the requests in it.
+	// Listen opens a port for a world and returns its address. Unlisten closes the port after its running requests.
 	Listen   func(world, address string) (actual string, err error)
 	Unlisten func(world string)
-	// Expiring is told the wall instant at which a world's time will have come.
+	// Expiring is called with the wall time at which a new world expires.
 	Expiring func(at time.Time)
-	// Pending says why the program is not ready; nothing when it is.
+	// Pending returns why the program is not ready; it returns nothing if the program is ready.
 	Pending func() []string
-	// CA is the certificate authority of the TLS listener in PEM; nil where there is none.
+	// CA is the CA certificate of the TLS listener in PEM; nil without a TLS listener.
 	CA []byte
-	// Metrics answers the program's metrics in Prometheus' text format.
+	// Metrics returns the program's metrics in the Prometheus text format.
 	Metrics func() (text []byte, contentType string, err error)
 	// SigningKey signs the tokens of the identity provider.
 	SigningKey *signing.Key
-	// Wall is the wall clock: uptime and the life of worlds are measured on it.
+	// Wall returns the time of the wall clock, which uptime and the expiry of worlds use.
 	Wall func() time.Time
-	// URL answers where the program can be reached; scenarios drive it there. Nil where none may run.
+	// URL returns the address at which scenarios reach the program; nil if scenarios must not run.
 	URL func() string
-	// Heartbeat is the real time after which a stream of events says that it is still there.
+	// Heartbeat is the real time between the heartbeats of an event stream.
 	Heartbeat time.Duration
-	// EventQueue is how many events wait for one stream that is read slowly.
+	// EventQueue is the maximum number of events that wait for a slow reader of an event stream.
 	EventQueue int
 }
 
-// Control answers the calls. Make one with New.
+// Control serves the calls. Use New to create one.
 type Control struct {
 	Config
 	started    time.Time
 	ids        atomic.Uint64
-	making     sync.Mutex     // one world is made at a time, so that the limit and the free names hold
-	loading    sync.Mutex     // one document is taken apart at a time, so that memory is bounded
-	secret     *regexp.Regexp // a member with a secret
+	making     sync.Mutex     // one world is created at a time, so that the limit and the free names hold
+	loading    sync.Mutex     // one document is parsed or made at a time, so that memory is bounded
+	secret     *regexp.Regexp // matches a member with a secret
 	secretName *regexp.Regexp
 	issuer     *idp.Issuer
 	rows       []Row
@@ -99,9 +99,10 @@ type Control struct {
 	stop      func() // closes stopping
 }
 
-// New makes the control surface.
+// New creates the control surface.
 func New(c Config) *Control {
-	ctl := &Control{Config: c, started: c.Wall(), rows: operations, secret: regexp.MustCompile(secretMember), secretName: regexp.MustCompile(secretName), issuer: idp.New(c.SigningKey)}
+	ctl := &Control{Config: c, started: c.Wall(), rows: operations, issuer: idp.New(c.SigningKey),
+		secret: regexp.MustCompile(secretMember), secretName: regexp.MustCompile(secretName)}
 	for i := range ctl.rows {
 		ctl.paths = append(ctl.paths, ctl.rows[i].Path)
 	}
@@ -112,13 +113,13 @@ func New(c Config) *Control {
 	return ctl
 }
 
-// Stop ends what goes on by itself: scenarios and streams of events. It may be called more than once.
+// Stop ends running scenarios and event streams. It may be called more than once.
 func (c *Control) Stop() {
 	c.scenarios.stop()
 	c.stop()
 }
 
-// Mount registers everything under Prefix, and the metrics where Prometheus looks for them.
+// Mount registers the calls under Prefix, and the metrics at MetricsPath.
 func (c *Control) Mount(outer chi.Router) {
 	router := chi.NewRouter()
 	for i := range c.rows {
@@ -136,7 +137,7 @@ func (c *Control) Mount(outer chi.Router) {
 }
 
 func unknownPath(c *Control, r *call) (api.Empty, error) {
-	return api.Empty{}, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is nothing at %s", r.http.URL.Path),
+	return api.Empty{}, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("unknown path %s", r.http.URL.Path),
 		Valid: closest(r.http.URL.Path, c.paths)}
 }
 
@@ -147,10 +148,11 @@ func wrongMethod(routes chi.Routes, req *http.Request) error {
 			allowed = append(allowed, m)
 		}
 	}
-	return &Problem{Status: http.StatusMethodNotAllowed, Detail: fmt.Sprintf("%s does not take %s", req.URL.Path, req.Method), Valid: allowed}
+	return &Problem{Status: http.StatusMethodNotAllowed, Valid: allowed,
+		Detail: fmt.Sprintf("%s does not support the method %s", req.URL.Path, req.Method)}
 }
 
-// vendor finds a vendor by its name.
+// vendor returns the vendor with the name.
 func (c *Control) vendor(name string) (*api.Vendor, error) {
 	for i := range c.Vendors {
 		if c.Vendors[i].Service.Vendor == name {
@@ -161,5 +163,5 @@ func (c *Control) vendor(name string) (*api.Vendor, error) {
 	for i := range c.Vendors {
 		valid[i] = c.Vendors[i].Service.Vendor
 	}
-	return nil, &strict.Error{Path: "vendor", Detail: fmt.Sprintf("%q is none of the vendors", name), Valid: valid}
+	return nil, &strict.Error{Path: "vendor", Detail: fmt.Sprintf("%q is not a vendor", name), Valid: valid}
 }

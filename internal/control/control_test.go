@@ -162,3 +162,18 @@ func TestJournal(t *testing.T) {
 	s.Must(200, http.MethodDelete, "/_sim/requests", "")
 	require.Equal(t, 0, count(""))
 }
+
+func TestBadTime_NamesMemberValueAndExample(t *testing.T) {
+	s := simtest.New(t, simtest.ToyVendor)
+	for _, c := range []struct{ method, path, body, words string }{
+		{http.MethodPut, "/_sim/clock", `{"now":"2030-01-01"}`, `now: "2030-01-01"`},
+		{http.MethodPost, "/_sim/clock/advance", `{"to":"tomorrow"}`, `to: "tomorrow"`},
+		{http.MethodPost, "/_sim/clock/advance", `{"to":5}`, `to: 5`},
+		{http.MethodPost, "/_sim/faults", `{"when":{"from":"yesterday"},"effect":{"status":500}}`, `when.from: "yesterday"`},
+	} {
+		detail := s.Must(400, c.method, c.path, c.body).Text(".detail")
+		require.Equal(t, c.words+" is not a time; use RFC 3339, such as 2026-01-02T03:04:05Z", detail)
+	}
+	detail := s.Must(400, http.MethodGet, "/_sim/requests?since=noon", "").Text(".detail")
+	require.Contains(t, detail, `since: "noon" is neither a request id, such as req-12, nor a time`)
+}

@@ -9,18 +9,18 @@ import (
 	"storagesim/internal/strict"
 )
 
-// endpoint is the handler of a call with the types of its body and of its response. Make one with answer, handle, bare or
-// read.
+// endpoint is the handler of a call with the types of its body and of its response. The functions answer, handle, bare and
+// read make one.
 type endpoint struct {
 	call func(c *Control, r *call) (any, error)
-	// body is the type of the request's body, response that of a successful response's JSON; nil for none.
+	// body is the type of the request body, response the type of a successful response's JSON; nil for none.
 	body, response reflect.Type
-	// check refuses a body that the call would refuse in any state of the world. With whole unset, some values of the body
-	// are placeholders, and only its members are checked.
+	// check returns an error for a body that is invalid in any state of the world. If whole is false, some values of the
+	// body are placeholders, and only its members are checked.
 	check func(c *Control, params map[string]string, body []byte, whole bool) error
 }
 
-// check refuses a decoded body that the call would refuse in any state of the world. params are those of the path.
+// check returns an error for a decoded body that is invalid in any state of the world. Params are the path parameters.
 type check[B any] func(c *Control, params map[string]string, body *B) error
 
 // handle makes an endpoint of a handler that takes a JSON body. The body is decoded strictly and must have all required
@@ -65,21 +65,23 @@ func handle[B, A any](fn func(c *Control, r *call, body *B) (A, error), checks .
 	return e
 }
 
-// bare makes an endpoint of a handler whose call changes something and takes no body.
+// bare makes an endpoint of a handler for a call that changes something and has no body.
 func bare[A any](fn func(c *Control, r *call) (A, error)) endpoint {
 	return handle(func(c *Control, r *call, _ *api.Empty) (A, error) { return fn(c, r) })
 }
 
-// answer makes an endpoint of a handler that reads no body, as that of a GET.
+// answer makes an endpoint of a handler that ignores the body, such as that of a GET.
 func answer[A any](fn func(c *Control, r *call) (A, error)) endpoint {
 	e := bare(fn)
 	e.call = func(c *Control, r *call) (any, error) { return fn(c, r) }
 	return e
 }
 
-// read makes an endpoint of a handler that reads the body itself, which is not plain JSON or depends on the path. B is
-// what the OpenAPI document describes; check may be nil.
-func read[B, A any](fn func(c *Control, r *call) (A, error), check func(c *Control, params map[string]string, body []byte) error) endpoint {
+// read makes an endpoint of a handler that decodes the body itself, because the body is not plain JSON or depends on the
+// path. The OpenAPI document describes B. Check may be nil.
+func read[B, A any](
+	fn func(c *Control, r *call) (A, error), check func(c *Control, params map[string]string, body []byte) error,
+) endpoint {
 	return endpoint{
 		call: func(c *Control, r *call) (any, error) { return fn(c, r) },
 		body: reflect.TypeFor[B](), response: responseType[A](),
@@ -92,7 +94,7 @@ func read[B, A any](fn func(c *Control, r *call) (A, error), check func(c *Contr
 	}
 }
 
-// checkKind refuses a kind of resource that does not exist, unless it is a scenario's variable.
+// checkKind returns an error for an unknown kind of resource, unless it is a variable of a scenario.
 func (c *Control) checkKind(kind string) error {
 	if kind == "" || strings.Contains(kind, "${") {
 		return nil
@@ -101,23 +103,23 @@ func (c *Control) checkKind(kind string) error {
 	return asInput("", err)
 }
 
-// plain is a response that is not made of JSON by the surface: text, or JSON that is ready.
+// plain is a response that is written as it is: text, or encoded JSON.
 type plain struct {
 	contentType string
 	text        []byte
 }
 
-// stream is a response of any length, written while it happens.
+// stream is a response that is written over time.
 type stream struct {
 	contentType string
 	write       func(w http.ResponseWriter)
 }
 
-// reply is the response of a handler that has several forms. A is the usual one; value may also be a plain one, or
-// any other that the call's row declares.
+// reply is the response of a handler that has several response types. A is the usual type; value may also be a plain
+// response or another type that the call's row declares.
 type reply[A any] struct {
 	value  any
-	status int // 0 is the row's first
+	status int // 0 for the first of the row
 }
 
 func (r reply[A]) shown() (value any, status int) { return r.value, r.status }
@@ -130,7 +132,7 @@ type several interface {
 	usual() reflect.Type
 }
 
-// responseType is the type of the response's JSON, nil for a response that is never JSON.
+// responseType returns the type of the response's JSON, or nil for a response that is never JSON.
 func responseType[A any]() reflect.Type {
 	var zero A
 	switch a := any(zero).(type) {

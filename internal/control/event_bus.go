@@ -12,28 +12,28 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// The bounds of the stream of events.
+// The limits of event streams.
 const (
-	maxRing        = 4096        // events kept for those who come back
-	maxSubscribers = 64          // at a time
-	comeBack       = time.Minute // real time for which events are kept after the last subscriber has left
-	maxEventText   = 4096        // bytes of a URL in an event
+	maxRing        = 4096        // events stored for clients that reconnect
+	maxSubscribers = 64          // open at the same time
+	comeBack       = time.Minute // real time for which events are stored after the last subscription ends
+	maxEventText   = 4096        // maximum bytes of a URL in an event
 )
 
-// hub hands what happens in worlds to those who want to know. It is memory of the process, as the journal is: the events
-// have no place in a world's layers, since a restore does not make them unhappen. While nobody subscribes, an event
-// costs one atomic load; watchers cost what they do themselves.
+// eventBus distributes the events of all worlds to subscriptions and watchers. Like the journal, it is process memory and
+// not part of a world's state: restoring a world does not undo its events. Without subscribers an event costs one atomic
+// load.
 type eventBus struct {
 	wall  func() time.Time
-	epoch string // of this process, so that numbers of an earlier one are not taken for its own
-	queue int    // events that wait for one subscriber at most
+	epoch string // identifies this process, so that ids of an earlier process are not mistaken for its own
+	queue int    // maximum number of events that wait for one subscriber
 	alive atomic.Bool
 
 	mu       sync.Mutex
 	seq      uint64
 	ring     []event // oldest first
 	subs     map[*subscription]bool
-	idle     time.Time // when the last subscriber left
+	idle     time.Time // since when there is no subscriber
 	watching atomic.Pointer[[]*watcher]
 }
 
@@ -41,7 +41,7 @@ func newEventBus(wall func() time.Time, queue int) *eventBus {
 	return &eventBus{wall: wall, queue: max(queue, 1), epoch: strconv.FormatInt(wall().UnixNano(), 36), subs: map[*subscription]bool{}}
 }
 
-// attach has the hub told what happens, from now on.
+// attach registers the bus with the journal and the engine.
 func (b *eventBus) attach(c *Config) {
 	c.Journal.Listen(b.requested)
 	c.Engine.Listen(b.moved)
@@ -94,7 +94,7 @@ func (b *eventBus) clockSet(world string, c statemachine.Clock, now time.Time) {
 	}
 }
 
-// publish numbers an event, keeps it in the ring and queues it for those who want it.
+// publish numbers an event, stores it in the ring and offers it to all subscriptions.
 func (b *eventBus) publish(kind, world string, data any) {
 	text := mustJSON(data)
 	b.mu.Lock()
@@ -107,7 +107,7 @@ func (b *eventBus) publish(kind, world string, data any) {
 	b.seq++
 	e := event{seq: b.seq, kind: kind, world: world, data: text}
 	if len(b.ring) == maxRing {
-		b.ring = slices.Delete(b.ring, 0, maxRing/4) // a quarter at a time, so that the moving is rare
+		b.ring = slices.Delete(b.ring, 0, maxRing/4) // a quarter at a time, so that copying is rare
 	}
 	b.ring = append(b.ring, e)
 	for s := range b.subs {
@@ -115,7 +115,7 @@ func (b *eventBus) publish(kind, world string, data any) {
 	}
 }
 
-// ended tells the subscribers of a world that it is no more.
+// ended ends the subscriptions of a deleted world.
 func (b *eventBus) ended(world string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -126,14 +126,14 @@ func (b *eventBus) ended(world string) {
 	}
 }
 
-// watcher is told what happens in a world, at once and in full.
+// watcher is a function that is called for every event of a world.
 type watcher struct {
 	world string
 	fn    func(operation string, status int)
 }
 
-// watch calls fn whenever something happens in a world: with the operation and the status of a request, with "" of
-// anything else. fn must not block.
+// watch calls fn for every event of a world: with the operation and the status of a request, and with "" and 0 for any
+// other event. Fn must not block.
 func (b *eventBus) watch(world string, fn func(operation string, status int)) (stop func()) {
 	w := &watcher{world: world, fn: fn}
 	b.change(func(list []*watcher) []*watcher { return append(list, w) })
@@ -144,7 +144,7 @@ func (b *eventBus) watch(world string, fn func(operation string, status int)) (s
 	}
 }
 
-// change replaces the list of watchers by a changed copy.
+// change replaces the list of watchers with a changed copy.
 func (b *eventBus) change(fn func([]*watcher) []*watcher) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -11,21 +11,22 @@ import (
 	"storagesim/internal/strict"
 )
 
-// subscription is one listener's queue. What does not fit is counted, and the oldest goes first.
+// subscription is the event queue of one client. If the queue is full, the oldest event is dropped and counted.
 type subscription struct {
 	bus   *eventBus
 	world string
-	kinds []string // of eventTypes; empty: all
+	kinds []string // of eventTypes; empty for all
 	wake  chan struct{}
 
 	mu      sync.Mutex
 	queue   []event
 	dropped uint64
-	over    bool // the world is no more
+	over    bool // the world was deleted
 }
 
-// subscribe begins a subscription. With after, an id that the hub has given, it begins with what came since as far as
-// that is kept; lost says whether something is missing, and missing how many events of all worlds, 0 where that is not known.
+// subscribe adds a subscription. After, if not empty, is the id of the last event that the client received; the
+// subscription then starts with the stored events after it. Lost reports whether events are no longer stored, and missing
+// is their number across all worlds, 0 if unknown.
 func (b *eventBus) subscribe(world string, kinds []string, after string) (s *subscription, missing uint64, lost bool, err error) {
 	epoch, seq, err := readEventID(after)
 	if err != nil {
@@ -35,7 +36,8 @@ func (b *eventBus) subscribe(world string, kinds []string, after string) (s *sub
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.subs) >= maxSubscribers {
-		return nil, 0, false, &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("there are %d streams of events and no more are allowed", len(b.subs))}
+		return nil, 0, false, &Problem{Status: http.StatusTooManyRequests,
+			Detail: fmt.Sprintf("%d event streams are open, which is the limit; close one", len(b.subs))}
 	}
 	b.subs[s] = true
 	b.alive.Store(true)
@@ -43,7 +45,7 @@ func (b *eventBus) subscribe(world string, kinds []string, after string) (s *sub
 	case after == "":
 		return s, 0, false, nil
 	case epoch != b.epoch || seq > b.seq:
-		return s, 0, true, nil // of an earlier process
+		return s, 0, true, nil // an id of an earlier process
 	case seq < b.seq && len(b.ring) == 0:
 		return s, 0, true, nil
 	case len(b.ring) > 0 && b.ring[0].seq > seq+1:
@@ -66,7 +68,7 @@ func (s *subscription) leave() {
 	s.bus.idle = s.bus.wall()
 }
 
-// offer queues an event if the subscriber wants it.
+// offer queues an event if it matches the world and the types of the subscription.
 func (s *subscription) offer(e event) {
 	if e.world != s.world || len(s.kinds) > 0 && !slices.Contains(s.kinds, e.kind) {
 		return
@@ -95,7 +97,7 @@ func (s *subscription) signal() {
 	}
 }
 
-// take empties the queue, and tells how many were dropped before what it answers.
+// take empties the queue. It returns the events and the number of events that were dropped before them.
 func (s *subscription) take() (events []event, dropped uint64, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +106,7 @@ func (s *subscription) take() (events []event, dropped uint64, over bool) {
 	return events, dropped, over
 }
 
-// eventID names an event for Last-Event-ID.
+// eventID returns the id of an event, for Last-Event-ID.
 func (b *eventBus) eventID(seq uint64) string { return b.epoch + "-" + strconv.FormatUint(seq, 10) }
 
 func readEventID(id string) (epoch string, seq uint64, err error) {
@@ -113,7 +115,7 @@ func readEventID(id string) (epoch string, seq uint64, err error) {
 	}
 	epoch, number, _ := strings.Cut(id, "-")
 	if seq, err = strconv.ParseUint(number, 10, 64); err != nil || epoch == "" {
-		return "", 0, &strict.Error{Path: "Last-Event-ID", Detail: fmt.Sprintf("%.80q is not an id of this stream", id)}
+		return "", 0, &strict.Error{Path: "Last-Event-ID", Detail: fmt.Sprintf("%.80q is not an event id of this simulator", id)}
 	}
 	return epoch, seq, nil
 }

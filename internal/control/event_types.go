@@ -13,7 +13,7 @@ const (
 	transitionEvent = "transition"
 	faultEvent      = "fault"
 	clockEvent      = "clock"
-	droppedEvent    = "dropped" // events were lost; not one of those that can be chosen
+	droppedEvent    = "dropped" // events were lost; a client cannot filter by it
 )
 
 var eventTypes = [...]string{requestEvent, transitionEvent, faultEvent, clockEvent}
@@ -26,7 +26,7 @@ type event struct {
 	data  []byte // one line of JSON
 }
 
-// requestSeen is the data of a request: what the journal has more, GET /_sim/requests/{id} tells.
+// requestSeen is the data of a request event. GET /_sim/requests/{id} returns the whole exchange.
 type requestSeen struct {
 	ID         string    `json:"id"`
 	World      string    `json:"world"`
@@ -35,15 +35,15 @@ type requestSeen struct {
 	Operation  string    `json:"operation,omitempty"`
 	Method     string    `json:"method"`
 	URL        string    `json:"url"`
-	Status     int       `json:"status"` // 0: no answer was sent
-	At         time.Time `json:"at"`     // the world's clock
+	Status     int       `json:"status"` // 0 if no response was sent
+	At         time.Time `json:"at"`     // of the world's clock
 	RetryAfter int       `json:"retryAfter,omitempty"`
 	Fault      string    `json:"fault,omitempty"`
 }
 
-// faultFired is the data of a fault that hit a request.
+// faultFired is the data of a fault event: a fault was injected into a request.
 type faultFired struct {
-	Fault     string    `json:"fault"` // as the header X-Sim-Fault has it
+	Fault     string    `json:"fault"` // the value of the header X-Sim-Fault
 	World     string    `json:"world"`
 	Request   string    `json:"request"`
 	Operation string    `json:"operation,omitempty"`
@@ -51,13 +51,13 @@ type faultFired struct {
 	At        time.Time `json:"at"`
 }
 
-// transitionSeen is the data of a transition.
+// transitionSeen is the data of a transition event.
 type transitionSeen struct {
 	World string `json:"world"`
 	statemachine.Transition
 }
 
-// clockMoved is the data of a clock that was set, advanced or, where the world's state was replaced, came with it.
+// clockMoved is the data of a clock event: a clock was set or advanced, or the world's state was replaced.
 type clockMoved struct {
 	World    string            `json:"world"`
 	Mode     statemachine.Mode `json:"mode"`
@@ -66,7 +66,7 @@ type clockMoved struct {
 	Replaced bool              `json:"replaced,omitempty"`
 }
 
-// droppedNotice is the data of the event that tells what a subscriber has lost; without a count it is not known.
+// droppedNotice is the data of a dropped event: the client has lost events. Count is 0 if the number is unknown.
 type droppedNotice struct {
 	Count uint64 `json:"count,omitempty"`
 	Why   string `json:"why"`

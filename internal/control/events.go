@@ -13,11 +13,11 @@ import (
 	"storagesim/internal/strict"
 )
 
-// writeWithin is how long a subscriber may keep a write waiting before its stream is cut, in real time.
+// writeWithin is the real time after which a blocked write ends the stream.
 const writeWithin = 30 * time.Second
 
-// streamEvents answers the events of the call's world from now on, or from Last-Event-ID on, as text/event-stream (WHATWG
-// HTML 9.2). The stream ends with the world, with the program and with the client.
+// streamEvents streams the events of the call's world from now on, or after Last-Event-ID, as text/event-stream (WHATWG
+// HTML 9.2). The stream ends when the world is deleted, the program stops or the client disconnects.
 func streamEvents(c *Control, r *call) (stream, error) {
 	kinds, err := readTypes(r.query.Get("type"))
 	if err != nil {
@@ -33,15 +33,15 @@ func streamEvents(c *Control, r *call) (stream, error) {
 	return stream{contentType: "text/event-stream", write: func(w http.ResponseWriter) {
 		defer sub.leave()
 		out := eventWriter{w: w, control: http.NewResponseController(w), bus: c.events}
-		_ = out.control.SetReadDeadline(time.Time{}) // the limit on requests is not one on answers
+		_ = out.control.SetReadDeadline(time.Time{}) // the server's limit is for requests, not for streams
 		if lost {
-			out.dropped(missing, "they are no longer kept")
+			out.dropped(missing, "the events are no longer available")
 		}
-		c.pourEvents(r.http.Context(), sub, &out)
+		c.writeEvents(r.http.Context(), sub, &out)
 	}}, nil
 }
 
-// readTypes reads a list of types; the plural is forgiven.
+// readTypes parses a comma-separated list of event types. It accepts the plural of a type.
 func readTypes(text string) ([]string, error) {
 	if text == "" {
 		return nil, nil
@@ -50,15 +50,15 @@ func readTypes(text string) ([]string, error) {
 	for name := range strings.SplitSeq(text, ",") {
 		kind := strings.TrimSuffix(strings.TrimSpace(name), "s")
 		if !slices.Contains(eventTypes[:], kind) {
-			return nil, &strict.Error{Path: "type", Detail: fmt.Sprintf("%q is no type of event", name), Valid: eventTypes[:]}
+			return nil, &strict.Error{Path: "type", Detail: fmt.Sprintf("%q is not an event type", name), Valid: eventTypes[:]}
 		}
 		kinds = append(kinds, kind)
 	}
 	return kinds, nil
 }
 
-// pourEvents writes what happens until somebody has enough of it.
-func (c *Control) pourEvents(ctx context.Context, sub *subscription, out *eventWriter) {
+// writeEvents writes events and heartbeats until the stream ends.
+func (c *Control) writeEvents(ctx context.Context, sub *subscription, out *eventWriter) {
 	out.comment("events of the world " + sub.world)
 	for out.send() {
 		beat, cancel := context.WithTimeout(ctx, c.Heartbeat)
@@ -76,20 +76,20 @@ func (c *Control) pourEvents(ctx context.Context, sub *subscription, out *eventW
 		}
 		events, dropped, over := sub.take()
 		if dropped > 0 {
-			out.dropped(dropped, "they came faster than they were read")
+			out.dropped(dropped, "the client reads too slowly")
 		}
 		for i := range events {
 			out.event(&events[i])
 		}
 		if over {
-			out.comment("the world " + sub.world + " is no more")
+			out.comment("the world " + sub.world + " was deleted")
 			out.send()
 			return
 		}
 	}
 }
 
-// eventWriter writes the lines of the stream.
+// eventWriter buffers and writes the lines of the stream.
 type eventWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -107,7 +107,7 @@ func (o *eventWriter) event(e *event) {
 	fmt.Fprintf(&o.buf, "id: %s\nevent: %s\ndata: %s\n\n", o.bus.eventID(e.seq), e.kind, e.data)
 }
 
-// send hands over what was written; false once the client is gone or has not read for too long.
+// send writes the buffer. It returns false if the client has disconnected or has not read for writeWithin.
 func (o *eventWriter) send() bool {
 	err := o.control.SetWriteDeadline(o.bus.wall().Add(writeWithin))
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
@@ -118,6 +118,6 @@ func (o *eventWriter) send() bool {
 	if err != nil || o.control.Flush() != nil {
 		return false
 	}
-	_ = o.control.SetWriteDeadline(time.Time{}) // over HTTP/2 it would end a stream that is only quiet
+	_ = o.control.SetWriteDeadline(time.Time{}) // over HTTP/2, the deadline would end an idle stream
 	return true
 }

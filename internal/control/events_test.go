@@ -200,7 +200,7 @@ func TestEvents_RefusesWhatItDoesNotKnow(t *testing.T) {
 		events(t, s, "")
 	}
 	a = s.Must(429, http.MethodGet, "/_sim/events", "")
-	require.Contains(t, a.Text(".detail"), "64 streams")
+	require.Contains(t, a.Text(".detail"), "64 event streams")
 }
 
 func TestEvents_ResumesAtLastEventID(t *testing.T) {
@@ -218,7 +218,7 @@ func TestEvents_ResumesAtLastEventID(t *testing.T) {
 	e := l.next()
 	require.Equal(t, "dropped", e.kind)
 	require.Empty(t, e.id, "so that the client still knows where it was")
-	require.Equal(t, "they are no longer kept", e.data["why"])
+	require.Equal(t, "the events are no longer available", e.data["why"])
 }
 
 // A client that is slower than the events is told how many it lost: each one comes or is counted.
@@ -238,7 +238,7 @@ func TestEvents_TellsASlowClientWhatItLost(t *testing.T) {
 			break
 		}
 		if e.kind == "dropped" {
-			require.Equal(t, "they came faster than they were read", e.data["why"])
+			require.Equal(t, "the client reads too slowly", e.data["why"])
 			dropped += int(e.data["count"].(float64))
 			continue
 		}
@@ -287,7 +287,7 @@ func TestEvents_EndWithTheWorldAndWithTheProgram(t *testing.T) {
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
 	l := events(t, s.In("t"), "?type=request")
 	s.Must(200, http.MethodDelete, "/_sim/worlds/t", "")
-	require.Contains(t, l.block().comment, "is no more")
+	require.Contains(t, l.block().comment, "was deleted")
 	_, err := l.line()
 	require.ErrorIs(t, err, io.EOF)
 

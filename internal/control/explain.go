@@ -12,22 +12,22 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// explanation is why a request was answered as it was.
+// explanation explains the response to a request.
 type explanation struct {
 	ID        string    `json:"id"`
 	Operation string    `json:"operation,omitempty"`
 	Status    int       `json:"status"`
-	At        time.Time `json:"at,omitzero"` // as the journal has it
+	At        time.Time `json:"at,omitzero"` // of the world's clock, as in the journal
 	Why       string    `json:"why"`
-	// Cause is what a refused request failed on: kind is one of refusal.CauseKind, the other members follow from it.
+	// Cause is the cause of a refusal. Its kind is a refusal.CauseKind and determines the other members.
 	Cause refusalCause `json:"cause,omitempty"`
-	// About is what the request was about, as it stood when it was refused.
+	// About is the subject of the request and its state at the time of the refusal.
 	About     *api.About      `json:"about,omitempty"`
-	Faults    []fault.Verdict `json:"faults,omitempty"` // which rules fired or nearly fired, and why not
+	Faults    []fault.Verdict `json:"faults,omitempty"` // the rules that fired, and those that matched but did not fire
 	WouldWork []string        `json:"wouldWork,omitempty"`
 }
 
-// explainRequest answers the cause of an answer: the fault behind it, the guard and the state, the ETag, the permission.
+// explainRequest returns the cause of a response: an injected fault, a state, an ETag, a permission and so on.
 func explainRequest(c *Control, r *call) (explanation, error) {
 	x, err := getRequest(c, r)
 	if err != nil {
@@ -36,10 +36,10 @@ func explainRequest(c *Control, r *call) (explanation, error) {
 	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, About: x.About, Faults: x.Faults}
 	switch {
 	case x.Fault != "" && (x.Status < http.StatusBadRequest || x.CauseKind == refusal.Rule):
-		e.Why = "it was made to go wrong on purpose, by " + culprits(&x)
+		e.Why = "a fault was injected by " + faultSources(&x)
 		e.WouldWork = []string{"the same request without the fault"}
 	case x.Status < http.StatusBadRequest:
-		e.Why = "it was not refused"
+		e.Why = "the request succeeded"
 	case x.Operation == "":
 		c.explainRoute(&x, &e)
 	default:
@@ -49,35 +49,36 @@ func explainRequest(c *Control, r *call) (explanation, error) {
 		e.Cause = causeOf(&x)
 	}
 	if x.Fault != "" && x.CauseKind != "" && x.CauseKind != refusal.Rule {
-		e.Why += "; and it was tampered with on purpose, by " + culprits(&x)
+		e.Why += "; a fault was also injected by " + faultSources(&x)
 	}
 	return e, nil
 }
 
-// culprits are the rules behind what was done on purpose.
-func culprits(x *api.Exchange) string {
+// faultSources names the rules and plans that injected a fault, and the request's own header.
+func faultSources(x *api.Exchange) string {
 	return strings.ReplaceAll(x.Fault, "header", "the request's own header")
 }
 
-// explainCause reads the cause that the refusal carried.
+// explainCause explains a refusal from its recorded cause.
 func explainCause(x *api.Exchange, e *explanation) {
 	switch cause := x.Cause.(type) {
 	case statemachine.StateCause:
-		e.Why = fmt.Sprintf("%s %s has been %s since %s, where %s put it; the guard of %s refuses it there",
+		e.Why = fmt.Sprintf("%s %s has been in state %s since %s (set by %s); %s is not allowed in this state",
 			cause.Machine, cause.ID, cause.State, cause.Since.Format(time.RFC3339Nano), by(cause.By), x.Operation)
-		e.WouldWork = []string{fmt.Sprintf("the same request in another state; from %s it takes: %s", cause.State, events(cause.Takes)),
-			fmt.Sprintf("POST /_sim/resources/%s/%s/release finishes a transition that is pending", cause.Machine, cause.ID)}
+		e.WouldWork = []string{fmt.Sprintf("the same request in another state; state %s accepts the events: %s", cause.State, events(cause.Takes)),
+			fmt.Sprintf("POST /_sim/resources/%s/%s/release completes a pending transition", cause.Machine, cause.ID)}
 	case api.StaleETag:
-		e.Why = fmt.Sprintf("If-Match expects the ETag %q, but the current one is %q; it was changed by %s", cause.Expected, cause.Current, by(cause.By))
+		e.Why = fmt.Sprintf("If-Match expects the ETag %q, but the current ETag is %q; last changed by %s",
+			cause.Expected, cause.Current, by(cause.By))
 		if !cause.None {
 			e.WouldWork = []string{"If-Match: " + cause.Current}
 		}
-		e.WouldWork = append(e.WouldWork, "no If-Match at all")
+		e.WouldWork = append(e.WouldWork, "the same request without If-Match")
 	case api.ImpossibleFault:
-		e.Why = "the request asks for a fault that cannot be: " + cause.Detail
+		e.Why = "the requested fault is impossible: " + cause.Detail
 		e.WouldWork = []string{"one of: " + strings.Join(cause.Valid, ", ")}
 	default:
-		e.Why = reason(x) + standing(x.About)
+		e.Why = reason(x) + describeState(x.About)
 		if known, ok := x.Cause.(interface{ WouldWork() string }); ok {
 			e.WouldWork = []string{known.WouldWork()}
 		}
@@ -85,15 +86,15 @@ func explainCause(x *api.Exchange, e *explanation) {
 	}
 }
 
-// standing says how the thing stood that the request was about.
-func standing(f *api.About) string {
+// describeState describes the state of the resource that the request was about.
+func describeState(f *api.About) string {
 	if f == nil || f.Thing == nil {
 		return ""
 	}
 	t := f.Thing
-	words := fmt.Sprintf("; %s %s has been %s since %s, where %s put it", t.Kind, t.ID, shownState(t.State), t.Since, by(t.By))
+	words := fmt.Sprintf("; %s %s has been in state %s since %s (set by %s)", t.Kind, t.ID, shownState(t.State), t.Since, by(t.By))
 	if t.Next != nil {
-		words += fmt.Sprintf(", and %s is pending", *t.Next)
+		words += fmt.Sprintf("; the transition %s is pending", *t.Next)
 	}
 	return words
 }
@@ -105,7 +106,7 @@ func shownState(s statemachine.State) string {
 	return string(s)
 }
 
-// remedies says what would have worked, as far as the finding tells.
+// remedies lists what would have worked, as far as the recorded subject of the request shows.
 func remedies(x *api.Exchange) []string {
 	f := x.About
 	if f == nil {
@@ -113,26 +114,28 @@ func remedies(x *api.Exchange) []string {
 	}
 	var list []string
 	if f.Member != "" {
-		list = append(list, fmt.Sprintf("another value of %s, as the answer says", f.Member))
+		list = append(list, fmt.Sprintf("another value of %s; the response says which values are valid", f.Member))
 	} else if len(f.Members) > 0 {
-		list = append(list, "the members "+strings.Join(f.Members, ", ")+", as the answer says")
+		list = append(list, "other values of "+strings.Join(f.Members, ", ")+"; the response says which values are valid")
 	}
 	if t := f.Thing; t != nil {
 		switch {
 		case x.Status == http.StatusConflict && len(f.Names) > 0:
-			list = append(list, fmt.Sprintf("another name, or this one once %s %s is gone", t.Kind, t.ID))
+			list = append(list, fmt.Sprintf("another name, or the same name after %s %s is gone", t.Kind, t.ID))
 		case t.Next != nil:
-			list = append(list, fmt.Sprintf("the same request after POST /_sim/resources/%s/%s/release, or once %s has happened", t.Kind, t.ID, *t.Next))
+			list = append(list, fmt.Sprintf("the same request after POST /_sim/resources/%s/%s/release, or after %s has fired",
+				t.Kind, t.ID, *t.Next))
 		default:
-			list = append(list, fmt.Sprintf("the same request in another state of %s %s; from %s it takes: %s", t.Kind, t.ID, shownState(t.State), events(t.Takes)))
+			list = append(list, fmt.Sprintf("the same request in another state of %s %s; state %s accepts the events: %s",
+				t.Kind, t.ID, shownState(t.State), events(t.Takes)))
 		}
 	}
 	switch {
 	case x.Status != http.StatusNotFound:
 	case len(f.There) > 0:
-		list = append(list, "what is there, such as "+strings.Join(f.There, ", "))
+		list = append(list, "one that exists, such as "+strings.Join(f.There, ", "))
 	case len(f.Kinds) > 0:
-		list = append(list, "making one first: there is no "+strings.Join(f.Kinds, " or ")+" here")
+		list = append(list, "the same request after creating a "+strings.Join(f.Kinds, " or ")+"; there is none")
 	}
 	return list
 }
@@ -152,52 +155,54 @@ func events(list []statemachine.Event) string {
 	return strings.Join(words, ", ")
 }
 
-// reason is what the vendor's answer says, with what its status means.
+// reason returns the meaning of the status, and the text of the vendor's response.
 func reason(x *api.Exchange) string {
 	meaning := map[int]string{
-		http.StatusBadRequest:            "the request itself is wrong",
-		http.StatusUnauthorized:          "the caller could not be told who it is",
-		http.StatusForbidden:             "the caller may not do this",
-		http.StatusNotFound:              "what the request names is not there",
-		http.StatusConflict:              "it collides with what is there or under way",
-		http.StatusPreconditionFailed:    "a condition for it is not met",
+		http.StatusBadRequest:            "the request is invalid",
+		http.StatusUnauthorized:          "the caller could not be authenticated",
+		http.StatusForbidden:             "the caller does not have the permission",
+		http.StatusNotFound:              "the request names something that does not exist",
+		http.StatusConflict:              "the request conflicts with an existing resource or a running operation",
+		http.StatusPreconditionFailed:    "a precondition of the request is not met",
 		http.StatusRequestEntityTooLarge: "the body is too large",
-		http.StatusTooManyRequests:       "too much is under way",
-		http.StatusNotImplemented:        "it is not emulated, or the product does not do it",
-		http.StatusServiceUnavailable:    "it is not to be had at the moment",
+		http.StatusTooManyRequests:       "too many requests or operations",
+		http.StatusNotImplemented:        "the operation is not emulated, or the product does not support it",
+		http.StatusServiceUnavailable:    "the service is temporarily unavailable",
 	}[x.Status]
 	if meaning == "" {
 		meaning = http.StatusText(x.Status)
 	}
-	return meaning + "; the answer says: " + strings.TrimSpace(x.Answer)
+	return meaning + "; the response says: " + strings.TrimSpace(x.Answer)
 }
 
 func advice(status int) []string {
 	switch status {
 	case http.StatusBadRequest:
-		return []string{"a request that keeps the rule that the answer names"}
+		return []string{"a request that follows the rule in the response"}
 	case http.StatusConflict:
-		return []string{"the same request once what is in the way is gone or finished; GET /_sim/timers lists what is under way"}
+		return []string{"the same request after the conflicting resource is gone or the running operation has completed; " +
+			"GET /_sim/timers lists pending transitions"}
 	case http.StatusPreconditionFailed:
-		return []string{"the same request once the condition that the answer names is met"}
+		return []string{"the same request after the precondition in the response is met"}
 	case http.StatusRequestEntityTooLarge:
 		return []string{"a smaller body"}
 	case http.StatusUnauthorized:
-		return []string{"a token that POST /_sim/tokens mints for this world and vendor"}
+		return []string{"a token from POST /_sim/tokens for this world and vendor"}
 	case http.StatusForbidden:
 		return []string{"a token with a role that has the permission; POST /_sim/tokens mints one"}
 	case http.StatusNotFound:
-		return []string{"GET /_sim/resources?kind=… lists what is there; mind the world and the cluster of the request"}
+		return []string{"GET /_sim/resources?kind=… lists what exists; check the world and the cluster of the request"}
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		return []string{"the same request later; POST /_sim/clock/advance brings later about"}
+		return []string{"the same request later; POST /_sim/clock/advance moves the clock"}
 	}
-	return []string{"the same request once what the answer names is otherwise"}
+	return []string{"the same request after the cause in the response is removed"}
 }
 
-// explainRoute says where a call to an unknown path or method should perhaps have gone.
+// explainRoute explains a request with an unknown path or method, and lists the nearest operations.
 func (c *Control) explainRoute(x *api.Exchange, e *explanation) {
 	at, _, _ := strings.Cut(x.URL, "?")
-	e.Why = fmt.Sprintf("no operation answers %s %s; it was refused as %s refuses what it does not know", x.Method, at, x.Vendor)
+	e.Why = fmt.Sprintf("no operation matches %s %s; the response is that of %s for an unknown path or method",
+		x.Method, at, x.Vendor)
 	var routes []string
 	for i := range c.Vendors {
 		rows := c.Vendors[i].Service.Operations
@@ -207,7 +212,7 @@ func (c *Control) explainRoute(x *api.Exchange, e *explanation) {
 			}
 		}
 	}
-	e.WouldWork = append(closest(x.Method+" "+at, routes), "GET /_sim/operations lists what there is")
+	e.WouldWork = append(closest(x.Method+" "+at, routes), "GET /_sim/operations lists all operations")
 	if x.Hint != "" {
 		e.Why += "; " + x.Hint
 	}

@@ -10,14 +10,14 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// theFixture is who put a thing there that nobody has touched since its world began.
+// theFixture is the author of every row that has not changed since the start of its world.
 const theFixture = "fixture"
 
-// refusalCause is a cause as data. Its members follow from its kind; those that the surface knows have the types of
-// causeMembers, vendors have further ones.
+// refusalCause is the cause of a refusal as data. The kind determines the members: those of causeMembers, and others that
+// a vendor adds.
 type refusalCause map[string]any
 
-// causeMembers are members that causes have in common. Kind is always there.
+// causeMembers are the members that causes share. Kind is always set.
 type causeMembers struct {
 	Kind      refusal.CauseKind    `json:"kind"`
 	Machine   string               `json:"machine,omitempty"`
@@ -49,11 +49,11 @@ type causeMembers struct {
 	Cluster   string               `json:"cluster,omitempty"`
 }
 
-// Members is what the OpenAPI document says of it.
+// Members returns the struct that the OpenAPI document describes.
 func (refusalCause) Members() any { return causeMembers{} }
 
-// causeOf is the cause of a refusal as data: its kind; the members of the cause that the handler gave, or else what the
-// server found out by itself; and who did it, where the kind tells that and nobody has.
+// causeOf returns the cause of a refusal: its kind, and the members of the cause that the handler gave or, without one, of
+// the cause that the server found. If the kind has an author and none is recorded, the author is theFixture.
 func causeOf(x *api.Exchange) refusalCause {
 	cause := map[string]any{}
 	switch {
@@ -70,7 +70,7 @@ func causeOf(x *api.Exchange) refusalCause {
 	}
 	if f := x.About; f != nil {
 		for name, value := range object(f) {
-			if _, said := cause[name]; !said && name != "kind" {
+			if _, given := cause[name]; !given && name != "kind" {
 				cause[name] = value
 			}
 		}
@@ -89,7 +89,7 @@ func causeOf(x *api.Exchange) refusalCause {
 	return cause
 }
 
-// ruleCause tells what was done on purpose: by which rules, and what each did.
+// ruleCause returns the rules that fired and the effect of each.
 func ruleCause(x *api.Exchange) map[string]any {
 	var effects []string
 	for _, v := range x.Faults {
@@ -100,18 +100,18 @@ func ruleCause(x *api.Exchange) map[string]any {
 	return map[string]any{"rules": strings.Split(x.Fault, ","), "effects": effects}
 }
 
-// attribute says who did it, where nobody has since the world began.
+// attribute sets an empty author to theFixture.
 func attribute(cause map[string]any, member string) {
 	if who, _ := cause[member].(string); who == "" {
 		cause[member] = theFixture
 	}
 }
 
-// object is a cause's JSON as members.
+// object returns the JSON members of a cause.
 func object(v any) map[string]any {
 	members := map[string]any{}
 	if text, err := json.Marshal(v); err == nil {
-		_ = json.Unmarshal(text, &members) // causes are objects; one that were none would have no members
+		_ = json.Unmarshal(text, &members) // every cause is an object
 	}
 	return members
 }

@@ -28,7 +28,7 @@ type step struct{ method, path, body string }
 
 var provocations = []provoked{
 	{kind: refusal.Guard, status: 503, method: http.MethodDelete, path: volumesPath + "/?name=v", member: ".by", value: "req-1",
-		works: "/release finishes"},
+		works: "/release completes"},
 	{kind: refusal.ETag, before: []step{{http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`}}, status: 412, method: http.MethodPut,
 		path: volumesPath + "/?name=v", body: `{"size":"2GiB"}`, header: []string{"If-Match", "1"}, member: ".changedBy", value: "timer lightbits.volume.ready", works: "If-Match: 2"},
 	{kind: refusal.ETag, status: 412, method: http.MethodDelete, path: "/api/v2/projects/default", header: []string{"If-Match", "7"},
@@ -40,7 +40,7 @@ var provocations = []provoked{
 	{kind: refusal.Credential, status: 401, method: http.MethodGet, path: volumesPath, header: []string{"Authorization", ""},
 		member: ".token", value: "the header Authorization was missing", works: "POST /_sim/tokens"},
 	{kind: refusal.Value, status: 400, method: http.MethodPost, path: volumesPath, body: `{"name":"w","size":"1GiB","replicaCount":99,"acl":{"values":["ALLOW_ANY"]}}`,
-		member: ".member", value: "replicaCount", works: "as the answer says"},
+		member: ".member", value: "replicaCount", works: "the response says which values are valid"},
 	{kind: refusal.Missing, status: 404, method: http.MethodGet, path: volumesPath + "/?name=w", member: ".names[0]", value: "w", works: "v"},
 	{kind: refusal.Exists, status: 409, method: http.MethodPost, path: volumesPath, body: `{"name":"v","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`,
 		member: ".state", value: "Creating", works: "another name"},
@@ -96,8 +96,8 @@ func TestExplain_TamperedWithAndRefused(t *testing.T) {
 	s.Explained(a)
 	e := explain(s, a)
 	require.Equal(t, "missing", e.Text(".cause.kind"))
-	require.Contains(t, e.Text(".why"), "what the request names is not there")
-	require.Contains(t, e.Text(".why"), "it was tampered with on purpose, by slow")
+	require.Contains(t, e.Text(".why"), "the request names something that does not exist")
+	require.Contains(t, e.Text(".why"), "a fault was also injected by slow")
 
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"race","match":{"operation":"lightbits.UpdateVolume"},"effect":{"interloper":true}}`)
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)

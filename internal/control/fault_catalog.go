@@ -9,7 +9,7 @@ import (
 	"storagesim/internal/api"
 )
 
-// faultEntry is one status that an operation documents, as a rule that says no message would have it answered.
+// faultEntry is a documented error status of an operation, with the response that a rule without a message injects.
 type faultEntry struct {
 	Operation   string            `json:"operation"`
 	Method      string            `json:"method"`
@@ -17,16 +17,16 @@ type faultEntry struct {
 	Status      int               `json:"status"`
 	ContentType string            `json:"contentType"`
 	Header      map[string]string `json:"header,omitempty"`
-	Body        any               `json:"body"` // JSON as it is, anything else as a string
+	Body        any               `json:"body"` // JSON, or a string if the body is not JSON
 }
 
 type faultCatalog struct {
 	Faults []faultEntry `json:"faults"`
-	// Effects are what a rule can have beside a status, on any operation.
+	// Effects are the effects other than a status; they work on any operation.
 	Effects []string `json:"effects"`
 }
 
-// listFaultCatalog is read from the rows and rendered by the vendors' dialects, as an injected answer is.
+// listFaultCatalog reads the operations' rows. The vendors' dialects render the bodies, as they do for injected errors.
 func listFaultCatalog(c *Control, r *call) (faultCatalog, error) {
 	only := r.query.Get("operation")
 	if err := c.checkOperation(only); err != nil {

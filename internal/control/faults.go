@@ -13,11 +13,11 @@ import (
 
 type faultList struct {
 	World      string         `json:"world"`
-	Generation uint64         `json:"generation"` // changes with every change of the set
+	Generation uint64         `json:"generation"` // increases with every change of the rules
 	Rules      []fault.Listed `json:"rules"`
 }
 
-// faultSet is a whole set as it is written.
+// faultSet is the body of ReplaceFaults.
 type faultSet struct {
 	Rules []fault.Rule `json:"rules" required:""`
 }
@@ -38,18 +38,22 @@ func createFault(c *Control, r *call, body *fault.Rule) (fault.Listed, error) {
 func putFault(c *Control, r *call, body *fault.Rule) (fault.Listed, error) {
 	id := r.param("id")
 	if body.ID != "" && body.ID != id {
-		return fault.Listed{}, &strict.Error{Path: "id", Detail: fmt.Sprintf("%q is not the id on the path", body.ID), Valid: []string{id}}
+		return fault.Listed{}, &strict.Error{Path: "id", Valid: []string{id},
+			Detail: fmt.Sprintf("%q differs from the id in the path", body.ID)}
 	}
 	body.ID = id
 	return changeFaults(c, r, func(tx *store.Tx) (fault.Listed, error) { return c.Faults.Put(tx, *body) })
 }
 
-// replaceFaults puts the whole set in place of what there is, or nothing of it.
+// replaceFaults replaces all rules, or none if one is invalid.
 func replaceFaults(c *Control, r *call, body *faultSet) (faultList, error) {
 	if body.Rules == nil {
-		return faultList{}, &strict.Error{Path: "rules", Detail: "is missing; an empty array removes all rules", Valid: []string{"rules"}}
+		return faultList{}, &strict.Error{Path: "rules", Valid: []string{"rules"},
+			Detail: "is missing; an empty array deletes all rules"}
 	}
-	_, err := changeFaults(c, r, func(tx *store.Tx) (api.Empty, error) { return api.Empty{}, c.Faults.Replace(tx, body.Rules) })
+	_, err := changeFaults(c, r, func(tx *store.Tx) (api.Empty, error) {
+		return api.Empty{}, c.Faults.Replace(tx, body.Rules)
+	})
 	if err != nil {
 		return faultList{}, err
 	}
@@ -79,7 +83,7 @@ func deleteFault(c *Control, r *call) (faultList, error) {
 	return listFaults(c, r)
 }
 
-// changeFaults changes the world's rules in a transaction; an error leaves them as they were.
+// changeFaults changes the world's rules in one transaction. After an error they are unchanged.
 func changeFaults[A any](c *Control, r *call, do func(*store.Tx) (A, error)) (result A, err error) {
 	err = c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) (err error) {
 		result, err = do(tx)
@@ -91,7 +95,7 @@ func changeFaults[A any](c *Control, r *call, do func(*store.Tx) (A, error)) (re
 	return result, c.Faults.SyncVersions(r.world())
 }
 
-// faultProblem says an error about rules and plans in the words of this surface; known are the ids that there are.
+// faultProblem turns an error about rules and plans into an error of the control surface. Known are the existing ids.
 func faultProblem(err error, known []string) error {
 	var wrong *fault.InvalidError
 	switch {

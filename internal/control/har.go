@@ -13,8 +13,7 @@ import (
 	"storagesim/internal/api"
 )
 
-// harType is the media type by which GET /_sim/requests answers an HTTP Archive (HAR 1.2), which browsers and proxies
-// read.
+// harType is the media type of an HTTP Archive (HAR 1.2). GET /_sim/requests returns one if Accept asks for it.
 const harType = "application/har+json"
 
 type (
@@ -39,7 +38,7 @@ type (
 		Cache    struct{}    `json:"cache"`
 		Timings  harTimings  `json:"timings"`
 		Comment  string      `json:"comment,omitempty"`
-		// What the format has no member for; names with an underscore are free.
+		// Members that HAR does not define. It reserves names with an underscore for extensions.
 		ID        string    `json:"_id"`
 		World     string    `json:"_world"`
 		At        time.Time `json:"_at"`
@@ -54,7 +53,7 @@ type (
 		Headers     []harPair `json:"headers"`
 		Query       []harPair `json:"queryString"`
 		PostData    *harPost  `json:"postData,omitempty"`
-		HeadersSize int       `json:"headersSize"` // -1: not known
+		HeadersSize int       `json:"headersSize"` // -1 for unknown
 		BodySize    int       `json:"bodySize"`
 	}
 	harResponse struct {
@@ -90,7 +89,7 @@ type (
 	}
 )
 
-// wantsHAR says whether the Accept header names an archive before JSON.
+// wantsHAR reports whether the Accept header lists HAR before JSON.
 func wantsHAR(req *http.Request) bool {
 	for part := range strings.SplitSeq(strings.Join(req.Header.Values("Accept"), ","), ",") {
 		switch kind, _, _ := mime.ParseMediaType(part); kind {
@@ -103,11 +102,11 @@ func wantsHAR(req *http.Request) bool {
 	return false
 }
 
-// archive makes a HAR of exchanges whose secrets are redacted.
+// archive makes a HAR file of redacted exchanges.
 func archive(version string, list *requestList) harFile {
 	file := harFile{Log: harLog{Version: "1.2", Creator: harCreator{Name: "storagesim", Version: version}, Entries: []harEntry{}}}
 	if list.Dropped > 0 {
-		file.Log.Comment = strconv.FormatUint(list.Dropped, 10) + " earlier exchanges were forgotten for want of room"
+		file.Log.Comment = strconv.FormatUint(list.Dropped, 10) + " earlier exchanges were dropped because the journal is full"
 	}
 	for i := range list.Requests {
 		file.Log.Entries = append(file.Log.Entries, harOf(&list.Requests[i]))
@@ -148,14 +147,14 @@ func harResponseOf(x *api.Exchange) harResponse {
 		Content: harContent{Size: len(x.Answer) + x.AnswerCut, Type: x.AnswerHeader.Get("Content-Type"), Text: x.Answer},
 	}
 	if x.AnswerCut > 0 {
-		r.Content.Comment = strconv.Itoa(x.AnswerCut) + " bytes at the end were not kept"
+		r.Content.Comment = strconv.Itoa(x.AnswerCut) + " bytes at the end were not stored"
 	}
 	return r
 }
 
 func harHeaders(h http.Header) []harPair { return harPairs(url.Values(h)) }
 
-// harPairs lists names and values in the order of the names.
+// harPairs lists names and values, sorted by name.
 func harPairs(values url.Values) []harPair {
 	list := []harPair{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {

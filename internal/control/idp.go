@@ -15,7 +15,7 @@ import (
 	"storagesim/internal/strict"
 )
 
-// issuerURL is the identity provider of the call's world, at the address under which the caller reached the simulator.
+// issuerURL returns the URL of the world's identity provider at the address that the caller used.
 func issuerURL(r *call) string {
 	scheme := "http"
 	if r.http.TLS != nil {
@@ -24,7 +24,8 @@ func issuerURL(r *call) string {
 	return idp.URL(scheme+"://"+r.http.Host, r.param("world"))
 }
 
-// atIssuer runs fn in the world whose identity provider is asked. An unknown world is 404, a provider that is down 503.
+// atIssuer runs fn in the world of the identity provider. An unknown world is a 404; an identity provider that is down is
+// a 503.
 func atIssuer(c *Control, r *call, fn func(tx *store.Tx) error) error {
 	err := c.Engine.View(r.param("world"), r.by(), fn)
 	if errors.Is(err, idp.ErrDown) {
@@ -46,27 +47,27 @@ func getIdpKeys(c *Control, r *call) (idp.KeySet, error) {
 	return keys, err
 }
 
-// idpToken is the answer of the token endpoint (RFC 6749, section 5.1).
+// idpToken is the response of the token endpoint (RFC 6749, section 5.1).
 type idpToken struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
 	ExpiresIn   int64  `json:"expires_in"` // seconds of the world's clock
 }
 
-// idpTokenTTL is how long a token is valid that says nothing else, as at an ADFS.
+// idpTokenTTL is the default lifetime of a token, as in ADFS.
 const idpTokenTTL = time.Hour
 
-// maxIdpClaims bounds the claims of a token, in bytes, so that it fits into a header.
+// maxIdpClaims is the maximum size of the claims of a token, in bytes, so that the token fits into a header.
 const maxIdpClaims = 4096
 
-// idpTokenForm are the parameters of the token endpoint. Beyond RFC 6749 there are resource, which is the audience,
-// claims, a JSON object of further claims, and ttl, a duration.
+// idpTokenForm are the parameters of the token endpoint. In addition to RFC 6749 it takes resource, the audience; claims,
+// a JSON object of additional claims; and ttl, a duration.
 var idpTokenForm = [...]string{
 	"claims", "client_id", "client_secret", "grant_type", "password", "resource", "scope", "ttl", "username",
 }
 
-// createIdpToken is the token endpoint of a world's identity provider. It takes every client with any secret and every
-// user with any password.
+// createIdpToken is the token endpoint of a world's identity provider. It accepts any client with any secret and any user
+// with any password.
 func createIdpToken(c *Control, r *call) (idpToken, error) {
 	text, err := r.body()
 	if err != nil {
@@ -74,11 +75,13 @@ func createIdpToken(c *Control, r *call) (idpToken, error) {
 	}
 	form, err := url.ParseQuery(strings.TrimSpace(string(text)))
 	if err != nil {
-		return idpToken{}, &strict.Error{Detail: "the body is not a form (application/x-www-form-urlencoded): " + err.Error()}
+		return idpToken{}, &strict.Error{
+			Detail: "the body is not a form (application/x-www-form-urlencoded): " + err.Error()}
 	}
 	for name, values := range form {
 		if !slices.Contains(idpTokenForm[:], name) {
-			return idpToken{}, &strict.Error{Path: name, Detail: "is not a parameter of the token endpoint", Valid: idpTokenForm[:]}
+			return idpToken{}, &strict.Error{Path: name, Valid: idpTokenForm[:],
+				Detail: "is not a parameter of the token endpoint"}
 		}
 		if len(values) > 1 {
 			return idpToken{}, &strict.Error{Path: name, Detail: "is given twice"}
@@ -96,7 +99,7 @@ func createIdpToken(c *Control, r *call) (idpToken, error) {
 	return answer, err
 }
 
-// idpGrant reads what the token is to say. The client is in the form or in a header Authorization: Basic.
+// idpGrant reads the contents of the token from the form. The client is in the form or in a header Authorization: Basic.
 func idpGrant(r *call, form url.Values) (idp.Grant, error) {
 	g := idp.Grant{Issuer: issuerURL(r), ClientID: form.Get("client_id"), Audience: form.Get("resource"), TTL: idpTokenTTL}
 	if id, _, ok := r.http.BasicAuth(); ok && g.ClientID == "" {
@@ -106,7 +109,7 @@ func idpGrant(r *call, form url.Values) (idp.Grant, error) {
 		}
 	}
 	if g.ClientID == "" {
-		return g, &strict.Error{Path: "client_id", Detail: "is missing, and there is no header Authorization: Basic either"}
+		return g, &strict.Error{Path: "client_id", Detail: "is missing; give it in the form or in a header Authorization: Basic"}
 	}
 	switch kind := form.Get("grant_type"); kind {
 	case idp.ClientCredentials:
@@ -115,7 +118,8 @@ func idpGrant(r *call, form url.Values) (idp.Grant, error) {
 			return g, &strict.Error{Path: "username", Detail: "is missing; the grant " + idp.Password + " needs it"}
 		}
 	default:
-		return g, &strict.Error{Path: "grant_type", Detail: fmt.Sprintf("%q is not a grant", kind), Valid: []string{idp.ClientCredentials, idp.Password}}
+		return g, &strict.Error{Path: "grant_type", Valid: []string{idp.ClientCredentials, idp.Password},
+			Detail: fmt.Sprintf("%q is not a grant type", kind)}
 	}
 	if text := form.Get("ttl"); text != "" {
 		var err error
@@ -138,7 +142,7 @@ func idpClaims(text string) (map[string]any, error) {
 	}
 	for _, name := range idp.Reserved() {
 		if _, ok := claims[name]; ok {
-			return nil, &strict.Error{Path: "claims." + name, Detail: "is set by the identity provider itself"}
+			return nil, &strict.Error{Path: "claims." + name, Detail: "is set by the identity provider"}
 		}
 	}
 	return claims, nil

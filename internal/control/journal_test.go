@@ -137,7 +137,7 @@ func TestJournal_Filters(t *testing.T) {
 		require.Equal(t, ids, strings.Join(got, " "), query)
 	}
 	for query, valid := range map[string]string{
-		"operation=lightbits.ListNode": "lightbits.ListNodes", "operation=[": "no pattern", "status=9": "like 4xx", "status=7xx": "like 4xx",
+		"operation=lightbits.ListNode": "lightbits.ListNodes", "operation=[": "is not a pattern", "status=9": "such as 4xx", "status=7xx": "such as 4xx",
 		"world=T_": "default", "since=yesterday": "RFC 3339", "limit=0": "above zero", "limit=many": "above zero", "state=x": "operation",
 	} {
 		require.Contains(t, s.Must(400, http.MethodGet, "/_sim/requests?"+query, "").Body, valid, query)

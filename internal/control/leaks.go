@@ -8,7 +8,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// leak is a thing that is in a world and was not there where the world started.
+// leak is a resource that was created since the start of its world and still exists.
 type leak struct {
 	Kind    string `json:"kind"`
 	ID      string `json:"id"`
@@ -16,7 +16,7 @@ type leak struct {
 	Cluster string `json:"cluster,omitempty"`
 }
 
-// leaks lists the things of every kind that came to be since the world started and are still there.
+// leaks lists the resources of every kind that were created since the start of the world and still exist.
 func (c *Control) leaks(world string) ([]leak, error) {
 	type identity struct{ kind, cluster, id string }
 	before := map[identity]bool{}
@@ -50,7 +50,8 @@ func (c *Control) leaks(world string) ([]leak, error) {
 	return list, err
 }
 
-func named(leaked []leak) string {
+// foundLeaks describes the leaks as the actual value of a verification; "" if there are none.
+func foundLeaks(leaked []leak) string {
 	if len(leaked) == 0 {
 		return ""
 	}
@@ -58,5 +59,5 @@ func named(leaked []leak) string {
 	for _, l := range leaked {
 		list = append(list, l.Kind+" "+l.ID+" "+l.Name)
 	}
-	return fmt.Sprintf("%d are left: %s", len(list), strings.Join(list[:min(len(list), 10)], ", "))
+	return fmt.Sprintf("found %d: %s", len(list), strings.Join(list[:min(len(list), 10)], ", "))
 }

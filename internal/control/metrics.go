@@ -7,7 +7,7 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// MetricsPath is where Prometheus looks unless it is told otherwise; it is the one call outside Prefix.
+// MetricsPath is the default path of Prometheus. It is the only call outside Prefix.
 const MetricsPath = "/metrics"
 
 func getMetrics(c *Control, _ *call) (plain, error) {
@@ -18,11 +18,11 @@ func getMetrics(c *Control, _ *call) (plain, error) {
 	return plain{contentType: contentType, text: text}, nil
 }
 
-// mountMetrics keeps the wrong methods of the path from the vendors, whose path it is not.
+// mountMetrics registers all methods of the path, so that no request for it reaches a vendor.
 func (c *Control) mountMetrics(router chi.Router, row *Row) {
 	router.Handle(MetricsPath, c.serve(&Row{Name: "WrongMethod", Endpoint: answer(func(_ *Control, r *call) (plain, error) {
 		return plain{}, &Problem{Status: http.StatusMethodNotAllowed,
-			Detail: fmt.Sprintf("%s does not take %s", MetricsPath, r.http.Method), Valid: []string{row.Method}}
+			Detail: fmt.Sprintf("%s does not support the method %s", MetricsPath, r.http.Method), Valid: []string{row.Method}}
 	})}))
 	router.Method(row.Method, MetricsPath, c.serve(row))
 }

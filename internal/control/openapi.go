@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"storagesim/internal/api"
@@ -15,10 +16,10 @@ import (
 	"storagesim/internal/statemachine"
 )
 
-// surface is the name of this surface where a vendor's could stand.
+// surface is the name of the control surface in places that take a vendor's name.
 const surface = "control"
 
-// getOpenAPI makes the document when it is asked for: that takes milliseconds, and nobody asks often.
+// getOpenAPI makes the document for each request. That takes milliseconds, and such requests are rare.
 func getOpenAPI(c *Control, r *call) (reply[map[string]any], error) {
 	name := r.param("vendor")
 	if name == surface {
@@ -31,15 +32,15 @@ func getOpenAPI(c *Control, r *call) (reply[map[string]any], error) {
 			return reply[map[string]any]{value: plain{contentType: typeJSON, text: text}}, err
 		}
 	}
-	p := &Problem{Status: http.StatusNotFound, Detail: "there is no OpenAPI document of " + name, Valid: []string{surface}}
+	p := &Problem{Status: http.StatusNotFound, Detail: "no OpenAPI document of " + strconv.Quote(name), Valid: []string{surface}}
 	for i := range c.Vendors {
 		p.Valid = append(p.Valid, c.Vendors[i].Service.Vendor)
 	}
 	return reply[map[string]any]{}, p
 }
 
-// names are those of the components whose types are told apart by their package: a client that is made of the document has
-// them all in one.
+// names are the component names of types whose own names are unique only within their package. A client generated from
+// the document has all types in one package.
 func names() openapi.Names {
 	return openapi.Names{
 		reflect.TypeFor[fault.Rule]():      "FaultRule",
@@ -91,7 +92,7 @@ func names() openapi.Names {
 	}
 }
 
-// eventData are the types of the data of the events that StreamEvents sends, by the types of the events.
+// eventData maps the event types of StreamEvents to the Go types of their data.
 func eventData() map[string]reflect.Type {
 	return map[string]reflect.Type{
 		requestEvent: reflect.TypeFor[requestSeen](), transitionEvent: reflect.TypeFor[transitionSeen](),
@@ -99,7 +100,7 @@ func eventData() map[string]reflect.Type {
 	}
 }
 
-// tokenForm is the form of CreateIdpToken (see idpTokenForm).
+// tokenForm is the body of CreateIdpToken (see idpTokenForm).
 type tokenForm struct {
 	GrantType    string `json:"grant_type" required:""`
 	ClientID     string `json:"client_id"`
@@ -112,7 +113,7 @@ type tokenForm struct {
 	TTL          string `json:"ttl"`
 }
 
-// openAPI makes the document of this surface.
+// openAPI makes the OpenAPI document of the control surface.
 func (c *Control) openAPI() ([]byte, error) {
 	b := openapi.NewBuilder("storagesim control surface", c.Version, api.Plain, reflect.TypeFor[Problem](), names())
 	for i := range c.rows {
@@ -133,7 +134,7 @@ func (c *Control) openAPI() ([]byte, error) {
 		}
 		if row.Method != http.MethodGet {
 			one.Security = [][]api.Credential{{}, {{Name: "adminToken", Type: "http", Scheme: "bearer",
-				Doc: "What the program was started with as --admin-token; nothing is wanted where it was started without."}}}
+				Doc: "The value of --admin-token; not needed if the program was started without it."}}}
 		}
 		for _, status := range row.Statuses {
 			if status < http.StatusBadRequest {
@@ -149,19 +150,19 @@ func (c *Control) openAPI() ([]byte, error) {
 }
 
 func refused(status int) openapi.Refusal {
-	text, _ := json.Marshal(Problem{Title: http.StatusText(status), Status: status, Detail: "what was wrong, and with what"})
+	text, _ := json.Marshal(Problem{Title: http.StatusText(status), Status: status, Detail: "what is wrong"})
 	return openapi.Refusal{Status: status, ContentType: "application/problem+json", Body: text}
 }
 
-// summary is the row's own sentence.
+// summary returns the description of the call.
 func (row *Row) summary() string {
 	if row.Doc == "" {
-		return row.ID() + " is not there yet: it answers 501."
+		return row.ID() + " is not implemented: it returns 501."
 	}
 	return row.Doc
 }
 
-// tag is the first word of the path behind the prefix.
+// tag returns the first path segment after the prefix.
 func (row *Row) tag() string {
 	parts := strings.Split(strings.TrimPrefix(row.Path, Prefix+"/"), "/")
 	return strings.Trim(slices.DeleteFunc(parts, func(p string) bool { return p == "" })[0], "/")

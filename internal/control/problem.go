@@ -15,19 +15,19 @@ import (
 	"storagesim/internal/strict"
 )
 
-// Problem is a refusal of a control call, as application/problem+json shows it.
+// Problem is an error response of a control call, as application/problem+json (RFC 9457).
 type Problem struct {
 	Title  string    `json:"title"`
 	Status int       `json:"status"`
 	Detail string    `json:"detail"`
-	Valid  []string  `json:"valid,omitempty"`  // the names that would be right
-	Checks []verdict `json:"checks,omitempty"` // of a verification that does not hold
-	Errors []flaw    `json:"errors,omitempty"` // all that is wrong in a scenario or a fixture, in its order
+	Valid  []string  `json:"valid,omitempty"`  // the valid names
+	Checks []verdict `json:"checks,omitempty"` // of a failed verification
+	Errors []flaw    `json:"errors,omitempty"` // the errors in a scenario or a fixture, in document order
 }
 
-// flaw is one thing that is wrong in a document.
+// flaw is an error in a document.
 type flaw struct {
-	Line   int      `json:"line,omitempty"` // from 1; absent where the document is a fixture in JSON
+	Line   int      `json:"line,omitempty"` // from 1; absent for a fixture in JSON
 	Path   string   `json:"path,omitempty"`
 	Detail string   `json:"detail"`
 	Valid  []string `json:"valid,omitempty"`
@@ -37,13 +37,13 @@ func (p *Problem) Error() string { return p.Detail }
 
 var errPanicked = errors.New("panicked")
 
-// refuse renders an error. What is not the caller's doing is logged in full and shown in one sentence.
+// refuse returns the response for an error. An internal error is logged; the response does not show it.
 func (c *Control) refuse(r *call, err error) api.Response {
 	p := c.problem(r, err)
 	if p == nil {
 		c.Log.Error().Err(err).Str("op", r.row.ID()).Str("request_id", r.id).Msg("control call failed")
 		p = &Problem{Status: http.StatusInternalServerError,
-			Detail: "internal error; the simulator's log says more under " + r.id}
+			Detail: "internal error; the simulator's log has the details under " + r.id}
 	}
 	p.Title = http.StatusText(p.Status)
 	body, _ := json.Marshal(p) // strings and numbers always marshal
@@ -57,7 +57,7 @@ func (c *Control) refuse(r *call, err error) api.Response {
 	return resp
 }
 
-// problem reads an error as a refusal, or answers nil.
+// problem returns the problem for an error of the caller, or nil for an internal error.
 func (c *Control) problem(r *call, err error) *Problem {
 	var own *Problem
 	var input *strict.Error
@@ -78,7 +78,7 @@ func storeProblem(err error) *Problem {
 	switch {
 	case errors.As(err, &noWorld):
 		return &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf(
-			"world %q does not exist; POST /_sim/worlds makes one, GET /_sim/worlds lists them", noWorld.World)}
+			"world %q does not exist; POST /_sim/worlds creates one, GET /_sim/worlds lists them", noWorld.World)}
 	case errors.Is(err, store.ErrWorldExists), errors.Is(err, store.ErrExists):
 		return &Problem{Status: http.StatusConflict, Detail: err.Error()}
 	case errors.Is(err, store.ErrBadName):
@@ -130,7 +130,7 @@ func texts[T ~string](list []T) []string {
 	return out
 }
 
-// closest answers the few paths that look most like the one that was asked for.
+// closest returns at most five of the paths that are most similar to asked.
 func closest(asked string, paths []string) []string {
 	list := slices.Compact(slices.Sorted(slices.Values(paths)))
 	far := make(map[string]int, len(list))
@@ -141,9 +141,9 @@ func closest(asked string, paths []string) []string {
 	return list[:min(5, len(list))]
 }
 
-// distance is how many characters must be inserted, removed or replaced to make b of a (Levenshtein).
+// distance is the Levenshtein distance of a and b.
 func distance(a, b string) int {
-	const enough = 200 // a longer path is compared by its beginning
+	const enough = 200 // of a longer path, only the beginning is compared
 	a, b = a[:min(len(a), enough)], b[:min(len(b), enough)]
 	row := make([]int, len(b)+1)
 	for j := range row {

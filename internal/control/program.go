@@ -14,7 +14,7 @@ import (
 type health struct {
 	Status  string `json:"status"`
 	Version string `json:"version"`
-	Uptime  string `json:"uptime"` // of the process, on the wall clock
+	Uptime  string `json:"uptime"` // on the wall clock
 }
 
 func getHealth(c *Control, _ *call) (health, error) {
@@ -27,19 +27,20 @@ type readiness struct {
 
 func getReadiness(c *Control, _ *call) (readiness, error) {
 	if pending := c.Pending(); len(pending) > 0 {
-		return readiness{}, &Problem{Status: http.StatusServiceUnavailable, Detail: "pending: " + strings.Join(pending, ", ")}
+		return readiness{}, &Problem{Status: http.StatusServiceUnavailable,
+			Detail: "the program is not ready; pending: " + strings.Join(pending, ", ")}
 	}
 	return readiness{Status: "ready"}, nil
 }
 
-// operationEntry is a row under one of its paths.
+// operationEntry is an operation with one of its paths.
 type operationEntry struct {
 	ID          string `json:"id"`
 	Vendor      string `json:"vendor"`
 	Method      string `json:"method"`
 	Path        string `json:"path"`
 	Statuses    []int  `json:"statuses"`
-	Documented  bool   `json:"documented"` // in the vendor's own page
+	Documented  bool   `json:"documented"` // in the vendor's documentation
 	Implemented bool   `json:"implemented"`
 }
 
@@ -101,13 +102,14 @@ func listMachines(c *Control, r *call) (reply[machineList], error) {
 		}
 		return reply[machineList]{value: plain{contentType: "text/plain; charset=utf-8", text: b.Bytes()}}, nil
 	default:
-		return reply[machineList]{}, &strict.Error{Path: "format", Detail: fmt.Sprintf("%q is not a format", format), Valid: []string{"json", "mermaid"}}
+		return reply[machineList]{}, &strict.Error{Path: "format", Valid: []string{"json", "mermaid"},
+			Detail: fmt.Sprintf("%q is not a format", format)}
 	}
 }
 
 func getCA(c *Control, _ *call) (plain, error) {
 	if c.CA == nil {
-		return plain{}, &Problem{Status: http.StatusNotFound, Detail: "this simulator was started without a TLS listener"}
+		return plain{}, &Problem{Status: http.StatusNotFound, Detail: "there is no CA certificate: this simulator was started without a TLS listener"}
 	}
 	return plain{contentType: "application/x-pem-file", text: c.CA}, nil
 }

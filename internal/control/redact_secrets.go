@@ -11,7 +11,7 @@ import (
 	"storagesim/internal/api"
 )
 
-// secretMember matches a member of a JSON object that holds a secret as text, whole or cut off. payload is the key of a
+// secretMember matches a JSON member with a secret string, which may be truncated. The member payload is the key of a
 // credential.
 const secretMember = `(?i)("(?:` + secretNames + `)"\s*:\s*)"(?:[^"\\]|\\.)*"?`
 
@@ -20,19 +20,19 @@ const secretName = `(?i)^(?:` + secretNames + `)$`
 
 const secretNames = `[^"\\]*(?:passw(?:or)?d|secret|token|private_?key|api_?key|access_?key|encrypted_?key)[^"\\]*|payload|jwt|credential`
 
-// harmless are names that match and hold no secret: places in a list, and kinds.
+// harmless are names that match secretNames but hold no secret: page tokens and types.
 var harmless = map[string]bool{
 	"nexttoken": true, "nextpagetoken": true, "pagetoken": true, "tokentype": true, "token_type": true, "targetsecrettype": true,
 }
 
 const redacted = "[redacted]"
 
-// minSecret is the shortest secret, in bytes, that is looked for wherever it may stand; shorter ones are taken away only
-// where they were found, since every text has them somewhere.
+// minSecret is the minimum length, in bytes, of a secret that is redacted wherever it occurs. A shorter one is redacted
+// only where it was found, because it can occur in any text by chance.
 const minSecret = 6
 
-// redact takes the secrets out of an exchange: Authorization and the like, the members and parameters whose names say so,
-// and the same values wherever else they stand in what was sent, answered or explained.
+// redact returns the exchange without secrets: those in Authorization and similar headers, in members and parameters with
+// names like "password", and all other occurrences of the same values.
 func (c *Control) redact(x api.Exchange) api.Exchange {
 	var values []string
 	x.Header, values = redactHeader(x.Header, values)
@@ -47,7 +47,7 @@ func (c *Control) redact(x api.Exchange) api.Exchange {
 	return everywhere(x, values)
 }
 
-// everywhere replaces the values in all that the exchange says. What is not text by then is shown as JSON.
+// everywhere redacts the values in all texts of the exchange. A cause that contains one becomes JSON.
 func everywhere(x api.Exchange, values []string) api.Exchange {
 	var pairs []string
 	for _, v := range values {
@@ -55,7 +55,8 @@ func everywhere(x api.Exchange, values []string) api.Exchange {
 		pairs = append(pairs, v, redacted, string(quoted[1:len(quoted)-1]), redacted, url.QueryEscape(v), redacted)
 	}
 	replacer := strings.NewReplacer(pairs...)
-	x.URL, x.Body, x.Answer, x.Hint = replacer.Replace(x.URL), replacer.Replace(x.Body), replacer.Replace(x.Answer), replacer.Replace(x.Hint)
+	x.URL, x.Body = replacer.Replace(x.URL), replacer.Replace(x.Body)
+	x.Answer, x.Hint = replacer.Replace(x.Answer), replacer.Replace(x.Hint)
 	for _, h := range []http.Header{x.Header, x.AnswerHeader} {
 		for _, list := range h {
 			for i := range list {
@@ -81,7 +82,7 @@ func everywhere(x api.Exchange, values []string) api.Exchange {
 	return x
 }
 
-// redactHeader answers a copy of a header without secrets, and adds these to the values.
+// redactHeader returns a copy of the header without secrets, and the values with the secrets appended.
 func redactHeader(h http.Header, values []string) (http.Header, []string) {
 	h = h.Clone()
 	for _, name := range []string{"Authorization", "Cookie", "Set-Cookie", "Proxy-Authorization", "X-Api-Key"} {
@@ -101,7 +102,7 @@ func redactHeader(h http.Header, values []string) (http.Header, []string) {
 	return h, values
 }
 
-// redactURL takes the secrets out of the parameters of a URL.
+// redactURL redacts the secrets in the query of a URL.
 func (c *Control) redactURL(target string, values []string) (string, []string) {
 	at, query, ok := strings.Cut(target, "?")
 	if !ok {
@@ -124,7 +125,7 @@ func (c *Control) isSecret(name string) bool {
 	return c.secretName.MatchString(name) && !harmless[strings.ToLower(name)]
 }
 
-// redactText takes the secrets out of a form or of JSON, cut off or not.
+// redactText redacts the secrets in a form or in JSON, which may be truncated.
 func (c *Control) redactText(text, contentType string, values []string) (string, []string) {
 	if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
 		form, err := url.ParseQuery(text)
@@ -144,8 +145,8 @@ func (c *Control) redactText(text, contentType string, values []string) (string,
 		before := len(values)
 		document, values = c.withoutSecrets(document, values)
 		if len(values) > before && strings.Contains(text, `\u`) {
-			plain, _ := json.Marshal(document) // it was made of JSON
-			return string(plain), values       // names or secrets may be written otherwise than they are looked for
+			plain, _ := json.Marshal(document) // it was decoded from JSON
+			return string(plain), values       // escapes can hide names and secrets from the regular expression
 		}
 	}
 	return c.secret.ReplaceAllStringFunc(text, func(member string) string {
@@ -157,7 +158,7 @@ func (c *Control) redactText(text, contentType string, values []string) (string,
 	}), values
 }
 
-// withoutSecrets replaces the secrets in a JSON document, also in lists of them.
+// withoutSecrets redacts the secrets in a decoded JSON document.
 func (c *Control) withoutSecrets(v any, values []string) (any, []string) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -176,7 +177,7 @@ func (c *Control) withoutSecrets(v any, values []string) (any, []string) {
 	return v, values
 }
 
-// hidden replaces the texts in what a secret member holds.
+// hidden redacts all strings in the value of a secret member.
 func hidden(v any, values []string) (any, []string) {
 	switch v := v.(type) {
 	case string:

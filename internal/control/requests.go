@@ -13,12 +13,12 @@ import (
 	"storagesim/internal/strict"
 )
 
-// defaultRequests is how many exchanges a listing without limit holds at most: the latest.
+// defaultRequests is the default limit of a listing, which returns the latest exchanges.
 const defaultRequests = 1000
 
 type requestList struct {
 	Requests []api.Exchange `json:"requests"`
-	Dropped  uint64         `json:"dropped"` // forgotten for want of room since the journal was last emptied
+	Dropped  uint64         `json:"dropped"` // because the journal was full, since it was last cleared
 }
 
 func listRequests(c *Control, r *call) (reply[requestList], error) {
@@ -46,7 +46,7 @@ func getRequest(c *Control, r *call) (api.Exchange, error) {
 	id := r.param("id")
 	found, _ := c.Journal.List(1, func(x *api.Exchange) bool { return x.ID == id })
 	if len(found) == 0 {
-		return api.Exchange{}, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("the journal has no request %q", id)}
+		return api.Exchange{}, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("request %q is not in the journal", id)}
 	}
 	return c.redact(found[0]), nil
 }
@@ -56,15 +56,15 @@ func deleteRequests(c *Control, _ *call) (api.Empty, error) {
 	return api.Empty{}, nil
 }
 
-// requestFilter reads the query: operation is an id or a glob of it, status a number or a class like 4xx, since a
-// request's id or an instant of its world's clock. Without world the journal of all worlds is meant.
+// requestFilter reads the query: operation is an id or a glob, status a number or a class such as 4xx, since a request id
+// or a time of the world's clock. Without world, exchanges of all worlds match.
 func (c *Control) requestFilter(r *call) (func(*api.Exchange) bool, error) {
 	operation, world := r.query.Get("operation"), r.query.Get("world")
 	if err := c.checkOperation(operation); err != nil {
 		return nil, err
 	}
 	if world != "" && !api.GoodLabel(world) {
-		return nil, &strict.Error{Path: "world", Detail: fmt.Sprintf("%q cannot be a world's name", world), Valid: c.worldNames()}
+		return nil, &strict.Error{Path: "world", Detail: fmt.Sprintf("%q is not a valid name of a world", world), Valid: c.worldNames()}
 	}
 	low, high, err := statusRange(r.query.Get("status"))
 	if err != nil {
@@ -84,13 +84,13 @@ func (c *Control) requestFilter(r *call) (func(*api.Exchange) bool, error) {
 	}, nil
 }
 
-// checkOperation refuses an id, or a glob, that no operation has.
+// checkOperation returns an error for an id or a glob that matches no operation.
 func (c *Control) checkOperation(pattern string) error {
 	if pattern == "" {
 		return nil
 	}
 	if _, err := path.Match(pattern, ""); err != nil {
-		return &strict.Error{Path: "operation", Detail: fmt.Sprintf("%q is no pattern: %v", pattern, err)}
+		return &strict.Error{Path: "operation", Detail: fmt.Sprintf("%q is not a pattern: %v", pattern, err)}
 	}
 	var ids []string
 	for i := range c.Vendors {
@@ -102,7 +102,7 @@ func (c *Control) checkOperation(pattern string) error {
 			}
 		}
 	}
-	return &strict.Error{Path: "operation", Detail: fmt.Sprintf("%q is no operation", pattern), Valid: closest(pattern, ids)}
+	return &strict.Error{Path: "operation", Detail: fmt.Sprintf("%q is not an operation", pattern), Valid: closest(pattern, ids)}
 }
 
 func statusRange(text string) (low, high int, err error) {
@@ -115,7 +115,7 @@ func statusRange(text string) (low, high int, err error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 100 || n > 599 {
-		return 0, 0, &strict.Error{Path: "status", Detail: fmt.Sprintf("%q is neither a status from 100 to 599 nor a class like 4xx", text)}
+		return 0, 0, &strict.Error{Path: "status", Detail: fmt.Sprintf("%q is not a status; use 100 to 599 or a class, such as 4xx", text)}
 	}
 	return n, n, nil
 }
@@ -132,7 +132,8 @@ func readSince(text string) (func(*api.Exchange) bool, error) {
 	}
 	from, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return nil, &strict.Error{Path: "since", Detail: fmt.Sprintf("%q is neither a request's id nor an RFC 3339 time", text)}
+		return nil, &strict.Error{Path: "since", Detail: fmt.Sprintf("%q is neither a request id, such as req-12, nor a time; use RFC 3339, such as %s",
+			text, strict.ExampleTime)}
 	}
 	return func(x *api.Exchange) bool { return !x.At.Before(from) }, nil
 }
@@ -143,13 +144,13 @@ func requestNumber(id string) (uint64, bool) {
 	return n, ok && err == nil
 }
 
-// worldNames are the names of the worlds there are.
+// worldNames returns the names of all worlds.
 func (c *Control) worldNames() []string {
-	names, _ := c.DB.WorldNames() // none to name when they cannot be read
+	names, _ := c.DB.WorldNames() // without valid names, the error is still useful
 	return names
 }
 
-// jsonOf is v as JSON of another media type.
+// jsonOf returns v as JSON with the given media type.
 func jsonOf(contentType string, v any) (plain, error) {
 	text, err := json.Marshal(v)
 	return plain{contentType: contentType, text: append(text, '\n')}, err

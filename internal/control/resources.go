@@ -54,7 +54,7 @@ func listResources(c *Control, r *call) (resourceList, error) {
 	return list, err
 }
 
-// checkState refuses a state that none of the kinds has.
+// checkState returns an error for a state that none of the kinds has.
 func (c *Control) checkState(kinds []string, state statemachine.State) error {
 	if state == "" {
 		return nil
@@ -71,10 +71,10 @@ func (c *Control) checkState(kinds []string, state statemachine.State) error {
 		return nil
 	}
 	slices.Sort(valid)
-	return &strict.Error{Path: "state", Detail: fmt.Sprintf("%q is no state there", state), Valid: slices.Compact(valid)}
+	return &strict.Error{Path: "state", Detail: fmt.Sprintf("%q is not a state of these kinds", state), Valid: slices.Compact(valid)}
 }
 
-// clusters are the partitions that the call is about: the one it names, else all.
+// clusters returns the partitions of the call: the one that it names, or all.
 func (r *call) clusters(tx *store.Tx) ([]string, error) {
 	name := r.query.Get("cluster")
 	if name == "" {
@@ -89,8 +89,8 @@ func (r *call) clusters(tx *store.Tx) ([]string, error) {
 	return []string{name}, nil
 }
 
-// noThing makes a refusal about a path out of what is known about kinds.
-func noThing(err error) error {
+// unknownKind turns an unknown kind, which is part of the path, into a 404.
+func unknownKind(err error) error {
 	var kind *statemachine.UnknownKindError
 	if errors.As(err, &kind) {
 		return &Problem{Status: http.StatusNotFound, Detail: kind.Error(), Valid: kind.Valid}
@@ -106,7 +106,7 @@ func getResource(c *Control, r *call) (statemachine.Resource, error) {
 			return err
 		}
 		thing, err = c.Engine.Find(tx, r.param("kind"), clusters, r.param("id"))
-		return noThing(err)
+		return unknownKind(err)
 	})
 	return thing, err
 }
@@ -118,19 +118,28 @@ type firing struct {
 func fireEvent(c *Control, r *call, body *firing) (statemachine.Resource, error) {
 	d, err := c.machine(r.param("kind"))
 	if err != nil {
-		return statemachine.Resource{}, noThing(err)
+		return statemachine.Resource{}, unknownKind(err)
 	}
-	var events []string
-	for _, t := range d.Transitions {
-		events = append(events, string(t.Event))
-	}
-	if !slices.Contains(events, string(body.Event)) {
-		slices.Sort(events)
-		return statemachine.Resource{}, &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is no event of %s", body.Event, d.Kind), Valid: slices.Compact(events)}
+	if err := checkEvent(&d, body.Event); err != nil {
+		return statemachine.Resource{}, err
 	}
 	return c.change(r, func(tx *store.Tx, clusters []string) (statemachine.Resource, error) {
 		return c.Engine.Fire(tx, d.Kind, clusters, r.param("id"), body.Event)
 	})
+}
+
+// checkEvent returns an error if the machine has no such event.
+func checkEvent(d *statemachine.Description, event statemachine.Event) error {
+	var valid []string
+	for _, t := range d.Transitions {
+		valid = append(valid, string(t.Event))
+	}
+	if slices.Contains(valid, string(event)) {
+		return nil
+	}
+	slices.Sort(valid)
+	return &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is not an event of %s", event, d.Kind),
+		Valid: slices.Compact(valid)}
 }
 
 func releaseTransition(c *Control, r *call) (statemachine.Resource, error) {
@@ -139,21 +148,22 @@ func releaseTransition(c *Control, r *call) (statemachine.Resource, error) {
 	})
 }
 
-// change does something to a thing in a transaction and answers the thing as it is then.
-func (c *Control) change(r *call, do func(*store.Tx, []string) (statemachine.Resource, error)) (statemachine.Resource, error) {
-	var thing statemachine.Resource
-	err := c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) error {
+// change changes a resource in a transaction and returns it with its new state.
+func (c *Control) change(
+	r *call, do func(*store.Tx, []string) (statemachine.Resource, error),
+) (thing statemachine.Resource, err error) {
+	err = c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) error {
 		clusters, err := r.clusters(tx)
 		if err != nil {
 			return err
 		}
 		thing, err = do(tx, clusters)
-		return noThing(err)
+		return unknownKind(err)
 	})
 	return thing, err
 }
 
 func noCluster(tx *store.Tx, name string) error {
-	return &strict.Error{Path: "cluster", Detail: fmt.Sprintf("%q is none of the world's clusters", name),
+	return &strict.Error{Path: "cluster", Detail: fmt.Sprintf("%q is not a cluster of the world", name),
 		Valid: statemachine.Partitions(tx)[1:]}
 }

@@ -16,9 +16,11 @@ import (
 	"storagesim/internal/strict"
 )
 
-// scenarioCatalog is what a scenario that is started by this call can speak of.
+// scenarioCatalog returns the names that a scenario started by this call can use.
 func (c *Control) scenarioCatalog(r *call) (*scenario.Catalog, error) {
-	k := &scenario.Catalog{Kinds: map[string][]string{}, Check: c.checkCall, Vendors: c.minters(), Starts: slices.Clone(c.Fixtures)}
+	k := &scenario.Catalog{
+		Kinds: map[string][]string{}, Check: c.checkCall, Vendors: c.minters(), Starts: slices.Clone(c.Fixtures),
+	}
 	for i := range c.Vendors {
 		rows := c.Vendors[i].Service.Operations
 		for n := range rows {
@@ -28,7 +30,8 @@ func (c *Control) scenarioCatalog(r *call) (*scenario.Catalog, error) {
 	}
 	for i := range c.rows {
 		if row := &c.rows[i]; row.Implemented() && !row.Unscripted {
-			k.Calls = append(k.Calls, scenario.Operation{ID: row.ID(), Method: row.Method, Paths: []string{row.Path}, Query: row.Query})
+			k.Calls = append(k.Calls, scenario.Operation{
+				ID: row.ID(), Method: row.Method, Paths: []string{row.Path}, Query: row.Query})
 		}
 	}
 	for _, d := range c.Engine.Machines() {
@@ -42,7 +45,7 @@ func (c *Control) scenarioCatalog(r *call) (*scenario.Catalog, error) {
 	return k, nil
 }
 
-// checkCall refuses what a control call would refuse in any state of the world.
+// checkCall returns an error for a body that a control call rejects in any state of the world.
 func (c *Control) checkCall(id string, params map[string]string, body []byte, whole bool) error {
 	for i := range c.rows {
 		if row := &c.rows[i]; row.ID() == id {
@@ -52,7 +55,7 @@ func (c *Control) checkCall(id string, params map[string]string, body []byte, wh
 	return nil
 }
 
-// asInput makes an InputError of an error that has names that would be right.
+// asInput turns an error with valid names into a *strict.Error.
 func asInput(path string, err error) error {
 	var kind *statemachine.UnknownKindError
 	var problem *Problem
@@ -83,7 +86,7 @@ func checkAction(c *Control, params map[string]string, body []byte) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(valid, name) {
-			return &strict.Error{Path: name, Detail: "is not known", Valid: valid}
+			return &strict.Error{Path: name, Detail: "is not a parameter of this action", Valid: valid}
 		}
 	}
 	return nil
@@ -100,17 +103,14 @@ func checkVerify(c *Control, _ map[string]string, body *verification) error {
 
 func checkClock(_ *Control, _ map[string]string, q *statemachine.ClockSetting) error {
 	if q.Mode != nil && !slices.Contains(q.Mode.Names(), string(*q.Mode)) {
-		return &strict.Error{Path: "mode", Detail: fmt.Sprintf("%.80q is no mode of a clock", *q.Mode), Valid: q.Mode.Names()}
+		return &strict.Error{Path: "mode", Detail: fmt.Sprintf("%.80q is not a clock mode", *q.Mode), Valid: q.Mode.Names()}
 	}
 	return nil
 }
 
 func checkAdvance(c *Control, _ map[string]string, q *advance) error {
-	if q.To != nil {
-		q = &advance{By: new("1s"), Next: q.Next, Until: q.Until, Limit: q.Limit} // whether it is behind the clock, time will tell
-		if q.Next != nil || q.Until != nil {
-			q.By = new("1s")
-		}
+	if q.To != nil && q.By == nil {
+		q = &advance{By: new("1s"), Next: q.Next, Until: q.Until, Limit: q.Limit} // the world's time is unknown before the run
 	}
 	_, err := c.readAdvance(nil, q)
 	return err
@@ -125,7 +125,7 @@ func checkDelays(c *Control, _ map[string]string, body *map[string]json.RawMessa
 	slices.Sort(names)
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		if !slices.Contains(names, name) {
-			return &strict.Error{Path: name, Detail: "is no delay", Valid: closest(name, names)}
+			return &strict.Error{Path: name, Detail: "is not a delay", Valid: closest(name, names)}
 		}
 		if string(set[name]) == "null" {
 			continue
@@ -140,20 +140,12 @@ func checkDelays(c *Control, _ map[string]string, body *map[string]json.RawMessa
 func checkFiring(c *Control, params map[string]string, body *firing) error {
 	d, err := c.machine(params["kind"])
 	if err != nil {
-		return nil // a variable
+		return nil // the kind is a variable
 	}
-	var events []string
-	for _, t := range d.Transitions {
-		events = append(events, string(t.Event))
-	}
-	slices.Sort(events)
-	if !slices.Contains(events, string(body.Event)) {
-		return &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is no event of %s", body.Event, d.Kind), Valid: slices.Compact(events)}
-	}
-	return nil
+	return checkEvent(&d, body.Event)
 }
 
-// faultCatalog is what rules and plans can speak of.
+// faultCatalog returns the names that rules and plans can use.
 func (c *Control) faultCatalog() fault.Targets {
 	services := make([]api.Service, len(c.Vendors))
 	for i := range c.Vendors {
@@ -176,7 +168,7 @@ func checkRules(c *Control, _ map[string]string, set *faultSet) error {
 func (c *Control) checkRule(path string, rule *fault.Rule) error {
 	catalog := c.faultCatalog()
 	_, err := fault.Check(*rule, &catalog)
-	return within(path, faultProblem(err, nil))
+	return below(path, faultProblem(err, nil))
 }
 
 func checkPlan(c *Control, _ map[string]string, plan *fault.Plan) error {
@@ -188,15 +180,15 @@ func checkPlan(c *Control, _ map[string]string, plan *fault.Plan) error {
 		}
 		for n, step := range plan.Operations[id] {
 			if _, err := fault.ParseStep(step, &catalog.Operations[i]); err != nil {
-				return within(fmt.Sprintf("operations.%s[%d]", id, n), faultProblem(err, nil))
+				return below(fmt.Sprintf("operations.%s[%d]", id, n), faultProblem(err, nil))
 			}
 		}
 	}
 	return nil
 }
 
-// within puts a path before that of an InputError.
-func within(path string, err error) error {
+// below puts a path before that of a *strict.Error.
+func below(path string, err error) error {
 	var input *strict.Error
 	if path == "" || !errors.As(err, &input) {
 		return err

@@ -16,20 +16,20 @@ import (
 	"storagesim/internal/strict"
 )
 
-// The bounds on scenarios of the process.
+// The limits on scenarios of the process.
 const (
 	maxRunningScenarios = 16
-	maxKeptScenarios    = 100 // that have ended
+	maxKeptScenarios    = 100 // ended ones
 	maxScenarioWait     = time.Minute
 )
 
-// scenarios are the runs of this process, the earliest first. They lie in memory as the journal does
-// (docs/decisions/0009): a restart forgets them.
+// scenarios holds the runs of this process, the earliest first. Like the journal, it is process memory
+// (docs/decisions/0009).
 type scenarios struct {
 	mu   sync.Mutex
 	next uint64
 	list []*scenarioRun
-	over bool // the program stops
+	over bool // the program is stopping
 }
 
 type scenarioRun struct {
@@ -46,7 +46,7 @@ func (r *scenarioRun) running() bool {
 	}
 }
 
-// add begins a run if there is room for it, and forgets the oldest that have ended.
+// add starts a run unless the limit is reached, and removes the oldest runs that have ended.
 func (s *scenarios) add(begin func(id string) *scenario.Run) (*scenarioRun, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +61,7 @@ func (s *scenarios) add(begin func(id string) *scenario.Run) (*scenarioRun, erro
 		return nil, &Problem{Status: http.StatusServiceUnavailable, Detail: "the simulator is stopping"}
 	case running >= maxRunningScenarios:
 		return nil, &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(
-			"%d scenarios are running and no more are allowed; wait for one, or stop one by DELETE /_sim/scenarios/{id}", running)}
+			"%d scenarios are running, which is the limit; wait for one to end, or stop one with DELETE /_sim/scenarios/{id}", running)}
 	}
 	for i := 0; i < len(s.list) && len(s.list)-running >= maxKeptScenarios; {
 		if s.list[i].running() {
@@ -83,7 +83,7 @@ func (s *scenarios) all() []*scenarioRun {
 	return slices.Clone(s.list)
 }
 
-// stop ends all runs and waits until their worlds are gone.
+// stop ends all runs and waits until their worlds are deleted.
 func (s *scenarios) stop() {
 	s.mu.Lock()
 	s.over = true
@@ -103,8 +103,8 @@ type checkedScenario struct {
 	Expect int      `json:"expect"`
 }
 
-// startScenario reads and checks a document, YAML or JSON, or the shipped one that the query names, and begins it in the
-// world of the call. With dryRun nothing begins.
+// startScenario checks the scenario in the body, YAML or JSON, or the built-in one that the query names, and starts it in
+// the call's world. With dryRun it only checks.
 func startScenario(c *Control, r *call) (reply[scenario.Report], error) {
 	text, err := c.scenarioText(r)
 	if err != nil {
@@ -112,7 +112,8 @@ func startScenario(c *Control, r *call) (reply[scenario.Report], error) {
 	}
 	dry := r.query.Get("dryRun")
 	if dry != "" && dry != "true" && dry != "false" {
-		return reply[scenario.Report]{}, &strict.Error{Path: "dryRun", Detail: fmt.Sprintf("%.80q is neither true nor false", dry), Valid: []string{"true", "false"}}
+		return reply[scenario.Report]{}, &strict.Error{Path: "dryRun", Valid: []string{"true", "false"},
+			Detail: fmt.Sprintf("%.80q is neither true nor false", dry)}
 	}
 	catalog, err := c.scenarioCatalog(r)
 	if err != nil {
@@ -141,11 +142,13 @@ func startScenario(c *Control, r *call) (reply[scenario.Report], error) {
 		return reply[scenario.Report]{}, err
 	}
 	if c.URL == nil {
-		return reply[scenario.Report]{}, &Problem{Status: http.StatusConflict, Detail: "no scenario runs while a recording is made: what it asks would be " +
-			"in the recording, and be asked once more when that is played; dryRun=true checks one"}
+		return reply[scenario.Report]{}, &Problem{Status: http.StatusConflict,
+			Detail: "scenarios cannot run while a recording is made: their requests would be recorded, and sent twice " +
+				"on replay; dryRun=true checks a scenario"}
 	}
 	run, err := c.scenarios.add(func(id string) *scenario.Run {
-		return scenario.Start(s, id, r.world(), scenario.Surface{URL: c.URL(), AdminToken: c.AdminToken, Watch: c.events.watch, Wall: c.Wall})
+		surface := scenario.Surface{URL: c.URL(), AdminToken: c.AdminToken, Watch: c.events.watch, Wall: c.Wall}
+		return scenario.Start(s, id, r.world(), surface)
 	})
 	if err != nil {
 		return reply[scenario.Report]{}, err
@@ -153,7 +156,7 @@ func startScenario(c *Control, r *call) (reply[scenario.Report], error) {
 	return reply[scenario.Report]{value: c.report(run)}, nil
 }
 
-// scenarioText is the document: the body, or the one that the query names.
+// scenarioText returns the body, or the built-in scenario that the query names.
 func (c *Control) scenarioText(r *call) ([]byte, error) {
 	text, err := r.body()
 	if err != nil {
@@ -164,16 +167,17 @@ func (c *Control) scenarioText(r *call) ([]byte, error) {
 	case name == "":
 		return text, nil
 	case len(text) > 0:
-		return nil, &strict.Error{Path: "name", Detail: "a name and a document are given together; one of them says what to start"}
+		return nil, &strict.Error{Path: "name", Detail: "the request has a name and a body; give one of them"}
 	}
 	text, err = fixtures.ReadScenario(name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
-		return nil, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no scenario %.80q", name), Valid: fixtures.Scenarios()}
+		return nil, &Problem{Status: http.StatusNotFound, Valid: fixtures.Scenarios(),
+			Detail: fmt.Sprintf("scenario %.80q does not exist", name)}
 	}
 	return text, err
 }
 
-// report is a run's report without secrets.
+// report returns the report of a run with secrets redacted.
 func (c *Control) report(r *scenarioRun) scenario.Report {
 	report := r.Report()
 	for i := range report.Timeline {
@@ -192,7 +196,7 @@ type scenarioEntry struct {
 
 type scenarioList struct {
 	Scenarios []scenarioEntry `json:"scenarios"` // the earliest first
-	Shipped   []string        `json:"shipped"`   // can be started by ?name=
+	Shipped   []string        `json:"shipped"`   // built-in ones, for the parameter name
 }
 
 func listScenarios(c *Control, _ *call) (scenarioList, error) {
@@ -213,11 +217,12 @@ func (c *Control) scenario(r *call) (*scenarioRun, error) {
 		}
 		ids = append(ids, run.id)
 	}
-	return nil, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no scenario %.80q", r.param("id")), Valid: ids}
+	return nil, &Problem{Status: http.StatusNotFound, Valid: ids,
+		Detail: fmt.Sprintf("scenario %.80q does not exist", r.param("id"))}
 }
 
-// getScenario answers the timeline and the verdict: at once, or as soon as the scenario has ended and at the latest after
-// the real time that the query's wait says.
+// getScenario returns the report of a run. With wait, a real duration, it first waits until the run ends, at most for that
+// time and maxScenarioWait.
 func getScenario(c *Control, r *call) (scenario.Report, error) {
 	run, err := c.scenario(r)
 	if err != nil {
@@ -239,7 +244,7 @@ func getScenario(c *Control, r *call) (scenario.Report, error) {
 	return c.report(run), nil
 }
 
-// deleteScenario stops a scenario that runs, and answers its report; one that has ended is forgotten.
+// deleteScenario stops a running scenario, or removes one that has ended. It returns the report.
 func deleteScenario(c *Control, r *call) (scenario.Report, error) {
 	run, err := c.scenario(r)
 	if err != nil {

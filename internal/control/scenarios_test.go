@@ -136,7 +136,7 @@ func TestScenarios_Verdicts(t *testing.T) {
 		"within": {head + "  - {request: POST /lamps, body: {name: a}}\n  - {id: w, after: step-1, when: {resource: {kind: lamps.lamp, id: a, state: Broken}, within: 5m}}\n" +
 			"  - {id: late, at: 1h, control: GET /clock}", "failed", "it waited 5m0s of the world's clock for lamps.lamp a to be Broken, but it is Lit"},
 		"real time": {head + "  - {when: {operation: lamps.ListLamps}}\ntimeout: 50ms", "failed", "it did not end within its timeout, 50ms of real time"},
-		"verify":    {head + "  - {request: GET /lamps}\nexpect:\n  - verify: {match: {operation: lamps.ListLamps}, count: {max: 0}}", "failed", "count: expected at most 0, but there were 1"},
+		"verify":    {head + "  - {request: GET /lamps}\nexpect:\n  - verify: {match: {operation: lamps.ListLamps}, count: {max: 0}}", "failed", "count: expected at most 0, but found 1"},
 		"resource":  {head + "  - {request: POST /lamps, body: {name: a}}\nexpect:\n  - resource: {kind: lamps.lamp, id: a, state: Lit}", "failed", "expected that lamps.lamp a is Lit, but it is Made"},
 		"gone":      {head + "  - {request: GET /lamps}\nexpect:\n  - resource: {kind: lamps.lamp, id: a, state: gone}", "passed", ""},
 		"world":     {"name: x\nworld: {}\nsteps:\n  - {control: \"DELETE /worlds/${world}\"}\n  - {request: GET /lamps}", "error", "does not exist"},

@@ -18,24 +18,24 @@ import (
 	"storagesim/internal/strict"
 )
 
-// call is one control call on its way.
+// call is a control call that is being served.
 type call struct {
 	id    string
 	row   *Row
 	place api.Place
 	http  *http.Request
 	query url.Values
-	// stream, where the answer is one, is written behind its head.
+	// stream, if not nil, writes the response body.
 	stream func(w http.ResponseWriter)
 }
 
-// world is the world that the call is about.
+// world returns the name of the call's world.
 func (r *call) world() string { return r.place.World }
 
-// by is what the rows that the call changes say about who changed them.
+// by returns the author that the store records with the rows that the call changes.
 func (r *call) by() string { return r.row.ID() + " " + r.id }
 
-// param answers a path parameter, unescaped.
+// param returns a path parameter, unescaped.
 func (r *call) param(name string) string {
 	raw := chi.URLParam(r.http, name)
 	if r.http.URL.RawPath == "" {
@@ -47,7 +47,7 @@ func (r *call) param(name string) string {
 	return raw
 }
 
-// limit reads the query's limit; without one it is preset.
+// limit returns the query's limit, or preset without one.
 func (r *call) limit(preset int) (int, error) {
 	text := r.query.Get("limit")
 	if text == "" {
@@ -55,26 +55,28 @@ func (r *call) limit(preset int) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return 0, &strict.Error{Path: "limit", Detail: fmt.Sprintf("%q is not a whole number above zero", text)}
+		return 0, &strict.Error{Path: "limit", Detail: fmt.Sprintf("%q is not a whole number above zero, such as 10", text)}
 	}
 	return n, nil
 }
 
 func (r *call) body() ([]byte, error) { return r.bodyOf(maxBody) }
 
-// bodyOf reads a body of at most that many bytes.
+// bodyOf reads a body of at most the given number of bytes.
 func (r *call) bodyOf(most int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r.http.Body, most+1))
 	if err != nil {
-		return nil, &Problem{Status: http.StatusBadRequest, Detail: "the request body could not be read to its end: " + err.Error()}
+		return nil, &Problem{Status: http.StatusBadRequest,
+			Detail: "could not read the request body: " + err.Error()}
 	}
 	if int64(len(text)) > most {
-		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the request body is larger than %d bytes", most)}
+		return nil, &Problem{Status: http.StatusRequestEntityTooLarge,
+			Detail: fmt.Sprintf("the request body is larger than the limit of %d bytes", most)}
 	}
 	return text, nil
 }
 
-// serve is a control call's whole life.
+// serve returns the HTTP handler of a call.
 func (c *Control) serve(row *Row) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		began := c.Wall()
@@ -131,20 +133,21 @@ func (c *Control) answer(r *call) (resp api.Response) {
 	return api.Response{Status: status, ContentType: "application/json", Body: append(body, '\n')}
 }
 
-// admit checks what is the same for every call: who may change something, and the names of the query.
+// admit checks the admin token and the query parameters.
 func (c *Control) admit(r *call) error {
 	if c.AdminToken != "" && r.http.Method != http.MethodGet {
 		scheme, token, _ := strings.Cut(r.http.Header.Get("Authorization"), " ")
 		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(token), []byte(c.AdminToken)) != 1 {
-			return &Problem{Status: http.StatusUnauthorized, Detail: "this simulator was started with an admin token: send it as a bearer token"}
+			return &Problem{Status: http.StatusUnauthorized,
+				Detail: "this call needs the admin token: send Authorization: Bearer with the value of --admin-token"}
 		}
 	}
 	if r.row.Method != "" && !r.row.Implemented() {
-		return &Problem{Status: http.StatusNotImplemented, Detail: r.row.ID() + " is not there yet"}
+		return &Problem{Status: http.StatusNotImplemented, Detail: r.row.ID() + " is not implemented"}
 	}
 	query, err := url.ParseQuery(r.http.URL.RawQuery)
 	if err != nil {
-		return &Problem{Status: http.StatusBadRequest, Detail: "the query cannot be read: " + err.Error()}
+		return &Problem{Status: http.StatusBadRequest, Detail: "the query is invalid: " + err.Error()}
 	}
 	if r.query = query; r.row.Method == "" {
 		return nil

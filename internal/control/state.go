@@ -21,7 +21,7 @@ const (
 	typeYAML = "application/yaml"
 )
 
-// yamlTypes are what clients call YAML; RFC 9512 names the first.
+// yamlTypes are the media types of YAML in use; RFC 9512 defines the first.
 var yamlTypes = [...]string{typeYAML, "application/x-yaml", "text/yaml", "text/x-yaml"}
 
 func getState(c *Control, r *call) (reply[map[string]any], error) {
@@ -42,7 +42,7 @@ func getState(c *Control, r *call) (reply[map[string]any], error) {
 	return reply[map[string]any]{value: plain{contentType: contentType, text: text}}, err
 }
 
-// stateType chooses the form by the Accept header: JSON unless something else is preferred.
+// stateType chooses the media type by the Accept header: JSON unless the client prefers YAML.
 func stateType(accept []string) (string, error) {
 	best, chosen, given := 0.0, "", false
 	for _, part := range strings.Split(strings.Join(accept, ","), ",") {
@@ -76,7 +76,8 @@ func stateType(accept []string) (string, error) {
 	case !given:
 		return typeJSON, nil
 	}
-	return "", &Problem{Status: http.StatusNotAcceptable, Detail: "a world is answered as JSON or as YAML", Valid: append([]string{typeJSON}, yamlTypes[:]...)}
+	return "", &Problem{Status: http.StatusNotAcceptable, Valid: append([]string{typeJSON}, yamlTypes[:]...),
+		Detail: "a world is exported as JSON or YAML; Accept allows neither"}
 }
 
 type putStateAnswer struct {
@@ -85,7 +86,7 @@ type putStateAnswer struct {
 }
 
 func putState(c *Control, r *call) (putStateAnswer, error) {
-	w, err := c.DB.World(r.world()) // before the body is read
+	w, err := c.DB.World(r.world()) // an unknown world is an error before the body is read
 	if err != nil {
 		return putStateAnswer{}, err
 	}
@@ -94,7 +95,7 @@ func putState(c *Control, r *call) (putStateAnswer, error) {
 		return putStateAnswer{}, err
 	}
 	if len(strings.TrimSpace(string(text))) == 0 {
-		return putStateAnswer{}, &strict.Error{Detail: "a fixture is wanted, such as GET /_sim/state answers; {} is an empty one"}
+		return putStateAnswer{}, &strict.Error{Detail: "the body is empty; send a fixture, such as the response of GET /_sim/state, or {} for an empty world"}
 	}
 	c.loading.Lock()
 	defer c.loading.Unlock()
@@ -113,7 +114,8 @@ func putState(c *Control, r *call) (putStateAnswer, error) {
 	return putStateAnswer{World: w.Name, Now: instant(now)}, err
 }
 
-// replaceWorld puts the world on the document, and mints its tokens if it was made with some and the document lacks them.
+// replaceWorld loads the document into the world. Unless the world is the default one or the document is an exported world,
+// it mints new tokens.
 func (c *Control) replaceWorld(r *call, world string, meta *worldMeta, document *fixture.Document) error {
 	load := func(tx *store.Tx) (json.RawMessage, error) {
 		tx.SetSeed(meta.Seed)
@@ -132,18 +134,18 @@ func (c *Control) replaceWorld(r *call, world string, meta *worldMeta, document 
 	})
 }
 
-// fromState is what the listing says of a world that was put.
+// fromState is the origin, in listings, of a world that PutState has replaced.
 const fromState = "PUT " + Prefix + "/state"
 
-// unreadable is the refusal of a document that is neither JSON nor YAML, or nothing like a fixture.
+// unreadable returns the problem for a document that is neither JSON nor YAML, or not a fixture.
 func unreadable(document *fixture.Document, err error) error {
 	if errors.As(err, new(*fixture.Errors)) {
 		return flaws(document, err)
 	}
-	return &Problem{Status: http.StatusBadRequest, Detail: "the document cannot be read: " + err.Error()}
+	return &Problem{Status: http.StatusBadRequest, Detail: "the document is invalid: " + err.Error()}
 }
 
-// flaws is the refusal of a document with all that is wrong in it.
+// flaws returns the problem for a document, with all its errors.
 func flaws(document *fixture.Document, err error) error {
 	var wrong *fixture.Errors
 	if !errors.As(err, &wrong) {
@@ -154,7 +156,7 @@ func flaws(document *fixture.Document, err error) error {
 		p.Errors = append(p.Errors, flaw{Path: one.Path, Line: document.Line(one.Path), Detail: one.Detail, Valid: one.Valid})
 	}
 	if wrong.More > 0 {
-		p.Errors = append(p.Errors, flaw{Detail: fmt.Sprintf("%d more are not listed", wrong.More)})
+		p.Errors = append(p.Errors, flaw{Detail: fmt.Sprintf("%d more errors are not listed", wrong.More)})
 	}
 	return p
 }

@@ -222,8 +222,8 @@ func TestState_Refusals(t *testing.T) {
 		return `{"state":{"version":1,"clusters":[{"name":"east","rows":{"lightbits.volume":[` + body + `]}}]}}`
 	}
 	for name, c := range map[string]struct{ text, path, words string }{
-		"nothing":         {" \n", "", "a fixture is wanted"},
-		"no document":     {"{", "", "cannot be read"},
+		"nothing":         {" \n", "", "the body is empty; send a fixture"},
+		"no document":     {"{", "", "the document is invalid"},
 		"two documents":   {"a: 1\n---\nb: 1\n", "", "more than one document"},
 		"a list":          {"- a\n", "", "a fixture is an object"},
 		"unknown section": {`{"netapp":{}}`, "netapp", "is not a section of a fixture"},

@@ -11,8 +11,8 @@ import (
 	"storagesim/internal/strict"
 )
 
-// verification is what POST /_sim/verify takes: any of its members, all of which must hold for the world's exchanges in
-// the journal.
+// verification is the body of POST /_sim/verify. Each member that is given is a check of the world's exchanges in the
+// journal; all checks must hold.
 type verification struct {
 	Match        verifyMatch `json:"match"`
 	Count        *countRange `json:"count"`
@@ -22,20 +22,20 @@ type verification struct {
 	NoUnexpected bool        `json:"noUnexpected"`
 }
 
-// verifyMatch says which exchanges are meant: an operation's id or a glob of it, a status or a class like 4xx. What is
-// absent matches all.
+// verifyMatch selects exchanges: by an operation's id or a glob, and by a status or a class such as 4xx. An absent member
+// matches all.
 type verifyMatch struct {
 	Operation string `json:"operation"`
 	Status    string `json:"status"`
 }
 
-// countRange bounds a number of exchanges; an absent bound is none.
+// countRange limits the number of exchanges. An absent limit does not apply.
 type countRange struct {
 	Min *int `json:"min"`
 	Max *int `json:"max"`
 }
 
-// verdict is one thing that was looked at. Actual is told where it does not hold.
+// verdict is the result of one check. Actual is set if the check fails.
 type verdict struct {
 	Check    string `json:"check"`
 	Holds    bool   `json:"holds"`
@@ -48,7 +48,7 @@ type verified struct {
 	Checks []verdict `json:"checks"`
 }
 
-// problem is the answer 406: expected and actual of what does not hold.
+// problem returns the 406 response with the expected and actual values of the failed checks.
 func (v *verified) problem() *Problem {
 	var wrong []string
 	for _, c := range v.Checks {
@@ -59,7 +59,7 @@ func (v *verified) problem() *Problem {
 	return &Problem{Status: http.StatusNotAcceptable, Detail: strings.Join(wrong, "; "), Checks: v.Checks}
 }
 
-// verify answers 200 when all that was asked holds, else 406 with expected and actual.
+// verify returns 200 if all checks hold, and 406 otherwise.
 func verify(c *Control, r *call, q *verification) (verified, error) {
 	seen, err := c.exchanges(r, q)
 	if err != nil {
@@ -78,17 +78,17 @@ func verify(c *Control, r *call, q *verification) (verified, error) {
 		add("order", strings.Join(q.Order, " before "), outOfOrder(seen, q.Order))
 	}
 	if q.NoEarlyRetry {
-		add("noEarlyRetry", "no retry before Retry-After has passed on the world's clock or on the client's", earlyRetry(seen))
+		add("noEarlyRetry", "no retry before Retry-After has elapsed, on the world's clock or on the wall clock", earlyRetry(seen))
 	}
 	if q.NoUnexpected {
-		add("noUnexpected", "only calls that an operation answers", unexpected(seen))
+		add("noUnexpected", "only requests that match an operation", unexpected(seen))
 	}
 	if q.NoLeaks {
 		leaked, err := c.leaks(r.world())
 		if err != nil {
 			return verified{}, err
 		}
-		add("noLeaks", "nothing that was made is left", named(leaked))
+		add("noLeaks", "no resource created since the world started", foundLeaks(leaked))
 	}
 	if !v.Holds {
 		return verified{}, v.problem()
@@ -96,7 +96,7 @@ func verify(c *Control, r *call, q *verification) (verified, error) {
 	return v, nil
 }
 
-// exchanges checks the question and answers the journal's exchanges of the call's world, oldest first.
+// exchanges checks the body and returns the journal's exchanges of the call's world, oldest first.
 func (c *Control) exchanges(r *call, q *verification) ([]api.Exchange, error) {
 	if _, err := c.DB.World(r.world()); err != nil {
 		return nil, err
@@ -107,43 +107,44 @@ func (c *Control) exchanges(r *call, q *verification) ([]api.Exchange, error) {
 	seen, dropped := c.Journal.List(maxVerified, func(x *api.Exchange) bool { return x.World == r.world() })
 	if dropped > 0 {
 		return nil, &Problem{Status: http.StatusConflict, Detail: fmt.Sprintf(
-			"the journal has forgotten %d exchanges for want of room; empty it before the test, so that what is verified is all there was", dropped)}
+			"the journal dropped %d exchanges because it is full; clear it (DELETE /_sim/requests) before the test, "+
+				"so that all requests of the test are verified", dropped)}
 	}
 	for i := range seen {
-		seen[i].URL, _ = c.redactURL(seen[i].URL, nil) // it is shown
+		seen[i].URL, _ = c.redactURL(seen[i].URL, nil) // error texts show it
 	}
 	return seen, nil
 }
 
-// checkVerification refuses a question about what there is not, and one that asks nothing.
+// checkVerification returns an error for an unknown operation or status, and for a body without a check.
 func (c *Control) checkVerification(q *verification) error {
 	for i, operation := range append([]string{q.Match.Operation}, q.Order...) {
 		if err := c.checkOperation(operation); err != nil {
 			return err
 		}
 		if i > 0 && operation == "" {
-			return &strict.Error{Path: "order", Detail: "an operation is missing"}
+			return &strict.Error{Path: "order", Detail: "an empty string is not an operation"}
 		}
 	}
 	if _, _, err := statusRange(q.Match.Status); err != nil {
 		return err
 	}
 	if q.Count != nil && q.Count.Min == nil && q.Count.Max == nil {
-		return &strict.Error{Path: "count", Detail: "min or max must be given", Valid: []string{"min", "max"}}
+		return &strict.Error{Path: "count", Detail: "needs min or max", Valid: []string{"min", "max"}}
 	}
 	if q.Count == nil && len(q.Order) == 0 && !q.NoEarlyRetry && !q.NoLeaks && !q.NoUnexpected {
-		return &strict.Error{Path: "", Detail: "nothing to verify",
+		return &strict.Error{Path: "", Detail: "the request verifies nothing; give at least one check",
 			Valid: []string{"count", "order", "noEarlyRetry", "noLeaks", "noUnexpected"}}
 	}
 	return nil
 }
 
-// maxVerified is above what a journal holds.
+// maxVerified is larger than any journal.
 const maxVerified = 1 << 30
 
-// matching counts the exchanges that are meant.
+// matching counts the exchanges that match.
 func (c *Control) matching(seen []api.Exchange, m verifyMatch) int {
-	low, high, _ := statusRange(m.Status) // was checked
+	low, high, _ := statusRange(m.Status) // checked before
 	n := 0
 	for i := range seen {
 		x := &seen[i]
@@ -154,7 +155,7 @@ func (c *Control) matching(seen []api.Exchange, m verifyMatch) int {
 	return n
 }
 
-// isOperation says whether an exchange is of an operation, or of one that a glob means; "" is all that have one.
+// isOperation reports whether the exchange's operation matches the pattern. The pattern "" matches any operation.
 func isOperation(x *api.Exchange, pattern string) bool {
 	if pattern == "" {
 		return x.Operation != ""
@@ -173,12 +174,12 @@ func (q *countRange) judge(n int) (expected, actual string) {
 		expected = fmt.Sprintf("at most %d", *q.Max)
 	}
 	if q.Min != nil && n < *q.Min || q.Max != nil && n > *q.Max {
-		actual = fmt.Sprintf("there were %d", n)
+		actual = fmt.Sprintf("found %d", n)
 	}
 	return expected, actual
 }
 
-// outOfOrder says what is missing, or came too early, when the operations did not begin to succeed in that order.
+// outOfOrder describes the first operation that did not succeed in the given order; "" if all did.
 func outOfOrder(seen []api.Exchange, order []string) string {
 	from := 0
 	for k, pattern := range order {
@@ -200,8 +201,8 @@ func outOfOrder(seen []api.Exchange, order []string) string {
 	return ""
 }
 
-// earlyRetry finds a call that was repeated before its Retry-After had passed, both on the clock of its world, which a
-// test moves, and on the wall clock, on which a client waits while the world's stands still (assumption 381).
+// earlyRetry describes the first request that was repeated before its Retry-After had elapsed, both on the world's clock,
+// which a test moves, and on the wall clock, on which a client waits while the world's clock is frozen (assumption 381).
 func earlyRetry(seen []api.Exchange) string {
 	type key struct{ operation, url string }
 	until := map[key]api.Exchange{}
@@ -210,7 +211,7 @@ func earlyRetry(seen []api.Exchange) string {
 		if before, ok := until[k]; ok {
 			wait := time.Duration(before.RetryAfter) * time.Second
 			if passed := x.At.Sub(before.At); passed < wait && x.Started.Sub(before.Started) < wait {
-				return fmt.Sprintf("%s repeated %s %s after %s, which had been told to wait %s", x.ID, before.ID, k.url, passed, wait)
+				return fmt.Sprintf("%s repeated %s (%s) after %s; its Retry-After was %s", x.ID, before.ID, k.url, passed, wait)
 			}
 			delete(until, k)
 		}
@@ -235,5 +236,5 @@ func unexpected(seen []api.Exchange) string {
 	if len(calls) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d went elsewhere: %s", len(calls), strings.Join(calls[:min(len(calls), 10)], ", "))
+	return fmt.Sprintf("%d matched no operation: %s", len(calls), strings.Join(calls[:min(len(calls), 10)], ", "))
 }

@@ -31,26 +31,26 @@ func explain(s *simtest.Server, a simtest.Answer) simtest.Answer {
 func TestExplain_GuardETagFaultRouteAndPermission(t *testing.T) {
 	s := lightbitsServer(t)
 	e := explain(s, s.Must(503, http.MethodDelete, volumesPath+"/?name=v", ""))
-	require.Contains(t, e.Text(".why"), "has been Creating since")
-	require.Contains(t, e.Text(".why"), "where req-1 put it; the guard of lightbits.DeleteVolume refuses it there")
+	require.Contains(t, e.Text(".why"), "has been in state Creating since")
+	require.Contains(t, e.Text(".why"), "(set by req-1); lightbits.DeleteVolume is not allowed in this state")
 	require.Equal(t, "Creating", e.Text(".cause.state"))
 	require.Contains(t, e.Text(".wouldWork[1]"), "/release")
 
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
 	e = explain(s, s.Must(412, http.MethodPut, volumesPath+"/?name=v", `{"size":"2GiB"}`, "If-Match", "1"))
-	require.Contains(t, e.Text(".why"), `If-Match expects the ETag "1", but the current one is "2"; it was changed by timer lightbits.volume.ready`)
+	require.Contains(t, e.Text(".why"), `If-Match expects the ETag "1", but the current ETag is "2"; last changed by timer lightbits.volume.ready`)
 	require.Equal(t, "If-Match: 2", e.Text(".wouldWork[0]"))
 
 	e = explain(s, s.Must(500, http.MethodGet, volumesPath, "", "X-Sim-Fault", "500"))
-	require.Contains(t, e.Text(".why"), "on purpose")
+	require.Contains(t, e.Text(".why"), "a fault was injected by")
 	e = explain(s, s.Must(404, http.MethodGet, "/api/v2/project/default/volumes", ""))
-	require.Contains(t, e.Text(".why"), "no operation answers GET /api/v2/project/default/volumes")
+	require.Contains(t, e.Text(".why"), "no operation matches GET /api/v2/project/default/volumes")
 	require.Contains(t, e.Body, "GET /api/v2/projects/{projectName}/volumes")
 	token := s.Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lightbits","role":"default:viewer"}`).Text(".token")
 	e = explain(s, s.Must(403, http.MethodDelete, volumesPath+"/?name=v", "", "Authorization", "Bearer "+token))
 	require.Equal(t, "delete", e.Text(".cause.action"))
 	e = explain(s, s.Must(200, http.MethodGet, volumesPath, ""))
-	require.Equal(t, "it was not refused", e.Text(".why"))
+	require.Equal(t, "the request succeeded", e.Text(".why"))
 	s.Must(404, http.MethodGet, "/_sim/requests/req-999/explain", "")
 }
 
@@ -61,13 +61,13 @@ func TestVerify_HoldsOrTellsExpectedAndActual(t *testing.T) {
 	}
 	verify(200, `{"match":{"operation":"lightbits.CreateVolume"},"count":{"min":1,"max":1}}`)
 	a := verify(406, `{"match":{"operation":"lightbits.*","status":"2xx"},"count":{"min":2}}`)
-	require.Equal(t, "count: expected at least 2, but there were 1", a.Text(".detail"))
+	require.Equal(t, "count: expected at least 2, but found 1", a.Text(".detail"))
 	require.Equal(t, "false", a.Text(".checks[0].holds"))
 
 	verify(406, `{"order":["lightbits.CreateVolume","lightbits.DeleteVolume"]}`)
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
 	a = verify(406, `{"noLeaks":true,"noUnexpected":true}`)
-	require.Contains(t, a.Text(".detail"), "noLeaks: expected nothing that was made is left, but 1 are left: lightbits.volume")
+	require.Contains(t, a.Text(".detail"), "noLeaks: expected no resource created since the world started, but found 1: lightbits.volume")
 	s.Must(200, http.MethodDelete, volumesPath+"/?name=v", "")
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
 	verify(200, `{"order":["lightbits.CreateVolume","lightbits.DeleteVolume"],"noLeaks":true,"noUnexpected":true}`)
@@ -87,7 +87,7 @@ func TestVerify_EarlyRetryOnTheWorldsClock(t *testing.T) {
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"4s"}`)
 	s.Must(200, http.MethodGet, volumesPath, "")
 	a := s.Must(406, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`)
-	require.Contains(t, a.Text(".detail"), "after 4s, which had been told to wait 5s")
+	require.Contains(t, a.Text(".detail"), "after 4s; its Retry-After was 5s")
 }
 
 // A client that waits in real time has waited, although the world's clock stands still.
@@ -104,7 +104,7 @@ func TestVerify_RealClientOnAFrozenClock(t *testing.T) {
 	s.Must(200, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`)
 	s.Must(503, http.MethodGet, "/lamps", "")
 	s.Must(200, http.MethodGet, "/lamps", "")
-	require.Contains(t, s.Must(406, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`).Text(".detail"), "after 0s, which had been told to wait 1s")
+	require.Contains(t, s.Must(406, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`).Text(".detail"), "after 0s; its Retry-After was 1s")
 }
 
 // What is left in a world is told while it is there, and in the log when its time ends; of a world that is gone nothing holds.
@@ -124,7 +124,7 @@ func TestVerify_NoLeaksOnceAWorldIsGone(t *testing.T) {
 	require.Contains(t, s.In("brief").Must(404, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`).Text(".detail"), `"brief"`)
 	s.Must(200, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`)
 	s.Close()
-	require.Contains(t, log.String(), "it was removed: 1 are left: lamps.lamp")
+	require.Contains(t, log.String(), "was deleted; resources left in it: found 1: lamps.lamp")
 	require.Contains(t, log.String(), "forgotten")
 }
 

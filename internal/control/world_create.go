@@ -43,7 +43,7 @@ func createWorld(c *Control, r *call, body *newWorld) (madeWorld, error) {
 	}
 	if body.Name != "" && !api.GoodLabel(body.Name) {
 		return madeWorld{}, &strict.Error{Path: "name", Detail: fmt.Sprintf(
-			"%q cannot be the label of a Host: use 1 to 63 lower-case letters, digits and inner dashes", body.Name)}
+			"%q is not a valid name of a world: use 1 to 63 lower-case letters, digits and inner dashes", body.Name)}
 	}
 	name, signed, err := c.make(r, body, &meta)
 	if err != nil {
@@ -57,12 +57,12 @@ func createWorld(c *Control, r *call, body *newWorld) (madeWorld, error) {
 	if meta.Expires != nil {
 		c.Expiring(*meta.Expires)
 	}
-	// The world may have expired by now: what is described is what was made, and nothing is read again.
+	// The response describes the world as it was created; the world may have expired by now.
 	return madeWorld{worldEntry: meta.entry(r, name, nil), Tokens: tokens}, nil
 }
 
-// make creates a world under the name asked for or a free one, with its seed, cluster, tokens, port and end, in one
-// commit. Seed, cluster and tokens are part of its start, so that they outlive a reset. The tokens are signed meanwhile.
+// make creates a world with the requested name, or a free one, in one commit. Seed, cluster and tokens are part of its
+// start, so that a reset keeps them. The tokens are signed in the background; signed waits for them.
 func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (name string, signed api.Signing, err error) {
 	c.making.Lock()
 	defer c.making.Unlock()
@@ -91,15 +91,16 @@ func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (name string, s
 	return name, signed, err
 }
 
-// freeName returns the wanted name or, if none is wanted, one that no world has. There is a limit of worlds.
+// freeName returns the wanted name or, if it is empty, an unused one. It returns an error if the name is in use or the limit
+// of worlds is reached.
 func (c *Control) freeName(wanted string) (string, error) {
 	worlds, err := c.DB.WorldNames()
 	if err != nil {
 		return "", err
 	}
 	if len(worlds) >= c.MaxWorlds {
-		return "", &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("there are %d worlds and no more "+
-			"are allowed; delete some, give them a ttl, or start with a larger --max-worlds", len(worlds))}
+		return "", &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("there are %d worlds, which is the limit; "+
+			"delete some, give them a ttl, or start the program with a larger --max-worlds", len(worlds))}
 	}
 	name := wanted
 	for n, taken := 1, wanted == ""; taken; n++ {
@@ -112,11 +113,11 @@ func (c *Control) freeName(wanted string) (string, error) {
 	return name, nil
 }
 
-// creation returns what makes the world on the start that is asked for, and sets the seed and the origin in its meta.
+// creation returns the function that creates the world from the requested start, and sets the seed and the origin in meta.
 func (c *Control) creation(r *call, body *newWorld, name string, meta *worldMeta) (
 	func(next func(*store.Tx) (bool, error)) error, error,
 ) {
-	from, checkpoint, err := c.start(r, body.From)
+	from, checkpoint, err := c.start(r, "from", body.From)
 	if err != nil {
 		return nil, err
 	}
@@ -143,9 +144,9 @@ func (c *Control) creation(r *call, body *newWorld, name string, meta *worldMeta
 	}, err
 }
 
-// start reads what a world starts from: a checkpoint of the caller's world, world/checkpoint, or, with no checkpoint
-// in the answer, a fixture.
-func (c *Control) start(r *call, from string) (world, checkpoint string, err error) {
+// start parses the name of a start: a checkpoint of the call's world, world/checkpoint, or a fixture. For a fixture it
+// returns no world and no checkpoint. Member is the path for the error.
+func (c *Control) start(r *call, member, from string) (world, checkpoint string, err error) {
 	if from == "" {
 		return "", "", nil
 	}
@@ -164,11 +165,11 @@ func (c *Control) start(r *call, from string) (world, checkpoint string, err err
 	if slices.Contains(c.Fixtures, from) {
 		return "", "", nil
 	}
-	return "", "", &strict.Error{Detail: fmt.Sprintf("%q is neither a checkpoint of the world %s nor a fixture", from, r.world()),
-		Valid: slices.Concat(own.Checkpoints, c.Fixtures)}
+	return "", "", &strict.Error{Path: member, Valid: slices.Concat(own.Checkpoints, c.Fixtures),
+		Detail: fmt.Sprintf("%q is neither a fixture nor a checkpoint of the world %s", from, r.world())}
 }
 
-// mint applies to a world what its record says otherwise than its start, and mints its tokens.
+// mint sets the seed and the default cluster of a new world from its meta, and mints its tokens.
 func (c *Control) mint(tx *store.Tx, meta *worldMeta) (map[string]api.Signing, error) {
 	if tx.Seed() != meta.Seed {
 		tx.SetSeed(meta.Seed)

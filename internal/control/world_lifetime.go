@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// EnsureWorld makes the default world on the server's fixture if there is none.
+// EnsureWorld creates the default world from the configured fixture if it does not exist.
 func (c *Control) EnsureWorld() error {
 	_, err := c.DB.World(api.DefaultWorld)
 	if !errors.Is(err, store.ErrNoWorld) {
@@ -24,7 +24,7 @@ func (c *Control) EnsureWorld() error {
 	return c.DB.CreateWorld(api.DefaultWorld, base, mustJSON(meta), nil)
 }
 
-// Reopen opens the ports of worlds that have one of their own: the same as before where it is free, else any.
+// Reopen opens the ports of the worlds that have their own: the previous port if it is free, otherwise any free port.
 func (c *Control) Reopen() error {
 	worlds, err := c.DB.Worlds()
 	if err != nil {
@@ -43,7 +43,7 @@ func (c *Control) Reopen() error {
 			if meta.Address, err = c.Listen(w.Name, anyPort(before)); err != nil {
 				return err
 			}
-			c.Log.Warn().Str("world", w.Name).Str("was", before).Str("is", meta.Address).Msg("the world's port was taken; it has another one")
+			c.Log.Warn().Str("world", w.Name).Str("was", before).Str("is", meta.Address).Msg("the world's port was in use; the world has another one")
 		}
 		if meta.Address != before {
 			if err := c.DB.SetMeta(w.Name, mustJSON(meta)); err != nil {
@@ -54,7 +54,7 @@ func (c *Control) Reopen() error {
 	return nil
 }
 
-// anyPort is the same host with a port of the system's choice.
+// anyPort returns the address with port 0, for which the system chooses a free port.
 func anyPort(address string) string {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -63,8 +63,8 @@ func anyPort(address string) string {
 	return net.JoinHostPort(host, "0")
 }
 
-// Expire removes the worlds whose time has come by the wall instant, and answers when the next one's will: the zero
-// instant if no world has an end.
+// Expire deletes the worlds that expire at or before wall, a time of the wall clock. It returns the time at which the next
+// world expires, or the zero time if no world does.
 func (c *Control) Expire(wall time.Time) (next time.Time, err error) {
 	worlds, err := c.DB.Worlds()
 	if err != nil {
@@ -78,12 +78,13 @@ func (c *Control) Expire(wall time.Time) (next time.Time, err error) {
 		switch {
 		case meta.Expires == nil:
 		case !meta.Expires.After(wall):
-			leaked, err := c.leaks(w.Name) // nobody else will be told
+			leaked, err := c.leaks(w.Name) // only the log can report them
 			if err != nil {
 				return next, err
 			}
 			c.remove(w.Name)
-			c.Log.Info().Str("world", w.Name).Msg(strings.TrimSuffix("the world's time has come and it was removed: "+named(leaked), ": "))
+			c.Log.Info().Str("world", w.Name).Int("leaked", len(leaked)).
+				Msg(strings.TrimSuffix("the world expired and was deleted; resources left in it: "+foundLeaks(leaked), "; resources left in it: "))
 		case next.IsZero() || meta.Expires.Before(next):
 			next = *meta.Expires
 		}

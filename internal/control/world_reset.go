@@ -1,11 +1,11 @@
 package control
 
 import (
-	"net/http"
 	"slices"
 
 	"storagesim/internal/api"
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 )
 
 type reset struct {
@@ -38,19 +38,19 @@ func resetWorld(c *Control, r *call, body *reset) (resetAnswer, error) {
 	return resetAnswer{World: w.Name, Now: instant(now)}, err
 }
 
-// resetToFixture puts the world on a fixture, with its seed, and its tokens if it was made with some.
+// resetToFixture resets the world to a fixture. The world keeps its seed; it gets new tokens unless it is the default world.
 func (c *Control) resetToFixture(r *call, w store.World, fixture string) error {
 	meta, err := metaOf(w.Meta)
 	if err != nil {
 		return err
 	}
-	_, checkpoint, err := c.start(r, fixture)
+	_, checkpoint, err := c.start(r, "to", fixture)
 	if err != nil {
 		return err
 	}
 	if checkpoint != "" {
-		return &Problem{Status: http.StatusBadRequest, Valid: w.Checkpoints,
-			Detail: "a world is reset to a checkpoint of its own; POST /_sim/worlds forks one of another world"}
+		return &strict.Error{Path: "to", Valid: w.Checkpoints, Detail: "is a checkpoint of another world; " +
+			"POST /_sim/worlds creates a world from it"}
 	}
 	base, seed, err := c.Base(fixture, meta.Seed)
 	if err != nil {

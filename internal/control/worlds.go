@@ -10,13 +10,13 @@ import (
 	"storagesim/internal/store"
 )
 
-// worldMeta is what a world's record says beside its state: it is not part of checkpoints.
+// worldMeta is stored with a world but is not part of its state: checkpoints do not contain it.
 type worldMeta struct {
-	From    string     `json:"from"` // the fixture or checkpoint where it started
+	From    string     `json:"from"` // the fixture or checkpoint that it started from
 	Seed    uint64     `json:"seed"`
-	Cluster string     `json:"cluster,omitempty"` // the default cluster, where one was asked for
-	Listen  string     `json:"listen,omitempty"`  // the port that was asked for
-	Address string     `json:"address,omitempty"` // the port it has
+	Cluster string     `json:"cluster,omitempty"` // the default cluster, if requested
+	Listen  string     `json:"listen,omitempty"`  // the requested address
+	Address string     `json:"address,omitempty"` // the actual address
 	Created time.Time  `json:"created"`           // on the wall clock
 	Expires *time.Time `json:"expires,omitempty"`
 }
@@ -28,7 +28,7 @@ func metaOf(raw json.RawMessage) (m worldMeta, err error) {
 	return m, json.Unmarshal(raw, &m)
 }
 
-// worldEntry is a world as it is listed.
+// worldEntry is a world in a list.
 type worldEntry struct {
 	Name        string     `json:"name"`
 	From        string     `json:"from"`
@@ -50,7 +50,7 @@ func (m *worldMeta) entry(r *call, name string, checkpoints []string) worldEntry
 		Created: m.Created, Expires: m.Expires, Checkpoints: append([]string{}, checkpoints...)}
 }
 
-// worldURL is the world's own port, else the address that the caller has used, which reached this program.
+// worldURL returns the URL of the world's own port, or without one the address that the caller used.
 func worldURL(r *call, name, own string) string {
 	if own != "" {
 		return "http://" + own
@@ -60,7 +60,7 @@ func worldURL(r *call, name, own string) string {
 		scheme = "https"
 	}
 	if _, port, ok := strings.Cut(host, ".localhost"); ok {
-		host = name + ".localhost" + port // whoever can resolve one such name can resolve this one
+		host = name + ".localhost" + port // a caller that can resolve one such name can resolve this one
 	}
 	return scheme + "://" + host
 }
@@ -98,7 +98,7 @@ func deleteWorld(c *Control, r *call) (deletedWorld, error) {
 	name := r.param("name")
 	if name == api.DefaultWorld {
 		return deletedWorld{}, &Problem{Status: http.StatusConflict,
-			Detail: "the world default is where requests go that name no world; POST /_sim/reset empties it"}
+			Detail: "the world default cannot be deleted; POST /_sim/reset resets it"}
 	}
 	leaked, err := c.leaks(name)
 	if err != nil {
@@ -108,7 +108,7 @@ func deleteWorld(c *Control, r *call) (deletedWorld, error) {
 	return deletedWorld{Leaked: leaked}, nil
 }
 
-// mustJSON is for values that always marshal.
+// mustJSON returns the JSON of a value that always marshals. It panics otherwise.
 func mustJSON(v any) json.RawMessage {
 	text, err := json.Marshal(v)
 	if err != nil {

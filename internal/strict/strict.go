@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Error is an error in a document.
@@ -178,8 +179,16 @@ func isEnum(t reflect.Type) bool {
 	return t.Kind() == reflect.String && t.Implements(reflect.TypeFor[enum]())
 }
 
-// checkOwn checks a scalar against the rules of its own type: a type with an UnmarshalJSON method, or an enum, in which
-// "" means unset.
+// ExampleTime is the time that error texts show as an example.
+const ExampleTime = "2026-01-02T03:04:05Z"
+
+// NotATime is the detail of an error for a value that should be a time. Text is the value as the document has it.
+func NotATime(text string) string {
+	return fmt.Sprintf("%.80s is not a time; use RFC 3339, such as %s", text, ExampleTime)
+}
+
+// checkOwn checks a scalar against the rules of its own type: a time, a type with an UnmarshalJSON method, or an enum,
+// in which "" means unset.
 func checkOwn(token json.Token, path string, t reflect.Type) error {
 	t = Pointed(t)
 	if token == nil || t == nil {
@@ -198,8 +207,12 @@ func checkOwn(token json.Token, path string, t reflect.Type) error {
 	if err != nil {
 		return err
 	}
+	err = json.Unmarshal(text, reflect.New(t).Interface())
+	if err != nil && t == reflect.TypeFor[time.Time]() {
+		return &Error{Path: path, Detail: NotATime(string(text))}
+	}
 	var own *Error
-	if errors.As(json.Unmarshal(text, reflect.New(t).Interface()), &own) && own.Path == "" {
+	if errors.As(err, &own) && own.Path == "" {
 		return &Error{Path: path, Detail: own.Detail, Valid: own.Valid}
 	}
 	return nil
