@@ -16,24 +16,25 @@ import (
 	"storagesim/internal/strict"
 )
 
-// About is what the server finds out by itself about a refusal, beside the cause that the handler gave: what the
-// request was about, as it stood when it was refused. It reaches no vendor's wire; explain shows it.
+// About describes the resources that a refused request was about, as they were when it was refused. The server collects
+// it in addition to the cause that the handler gave. It is not part of the response; the journal keeps it and explain
+// shows it.
 type About struct {
-	Kind  string   `json:"kind"`            // gRPC's name of the refusal
-	Rule  string   `json:"rule"`            // what was not kept, in the refusal's words
-	Names []string `json:"names,omitempty"` // by which the request names things
-	// Thing is the one of them that is there, with its state, since when, and who put it there.
+	Kind  string   `json:"kind"`            // the refusal's kind, as gRPC names it
+	Rule  string   `json:"rule"`            // the refusal's message
+	Names []string `json:"names,omitempty"` // the names and ids in the request
+	// Thing is the resource that one of Names identifies, nil if there is none.
 	Thing *Standing `json:"thing,omitempty"`
-	// Kinds are those that the path speaks of, and There some that are there, the first by name.
+	// Kinds lists the kinds of resources that the path is about. There lists the names of some that exist, sorted.
 	Kinds []string `json:"kinds,omitempty"`
 	There []string `json:"there,omitempty"`
-	// Member is the one that the refusal speaks of; Members are all that the operation knows.
+	// Member is the member of the request that the refusal is about. Members lists all members that the operation accepts.
 	Member  string   `json:"member,omitempty"`
 	Members []string `json:"members,omitempty"`
-	Token   string   `json:"token,omitempty"` // how the caller showed who it is
+	Token   string   `json:"token,omitempty"` // a description of the token in the request, without any part of it
 }
 
-// Standing is a thing as a refusal found it.
+// Standing is the state of a resource when a request was refused.
 type Standing struct {
 	Kind  string               `json:"kind"`
 	ID    string               `json:"id"`
@@ -42,73 +43,76 @@ type Standing struct {
 	Since string               `json:"since"`
 	By    string               `json:"by,omitempty"`
 	Takes []statemachine.Event `json:"takes"`
-	Next  *statemachine.Event  `json:"next,omitempty"` // the transition that is pending
+	Next  *statemachine.Event  `json:"next,omitempty"` // the event of the next pending timer
 	Due   *time.Time           `json:"due,omitempty"`
 }
 
-// maxThere is how many things a finding names.
+// maxThere is the largest number of names in About.There.
 const maxThere = 5
 
-// find looks at what a request that was refused was about. nil where the cause says it all: a guard with its state, an
-// ETag.
-func (s *Server) find(r *Request, e *refusal.Error) *About {
+// describe returns what a refused request was about. It returns nil if the cause of the refusal already contains that,
+// as the cause of a guard or an ETag does.
+func (s *Server) describe(r *Request, e *refusal.Error) *About {
 	switch e.CauseKind() {
 	case refusal.Guard, refusal.ETag, refusal.World, refusal.Cluster:
 		return nil
 	default:
 	}
-	f := &About{Kind: e.Kind.String(), Rule: e.Message}
+	about := &About{Kind: e.Kind.String(), Rule: e.Message}
 	switch e.Kind {
 	case refusal.Unauthenticated, refusal.PermissionDenied:
-		f.Token = shownToken(r.HTTP.Header.Get("Authorization"))
-		return f
+		about.Token = describeToken(r.HTTP.Header.Get("Authorization"))
+		return about
 	case refusal.InvalidArgument, refusal.OutOfRange:
-		f.member(r, e.Message)
+		about.findMember(r, e.Message)
 	default:
 	}
 	err := s.engine.View(r.World, r.ID, func(tx *store.Tx) error {
 		if r.Cluster != "" {
 			tx = tx.In(r.Cluster)
 		}
-		s.standing(tx, r, f)
+		s.findResource(tx, r, about)
 		return nil
 	})
 	if err != nil && !errors.Is(err, store.ErrNoWorld) {
-		s.log.Error().Err(err).Str("request_id", r.ID).Msg("what a refusal was about could not be looked at")
+		s.log.Error().Err(err).Str("request_id", r.ID).Msg("looking up the subject of a refusal failed")
 	}
-	return f
+	return about
 }
 
-// standing fills in the thing, or those that are there in its place.
-func (s *Server) standing(tx *store.Tx, r *Request, f *About) {
-	f.Names, f.Thing, f.There = s.subject(tx, r).Names, nil, nil
-	if len(f.Names) == 0 {
-		f.Names = r.spoken(f.Rule)
+// findResource sets the resource that the request names or, if there is none, the names of those that exist.
+func (s *Server) findResource(tx *store.Tx, r *Request, about *About) {
+	about.Names, about.Thing, about.There = s.subject(tx, r).Names, nil, nil
+	if len(about.Names) == 0 {
+		about.Names = r.mentioned(about.Rule)
 	}
-	if f.Member == "" {
-		f.Member = r.nameless()
+	if about.Member == "" {
+		about.Member = r.emptyParam()
 	}
-	if thing, ok := s.named(tx, r, f.Names); ok {
-		f.Thing = standingOf(&thing)
+	if thing, ok := s.named(tx, r, about.Names); ok {
+		about.Thing = standingOf(&thing)
 		return
 	}
-	if f.Kinds = s.kinds(r); len(f.Kinds) > maxThere {
-		f.Kinds = nil // the path speaks of none
+	if about.Kinds = s.kinds(r); len(about.Kinds) > maxThere {
+		about.Kinds = nil // all kinds of the vendor: the path is about none of them
 	}
-	for _, kind := range f.Kinds {
+	for _, kind := range about.Kinds {
 		_ = s.engine.Resources(tx, kind, []string{tx.Partition()}, func(thing statemachine.Resource) bool {
 			if thing.Name == "" {
 				thing.Name = thing.ID
 			}
-			f.There = append(f.There, thing.Name)
-			return len(f.There) < maxThere
-		}) // the kinds are the engine's own
+			about.There = append(about.There, thing.Name)
+			return len(about.There) < maxThere
+		}) // it fails only for a kind that the engine does not have
 	}
-	slices.Sort(f.There)
+	slices.Sort(about.There)
 }
 
 func standingOf(thing *statemachine.Resource) *Standing {
-	st := &Standing{Kind: thing.Kind, ID: thing.ID, Name: thing.Name, State: thing.State, Since: thing.Since, By: thing.By, Takes: thing.Events}
+	st := &Standing{
+		Kind: thing.Kind, ID: thing.ID, Name: thing.Name, State: thing.State, Since: thing.Since, By: thing.By,
+		Takes: thing.Events,
+	}
 	if len(thing.Timers) > 0 {
 		next := thing.Timers[0]
 		if st.Next = &next.Event; !next.Due.IsZero() {
@@ -118,12 +122,12 @@ func standingOf(thing *statemachine.Resource) *Standing {
 	return st
 }
 
-// spoken lists the values of the path's and the query's parameters and the texts and numbers of the body, its members'
-// names among them, that the words of a refusal repeat, the longest first.
-func (r *Request) spoken(words string) []string {
+// mentioned returns the values in the request that also occur in message, longest first: of parameters of the path and
+// the query, and the strings, numbers and member names of the body.
+func (r *Request) mentioned(message string) []string {
 	var names []string
 	add := func(value string) {
-		if value != "" && strings.Contains(words, value) && !slices.Contains(names, value) {
+		if value != "" && strings.Contains(message, value) && !slices.Contains(names, value) {
 			names = append(names, value)
 		}
 	}
@@ -135,7 +139,7 @@ func (r *Request) spoken(words string) []string {
 	}
 	dec := json.NewDecoder(bytes.NewReader(r.body))
 	dec.UseNumber()
-	for token, err := dec.Token(); err == nil; token, err = dec.Token() { // what is no JSON names nothing
+	for token, err := dec.Token(); err == nil; token, err = dec.Token() { // up to the first syntax error
 		switch value := token.(type) {
 		case string:
 			add(value)
@@ -147,67 +151,68 @@ func (r *Request) spoken(words string) []string {
 	return names
 }
 
-// member finds the member that the words of a refusal name, among those that the operation knows.
-func (f *About) member(r *Request, words string) {
+// findMember sets Members to the members that the operation accepts, and Member to the longest one that occurs in
+// message.
+func (a *About) findMember(r *Request, message string) {
 	if !r.Operation.Implemented() {
 		return
 	}
-	t := strict.Pointed(reflect.TypeOf(r.Operation.Endpoint.question()))
+	t := strict.Pointed(reflect.TypeOf(r.Operation.Endpoint.newRequest()))
 	if t.Kind() != reflect.Struct {
 		return
 	}
 	for _, m := range strict.Members(t) {
-		f.Members = append(f.Members, m.Name)
+		a.Members = append(a.Members, m.Name)
 	}
-	words = strings.ToLower(words)
-	for _, said := range []string{words, strings.ReplaceAll(words, " ", "")} { // "replica count" is replicaCount
-		for _, name := range f.Members {
-			if len(name) > len(f.Member) && strings.Contains(said, strings.ToLower(name)) {
-				f.Member = name
+	message = strings.ToLower(message)
+	for _, text := range []string{message, strings.ReplaceAll(message, " ", "")} { // "replica count" means replicaCount
+		for _, name := range a.Members {
+			if len(name) > len(a.Member) && strings.Contains(text, strings.ToLower(name)) {
+				a.Member = name
 			}
 		}
-		if f.Member != "" {
+		if a.Member != "" {
 			break
 		}
 	}
-	if f.Members == nil && len(r.body) > 0 {
-		f.Member = "body" // of an operation that knows no members
+	if a.Members == nil && len(r.body) > 0 {
+		a.Member = "body" // the operation accepts no members
 	}
 }
 
-// nameless answers the parameter that the path leaves empty, which only its last one can be; "" where it is not.
-func (r *Request) nameless() string {
+// emptyParam returns the name of the path's last parameter if the request leaves it empty, otherwise "".
+func (r *Request) emptyParam() string {
 	if !r.Operation.EmptyLast || !strings.HasSuffix(r.HTTP.URL.Path, "/") {
 		return ""
 	}
 	return strings.Trim(r.Operation.Path[lastSlash(r.Operation.Path)+1:], "{}")
 }
 
-// shownToken says what stood in Authorization, without a word of it.
-func shownToken(authorization string) string {
+// describeToken describes the header Authorization without repeating any part of the token.
+func describeToken(authorization string) string {
 	scheme, rest, ok := strings.Cut(strings.TrimSpace(authorization), " ")
 	switch {
 	case authorization == "":
-		return "the header Authorization was missing"
+		return "the header Authorization is missing"
 	case !ok:
 		rest, scheme = scheme, "no scheme"
 	}
 	switch {
 	case strings.EqualFold(scheme, "Basic"):
-		return "Basic: a name and a password"
+		return "Basic: a user name and a password"
 	case strings.HasPrefix(rest, OpaquePrefix):
-		return scheme + ": a token that was minted for the world " + tokenWorld(authorization)
+		return scheme + ": a token of the simulator for the world " + tokenWorld(authorization)
 	case strings.Count(rest, ".") == 2:
 		return scheme + ": a JWT"
 	}
 	return scheme + ": an opaque token"
 }
 
-// weighCause is about how many bytes the finding and a cause hold in memory.
-func weighCause(values ...any) int {
+// memorySize estimates how many bytes values hold in memory.
+func memorySize(values ...any) int {
 	n := 0
 	for _, v := range values {
-		text, _ := json.Marshal(v) // one that cannot be shown takes no room worth counting
+		text, _ := json.Marshal(v) // a value that cannot be encoded counts as 0
 		n += 2 * len(text)
 	}
 	return n

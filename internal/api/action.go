@@ -10,10 +10,10 @@ import (
 	"storagesim/internal/strict"
 )
 
-// Action is something physical that a person or nature would do: a node fails, a host connects. Make one with Do.
+// Action is an event of the physical world that a test can trigger: a node fails, a host connects. Do makes one.
 type Action struct {
 	Vendor string  `json:"vendor"`
-	Name   string  `json:"name"` // lower case with dashes: "fail-node"
+	Name   string  `json:"name"` // lower case with dashes, for example "fail-node"
 	Doc    string  `json:"doc"`
 	Params []Param `json:"params"`
 
@@ -27,20 +27,21 @@ type Param struct {
 	Doc  string `json:"doc,omitempty"`
 }
 
-// Known is the cause of a refusal of a name by an action: the names that there are.
+// Known is the cause of a refusal of an unknown name. Valid lists the names that exist.
 type Known struct {
 	Valid []string `json:"valid"`
 }
 
-// CauseKind is refusal.Value.
+// CauseKind returns refusal.Value.
 func (Known) CauseKind() refusal.CauseKind { return refusal.Value }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain recommends.
 func (k Known) WouldWork() string { return "one of: " + strings.Join(k.Valid, ", ") }
 
-// Do makes an action of a function. The members of P, with their tags json and doc, are its parameters; others are
-// refused. Run gets the request's cluster as the transaction's partition where the vendor is clustered. What it
-// answers is shown as JSON; nil is an empty object. It refuses with an *strict.Error, a refusal or store.ErrNotFound.
+// Do returns an action that calls run. The parameters are the fields of P, with their tags json and doc. An unknown
+// parameter is refused. If the vendor is clustered, the partition of the transaction is the cluster of the request. The
+// result of run is returned to the caller as JSON, nil as an empty object. To refuse the action, run returns an
+// *strict.Error, a refusal or store.ErrNotFound; any other error is internal.
 func Do[P any](vendor, name, doc string, run func(tx *store.Tx, p *P) (any, error)) Action {
 	params := []Param{}
 	for _, m := range strict.Members(reflect.TypeFor[P]()) {
@@ -55,7 +56,7 @@ func Do[P any](vendor, name, doc string, run func(tx *store.Tx, p *P) (any, erro
 	}}
 }
 
-// Run decodes the parameters and does the action in the transaction.
+// Run decodes the parameters and executes the action in tx.
 func (a *Action) Run(tx *store.Tx, params json.RawMessage) (any, error) { return a.run(tx, params) }
 
 func jsonType(t reflect.Type) string {

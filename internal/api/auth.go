@@ -1,10 +1,10 @@
 package api
 
-// AuthMode is how strictly a vendor checks its callers. The zero value is AuthLenient.
+// AuthMode selects how strictly a vendor authenticates its callers. The zero value means AuthLenient.
 type AuthMode string
 
-// The modes. AuthLenient refuses a call without a token, accepts any opaque token, and verifies each token that the
-// simulator can have issued. AuthStrict accepts only tokens that it verifies. AuthOff accepts every call.
+// The modes. AuthLenient refuses a request without a token, accepts any foreign opaque token, and verifies each token
+// that the simulator may have issued. AuthStrict accepts only tokens that it can verify. AuthOff accepts every request.
 const (
 	AuthLenient AuthMode = "lenient"
 	AuthStrict  AuthMode = "strict"

@@ -12,33 +12,35 @@ type NoWorld struct {
 	World string `json:"world"`
 }
 
-// CauseKind is refusal.World.
+// CauseKind returns refusal.World.
 func (NoWorld) CauseKind() refusal.CauseKind { return refusal.World }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain recommends.
 func (n NoWorld) WouldWork() string {
-	return fmt.Sprintf("the same request after POST /_sim/worlds {%q:%q}, or in a world that GET /_sim/worlds lists", "name", n.World)
+	return fmt.Sprintf("the same request after POST /_sim/worlds {%q:%q}, or in a world that GET /_sim/worlds lists",
+		"name", n.World)
 }
 
-// NoCluster is the cause of a refusal of a request to a cluster that its world does not have.
+// NoCluster is the cause of a refusal of a request to a cluster that does not exist in its world. There lists those
+// that do.
 type NoCluster struct {
 	Cluster string   `json:"cluster"`
 	There   []string `json:"there"`
 }
 
-// CauseKind is refusal.Cluster.
+// CauseKind returns refusal.Cluster.
 func (NoCluster) CauseKind() refusal.CauseKind { return refusal.Cluster }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain recommends.
 func (n NoCluster) WouldWork() string { return "one of the clusters " + strings.Join(n.There, ", ") }
 
-// TooLarge is the cause of a refusal of a body that its operation does not take.
+// TooLarge is the cause of a refusal of a request body that is larger than its operation accepts.
 type TooLarge struct {
 	Limit int64 `json:"limit"` // bytes
 }
 
-// CauseKind is refusal.Limit.
+// CauseKind returns refusal.Limit.
 func (TooLarge) CauseKind() refusal.CauseKind { return refusal.Limit }
 
-// WouldWork is what explain says.
+// WouldWork returns what explain recommends.
 func (t TooLarge) WouldWork() string { return fmt.Sprintf("a body of at most %d bytes", t.Limit) }

@@ -9,69 +9,72 @@ import (
 	"storagesim/internal/store"
 )
 
-// Contract is what the documents say of a vendor's wire beside what its rows say.
+// Contract describes what a vendor's documents define for the whole API rather than for one operation. OpenAPI
+// documents are generated from it and from the operations.
 type Contract struct {
 	Title    string // "Lightbits REST API v2"
 	Encoding Encoding
-	// Envelope answers what the dialect puts around an answer, and the member of it that holds the answer; "" where it
-	// puts nothing around it. Nil where it never does.
+	// Envelope returns the value that the dialect wraps around a successful response of op, and the name of its member
+	// that holds the response. The name is "" if the response of op is not wrapped. A nil Envelope wraps no response.
 	Envelope func(op *Operation) (envelope any, member string)
-	// Credentials are what a caller must show for the operation, all of them; none for one that needs nothing.
+	// Credentials returns the credentials that a request for op must carry, all of them. It returns none for a public
+	// operation.
 	Credentials func(op *Operation) []Credential
-	// IfMatch says that operations which document a 412 take If-Match.
+	// IfMatch reports whether the operations that document status 412 accept the header If-Match.
 	IfMatch bool
-	// Examples are requests by the names of the operations.
+	// Examples holds example requests by Operation.Name.
 	Examples map[string]Example
 }
 
-// Example is a request that succeeds in a new world on the fixture small.
+// Example is a request that succeeds in a new world made from the fixture small.
 type Example struct {
-	Path map[string]string // values of the path's parameters
-	Body string            // JSON, also for a form; "" for none
+	Path map[string]string // values of the path parameters
+	Body string            // JSON, also for an operation that consumes a form; "" for no body
 }
 
-// Encoding is how a vendor's wire writes Go values as JSON.
+// Encoding selects how a vendor's API encodes Go values as JSON.
 type Encoding int
 
-// The encodings. Plain is encoding/json; the gateways are internal/wire with OmitZero and with EmitZero.
+// The encodings. Plain is that of encoding/json. GatewayV1 and GatewayV2 are those of package wire, with wire.OmitZero
+// and with wire.EmitZero.
 const (
 	Plain Encoding = iota
 	GatewayV1
 	GatewayV2
 )
 
-// Credential is something that a caller shows: a security scheme of OpenAPI.
+// Credential is a way to authenticate a request, as a security scheme of OpenAPI describes it.
 type Credential struct {
-	Name     string // of the scheme: "token"
+	Name     string // of the scheme, for example "token"
 	Type     string // http, apiKey or oauth2
-	Scheme   string // of type http: bearer or basic
-	Header   string // of type apiKey
-	TokenURL string // of type oauth2, for client credentials
+	Scheme   string // for type http: bearer or basic
+	Header   string // for type apiKey: the name of the header
+	TokenURL string // for type oauth2: the token endpoint of the client credentials flow
 	Doc      string
 }
 
-// HandleAs is Handle for a handler whose answer does not show in its type: what is ready as JSON, or in a wrapping of its
-// own. Body is what it answers all the same.
+// HandleAs is like Handle, for a handler whose Go type does not describe its response, such as one that returns encoded
+// JSON. The documents describe the response as Body.
 func HandleAs[Body, Q, A any](handler func(tx *store.Tx, r *Request, q *Q) (A, error)) Endpoint {
 	e := Handle(handler)
-	e.answers = reflect.TypeFor[Body]()
+	e.responseType = reflect.TypeFor[Body]()
 	return e
 }
 
-// Withheld is the endpoint of an operation that is not offered as the program was started: it answers 501, and the documents
-// say what it would answer.
+// Withheld returns an endpoint for an operation that the program's configuration disables. The operation returns 501;
+// the documents still describe its request and its response.
 func (e Endpoint) Withheld() Endpoint {
-	e.question, e.call = nil, nil
+	e.newRequest, e.call = nil, nil
 	return e
 }
 
-// Question is the type that the dialect fills from a request; nil for one that was never emulated.
-func (op *Operation) Question() reflect.Type { return op.Endpoint.asks }
+// RequestType returns the type that the dialect decodes a request into. It is nil for an operation without a handler.
+func (op *Operation) RequestType() reflect.Type { return op.Endpoint.requestType }
 
-// Answer is the type that the handler answers; nil for one that was never emulated.
-func (op *Operation) Answer() reflect.Type { return op.Endpoint.answers }
+// ResponseType returns the type that describes a successful response. It is nil for an operation without a handler.
+func (op *Operation) ResponseType() reflect.Type { return op.Endpoint.responseType }
 
-// RefusalOf renders what an operation answers when it is refused with that status, outside of any request.
+// RefusalOf returns the response of op when it is refused with status and message. It needs no request.
 func (svc *Service) RefusalOf(op *Operation, status int, message string) Response {
 	r := &Request{ID: "req-0", World: DefaultWorld, Operation: op,
 		HTTP: &http.Request{Method: op.Method, URL: &url.URL{Path: op.Path}, Header: http.Header{}}}

@@ -10,8 +10,9 @@ import (
 	"storagesim/internal/fault"
 )
 
-// deliver sends the answer to a request that something happened to. It may end the connection by a panic that net/http
-// knows. Record is called once, when out says what was sent, and before the client can see the end of a connection.
+// deliver sends the response of a request with an injection. It may abort the connection with the panic
+// http.ErrAbortHandler. It calls record once, after it has set out to what was sent and before the client can notice
+// that the connection ended.
 func (s *Server) deliver(w http.ResponseWriter, r *Request, out *outcome, record func()) {
 	record = sync.OnceFunc(record)
 	defer record()
@@ -54,24 +55,24 @@ func (s *Server) deliver(w http.ResponseWriter, r *Request, out *outcome, record
 	}
 }
 
-// reset closes the connection so that the client's system reports a reset: by RST over HTTP/1.1, by RST_STREAM over
+// reset aborts the connection so that the client's system reports a reset: with RST over HTTP/1.1, with RST_STREAM over
 // HTTP/2 (assumption 106).
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler) // HTTP/2 has streams
+		panic(http.ErrAbortHandler) // HTTP/2: net/http sends RST_STREAM
 	}
 	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn() // no close_notify
+		conn = secure.NetConn() // without close_notify
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // at worst it is closed in the usual way
+		_ = tcp.SetLinger(0) // if it fails, the connection is closed normally
 	}
 	_ = conn.Close()
 }
 
-// begin sends the head of the answer and the first bytes of its body, but never all of it. An answer without a body
-// is not begun at all.
+// begin sends the header of the response and the first at bytes of its body, but never the whole body. It sends nothing
+// if the response has no body.
 func begin(w http.ResponseWriter, r *Request, out *outcome, at int) {
 	at = max(min(at, len(out.resp.Body)-1), 0)
 	if len(out.resp.Body) == 0 {
@@ -82,17 +83,17 @@ func begin(w http.ResponseWriter, r *Request, out *outcome, at int) {
 	writeHead(w, out.resp)
 	out.resp.Body = out.resp.Body[:at]
 	_, _ = w.Write(out.resp.Body)
-	_ = http.NewResponseController(w).Flush() // a client that went away is no news
+	_ = http.NewResponseController(w).Flush() // the client may have disconnected
 }
 
-// stall waits until the client goes away, the server stops, or, if d is not zero, d has passed.
+// stall waits until the client disconnects, the server stops or, if d is not 0, d has passed.
 func (s *Server) stall(r *Request, d time.Duration) {
 	if d > 0 {
 		s.wait(r, d)
 		return
 	}
 	r.block(func() bool {
-		r.patient()
+		r.clearReadDeadline()
 		select {
 		case <-r.HTTP.Context().Done():
 			return false
@@ -102,7 +103,8 @@ func (s *Server) stall(r *Request, d time.Duration) {
 	})
 }
 
-// dribble sends the body in small pieces with pauses between them. A server that stops sends the rest at once.
+// dribble sends the body in small pieces with a pause after each. When the server stops, it sends the rest without
+// pauses.
 func (s *Server) dribble(w http.ResponseWriter, r *Request, out *outcome, h *fault.Happening) {
 	mark(w, r, *out)
 	writeHead(w, out.resp)
@@ -113,9 +115,9 @@ func (s *Server) dribble(w http.ResponseWriter, r *Request, out *outcome, h *fau
 			return
 		}
 		if body = body[n:]; len(body) == 0 {
-			return // net/http sends the last piece
+			return // net/http flushes the last piece
 		}
-		_ = flush() // the next write finds out
+		_ = flush() // the next write reports the error
 		if !s.wait(r, h.Every) {
 			panic(http.ErrAbortHandler)
 		}

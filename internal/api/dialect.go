@@ -6,24 +6,30 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// Dialect is what a vendor's wire decides. Handlers speak refusal kinds; the dialect speaks HTTP.
+// Dialect translates between Go values and the HTTP messages of a vendor. Handlers return values and refusals; the
+// dialect chooses the status, the headers and the encoding. Its methods may be called concurrently.
 type Dialect interface {
-	// Bind fills the question from the body, then the query, then the path, so that the path wins. Its error is a
-	// refusal in the vendor's words.
-	Bind(r *Request, question any) error
-	// Answer renders what a handler answered, appending the body to dst.
-	Answer(r *Request, answer any, dst []byte) (Response, error)
-	// Refuse renders a refusal, with its own HTTP status where it has one.
+	// Bind decodes the request into v, a pointer to the request type of r.Operation: first the body, then the query, then
+	// the path. A later source overrides an earlier one. If the request does not fit v, Bind returns a refusal with the
+	// vendor's message.
+	Bind(r *Request, v any) error
+	// Answer returns the response for v, the result of the handler. It appends the body to dst, which may be nil. An error
+	// rolls the transaction back and becomes an internal error.
+	Answer(r *Request, v any, dst []byte) (Response, error)
+	// Refuse returns the response for a refusal. If e.Status is not 0 it is the status of the response. The server adds
+	// e.Header and Retry-After itself.
 	Refuse(r *Request, e *refusal.Error) Response
-	// NoRoute answers a path that no row matches, NoMethod a path that has no such method. The request has no Operation.
+	// NoRoute returns the response for a path that matches no operation. r.Operation is nil.
 	NoRoute(r *Request) Response
+	// NoMethod returns the response for a path that has operations, but none with the request's method. Allowed lists the
+	// methods that it has. r.Operation is nil.
 	NoMethod(r *Request, allowed []string) Response
-	// Kind is the kind that an HTTP status of an injected fault stands for.
+	// Kind returns the refusal kind for the HTTP status of an injected fault. Refuse is then called with a refusal of that
+	// kind and status.
 	Kind(status int) refusal.Kind
 }
 
-// AppendReady appends an answer that is ready as it is. One that was made in dst itself (see Request.Space) stays where it
-// is.
+// AppendReady appends ready to dst. It copies nothing if ready was made in the memory of dst (see Request.Space).
 func AppendReady(dst []byte, ready JSON) []byte {
 	if len(ready) > 0 && cap(dst) >= len(ready) && len(dst) == 0 && &dst[:1][0] == &ready[0] {
 		return ready
@@ -31,7 +37,7 @@ func AppendReady(dst []byte, ready JSON) []byte {
 	return append(dst, ready...)
 }
 
-// Response is a whole answer.
+// Response is a complete HTTP response. A zero Status means that no response was sent.
 type Response struct {
 	Status      int
 	ContentType string
@@ -39,8 +45,8 @@ type Response struct {
 	Body        []byte
 }
 
-// StatusOf returns the HTTP status of a refusal: its own if it has one, else that of its kind in the vendor's table,
-// else 500.
+// StatusOf returns the HTTP status of a refusal: e.Status if it is set, otherwise that of e.Kind in statuses, otherwise
+// 500.
 func StatusOf(statuses map[refusal.Kind]int, e *refusal.Error) int {
 	if e.Status != 0 {
 		return e.Status
@@ -51,7 +57,8 @@ func StatusOf(statuses map[refusal.Kind]int, e *refusal.Error) int {
 	return http.StatusInternalServerError
 }
 
-// KindOf is the usual reading of an HTTP status as a refusal kind.
+// KindOf returns the refusal kind that usually corresponds to an HTTP status. Most implementations of Dialect.Kind use
+// it.
 func KindOf(status int) refusal.Kind {
 	switch status {
 	case http.StatusBadRequest:

@@ -9,7 +9,7 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// InvalidFaultError says that a request asks for a fault that cannot be.
+// InvalidFaultError is the error of a request whose header requests a fault that is not possible. Valid lists what is.
 type InvalidFaultError struct {
 	Detail string
 	Valid  []string
@@ -17,10 +17,11 @@ type InvalidFaultError struct {
 
 func (e *InvalidFaultError) Error() string { return e.Detail }
 
-// OneRequestFault reads the fault that a request asks for itself: X-Sim-Fault: 503, or Prefer: code=503 (the
-// convention of Prism). 0 means none; a documented success is none either. A status that the vendor does not document
-// for the operation is an error, so that a typo does not look like a client that survived; X-Sim-Fault: 503;force takes
-// any from 400 to 599, as a proxy in between may answer it.
+// OneRequestFault returns the status that the headers of a request ask the server to inject: X-Sim-Fault: 503, or
+// Prefer: code=503 (the convention of Prism). It returns 0 if they ask for none or for a documented success. It returns
+// an *InvalidFaultError if the vendor does not document the status for op: otherwise a typo would look like a client
+// that survived the fault. X-Sim-Fault: 503;force accepts any status from 400 to 599, since a proxy in between may
+// return it.
 func OneRequestFault(op *Operation, h http.Header) (status int, err error) {
 	text, forced := h.Get(HeaderFault), false
 	if text == "" {
@@ -48,7 +49,7 @@ func OneRequestFault(op *Operation, h http.Header) (status int, err error) {
 	return status, nil
 }
 
-// preferredCode finds code=N among the preferences; others are not ours.
+// preferredCode returns the value of the preference code=N, or "". Other preferences have no effect.
 func preferredCode(h http.Header) string {
 	for _, line := range h.Values("Prefer") {
 		for _, part := range strings.FieldsFunc(line, func(c rune) bool { return c == ',' || c == ';' }) {
@@ -61,11 +62,11 @@ func preferredCode(h http.Header) string {
 	return ""
 }
 
-// ImpossibleFault is the cause of a refusal of a request that asks for a fault that cannot be.
-type ImpossibleFault struct {
+// InvalidFault is the cause of a refusal of a request whose header requests a fault that is not possible.
+type InvalidFault struct {
 	Detail string   `json:"detail"`
 	Valid  []string `json:"valid,omitempty"`
 }
 
-// CauseKind is refusal.FaultWish.
-func (ImpossibleFault) CauseKind() refusal.CauseKind { return refusal.FaultWish }
+// CauseKind returns refusal.InvalidFault.
+func (InvalidFault) CauseKind() refusal.CauseKind { return refusal.InvalidFault }

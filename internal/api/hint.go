@@ -7,49 +7,50 @@ import (
 	"strings"
 )
 
-// hint says what a request that no row answers looks like, and where it should go: a path with another base, with doubled
-// or missing slashes, in other letters, or another method. "" where it is like nothing, as a path of more than maxHinted
-// segments is.
-func hint(services []Service, method, asked string) string {
-	if strings.Count(asked, "/") > maxHinted {
+// hint names the operation that a request to an unknown route was probably meant for: one with another method, or one
+// whose path differs in its base, in doubled or trailing slashes or in case. It returns "" if there is none, or if the
+// path has more than maxHinted segments.
+func hint(services []Service, method, requested string) string {
+	if strings.Count(requested, "/") > maxHinted {
 		return ""
 	}
-	clean := path.Clean("/" + asked)
+	clean := path.Clean("/" + requested)
 	if found := match(services, method, clean); found != nil {
 		switch {
-		case strings.Contains(asked, "//"):
-			return found.words(method, clean) + "; the slashes are doubled"
-		case strings.HasSuffix(asked, "/"):
-			return found.words(method, clean) + "; there is no slash at its end"
+		case strings.Contains(requested, "//"):
+			return found.suggestion(method, clean) + "; the path has doubled slashes"
+		case strings.HasSuffix(requested, "/"):
+			return found.suggestion(method, clean) + "; the path has a trailing slash"
 		}
 	}
 	if methods := methodsOf(services, clean); len(methods) > 0 {
-		return "the path is known, but not with " + method + "; it takes " + strings.Join(methods, ", ")
+		return "the path exists, but not with the method " + method + "; it accepts " + strings.Join(methods, ", ")
 	}
 	if lower := strings.ToLower(clean); lower != clean {
 		if found := match(services, method, lower); found != nil {
-			return found.words(method, lower) + "; paths are told apart by case"
+			return found.suggestion(method, lower) + "; paths are case-sensitive"
 		}
 	}
 	for _, base := range bases(services) {
 		for rest := clean; rest != "" && rest != "/"; rest = afterFirst(rest) {
 			at := strings.TrimSuffix(base, "/") + rest
 			if found := match(services, method, at); found != nil && at != clean {
-				return found.words(method, at) + "; the base of its paths is " + base
+				return found.suggestion(method, at) + "; the base path of this API is " + base
 			}
 		}
 	}
 	return ""
 }
 
-// maxHinted is more than any operation has, with any base: looking at a path takes as long as the square of its segments.
+// maxHinted bounds the number of segments of a path, because the time that hint takes is quadratic in it. No operation
+// has as many.
 const maxHinted = 32
 
-func (op *Operation) words(method, at string) string {
-	return "it looks like " + op.ID() + ", which is " + method + " " + at
+func (op *Operation) suggestion(method, at string) string {
+	return "it looks like " + op.ID() + ", " + method + " " + at
 }
 
-// afterFirst is the path without its first segment.
+// afterFirst returns the path without its first segment.
 func afterFirst(at string) string {
 	if i := strings.IndexByte(at[1:], '/'); i >= 0 {
 		return at[1+i:]
@@ -57,8 +58,8 @@ func afterFirst(at string) string {
 	return ""
 }
 
-// bases are what the vendors' paths begin with, as far as clients are told to configure it: up to the segment with the
-// version, and the root.
+// bases returns the base paths that clients configure: each path of an operation up to the segment with the version,
+// such as /api/v2, or / for a path without a version.
 func bases(services []Service) []string {
 	var list []string
 	for i := range services {
@@ -80,12 +81,12 @@ func bases(services []Service) []string {
 	return list
 }
 
-// match finds the operation that answers a path.
+// match returns the operation with the method and the path, or nil.
 func match(services []Service, method, at string) *Operation {
 	for i := range services {
 		for k := range services[i].Operations {
 			op := &services[i].Operations[k]
-			if op.Method == method && answers(op, at) {
+			if op.Method == method && hasPath(op, at) {
 				return op
 			}
 		}
@@ -93,11 +94,11 @@ func match(services []Service, method, at string) *Operation {
 	return nil
 }
 
-func answers(op *Operation, at string) bool {
+func hasPath(op *Operation, at string) bool {
 	return slices.ContainsFunc(op.Paths(), func(pattern string) bool { return fits(pattern, at) })
 }
 
-// fits says whether a path is one of a pattern in chi's form.
+// fits reports whether a path matches a pattern in chi's syntax.
 func fits(pattern, at string) bool {
 	want, have := strings.Split(pattern, "/"), strings.Split(at, "/")
 	if len(want) != len(have) {

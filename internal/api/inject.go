@@ -17,13 +17,13 @@ import (
 	"storagesim/internal/store"
 )
 
-// HeaderFaultPlan names the plan that a request follows.
+// HeaderFaultPlan is the request header with the id of the fault plan that the request follows.
 const HeaderFaultPlan = "X-Sim-Fault-Plan"
 
-// markHeader marks what a request asked for itself.
+// markHeader is the mark of a fault that the request's own header asked for, in place of a rule's id.
 const markHeader = "header"
 
-// FaultTargets is what fault rules may speak of: the operations of the vendors and the states of their machines.
+// FaultTargets returns what fault rules can refer to: the operations of the services and the states of the machines.
 func FaultTargets(machines []statemachine.Description, services ...Service) fault.Targets {
 	var c fault.Targets
 	for i := range services {
@@ -43,28 +43,30 @@ func FaultTargets(machines []statemachine.Description, services ...Service) faul
 }
 
 func faultOperation(op *Operation) fault.Operation {
-	return fault.Operation{ID: op.ID(), Statuses: op.AllStatuses(), Reads: op.Reads(), Names: strings.Contains(op.Path, "{")}
+	return fault.Operation{
+		ID: op.ID(), Statuses: op.AllStatuses(), Reads: op.Reads(), Names: strings.Contains(op.Path, "{"),
+	}
 }
 
-// UseFaults lets an injector decide what goes wrong. It is called before the server serves.
+// UseFaults sets the injector of faults. It must be called before the first request is served.
 func (s *Server) UseFaults(in *fault.Injector) { s.faults = in }
 
-// Stop ends what waits on the real clock: latencies are cut short, stalled connections are closed. It may be called
-// more than once.
+// Stop ends all waits on the real clock: it cuts latencies short and closes stalled connections. It may be called more
+// than once.
 func (s *Server) Stop() { s.stop() }
 
-// injection is what goes wrong with one request. The zero value is nothing.
+// injection is the faults that are injected into one request. The zero value injects nothing.
 type injection struct {
 	fault.Decision
-	at      time.Time        // the world's clock when it was decided
-	sending *fault.Happening // how the answer is sent, where that is not as usual
-	gone    bool             // the client went away before anything happened
+	at      time.Time        // the world's clock at the decision
+	sending *fault.Happening // how the response is sent; nil if normally
+	gone    bool             // the client disconnected during a latency
 }
 
 func (i *injection) mark() string { return strings.Join(i.Marks, ",") }
 
-// inject decides what goes wrong with a request that may be answered at all; nil is nothing. An *InvalidFaultError says
-// that the request asks for what cannot be.
+// inject decides which faults are injected into a request. It returns nil if there are none, and an *InvalidFaultError
+// if a header of the request asks for a fault that is not possible.
 func (s *Server) inject(svc *Service, r *Request) (*injection, error) {
 	own, err := headerFault(r.Operation, r.HTTP.Header)
 	if err != nil {
@@ -92,10 +94,11 @@ func (s *Server) inject(svc *Service, r *Request) (*injection, error) {
 	return inj, s.decide(svc, r, inj, plan, candidates)
 }
 
-// errDenied stops the decision about a request that the operation will refuse for a better reason.
+// errDenied ends the decision for a request that is refused before any fault: its caller or its cluster is not
+// accepted.
 var errDenied = errors.New("the request is refused before any fault")
 
-// decide finds out which rules fit, and counts the request for them.
+// decide evaluates the candidates and the plan, and counts the request for the rules that match.
 func (s *Server) decide(svc *Service, r *Request, inj *injection, plan string, candidates []*fault.Ready) error {
 	var fit []*fault.Ready
 	follows := false
@@ -136,8 +139,8 @@ func (s *Server) decide(svc *Service, r *Request, inj *injection, plan string, c
 	})
 }
 
-// headerFault reads what the request asks for itself: a status (see OneRequestFault), or a step of a plan; nil is
-// nothing.
+// headerFault returns the fault that the request's headers ask for: a status (see OneRequestFault) or a step of a plan.
+// It returns nil if there is none.
 func headerFault(op *Operation, h http.Header) (*fault.Ready, error) {
 	text := first(h, HeaderFault)
 	if text == "" && len(h["Prefer"]) == 0 {
@@ -157,8 +160,8 @@ func headerFault(op *Operation, h http.Header) (*fault.Ready, error) {
 	return fault.ParseStep(strconv.Itoa(status)+";force", &known)
 }
 
-// precede decides what goes wrong with a request and does what happens ahead of the operation; nil is nothing. Done says
-// that the answer is there.
+// precede decides which faults are injected into a request and injects those that come before the operation. The
+// injection is nil if there are none. Done reports whether out is complete, so that the operation must not run.
 func (s *Server) precede(svc *Service, r *Request, out *outcome) (inj *injection, done bool) {
 	inj, err := s.inject(svc, r)
 	if err == nil && inj != nil {
@@ -166,12 +169,12 @@ func (s *Server) precede(svc *Service, r *Request, out *outcome) (inj *injection
 			return inj, true
 		}
 	}
-	var impossible *InvalidFaultError
+	var invalid *InvalidFaultError
 	switch {
 	case err == nil:
 		return inj, false
-	case errors.As(err, &impossible):
-		cause := ImpossibleFault{Detail: impossible.Detail, Valid: impossible.Valid}
+	case errors.As(err, &invalid):
+		cause := InvalidFault{Detail: invalid.Detail, Valid: invalid.Valid}
 		out.resp, out.kind, out.cause = Problem(http.StatusBadRequest, err), cause.CauseKind(), cause
 	default:
 		*out = s.refused(svc, r, *out, err)
@@ -179,7 +182,7 @@ func (s *Server) precede(svc *Service, r *Request, out *outcome) (inj *injection
 	return inj, true
 }
 
-// before does what happens ahead of the operation, and says whether that was all.
+// before injects the faults that come before the operation, and reports whether they replace it.
 func (s *Server) before(svc *Service, r *Request, inj *injection, out *outcome) (done bool, err error) {
 	out.inj, out.at, out.fault = inj, inj.at, inj.mark()
 	if inj.gone = !s.wait(r, inj.Before.Delay); inj.gone {
@@ -197,7 +200,7 @@ func (s *Server) before(svc *Service, r *Request, inj *injection, out *outcome) 
 	return true, nil
 }
 
-// after does what happens behind the operation.
+// after injects the faults that come after the operation.
 func (s *Server) after(svc *Service, r *Request, inj *injection, out *outcome) {
 	out.fault = inj.mark()
 	if inj.gone = !s.wait(r, inj.After.Delay); inj.gone || inj.After.Effect == nil {
@@ -212,7 +215,7 @@ func (s *Server) after(svc *Service, r *Request, inj *injection, out *outcome) {
 	s.shape(svc, r, &inj.After, out)
 }
 
-// shape makes the answer what the effect says.
+// shape applies an effect to the response.
 func (s *Server) shape(svc *Service, r *Request, h *fault.Happening, out *outcome) {
 	if h.Effect.Status != 0 {
 		e := refusal.New(svc.Dialect.Kind(h.Effect.Status), "%s", h.Effect.Message)
@@ -220,7 +223,7 @@ func (s *Server) shape(svc *Service, r *Request, h *fault.Happening, out *outcom
 			e.Message = injectedText(h.Effect.Status, h.By)
 		}
 		e.Status, e.RetryAfter = h.Effect.Status, h.RetryAfter
-		*out = s.refuse(svc, r, *out, e, false) // nothing is wrong with the world
+		*out = s.refuse(svc, r, *out, e, false) // the world did not cause it
 		out.stream, out.about, out.kind = nil, nil, refusal.Rule
 	}
 	if h.Effect.Malformed {
@@ -239,7 +242,7 @@ func injectedText(status int, by string) string {
 	return fmt.Sprintf("%s (injected by %s)", http.StatusText(status), who)
 }
 
-// interlope lets somebody else change the thing that the request names.
+// interlope changes the resource that the request names, as another client would.
 func (s *Server) interlope(svc *Service, r *Request, inj *injection) error {
 	return s.engine.Update(r.World, "fault "+strings.Join(inj.Interlopers, ","), func(tx *store.Tx) error {
 		if svc.Clustered {
@@ -247,20 +250,20 @@ func (s *Server) interlope(svc *Service, r *Request, inj *injection) error {
 		}
 		thing, ok := s.named(tx, r, s.subject(tx, r).Names)
 		if !ok {
-			return nil // it went away since the rule was found to fit: nothing is there to be changed
+			return nil // it was deleted after the rule was evaluated
 		}
 		_, err := s.engine.Save(tx, thing.Kind, []string{tx.Partition()}, thing.ID)
 		return err
 	})
 }
 
-// stale puts the answer in place that the request would have had n versions ago: n answers that differ from the one
-// after them (assumption 103). Where fewer are known it is the oldest.
+// stale replaces the response with the one that the request would have had n versions ago. Only versions whose response
+// differs from the next one count (assumption 103). If fewer are kept it takes the oldest.
 func (s *Server) stale(svc *Service, r *Request, n int, out *outcome) {
-	out.resp.Body, out.pooled = bytes.Clone(out.resp.Body), false // the memory that it lies in is lent once
+	out.resp.Body, out.pooled = bytes.Clone(out.resp.Body), false // asOf reuses its memory
 	versions, err := s.faults.Versions(r.World)
 	if err != nil {
-		s.log.Error().Err(err).Str("request_id", r.ID).Msg("earlier versions could not be listed")
+		s.log.Error().Err(err).Str("request_id", r.ID).Msg("listing the earlier versions of a world failed")
 		return
 	}
 	for _, version := range versions {
@@ -275,19 +278,19 @@ func (s *Server) stale(svc *Service, r *Request, n int, out *outcome) {
 	}
 }
 
-// asOf answers the request from a version of its world.
+// asOf returns the response of the request from an earlier version of its world.
 func (s *Server) asOf(svc *Service, r *Request, version string) (resp Response, err error) {
-	question := r.Operation.Endpoint.question()
-	if err := svc.Dialect.Bind(r, question); err != nil {
+	input := r.Operation.Endpoint.newRequest()
+	if err := svc.Dialect.Bind(r, input); err != nil {
 		return resp, err
 	}
 	err = s.engine.ViewCheckpoint(r.World, version, r.ID, func(tx *store.Tx) error {
 		if svc.Clustered {
 			tx = tx.In(r.Cluster)
 		}
-		answer, err := r.Operation.Endpoint.call(tx, r, question)
+		result, err := r.Operation.Endpoint.call(tx, r, input)
 		if err == nil {
-			resp, err = svc.Dialect.Answer(r, answer, nil)
+			resp, err = svc.Dialect.Answer(r, result, nil)
 		}
 		resp.Body = bytes.Clone(resp.Body)
 		return err
@@ -298,18 +301,18 @@ func (s *Server) asOf(svc *Service, r *Request, version string) (resp Response, 
 	return resp, err
 }
 
-// committed notes a version of the world where a rule will ask for it.
+// committed keeps a version of the world if a fault rule needs earlier versions.
 func (s *Server) committed(world string) {
 	if s.faults == nil || !s.faults.Armed(world).WantsVersions() {
 		return
 	}
 	if err := s.faults.KeepVersion(world); err != nil {
-		s.log.Error().Err(err).Str("world", world).Msg("a version of a world could not be kept")
+		s.log.Error().Err(err).Str("world", world).Msg("keeping a version of a world failed")
 	}
 }
 
-// wait waits on the real clock; false when the client went away meanwhile (assumption 105). The end of the server cuts it
-// short.
+// wait waits for d on the real clock, or until the server stops. It returns false if the client disconnects meanwhile
+// (assumption 105).
 func (s *Server) wait(r *Request, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -317,7 +320,7 @@ func (s *Server) wait(r *Request, d time.Duration) bool {
 	return r.block(func() bool {
 		ctx, cancel := context.WithTimeout(r.HTTP.Context(), d)
 		defer cancel()
-		r.patient()
+		r.clearReadDeadline()
 		select {
 		case <-ctx.Done():
 			return r.HTTP.Context().Err() == nil
@@ -327,19 +330,19 @@ func (s *Server) wait(r *Request, d time.Duration) bool {
 	})
 }
 
-// block waits by fn, which answers false when the client went away. Whoever conducts the requests, so that they can be
-// recorded and played again, lets others go on meanwhile.
-func (r *Request) block(fn func() (stays bool)) (stays bool) {
+// block calls fn, which waits and returns false if the client disconnects. A conductor, which orders requests so that
+// they can be recorded and replayed, lets other requests proceed meanwhile.
+func (r *Request) block(fn func() (connected bool)) (connected bool) {
 	if conducted, ok := r.out.(interface{ Wait(block func() bool) bool }); ok {
 		return conducted.Wait(fn)
 	}
 	return fn()
 }
 
-// patient lifts the bound on the time in which a request must have come in, which net/http would apply to watching for
-// the client's leave.
-func (r *Request) patient() {
+// clearReadDeadline removes the deadline for reading the request. Otherwise net/http would take it for a disconnected
+// client during a long wait.
+func (r *Request) clearReadDeadline() {
 	if r.out != nil {
-		_ = http.NewResponseController(r.out).SetReadDeadline(time.Time{}) // a recorder in a test has none
+		_ = http.NewResponseController(r.out).SetReadDeadline(time.Time{}) // a test's recorder has no deadline
 	}
 }

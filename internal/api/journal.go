@@ -12,13 +12,13 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// Exchange is one request and its answer as the journal keeps it.
+// Exchange is a request and its response in the journal.
 type Exchange struct {
 	ID           string        `json:"id"`
 	World        string        `json:"world"`
 	Cluster      string        `json:"cluster,omitempty"`
 	Vendor       string        `json:"vendor"`
-	Operation    string        `json:"operation,omitempty"` // "" for a path or method that no row has
+	Operation    string        `json:"operation,omitempty"` // "" if the path or the method is unknown
 	Method       string        `json:"method"`
 	URL          string        `json:"url"`
 	Host         string        `json:"host,omitempty"`
@@ -26,29 +26,32 @@ type Exchange struct {
 	TLS          bool          `json:"tls,omitempty"`
 	Header       http.Header   `json:"header"`
 	Body         string        `json:"body,omitempty"`
-	BodyCut      int           `json:"bodyCut,omitempty"` // bytes at its end that were not kept
-	Status       int           `json:"status"`            // 0: no answer was sent
+	BodyCut      int           `json:"bodyCut,omitempty"` // number of bytes cut off at the end of Body
+	Status       int           `json:"status"`            // 0 if no response was sent
 	AnswerHeader http.Header   `json:"answerHeader,omitempty"`
 	Answer       string        `json:"answer,omitempty"`
 	AnswerCut    int           `json:"answerCut,omitempty"`
-	At           time.Time     `json:"at,omitzero"` // the world's clock, where it was looked at
-	Started      time.Time     `json:"started"`     // the wall clock
+	At           time.Time     `json:"at,omitzero"` // by the world's clock; zero if the request opened no world
+	Started      time.Time     `json:"started"`     // by the wall clock
 	Took         time.Duration `json:"tookNs"`
-	// RetryAfter is how many seconds of the world's clock the answer asked the client to wait.
-	RetryAfter int    `json:"retryAfter,omitempty"`
-	Fault      string `json:"fault,omitempty"`
-	// Faults is what the fault rules about the operation had to say.
+	// RetryAfter is the value of the response header Retry-After, in seconds of the world's clock.
+	RetryAfter int `json:"retryAfter,omitempty"`
+	// Fault lists the fault rules that had an effect, separated by commas, or is "header" for a fault that the request
+	// asked for.
+	Fault string `json:"fault,omitempty"`
+	// Faults holds the verdict of each fault rule for the operation.
 	Faults []fault.Verdict `json:"faults,omitempty"`
-	// CauseKind says what sort of thing the request failed on; "" where it did not.
+	// CauseKind classifies why the request was refused; "" if it was not.
 	CauseKind refusal.CauseKind `json:"causeKind,omitempty"`
 	Cause     any               `json:"cause,omitempty"`
-	// About is what the server found out about a refusal by itself.
+	// About describes what a refused request was about.
 	About *About `json:"finding,omitempty"`
-	// Hint says what a request that no operation answers looks like, and where it should go.
+	// Hint names the operation that a request to an unknown route was probably meant for.
 	Hint string `json:"hint,omitempty"`
 }
 
-// Journal keeps the latest exchanges, bounded by count and bytes. It is memory of the process, not of a world.
+// Journal keeps the latest exchanges of all worlds in memory, bounded by count and bytes. Its methods may be called
+// concurrently.
 type Journal struct {
 	mu       sync.Mutex
 	ring     []entry
@@ -60,16 +63,19 @@ type Journal struct {
 	listeners []func(*Exchange)
 }
 
-// NewJournal keeps at most count exchanges of together at most bytes bytes.
+// NewJournal returns a journal that keeps at most count exchanges, at least one, with a total size of at most bytes
+// bytes.
 func NewJournal(count int, bytes int64) *Journal {
 	return &Journal{ring: make([]entry, max(count, 1)), maxBytes: bytes}
 }
 
-// Listen calls fn with every exchange that is added from then on, kept or not, but without its headers and bodies. fn must
-// not block, and not keep it. Listen is for the time before anything is served.
+// Listen registers fn, which is called with each exchange that is added later, kept or not. The exchange has no headers
+// and no bodies. fn must not block and must not retain the exchange. Listen must be called before the first request is
+// served.
 func (j *Journal) Listen(fn func(*Exchange)) { j.listeners = append(j.listeners, fn) }
 
-// Add appends an exchange and drops the oldest ones that no longer fit. One that can never fit is itself dropped.
+// Add appends an exchange and drops the oldest ones that no longer fit. It drops x itself if x is larger than the
+// journal.
 func (j *Journal) Add(x Exchange) {
 	j.add(&x, bulk{header: x.Header, answerHeader: x.AnswerHeader, body: []byte(x.Body), answer: []byte(x.Answer)})
 }
@@ -101,8 +107,8 @@ func (j *Journal) keep(e entry) {
 	j.bytes += e.size
 }
 
-// List answers the exchanges that keep accepts, oldest first, at most the last limit of them, and how many were ever
-// dropped. keep sees them without their headers and bodies.
+// List returns the latest exchanges for which keep returns true, at most limit of them and oldest first, and the number
+// of exchanges dropped since the journal was last cleared. The exchanges passed to keep have no headers and no bodies.
 func (j *Journal) List(limit int, keep func(*Exchange) bool) (list []Exchange, dropped uint64) {
 	found, dropped := j.find(limit, keep)
 	for i := len(found) - 1; i >= 0; i-- {
@@ -111,7 +117,7 @@ func (j *Journal) List(limit int, keep func(*Exchange) bool) (list []Exchange, d
 	return list, dropped
 }
 
-// find is List, the newest first.
+// find is like List, but returns the newest exchange first.
 func (j *Journal) find(limit int, keep func(*Exchange) bool) (found []entry, dropped uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -124,15 +130,15 @@ func (j *Journal) find(limit int, keep func(*Exchange) bool) (found []entry, dro
 	return found, j.dropped
 }
 
-// Size answers how many exchanges the journal holds, about how many bytes they take, and how many it dropped since it was
-// last emptied.
+// Size returns the number of exchanges in the journal, their estimated size in bytes, and the number dropped since the
+// journal was last cleared.
 func (j *Journal) Size() (entries int, bytes int64, dropped uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.n, j.bytes, j.dropped
 }
 
-// Clear empties the journal.
+// Clear removes all exchanges and resets the number of dropped ones.
 func (j *Journal) Clear() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -140,11 +146,11 @@ func (j *Journal) Clear() {
 	j.first, j.n, j.bytes, j.dropped = 0, 0, 0, 0
 }
 
-// record writes the exchange to the journal and the log.
+// record adds the exchange to the journal and writes it to the log.
 func (s *Server) record(vendor string, r *Request, out outcome, started time.Time) {
 	took := s.wall().Sub(started)
 	if conducted, ok := r.out.(interface{ Took() time.Duration }); ok {
-		took = conducted.Took() // the wall clock stands still in a turn
+		took = conducted.Took() // a conducted request has its own measure: the wall clock stands still meanwhile
 	}
 	x := Exchange{
 		ID: r.ID, World: r.World, Cluster: r.Cluster, Vendor: vendor, Method: r.HTTP.Method,
@@ -159,7 +165,7 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 	b.body, x.BodyCut = kept(r.body)
 	b.answer, x.AnswerCut = kept(out.resp.Body)
 	if wait := out.resp.Header["Retry-After"]; wait != "" {
-		x.RetryAfter, _ = strconv.Atoi(wait) // a date would be 0: nobody sends one
+		x.RetryAfter, _ = strconv.Atoi(wait) // always seconds, never a date
 	}
 	if r.Operation != nil {
 		x.Operation = r.Operation.ID()
@@ -185,7 +191,7 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 	}
 }
 
-// requestURI is what the request line said.
+// requestURI returns the target of the request line.
 func requestURI(req *http.Request) string {
 	if req.RequestURI != "" {
 		return req.RequestURI

@@ -6,29 +6,27 @@ import (
 	"unicode/utf8"
 )
 
-// entry is an exchange as the journal holds it. All its texts are one, so that a journal of ten thousand exchanges is as many
-// things to the collector, and what net/http read them from can go.
+// entry is an exchange in the journal. All its strings are parts of one string: the garbage collector then scans one
+// object for each exchange, and the buffers that net/http read the request into can be freed.
 type entry struct {
-	short Exchange // its texts are parts of text; headers and bodies are only there
+	short Exchange // without headers and bodies; its strings are parts of text
 	text  string
-	// ends are where in text the header, the answer's header and the body end; the answer is the rest.
-	ends [3]int
-	// begin is where the header begins.
-	begin int
-	size  int64 // about how many bytes it holds in memory
+	begin int    // offset in text of the request header
+	ends  [3]int // offsets in text of the ends of the request header, the response header and the request body
+	size  int64  // estimated size in memory, in bytes
 }
 
-// bulk is what an exchange says at length.
+// bulk holds the long parts of an exchange.
 type bulk struct {
 	header, answerHeader http.Header
-	answered             *Response // whose headers are meant, where there is one; those of an answer that was sent
+	answered             *Response // if not nil, its headers are added to answerHeader
 	body, answer         []byte
 }
 
-// maxKept is how much of a body or of an answer the journal keeps.
+// maxKept is the number of bytes of a request or response body that the journal keeps.
 const maxKept = 16 << 10
 
-// kept is the beginning of a body as the journal keeps it, and how many bytes are left out.
+// kept returns the beginning of body that the journal keeps, whole UTF-8 characters, and the number of bytes cut off.
 func kept(body []byte) (beginning []byte, cut int) {
 	if len(body) <= maxKept {
 		return body, 0
@@ -40,12 +38,13 @@ func kept(body []byte) (beginning []byte, cut int) {
 	return body[:n], len(body) - n
 }
 
-// texts are the short texts of an exchange that a request brings along.
+// texts returns the short strings of an exchange that come from the request.
 func (x *Exchange) texts() [6]*string {
 	return [...]*string{&x.ID, &x.World, &x.Cluster, &x.URL, &x.Host, &x.Fault}
 }
 
-// pack makes an entry. It keeps nothing of the bulk, and of the exchange only what is made for it: cause, finding, verdicts.
+// pack returns an entry for x and b. It copies every string of the request; of x it shares only Cause, About and
+// Faults.
 func pack(x *Exchange, b bulk) entry {
 	e := entry{short: *x}
 	e.short.Header, e.short.AnswerHeader, e.short.Body, e.short.Answer = nil, nil, "", ""
@@ -77,11 +76,11 @@ func pack(x *Exchange, b bulk) entry {
 		*part = e.text[at : at+len(*part)]
 		at += len(*part)
 	}
-	e.size = e.weigh()
+	e.size = e.memorySize()
 	return e
 }
 
-// each calls field with the headers of the request and then, after between, with those of the answer that the operation chose.
+// each calls field for each header of the request, then between, then field for each header of the response.
 func (b *bulk) each(field func(name, value string), between func()) {
 	fields := func(h http.Header) {
 		for name, values := range h {
@@ -106,7 +105,7 @@ func (b *bulk) each(field func(name, value string), between func()) {
 	}
 }
 
-// unpack makes the exchange of it again.
+// unpack returns the whole exchange.
 func (e *entry) unpack() Exchange {
 	x := e.short
 	x.Header, x.AnswerHeader = fieldsOf(e.text[e.begin:e.ends[0]]), fieldsOf(e.text[e.ends[0]:e.ends[1]])
@@ -114,7 +113,7 @@ func (e *entry) unpack() Exchange {
 	return x
 }
 
-// fieldsOf reads what pack wrote: neither names nor values have a line's end.
+// fieldsOf parses headers that pack wrote. Neither names nor values contain a newline.
 func fieldsOf(text string) http.Header {
 	h := http.Header{}
 	for text != "" {
@@ -126,11 +125,11 @@ func fieldsOf(text string) http.Header {
 	return h
 }
 
-// weigh is about how many bytes it holds in memory.
-func (e *entry) weigh() int64 {
+// memorySize estimates how many bytes the entry holds in memory.
+func (e *entry) memorySize() int64 {
 	n := 512 + len(e.text) + len(e.short.Hint)
 	if e.short.Cause != nil || e.short.About != nil {
-		n += weighCause(e.short.Cause, e.short.About)
+		n += memorySize(e.short.Cause, e.short.About)
 	}
 	for i := range e.short.Faults {
 		n += 64 + len(e.short.Faults[i].Rule) + len(e.short.Faults[i].Why)

@@ -9,7 +9,8 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// Names of the headers that choose and mark.
+// Headers of the simulator. HeaderWorld and HeaderCluster in a request select where it goes, HeaderFault a fault. A
+// response has HeaderWorld, HeaderRequestID and, if a fault was injected, HeaderFault.
 const (
 	HeaderWorld     = "X-Sim-World"
 	HeaderCluster   = "X-Sim-Cluster"
@@ -17,7 +18,7 @@ const (
 	HeaderRequestID = "X-Sim-Request-Id"
 )
 
-// first is Header.Get for a name in its canonical form.
+// first is like Header.Get, for a name in canonical form.
 func first(h http.Header, canonical string) string {
 	if values := h[canonical]; len(values) > 0 {
 		return values[0]
@@ -25,17 +26,18 @@ func first(h http.Header, canonical string) string {
 	return ""
 }
 
-// DefaultWorld is where a request goes that names no world.
+// DefaultWorld is the world of a request that selects none.
 const DefaultWorld = "default"
 
-// Place is a world and, for clustered vendors, a cluster in it; "" leaves the choice open.
+// Place is a world and, for clustered vendors, a cluster in it. An empty name means that none is selected.
 type Place struct{ World, Cluster string }
 
 type placeKey struct{}
 
-// Locate answers where a request goes: header, else a token that was minted for a world, else a Host under
-// .localhost, else the listener it came in on, else the default world. A name that is wrong is found out when the
-// world is opened.
+// Locate returns the world and the cluster that a request selects. The first of these that names one wins: the headers
+// X-Sim-World and X-Sim-Cluster, a token that the simulator minted for a world, a Host below .localhost, and listener,
+// the place of the listener that accepted the request. Without any, the world is DefaultWorld and the cluster "".
+// Locate does not check that they exist.
 func Locate(req *http.Request, listener Place) Place {
 	place := Place{World: first(req.Header, HeaderWorld), Cluster: first(req.Header, HeaderCluster)}
 	host := hostPlace(req.Host)
@@ -60,10 +62,11 @@ func Locate(req *http.Request, listener Place) Place {
 	return place
 }
 
-// relocate sends a request that carries its token in the body to the world that the token was minted for, with the same
-// rank as a token in Authorization.
-func (svc *Service) relocate(r *Request) {
-	if svc.BodyToken == nil || first(r.HTTP.Header, HeaderWorld) != "" || tokenWorld(first(r.HTTP.Header, "Authorization")) != "" {
+// locateByBody sets r.World to the world that a token in the body was minted for. Such a token has the same precedence
+// as one in the header Authorization.
+func (svc *Service) locateByBody(r *Request) {
+	h := r.HTTP.Header
+	if svc.BodyToken == nil || first(h, HeaderWorld) != "" || tokenWorld(first(h, "Authorization")) != "" {
 		return
 	}
 	if world := tokenWorld(svc.BodyToken(r)); world != "" {
@@ -71,8 +74,9 @@ func (svc *Service) relocate(r *Request) {
 	}
 }
 
-// hostPlace reads t1.localhost as the world t1 and west.t1.localhost as the cluster west in it. Any other Host says
-// nothing: clients send placeholders there (facts/dms-lucidlink-lucidity.md part 4).
+// hostPlace returns the world t1 for the Host t1.localhost, and the world t1 and the cluster west for
+// west.t1.localhost. Any other Host selects nothing, because clients send placeholders in it
+// (facts/dms-lucidlink-lucidity.md part 4).
 func hostPlace(host string) Place {
 	name := host
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
@@ -96,7 +100,7 @@ func hostPlace(host string) Place {
 	return Place{}
 }
 
-// GoodLabel says whether a name can be a label of a Host (RFC 1123), as names of worlds and clusters must be.
+// GoodLabel reports whether name is a lower-case host name label (RFC 1123). Names of worlds and clusters must be.
 func GoodLabel(name string) bool {
 	if name == "" || len(name) > 63 || name[0] == '-' || name[len(name)-1] == '-' {
 		return false
@@ -109,14 +113,14 @@ func GoodLabel(name string) bool {
 	return true
 }
 
-// WorldClaim is the claim by which a minted JWT says what world it was minted for.
+// WorldClaim is the claim of a minted JWT that holds the world it was minted for.
 const WorldClaim = "sim_world"
 
-// OpaquePrefix begins minted tokens that are not JWTs: sim.<world>.<secret>.
+// OpaquePrefix is the prefix of minted tokens that are not JWTs. They have the form sim.<world>.<secret>.
 const OpaquePrefix = "sim."
 
-// tokenWorld reads the world from a token the simulator minted, without checking it: that is for the vendor's
-// authentication, inside the world.
+// tokenWorld returns the world that the simulator minted a token for, or "". It does not verify the token: the vendor's
+// Authorize does that inside the world.
 func tokenWorld(authorization string) string {
 	token := authorization
 	if scheme, rest, ok := strings.Cut(authorization, " "); ok && strings.EqualFold(scheme, "Bearer") {
@@ -149,8 +153,9 @@ func tokenWorld(authorization string) string {
 	return world
 }
 
-// noWorld is the refusal of a request that names a world that does not exist.
+// noWorld returns the refusal of a request to a world that does not exist.
 func noWorld(world string) *refusal.Error {
 	return refusal.New(refusal.NotFound,
-		"world %q does not exist in this simulator; POST /_sim/worlds makes one, GET /_sim/worlds lists them", world).Because(NoWorld{World: world})
+		"world %q does not exist in this simulator; POST /_sim/worlds creates one, GET /_sim/worlds lists them", world).
+		Because(NoWorld{World: world})
 }

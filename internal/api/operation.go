@@ -1,8 +1,10 @@
-// Package api is the life of a request: from the row of an operation to the bytes of its answer.
+// Package api serves the operations of the vendors over HTTP: routing, decoding, authentication, the transaction, fault
+// injection, the response and the journal.
 //
-// Every documented operation of every vendor is one Operation row. The router, the fault injection, the listing under
-// /_sim/operations, the conformance suite and the documents are all read from the rows. Handlers take a transaction
-// and a bound request, and return a value or an error; a vendor's Dialect says what both look like on its wire.
+// Each documented operation of each vendor is one Operation, a row of the vendor's table. The router, the fault
+// injection, the listing under /_sim/operations, the conformance suite and the OpenAPI documents are all derived from
+// these rows. A handler takes a transaction and a decoded request, and returns a value or an error. The vendor's
+// Dialect encodes both.
 package api
 
 import (
@@ -20,48 +22,49 @@ import (
 // Operation is one documented operation.
 type Operation struct {
 	Vendor string // "lightbits"
-	Name   string // the verb and noun of the vendor's page: "CreateVolume"; unique in the vendor
+	Name   string // verb and noun from the vendor's page, for example "CreateVolume"; unique within the vendor
 	Method string
-	Path   string   // chi's form: /api/v2/volumes/{UUID}
-	Also   []string // further paths that lead to the same operation, in the same form
-	// Statuses are the documented ones, success first. They are for checks and for injected faults; what a refusal
-	// answers is decided by its kind.
+	Path   string   // in chi's syntax, for example /api/v2/volumes/{UUID}
+	Also   []string // further paths of the same operation, in the same syntax
+	// Statuses lists the HTTP statuses that the vendor's page documents, success first. Checks and fault injection use
+	// them. They do not determine the status of a refusal: the dialect derives that from the refusal's kind.
 	Statuses []int
-	// Further are statuses that the vendor's machine-readable definition documents, or that were seen in use, beside the
-	// page's. They can be injected as the others can.
+	// Further lists statuses that the page does not document but the vendor's machine-readable definition does, or that
+	// were observed in use. They can be injected too.
 	Further []int
-	// Extra marks what the vendor's machine-readable definition has and its page does not.
+	// Extra reports that the operation is in the vendor's machine-readable definition but has no page.
 	Extra bool
-	// Needs is the permission that the caller must have; the zero value needs no token at all.
+	// Needs is the permission that the caller must have. An operation with the zero value needs no token.
 	Needs Permission
-	// Endpoint is the handler; the zero value answers 501 in the vendor's words.
+	// Endpoint is the handler. An operation with the zero value returns 501 in the vendor's format.
 	Endpoint Endpoint
-	// Unavailable is what a row without an endpoint says; "" is that the operation is not emulated.
+	// Unavailable is the message of the 501 of an operation without an endpoint. "" means the default message, which says
+	// that the operation is not emulated.
 	Unavailable string
-	// ReadOnly says that the operation changes nothing although it is no GET: it asks by a body.
+	// ReadOnly reports that the operation changes nothing although its method is not GET.
 	ReadOnly bool
-	// EmptyLast says that the path's last parameter may be empty: /volumes/?name=x is the same operation.
+	// EmptyLast reports that the last parameter of the path may be empty: /volumes/?name=x is the same operation.
 	EmptyLast bool
-	// Consumes is the media type of the body, Produces are those that a successful answer may have; without them it is
-	// application/json.
+	// Consumes is the media type of the request body; "" means application/json.
 	Consumes string
+	// Produces lists the media types of successful responses; none means application/json.
 	Produces []string
-	// MaxBody in bytes; 0 means DefaultMaxBody.
+	// MaxBody is the largest request body in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
 
-	id string // set by NewServer, so that nobody joins it again
+	id string // the result of ID, cached by NewServer
 }
 
-// DefaultMaxBody is how many bytes of body an operation takes unless its row says otherwise.
+// DefaultMaxBody is the largest request body, in bytes, of an operation whose MaxBody is 0.
 const DefaultMaxBody = 1 << 20
 
-// Permission is an action on a resource, in the words of the vendor's roles.
+// Permission is an action on a resource, as the vendor's roles name them.
 type Permission struct {
 	Resource string // "volumes"
 	Action   string // "create"
 }
 
-// ID is how the operation is called everywhere: "lightbits.CreateVolume".
+// ID returns the vendor and the name, for example "lightbits.CreateVolume". It is unique among all vendors.
 func (op *Operation) ID() string {
 	if op.id != "" {
 		return op.id
@@ -69,82 +72,88 @@ func (op *Operation) ID() string {
 	return op.Vendor + "." + op.Name
 }
 
-// Paths lists all paths of the operation.
+// Paths returns Path and Also.
 func (op *Operation) Paths() []string { return append([]string{op.Path}, op.Also...) }
 
-// Reads says whether the operation runs in a read transaction.
+// Reads reports whether the operation runs in a read transaction.
 func (op *Operation) Reads() bool { return op.Method == http.MethodGet || op.ReadOnly }
 
-// Implemented says whether the operation is emulated.
+// Implemented reports whether the operation has a handler.
 func (op *Operation) Implemented() bool { return op.Endpoint.call != nil }
 
-// AllStatuses are those of the page, success first, and then the further ones.
+// AllStatuses returns Statuses followed by Further.
 func (op *Operation) AllStatuses() []int { return slices.Concat(op.Statuses, op.Further) }
 
-// missing is the refusal of an operation without an endpoint.
-func (op *Operation) missing() error {
+// notImplemented returns the refusal of an operation without an endpoint.
+func (op *Operation) notImplemented() error {
 	if op.Unavailable != "" {
 		return refusal.New(refusal.Unimplemented, "%s", op.Unavailable)
 	}
 	return refusal.New(refusal.Unimplemented, "%s is not emulated", op.Name)
 }
 
-// Documents says whether the vendor lists the status for this operation, in its page or elsewhere.
+// Documents reports whether status is one of AllStatuses.
 func (op *Operation) Documents(status int) bool {
 	return slices.Contains(op.Statuses, status) || slices.Contains(op.Further, status)
 }
 
-// Endpoint binds a request and answers it. Make one with Handle.
+// Endpoint is the handler of an operation together with the Go types of its request and its response. Handle makes one.
 type Endpoint struct {
-	question func() any
-	call     func(tx *store.Tx, r *Request, q any) (any, error)
-	asks     reflect.Type
-	answers  reflect.Type
+	newRequest   func() any // returns a pointer to a zero requestType
+	call         func(tx *store.Tx, r *Request, q any) (any, error)
+	requestType  reflect.Type
+	responseType reflect.Type
 }
 
-// Handle makes an endpoint of a handler. Q is filled by the dialect from the body, then the query, then the path,
-// before the transaction begins. A request without a member that Q's tags call required (strict.Needs) is InvalidArgument
-// in the words of the tag, once the caller is known to be allowed it and before the handler sees it. What the handler answers is rendered by the dialect inside the transaction, so it may
-// hold stored bytes (JSON). An error rolls the transaction back.
+// Handle returns an endpoint that calls handler. Before the transaction begins, Dialect.Bind decodes the request into a
+// new Q. In the transaction, the server first authorizes the caller. It then refuses a request that lacks a member that
+// the tags of Q require (see strict.Needs): the refusal is InvalidArgument with the message of the tag. Only then it
+// calls handler.
+//
+// Dialect.Answer encodes the result of handler inside the transaction, so the result may hold stored bytes (JSON). An
+// error of handler or of the encoding rolls the transaction back.
 func Handle[Q, A any](handler func(tx *store.Tx, r *Request, q *Q) (A, error)) Endpoint {
 	needs := strict.NeedsOf(reflect.TypeFor[Q]())
 	return Endpoint{
-		question: func() any { return new(Q) },
+		newRequest: func() any { return new(Q) },
 		call: func(tx *store.Tx, r *Request, q any) (any, error) {
-			if lack := needs.Missing(q); lack != nil {
-				return nil, refusal.New(refusal.InvalidArgument, "%s", lack.Detail)
+			if missing := needs.Missing(q); missing != nil {
+				return nil, refusal.New(refusal.InvalidArgument, "%s", missing.Detail)
 			}
 			return handler(tx, r, q.(*Q))
 		},
-		asks: reflect.TypeFor[Q](), answers: reflect.TypeFor[A](),
+		requestType: reflect.TypeFor[Q](), responseType: reflect.TypeFor[A](),
 	}
 }
 
-// JSON is an answer that is ready as it is.
+// JSON is a response that is already encoded. Dialect.Answer copies it unchanged.
 type JSON []byte
 
-// Empty is a question or an answer without members.
+// Empty is a request or a response without members.
 type Empty struct{}
 
-// Service is a vendor: its rows and how it speaks.
+// Service is the HTTP API of a vendor.
 type Service struct {
 	Vendor     string
 	Operations []Operation
 	Dialect    Dialect
 	Contract   Contract
-	// Authorize sets r.Principal or refuses. It runs in the operation's own transaction, before anything else.
+	// Authorize authenticates the caller of r, checks its permission for r.Operation and sets r.Principal. It returns a
+	// refusal if the caller is unknown or is not permitted. It runs in the operation's transaction, before the handler. A
+	// nil Authorize admits every caller.
 	Authorize func(tx *store.Tx, r *Request) error
-	// Clustered says that the vendor's things lie in the partition of the request's cluster.
+	// Clustered reports that the vendor keeps its resources per cluster: transactions use the partition of r.Cluster.
 	Clustered bool
-	// BodyToken answers the token that a request carries in its body where it has none in Authorization, "" for none: one
-	// that was minted for a world leads there. Nil for a vendor whose tokens are all in Authorization.
+	// BodyToken returns the token in the body of r, or "" if there is none. A token that was minted for a world selects
+	// that world if no header does. BodyToken is nil for a vendor whose tokens are all in the header Authorization.
 	BodyToken func(r *Request) string
-	// Owns says whether a path that no row matches is this vendor's to refuse.
+	// Owns reports whether this vendor responds to a path that matches no operation.
 	Owns func(path string) bool
 }
 
-// CheckRows answers an error when two rows collide: chi would replace the first one silently. Parameter names do not
-// tell paths apart.
+// CheckRows returns an error if an operation is incomplete, or if two operations have the same ID or the same route.
+// Chi would silently replace the first of two equal routes. Paths that differ only in the names of their parameters are
+// equal.
 func CheckRows(services ...Service) error {
 	routes := map[string]string{}
 	ids := map[string]bool{}
@@ -152,16 +161,16 @@ func CheckRows(services ...Service) error {
 		for i := range svc.Operations {
 			op := &svc.Operations[i]
 			if op.Vendor != svc.Vendor || op.Name == "" || len(op.Statuses) == 0 {
-				return fmt.Errorf("row %q of %s: vendor, name and statuses must be given", op.ID(), svc.Vendor)
+				return fmt.Errorf("operation %q of service %s: vendor, name and statuses must be given", op.ID(), svc.Vendor)
 			}
 			if ids[op.ID()] {
-				return fmt.Errorf("two rows are called %s", op.ID())
+				return fmt.Errorf("two operations are named %s", op.ID())
 			}
 			ids[op.ID()] = true
 			for _, path := range op.Paths() {
 				route := op.Method + " " + eraseParams(path)
 				if other := routes[route]; other != "" {
-					return fmt.Errorf("%s and %s both answer %s", other, op.ID(), route)
+					return fmt.Errorf("%s and %s have the same route %s", other, op.ID(), route)
 				}
 				routes[route] = op.ID()
 			}

@@ -19,11 +19,11 @@ func TestCheckRows(t *testing.T) {
 		want string
 	}{
 		"good":            {rows: []api.Operation{row("A", "GET", "/a/{x}"), row("B", "PUT", "/a/{y}"), row("C", "GET", "/a/{x}/c"), row("D", "GET", "/a/c")}},
-		"same path":       {[]api.Operation{row("A", "GET", "/a"), row("B", "GET", "/a")}, "v.A and v.B both answer GET /a"},
-		"other names":     {[]api.Operation{row("A", "GET", "/a/{UUID}/b"), row("B", "GET", "/a/{name.x}/b")}, "v.A and v.B both answer GET /a/{}/b"},
-		"further path":    {[]api.Operation{row("A", "GET", "/a"), row("B", "GET", "/b", "/c", "/a")}, "v.A and v.B both answer GET /a"},
-		"with itself":     {[]api.Operation{row("A", "GET", "/a/{x}", "/a/{y}")}, "v.A and v.A both answer GET /a/{}"},
-		"same name":       {[]api.Operation{row("A", "GET", "/a"), row("A", "GET", "/b")}, "two rows are called v.A"},
+		"same path":       {[]api.Operation{row("A", "GET", "/a"), row("B", "GET", "/a")}, "v.A and v.B have the same route GET /a"},
+		"other names":     {[]api.Operation{row("A", "GET", "/a/{UUID}/b"), row("B", "GET", "/a/{name.x}/b")}, "v.A and v.B have the same route GET /a/{}/b"},
+		"further path":    {[]api.Operation{row("A", "GET", "/a"), row("B", "GET", "/b", "/c", "/a")}, "v.A and v.B have the same route GET /a"},
+		"with itself":     {[]api.Operation{row("A", "GET", "/a/{x}", "/a/{y}")}, "v.A and v.A have the same route GET /a/{}"},
+		"same name":       {[]api.Operation{row("A", "GET", "/a"), row("A", "GET", "/b")}, "two operations are named v.A"},
 		"without a name":  {[]api.Operation{row("", "GET", "/a")}, "must be given"},
 		"other vendor":    {[]api.Operation{{Vendor: "w", Name: "A", Method: "GET", Path: "/a", Statuses: []int{200}}}, "must be given"},
 		"without success": {[]api.Operation{{Vendor: "v", Name: "A", Method: "GET", Path: "/a"}}, "must be given"},

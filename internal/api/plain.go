@@ -10,9 +10,9 @@ import (
 	"storagesim/internal/strict"
 )
 
-// DecodePlain fills v, a pointer to a struct, from one JSON object as a service reads it that has no protobuf gateway:
-// member names match by exact case, types are not converted, members that v does not have are ignored, and of members
-// given twice the last one counts. null and nothing at all leave v as it is. The error is an *strict.Error.
+// DecodePlain decodes one JSON object into v, a pointer to a struct, as a service without a protobuf gateway does:
+// member names match by exact case, types are not converted, unknown members are ignored, and the last of duplicate
+// members wins. null and empty data leave v unchanged. The error is an *strict.Error.
 func DecodePlain(data []byte, v any) error {
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 {
@@ -22,7 +22,7 @@ func DecodePlain(data []byte, v any) error {
 		return &strict.Error{Detail: "the body is not valid UTF-8"}
 	}
 	if !json.Valid(data) {
-		return &strict.Error{Detail: syntaxWords(data)}
+		return &strict.Error{Detail: syntaxError(data)}
 	}
 	t := strict.Pointed(reflect.TypeOf(v))
 	if data[0] != '{' && data[0] != 'n' {
@@ -31,15 +31,15 @@ func DecodePlain(data []byte, v any) error {
 	return strict.Explain(t, json.Unmarshal(knownOnly(data, t), v))
 }
 
-// syntaxWords says what encoding/json finds wrong in data, and where.
-func syntaxWords(data []byte) string {
+// syntaxError describes the syntax error in data.
+func syntaxError(data []byte) string {
 	var whole json.RawMessage
 	err := json.Unmarshal(data, &whole)
 	return fmt.Sprintf("the body is not JSON: %v", err)
 }
 
-// knownOnly drops the members that the type does not have, so that encoding/json cannot take one for a member that
-// differs from it in case. The data is valid JSON.
+// knownOnly removes the members that t does not have. Otherwise encoding/json would match them to members whose names
+// differ in case. The data must be valid JSON.
 func knownOnly(data []byte, t reflect.Type) []byte {
 	t = strict.Pointed(t)
 	if t == nil || strict.DecodesItself(t) {
@@ -83,6 +83,7 @@ func knownMembers(data []byte, typeOf func(name string) (reflect.Type, bool)) []
 	return marshaled(object, data)
 }
 
+// marshaled returns the JSON of v, or otherwise if v cannot be encoded.
 func marshaled(v any, otherwise []byte) []byte {
 	if text, err := json.Marshal(v); err == nil {
 		return text
@@ -90,7 +91,8 @@ func marshaled(v any, otherwise []byte) []byte {
 	return otherwise
 }
 
-// AppendPlain appends the JSON of v as such a service writes it: like encoding/json, but <, > and & stay as they are.
+// AppendPlain appends the JSON of v as such a service encodes it: as encoding/json does, but without escaping <, > and
+// &.
 func AppendPlain(dst []byte, v any) ([]byte, error) {
 	if ready, ok := v.(JSON); ok {
 		return append(dst, ready...), nil

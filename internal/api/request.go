@@ -10,32 +10,33 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// Request is one request on its way.
+// Request is a request to an operation.
 type Request struct {
-	ID        string // of this exchange, unique in the process
+	ID        string // unique in the process
 	World     string
 	Cluster   string // the partition of a clustered vendor; "" until it is resolved
 	Operation *Operation
 	HTTP      *http.Request
-	// Principal is who asks, in the vendor's own type; set by Service.Authorize.
+	// Principal is the caller, of a type of the vendor. Service.Authorize sets it.
 	Principal any
 	body      []byte
-	query     url.Values          // parsed, once somebody asks
-	out       http.ResponseWriter // where the answer goes; nil in tests of a dialect
-	space     []byte              // lent by the server
+	query     url.Values          // parsed on the first call of Query
+	out       http.ResponseWriter // nil in tests of a dialect
+	space     []byte              // of the server's pool
 }
 
-// Space is empty memory for a long answer to be appended to, as JSON: the server lends it for as long as the request
-// lives, so that lists leave nothing to the collector.
+// Space returns an empty slice with capacity to append a long response to, as JSON. The server reuses its memory after
+// the request, so that lists produce no garbage.
 func (r *Request) Space() []byte { return r.space }
 
-// NewRequest reads a request for the operation, for tests of a dialect. *TooLargeError where its body is too large.
+// NewRequest returns a request for op with the body of req, for tests of a dialect. The error is a *TooLargeError if
+// the body is larger than op accepts.
 func NewRequest(op *Operation, req *http.Request) (*Request, error) {
 	r := &Request{ID: "req-1", World: DefaultWorld, Operation: op, HTTP: req}
 	return r, r.readBody()
 }
 
-// Param answers a path parameter, unescaped; "" when the path has none of that name.
+// Param returns a path parameter, unescaped, or "" if the path has no parameter of that name.
 func (r *Request) Param(name string) string {
 	raw := chi.URLParam(r.HTTP, name)
 	if r.HTTP.URL.RawPath == "" {
@@ -47,7 +48,7 @@ func (r *Request) Param(name string) string {
 	return raw
 }
 
-// EachParam calls fn with every path parameter of the matched row.
+// EachParam calls fn for each path parameter that is not empty.
 func (r *Request) EachParam(fn func(name, value string)) {
 	params := chi.RouteContext(r.HTTP.Context()).URLParams
 	for i, name := range params.Keys {
@@ -57,7 +58,7 @@ func (r *Request) EachParam(fn func(name, value string)) {
 	}
 }
 
-// Query answers the parameters of the URL; they must not be changed. Malformed ones are left out.
+// Query returns the query parameters without malformed ones. The caller must not modify them.
 func (r *Request) Query() url.Values {
 	if r.query == nil && r.HTTP.URL.RawQuery != "" {
 		r.query = r.HTTP.URL.Query()
@@ -65,22 +66,23 @@ func (r *Request) Query() url.Values {
 	return r.query
 }
 
-// Body is the request's body, already read and bounded.
+// Body returns the request body. The caller must not modify it.
 func (r *Request) Body() []byte { return r.body }
 
-// StaleETag is the cause of a refusal by If-Match.
+// StaleETag is the cause of a refusal because of the header If-Match.
 type StaleETag struct {
 	Expected string `json:"expected"`
 	Current  string `json:"current"`
-	None     bool   `json:"none,omitempty"` // the thing has no ETag: every one is stale
+	None     bool   `json:"none,omitempty"` // the resource has no ETag, so any value is stale
 	By       string `json:"changedBy,omitempty"`
 }
 
-// CauseKind is refusal.ETag.
+// CauseKind returns refusal.ETag.
 func (StaleETag) CauseKind() refusal.CauseKind { return refusal.ETag }
 
-// IfMatch refuses the request when it carries an If-Match that is not the thing's current ETag. The header is optional
-// and unquoted; quotes, a weak mark and * are forgiven (facts/lightbits.md 5). By names who changed the thing last.
+// IfMatch returns a refusal if the request has a header If-Match that is not the current ETag of the resource. The
+// header is optional. Its value is unquoted, but quotes, the prefix W/ and * are accepted (facts/lightbits.md 5). By is
+// the caller who last changed the resource.
 func (r *Request) IfMatch(current, by string) error {
 	expected := strings.TrimSpace(first(r.HTTP.Header, "If-Match"))
 	if expected == "" || expected == "*" {

@@ -22,7 +22,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// Server answers the vendors' operations.
+// Server is the HTTP server of the vendors' operations.
 type Server struct {
 	engine   *statemachine.Engine
 	services []Service
@@ -31,22 +31,25 @@ type Server struct {
 	wall     func() time.Time
 	ids      atomic.Uint64
 
-	faults   *fault.Injector // nil: nothing goes wrong but by request
+	faults   *fault.Injector // nil: only faults that a request asks for
 	stopping chan struct{}
 	stop     func() // closes stopping
 	observe  Observe
 }
 
-// Observe is told of every answered request: the operation, nil where no row matched; the status, 0 where no answer was
-// sent; whether a fault made the answer; and how long it took on the wall clock.
+// Observe is a function that the server calls after each request. Op is nil if the request matched no operation. Status
+// is 0 if no response was sent. Injected reports whether a fault was injected. Took is measured on the wall clock.
 type Observe func(vendor string, op *Operation, status int, injected bool, took time.Duration)
 
-// UseObserver lets fn be told of every request. It is called before the server serves.
+// UseObserver sets the function that is called after each request. It must be called before the first request is
+// served.
 func (s *Server) UseObserver(fn Observe) { s.observe = fn }
 
-// NewServer checks the rows and makes the server. Wall is the clock of durations in the journal and the log; nothing
-// that a client sees comes from it.
-func NewServer(e *statemachine.Engine, j *Journal, log zerolog.Logger, wall func() time.Time, services ...Service) (*Server, error) {
+// NewServer returns a server of the services. It returns an error if their operations collide (see CheckRows). Wall is
+// the clock for times and durations in the journal and the log; responses do not depend on it.
+func NewServer(
+	e *statemachine.Engine, j *Journal, log zerolog.Logger, wall func() time.Time, services ...Service,
+) (*Server, error) {
 	if err := CheckRows(services...); err != nil {
 		return nil, err
 	}
@@ -60,24 +63,24 @@ func NewServer(e *statemachine.Engine, j *Journal, log zerolog.Logger, wall func
 	return s, nil
 }
 
-// Services lists the vendors with their rows.
+// Services returns the services.
 func (s *Server) Services() []Service { return s.services }
 
-// NextID numbers the exchanges of the process.
+// NextID returns a new id of an exchange, unique in the process.
 func (s *Server) NextID() string { return "req-" + strconv.FormatUint(s.ids.Add(1), 10) }
 
-// WithListener marks the requests of a listener that has a world or a cluster of its own.
+// WithListener returns a context for the requests of a listener that has its own world or cluster.
 func WithListener(ctx context.Context, p Place) context.Context {
 	return context.WithValue(ctx, placeKey{}, p)
 }
 
-// ListenerPlace answers what WithListener marked.
+// ListenerPlace returns the place that WithListener added, or a zero Place.
 func ListenerPlace(ctx context.Context) Place {
 	p, _ := ctx.Value(placeKey{}).(Place)
 	return p
 }
 
-// Mount registers every row, and what is answered where no row matches.
+// Mount registers the routes of all operations, and handlers for requests that match none.
 func (s *Server) Mount(router chi.Router) {
 	for i := range s.services {
 		svc := &s.services[i]
@@ -117,28 +120,28 @@ func allowedMethods(routes chi.Routes, path string) []string {
 	return allowed
 }
 
-// buffers are reused for answers; large ones are left to the collector.
+// buffers holds the memory of responses for reuse. A buffer larger than maxKeptBuffer is not put back.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
 
 const maxKeptBuffer = 4 << 20
 
-// outcome is what is known of a request when it has been answered.
+// outcome is the result of a request: the response and what the journal keeps.
 type outcome struct {
 	resp Response
-	// pooled says that the body was appended to the buffer that the server lent.
+	// pooled reports that the body is in a buffer of the pool.
 	pooled bool
 	at     time.Time
 	fault  string
-	// kind and cause are what the request failed on.
+	// kind and cause are why the request was refused.
 	kind   refusal.CauseKind
 	cause  refusal.Cause
 	about  *About
-	hint   string     // of a request that no row answers
-	inj    *injection // what went wrong with it on purpose
-	stream *Stream    // the body, where it is made while it is sent
+	hint   string     // for a request that matches no operation
+	inj    *injection // the injected faults; nil if there are none
+	stream *Stream    // the body, if it is generated while it is sent
 }
 
-// serve is one request's whole life.
+// serve returns the handler of an operation.
 func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		started := s.wall()
@@ -177,16 +180,16 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 	if err := r.readBody(); err != nil {
 		return s.refused(svc, r, out, err)
 	}
-	svc.relocate(r)
+	svc.locateByBody(r)
 	inj, done := s.precede(svc, r, &out)
 	if done {
 		return out
 	}
-	var question any
+	var input any
 	var bindErr error
 	if r.Operation.Implemented() {
-		question = r.Operation.Endpoint.question()
-		bindErr = svc.Dialect.Bind(r, question)
+		input = r.Operation.Endpoint.newRequest()
+		bindErr = svc.Dialect.Bind(r, input)
 	}
 	r.space = buf[:0]
 	run := func(tx *store.Tx) error {
@@ -197,15 +200,15 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 		}
 		switch {
 		case !r.Operation.Implemented():
-			return r.Operation.missing()
+			return r.Operation.notImplemented()
 		case bindErr != nil:
 			return bindErr
 		}
-		answer, err := r.Operation.Endpoint.call(tx, r, question)
+		result, err := r.Operation.Endpoint.call(tx, r, input)
 		if err != nil {
 			return err
 		}
-		return out.render(svc, r, answer, buf[:0])
+		return out.render(svc, r, result, buf[:0])
 	}
 	var err error
 	if r.Operation.Reads() || !r.Operation.Implemented() {
@@ -222,25 +225,26 @@ func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
 	return out
 }
 
-// render makes the handler's answer what is sent.
-func (out *outcome) render(svc *Service, r *Request, answer any, space []byte) (err error) {
-	if st, ok := answer.(*Stream); ok {
+// render sets the response to the result of the handler.
+func (out *outcome) render(svc *Service, r *Request, result any, space []byte) (err error) {
+	if st, ok := result.(*Stream); ok {
 		out.resp, out.stream = st.head(), st
 		return nil
 	}
-	out.resp, err = svc.Dialect.Answer(r, answer, space)
+	out.resp, err = svc.Dialect.Answer(r, result, space)
 	out.pooled = err == nil
 	return err
 }
 
-// enter resolves the cluster and authorizes, in the operation's own transaction.
+// enter resolves the cluster and authorizes the caller. It returns the transaction in the cluster's partition.
 func (s *Server) enter(svc *Service, r *Request, tx *store.Tx) (*store.Tx, error) {
 	if svc.Clustered {
 		if r.Cluster == "" {
 			r.Cluster = statemachine.DefaultPartition(tx)
 		} else if !statemachine.HasPartition(tx, r.Cluster) {
+			clusters := statemachine.Partitions(tx)[1:]
 			return nil, refusal.New(refusal.NotFound, "cluster %q does not exist in world %q; it has: %v",
-				r.Cluster, r.World, statemachine.Partitions(tx)[1:]).Because(NoCluster{Cluster: r.Cluster, There: statemachine.Partitions(tx)[1:]})
+				r.Cluster, r.World, clusters).Because(NoCluster{Cluster: r.Cluster, There: clusters})
 		}
 		tx = tx.In(r.Cluster)
 	}
@@ -260,7 +264,7 @@ func (r *Request) readBody() error {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.HTTP.Body, limit+1))
 	if err != nil {
-		return refusal.New(refusal.InvalidArgument, "the request body could not be read to its end: %v", err)
+		return refusal.New(refusal.InvalidArgument, "reading the request body failed: %v", err)
 	}
 	if int64(len(body)) > limit {
 		return &TooLargeError{Limit: limit}
@@ -269,24 +273,25 @@ func (r *Request) readBody() error {
 	return nil
 }
 
-// TooLargeError says that a body is larger than its operation takes.
+// TooLargeError is the error of a request body that is larger than its operation accepts. Limit is in bytes.
 type TooLargeError struct{ Limit int64 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("the request body is larger than the %d bytes that this operation takes", e.Limit)
+	return fmt.Sprintf("the request body is larger than %d bytes, the limit of this operation", e.Limit)
 }
 
 func internalError(id string) *refusal.Error {
-	return refusal.New(refusal.Internal, "internal error; the simulator's log says more under %s", id)
+	return refusal.New(refusal.Internal, "internal error; the simulator's log has the details under %s", id)
 }
 
-// refused renders an error, and finds out what it was about.
+// refused returns out with the response for an error, and with a description of what the request was about.
 func (s *Server) refused(svc *Service, r *Request, out outcome, err error) outcome {
 	return s.refuse(svc, r, out, err, true)
 }
 
-// refuse renders an error. What is not a refusal is the simulator's own fault: logged in full, shown in one sentence.
-func (s *Server) refuse(svc *Service, r *Request, out outcome, err error, find bool) outcome {
+// refuse returns out with the response for an error. An error that is not a refusal is internal: it is logged, and the
+// response contains none of it.
+func (s *Server) refuse(svc *Service, r *Request, out outcome, err error, describe bool) outcome {
 	var large *TooLargeError
 	e := refusal.Of(err)
 	out.pooled, out.stream = false, nil
@@ -301,8 +306,8 @@ func (s *Server) refuse(svc *Service, r *Request, out outcome, err error, find b
 		e = internalError(r.ID)
 	}
 	out.resp, out.kind, out.cause = svc.Dialect.Refuse(r, e), e.CauseKind(), e.Cause
-	if find && (out.resp.Status < http.StatusInternalServerError || out.resp.Status == http.StatusServiceUnavailable) {
-		out.about = s.find(r, e)
+	if describe && (out.resp.Status < http.StatusInternalServerError || out.resp.Status == http.StatusServiceUnavailable) {
+		out.about = s.describe(r, e)
 	}
 	if e.RetryAfter > 0 {
 		out.resp.Header = with(out.resp.Header, "Retry-After", strconv.Itoa(e.RetryAfter))
@@ -326,7 +331,7 @@ func write(w http.ResponseWriter, r *Request, out outcome) {
 	Write(w, out.resp)
 }
 
-// mark says on the answer whose it is and what went wrong with it on purpose.
+// mark adds the headers with the request's id, its world and the injected faults.
 func mark(w http.ResponseWriter, r *Request, out outcome) {
 	h := w.Header()
 	values := [...]string{r.ID, r.World, out.fault} // one allocation
@@ -336,13 +341,13 @@ func mark(w http.ResponseWriter, r *Request, out outcome) {
 	}
 }
 
-// Write sends a whole answer.
+// Write sends a response.
 func Write(w http.ResponseWriter, resp Response) {
 	writeHead(w, resp)
-	_, _ = w.Write(resp.Body) // a client that went away is no news
+	_, _ = w.Write(resp.Body) // the client may have disconnected
 }
 
-// writeHead sends what comes before the body.
+// writeHead sends the status and the headers of a response.
 func writeHead(w http.ResponseWriter, resp Response) {
 	h := w.Header()
 	for name, value := range resp.Header {
@@ -359,7 +364,7 @@ func writeHead(w http.ResponseWriter, resp Response) {
 	w.WriteHeader(resp.Status)
 }
 
-// refuseRoute answers a path or a method that no row has, in the words of the vendor whose path it looks like.
+// refuseRoute returns a handler for requests that match no operation. The vendor that owns the path responds.
 func (s *Server) refuseRoute(refuse func(*Service, *Request) Response) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		started := s.wall()
@@ -372,7 +377,7 @@ func (s *Server) refuseRoute(refuse func(*Service, *Request) Response) http.Hand
 	}
 }
 
-// owner is the vendor whose path this looks like; the first one where it looks like nobody's.
+// owner returns the service that owns path, or the first service if none does.
 func (s *Server) owner(path string) *Service {
 	for i := range s.services {
 		if s.services[i].Owns != nil && s.services[i].Owns(path) {
@@ -382,15 +387,15 @@ func (s *Server) owner(path string) *Service {
 	return &s.services[0]
 }
 
-// ProblemBody is what the simulator itself says of a request to a vendor that it cannot take (RFC 9457).
+// ProblemBody is the body of a response of the simulator itself, not of a vendor (RFC 9457).
 type ProblemBody struct {
 	Title  string   `json:"title"`
 	Status int      `json:"status"`
 	Detail string   `json:"detail"`
-	Valid  []string `json:"valid,omitempty" doc:"the names that would be right"`
+	Valid  []string `json:"valid,omitempty" doc:"The valid values."`
 }
 
-// Problem is an application/problem+json answer of the simulator itself.
+// Problem returns a response of the simulator itself, an application/problem+json with the message of err.
 func Problem(status int, err error) Response {
 	body := ProblemBody{Title: http.StatusText(status), Status: status, Detail: err.Error()}
 	var fault *InvalidFaultError

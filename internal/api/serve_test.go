@@ -44,7 +44,7 @@ func TestServe_ErrorsRollBack(t *testing.T) {
 	}{
 		"refused":  {409, "AlreadyExists: broken already"},
 		"later":    {503, "Unavailable: not now"},
-		"internal": {500, "Internal: internal error; the simulator's log says more under "},
+		"internal": {500, "Internal: internal error; the simulator's log has the details under "},
 	} {
 		w := s.do("POST", "/toys/"+name+"/break", "")
 		require.Equal(t, want.status, w.Code)
@@ -94,7 +94,7 @@ func TestServe_InternalErrorsAreBlandOutsideAndFullInTheLog(t *testing.T) {
 	s := newServer(t)
 	w := s.do("POST", "/toys/internal/break", "")
 	id := w.Header().Get(api.HeaderRequestID)
-	s.want(500, "Internal: internal error; the simulator's log says more under "+id, w)
+	s.want(500, "Internal: internal error; the simulator's log has the details under "+id, w)
 	var line map[string]any
 	require.NoError(t, json.Unmarshal([]byte(strings.SplitN(s.log.String(), "\n", 2)[0]), &line))
 	require.Equal(t, "secret of the house", line["error"])
@@ -121,13 +121,13 @@ func TestServe_Bodies(t *testing.T) {
 	s := newServer(t)
 	s.want(400, "InvalidArgument: size: must be a whole number in its range, not string", s.do("POST", "/toys", `{"name":"x","size":"3"}`))
 	w := s.do("POST", "/toys", `{"name":"`+strings.Repeat("x", 64)+`"}`)
-	s.want(413, "ResourceExhausted: the request body is larger than the 64 bytes that this operation takes", w)
+	s.want(413, "ResourceExhausted: the request body is larger than 64 bytes, the limit of this operation", w)
 	require.Equal(t, 200, s.do("POST", "/toys", `{"name":"`+strings.Repeat("x", 64-11)+`"}`).Code, "exactly the limit fits")
 	req := httptest.NewRequest("POST", "/toys", brokenReader{})
 	w = httptest.NewRecorder()
 	s.handler.ServeHTTP(w, req)
 	require.Equal(t, 400, w.Code)
-	require.Contains(t, w.Body.String(), "could not be read to its end")
+	require.Contains(t, w.Body.String(), "reading the request body failed")
 }
 
 type brokenReader struct{}

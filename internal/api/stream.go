@@ -11,21 +11,21 @@ import (
 	"storagesim/internal/store"
 )
 
-// Stream is an answer of any length, made while it is sent. A handler that answers a *Stream has refused what there is to
-// refuse; the body is written after the operation's transaction has ended, so that none is open while a client reads
-// slowly.
+// Stream is a response of any length that is generated while it is sent. A handler that returns a *Stream can no longer
+// refuse the request. The body is written after the operation's transaction, so that no transaction is open while a
+// client reads slowly.
 type Stream struct {
 	ContentType string
-	Filename    string // what a browser would call it: in Content-Disposition
-	// Write writes the body. What it reads of the world it reads by view, as often as it likes, and writes nothing in there.
-	// Its error ends the connection, so that nobody takes what was sent for the whole.
+	Filename    string // the file name in Content-Disposition
+	// Write writes the body. It calls view, any number of times, to read the world. An error aborts the connection, so
+	// that the client does not take an incomplete body for a complete one.
 	Write func(w io.Writer, view View) error
 }
 
-// View reads the request's world and cluster in a transaction of its own. fn may run twice.
+// View calls fn with a read transaction of its own in the request's world and cluster. It may call fn more than once.
 type View func(fn func(tx *store.Tx) error) error
 
-// head is what the journal keeps of the answer, and what is sent before the body.
+// head returns the response without its body. The journal keeps it.
 func (st *Stream) head() Response {
 	return Response{
 		Status: http.StatusOK, ContentType: st.ContentType,
@@ -33,7 +33,7 @@ func (st *Stream) head() Response {
 	}
 }
 
-// replaces says that what is sent is no longer what the operation answered.
+// replaces reports whether something other than the operation's response is sent.
 func (i *injection) replaces() bool { return i != nil && (i.gone || i.sending != nil) }
 
 func (s *Server) view(svc *Service, r *Request) View {
@@ -47,7 +47,7 @@ func (s *Server) view(svc *Service, r *Request) View {
 	}
 }
 
-// stream sends an answer that is a stream. Where it breaks off, the connection is ended by a panic that net/http knows.
+// stream sends a stream. If writing the body fails it aborts the connection with the panic http.ErrAbortHandler.
 func (s *Server) stream(w http.ResponseWriter, svc *Service, r *Request, out *outcome, record func()) {
 	mark(w, r, *out)
 	h := w.Header()
@@ -56,15 +56,15 @@ func (s *Server) stream(w http.ResponseWriter, svc *Service, r *Request, out *ou
 	}
 	h.Set("Content-Type", out.resp.ContentType)
 	w.WriteHeader(out.resp.Status)
-	err := s.pour(w, svc, r, out.stream)
+	err := s.writeBody(w, svc, r, out.stream)
 	record()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// pour writes the body. A client that went away is no news; anything else is logged.
-func (s *Server) pour(w io.Writer, svc *Service, r *Request, st *Stream) (err error) {
+// writeBody writes the body of a stream and logs an error that the client did not cause by disconnecting.
+func (s *Server) writeBody(w io.Writer, svc *Service, r *Request, st *Stream) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error().Str("op", r.Operation.ID()).Str("request_id", r.ID).Interface("panic", p).
@@ -81,19 +81,19 @@ func (s *Server) pour(w io.Writer, svc *Service, r *Request, st *Stream) (err er
 
 var errBrokenStream = errors.New("the stream broke off")
 
-// maxHeldStream is how much of a stream is held in memory, in bytes, so that a fault can act on the whole of it.
+// maxHeldStream is the largest stream, in bytes, that is held in memory so that a fault can change all of it.
 const maxHeldStream = 16 << 20
 
-// hold makes a whole answer of a stream that a fault is going to act on. One that is too long stays a stream.
+// hold reads a stream into memory so that a fault can change it. A stream longer than maxHeldStream remains a stream.
 func (s *Server) hold(svc *Service, r *Request, out *outcome) {
 	b := &boundedBuffer{most: maxHeldStream}
-	if err := s.pour(b, svc, r, out.stream); err != nil {
+	if err := s.writeBody(b, svc, r, out.stream); err != nil {
 		return
 	}
 	out.resp.Body, out.stream = b.Bytes(), nil
 }
 
-var errTooLong = errors.New("the stream is too long to be held")
+var errTooLong = errors.New("the stream is too long to hold in memory")
 
 type boundedBuffer struct {
 	bytes.Buffer

@@ -10,14 +10,15 @@ import (
 	"storagesim/internal/store"
 )
 
-// subject is what the request is about. Compared with a rule's resource are the values of the path's parameters, and of
-// the members UUID, uuid, id and name of the query and of the body; and the id and name of the thing that the last of
-// them names. Its project is the parameter or member projectName (assumption 104).
+// subject returns what the request is about, for comparison with the resource and the project of a fault rule. Its
+// names are the values of the path parameters, the last one first, and of the members UUID, uuid, id and name of the
+// query and the body. Its thing is the resource that one of the names identifies. Its project is the path parameter
+// whose name begins with project, otherwise the member projectName (assumption 104).
 func (s *Server) subject(tx *store.Tx, r *Request) *fault.Subject {
 	subject := &fault.Subject{}
 	body := map[string]json.RawMessage{}
 	if len(r.body) > 0 {
-		_ = json.Unmarshal(r.body, &body) // what is no object names nothing
+		_ = json.Unmarshal(r.body, &body) // a body that is not an object has no names
 	}
 	query := r.Query()
 	member := func(name string) string {
@@ -25,7 +26,7 @@ func (s *Server) subject(tx *store.Tx, r *Request) *fault.Subject {
 			return text
 		}
 		var text string
-		_ = json.Unmarshal(body[name], &text) // only texts are names
+		_ = json.Unmarshal(body[name], &text) // only strings are names
 		return text
 	}
 	subject.Project = member("projectName")
@@ -51,7 +52,7 @@ func (s *Server) subject(tx *store.Tx, r *Request) *fault.Subject {
 	return subject
 }
 
-// named finds the thing that the request names: of the kind that its path speaks of, else of any of the vendor.
+// named returns the resource that one of names identifies, of the kinds that the request is about.
 func (s *Server) named(tx *store.Tx, r *Request, names []string) (statemachine.Resource, bool) {
 	for _, kind := range s.kinds(r) {
 		for _, name := range names {
@@ -64,9 +65,10 @@ func (s *Server) named(tx *store.Tx, r *Request, names []string) (statemachine.R
 	return statemachine.Resource{}, false
 }
 
-// kinds lists the kinds that a request may be about: lightbits.volume for a path with /volumes/.
+// kinds returns the kinds that the path is about, for example lightbits.volume for a path with /volumes/, or all kinds
+// of the vendor if the path is about none.
 func (s *Server) kinds(r *Request) []string {
-	var all, spoken []string
+	var all, inPath []string
 	for _, kind := range s.engine.Kinds() {
 		noun, ok := strings.CutPrefix(kind, r.Operation.Vendor+".")
 		if !ok {
@@ -76,12 +78,12 @@ func (s *Server) kinds(r *Request) []string {
 		for segment := range strings.SplitSeq(r.Operation.Path, "/") {
 			segment = strings.ToLower(strings.ReplaceAll(segment, "-", ""))
 			if noun = strings.ToLower(noun); segment == noun+"s" || segment == strings.TrimSuffix(noun, "y")+"ies" {
-				spoken = append(spoken, kind)
+				inPath = append(inPath, kind)
 			}
 		}
 	}
-	if spoken != nil {
-		return spoken
+	if inPath != nil {
+		return inPath
 	}
 	return all
 }

@@ -7,47 +7,48 @@ import (
 	"storagesim/internal/store"
 )
 
-// Vendor is all that the assembled program needs of a vendor.
+// Vendor is what a vendor's package provides to the program.
 type Vendor struct {
 	Service  Service
 	Machines []statemachine.Lifecycle
-	Tables   []store.Verifier // beside those of the machines
+	Tables   []store.Verifier // the vendor's tables other than those of Machines
 	Actions  []Action
-	// Minter makes tokens; nil for a vendor that has none.
+	// Minter issues tokens. It is nil for a vendor without tokens.
 	Minter Minter
-	// Seed fills a world from the vendor's section of a fixture, which is JSON. It is called once for each fixture and
-	// seed, with nil where the fixture has no such section. What is wrong in the section is an *strict.Error with the path
-	// inside the section; then nothing of the fixture is kept. May be nil.
+	// Seed fills a world from the vendor's section of a fixture. The section is JSON, or nil if the fixture has none for
+	// the vendor. Seed is called once for each fixture and seed. If the section is invalid it returns an *strict.Error
+	// with the path inside the section, and nothing of the fixture is kept. A nil Seed adds nothing.
 	Seed func(tx *store.Tx, section []byte) error
-	// Derived are those of Tables whose rows follow from other rows: a world's file does not have them. Derive makes them,
-	// and whatever else in a row does, in every cluster of a world that was read from a file; it refuses with an *strict.Error where the rows contradict
-	// each other. It may be nil if Derived is.
+	// Derived lists those of Tables whose rows are computed from other rows. A world file does not contain them.
 	Derived []store.Verifier
-	Derive  func(tx *store.Tx) error
-	// References are looked at when a world is read from a file.
+	// Derive computes the rows of Derived, and the derived values in other rows, after a world was read from a file. It is
+	// called for every cluster. If rows contradict each other it returns an *strict.Error. It may be nil if Derived is
+	// empty.
+	Derive func(tx *store.Tx) error
+	// References are checked when a world is read from a file.
 	References []Reference
-	// OfWorld are the kinds of machines of a clustered vendor that lie in the world itself, not in one of its clusters.
-	OfWorld []string
+	// WorldKinds lists the kinds of resources that a clustered vendor keeps in the world itself, not in a cluster.
+	WorldKinds []string
 }
 
-// TokenRequest asks a vendor for a token. The world is the transaction's; its partition is the cluster that the token
-// is for, or "" for all of them.
+// TokenRequest describes the token that a Minter issues. The token is for the world of the transaction, and for the
+// cluster of its partition, or for all clusters if that is "".
 type TokenRequest struct {
 	Vendor string
-	Role   string        // in the vendor's words; "" is its most powerful one
-	TTL    time.Duration // of the world's clock; 0 is the vendor's default
+	Role   string        // the vendor's name for it; "" means the most powerful role
+	TTL    time.Duration // by the world's clock; 0 means the vendor's default
 }
 
-// Minter makes a token that the vendor's API takes in the transaction's world, and by which Locate finds that world.
-// An unknown role is an *strict.Error. It must not draw from the world's generator, so that a world has the same ids with
-// and without tokens.
+// Minter issues a token that the vendor's API accepts in the transaction's world and that Locate maps to that world. It
+// returns an *strict.Error if the role is unknown. It must not draw from the world's random generator: a world has the
+// same ids with and without tokens.
 type Minter func(tx *store.Tx, q TokenRequest) (Signing, error)
 
-// Signing answers what a Minter made, with its signatures: those take a millisecond each and need no transaction, so
-// that nobody has to wait for them. The members are what the vendor's clients need: "token" at least.
+// Signing signs the token of a Minter and returns what the vendor's clients need to authenticate, by name: at least
+// "token". It is called after the transaction, because a signature takes a millisecond and needs no transaction.
 type Signing func() (map[string]string, error)
 
-// Unsigned is for tokens that need no signature.
+// Unsigned returns a Signing for tokens that need no signature.
 func Unsigned(tokens map[string]string) Signing {
 	return func() (map[string]string, error) { return tokens, nil }
 }

@@ -5,15 +5,16 @@ import (
 	"strings"
 )
 
-// Reference says that rows of one kind name rows of another in the same cluster, so that a world's file in which one of
-// them is missing is refused. Kinds are those of machines, else names of tables.
+// Reference declares that rows of one kind refer to rows of another kind in the same cluster. A world file in which the
+// row referred to is missing is refused. From and To are kinds of state machines or names of tables.
 type Reference struct {
 	From   string
-	Member string // "body.nodeList": the path of a string, or of a list of strings; "" names nothing
-	To     string // by id, for a table by key
+	Member string // the path of a string or of a list of strings, for example "body.nodeList"
+	To     string // referred to by id, or by key if it is a table
 }
 
-// IDs answers what a row of From, as a world's file has it, names. A document that is wrong names nothing.
+// IDs returns the ids that doc, a row of From in a world file, refers to. An empty string refers to nothing. IDs
+// returns nil if doc is not valid: decoding the row reports that.
 func (r *Reference) IDs(doc []byte) []string {
 	for name := range strings.SplitSeq(r.Member, ".") {
 		var members map[string]json.RawMessage
@@ -30,6 +31,6 @@ func (r *Reference) IDs(doc []byte) []string {
 		return []string{one}
 	}
 	var many []string
-	_ = json.Unmarshal(doc, &many) // what is no list of strings is refused where it is decoded
+	_ = json.Unmarshal(doc, &many) // decoding the row reports a value of another type
 	return many
 }

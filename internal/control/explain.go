@@ -74,7 +74,7 @@ func explainCause(x *api.Exchange, e *explanation) {
 			e.WouldWork = []string{"If-Match: " + cause.Current}
 		}
 		e.WouldWork = append(e.WouldWork, "the same request without If-Match")
-	case api.ImpossibleFault:
+	case api.InvalidFault:
 		e.Why = "the requested fault is impossible: " + cause.Detail
 		e.WouldWork = []string{"one of: " + strings.Join(cause.Valid, ", ")}
 	default:

@@ -152,15 +152,15 @@ func TestJournal_Filters(t *testing.T) {
 func TestJournal_HintsWhereItShouldGo(t *testing.T) {
 	s := simtest.New(t)
 	for _, x := range []struct{ method, path, words string }{
-		{http.MethodGet, "/v2/projects", "lightbits.ListProjects, which is GET /api/v2/projects"},
+		{http.MethodGet, "/v2/projects", "lightbits.ListProjects, GET /api/v2/projects"},
 		{http.MethodGet, "/projects", "GET /api/v2/projects"},
-		{http.MethodGet, "/api/v1/nodes", "lightbits.ListNodes, which is GET /api/v2/nodes"},
-		{http.MethodGet, "/filespaces", "lucidlink.ListFilespaces, which is GET /api/v1/filespaces"},
-		{http.MethodGet, "/api/v2/service-credentials", "dms.GetServiceCredentials, which is GET /api/v1/service-credentials"},
-		{http.MethodGet, "/api/v2//nodes", "the slashes are doubled"},
-		{http.MethodGet, "/api/v2/cluster/", "there is no slash at its end"},
-		{http.MethodGet, "/API/v2/nodes", "told apart by case"},
-		{http.MethodPatch, "/api/v2/nodes", "not with PATCH; it takes GET"},
+		{http.MethodGet, "/api/v1/nodes", "lightbits.ListNodes, GET /api/v2/nodes"},
+		{http.MethodGet, "/filespaces", "lucidlink.ListFilespaces, GET /api/v1/filespaces"},
+		{http.MethodGet, "/api/v2/service-credentials", "dms.GetServiceCredentials, GET /api/v1/service-credentials"},
+		{http.MethodGet, "/api/v2//nodes", "the path has doubled slashes"},
+		{http.MethodGet, "/api/v2/cluster/", "the path has a trailing slash"},
+		{http.MethodGet, "/API/v2/nodes", "paths are case-sensitive"},
+		{http.MethodPatch, "/api/v2/nodes", "not with the method PATCH; it accepts GET"},
 	} {
 		a := s.Do(x.method, x.path, "", "Authorization", anyToken)
 		require.Contains(t, []int{404, 405, 501}, a.Status, x.path)

@@ -179,7 +179,7 @@ var contract = api.Contract{
 	Title:    "Lucidity external API", Encoding: api.Plain,
 	Envelope: func(op *api.Operation) (any, string) {
 		switch {
-		case op.Answer() == reflect.TypeFor[refreshTokenBody]():
+		case op.ResponseType() == reflect.TypeFor[refreshTokenBody]():
 			return nil, ""
 		case inTenants(op.Path):
 			return tenantDone{}, "data"

@@ -48,7 +48,7 @@ func call(svc *api.Service, op *api.Operation, path string) Call {
 		}
 	}
 	c.Description = about(op)
-	asks, answers := op.Question(), op.Answer()
+	asks, answers := op.RequestType(), op.ResponseType()
 	if asks != nil && asks != reflect.TypeFor[api.Empty]() {
 		c.Asks, c.Query = asks, op.Method == http.MethodGet || op.Method == http.MethodDelete
 	}

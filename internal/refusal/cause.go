@@ -1,7 +1,7 @@
 package refusal
 
-// Cause is why a request was refused: what the journal keeps and explain shows as JSON, an object. It reaches no vendor's
-// wire. Where the answer to "what would have worked" is not the same for all of its kind, it has a method
+// Cause is why a request was refused: what the journal keeps and explain shows as JSON, an object. It reaches no
+// vendor's wire. Where the answer to "what would have worked" is not the same for all of its kind, it has a method
 // WouldWork() string.
 type Cause interface {
 	CauseKind() CauseKind
@@ -23,7 +23,7 @@ const (
 	Limit       CauseKind = "limit"         // there may be so many, or so much, and no more
 	Unreachable CauseKind = "unreachable"   // a service or a cluster is away
 	Rule        CauseKind = "rule"          // a fault on purpose: a rule, a plan or the request's own header
-	FaultWish   CauseKind = "faultWish"     // the request asks for a fault that cannot be
+	InvalidFault   CauseKind = "faultWish"     // the request asks for a fault that cannot be
 	Route       CauseKind = "route"         // no operation has this path and method
 	World       CauseKind = "world"         // there is no such world
 	Cluster     CauseKind = "cluster"       // the world has no such cluster
@@ -32,7 +32,7 @@ const (
 )
 
 // causeKinds are all of them.
-var causeKinds = [...]CauseKind{Guard, ETag, Permission, Credential, Value, Missing, Exists, Condition, Limit, Unreachable, Rule, FaultWish,
+var causeKinds = [...]CauseKind{Guard, ETag, Permission, Credential, Value, Missing, Exists, Condition, Limit, Unreachable, Rule, InvalidFault,
 	Route, World, Cluster, Unemulated, Failure}
 
 // Names lists the kinds.

@@ -18,7 +18,7 @@ func vendors(c Config) []api.Vendor {
 	return []api.Vendor{
 		{
 			Service: lb.API(), Machines: lb.Machines(), Tables: lb.Tables(), Actions: lb.Actions(), Minter: lb.MintToken,
-			Seed: lb.Seed, Derived: lb.Derived(), Derive: lb.Derive, References: lb.References(), OfWorld: lb.OfWorld(),
+			Seed: lb.Seed, Derived: lb.Derived(), Derive: lb.Derive, References: lb.References(), WorldKinds: lb.OfWorld(),
 		},
 		{Service: dm.API(), Machines: dm.Machines(), Tables: dm.Tables(), Minter: dm.MintToken, Seed: dm.Seed},
 		{

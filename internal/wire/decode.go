@@ -96,8 +96,8 @@ func (m *message) decode(d *decoder, v reflect.Value) error {
 	return err
 }
 
-// find gives the index of the member called key, or -1. Members mostly come in the order of their declaration, so next is
-// tried first.
+// find gives the index of the member called key, or -1. Members mostly come in the order of their declaration, so next
+// is tried first.
 func (m *message) find(key []byte, next int) int {
 	if next < len(m.members) && m.members[next].name == string(key) {
 		return next

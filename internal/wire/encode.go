@@ -119,8 +119,8 @@ func plain(c byte, html bool) bool {
 	return c >= ' ' && c != '"' && c != '\\'
 }
 
-// appendString writes s in quotes. Invalid UTF-8 becomes U+FFFD. With html, what is dangerous inside a script element is
-// escaped as well.
+// appendString writes s in quotes. Invalid UTF-8 becomes U+FFFD. With html, what is dangerous inside a script element
+// is escaped as well.
 func appendString(dst []byte, s string, html bool) []byte {
 	dst = append(dst, '"')
 	start := 0

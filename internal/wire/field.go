@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// SetField sets the member at path, such as "name" or "configParam.name", in the struct that v points to, from the values of a
-// query or path parameter. Messages on the way are made when they are nil. A repeated member gets all values in place of what it
-// held, any other the first one; an entry of a map is set by "map[key]". The forms are the ones the vendor's gateway takes in a
-// query (facts/lightbits.md 2.2), which for numbers include 0x10 and for enums the number.
+// SetField sets the member at path, such as "name" or "configParam.name", in the struct that v points to, from the
+// values of a query or path parameter. Messages on the way are made when they are nil. A repeated member gets all
+// values in place of what it held, any other the first one; an entry of a map is set by "map[key]". The forms are the
+// ones the vendor's gateway takes in a query (facts/lightbits.md 2.2), which for numbers include 0x10 and for enums the
+// number.
 //
 // It answers ErrUnknownField when there is no such member, and an *Error when the value does not fit, when path names a
 // message or goes on behind something that is no message, or when another member of its group is set already.

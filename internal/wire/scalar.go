@@ -165,7 +165,8 @@ func uintCodec(t reflect.Type) *codec {
 // isZeroFloat is false for -0, which protobuf counts as set.
 func isZeroFloat(v reflect.Value) bool { return math.Float64bits(v.Float()) == 0 }
 
-// encodeFloat writes the shortest form that reads back the same, as encoding/json does, and "NaN", "Infinity", "-Infinity".
+// encodeFloat writes the shortest form that reads back the same, as encoding/json does, and "NaN", "Infinity",
+// "-Infinity".
 func encodeFloat(dst []byte, v reflect.Value, _ Zero) ([]byte, error) {
 	f := v.Float()
 	switch {

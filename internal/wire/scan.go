@@ -53,7 +53,8 @@ func (d *decoder) word(w string) bool {
 
 func (d *decoder) null() bool { return d.peek() == 'n' && d.word("null") }
 
-// enter goes into an object or array whose opening byte stands here, and tells whether it is empty, which leaves it again.
+// enter goes into an object or array whose opening byte stands here, and tells whether it is empty, which leaves it
+// again.
 func (d *decoder) enter(closing byte) (empty bool, err error) {
 	if d.depth++; d.depth > MaxDepth {
 		return false, &Error{Problem: fmt.Sprintf("nested too deep at byte %d: expected at most %d levels", d.pos, MaxDepth)}
@@ -102,8 +103,8 @@ func (d *decoder) key() ([]byte, error) {
 	return k, nil
 }
 
-// text reads the string whose quote stands here and gives its valid UTF-8 content: a part of the text where nothing had to be
-// unescaped or repaired, else a copy.
+// text reads the string whose quote stands here and gives its valid UTF-8 content: a part of the text where nothing had
+// to be unescaped or repaired, else a copy.
 func (d *decoder) text() ([]byte, error) {
 	start := d.pos + 1
 	ascii := true

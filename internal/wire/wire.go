@@ -1,13 +1,13 @@
 // Package wire is the JSON mapping of protobuf gateways for plain Go structs.
 //
-// Two of the simulated vendors put a protobuf gateway in front of their service, and its JSON is not that of encoding/json:
-// member names match by exact case (a message here may have both "Name" and "name"), 64-bit integers travel as strings and
-// 32-bit ones as numbers, enums by name, bytes as base64, durations as "3600s"; null means "not given" and unknown members
-// are ignored (facts/lightbits.md 2.1). Rows of the database are kept in the same form, so types are compiled once into
-// encoders and decoders and remembered.
+// Two of the simulated vendors put a protobuf gateway in front of their service, and its JSON is not that of
+// encoding/json: member names match by exact case (a message here may have both "Name" and "name"), 64-bit integers
+// travel as strings and 32-bit ones as numbers, enums by name, bytes as base64, durations as "3600s"; null means "not
+// given" and unknown members are ignored (facts/lightbits.md 2.1). Rows of the database are kept in the same form, so
+// types are compiled once into encoders and decoders and remembered.
 //
-// A message is a struct. The tag `json:"name"` gives a member's wire name, `json:"-"` hides it; an embedded struct without a
-// tag lends its members. Options after the name:
+// A message is a struct. The tag `json:"name"` gives a member's wire name, `json:"-"` hides it; an embedded struct
+// without a tag lends its members. Options after the name:
 //
 //	oneof         with EmitZero the member is left out, rather than null, while it is unset
 //	group=<word>  of the members in one group a request can set only one: the one declared last wins, whatever their order in
@@ -35,13 +35,13 @@ import (
 	"time"
 )
 
-// Zero says what becomes of members that hold their zero value. It also picks the gateway generation whose string escapes are
-// written: OmitZero escapes <, >, &, U+2028 and U+2029, EmitZero does not.
+// Zero says what becomes of members that hold their zero value. It also picks the gateway generation whose string
+// escapes are written: OmitZero escapes <, >, &, U+2028 and U+2029, EmitZero does not.
 type Zero int
 
 const (
-	// OmitZero leaves out "", 0, false, empty lists and maps, the first enum value, unset times and messages: the default of
-	// grpc-gateway v1. A struct held by value is left out when it would be written as {}.
+	// OmitZero leaves out "", 0, false, empty lists and maps, the first enum value, unset times and messages: the default
+	// of grpc-gateway v1. A struct held by value is left out when it would be written as {}.
 	OmitZero Zero = iota
 	// EmitZero writes every member; nil pointers, zero times and nil raw members are null, or absent if tagged oneof: the
 	// default of grpc-gateway v2.
@@ -51,15 +51,15 @@ const (
 // MaxDepth is how deep objects and arrays may nest in a request; one level more is an error.
 const MaxDepth = 100
 
-// Duration is a protobuf duration: written in seconds with 0, 3, 6 or 9 fraction digits ("3600s", "0.500s"), read from any Go
-// duration string ("1h"). A number, with or without quotes, has no unit and is an error; only "0" needs none.
+// Duration is a protobuf duration: written in seconds with 0, 3, 6 or 9 fraction digits ("3600s", "0.500s"), read from
+// any Go duration string ("1h"). A number, with or without quotes, has no unit and is an error; only "0" needs none.
 type Duration time.Duration
 
 // Enum is implemented by string types that stand for a protobuf enum.
 type Enum interface {
 	// EnumNumbers gives the number of every name, the same for all values of the type. Of several names of one number the
-	// first in alphabetical order is the one written and stored; the others are only understood. The name of number 0 and the
-	// empty string both are the zero value.
+	// first in alphabetical order is the one written and stored; the others are only understood. The name of number 0 and
+	// the empty string both are the zero value.
 	EnumNumbers() map[string]int32
 }
 
@@ -82,9 +82,9 @@ func (e *Error) Error() string {
 	return e.Path + ": " + e.Problem
 }
 
-// Append appends the JSON of v, which is a struct, pointer, slice or map of what the package comment lists. It fails, leaving
-// dst as it was, on an unsupported type, a nil v, an enum name that its type does not know, a time outside the years 1 to 9999,
-// and a raw member that is not JSON; as none of these is the client's doing, the error is no *Error.
+// Append appends the JSON of v, which is a struct, pointer, slice or map of what the package comment lists. It fails,
+// leaving dst as it was, on an unsupported type, a nil v, an enum name that its type does not know, a time outside the
+// years 1 to 9999, and a raw member that is not JSON; as none of these is the client's doing, the error is no *Error.
 func Append(dst []byte, v any, z Zero) ([]byte, error) {
 	rv := reflect.ValueOf(v)
 	for rv.Kind() == reflect.Pointer && !rv.IsNil() {
@@ -109,9 +109,10 @@ func Append(dst []byte, v any, z Zero) ([]byte, error) {
 	return out, nil
 }
 
-// Unmarshal reads one JSON object into the struct that v points to. Members that are absent or null keep what they hold, so v
-// is usually fresh; given ones are replaced, lists and nested messages too. Data that is empty or only white space, and null,
-// are the empty message. Of members given twice the last one counts. Bad input is an *Error, after which v is partly filled.
+// Unmarshal reads one JSON object into the struct that v points to. Members that are absent or null keep what they
+// hold, so v is usually fresh; given ones are replaced, lists and nested messages too. Data that is empty or only white
+// space, and null, are the empty message. Of members given twice the last one counts. Bad input is an *Error, after
+// which v is partly filled.
 func Unmarshal(data []byte, v any) error {
 	rv, c, err := target(v)
 	if err != nil {

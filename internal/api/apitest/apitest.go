@@ -2,8 +2,8 @@
 // operation, the vendor's dialect says on the wire, whatever is sent.
 //
 // The suite is read from the rows (api.Operation) and from a compact copy of the vendors' documents in testdata, which
-// TestSpec compares with its origin and rewrites with -update. A vendor's test hands Run a server and the few things that
-// no row says: what a refusal looks like, what an unknown path answers, how a caller authenticates.
+// TestSpec compares with its origin and rewrites with -update. A vendor's test hands Run a server and the few things
+// that no row says: what a refusal looks like, what an unknown path answers, how a caller authenticates.
 package apitest
 
 import (
@@ -102,7 +102,7 @@ func Run(t *testing.T, newServer func(testing.TB) Target, o Options) {
 }
 
 // always are the kinds of causes that every vendor has refusals of in this suite.
-var always = [...]refusal.CauseKind{refusal.Credential, refusal.Value, refusal.Limit, refusal.Route, refusal.World, refusal.Rule, refusal.FaultWish}
+var always = [...]refusal.CauseKind{refusal.Credential, refusal.Value, refusal.Limit, refusal.Route, refusal.World, refusal.Rule, refusal.InvalidFault}
 
 func newSuite(tb testing.TB, target Target, o Options) *suite {
 	tb.Helper()

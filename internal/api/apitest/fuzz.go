@@ -20,8 +20,8 @@ type route struct {
 	strange, existing string
 }
 
-// Fuzz sends any body and any query to all rows of a vendor, which are chosen by number: to things that are there and to
-// such that are not. The answer is always the vendor's own, never a 500, and what was stored can be read. Each input
+// Fuzz sends any body and any query to all rows of a vendor, which are chosen by number: to things that are there and
+// to such that are not. The answer is always the vendor's own, never a 500, and what was stored can be read. Each input
 // meets the same world.
 func Fuzz(f *testing.F, newServer func(testing.TB) Target, o Options) {
 	f.Helper()

@@ -24,8 +24,8 @@ func Lacks(status int, body []byte) bool {
 	return status == http.StatusBadRequest && lacking.Match(body) && !choice.Match(body)
 }
 
-// required: what the document calls required in a body is refused when it is absent, and for that reason; a body that has
-// nothing else is not refused for want of a member.
+// required: what the document calls required in a body is refused when it is absent, and for that reason; a body that
+// has nothing else is not refused for want of a member.
 func (s *suite) required(t *testing.T) {
 	s.each(t, (*api.Operation).Implemented, func(t *testing.T, op *api.Operation, path string) {
 		url := fill(path, func(name string) string {

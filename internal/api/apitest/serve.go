@@ -20,8 +20,8 @@ import (
 // Cluster is the only cluster of a Serve'd world of a clustered vendor whose Seed makes none.
 const Cluster = "local"
 
-// Serve puts one vendor alone on a server with the world default, whose clock stands still and whose transitions take no
-// time, filled by the vendor's Seed from its section of a fixture, which is JSON.
+// Serve puts one vendor alone on a server with the world default, whose clock stands still and whose transitions take
+// no time, filled by the vendor's Seed from its section of a fixture, which is JSON.
 func Serve(tb testing.TB, v api.Vendor, section string) Target {
 	tb.Helper()
 	db, err := store.Open(filepath.Join(tb.TempDir(), "sim.db"), store.Options{})

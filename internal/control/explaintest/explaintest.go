@@ -36,7 +36,7 @@ var forms = map[refusal.CauseKind]form{
 	refusal.Limit:       {[]int{400, 413, 429, 503}, [][]string{{"limit"}, {"maxRunningWorkflows", "running"}}},
 	refusal.Unreachable: {[]int{503}, [][]string{{"action"}}},
 	refusal.Rule:        {nil, [][]string{{"rules", "effects"}}},
-	refusal.FaultWish:   {[]int{400}, [][]string{{"detail", "valid"}}},
+	refusal.InvalidFault:   {[]int{400}, [][]string{{"detail", "valid"}}},
 	refusal.Route:       {[]int{404, 405}, [][]string{{"method", "path", "vendor"}}},
 	refusal.World:       {[]int{404}, [][]string{{"world"}}},
 	refusal.Cluster:     {[]int{404}, [][]string{{"cluster", "there"}}},

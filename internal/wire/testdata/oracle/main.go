@@ -1,4 +1,5 @@
-// Command oracle records what the real gateway libraries do with the requests of cases.txt. Run it in its own directory:
+// Command oracle records what the real gateway libraries do with the requests of cases.txt. Run it in its own
+// directory:
 //
 //	go run . >../gateway.txt
 //
