@@ -228,33 +228,43 @@ func TestClusters_OwnListener(t *testing.T) {
 	s := newServer(t)
 	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"w","listen":"127.0.0.1:0","cluster":"west"}`)
 	west := made.Text(".url")
-	east := s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "", "X-Sim-Cluster", "east")
-	require.Equal(t, "east", east.Text(".clusterName"))
-	s.Must(200, http.MethodPost, west+"/api/v2/volumes",
-		`{"name":"here","projectName":"default","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
-	require.Equal(t, "west", s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "").Text(".clusterName"))
-	require.Contains(t, s.Must(200, http.MethodGet, west+"/api/v2/volumes", "").Body, `"name":"here"`)
-	require.Equal(t, "{}", s.Must(200, http.MethodGet, west+"/api/v2/volumes", "", "X-Sim-Cluster", "east").Body)
-	require.Equal(t, "{}", s.Must(200, http.MethodGet, "/api/v2/volumes", "", "X-Sim-Cluster", "west").Body,
-		"another world")
+	name := func(header ...string) string {
+		return s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "", header...).Text(".clusterName")
+	}
 
-	// The tokens of the world are valid there, actions there apply to that cluster, and a reset keeps the listener.
-	bearer := []string{"Authorization", "Bearer " + made.Text(".tokens.lightbits")}
-	require.Equal(t, "west", s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "", bearer...).Text(".clusterName"))
-	s.Must(200, http.MethodPost, west+"/_sim/actions/lightbits/fail-node", `{"node":"server00-0"}`)
-	require.Contains(t, s.Must(200, http.MethodGet, west+"/api/v2/nodes", "").Body, `"state":"Inactive"`)
-	require.NotContains(t, s.Must(200, http.MethodGet, west+"/api/v2/nodes", "", "X-Sim-Cluster", "east").Body,
-		`"state":"Inactive"`)
-	s.Must(200, http.MethodPost, west+"/_sim/reset", "")
-	require.Equal(t, "west", s.Must(200, http.MethodGet, west+"/api/v2/clusterinfo", "").Text(".clusterName"))
-
-	// The other vendors do not depend on the cluster, and respond there too.
-	s.Must(200, http.MethodGet, west+"/api/v1/clusters", "", "Authorization", "Bearer "+made.Text(".tokens.dms"))
-	s.Must(200, http.MethodGet, west+"/v1/domains", "", "Authorization", made.Text(".tokens.lucidlink"))
-	tenants := s.Must(200, http.MethodGet, west+"/external/client/api/v1/tenants", "", "X-Authtype",
-		"lucidity_access_token",
-		"Authorization", made.Text(".tokens.lucidity"))
-	require.Equal(t, "w", tenants.Header.Get("X-Sim-World"))
+	t.Run("serves its cluster", func(t *testing.T) {
+		require.Equal(t, "west", name())
+		s.Must(200, http.MethodPost, west+"/api/v2/volumes",
+			`{"name":"here","projectName":"default","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
+		require.Contains(t, s.Must(200, http.MethodGet, west+"/api/v2/volumes", "").Body, `"name":"here"`)
+	})
+	t.Run("header selects another cluster", func(t *testing.T) {
+		require.Equal(t, "east", name("X-Sim-Cluster", "east"))
+		require.Equal(t, "{}", s.Must(200, http.MethodGet, west+"/api/v2/volumes", "", "X-Sim-Cluster", "east").Body)
+	})
+	t.Run("other worlds are unchanged", func(t *testing.T) {
+		require.Equal(t, "{}", s.Must(200, http.MethodGet, "/api/v2/volumes", "", "X-Sim-Cluster", "west").Body)
+	})
+	t.Run("accepts the tokens of its world", func(t *testing.T) {
+		require.Equal(t, "west", name("Authorization", "Bearer "+made.Text(".tokens.lightbits")))
+	})
+	t.Run("actions apply to its cluster", func(t *testing.T) {
+		s.Must(200, http.MethodPost, west+"/_sim/actions/lightbits/fail-node", `{"node":"server00-0"}`)
+		require.Contains(t, s.Must(200, http.MethodGet, west+"/api/v2/nodes", "").Body, `"state":"Inactive"`)
+		require.NotContains(t, s.Must(200, http.MethodGet, west+"/api/v2/nodes", "", "X-Sim-Cluster", "east").Body,
+			`"state":"Inactive"`)
+	})
+	t.Run("survives a reset", func(t *testing.T) {
+		s.Must(200, http.MethodPost, west+"/_sim/reset", "")
+		require.Equal(t, "west", name())
+	})
+	t.Run("serves the other vendors", func(t *testing.T) {
+		s.Must(200, http.MethodGet, west+"/api/v1/clusters", "", "Authorization", "Bearer "+made.Text(".tokens.dms"))
+		s.Must(200, http.MethodGet, west+"/v1/domains", "", "Authorization", made.Text(".tokens.lucidlink"))
+		tenants := s.Must(200, http.MethodGet, west+"/external/client/api/v1/tenants", "",
+			"X-Authtype", "lucidity_access_token", "Authorization", made.Text(".tokens.lucidity"))
+		require.Equal(t, "w", tenants.Header.Get("X-Sim-World"))
+	})
 }
 
 func TestMaxRunningWorkflows_FlagOverridesFixture(t *testing.T) {

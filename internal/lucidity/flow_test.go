@@ -181,7 +181,7 @@ func TestDelays_HeldLag(t *testing.T) {
 	require.Equal(t, "5", c.call("GET", tenantsPath, "").Text(".data.meta.totalCount"))
 }
 
-// Every operation refuses hostile input in the vendor's form.
+// Every operation refuses hostile input with the vendor's 400.
 func TestHostileBodies(t *testing.T) {
 	c := newClient(t)
 	c.renew()
@@ -196,14 +196,14 @@ func TestHostileBodies(t *testing.T) {
 			`{"refreshToken":"sim.default.refresh..."}`, `{"refreshToken":"` + long + `"}`,
 			`{"instanceIdentifier":null,"partition":null}`, `{"instanceIdentifier":[]}`,
 			`{"instanceIdentifier":{"cloudProvider":{}}}`,
-			`{` + plain + `,"partition":"` + long + `"}`, `{` + plain + `,"partition":"/a\u0000b"}`, `{` + plain +
-				`,"partition":"/mnt/data","awsKmsKeyId":"` + long + `"}`,
+			`{` + plain + `,"partition":"` + long + `"}`, `{` + plain + `,"partition":"/a\u0000b"}`,
+			`{` + plain + `,"partition":"/mnt/data","awsKmsKeyId":"` + long + `"}`,
 			`{"cloudEntityInformation":7}`, `{"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"` +
 				long + `"}}`,
 			`{"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"a\u0000b"},"productList":null}`,
 		} {
 			if op.path == detailsPath && strings.Contains(body, plain) {
-				continue // it asks for no partition
+				continue // the operation has no partition
 			}
 			a := c.call(op.method, op.path, body)
 			require.Equal(t, 400, a.Status, "%s %s %s: %s", op.method, op.path, body, a.Body)

@@ -79,10 +79,12 @@ func TestSeed_InvalidMemberIsNamed(t *testing.T) {
 		`{"refreshTokens":[{"token":"sim.x"}]}`:                                  `refreshTokens[0]: token must not begin with "sim."`,
 		`{"cloudAccounts":[{"cloudProvider":"X","cloudProviderAccountId":"1"}]}`: "cloudAccounts[0]: cloudProvider",
 	} {
-		err := seed(t, section)
-		var input *strict.Error
-		require.ErrorAs(t, err, &input, section)
-		require.Contains(t, err.Error(), want, section)
+		t.Run(want, func(t *testing.T) {
+			err := seed(t, section)
+			var input *strict.Error
+			require.ErrorAs(t, err, &input, section)
+			require.Contains(t, err.Error(), want, section)
+		})
 	}
 	require.NoError(t, seed(t, ""))
 	require.NoError(t, seed(t, `{"gcpMaintenance":true}`))

@@ -122,28 +122,42 @@ func TestCreateAccessToken_EscapedSecret(t *testing.T) {
 // A token selects its world, and no other world accepts it.
 func TestTokens_SelectTheirWorld(t *testing.T) {
 	s := newServer(t)
-	world := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t1"}`)
-	token := world.Text(".tokens.lucidlink")
+	token := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t1"}`).Text(".tokens.lucidlink")
 	require.True(t, strings.HasPrefix(token, "sim.t1."), token)
-	a := s.Must(200, http.MethodGet, "/v1/domains", "", "Authorization", token)
-	require.Equal(t, "t1", a.Header.Get("X-Sim-World"))
-	s.Must(401, http.MethodGet, "/v1/domains", "", "Authorization", token, "X-Sim-World", "default")
-	s.Must(401, http.MethodGet, "/v1/domains", "", "Authorization", strings.Replace(token, "sim.t1.", "sim.default.", 1))
-	s.Must(404, http.MethodGet, "/v1/domains", "", "Authorization", strings.Replace(token, "sim.t1.", "sim.t9.", 1))
 
-	// A client selects its world too, with Basic and in the form.
-	minted := s.In("t1").Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lucidlink"}`)
-	id, secret := minted.Text(".clientId"), minted.Text(".clientSecret")
-	require.True(t, strings.HasPrefix(tokenOf(s, id, secret), "sim.t1."))
-	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
-	a = s.Must(200, http.MethodPost, "/oauth2/token", "grant_type=client_credentials", "Authorization", basic)
-	require.Equal(t, "t1", a.Header.Get("X-Sim-World"))
+	t.Run("token", func(t *testing.T) {
+		a := s.Must(200, http.MethodGet, "/v1/domains", "", "Authorization", token)
+		require.Equal(t, "t1", a.Header.Get("X-Sim-World"))
+	})
+	t.Run("token and header of another world", func(t *testing.T) {
+		s.Must(401, http.MethodGet, "/v1/domains", "", "Authorization", token, "X-Sim-World", "default")
+	})
+	t.Run("changed world in the token", func(t *testing.T) {
+		other := strings.Replace(token, "sim.t1.", "sim.default.", 1)
+		s.Must(401, http.MethodGet, "/v1/domains", "", "Authorization", other)
+	})
+	t.Run("unknown world in the token", func(t *testing.T) {
+		unknown := strings.Replace(token, "sim.t1.", "sim.t9.", 1)
+		s.Must(404, http.MethodGet, "/v1/domains", "", "Authorization", unknown)
+	})
+	t.Run("client", func(t *testing.T) {
+		minted := s.In("t1").Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lucidlink"}`)
+		id, secret := minted.Text(".clientId"), minted.Text(".clientSecret")
+		require.True(t, strings.HasPrefix(tokenOf(s, id, secret), "sim.t1."), "in the form")
+		basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
+		a := s.Must(200, http.MethodPost, "/oauth2/token", "grant_type=client_credentials", "Authorization", basic)
+		require.Equal(t, "t1", a.Header.Get("X-Sim-World"), "with Basic")
+	})
+	t.Run("token survives a reset", func(t *testing.T) {
+		s.In("t1").Must(200, http.MethodPost, "/_sim/reset", "")
+		s.Must(200, http.MethodGet, "/v1/domains", "", "Authorization", token)
+	})
+}
 
-	// A minted token survives a reset.
-	s.In("t1").Must(200, http.MethodPost, "/_sim/reset", "")
-	s.Must(200, http.MethodGet, "/v1/domains", "", "Authorization", token)
-
-	// Tokens and accounts do not advance the generator of IDs.
+// Minted tokens and accounts do not advance the generator of IDs.
+func TestTokens_MintingKeepsIDs(t *testing.T) {
+	s := newServer(t)
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t1"}`)
 	first := s.In("t1").Must(201, http.MethodPost, "/v1/filespaces", createIn(s, "t1")).Text(".id")
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t2"}`)
 	s.In("t2").Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lucidlink","role":"partner","ttl":"5h"}`)

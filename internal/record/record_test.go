@@ -152,7 +152,7 @@ func TestNewPlayer_NotARecording(t *testing.T) {
 	}
 }
 
-func TestTape_KeepsAFileThatIsNotEmpty(t *testing.T) {
+func TestTape_FileNotEmpty(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "session.jsonl")
 	require.NoError(t, os.WriteFile(file, []byte("x"), 0o600))
 	err := New(time.Now, zerolog.Nop()).Open(file, "v1", nil, 1, nil)

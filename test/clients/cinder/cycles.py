@@ -1,4 +1,4 @@
-"""The cycles that the driver is taken through, step by step."""
+"""The cycles of the test: sequences of calls of the driver."""
 
 import functools
 import json
@@ -20,12 +20,12 @@ from harness import snapshot_name
 from harness import volume_name
 
 GIB = 1 << 30
-# What a gRPC gateway puts into the body beside these statuses.
+# The gRPC code that the body of a refusal has for each status.
 GRPC_CODE = {412: 9, 500: 13, 503: 14}
 
 
 class Cycle:
-    """A sequence of steps, each of which needs those before it."""
+    """A sequence of steps. Each step depends on the steps before it."""
 
     title = ""
 
@@ -36,7 +36,7 @@ class Cycle:
     def steps(self):
         raise NotImplementedError
 
-    # What several cycles do.
+    # Steps that several cycles have.
 
     def do_setup(self):
         self.driver = new_driver(self.other.https, self.token)
@@ -45,7 +45,7 @@ class Cycle:
         expect(str(cluster.subsystemNQN).startswith("nqn."), f"subsystemNQN is {cluster.subsystemNQN!r}")
         expect(cluster.targets, "no nodes")
         for node in cluster.targets.values():
-            expect(re.fullmatch(r".+:4420", node.get("nvmeEndpoint", "")), f"a node without a good nvmeEndpoint: {node}")
+            expect(re.fullmatch(r".+:4420", node.get("nvmeEndpoint", "")), f"invalid nvmeEndpoint: {node}")
         return f"cluster {cluster.lightos_cluster_uuid}, {len(cluster.targets)} nodes"
 
     def create(self, volume, **want):
@@ -61,7 +61,7 @@ class Cycle:
 
     def extend(self, volume, size):
         self.driver.extend_volume(volume, size)
-        # The driver returns as soon as the request is accepted; Cinder's manager then writes the new size to its database.
+        # The driver returns when the request is accepted. Cinder's manager then stores the new size in its database.
         volume["size"] = size
         self.is_there(volume)
         return self.puts()
@@ -69,7 +69,7 @@ class Cycle:
     def snapshot(self, snapshot):
         self.driver.create_snapshot(snapshot)
         status, row = self.other.snapshot_status(snapshot_name(snapshot))
-        expect(status == 200, f"the snapshot is not there: {status} {row}")
+        expect(status == 200, f"the snapshot does not exist: {status} {row}")
         same("state", row.get("state"), "Available")
         same("sourceVolumeName", row.get("sourceVolumeName"), volume_name(snapshot.volume))
 
@@ -107,14 +107,15 @@ class Cycle:
         return "PUT " + " ".join(map(str, self.wire.statuses("PUT")))
 
     def refused_then_done(self, method, status):
-        """The driver met the refusal, in the vendor's words, and its last word was a success."""
+        """Checks that the driver got the refusal in the vendor's form, and that its last request succeeded."""
         calls = self.wire.of(method)
         got = [e.status for e in calls]
-        expect(len(got) > 1 and got[0] == status and got[-1] == 200, f"{method} went {got}, want {status} … 200")
+        expect(len(got) > 1 and got[0] == status and got[-1] == 200,
+               f"statuses of {method}: got {got}, want {status} … 200")
         try:
             code = json.loads(calls[0].answer).get("code")
         except (ValueError, AttributeError):
-            raise Failure(f"the {status} has no JSON object for a body: {calls[0].answer!r}") from None
+            raise Failure(f"the body of the {status} is not a JSON object: {calls[0].answer!r}") from None
         same(f"code of the {status}", code, GRPC_CODE[status])
         return f"{method} " + " ".join(map(str, got))
 
@@ -127,7 +128,7 @@ class Cycle:
 
 
 class Plain(Cycle):
-    title = "the whole cycle"
+    title = "all operations"
 
     def steps(self):
         source, restored, cloned = new_volume(1), new_volume(2), new_volume(3)
@@ -136,12 +137,12 @@ class Plain(Cycle):
         absent = new_volume(1)
         both = (HOST_NQN, OTHER_NQN)
         return [
-            ("without a token do_setup is refused", self.no_token),
+            ("do_setup without a token is refused", self.no_token),
             ("do_setup", self.do_setup),
             ("check_for_setup_error", lambda: self.driver.check_for_setup_error()),
             ("get_volume_stats", self.stats),
             ("create_volume of 1 GiB", lambda: self.create(source, replicaCount=3, compression="false")),
-            ("create_volume again finds the same one", lambda: self.create_again(source)),
+            ("create_volume again returns the same volume", lambda: self.create_again(source)),
             ("create_export", lambda: self.driver.create_export(ctx, source)),
             ("ensure_export", lambda: self.driver.ensure_export(ctx, source)),
             ("extend_volume to 2 GiB", lambda: self.extend(source, 2)),
@@ -150,21 +151,22 @@ class Plain(Cycle):
             ("create_cloned_volume, larger", lambda: self.clone(cloned, source)),
             ("initialize_connection", lambda: self.attach(cloned)),
             ("initialize_connection of a second host", lambda: self.attach(cloned, OTHER_NQN, both)),
-            ("terminate_connection of the first", lambda: self.detach(cloned, HOST_NQN, (OTHER_NQN,))),
-            ("terminate_connection of the second", lambda: self.detach(cloned, OTHER_NQN)),
+            ("terminate_connection of the first host", lambda: self.detach(cloned, HOST_NQN, (OTHER_NQN,))),
+            ("terminate_connection of the second host", lambda: self.detach(cloned, OTHER_NQN)),
             ("initialize_connection again", lambda: self.attach(cloned)),
-            ("terminate_connection by force, no host named", lambda: self.force_detach(cloned)),
-            ("extend_volume and attach at once", lambda: self.extend_and_attach(cloned, 4)),
+            ("terminate_connection by force, without a host", lambda: self.force_detach(cloned)),
+            ("extend_volume and attach without a pause", lambda: self.extend_and_attach(cloned, 4)),
             ("terminate_connection", lambda: self.detach(cloned)),
-            ("delete_snapshot while its clone lives", lambda: self.delete_snapshot(snapshot)),
+            ("delete_snapshot while its clone exists", lambda: self.delete_snapshot(snapshot)),
             ("delete_volume of the source", lambda: self.delete(source)),
             ("delete_volume made from the snapshot", lambda: self.delete(restored)),
             ("delete_volume of the clone", lambda: self.delete(cloned)),
-            ("delete_volume of an absent one", lambda: self.driver.delete_volume(absent)),
-            ("delete_snapshot of an absent one", lambda: self.driver.delete_snapshot(new_snapshot(absent))),
-            ("extend_volume of an absent one is refused", lambda: self.raises(
+            ("delete_volume of a volume that does not exist", lambda: self.driver.delete_volume(absent)),
+            ("delete_snapshot of a snapshot that does not exist",
+             lambda: self.driver.delete_snapshot(new_snapshot(absent))),
+            ("extend_volume of a volume that does not exist is refused", lambda: self.raises(
                 exception.VolumeNotFound, self.driver.extend_volume, absent, 2)),
-            ("nothing is left", self.other.nothing_left),
+            ("no volume and no snapshot is left", self.other.nothing_left),
         ]
 
     def no_token(self):
@@ -192,7 +194,7 @@ class Plain(Cycle):
         self.is_there(volume)
         status, row = self.other.snapshot_status("for_clone_" + volume.id)
         expect(status == 404 or row.get("state") == "Deleting",
-               f"the intermediate snapshot is neither gone nor going: {status} {row}")
+               f"the intermediate snapshot is not deleted: {status} {row}")
 
     def force_detach(self, volume):
         self.driver.terminate_connection(volume, None, force=True)
@@ -200,34 +202,34 @@ class Plain(Cycle):
         return self.puts()
 
     def extend_and_attach(self, volume, size):
-        """No pause between the two: while the volume is Updating the server refuses, and the driver has to come again."""
+        """While the volume is Updating, the server refuses the second call, and the driver must repeat it."""
         self.driver.extend_volume(volume, size)
         volume["size"] = size
         return self.attach(volume)
 
 
 class Faults(Cycle):
-    title = "through a 503 in the middle"
+    title = "with injected errors"
 
     def steps(self):
         volume, cloned = new_volume(1), new_volume(2)
         first, second = new_snapshot(volume), new_snapshot(volume)
         return [
-            ("do_setup, nodes answered 503 once", self.setup_through),
-            ("create_volume answered 503 is an error, and nothing is there", lambda: self.create_refused(volume)),
+            ("do_setup, one 503 for nodes", self.setup_through),
+            ("create_volume, 503: an error, and no volume", lambda: self.create_refused(volume)),
             ("create_volume called again", lambda: self.create(volume)),
-            ("extend_volume answered 503 once", lambda: self.through("PUT", 503, self.extend, volume, 2)),
-            ("create_snapshot answered 500 once", lambda: self.through("POST", 500, self.snapshot, first)),
-            ("create_snapshot answered 503 is an error, and nothing is there", lambda: self.snapshot_refused(second)),
+            ("extend_volume, one 503", lambda: self.through("PUT", 503, self.extend, volume, 2)),
+            ("create_snapshot, one 500", lambda: self.through("POST", 500, self.snapshot, first)),
+            ("create_snapshot, 503: an error, and no snapshot", lambda: self.snapshot_refused(second)),
             ("create_snapshot called again", lambda: self.snapshot(second)),
             ("create_volume_from_snapshot", lambda: self.driver.create_volume_from_snapshot(cloned, first)),
-            ("initialize_connection answered 503 once", lambda: self.through("PUT", 503, self.attach, cloned)),
-            ("terminate_connection answered 503 once", lambda: self.through("PUT", 503, self.detach, cloned)),
-            ("delete_volume answered 503 once", lambda: self.through("DELETE", 503, self.delete, cloned)),
+            ("initialize_connection, one 503", lambda: self.through("PUT", 503, self.attach, cloned)),
+            ("terminate_connection, one 503", lambda: self.through("PUT", 503, self.detach, cloned)),
+            ("delete_volume, one 503", lambda: self.through("DELETE", 503, self.delete, cloned)),
             ("delete_snapshot", lambda: self.delete_snapshot(first)),
             ("delete_snapshot of the other", lambda: self.delete_snapshot(second)),
             ("delete_volume", lambda: self.delete(volume)),
-            ("nothing is left", self.other.nothing_left),
+            ("no volume and no snapshot is left", self.other.nothing_left),
         ]
 
     def through(self, method, status, call, *args):
@@ -239,7 +241,7 @@ class Faults(Cycle):
     def marked(self, method):
         answer = self.wire.of(method)[0]
         expect(any(name.lower() == "x-sim-fault" for name in answer.answer_headers),
-               f"the injected answer does not say so in a header: {answer.answer_headers}")
+               f"the header of an injected response is missing: {answer.answer_headers}")
 
     def setup_through(self):
         self.wire.once("GET", "^/api/v2/nodes$", fault(503))
@@ -248,7 +250,7 @@ class Faults(Cycle):
         return "GET 503 200"
 
     def create_refused(self, volume):
-        # Here the driver leaves the second try to Cinder's scheduler.
+        # The driver does not repeat this call; Cinder's scheduler does.
         self.wire.once("POST", "/volumes$", fault(503))
         self.raises(exception.VolumeBackendAPIException, self.driver.create_volume, volume)
         same("POST", self.wire.statuses("POST"), [503])
@@ -256,7 +258,7 @@ class Faults(Cycle):
         same(f"GET of the refused volume ({row})", status, 404)
 
     def snapshot_refused(self, snapshot):
-        # The driver repeats a snapshot after a 500 only.
+        # The driver repeats this call after a 500 only.
         self.wire.once("POST", "/snapshots$", fault(503))
         self.raises(exception.VolumeBackendAPIException, self.driver.create_snapshot, snapshot)
         same("POST", self.wire.statuses("POST"), [503])
@@ -265,29 +267,30 @@ class Faults(Cycle):
 
 
 class StaleETag(Cycle):
-    title = "through a stale ETag"
+    title = "with a stale ETag"
 
     def steps(self):
         volume = new_volume(1)
         return [
             ("do_setup", self.do_setup),
             ("create_volume", lambda: self.create(volume)),
-            ("extend_volume, changed by another meanwhile", lambda: self.stale(volume, self.extend, volume, 2)),
-            ("initialize_connection, changed by another meanwhile", lambda: self.stale(volume, self.attach, volume)),
-            ("terminate_connection, changed by another meanwhile", lambda: self.stale(volume, self.detach, volume)),
-            ("the other's change is still there", lambda: self.kept(volume)),
+            ("extend_volume, changed by another client", lambda: self.stale(volume, self.extend, volume, 2)),
+            ("initialize_connection, changed by another client", lambda: self.stale(volume, self.attach, volume)),
+            ("terminate_connection, changed by another client", lambda: self.stale(volume, self.detach, volume)),
+            ("the change of the other client is kept", lambda: self.kept(volume)),
             ("delete_volume", lambda: self.delete(volume)),
-            ("nothing is left", self.other.nothing_left),
+            ("no volume and no snapshot is left", self.other.nothing_left),
         ]
 
     def stale(self, volume, call, *args):
-        # The driver has just read the volume; its PUT is held back until somebody else's change is done.
+        # The driver has read the volume. Its PUT is sent after the change of another client.
         self.wire.once("PUT", "/volumes/", lambda request: self.other.touch(volume))
         call(*args)
         note = self.refused_then_done("PUT", 412)
         first, *_, last = self.wire.of("PUT")
         expect(first.headers.get("If-Match") and first.headers.get("If-Match") != last.headers.get("If-Match"),
-               f"If-Match of the first and of the last PUT: {first.headers.get('If-Match')}, {last.headers.get('If-Match')}")
+               "If-Match of the first and of the last PUT: "
+               f"{first.headers.get('If-Match')}, {last.headers.get('If-Match')}")
         return note
 
     def kept(self, volume):
@@ -311,12 +314,12 @@ class ExtraSpecs(Cycle):
              lambda: self.create(single, compression="false", replicaCount=1)),
             ("create_snapshot", lambda: self.snapshot(snapshot)),
             ("create_volume_from_snapshot", lambda: self.driver.create_volume_from_snapshot(cloned, snapshot)),
-            ("the clone is as its source", lambda: self.is_there(cloned, **want)),
+            ("the clone has the settings of its source", lambda: self.is_there(cloned, **want)),
             ("delete_snapshot", lambda: self.delete_snapshot(snapshot)),
             ("delete_volume", lambda: self.delete(volume)),
             ("delete_volume of the clone", lambda: self.delete(cloned)),
             ("delete_volume of the other", lambda: self.delete(single)),
-            ("nothing is left", self.other.nothing_left),
+            ("no volume and no snapshot is left", self.other.nothing_left),
         ]
 
 
@@ -331,16 +334,16 @@ class OtherProject(Cycle):
     def steps(self):
         volume = new_volume(1, {"lightos:project_name": self.project})
         return [
-            ("the project is made", lambda: self.ok("POST", "/api/v2/projects", {"name": self.project})),
+            ("the project is created", lambda: self.ok("POST", "/api/v2/projects", {"name": self.project})),
             ("do_setup", self.do_setup),
             ("create_volume", lambda: self.driver.create_volume(volume)),
-            ("it is in that project", lambda: same(
+            ("the volume is in the project", lambda: same(
                 "projectName", self.other.volume(volume, self.project).get("projectName"), self.project)),
-            ("it is not in the default project", lambda: same(
+            ("the volume is not in the default project", lambda: same(
                 "GET", self.other.volume_status(volume_name(volume))[0], 404)),
             ("delete_volume", lambda: self.driver.delete_volume(volume)),
-            ("nothing is left", functools.partial(self.other.nothing_left, self.project)),
-            ("the project is removed", lambda: self.ok("DELETE", f"/api/v2/projects/{self.project}")),
+            ("no volume and no snapshot is left", functools.partial(self.other.nothing_left, self.project)),
+            ("the project is deleted", lambda: self.ok("DELETE", f"/api/v2/projects/{self.project}")),
         ]
 
     def ok(self, method, path, body=None):

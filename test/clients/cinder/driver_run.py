@@ -1,11 +1,11 @@
-"""OpenStack Cinder's own LightOS driver, run through its whole life against a simulator that is already up.
+"""Runs OpenStack Cinder's own LightOS driver through all its operations against a running simulator.
 
-The driver and os-brick are Debian's python3-cinder as it is installed: not edited, not subclassed. Three things around it are
-ours, and none of them takes part in the storage API: the host's NQN and discovery client, which need NVMe hardware; a witness
-around requests.Session.send, which records every exchange and may add a header to one of them; and a second client, which looks
-at the result, and meddles where the driver is meant to meet a concurrent change.
+The driver and os-brick are those of Debian's python3-cinder, neither edited nor subclassed. Three parts around them are
+ours, and none of them takes part in the storage API. The host's NQN and discovery client need NVMe hardware and are
+replaced. A witness around requests.Session.send records every exchange and can add a header to a request. A second
+client checks the results, and makes the concurrent changes.
 
-Exit status: 0 when every step was done, 1 otherwise.
+Exit status: 0 if every step succeeded, 1 otherwise.
 """
 
 import argparse
@@ -22,12 +22,12 @@ import harness
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--http", required=True, help="the simulator's plain address")
-    parser.add_argument("--https", required=True, help="its TLS address, which the driver uses")
+    parser.add_argument("--http", required=True, help="the simulator's HTTP address")
+    parser.add_argument("--https", required=True, help="the simulator's TLS address, which the driver uses")
     options = parser.parse_args()
 
     log = harness.DriverLog()
-    # In place of the handlers that cinder's imports left there.
+    # Replaces the handlers that Cinder's imports have set.
     logging.getLogger().handlers[:] = [log]
     logging.getLogger("cinder").setLevel(logging.DEBUG)
     harness.host_side()
@@ -42,7 +42,7 @@ def main():
             try:
                 other = harness.Other(options.http, options.https)
             except (harness.Failure, OSError) as error:
-                sys.exit(f"the simulator cannot be prepared: {error}")
+                sys.exit(f"cannot prepare the simulator: {error}")
             for kind in cycles.ALL:
                 harness.run(kind(other, witness), log, results)
         finally:

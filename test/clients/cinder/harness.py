@@ -1,4 +1,4 @@
-"""Everything around the driver: the second client, the witness, the host's side, and the telling of what happened."""
+"""The parts around the driver: the second client, the witness, the host, and the report."""
 
 import collections
 import http.server
@@ -24,13 +24,13 @@ from oslo_config import cfg
 
 HOST_NQN = "nqn.2014-08.org.nvmexpress:uuid:6a0b0a52-7a3b-4f0e-9a55-0c5c3a1d0001"
 OTHER_NQN = "nqn.2014-08.org.nvmexpress:uuid:6a0b0a52-7a3b-4f0e-9a55-0c5c3a1d0002"
-DEADLINE = 60  # seconds; far above what the fast delays need
+DEADLINE = 60  # seconds; much longer than the fast delays
 
 Exchange = collections.namedtuple("Exchange", "method path headers body status answer_headers answer")
 
 
 class Failure(Exception):
-    """A step ended in another way than it should."""
+    """A step had an unexpected result."""
 
 
 def expect(condition, message):
@@ -43,7 +43,7 @@ def same(what, got, want):
 
 
 class Thing(dict):
-    """Cinder's volumes and snapshots are read both as thing["id"] and as thing.id."""
+    """A volume or snapshot of Cinder. Its members are items and attributes: thing["id"] and thing.id."""
 
     def __getattr__(self, name):
         try:
@@ -71,7 +71,7 @@ def snapshot_name(snapshot):
 
 
 class Witness:
-    """Sees what passes between the driver and the server, and touches one request where it is told to."""
+    """Records the exchanges between the driver and the server, and can change a request."""
 
     def __init__(self):
         self.exchanges = []
@@ -80,7 +80,7 @@ class Witness:
         requests.Session.send = lambda session, request, **kwargs: self._carry(send, session, request, **kwargs)
 
     def once(self, method, path, act):
-        """Calls act with the next request of this method whose path matches, before it goes out."""
+        """Calls act with the next request of the method whose path matches, before it is sent."""
         self._plan.append((method, re.compile(path), act))
 
     def start(self):
@@ -89,7 +89,7 @@ class Witness:
     def finish(self):
         untouched = [f"{method} {path.pattern}" for method, path, _ in self._plan]
         self._plan = []
-        expect(not untouched, f"the driver never sent what was to be touched: {untouched}")
+        expect(not untouched, f"the driver did not send these requests: {untouched}")
 
     def of(self, method, path=""):
         return [e for e in self.exchanges if e.method == method and re.search(path, e.path)]
@@ -117,7 +117,7 @@ class Witness:
 
 
 class Other:
-    """A client that is not the driver. It trusts the simulator's own CA and nothing else."""
+    """A second client. It trusts only the simulator's own CA."""
 
     def __init__(self, http, https):
         self.http, self.https = http, https
@@ -159,7 +159,7 @@ class Other:
             return status, text
 
     def _until(self, what, look):
-        """Asks until look answers something true; the server's transitions take tenths of a second."""
+        """Calls look until it returns true. The server's transitions take tenths of a second."""
         deadline = time.monotonic() + DEADLINE
         while True:
             done, seen = look()
@@ -169,7 +169,7 @@ class Other:
             time.sleep(0.05)
 
     def volume(self, volume, project="default"):
-        """The volume once it is Available."""
+        """Waits until the volume is Available, and returns it."""
         path = f"/api/v2/projects/{project}/volumes/?name={volume_name(volume)}"
 
         def look():
@@ -185,7 +185,7 @@ class Other:
         return self.call("GET", f"/api/v2/projects/default/volumes/?name={name}")
 
     def touch(self, volume):
-        """Somebody else's change to the volume, finished before this returns."""
+        """Changes the volume as another client, and waits until the change is complete."""
         before = self.volume(volume)
         path = f"/api/v2/projects/default/volumes/{before['UUID']}"
         label = [{"key": "touched", "value": uuid.uuid4().hex}]
@@ -193,10 +193,10 @@ class Other:
         expect(status == 200, f"the other client's PUT {path} with labels: {status} {answer}")
         after = self.volume(volume)
         expect(before.get("ETag") != after.get("ETag"),
-               f"an update left the ETag as it was: before {before}, after {after}")
+               f"an update did not change the ETag: before {before}, after {after}")
 
     def reset(self):
-        """Back to the world as it started; best effort, since it follows a failure that was told already."""
+        """Resets the world after a failure. Its own errors are ignored: the failure was reported."""
         self._ask(self.http, "POST", "/_sim/reset", {})
         self.project_token = self.mint("default:admin")
         self.cluster_token = self.mint("system:cluster-admin")
@@ -215,16 +215,16 @@ class Other:
 
 
 def fault(status):
-    """The simulator's one-request fault: this request, and no other, is answered so."""
+    """Returns an action that makes the simulator return the status for one request."""
 
     def act(request):
-        request.headers["X-Sim-Fault"] = "%d;force" % status  # 503 is any gateway's, documented or not
+        request.headers["X-Sim-Fault"] = "%d;force" % status  # a gateway can return 503 even if it is not documented
 
     return act
 
 
 class DiscoveryClient(http.server.BaseHTTPRequestHandler):
-    """The part of Lightbits' discovery client that os-brick asks for: is it there?"""
+    """Replaces the part of Lightbits' discovery client that os-brick uses."""
 
     def do_HEAD(self):
         self.send_response(200 if self.path == "/metrics" else 404)
@@ -235,7 +235,7 @@ class DiscoveryClient(http.server.BaseHTTPRequestHandler):
 
 
 def host_side():
-    """Stands in for the host's NVMe tools; os-brick's connector does the rest itself."""
+    """Replaces the host's NVMe tools. The rest is os-brick's own connector."""
     server = http.server.HTTPServer(("localhost", 0), DiscoveryClient)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     brick_lightos.DISCOVERY_CLIENT_PORT = server.server_port
@@ -243,7 +243,7 @@ def host_side():
 
 
 def new_driver(https, token):
-    """A driver as cinder-volume makes it, with a configuration group of its own, since options belong to groups."""
+    """Returns a driver as cinder-volume creates it, with its own configuration group."""
     group = "lightos-" + uuid.uuid4().hex
     config = configuration.Configuration(cinder_driver.volume_opts, config_group=group)
     config.append_config_values(lightos.lightos_opts)
@@ -260,7 +260,7 @@ def new_driver(https, token):
 
 
 class DriverLog(logging.Handler):
-    """Keeps what the driver said during a step, to be shown if the step fails."""
+    """Keeps the log of the driver during a step. It is printed if the step fails."""
 
     def __init__(self):
         super().__init__()
@@ -276,7 +276,7 @@ def short(text, size=2000):
 
 
 def explain(error, witness, log):
-    """Everything that is known about a failed step, the last exchanges first of all."""
+    """Prints the error of a failed step, the last exchanges and the log."""
     print(f"      {type(error).__name__}: {short(error)}")
     print("      the driver's exchanges in this step (the last ten):")
     for e in witness.exchanges[-10:]:
@@ -294,7 +294,7 @@ def explain(error, witness, log):
 
 
 def run(cycle, log, results):
-    """Runs a cycle up to its first failure; the steps after it are listed as not run."""
+    """Runs a cycle until its first failure. The steps after it are listed as not run."""
     witness = cycle.wire
     print(f"\n{cycle.title}")
     broken = False
@@ -308,7 +308,7 @@ def run(cycle, log, results):
         try:
             note = call()
             witness.finish()
-        except Exception as error:  # whatever it is, the summary has to be printed
+        except Exception as error:  # the summary is printed after any error
             broken = True
             print(f"  FAILED {name}")
             explain(error, witness, log)
@@ -319,12 +319,12 @@ def run(cycle, log, results):
         print(f"  ok     {name:62} {took}  {note}".rstrip(), flush=True)
         results.append((cycle.title, name, "ok", note))
     if broken:
-        # The next cycle tells its own story, not the end of this one.
+        # The exchanges of the reset do not belong to the next cycle.
         cycle.other.reset()
 
 
 def summary(results):
-    """One line for each cycle, and one for each step in it that was not done."""
+    """Prints a line for each cycle and for each step that did not succeed."""
     print("\nsummary")
     cycles = {}
     for title, *step in results:
