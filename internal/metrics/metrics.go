@@ -1,9 +1,9 @@
-// Package metrics counts what the simulator does, for Prometheus: the vendors' requests as they are answered, and the size
-// of what it keeps as it is when somebody asks. Nothing here is a world's state: it is memory of the process, on the wall
-// clock.
+// Package metrics provides the simulator's Prometheus metrics: counts and durations of the vendors' requests, and the sizes
+// of the store and the journal at the time of a scrape. Metrics are process memory, not part of a world's state, and use
+// the wall clock.
 //
-// The labels are bounded by the rows of the operations. A path, a world's name or an id is never one, so that no client
-// can make the set of series grow.
+// The operations' rows bound the label values. A path, a world's name or an id is never a label, so that clients cannot
+// increase the number of series.
 package metrics
 
 import (
@@ -20,27 +20,27 @@ import (
 	"storagesim/internal/api"
 )
 
-// unknown is the operation of a request whose path or method no row has.
+// unknown is the operation of a request that matches no operation.
 const unknown = "unknown"
 
-// Latencies are the upper bounds of the histogram's buckets, in seconds: what is answered from memory takes tens of
-// microseconds, what waits for a disk or a fault's latency takes longer.
+// latencies are the upper bounds of the histogram buckets, in seconds. A response from memory takes tens of microseconds;
+// one that waits for a disk or an injected latency takes longer.
 var latencies = [...]float64{50e-6, 200e-6, 1e-3, 5e-3, 25e-3, 250e-3, 2.5}
 
-// classes are the values of the label class. A request whose connection was ended without an answer has the first.
+// classes are the values of the label class. The first is for a connection that was closed without a response.
 var classes = [...]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
-// Metrics is a registry of its own with all that is counted. Make one with New.
+// Metrics holds all metrics in a registry of its own. Use New to create one.
 type Metrics struct {
 	registry  *prometheus.Registry
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	rows      map[*api.Operation]*row
-	vendors   map[string]*row // what no row matched
+	vendors   map[string]*row // requests that match no operation
 }
 
-// row holds the series of one operation. They are made when they are first needed, so that what nobody calls is not
-// listed, and are then found without a look-up.
+// row holds the series of one operation. A series is created on first use, so that unused ones are not listed. After that
+// it is found without a map lookup.
 type row struct {
 	vendor, operation string
 	counts            [len(classes)][2]atomic.Pointer[counter]
@@ -52,17 +52,17 @@ type (
 	observer struct{ prometheus.Observer }
 )
 
-// New makes the metrics of a program: its version, the rows of its vendors, and what sizes tells.
+// New creates the metrics of a program with the given version, sizes and operations.
 func New(version string, sizes Sizes, services ...api.Service) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "storagesim_requests_total",
-			Help: "Requests to the vendors' paths, by operation, class of the answer's status and whether a fault made the answer.",
+			Help: "Requests to the vendors' paths, by operation, status class and whether a fault was injected.",
 		}, []string{"vendor", "operation", "class", "injected"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "storagesim_request_duration_seconds",
-			Help:    "Time on the wall clock from a request's arrival until its answer is sent, latencies made on purpose included.",
+			Help:    "Wall time from the arrival of a request until its response is sent, including injected latencies.",
 			Buckets: latencies[:],
 		}, []string{"vendor", "operation"}),
 		rows: map[*api.Operation]*row{}, vendors: map[string]*row{},
@@ -75,7 +75,7 @@ func New(version string, sizes Sizes, services ...api.Service) *Metrics {
 		}
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "storagesim_build_info", Help: "Always 1; the labels tell the program's version and the Go that built it.",
+		Name: "storagesim_build_info", Help: "Always 1; the labels are the versions of the program and of Go.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
 	build.Set(1)
@@ -84,8 +84,8 @@ func New(version string, sizes Sizes, services ...api.Service) *Metrics {
 	return m
 }
 
-// Observe counts one answered request. Op is nil where no row matched; status is 0 where no answer was sent. It may be
-// called at any time from any goroutine, and allocates nothing once the series is there.
+// Observe counts one request. Op is nil if no operation matched; status is 0 if no response was sent. It is safe for
+// concurrent use and does not allocate after the first use of a series.
 func (m *Metrics) Observe(vendor string, op *api.Operation, status int, injected bool, took time.Duration) {
 	r := m.rows[op]
 	if r == nil {
@@ -93,17 +93,17 @@ func (m *Metrics) Observe(vendor string, op *api.Operation, status int, injected
 			return
 		}
 	}
-	class, made := status/100, 0
+	class, fault := status/100, 0
 	if class < 0 || class >= len(classes) {
 		class = 0
 	}
 	if injected {
-		made = 1
+		fault = 1
 	}
-	count := r.counts[class][made].Load()
+	count := r.counts[class][fault].Load()
 	if count == nil {
 		count = &counter{m.requests.WithLabelValues(r.vendor, r.operation, classes[class], strconv.FormatBool(injected))}
-		r.counts[class][made].Store(count)
+		r.counts[class][fault].Store(count)
 	}
 	count.Inc()
 	duration := r.duration.Load()
@@ -114,7 +114,7 @@ func (m *Metrics) Observe(vendor string, op *api.Operation, status int, injected
 	duration.Observe(took.Seconds())
 }
 
-// Text answers everything in Prometheus' text format.
+// Text returns all metrics in the Prometheus text format.
 func (m *Metrics) Text() (text []byte, contentType string, err error) {
 	families, err := m.registry.Gather()
 	if err != nil {

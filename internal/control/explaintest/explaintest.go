@@ -1,5 +1,5 @@
-// Package explaintest holds explanations (GET /_sim/requests/{id}/explain) to what they promise: every refusal has a
-// cause, whose kind may lead to the status that was sent and whose members are filled.
+// Package explaintest checks explanations (GET /_sim/requests/{id}/explain): every refusal has a cause, the kind of the cause
+// is valid for the status, and its members are set.
 package explaintest
 
 import (
@@ -13,15 +13,15 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// form is what the cause of a kind looks like.
+// form describes the causes of a kind.
 type form struct {
-	// statuses are those that it may be behind; nil is all.
+	// statuses are the statuses that it can cause; nil for all.
 	statuses []int
-	// members are sets of members, of which all of one must be filled: thing.state is the member of a member.
+	// members are sets of member paths, such as thing.state. All members of at least one set must be set.
 	members [][]string
 }
 
-// forms are all kinds of causes that a 4xx or 503 can have. refusal.Unemulated is behind 501, refusal.Failure behind 500.
+// forms has all kinds of causes of a 4xx or 503. A refusal.Unemulated causes a 501, a refusal.Failure a 500.
 var forms = map[refusal.CauseKind]form{
 	refusal.Guard: {[]int{400, 404, 409, 412, 503}, [][]string{{"machine", "id", "state", "since", "by", "takes", "operation"}}},
 	refusal.ETag:  {[]int{412}, [][]string{{"expected", "current", "changedBy"}, {"expected", "none", "changedBy"}}},
@@ -42,7 +42,7 @@ var forms = map[refusal.CauseKind]form{
 	refusal.Cluster:     {[]int{404}, [][]string{{"cluster", "there"}}},
 }
 
-// Kinds lists the kinds of causes that a 4xx or 503 can have.
+// Kinds returns the kinds of causes of a 4xx or 503, sorted.
 func Kinds() []refusal.CauseKind {
 	var kinds []refusal.CauseKind
 	for kind := range forms {
@@ -52,13 +52,13 @@ func Kinds() []refusal.CauseKind {
 	return kinds
 }
 
-// Refused says whether answers of the status have to have a cause.
+// Refused reports whether a response with the status must have a cause.
 func Refused(status int) bool {
 	return status >= http.StatusBadRequest && status < http.StatusInternalServerError || status == http.StatusServiceUnavailable
 }
 
-// Check says what is wrong with the explanation of an answer that had that status, and X-Sim-Fault where it was injected;
-// and answers the kind of its cause, "" for an answer that needs none (see Refused).
+// Check checks the explanation of a response with the status; injected reports whether the response had X-Sim-Fault. It
+// returns the kind of the cause, or "" if the response needs none (see Refused).
 func Check(status int, injected bool, explanation []byte) (refusal.CauseKind, error) {
 	if !Refused(status) {
 		return "", nil
@@ -97,7 +97,7 @@ func Check(status int, injected bool, explanation []byte) (refusal.CauseKind, er
 	return kind, errors.New(problem + ": " + string(explanation))
 }
 
-// filled says whether all the members are there and not empty.
+// filled reports whether all members exist and are not empty.
 func filled(cause map[string]any, members []string) bool {
 	for _, path := range members {
 		var v any = cause
