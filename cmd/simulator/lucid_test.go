@@ -148,7 +148,7 @@ func TestLucid_SelectsDaemonAndWorld(t *testing.T) {
 	require.Equal(t, "Client state: Unlinked\n", other.good("status"))
 	nowhere := lucidOn{t: t, url: "http://127.0.0.1:1"}
 	require.Contains(t, nowhere.good("--rest-endpoint", strings.TrimPrefix(r.HTTP, "http://"), "status"), "one.example")
-	nowhere.bad(exitError, "does not answer at http://127.0.0.1:1", "status")
+	nowhere.bad(exitError, "the daemon at http://127.0.0.1:1 does not respond", "status")
 	lucidOn{t: t, url: r.HTTP, env: []string{"SIM_WORLD", "t9"}}.bad(exitError, "t9", "status")
 }
 
@@ -166,8 +166,8 @@ func TestLucid_Usage(t *testing.T) {
 		"--fs needs a value: --fs <filespace.do": {"link", "--fs", "--user", "x"},
 		"--fs needs a value that is not empty":   {"link", "--fs="},
 		"--off takes no value":                   {"cache", "--off=yes"},
-		"--on and --off do not go together":      {"cache", "--on", "--off"},
-		"--off and --size do not go together":    {"cache", "--off", "--size", "1"},
+		"--on and --off exclude each other":      {"cache", "--on", "--off"},
+		"--off and --size exclude each other":    {"cache", "--off", "--size", "1"},
 		"--create and --delete do not":           {"user", "--create", "a", "--delete", "b"},
 		`unexpected argument "now"`:              {"unlink", "now"},
 		"--id and --instance mean the same":      {"--id", "1", "--instance", "2", "status"},

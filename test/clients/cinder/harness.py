@@ -286,7 +286,7 @@ def explain(error, witness, log):
             print(f"          {short(e.body)}")
         print(f"        < {e.status} {short(e.answer_headers, 600)}")
         print(f"          {short(e.answer)}")
-    print("      the driver's last words:")
+    print("      the end of the driver's log:")
     for line in log.lines[-12:]:
         print(f"        {short(line, 400)}")
     if not isinstance(error, Failure):
