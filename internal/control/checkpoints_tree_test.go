@@ -13,8 +13,8 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// tree is worlds that were forked from each other's checkpoints, and what each had at each checkpoint and has now: all of
-// it, as a world's file.
+// tree is worlds that were forked from each other's checkpoints, and what each had at each checkpoint and has now: all
+// of it, as a world's file.
 type tree struct {
 	*simtest.Server
 	t     *testing.T

@@ -1,9 +1,10 @@
-// Package control implements the control surface under /_sim: worlds, clocks, resources, faults, tokens and the journal.
-// People and test suites use it to drive the simulator. Every port serves it next to the vendors' APIs. Its calls are not
-// in the journal, trigger no faults, and change a clock only on request.
+// Package control implements the control surface under /_sim: worlds, clocks, resources, faults, tokens and the
+// journal. People and test suites use it to drive the simulator. Every port serves it next to the vendors' APIs. Its
+// calls are not in the journal, trigger no faults, and change a clock only on request.
 //
-// Each call is a Row. The listing of calls and the OpenAPI document are made from the rows, so they match what is served.
-// Input is checked strictly: unknown members, parameters and values are errors, and the error lists the valid ones.
+// Each call is a Row. The listing of calls and the OpenAPI document are made from the rows, so they match what is
+// served. Input is checked strictly: unknown members, parameters and values are errors, and the error lists the valid
+// ones.
 package control
 
 import (
@@ -52,8 +53,8 @@ type Config struct {
 	Fixture string
 	// Fixtures are the names that Base accepts, sorted.
 	Fixtures []string
-	// Base stores the state of a fixture unless it is stored already. It returns the name of the state in the store and the
-	// seed of the state: the given seed, or the fixture's own if the fixture is an exported world.
+	// Base stores the state of a fixture unless it is stored already. It returns the name of the state in the store and
+	// the seed of the state: the given seed, or the fixture's own if the fixture is an exported world.
 	Base func(fixture string, seed uint64) (base string, actual uint64, err error)
 	// States exports worlds to documents and loads them.
 	States *fixture.Worlds

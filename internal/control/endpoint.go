@@ -9,14 +9,14 @@ import (
 	"storagesim/internal/strict"
 )
 
-// endpoint is the handler of a call with the types of its body and of its response. The functions answer, handle, bare and
-// read make one.
+// endpoint is the handler of a call with the types of its body and of its response. The functions answer, handle, bare
+// and read make one.
 type endpoint struct {
 	call func(c *Control, r *call) (any, error)
 	// body is the type of the request body, response the type of a successful response's JSON; nil for none.
 	body, response reflect.Type
-	// check returns an error for a body that is invalid in any state of the world. If whole is false, some values of the
-	// body are placeholders, and only its members are checked.
+	// check returns an error for a body that is invalid in any state of the world. If whole is false, some values of
+	// the body are placeholders, and only its members are checked.
 	check func(c *Control, params map[string]string, body []byte, whole bool) error
 }
 
@@ -77,8 +77,8 @@ func answer[A any](fn func(c *Control, r *call) (A, error)) endpoint {
 	return e
 }
 
-// read makes an endpoint of a handler that decodes the body itself, because the body is not plain JSON or depends on the
-// path. The OpenAPI document describes B. Check may be nil.
+// read makes an endpoint of a handler that decodes the body itself, because the body is not plain JSON or depends on
+// the path. The OpenAPI document describes B. Check may be nil.
 func read[B, A any](
 	fn func(c *Control, r *call) (A, error), check func(c *Control, params map[string]string, body []byte) error,
 ) endpoint {

@@ -20,9 +20,9 @@ const (
 	maxEventText   = 4096        // maximum bytes of a URL in an event
 )
 
-// eventBus distributes the events of all worlds to subscriptions and watchers. Like the journal, it is process memory and
-// not part of a world's state: restoring a world does not undo its events. Without subscribers an event costs one atomic
-// load.
+// eventBus distributes the events of all worlds to subscriptions and watchers. Like the journal, it is process memory
+// and not part of a world's state: restoring a world does not undo its events. Without subscribers an event costs one
+// atomic load.
 type eventBus struct {
 	wall  func() time.Time
 	epoch string // identifies this process, so that ids of an earlier process are not mistaken for its own

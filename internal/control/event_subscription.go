@@ -25,8 +25,8 @@ type subscription struct {
 }
 
 // subscribe adds a subscription. After, if not empty, is the id of the last event that the client received; the
-// subscription then starts with the stored events after it. Lost reports whether events are no longer stored, and missing
-// is their number across all worlds, 0 if unknown.
+// subscription then starts with the stored events after it. Lost reports whether events are no longer stored, and
+// missing is their number across all worlds, 0 if unknown.
 func (b *eventBus) subscribe(world string, kinds []string, after string) (s *subscription, missing uint64, lost bool, err error) {
 	epoch, seq, err := readEventID(after)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 // theFixture is the author of every row that has not changed since the start of its world.
 const theFixture = "fixture"
 
-// refusalCause is the cause of a refusal as data. The kind determines the members: those of causeMembers, and others that
-// a vendor adds.
+// refusalCause is the cause of a refusal as data. The kind determines the members: those of causeMembers, and others
+// that a vendor adds.
 type refusalCause map[string]any
 
 // causeMembers are the members that causes share. Kind is always set.
@@ -52,8 +52,8 @@ type causeMembers struct {
 // Members returns the struct that the OpenAPI document describes.
 func (refusalCause) Members() any { return causeMembers{} }
 
-// causeOf returns the cause of a refusal: its kind, and the members of the cause that the handler gave or, without one, of
-// the cause that the server found. If the kind has an author and none is recorded, the author is theFixture.
+// causeOf returns the cause of a refusal: its kind, and the members of the cause that the handler gave or, without one,
+// of the cause that the server found. If the kind has an author and none is recorded, the author is theFixture.
 func causeOf(x *api.Exchange) refusalCause {
 	cause := map[string]any{}
 	switch {

@@ -149,8 +149,8 @@ func TestFaults_DrawsComeFromTheSeed(t *testing.T) {
 	require.Equal(t, ids("d"), ids("a"), "a rule's draws move no id")
 }
 
-// Priority, then making, is the order; the first that decides the answer wins, latencies add, and what is not reached is
-// not counted.
+// Priority, then making, is the order; the first that decides the answer wins, latencies add, and what is not reached
+// is not counted.
 func TestFaults_Order(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/faults", `{"rules":[

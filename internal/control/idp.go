@@ -24,8 +24,8 @@ func issuerURL(r *call) string {
 	return idp.URL(scheme+"://"+r.http.Host, r.param("world"))
 }
 
-// atIssuer runs fn in the world of the identity provider. An unknown world is a 404; an identity provider that is down is
-// a 503.
+// atIssuer runs fn in the world of the identity provider. An unknown world is a 404; an identity provider that is down
+// is a 503.
 func atIssuer(c *Control, r *call, fn func(tx *store.Tx) error) error {
 	err := c.Engine.View(r.param("world"), r.by(), fn)
 	if errors.Is(err, idp.ErrDown) {
@@ -60,14 +60,14 @@ const idpTokenTTL = time.Hour
 // maxIdpClaims is the maximum size of the claims of a token, in bytes, so that the token fits into a header.
 const maxIdpClaims = 4096
 
-// idpTokenForm are the parameters of the token endpoint. In addition to RFC 6749 it takes resource, the audience; claims,
-// a JSON object of additional claims; and ttl, a duration.
+// idpTokenForm are the parameters of the token endpoint. In addition to RFC 6749 it takes resource, the audience;
+// claims, a JSON object of additional claims; and ttl, a duration.
 var idpTokenForm = [...]string{
 	"claims", "client_id", "client_secret", "grant_type", "password", "resource", "scope", "ttl", "username",
 }
 
-// createIdpToken is the token endpoint of a world's identity provider. It accepts any client with any secret and any user
-// with any password.
+// createIdpToken is the token endpoint of a world's identity provider. It accepts any client with any secret and any
+// user with any password.
 func createIdpToken(c *Control, r *call) (idpToken, error) {
 	text, err := r.body()
 	if err != nil {
@@ -99,7 +99,8 @@ func createIdpToken(c *Control, r *call) (idpToken, error) {
 	return answer, err
 }
 
-// idpGrant reads the contents of the token from the form. The client is in the form or in a header Authorization: Basic.
+// idpGrant reads the contents of the token from the form. The client is in the form or in a header Authorization:
+// Basic.
 func idpGrant(r *call, form url.Values) (idp.Grant, error) {
 	g := idp.Grant{Issuer: issuerURL(r), ClientID: form.Get("client_id"), Audience: form.Get("resource"), TTL: idpTokenTTL}
 	if id, _, ok := r.http.BasicAuth(); ok && g.ClientID == "" {

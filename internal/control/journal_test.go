@@ -148,7 +148,8 @@ func TestJournal_Filters(t *testing.T) {
 	require.Equal(t, "[]", s.Must(200, http.MethodGet, "/_sim/requests", "").Text(".requests"))
 }
 
-// A request that goes to the wrong place is answered as the vendor would; the journal and verify say where it should go.
+// A request that goes to the wrong place is answered as the vendor would; the journal and verify say where it should
+// go.
 func TestJournal_HintsWhereItShouldGo(t *testing.T) {
 	s := simtest.New(t)
 	for _, x := range []struct{ method, path, words string }{

@@ -27,8 +27,8 @@ func TestOpenAPI_TokenForm(t *testing.T) {
 	require.ElementsMatch(t, idpTokenForm[:], names)
 }
 
-// Components have names that say whose they are: none of the words that any program has, and none that is given to a type
-// which no call takes or answers.
+// Components have names that say whose they are: none of the words that any program has, and none that is given to a
+// type which no call takes or answers.
 func TestOpenAPI_Names(t *testing.T) {
 	text, err := (&Control{rows: operations}).openAPI()
 	require.NoError(t, err)

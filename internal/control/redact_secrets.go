@@ -31,8 +31,8 @@ const redacted = "[redacted]"
 // only where it was found, because it can occur in any text by chance.
 const minSecret = 6
 
-// redact returns the exchange without secrets: those in Authorization and similar headers, in members and parameters with
-// names like "password", and all other occurrences of the same values.
+// redact returns the exchange without secrets: those in Authorization and similar headers, in members and parameters
+// with names like "password", and all other occurrences of the same values.
 func (c *Control) redact(x api.Exchange) api.Exchange {
 	var values []string
 	x.Header, values = redactHeader(x.Header, values)

@@ -56,8 +56,8 @@ func deleteRequests(c *Control, _ *call) (api.Empty, error) {
 	return api.Empty{}, nil
 }
 
-// requestFilter reads the query: operation is an id or a glob, status a number or a class such as 4xx, since a request id
-// or a time of the world's clock. Without world, exchanges of all worlds match.
+// requestFilter reads the query: operation is an id or a glob, status a number or a class such as 4xx, since a request
+// id or a time of the world's clock. Without world, exchanges of all worlds match.
 func (c *Control) requestFilter(r *call) (func(*api.Exchange) bool, error) {
 	operation, world := r.query.Get("operation"), r.query.Get("world")
 	if err := c.checkOperation(operation); err != nil {

@@ -103,8 +103,8 @@ type checkedScenario struct {
 	Expect int      `json:"expect"`
 }
 
-// startScenario checks the scenario in the body, YAML or JSON, or the built-in one that the query names, and starts it in
-// the call's world. With dryRun it only checks.
+// startScenario checks the scenario in the body, YAML or JSON, or the built-in one that the query names, and starts it
+// in the call's world. With dryRun it only checks.
 func startScenario(c *Control, r *call) (reply[scenario.Report], error) {
 	text, err := c.scenarioText(r)
 	if err != nil {
@@ -221,8 +221,8 @@ func (c *Control) scenario(r *call) (*scenarioRun, error) {
 		Detail: fmt.Sprintf("scenario %.80q does not exist", r.param("id"))}
 }
 
-// getScenario returns the report of a run. With wait, a real duration, it first waits until the run ends, at most for that
-// time and maxScenarioWait.
+// getScenario returns the report of a run. With wait, a real duration, it first waits until the run ends, at most for
+// that time and maxScenarioWait.
 func getScenario(c *Control, r *call) (scenario.Report, error) {
 	run, err := c.scenario(r)
 	if err != nil {

@@ -114,8 +114,8 @@ func putState(c *Control, r *call) (putStateAnswer, error) {
 	return putStateAnswer{World: w.Name, Now: instant(now)}, err
 }
 
-// replaceWorld loads the document into the world. Unless the world is the default one or the document is an exported world,
-// it mints new tokens.
+// replaceWorld loads the document into the world. Unless the world is the default one or the document is an exported
+// world, it mints new tokens.
 func (c *Control) replaceWorld(r *call, world string, meta *worldMeta, document *fixture.Document) error {
 	load := func(tx *store.Tx) (json.RawMessage, error) {
 		tx.SetSeed(meta.Seed)

@@ -16,7 +16,8 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// replaced counts n down by the values of a document, and answers it with the n-th one replaced, or taken away where by is nil.
+// replaced counts n down by the values of a document, and answers it with the n-th one replaced, or taken away where by
+// is nil.
 func replaced(v any, n *int, by any) any {
 	*n--
 	if *n == -1 {

@@ -22,8 +22,8 @@ type verification struct {
 	NoUnexpected bool        `json:"noUnexpected"`
 }
 
-// verifyMatch selects exchanges: by an operation's id or a glob, and by a status or a class such as 4xx. An absent member
-// matches all.
+// verifyMatch selects exchanges: by an operation's id or a glob, and by a status or a class such as 4xx. An absent
+// member matches all.
 type verifyMatch struct {
 	Operation string `json:"operation"`
 	Status    string `json:"status"`
@@ -201,8 +201,9 @@ func outOfOrder(seen []api.Exchange, order []string) string {
 	return ""
 }
 
-// earlyRetry describes the first request that was repeated before its Retry-After had elapsed, both on the world's clock,
-// which a test moves, and on the wall clock, on which a client waits while the world's clock is frozen (assumption 381).
+// earlyRetry describes the first request that was repeated before its Retry-After had elapsed, both on the world's
+// clock, which a test moves, and on the wall clock, on which a client waits while the world's clock is frozen
+// (assumption 381).
 func earlyRetry(seen []api.Exchange) string {
 	type key struct{ operation, url string }
 	until := map[key]api.Exchange{}

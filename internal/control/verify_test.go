@@ -107,7 +107,8 @@ func TestVerify_RealClientOnAFrozenClock(t *testing.T) {
 	require.Contains(t, s.Must(406, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`).Text(".detail"), "after 0s; its Retry-After was 1s")
 }
 
-// What is left in a world is told while it is there, and in the log when its time ends; of a world that is gone nothing holds.
+// What is left in a world is told while it is there, and in the log when its time ends; of a world that is gone nothing
+// holds.
 func TestVerify_NoLeaksOnceAWorldIsGone(t *testing.T) {
 	var log bytes.Buffer
 	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Log = zerolog.New(zerolog.SyncWriter(&log)) })

@@ -91,8 +91,8 @@ func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (name string, s
 	return name, signed, err
 }
 
-// freeName returns the wanted name or, if it is empty, an unused one. It returns an error if the name is in use or the limit
-// of worlds is reached.
+// freeName returns the wanted name or, if it is empty, an unused one. It returns an error if the name is in use or the
+// limit of worlds is reached.
 func (c *Control) freeName(wanted string) (string, error) {
 	worlds, err := c.DB.WorldNames()
 	if err != nil {
@@ -113,7 +113,8 @@ func (c *Control) freeName(wanted string) (string, error) {
 	return name, nil
 }
 
-// creation returns the function that creates the world from the requested start, and sets the seed and the origin in meta.
+// creation returns the function that creates the world from the requested start, and sets the seed and the origin in
+// meta.
 func (c *Control) creation(r *call, body *newWorld, name string, meta *worldMeta) (
 	func(next func(*store.Tx) (bool, error)) error, error,
 ) {

@@ -63,8 +63,8 @@ func anyPort(address string) string {
 	return net.JoinHostPort(host, "0")
 }
 
-// Expire deletes the worlds that expire at or before wall, a time of the wall clock. It returns the time at which the next
-// world expires, or the zero time if no world does.
+// Expire deletes the worlds that expire at or before wall, a time of the wall clock. It returns the time at which the
+// next world expires, or the zero time if no world does.
 func (c *Control) Expire(wall time.Time) (next time.Time, err error) {
 	worlds, err := c.DB.Worlds()
 	if err != nil {

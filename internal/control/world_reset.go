@@ -38,7 +38,8 @@ func resetWorld(c *Control, r *call, body *reset) (resetAnswer, error) {
 	return resetAnswer{World: w.Name, Now: instant(now)}, err
 }
 
-// resetToFixture resets the world to a fixture. The world keeps its seed; it gets new tokens unless it is the default world.
+// resetToFixture resets the world to a fixture. The world keeps its seed; it gets new tokens unless it is the default
+// world.
 func (c *Control) resetToFixture(r *call, w store.World, fixture string) error {
 	meta, err := metaOf(w.Meta)
 	if err != nil {

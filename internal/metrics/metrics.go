@@ -1,6 +1,6 @@
-// Package metrics provides the simulator's Prometheus metrics: counts and durations of the vendors' requests, and the sizes
-// of the store and the journal at the time of a scrape. Metrics are process memory, not part of a world's state, and use
-// the wall clock.
+// Package metrics provides the simulator's Prometheus metrics: counts and durations of the vendors' requests, and the
+// sizes of the store and the journal at the time of a scrape. Metrics are process memory, not part of a world's state,
+// and use the wall clock.
 //
 // The operations' rows bound the label values. A path, a world's name or an id is never a label, so that clients cannot
 // increase the number of series.
@@ -23,8 +23,8 @@ import (
 // unknown is the operation of a request that matches no operation.
 const unknown = "unknown"
 
-// latencies are the upper bounds of the histogram buckets, in seconds. A response from memory takes tens of microseconds;
-// one that waits for a disk or an injected latency takes longer.
+// latencies are the upper bounds of the histogram buckets, in seconds. A response from memory takes tens of
+// microseconds; one that waits for a disk or an injected latency takes longer.
 var latencies = [...]float64{50e-6, 200e-6, 1e-3, 5e-3, 25e-3, 250e-3, 2.5}
 
 // classes are the values of the label class. The first is for a connection that was closed without a response.
@@ -39,8 +39,8 @@ type Metrics struct {
 	vendors   map[string]*row // requests that match no operation
 }
 
-// row holds the series of one operation. A series is created on first use, so that unused ones are not listed. After that
-// it is found without a map lookup.
+// row holds the series of one operation. A series is created on first use, so that unused ones are not listed. After
+// that it is found without a map lookup.
 type row struct {
 	vendor, operation string
 	counts            [len(classes)][2]atomic.Pointer[counter]
