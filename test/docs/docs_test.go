@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shells are what readers paste into, with the flags that keep a user's own settings out and stop at the first command that
-// fails.
+// shells are what readers paste into, with the flags that keep a user's own settings out and stop at the first command
+// that fails.
 var shells = map[string][]string{
 	"bash": {"--noprofile", "--norc", "-e"},
 	"zsh":  {"-f", "-e"},

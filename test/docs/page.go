@@ -1,5 +1,5 @@
-// Package docs runs what README.md and the pages below docs/ tell a reader to paste, in bash and in zsh, and compares what
-// comes out with what the page says.
+// Package docs runs what README.md and the pages below docs/ tell a reader to paste, in bash and in zsh, and compares
+// the output with what the page says.
 //
 // A page is a list of fenced blocks. The info string of a block says what becomes of it:
 //
@@ -111,8 +111,8 @@ func (p *page) addTableRow(row string, line int) {
 	}
 }
 
-// matches reports whether got is what want describes. Leading and trailing space does not count; … in want stands for any
-// text.
+// matches reports whether got is what want describes. Leading and trailing space does not count; … in want stands for
+// any text.
 func matches(want, got string) bool {
 	parts := strings.Split(strings.TrimSpace(want), "…")
 	for i := range parts {

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,28 +38,19 @@ func Section(t testing.TB, file, name, want string) {
 	File(t, file, before+"<!-- reference: "+name+" -->\n"+want+"<!-- end -->"+after)
 }
 
-// Members returns a table of every member of the JSON or YAML form of the type of v, with what the struct tags say: doc,
-// default, range and example. Members of nested structs are listed by path, such as effect.latency.fixed; members whose
-// path is in skip are left out.
-func Members(v any, skip ...string) string {
+// Members returns a table of every member of the JSON or YAML form of the type of v, with what the struct tags say:
+// doc, default, range and example. Members of nested structs are listed by path, such as effect.latency.fixed.
+func Members(v any) string {
 	var b strings.Builder
 	b.WriteString("\n| member | type | default | range | description | example |\n| --- | --- | --- | --- | --- | --- |\n")
-	w := &writer{b: &b, skip: map[string]bool{}}
-	for _, path := range skip {
-		w.skip[path] = true
-	}
-	w.members("", reflect.TypeOf(v), nil)
+	writeMembers(&b, "", reflect.TypeOf(v), nil)
 	b.WriteString("\n")
 	return b.String()
 }
 
-type writer struct {
-	b    *strings.Builder
-	skip map[string]bool
-}
-
-// members writes the rows of struct type t. above are the struct types that contain it, so that a recursive type ends.
-func (w *writer) members(prefix string, t reflect.Type, above []reflect.Type) {
+// writeMembers writes the rows of struct type t. above are the struct types that contain it, so that a recursive type
+// ends.
+func writeMembers(b *strings.Builder, prefix string, t reflect.Type, above []reflect.Type) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
@@ -72,10 +64,7 @@ func (w *writer) members(prefix string, t reflect.Type, above []reflect.Type) {
 			continue
 		}
 		path := prefix + name
-		if w.skip[path] {
-			continue
-		}
-		w.row(path, f)
+		writeRow(b, path, f)
 		nested := f.Type
 		suffix := "."
 		for nested.Kind() == reflect.Pointer || nested.Kind() == reflect.Slice {
@@ -85,19 +74,15 @@ func (w *writer) members(prefix string, t reflect.Type, above []reflect.Type) {
 			nested = nested.Elem()
 		}
 		if nested.Kind() == reflect.Struct && f.Tag.Get("type") == "" && nested.PkgPath() != "time" {
-			recursive := false
-			for _, a := range above {
-				recursive = recursive || a == nested
-			}
-			if !recursive {
-				w.members(path+suffix, nested, append(above, t))
+			if !slices.Contains(above, nested) {
+				writeMembers(b, path+suffix, nested, append(above, t))
 			}
 		}
 	}
 }
 
-// row writes the row of one member.
-func (w *writer) row(path string, f reflect.StructField) {
+// writeRow writes the row of one member.
+func writeRow(b *strings.Builder, path string, f reflect.StructField) {
 	absent := f.Tag.Get("default")
 	if _, required := f.Tag.Lookup("required"); required {
 		absent = "required"
@@ -112,7 +97,7 @@ func (w *writer) row(path string, f reflect.StructField) {
 	for i := range cells {
 		cells[i] = strings.ReplaceAll(cells[i], "|", "\\|")
 	}
-	w.b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 }
 
 // typeName returns what a reader calls the type of a member.
