@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// lucidCommand is a command of the client, with the flags that the vendor documents (seeds/001, facts/dms-lucidlink-lucidity.md 1.4).
+// lucidCommand is a command of the client, with the flags that the vendor documents (seeds/001,
+// facts/dms-lucidlink-lucidity.md 1.4).
 type lucidCommand struct {
 	name  string
 	doc   string

@@ -164,14 +164,14 @@ func TestLucid_Usage(t *testing.T) {
 			"--secret-key", "d", "--block-size", "big"},
 		"--fs is given twice":                    {"link", "--fs", "a", "--fs", "b"},
 		"--fs needs a value: --fs <filespace.do": {"link", "--fs", "--user", "x"},
-		"--fs needs a value that is not empty":   {"link", "--fs="},
+		"--fs must not be empty":                 {"link", "--fs="},
 		"--off takes no value":                   {"cache", "--off=yes"},
 		"--on and --off exclude each other":      {"cache", "--on", "--off"},
 		"--off and --size exclude each other":    {"cache", "--off", "--size", "1"},
 		"--create and --delete do not":           {"user", "--create", "a", "--delete", "b"},
 		`unexpected argument "now"`:              {"unlink", "now"},
 		"--id and --instance mean the same":      {"--id", "1", "--instance", "2", "status"},
-		"--verbose is no flag here":              {"--verbose", "status"},
+		"unknown flag --verbose":                 {"--verbose", "status"},
 	} {
 		l.bad(exitUsage, words, args...)
 	}

@@ -1,4 +1,5 @@
-// Package skiplist is an ordered map from byte strings to values. The store keeps in it what its file does not have yet.
+// Package skiplist is an ordered map from byte strings to values. The store keeps in it what its file does not have
+// yet.
 //
 // One goroutine writes. Any number of others read at the same time without locks: nodes are never removed and never
 // move, and a node is complete before it can be reached. An iteration may continue while nodes are added.

@@ -3,8 +3,9 @@
 //
 // A log is a file next to the database, named <database>.log.<number>. It begins with a header: the magic bytes, the
 // number of the log, the transaction of the tree that it continues, and a checksum of these. A record for each commit
-// follows: the length and the checksum of the body, a checksum of these two, and the body. The body has, for each transaction of the commit, the
-// layer, the number of entries, and each entry as a key and a value after their lengths.
+// follows: the length and the checksum of the body, a checksum of these two, and the body. The body has, for each
+// transaction of the commit, the layer, the number of entries, and each entry as a key and a value after their
+// lengths.
 //
 // A process that is killed while it appends a record leaves a part of it. That commit was never acknowledged and is
 // ignored. A power loss may leave zeros instead. Anything else that does not match its checksum is damage.
