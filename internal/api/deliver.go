@@ -105,7 +105,7 @@ func (s *Server) stall(r *Request, d time.Duration) {
 
 // dribble sends the body in small pieces with a pause after each. When the server stops, it sends the rest without
 // pauses.
-func (s *Server) dribble(w http.ResponseWriter, r *Request, out *outcome, h *fault.Happening) {
+func (s *Server) dribble(w http.ResponseWriter, r *Request, out *outcome, h *fault.PhaseEffect) {
 	mark(w, r, *out)
 	writeHead(w, out.resp)
 	flush := http.NewResponseController(w).Flush

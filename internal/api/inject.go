@@ -58,9 +58,9 @@ func (s *Server) Stop() { s.stop() }
 // injection is the faults that are injected into one request. The zero value injects nothing.
 type injection struct {
 	fault.Decision
-	at      time.Time        // the world's clock at the decision
-	sending *fault.Happening // how the response is sent; nil if normally
-	gone    bool             // the client disconnected during a latency
+	at      time.Time          // the world's clock at the decision
+	sending *fault.PhaseEffect // how the response is sent; nil if normally
+	gone    bool               // the client disconnected during a latency
 }
 
 func (i *injection) mark() string { return strings.Join(i.Marks, ",") }
@@ -115,7 +115,7 @@ func (s *Server) decide(svc *Service, r *Request, inj *injection, plan string, c
 		}
 		subject := s.subject(inner, r)
 		for _, rule := range candidates {
-			if inj.Fits(rule, subject, tx.Now) {
+			if inj.Matches(rule, subject, tx.Now) {
 				fit = append(fit, rule)
 			}
 		}
@@ -216,7 +216,7 @@ func (s *Server) after(svc *Service, r *Request, inj *injection, out *outcome) {
 }
 
 // shape applies an effect to the response.
-func (s *Server) shape(svc *Service, r *Request, h *fault.Happening, out *outcome) {
+func (s *Server) shape(svc *Service, r *Request, h *fault.PhaseEffect, out *outcome) {
 	if h.Effect.Status != 0 {
 		e := refusal.New(svc.Dialect.Kind(h.Effect.Status), "%s", h.Effect.Message)
 		if e.Message == "" {

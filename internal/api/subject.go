@@ -42,12 +42,12 @@ func (s *Server) subject(tx *store.Tx, r *Request) *fault.Subject {
 			subject.Names = append(subject.Names, text)
 		}
 	}
-	subject.Thing = func() *fault.Thing {
+	subject.Resource = func() *fault.Resource {
 		thing, ok := s.named(tx, r, subject.Names)
 		if !ok {
 			return nil
 		}
-		return &fault.Thing{ID: thing.ID, Name: thing.Name, State: string(thing.State)}
+		return &fault.Resource{ID: thing.ID, Name: thing.Name, State: string(thing.State)}
 	}
 	return subject
 }

@@ -22,20 +22,20 @@ func TestFaults_RefusedWhenSaid(t *testing.T) {
 		`{"match":{"operation":"lamps.GetLamp"},"effect":{"status":503}}`:  {"does not document the status 503", "404"},
 		`{"match":{"operation":"lamps.*"},"effect":{"status":418}}`:        {"does not document the status 418", "503"},
 		`{"effect":{"status":418}}`:                                        {"no operation documents the status 418", "400"},
-		`{"match":{"operation":"lamps.*"},"effect":{"status":200}}`:        {"is not from 400 to 599", ""},
+		`{"match":{"operation":"lamps.*"},"effect":{"status":200}}`:        {"is not in the range 400 to 599", ""},
 		`{"match":{"operaton":"lamps.GetLamp"},"effect":{"status":404}}`:   {"match.operaton: is not a member of this object", "operation"},
 		`{"match":{"state":"Bright"},"effect":{"status":404}}`:             {"match.state: ", "Broken"},
 		`{"match":{"header":{"User Agent":"x"}},"effect":{"status":404}}`:  {"match.header: ", ""},
-		`{"effect":{}}`:                                                                       {"effect: says nothing", "interloper"},
+		`{"effect":{}}`:                                                                       {"effect: at least one effect", "interloper"},
 		`{"effect":{"connection":"rest"}}`:                                                    {"effect.connection: ", "reset"},
-		`{"effect":{"connection":"reset","status":503}}`:                                      {"effect.status: nobody would see it", ""},
-		`{"effect":{"connection":"empty","malformed":true}}`:                                  {"effect.malformed: nobody would see it", ""},
+		`{"effect":{"connection":"reset","status":503}}`:                                      {"effect.status: cannot be combined", ""},
+		`{"effect":{"connection":"empty","malformed":true}}`:                                  {"effect.malformed: cannot be combined", ""},
 		`{"effect":{"message":"x","connection":"reset"}}`:                                     {"effect.message: ", ""},
 		`{"effect":{"retryAfter":"2s","connection":"reset"}}`:                                 {"effect.retryAfter: ", ""},
 		`{"effect":{"status":503,"retryAfter":"soon"}}`:                                       {"effect.retryAfter: ", ""},
-		`{"effect":{"truncateAt":1,"status":503}}`:                                            {"effect.truncateAt: belongs to", ""},
-		`{"effect":{"stallFor":"1s","status":503}}`:                                           {"effect.stallFor: belongs to", ""},
-		`{"effect":{"dribble":{},"status":503}}`:                                              {"effect.dribble: belongs to", ""},
+		`{"effect":{"truncateAt":1,"status":503}}`:                                            {"effect.truncateAt: needs", ""},
+		`{"effect":{"stallFor":"1s","status":503}}`:                                           {"effect.stallFor: needs", ""},
+		`{"effect":{"dribble":{},"status":503}}`:                                              {"effect.dribble: needs", ""},
 		`{"effect":{"connection":"dribble","dribble":{"bytes":-1}}}`:                          {"effect.dribble.bytes: ", ""},
 		`{"effect":{"latency":{}}}`:                                                           {"effect.latency: ", "lognormal"},
 		`{"effect":{"latency":{"fixed":"1s","uniform":["1s","2s"]}}}`:                         {"effect.latency: ", "fixed"},
@@ -45,15 +45,15 @@ func TestFaults_RefusedWhenSaid(t *testing.T) {
 		`{"effect":{"latency":{"lognormal":{"median":"0s","p99":"1s"}}}}`:                     {"effect.latency.lognormal.median: ", ""},
 		`{"effect":{"latency":{"fixed":"1s","cap":"2s"}}}`:                                    {"effect.latency.cap: ", ""},
 		`{"effect":{"latency":{"fixed":"2h"}}}`:                                               {"effect.latency.fixed: ", ""},
-		`{"effect":{"malformed":true},"phase":"before"}`:                                      {"phase: before the operation there is no answer", "after"},
+		`{"effect":{"malformed":true},"phase":"before"}`:                                      {"phase: the effect changes the", "after"},
 		`{"effect":{"status":503},"phase":"during"}`:                                          {"phase: ", "before"},
 		`{"effect":{"interloper":true},"phase":"after"}`:                                      {"effect.interloper: ", ""},
 		`{"effect":{"interloper":true,"status":503}}`:                                         {"effect.interloper: ", ""},
 		`{"match":{"operation":"lamps.CreateLamp"},"effect":{"interloper":true}}`:             {"effect.interloper: ", ""},
 		`{"match":{"operation":"lamps.CreateLamp"},"effect":{"stale":1}}`:                     {"effect.stale: ", ""},
-		`{"effect":{"stale":17}}`:                                                             {"effect.stale: 17 is not from 1 to 16", ""},
-		`{"effect":{"stale":1,"status":503}}`:                                                 {"effect.stale: cannot be together", ""},
-		`{"when":{"attempts":[1],"every":2},"effect":{"status":503}}`:                         {"when.attempts: cannot be together", ""},
+		`{"effect":{"stale":17}}`:                                                             {"effect.stale: 17 is not in the range", ""},
+		`{"effect":{"stale":1,"status":503}}`:                                                 {"effect.stale: cannot be combined", ""},
+		`{"when":{"attempts":[1],"every":2},"effect":{"status":503}}`:                         {"when.attempts: cannot be combined", ""},
 		`{"when":{"attempts":[]},"effect":{"status":503}}`:                                    {"when.attempts: must have", ""},
 		`{"when":{"attempts":[1,1]},"effect":{"status":503}}`:                                 {"when.attempts[1]: ", ""},
 		`{"when":{"probability":1.1},"effect":{"status":503}}`:                                {"when.probability: ", ""},
@@ -171,7 +171,7 @@ func TestFaults_Order(t *testing.T) {
 	require.Contains(t, list.Text(".rules[0].lastMissReason"), "the header User-Agent is")
 	require.Equal(t, "second", list.Text(".rules[1].id"))
 	require.Equal(t, "1", list.Text(".rules[1].hits"))
-	require.Equal(t, "first answered first", list.Text(".rules[1].lastMissReason"))
+	require.Equal(t, "first decided the response first", list.Text(".rules[1].lastMissReason"))
 	require.Equal(t, "0", list.Text(".rules[4].hits"))
 	require.Equal(t, "low", list.Text(".rules[5].id"))
 }
@@ -185,7 +185,7 @@ func TestFaults_TTL(t *testing.T) {
 	s.Must(200, http.MethodGet, "/lamps", "")
 	require.Equal(t, "long", s.Must(404, http.MethodGet, "/lamps/x", "").Header.Get("X-Sim-Fault"))
 	rule := s.Must(200, http.MethodGet, "/_sim/faults/brief", "")
-	require.Equal(t, "its ttl of 1ns is over", rule.Text(".lastMissReason"))
+	require.Equal(t, "the rule's ttl of 1ns has expired", rule.Text(".lastMissReason"))
 	require.Equal(t, "true", rule.Text(".spent"))
 }
 
@@ -221,7 +221,7 @@ func TestFaults_NearMissesAreInTheJournal(t *testing.T) {
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"other","match":{"operation":"lamps.GetLamp"},"effect":{"status":404}}`)
 	s.Must(200, http.MethodGet, "/lamps", "")
 	x := s.Must(200, http.MethodGet, "/_sim/requests", "")
-	require.JSONEq(t, `[{"fired":false,"rule":"third","why":"it hits the attempts [3], and this was number 1"}]`, x.Text(".requests[0].faults"))
+	require.JSONEq(t, `[{"fired":false,"rule":"third","why":"the rule hits the attempts [3], and this was number 1"}]`, x.Text(".requests[0].faults"))
 	s.Must(200, http.MethodGet, "/_sim/faults", "", "X-Sim-Fault", "503")
 }
 

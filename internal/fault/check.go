@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Bounds of one rule, so that no rule makes the process grow or stand still.
+// Limits of one rule. They bound the memory and the time that a rule can take.
 const (
 	maxText     = 4096
 	maxGlob     = 512
@@ -24,21 +24,21 @@ const (
 	maxSpan     = 100 * 365 * 24 * time.Hour
 )
 
-// Operation is what the package knows of a vendor's operation.
+// Operation describes an operation of a vendor's API.
 type Operation struct {
 	ID       string
-	Statuses []int
-	Reads    bool // it is a GET
-	Names    bool // its path has parameters, so that it can name a thing
+	Statuses []int // the documented ones
+	Reads    bool  // it is a GET
+	Names    bool  // its path has parameters, so a request can name a resource
 }
 
-// Targets is what rules may speak of.
+// Targets holds the operations and states that a rule may refer to.
 type Targets struct {
 	Operations []Operation
 	States     []string // of all machines
 }
 
-// names lists the ids of the operations.
+// names lists the IDs of the operations.
 func (c *Targets) names() []string {
 	list := make([]string, len(c.Operations))
 	for i := range c.Operations {
@@ -47,7 +47,7 @@ func (c *Targets) names() []string {
 	return list
 }
 
-// Ready is a rule made ready for matching. Make one with Check.
+// Ready is a valid rule, compiled for matching. Make one with Check.
 type Ready struct {
 	Rule       Rule
 	Generation uint64
@@ -60,25 +60,25 @@ type Ready struct {
 	span    time.Duration
 	ttl     time.Duration
 	retry   int
-	latency *pace
+	latency *sampler
 	stall   time.Duration
 	every   time.Duration
 
-	spent atomic.Bool
-	miss  atomic.Pointer[string]
+	spent atomic.Bool            // no hits are left
+	miss  atomic.Pointer[string] // why the rule did not hit the last request, if that was decided without counting
 }
 
 type headerGlob struct{ name, glob string }
 
-var validID = [...]string{"letters, digits, dots, dashes and underscores, at most 64"}
+var validID = [...]string{"1 to 64 letters, digits, dots, dashes and underscores, the first one a letter or digit"}
 
 const patternID = `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`
 
-// Check says whether a rule can be, and answers it ready for matching, its phase filled in. The error is an
-// *InvalidError.
+// Check compiles a rule and fills in its phase. It returns an *InvalidError for an invalid rule.
 func Check(rule Rule, targets *Targets) (*Ready, error) {
 	r := &Ready{Rule: rule}
-	for _, check := range []func(*Targets) error{r.checkID, r.checkMatch, r.checkWhen, r.checkEffect, r.checkPhase, r.checkStatus} {
+	checks := []func(*Targets) error{r.checkID, r.checkMatch, r.checkWhen, r.checkEffect, r.checkPhase, r.checkStatus}
+	for _, check := range checks {
 		if err := check(targets); err != nil {
 			return nil, err
 		}
@@ -88,15 +88,15 @@ func Check(rule Rule, targets *Targets) (*Ready, error) {
 
 func (r *Ready) checkID(*Targets) error {
 	if r.Rule.ID != "" && !regexp.MustCompile(patternID).MatchString(r.Rule.ID) {
-		return &InvalidError{Path: "id", Detail: fmt.Sprintf("%.80q cannot be an id", r.Rule.ID), Valid: validID[:]}
+		return &InvalidError{Path: "id", Detail: fmt.Sprintf("%.80q is not a valid ID", r.Rule.ID), Valid: validID[:]}
 	}
 	if r.Rule.Priority > maxPriority || r.Rule.Priority < -maxPriority {
-		return invalid("priority", "%d is not from %d to %d", r.Rule.Priority, -maxPriority, maxPriority)
+		return invalid("priority", "%d is not in the range %d to %d", r.Rule.Priority, -maxPriority, maxPriority)
 	}
 	if r.Rule.TTL != "" {
 		d, err := time.ParseDuration(r.Rule.TTL)
 		if err != nil || d <= 0 || d > maxSpan {
-			return invalid("ttl", `%.80q is not a duration above zero like "10m"`, r.Rule.TTL)
+			return invalid("ttl", `%.80q is not a positive duration, such as "10m"`, r.Rule.TTL)
 		}
 		r.ttl = d
 	}
@@ -105,7 +105,10 @@ func (r *Ready) checkID(*Targets) error {
 
 func (r *Ready) checkMatch(c *Targets) error {
 	m := &r.Rule.Match
-	for path, text := range map[string]string{"match.operation": m.Operation, "match.resource": m.Resource, "match.project": m.Project} {
+	globs := map[string]string{
+		"match.operation": m.Operation, "match.resource": m.Resource, "match.project": m.Project,
+	}
+	for path, text := range globs {
 		if len(text) > maxGlob {
 			return invalid(path, "is longer than %d bytes", maxGlob)
 		}
@@ -120,18 +123,21 @@ func (r *Ready) checkMatch(c *Targets) error {
 		}
 	}
 	if len(r.ops) == 0 {
-		return &InvalidError{Path: "match.operation", Detail: fmt.Sprintf("%.80q is no operation", m.Operation),
+		return &InvalidError{Path: "match.operation", Detail: fmt.Sprintf("no operation matches %.80q", m.Operation),
 			Valid: closest(m.Operation, c.names())}
 	}
 	if m.State != "" && !slices.Contains(c.States, m.State) {
-		return &InvalidError{Path: "match.state", Detail: fmt.Sprintf("%.80q is no state of any machine", m.State), Valid: c.States}
+		return &InvalidError{Path: "match.state", Detail: fmt.Sprintf("unknown state %.80q", m.State), Valid: c.States}
 	}
 	if len(m.Header) > maxHeaders {
 		return invalid("match.header", "has more than %d members", maxHeaders)
 	}
 	for name, pattern := range m.Header {
-		if !goodHeader(name) || len(pattern) > maxGlob {
-			return invalid("match.header", "%.80q is not a header with a glob of at most %d bytes", name, maxGlob)
+		if !validHeader(name) {
+			return invalid("match.header", "%.80q is not a valid header name", name)
+		}
+		if len(pattern) > maxGlob {
+			return invalid("match.header", "the glob of %.80q is longer than %d bytes", name, maxGlob)
 		}
 		r.headers = append(r.headers, headerGlob{textproto.CanonicalMIMEHeaderKey(name), pattern})
 	}
@@ -139,37 +145,40 @@ func (r *Ready) checkMatch(c *Targets) error {
 	return nil
 }
 
-// goodHeader says whether a text is a token of RFC 9110, 5.6.2.
-func goodHeader(name string) bool {
-	return name != "" && len(name) <= 256 && strings.Trim(name,
-		"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == "" && !strings.ContainsAny(name, " \t")
+// validHeader reports whether a name is a token (RFC 9110, 5.6.2) of at most 256 bytes.
+func validHeader(name string) bool {
+	const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return name != "" && len(name) <= 256 && strings.Trim(name, token) == "" && !strings.ContainsAny(name, " \t")
 }
 
 func (r *Ready) checkWhen(*Targets) error {
 	w := &r.Rule.When
 	for path, n := range map[string]uint64{"when.skip": w.Skip, "when.times": w.Times, "when.every": w.Every} {
 		if n > maxCount {
-			return invalid(path, "%d is more than %d", n, maxCount)
+			return invalid(path, "%d is not in the range 0 to %d", n, maxCount)
 		}
 	}
 	if w.Attempts != nil && w.Every > 1 {
-		return invalid("when.attempts", "cannot be together with every: one of them says which requests are hit")
+		return invalid("when.attempts", "cannot be combined with every; remove one of them")
 	}
 	if w.Attempts != nil && len(w.Attempts) == 0 || len(w.Attempts) > maxAttempts {
 		return invalid("when.attempts", "must have 1 to %d numbers", maxAttempts)
 	}
 	for i, n := range w.Attempts {
-		if n < 1 || n > maxCount || slices.Contains(w.Attempts[:i], n) {
-			return invalid(fmt.Sprintf("when.attempts[%d]", i), "%d is not a new number from 1 to %d", n, maxCount)
+		if n < 1 || n > maxCount {
+			return invalid(fmt.Sprintf("when.attempts[%d]", i), "%d is not in the range 1 to %d", n, maxCount)
+		}
+		if slices.Contains(w.Attempts[:i], n) {
+			return invalid(fmt.Sprintf("when.attempts[%d]", i), "%d is given twice", n)
 		}
 	}
 	if w.Probability != nil && !(*w.Probability >= 0 && *w.Probability <= 1) {
-		return invalid("when.probability", "%v is not from 0 to 1", *w.Probability)
+		return invalid("when.probability", "%v is not in the range 0 to 1", *w.Probability)
 	}
 	if w.For != "" {
 		d, err := time.ParseDuration(w.For)
 		if err != nil || d <= 0 || d > maxSpan {
-			return invalid("when.for", `%.80q is not a duration above zero like "5m"`, w.For)
+			return invalid("when.for", `%.80q is not a positive duration, such as "5m"`, w.For)
 		}
 		r.span = d
 	}
@@ -179,18 +188,19 @@ func (r *Ready) checkWhen(*Targets) error {
 func (r *Ready) checkEffect(*Targets) (err error) {
 	e := &r.Rule.Effect
 	if !e.terminal() && e.Latency == nil && !e.Interloper {
-		return &InvalidError{Path: "effect", Detail: "says nothing that would happen",
+		return &InvalidError{Path: "effect", Detail: "at least one effect must be given",
 			Valid: []string{"status", "latency", "connection", "malformed", "interloper", "stale"}}
 	}
 	if e.Connection != "" && !slices.Contains(connections[:], string(e.Connection)) {
-		return &InvalidError{Path: "effect.connection", Detail: fmt.Sprintf("%.80q is no effect on a connection", e.Connection), Valid: connections[:]}
+		return &InvalidError{Path: "effect.connection",
+			Detail: fmt.Sprintf("unknown connection effect %.80q", e.Connection), Valid: connections[:]}
 	}
 	if e.Latency != nil {
 		if r.latency, err = e.Latency.compile(); err != nil {
 			return err
 		}
 	}
-	for _, check := range []func(*Effect) error{r.checkAnswer, r.checkPieces, r.checkStale} {
+	for _, check := range []func(*Effect) error{r.checkResponse, r.checkTransfer, r.checkStale} {
 		if err := check(e); err != nil {
 			return err
 		}
@@ -198,47 +208,53 @@ func (r *Ready) checkEffect(*Targets) (err error) {
 	return nil
 }
 
-// checkAnswer is about what is said in the answer.
-func (r *Ready) checkAnswer(e *Effect) error {
-	silent := e.Connection == Reset || e.Connection == Empty || e.Connection == Stall && e.TruncateAt == nil
+// silent reports whether the effect sends no response at all.
+func (e *Effect) silent() bool {
+	return e.Connection == Reset || e.Connection == Empty || e.Connection == Stall && e.TruncateAt == nil
+}
+
+const notWithSilent = "cannot be combined with the connection effect %s, which sends no response"
+
+// checkResponse checks the content of the response.
+func (r *Ready) checkResponse(e *Effect) error {
 	switch {
 	case e.Status != 0 && (e.Status < 400 || e.Status > 599):
-		return invalid("effect.status", "%d is not from 400 to 599", e.Status)
-	case e.Status != 0 && silent:
-		return invalid("effect.status", "nobody would see it: with the connection effect %s no answer is sent", e.Connection)
-	case e.Malformed && silent:
-		return invalid("effect.malformed", "nobody would see it: with the connection effect %s no answer is sent", e.Connection)
+		return invalid("effect.status", "%d is not in the range 400 to 599", e.Status)
+	case e.Status != 0 && e.silent():
+		return invalid("effect.status", notWithSilent, e.Connection)
+	case e.Malformed && e.silent():
+		return invalid("effect.malformed", notWithSilent, e.Connection)
 	case e.Status == 0 && e.Message != "":
-		return invalid("effect.message", "is the message of a status, which is missing")
+		return invalid("effect.message", "needs effect.status, which is missing")
 	case len(e.Message) > maxText:
 		return invalid("effect.message", "is longer than %d bytes", maxText)
 	case e.RetryAfter == "":
 		return nil
 	case e.Status == 0:
-		return invalid("effect.retryAfter", "belongs to a status, which is missing")
+		return invalid("effect.retryAfter", "needs effect.status, which is missing")
 	}
 	d, err := time.ParseDuration(e.RetryAfter)
 	if err != nil || d < 0 || d > maxRetry {
-		return invalid("effect.retryAfter", `%.80q is not a duration from 0s to %s like "2s"`, e.RetryAfter, maxRetry)
+		return invalid("effect.retryAfter", `%.80q is not a duration from 0s to %s, such as "2s"`, e.RetryAfter, maxRetry)
 	}
 	r.retry = int((d + time.Second - 1) / time.Second)
 	return nil
 }
 
-// checkPieces is about how the answer is sent.
-func (r *Ready) checkPieces(e *Effect) (err error) {
+// checkTransfer checks how the response is sent.
+func (r *Ready) checkTransfer(e *Effect) (err error) {
 	switch {
 	case e.TruncateAt != nil && e.Connection != Truncate && e.Connection != Stall:
-		return invalid("effect.truncateAt", "belongs to the connection effects truncate and stall")
+		return invalid("effect.truncateAt", "needs the connection effect truncate or stall")
 	case e.TruncateAt != nil && *e.TruncateAt < 0:
-		return invalid("effect.truncateAt", "%d is below zero", *e.TruncateAt)
+		return invalid("effect.truncateAt", "%d is negative; it must be 0 or more", *e.TruncateAt)
 	case e.StallFor != "" && e.Connection != Stall:
-		return invalid("effect.stallFor", "belongs to the connection effect stall")
+		return invalid("effect.stallFor", "needs the connection effect stall")
 	case e.Dribble != nil && e.Connection != Drip:
-		return invalid("effect.dribble", "belongs to the connection effect dribble")
+		return invalid("effect.dribble", "needs the connection effect dribble")
 	}
 	if e.StallFor != "" {
-		if r.stall, err = length("effect.stallFor", e.StallFor); err != nil {
+		if r.stall, err = parseDuration("effect.stallFor", e.StallFor); err != nil {
 			return err
 		}
 	}
@@ -256,62 +272,65 @@ func (r *Ready) checkPieces(e *Effect) (err error) {
 		d.Every = "50ms"
 	}
 	if d.Bytes < 1 {
-		return invalid("effect.dribble.bytes", "%d is not above zero", d.Bytes)
+		return invalid("effect.dribble.bytes", "%d is negative; it must be 1 or more", d.Bytes)
 	}
 	r.Rule.Effect.Dribble = &d
-	r.every, err = length("effect.dribble.every", d.Every)
+	r.every, err = parseDuration("effect.dribble.every", d.Every)
 	return err
 }
 
 func (r *Ready) checkStale(e *Effect) error {
 	switch {
 	case e.Stale < 0 || e.Stale > maxStale:
-		return invalid("effect.stale", "%d is not from 1 to %d", e.Stale, maxStale)
+		return invalid("effect.stale", "%d is not in the range 0 to %d", e.Stale, maxStale)
 	case e.Stale > 0 && e.Status != 0:
-		return invalid("effect.stale", "cannot be together with a status: the answer is one or the other")
+		return invalid("effect.stale", "cannot be combined with effect.status; remove one of them")
 	case e.Stale > 0 && !slices.ContainsFunc(r.ops, func(op Operation) bool { return op.Reads }):
-		return invalid("effect.stale", "is about reading; %s is no GET", r.ops[0].ID)
-	case e.Stale > 0 && (e.Connection == Reset || e.Connection == Empty || e.Connection == Stall && e.TruncateAt == nil):
-		return invalid("effect.stale", "nobody would see it: with the connection effect %s no answer is sent", e.Connection)
+		return invalid("effect.stale", "needs a GET operation; %s is not one", r.ops[0].ID)
+	case e.Stale > 0 && e.silent():
+		return invalid("effect.stale", notWithSilent, e.Connection)
 	}
 	return nil
 }
 
-// checkPhase fills the phase in: after for what needs the operation's own answer, else before (assumption 107).
+// checkPhase fills in the phase. It is after if the effect needs the operation's own response, and otherwise before
+// (assumption 107).
 func (r *Ready) checkPhase(*Targets) error {
 	e := &r.Rule.Effect
 	mangles := e.Malformed || e.Connection == Truncate || e.Connection == Drip || e.TruncateAt != nil
-	needs := e.Stale > 0 || mangles && e.Status == 0
+	needsResponse := e.Stale > 0 || mangles && e.Status == 0
 	switch r.Rule.Phase {
 	case "":
-		if r.Rule.Phase = Before; needs {
+		if r.Rule.Phase = Before; needsResponse {
 			r.Rule.Phase = After
 		}
 	case Before:
-		if needs {
-			return &InvalidError{Path: "phase", Detail: "before the operation there is no answer that the effect could change: give a status, or the phase after",
-				Valid: []string{string(After)}}
+		if needsResponse {
+			return &InvalidError{Path: "phase", Valid: []string{string(After)},
+				Detail: "the effect changes the operation's response, which does not exist before the operation; " +
+					"set phase to after or give effect.status"}
 		}
 	case After:
 	default:
-		return &InvalidError{Path: "phase", Detail: fmt.Sprintf("%.80q is no phase", r.Rule.Phase), Valid: r.Rule.Phase.Names()}
+		return &InvalidError{Path: "phase", Detail: fmt.Sprintf("unknown phase %.80q", r.Rule.Phase),
+			Valid: r.Rule.Phase.Names()}
 	}
 	if !e.Interloper {
 		return nil
 	}
 	switch {
 	case r.Rule.Phase == After:
-		return invalid("effect.interloper", "comes before the request's own change, so it is of the phase before")
+		return invalid("effect.interloper", "needs the phase before: the other change precedes the request's own")
 	case e.terminal():
-		return invalid("effect.interloper", "nobody would see it: the rule's own effect keeps the operation from happening")
+		return invalid("effect.interloper", "cannot be combined with an effect that keeps the operation from running")
 	case !slices.ContainsFunc(r.ops, func(op Operation) bool { return op.Names }):
-		return invalid("effect.interloper", "%s names no thing on its path that somebody else could change", r.ops[0].ID)
+		return invalid("effect.interloper", "needs an operation with a resource in its path; %s has none", r.ops[0].ID)
 	}
 	return nil
 }
 
-// checkStatus refuses a status that no operation of the rule documents. Of a glob, the rule is about those that do
-// (assumption 102).
+// checkStatus refuses a status that no operation of the rule documents. A rule with a glob applies to the matching
+// operations that document the status (assumption 102).
 func (r *Ready) checkStatus(*Targets) error {
 	e := &r.Rule.Effect
 	if e.Status == 0 || r.forced() {
@@ -334,13 +353,14 @@ func (r *Ready) checkStatus(*Targets) error {
 		who = "no operation documents"
 	}
 	return &InvalidError{Path: "effect.status", Valid: valid,
-		Detail: fmt.Sprintf(`%s the status %d; "force": true takes it all the same`, who, e.Status)}
+		Detail: fmt.Sprintf(`%s the status %d; set "force" to true to use it anyway`, who, e.Status)}
 }
 
 func (r *Ready) forced() bool { return r.Rule.Force || r.Rule.Effect.Force }
 
-// concerns says whether the rule is about the operation: it matches, and documents the status if there is one.
-func (r *Ready) concerns(op *Operation) bool {
+// applies reports whether the effect is possible for a matching operation: the operation documents the status, and is a
+// GET if the effect is a stale response.
+func (r *Ready) applies(op *Operation) bool {
 	e := &r.Rule.Effect
 	switch {
 	case e.Status != 0 && !r.forced() && !slices.Contains(op.Statuses, e.Status):

@@ -22,8 +22,7 @@ func targets() *fault.Targets {
 	}
 }
 
-// Check fills the phase in that an effect needs.
-func TestCheck_Phase(t *testing.T) {
+func TestCheck_FillsInThePhase(t *testing.T) {
 	for effect, phase := range map[string]fault.Phase{
 		`{"status":404}`:                                        fault.Before,
 		`{"status":404,"connection":"truncate"}`:                fault.Before,
@@ -51,7 +50,8 @@ func TestCheck_Phase(t *testing.T) {
 
 func TestParseStep(t *testing.T) {
 	op := &targets().Operations[0]
-	for _, text := range []string{"409", "409;force", "418;force", " 409 ", "reset", "empty", "truncate", "stall", "dribble", "malformed", "after:409", "after:reset"} {
+	for _, text := range []string{"409", "409;force", "418;force", " 409 ", "reset", "empty", "truncate", "stall",
+		"dribble", "malformed", "after:409", "after:reset"} {
 		step, err := fault.ParseStep(text, op)
 		require.NoError(t, err, text)
 		require.NotNil(t, step, text)
@@ -59,20 +59,22 @@ func TestParseStep(t *testing.T) {
 	step, err := fault.ParseStep("pass", op)
 	require.NoError(t, err)
 	require.Nil(t, step)
-	for _, text := range []string{"", "418", "200", "409;forced", "rest", "after:", "after:pass", "600;force", "-1", "after:after:409"} {
+	valid := []string{"400", "409", "reset", "empty", "truncate", "stall", "dribble", "malformed", "pass"}
+	for _, text := range []string{"", "418", "200", "409;forced", "rest", "after:", "after:pass", "600;force", "-1",
+		"after:after:409"} {
 		_, err := fault.ParseStep(text, op)
 		var wrong *fault.InvalidError
 		require.ErrorAs(t, err, &wrong, text)
-		require.Equal(t, []string{"400", "409", "reset", "empty", "truncate", "stall", "dribble", "malformed", "pass"}, wrong.Valid)
+		require.Equal(t, valid, wrong.Valid)
 	}
 }
 
-// FuzzCheck takes any document for a rule without a panic; what it takes, it takes again in the form in which it is
-// stored.
+// FuzzCheck checks that no document makes Check panic, and that Check accepts the stored form of a rule it accepted.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{
-		`{"id":"a","priority":1,"match":{"operation":"toys.*","resource":"x","project":"p","state":"Whole","header":{"User-Agent":"c*"}},` +
-			`"when":{"skip":1,"times":2,"every":0,"attempts":[1,3],"probability":0.2,"from":"2026-01-01T00:00:00Z","for":"5m"},` +
+		`{"id":"a","priority":1,"match":{"operation":"toys.*","resource":"x","project":"p","state":"Whole",` +
+			`"header":{"User-Agent":"c*"}},"when":{"skip":1,"times":2,"every":0,"attempts":[1,3],` +
+			`"probability":0.2,"from":"2026-01-01T00:00:00Z","for":"5m"},` +
 			`"phase":"before","effect":{"status":404,"message":"","retryAfter":"2s","latency":{"fixed":"100ms"}},"ttl":"10m"}`,
 		`{"effect":{"connection":"dribble","dribble":{"bytes":1,"every":"1ms"}}}`,
 		`{"effect":{"latency":{"lognormal":{"median":"1ms","p99":"1s"},"cap":"2s"}},"when":{"every":2}}`,
@@ -103,7 +105,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// FuzzParseStep takes any text.
+// FuzzParseStep checks that no text makes ParseStep panic or slow.
 func FuzzParseStep(f *testing.F) {
 	for _, seed := range []string{"503", "after:reset", "pass", "418;force", "stall"} {
 		f.Add(seed)

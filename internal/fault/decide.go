@@ -12,31 +12,31 @@ import (
 	"storagesim/internal/store"
 )
 
-// maxVerdicts bounds what is noted about one request.
+// maxVerdicts bounds the verdicts on one request.
 const maxVerdicts = 20
 
-// Verdict is what a rule had to say about a request, for explain.
+// Verdict is the verdict of a rule on a request, as explain shows it.
 type Verdict struct {
 	Rule  string `json:"rule"`
 	Fired bool   `json:"fired"`
-	Why   string `json:"why"` // what was done, or why not
+	Why   string `json:"why"` // the effect, or why there was none
 }
 
 // Decision is what happens to one request.
 type Decision struct {
-	Before, After Happening
-	Interlopers   []string // the rules that want somebody else's change
-	Marks         []string // who did it, for the header X-Sim-Fault
+	Before, After PhaseEffect
+	Interlopers   []string // the rules with the effect interloper
+	Marks         []string // the rules and plans that hit the request, for the header X-Sim-Fault
 	Verdicts      []Verdict
 }
 
-// Happening is what happens in one phase.
-type Happening struct {
+// PhaseEffect is what happens to a request in one phase.
+type PhaseEffect struct {
 	Delay      time.Duration
-	By         string // the rule that decides the answer
-	Effect     *Effect
+	By         string        // the rule or plan that decides the response
+	Effect     *Effect       // nil if none decides it
 	RetryAfter int           // seconds
-	Stall      time.Duration // 0: until the client goes away
+	Stall      time.Duration // 0: until the client closes the connection
 	Every      time.Duration // between two pieces
 }
 
@@ -51,19 +51,19 @@ func (d *Decision) missed(r *Ready, why string) {
 	d.note(r.Rule.ID, false, why)
 }
 
-// Candidates answers the rules about the operation that may hit a request with these headers, as far as that can be
-// said without a transaction. The others are noted.
+// Candidates returns the rules that may hit a request of the operation with these headers, as far as that can be
+// decided without a transaction. It notes the other rules of the operation as missed.
 func (s *Set) Candidates(d *Decision, operation string, header map[string][]string, wall time.Time) []*Ready {
 	if s == nil {
 		return nil
 	}
 	var list []*Ready
 	for _, r := range s.byOp[operation] {
-		switch why := r.admits(header); {
+		switch why := r.headerMismatch(header); {
 		case r.spent.Load():
-			d.missed(r, "it is spent")
+			d.missed(r, "the rule has no hits left")
 		case !r.expires.IsZero() && !wall.Before(r.expires):
-			d.missed(r, "its ttl of "+r.Rule.TTL+" is over")
+			d.missed(r, "the rule's ttl of "+r.Rule.TTL+" has expired")
 		case why != "":
 			d.missed(r, why)
 		default:
@@ -73,84 +73,88 @@ func (s *Set) Candidates(d *Decision, operation string, header map[string][]stri
 	return list
 }
 
-func (r *Ready) admits(header map[string][]string) string {
+// headerMismatch returns why the headers do not match the rule, or "" if they do.
+func (r *Ready) headerMismatch(header map[string][]string) string {
 	for _, h := range r.headers {
 		values := header[h.name]
 		if !slices.ContainsFunc(values, func(v string) bool { return glob(h.glob, v) }) {
-			return fmt.Sprintf("the header %s is %.200q and not %q", h.name, values, h.glob)
+			return fmt.Sprintf("the header %s is %.200q, which does not match %q", h.name, values, h.glob)
 		}
 	}
 	return ""
 }
 
-// Thing is what a request names, as far as the world has it.
-type Thing struct{ ID, Name, State string }
+// Resource is a resource that a request names.
+type Resource struct{ ID, Name, State string }
 
-// Subject is what a request is about.
+// Subject holds the parts of a request that a rule matches within a transaction.
 type Subject struct {
 	Project string
-	Names   []string      // values by which the request names things
-	Thing   func() *Thing // nil where the world has none; asked only when a rule wants to know
+	Names   []string // IDs and names of resources in the request
+	// Resource looks up the resource that the request names. It returns nil if the resource does not exist. It is called
+	// only if a rule needs it.
+	Resource func() *Resource
 }
 
-// Fits says why the rule is not about the request; "" if it is.
-func (d *Decision) Fits(r *Ready, s *Subject, now time.Time) bool {
-	why := r.misfit(s, now)
+// Matches reports whether the rule matches the request. If it does not, the decision notes why.
+func (d *Decision) Matches(r *Ready, s *Subject, now time.Time) bool {
+	why := r.mismatch(s, now)
 	if why != "" {
 		d.missed(r, why)
 	}
 	return why == ""
 }
 
-func (r *Ready) misfit(s *Subject, now time.Time) string {
+// mismatch returns why the rule does not match the request, or "" if it does.
+func (r *Ready) mismatch(s *Subject, now time.Time) string {
 	m := &r.Rule.Match
 	if m.Project != "" && !glob(m.Project, s.Project) {
-		return fmt.Sprintf("the project is %.100q and not %q", s.Project, m.Project)
+		return fmt.Sprintf("the project is %.100q, which does not match %q", s.Project, m.Project)
 	}
 	if from := r.Rule.When.From; from != nil && now.Before(*from) {
-		return "its time begins at " + from.UTC().Format(time.RFC3339Nano) + " of the world's clock"
+		return "the rule starts at " + from.UTC().Format(time.RFC3339Nano) + " on the world's clock"
 	}
 	if end, ok := r.end(); ok && !now.Before(end) {
-		return "its time ended at " + end.UTC().Format(time.RFC3339Nano) + " of the world's clock"
+		return endedAt(end)
 	}
 	if m.Resource == "" && m.State == "" && !r.Rule.Effect.Interloper {
 		return ""
 	}
-	said := m.Resource != "" && slices.ContainsFunc(s.Names, func(name string) bool { return glob(m.Resource, name) })
-	if said && m.State == "" && !r.Rule.Effect.Interloper {
+	named := m.Resource != "" && slices.ContainsFunc(s.Names, func(name string) bool { return glob(m.Resource, name) })
+	if named && m.State == "" && !r.Rule.Effect.Interloper {
 		return ""
 	}
-	thing := s.Thing()
+	resource := s.Resource()
 	switch {
-	case m.Resource != "" && !said && !thing.is(m.Resource):
-		return fmt.Sprintf("the request names %.100q and not %q", s.Names, m.Resource)
+	case m.Resource != "" && !named && !resource.matches(m.Resource):
+		return fmt.Sprintf("the request names %.100q, which does not match %q", s.Names, m.Resource)
 	case m.State == "" && !r.Rule.Effect.Interloper:
 		return ""
-	case thing == nil:
-		return "the request names nothing that exists"
-	case m.State != "" && thing.State != m.State:
-		return fmt.Sprintf("%s is %s and not %s", thing.ID, thing.State, m.State)
+	case resource == nil:
+		return "the request names no existing resource"
+	case m.State != "" && resource.State != m.State:
+		return fmt.Sprintf("%s is %s, not %s", resource.ID, resource.State, m.State)
 	}
 	return ""
 }
 
-// is says whether the pattern fits the id or the name.
-func (t *Thing) is(pattern string) bool {
-	return t != nil && (glob(pattern, t.ID) || t.Name != "" && glob(pattern, t.Name))
+// matches reports whether the pattern matches the ID or the name.
+func (r *Resource) matches(pattern string) bool {
+	return r != nil && (glob(pattern, r.ID) || r.Name != "" && glob(pattern, r.Name))
 }
 
-// Count counts the request for the rules that fit it, in order, and decides what happens. It runs in a write
-// transaction of the request's world. Request is noted as what a rule hit last.
-func (in *Injector) Count(tx *store.Tx, d *Decision, fit []*Ready, request string) error {
+// Count counts the request for the matching rules, in order, and adds the effects of those that hit it to the decision.
+// tx must be a write transaction of the request's world. A rule that hits stores the request's ID, request.
+func (in *Injector) Count(tx *store.Tx, d *Decision, matching []*Ready, request string) error {
 	tx = tx.In("")
-	for _, r := range fit {
+	for _, r := range matching {
 		if why := d.decided(r); why != "" {
 			d.missed(r, why)
 			continue
 		}
 		row, err := rules.Get(tx, r.Rule.ID)
 		if errors.Is(err, store.ErrNotFound) || err == nil && row.Generation != r.Generation {
-			continue // changed while the request came in
+			continue // the rule was changed after Candidates
 		}
 		if err != nil {
 			return err
@@ -159,7 +163,7 @@ func (in *Injector) Count(tx *store.Tx, d *Decision, fit []*Ready, request strin
 			d.missed(r, why)
 			continue
 		}
-		random := drawing(tx.Seed(), r.Rule.ID, row.Seen+1)
+		random := generator(tx.Seed(), r.Rule.ID, row.Seen+1)
 		if why := row.count(random); why != "" {
 			row.LastMiss = why
 			d.missed(r, why)
@@ -177,28 +181,28 @@ func (in *Injector) Count(tx *store.Tx, d *Decision, fit []*Ready, request strin
 	return nil
 }
 
-// count counts one request and says why it is let through; "" if it is hit (assumption 100).
+// count counts one request. It returns why the request passes, or "" if it is hit (assumption 100).
 func (r *row) count(random *rand.Rand) string {
 	w := &r.Rule.When
 	r.Seen++
 	if r.Seen <= w.Skip {
-		return fmt.Sprintf("it lets the first %d through, and this was number %d", w.Skip, r.Seen)
+		return fmt.Sprintf("the rule skips %d requests, and this was number %d", w.Skip, r.Seen)
 	}
 	n := r.Seen - w.Skip
 	switch {
 	case w.Attempts != nil && !slices.Contains(w.Attempts, n):
-		return fmt.Sprintf("it hits the attempts %v, and this was number %d", w.Attempts, n)
+		return fmt.Sprintf("the rule hits the attempts %v, and this was number %d", w.Attempts, n)
 	case w.Every > 1 && n%w.Every != 0:
-		return fmt.Sprintf("it hits one in %d, and this was number %d", w.Every, n)
+		return fmt.Sprintf("the rule hits one request in %d, and this was number %d", w.Every, n)
 	case w.Probability != nil && random.Float64() >= *w.Probability:
-		return fmt.Sprintf("the draw was against it, with a probability of %v", *w.Probability)
+		return fmt.Sprintf("the random draw was a miss, with a hit probability of %v", *w.Probability)
 	}
 	r.Hits++
 	return ""
 }
 
-// drawing is the generator for one request of one rule.
-func drawing(seed uint64, id string, n uint64) *rand.Rand {
+// generator returns the random number generator for the n-th request of a rule.
+func generator(seed uint64, id string, n uint64) *rand.Rand {
 	h := fnv.New128a()
 	h.Write(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, seed), n))
 	h.Write([]byte(id))
@@ -206,26 +210,26 @@ func drawing(seed uint64, id string, n uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum), binary.BigEndian.Uint64(sum[8:])))
 }
 
-// decided says which rule has already decided what this one would; "" if none has.
+// decided returns which earlier rule has decided what r would decide, or "" if none has.
 func (d *Decision) decided(r *Ready) string {
 	e := &r.Rule.Effect
 	if d.Before.Effect != nil && (r.Rule.Phase == After || e.terminal() || e.Interloper) {
-		return d.Before.By + " answered first"
+		return d.Before.By + " decided the response first"
 	}
 	if r.Rule.Phase == After && d.After.Effect != nil && e.terminal() {
-		return d.After.By + " changed the answer first"
+		return d.After.By + " changed the response first"
 	}
 	return ""
 }
 
-// take adds a rule that hits; a step has no latency to draw.
+// take adds the effect of a rule that hits, or of a step. random may be nil for a step, which has no latency.
 func (d *Decision) take(id string, r *Ready, random *rand.Rand) {
 	h, e := &d.Before, &r.Rule.Effect
 	if r.Rule.Phase == After {
 		h = &d.After
 	}
 	if r.latency != nil {
-		h.Delay += r.latency.of(random)
+		h.Delay += r.latency.sample(random)
 	}
 	if e.Interloper {
 		d.Interlopers = append(d.Interlopers, id)
@@ -237,10 +241,11 @@ func (d *Decision) take(id string, r *Ready, random *rand.Rand) {
 	d.note(id, true, e.words(r.Rule.Phase))
 }
 
-// Take adds what a request asks for itself, or a step of a plan, ahead of all rules.
+// Take adds a step, from a header of the request or from a plan. It must precede Count, so that the step takes
+// precedence over all rules.
 func (d *Decision) Take(step *Ready, by string) { d.take(by, step, nil) }
 
-// words says what the effect does.
+// words describes the effect.
 func (e *Effect) words(phase Phase) string {
 	text := string(phase) + " the operation:"
 	add := func(is bool, word string) {
@@ -248,11 +253,11 @@ func (e *Effect) words(phase Phase) string {
 			text += " " + word
 		}
 	}
-	add(e.Interloper, "somebody else's change")
+	add(e.Interloper, "a change by somebody else")
 	add(e.Latency != nil, "latency")
 	add(e.Status != 0, fmt.Sprint("status ", e.Status))
 	add(e.Malformed, "malformed")
-	add(e.Stale > 0, fmt.Sprintf("as it was %d versions ago", e.Stale))
+	add(e.Stale > 0, fmt.Sprintf("stale by %d", e.Stale))
 	add(e.Connection != "", string(e.Connection))
 	return text
 }

@@ -2,8 +2,8 @@ package fault
 
 import "strings"
 
-// glob says whether the text fits the pattern: * stands for any text, slashes among it, and ? for one byte. It takes
-// time in proportion to the product of both lengths at worst.
+// glob reports whether the text matches the pattern. * matches any text, including slashes, and ? matches one byte. In
+// the worst case the time is proportional to the product of the two lengths.
 func glob(pattern, text string) bool {
 	p, t, star, mark := 0, 0, -1, 0
 	for t < len(text) {
@@ -24,13 +24,13 @@ func glob(pattern, text string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// closest answers the few names that look most like the one that was given.
-func closest(asked string, names []string) []string {
-	const most = 8
-	best := make([]string, 0, most)
-	for need := len(asked); need >= 0 && len(best) < most; need-- {
+// closest returns the names that are most similar to the given one, at most eight.
+func closest(given string, names []string) []string {
+	const limit = 8
+	best := make([]string, 0, limit)
+	for score := len(given); score >= 0 && len(best) < limit; score-- {
 		for _, name := range names {
-			if len(best) < most && shared(asked, name) == need {
+			if len(best) < limit && similarity(given, name) == score {
 				best = append(best, name)
 			}
 		}
@@ -38,9 +38,9 @@ func closest(asked string, names []string) []string {
 	return best
 }
 
-// shared counts the characters that a and b have in common in order, without regard to case, reading from the front
-// and from the back.
-func shared(a, b string) int {
+// similarity returns the length of the common prefix of a and b, plus the length of the common suffix of the rest. It
+// ignores case.
+func similarity(a, b string) int {
 	a, b = strings.ToLower(a), strings.ToLower(b)
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {

@@ -31,24 +31,25 @@ func TestGlob(t *testing.T) {
 	require.Less(t, time.Since(began), 5*time.Second)
 }
 
-// What is drawn lies where the distribution says, and under the cap.
-func TestLatency_Draws(t *testing.T) {
+func TestLatency_SamplesFollowTheDistribution(t *testing.T) {
 	for name, c := range map[string]struct {
 		latency Latency
 		low     time.Duration
 		high    time.Duration
 		median  time.Duration
 	}{
-		"fixed":     {Latency{Fixed: "5ms"}, 5 * time.Millisecond, 5 * time.Millisecond, 5 * time.Millisecond},
-		"uniform":   {Latency{Uniform: []string{"10ms", "20ms"}}, 10 * time.Millisecond, 20 * time.Millisecond, 15 * time.Millisecond},
-		"normal":    {Latency{Normal: &Spread{"10ms", "20ms"}, Cap: "30ms"}, 0, 30 * time.Millisecond, 10 * time.Millisecond},
-		"lognormal": {Latency{Lognormal: &LogRange{"10ms", "100ms"}, Cap: "50ms"}, 0, 50 * time.Millisecond, 10 * time.Millisecond},
+		"fixed": {Latency{Fixed: "5ms"}, 5 * time.Millisecond, 5 * time.Millisecond, 5 * time.Millisecond},
+		"uniform": {Latency{Uniform: []string{"10ms", "20ms"}},
+			10 * time.Millisecond, 20 * time.Millisecond, 15 * time.Millisecond},
+		"normal": {Latency{Normal: &Spread{"10ms", "20ms"}, Cap: "30ms"}, 0, 30 * time.Millisecond, 10 * time.Millisecond},
+		"lognormal": {Latency{Lognormal: &LogRange{"10ms", "100ms"}, Cap: "50ms"},
+			0, 50 * time.Millisecond, 10 * time.Millisecond},
 	} {
 		p, err := c.latency.compile()
 		require.NoError(t, err, name)
 		below := 0
 		for n := range uint64(2000) {
-			d := p.of(drawing(1, name, n))
+			d := p.sample(generator(1, name, n))
 			require.GreaterOrEqual(t, d, c.low, name)
 			require.LessOrEqual(t, d, c.high, name)
 			if d < c.median || d == c.median && n%2 == 0 {
@@ -57,9 +58,12 @@ func TestLatency_Draws(t *testing.T) {
 		}
 		require.InDelta(t, 1000, below, 120, name)
 	}
-	same := drawing(1, "a", 1)
-	require.Equal(t, drawing(1, "a", 1).Uint64(), same.Uint64())
-	for _, other := range []*rand.Rand{drawing(2, "a", 1), drawing(1, "b", 1), drawing(1, "a", 2)} {
-		require.NotEqual(t, drawing(1, "a", 1).Uint64(), other.Uint64())
+}
+
+func TestGenerator_DependsOnSeedRuleAndCount(t *testing.T) {
+	first := generator(1, "a", 1).Uint64()
+	require.Equal(t, first, generator(1, "a", 1).Uint64())
+	for _, other := range []*rand.Rand{generator(2, "a", 1), generator(1, "b", 1), generator(1, "a", 2)} {
+		require.NotEqual(t, first, other.Uint64())
 	}
 }

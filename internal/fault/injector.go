@@ -26,12 +26,12 @@ type Injector struct {
 	worlds sync.Map // world → *Set, nil if the world has no rules
 
 	mu    sync.Mutex
-	epoch uint64 // counts changes, so that a copy that was read before a change is not kept after it
+	epoch uint64 // counts changes; a copy that was read before a change is not kept after it
 
-	keeping sync.Mutex // numbers the kept versions of worlds one after the other
+	keeping sync.Mutex // is held while kept versions of worlds are created or deleted
 }
 
-// New returns an Injector whose rules may refer to the targets. wall is the real clock, on which the ttl of a rule ends.
+// New returns an Injector whose rules may refer to the targets. The ttl of a rule is measured on the real clock, wall.
 func New(
 	db *store.DB, engine *statemachine.Engine, targets Targets, log zerolog.Logger, wall func() time.Time,
 ) *Injector {
@@ -118,7 +118,7 @@ func (in *Injector) read(tx *store.Tx) *Set {
 	for _, ready := range list {
 		set.versions = set.versions || ready.Rule.Effect.Stale > 0
 		for _, op := range ready.ops {
-			if ready.concerns(&op) {
+			if ready.applies(&op) {
 				set.byOp[op.ID] = append(set.byOp[op.ID], ready)
 			}
 		}
@@ -141,13 +141,13 @@ func (in *Injector) ready(world string, r *row) (*Ready, error) {
 	return ready, nil
 }
 
-// carry takes over what the row says beside the rule.
+// carry copies the rule and its generation, creation, place and expiry from a row.
 func (r *Ready) carry(from *row) {
 	r.Rule = from.Rule
 	r.Generation, r.born, r.seq, r.expires = from.Generation, from.Born, from.Seq, from.Expires
 }
 
-// find returns the rule of a row, or nil if the set has none or another one of that id.
+// find returns the rule of a row. It returns nil if the set has no rule with that ID and generation.
 func (s *Set) find(r *row) *Ready {
 	if ready := s.byID[r.Rule.ID]; ready != nil && ready.Generation == r.Generation {
 		return ready
@@ -194,11 +194,11 @@ func (in *Injector) replaced(world string) {
 	in.epoch++
 	in.worlds.Delete(world)
 	in.mu.Unlock()
-	in.renew(world)
+	in.restartVersions(world)
 }
 
-// Flush stores the reasons why rules did not fire that are only in memory, so that the next start still lists them
-// (assumption 110). It is called when nothing is served any more.
+// Flush stores the last miss reasons that are only in memory, so that they are still listed after a restart
+// (assumption 110). The server must have stopped.
 func (in *Injector) Flush() error {
 	var failed error
 	in.worlds.Range(func(world, kept any) bool {
@@ -212,7 +212,7 @@ func (in *Injector) Flush() error {
 	return failed
 }
 
-// storeMisses stores the reasons in the rows of the rules.
+// storeMisses stores the last miss reasons in the rows of the rules.
 func (s *Set) storeMisses(tx *store.Tx) error {
 	for _, id := range slices.Sorted(maps.Keys(s.byID)) {
 		ready := s.byID[id]

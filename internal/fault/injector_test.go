@@ -30,7 +30,8 @@ func newInjector(t *testing.T) (*fault.Injector, *statemachine.Engine) {
 func TestInjector_ChecksARuleOnce(t *testing.T) {
 	in, engine := newInjector(t)
 	checks := in.CountChecks()
-	rule := fault.Rule{ID: "r", Match: fault.Match{Operation: targets().Operations[0].ID}, Effect: fault.Effect{Status: 500}, Force: true}
+	rule := fault.Rule{ID: "r", Match: fault.Match{Operation: targets().Operations[0].ID},
+		Effect: fault.Effect{Status: 500}, Force: true}
 	update := func(fn func(tx *store.Tx) error) {
 		t.Helper()
 		require.NoError(t, engine.Update("w", "test", fn))
@@ -57,7 +58,7 @@ func TestInjector_ChecksARuleOnce(t *testing.T) {
 	rule.Effect.Status = 503
 	update(put)
 	require.Equal(t, 1, candidates())
-	require.Equal(t, 2, *checks, "another rule of the same id")
+	require.Equal(t, 2, *checks, "another rule with the same ID")
 
 	update(func(tx *store.Tx) error {
 		return in.Replace(tx, []fault.Rule{rule, {Effect: fault.Effect{Malformed: true}}})

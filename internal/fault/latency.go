@@ -31,31 +31,31 @@ type LogRange struct {
 	P99    string `json:"p99" type:"duration" doc:"99th percentile" range:"median to 1h" example:"2s" required:""`
 }
 
-// pace is a Latency that was checked and can be drawn from.
-type pace struct {
+// sampler draws values of a valid Latency.
+type sampler struct {
 	draw func(r *rand.Rand) float64
 	cap  time.Duration
 }
 
-// of draws a latency, in whole microseconds.
-func (p *pace) of(r *rand.Rand) time.Duration {
-	return time.Duration(min(max(p.draw(r), 0), float64(p.cap))).Round(time.Microsecond)
+// sample draws a latency, in whole microseconds.
+func (s *sampler) sample(r *rand.Rand) time.Duration {
+	return time.Duration(min(max(s.draw(r), 0), float64(s.cap))).Round(time.Microsecond)
 }
 
-// length reads a duration from 0 to maxLatency.
-func length(path, text string) (time.Duration, error) {
+// parseDuration reads a duration from 0 to maxLatency.
+func parseDuration(path, text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 || d > maxLatency {
-		return 0, invalid(path, `%q is not a duration from 0s to %s like "250ms"`, text, maxLatency)
+		return 0, invalid(path, `%q is not a duration from 0s to %s, such as "250ms"`, text, maxLatency)
 	}
 	return d, nil
 }
 
-// lengths reads two durations. If ordered is set the second must not be less than the first.
-func lengths(path string, names [2]string, texts [2]string, ordered bool) (a, b float64, err error) {
+// parsePair reads two durations. If ordered is set, the second must not be less than the first.
+func parsePair(path string, names [2]string, texts [2]string, ordered bool) (a, b float64, err error) {
 	var d [2]time.Duration
 	for i := range d {
-		if d[i], err = length(path+names[i], texts[i]); err != nil {
+		if d[i], err = parseDuration(path+names[i], texts[i]); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -67,12 +67,12 @@ func lengths(path string, names [2]string, texts [2]string, ordered bool) (a, b 
 
 const pathLatency = "effect.latency"
 
-// compile checks the latency.
-func (l *Latency) compile() (*pace, error) {
-	p := &pace{cap: maxLatency}
+// compile checks the latency and returns its sampler.
+func (l *Latency) compile() (*sampler, error) {
+	s := &sampler{cap: maxLatency}
 	var err error
 	if l.Cap != "" {
-		if p.cap, err = length(pathLatency+".cap", l.Cap); err != nil {
+		if s.cap, err = parseDuration(pathLatency+".cap", l.Cap); err != nil {
 			return nil, err
 		}
 	}
@@ -83,36 +83,38 @@ func (l *Latency) compile() (*pace, error) {
 		}
 	}
 	if given != 1 {
-		return nil, &InvalidError{Path: pathLatency, Detail: "must have exactly one of its distributions",
+		return nil, &InvalidError{Path: pathLatency, Detail: "exactly one distribution must be given",
 			Valid: []string{"fixed", "uniform", "normal", "lognormal"}}
 	}
-	p.draw, err = l.distribution()
-	return p, err
+	s.draw, err = l.distribution()
+	return s, err
 }
 
-// distribution makes the one that is given.
+// distribution returns a function that draws from the given distribution, in nanoseconds.
 func (l *Latency) distribution() (func(*rand.Rand) float64, error) {
 	switch {
 	case l.Uniform != nil:
 		if len(l.Uniform) != 2 {
 			return nil, invalid(pathLatency+".uniform", "must be two durations, the shortest and the longest")
 		}
-		a, b, err := lengths(pathLatency+".uniform", [2]string{"[0]", "[1]"}, [2]string(l.Uniform), true)
+		a, b, err := parsePair(pathLatency+".uniform", [2]string{"[0]", "[1]"}, [2]string(l.Uniform), true)
 		return func(r *rand.Rand) float64 { return a + r.Float64()*(b-a) }, err
 	case l.Normal != nil:
-		mean, dev, err := lengths(pathLatency+".normal", [2]string{".mean", ".stddev"}, [2]string{l.Normal.Mean, l.Normal.Stddev}, false)
+		mean, dev, err := parsePair(pathLatency+".normal", [2]string{".mean", ".stddev"},
+			[2]string{l.Normal.Mean, l.Normal.Stddev}, false)
 		return func(r *rand.Rand) float64 { return mean + r.NormFloat64()*dev }, err
 	case l.Lognormal != nil:
-		median, p99, err := lengths(pathLatency+".lognormal", [2]string{".median", ".p99"}, [2]string{l.Lognormal.Median, l.Lognormal.P99}, true)
+		median, p99, err := parsePair(pathLatency+".lognormal", [2]string{".median", ".p99"},
+			[2]string{l.Lognormal.Median, l.Lognormal.P99}, true)
 		if err == nil && median == 0 {
-			err = invalid(pathLatency+".lognormal.median", "must be longer than zero")
+			err = invalid(pathLatency+".lognormal.median", "must be above 0s")
 		}
 		const z99 = 2.3263478740408408 // the 99th percentile of the standard normal distribution
 		return func(r *rand.Rand) float64 { return median * math.Exp(r.NormFloat64()*math.Log(p99/median)/z99) }, err
 	}
-	d, err := length(pathLatency+".fixed", l.Fixed)
+	d, err := parseDuration(pathLatency+".fixed", l.Fixed)
 	if err == nil && l.Cap != "" {
-		err = invalid(pathLatency+".cap", "is for distributions; fixed is what it is")
+		err = invalid(pathLatency+".cap", "cannot be combined with fixed; remove it")
 	}
 	return func(*rand.Rand) float64 { return float64(d) }, err
 }

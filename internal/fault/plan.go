@@ -22,9 +22,9 @@ const Pass = "pass"
 
 const afterPrefix = "after:"
 
-// ParseStep reads a step, which is what happens to one request of an operation: a documented status, any status from 400 to
-// 599 with ";force", or one of Steps. With the prefix "after:" the change is committed first. A nil *Ready means that the
-// request passes. The error is an *InvalidError whose Valid lists the valid steps.
+// ParseStep reads a step, which is what happens to one request of an operation: a documented status, any status from
+// 400 to 599 with ";force", or one of Steps. With the prefix "after:" the change is committed first. A nil *Ready means
+// that the request passes. The error is an *InvalidError whose Valid lists the valid steps.
 func ParseStep(text string, op *Operation) (*Ready, error) {
 	rule := Rule{Match: Match{Operation: op.ID}}
 	word, late := strings.CutPrefix(strings.TrimSpace(text), afterPrefix)
@@ -53,7 +53,7 @@ func ParseStep(text string, op *Operation) (*Ready, error) {
 		ready, err = Check(rule, &Targets{Operations: []Operation{*op}})
 	}
 	if err != nil {
-		return nil, &InvalidError{Detail: fmt.Sprintf("%.80q is no step that %s can take", text, op.ID), Valid: Steps(op)}
+		return nil, &InvalidError{Detail: fmt.Sprintf("%.80q is not a valid step of %s", text, op.ID), Valid: Steps(op)}
 	}
 	return ready, nil
 }
@@ -69,8 +69,8 @@ func Steps(op *Operation) []string {
 	return append(append(list, connections[:]...), "malformed", Pass)
 }
 
-// Plan lists what happens to the requests that carry its ID, by operation and in order. The requests of an operation pass
-// after its last step.
+// Plan lists what happens to the requests that carry its ID, by operation and in order. The requests of an operation
+// pass after its last step.
 type Plan struct {
 	ID         string              `json:"id,omitempty" doc:"name of the plan" default:"plan-1, plan-2, …" range:"1 to 64 letters, digits, dots, dashes and underscores, the first one a letter or digit" example:"retry"`
 	Operations map[string][]string `json:"operations" doc:"steps by operation, taken in order: a documented status, reset, empty, truncate, stall, dribble, malformed or pass; after: in front of a step commits the change first" range:"1 to 200 operations with 1 to 1000 steps each" example:"{\"lightbits.CreateVolume\":[\"503\",\"after:reset\",\"pass\"]}" required:""`
@@ -103,7 +103,8 @@ func (p *planRow) state() PlanState {
 	return s
 }
 
-// CreatePlan stores a plan. It returns an *InvalidError for an invalid plan and store.ErrExists for an ID that is in use.
+// CreatePlan stores a plan. It returns an *InvalidError for an invalid plan and store.ErrExists for an ID that is in
+// use.
 func (in *Injector) CreatePlan(tx *store.Tx, plan Plan) (PlanState, error) {
 	tx = tx.In("")
 	if err := in.checkPlan(&plan); err != nil {
@@ -141,7 +142,8 @@ func (in *Injector) checkPlan(p *Plan) error {
 		at, steps := "operations."+id, p.Operations[id]
 		op := in.Operation(id)
 		if op == nil {
-			return &InvalidError{Path: "operations", Detail: fmt.Sprintf("%.80q is no operation", id), Valid: closest(id, in.targets.names())}
+			return &InvalidError{Path: "operations", Detail: fmt.Sprintf("unknown operation %.80q", id),
+				Valid: closest(id, in.targets.names())}
 		}
 		if len(steps) == 0 || len(steps) > maxSteps {
 			return invalid(at, "must have 1 to %d steps", maxSteps)
@@ -222,7 +224,7 @@ func (in *Injector) Step(tx *store.Tx, d *Decision, plan, operation string) erro
 	steps, k := row.Operations[operation], row.Done[operation]
 	if k >= len(steps) {
 		row.More[operation]++
-		d.note(plan, false, fmt.Sprintf("all %d steps for %s are taken", len(steps), operation))
+		d.note(plan, false, fmt.Sprintf("no steps are left for %s, which has %d", operation, len(steps)))
 		return plans.Put(tx, &row)
 	}
 	row.Done[operation]++
@@ -231,7 +233,7 @@ func (in *Injector) Step(tx *store.Tx, d *Decision, plan, operation string) erro
 		return err
 	}
 	if ready == nil {
-		d.note(plan, false, fmt.Sprintf("step %d for %s is to pass", k+1, operation))
+		d.note(plan, false, fmt.Sprintf("step %d for %s is pass", k+1, operation))
 	} else {
 		d.Take(ready, plan)
 	}

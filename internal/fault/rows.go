@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// Bounds of one world (assumption 108).
+// Limits of one world (assumption 108).
 const (
 	maxRules = 1000
 	maxPlans = 1000
@@ -19,18 +19,18 @@ const (
 // row is a rule with its counters.
 type row struct {
 	Rule       Rule      `json:"rule"`
-	Seq        uint64    `json:"seq"` // order of making
+	Seq        uint64    `json:"seq"` // order of creation
 	Generation uint64    `json:"generation"`
 	Born       time.Time `json:"born"` // on the world's clock
 	Expires    time.Time `json:"expires,omitzero"`
-	Seen       uint64    `json:"seen,omitempty"` // requests that fitted, while something was left
+	Seen       uint64    `json:"seen,omitempty"` // matching requests, until no hits were left
 	Hits       uint64    `json:"hits,omitempty"`
 	LastHit    time.Time `json:"lastHit,omitzero"`
 	LastBy     string    `json:"lastBy,omitempty"`
 	LastMiss   string    `json:"lastMiss,omitempty"`
 }
 
-// count is what numbers the rules and plans of a world.
+// count holds the last numbers that a world gave to rules, plans and sets of rules.
 type count struct {
 	Rules      uint64 `json:"rules"`
 	Plans      uint64 `json:"plans"`
@@ -48,7 +48,7 @@ var (
 // Verifiers lists the package's tables, for store.Verify.
 func Verifiers() []store.Verifier { return []store.Verifier{rules, plans, counts} }
 
-// number changes the world's numbers by fn and stores them.
+// number changes the world's counts with fn and stores them.
 func number(tx *store.Tx, fn func(*count)) (count, error) {
 	n, err := counts.Get(tx, keyCount)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -58,8 +58,8 @@ func number(tx *store.Tx, fn func(*count)) (count, error) {
 	return n, counts.Put(tx, &n)
 }
 
-// left is how many more requests the rule can hit; false if there is no bound.
-func (r *row) left() (uint64, bool) {
+// left returns how many more requests the rule can hit at most. bounded is false if there is no limit.
+func (r *row) left() (n uint64, bounded bool) {
 	w := &r.Rule.When
 	if w.Times == 0 && w.Attempts == nil {
 		return 0, false
@@ -80,23 +80,27 @@ func (r *row) left() (uint64, bool) {
 	return left, true
 }
 
-// over says why the rule will hit nothing any more; "" while it may.
+// over returns why the rule cannot hit any more requests, or "" if it can.
 func (r *row) over(ready *Ready, now, wall time.Time) string {
 	left, bounded := r.left()
 	switch {
 	case bounded && left == 0:
-		return fmt.Sprintf("it is spent: it has hit %d of the requests it was made for", r.Hits)
+		return fmt.Sprintf("the rule has no hits left (hits so far: %d)", r.Hits)
 	case !r.Expires.IsZero() && !wall.Before(r.Expires):
-		return fmt.Sprintf("its ttl of %s is over", r.Rule.TTL)
+		return fmt.Sprintf("the rule's ttl of %s has expired", r.Rule.TTL)
 	}
 	if end, ok := ready.end(); ok && !now.Before(end) {
-		return "its time ended at " + end.UTC().Format(time.RFC3339Nano) + " of the world's clock"
+		return endedAt(end)
 	}
 	return ""
 }
 
-// end is when the rule ends on the world's clock.
-func (r *Ready) end() (time.Time, bool) {
+func endedAt(end time.Time) string {
+	return "the rule ended at " + end.UTC().Format(time.RFC3339Nano) + " on the world's clock"
+}
+
+// end returns the instant on the world's clock at which the rule ends; ok is false if it has none.
+func (r *Ready) end() (end time.Time, ok bool) {
 	if r.span == 0 {
 		return time.Time{}, false
 	}
@@ -106,22 +110,22 @@ func (r *Ready) end() (time.Time, bool) {
 	return r.born.Add(r.span), true
 }
 
-// Listed is a rule with what has become of it.
+// Listed is a rule with its counters, as the API returns it.
 type Listed struct {
 	Rule
 	Generation     uint64     `json:"generation"` // of the set of rules when this one was written
 	Created        time.Time  `json:"created"`    // on the world's clock
 	Expires        *time.Time `json:"expires,omitempty"`
-	Matched        uint64     `json:"matched"` // requests that fitted
+	Matched        uint64     `json:"matched"` // matching requests
 	Hits           uint64     `json:"hits"`
-	Remaining      *uint64    `json:"remaining,omitempty"` // hits to come at most; absent: no bound
+	Remaining      *uint64    `json:"remaining,omitempty"` // most hits that are left; absent: no limit
 	Spent          bool       `json:"spent"`
 	LastHit        *time.Time `json:"lastHit,omitempty"` // on the world's clock
 	LastHitRequest string     `json:"lastHitRequest,omitempty"`
 	LastMissReason string     `json:"lastMissReason,omitempty"`
 }
 
-// listed returns the row as it stands. A rule that Check no longer accepts is spent.
+// listed returns a row as the API shows it. A rule that Check no longer accepts is spent.
 func (in *Injector) listed(tx *store.Tx, r row) Listed {
 	ready, err := in.ready(tx.World(), &r)
 	if err != nil {
@@ -152,8 +156,8 @@ func (in *Injector) describe(tx *store.Tx, r *row, ready *Ready) Listed {
 	return l
 }
 
-// List answers the rules of the transaction's world in the order in which they are looked at, and the generation of
-// the set.
+// List returns the rules of the transaction's world in the order in which they are tried, and the generation of the
+// set.
 func (in *Injector) List(tx *store.Tx) (list []Listed, generation uint64) {
 	tx = tx.In("")
 	var all []row
@@ -169,7 +173,7 @@ func (in *Injector) List(tx *store.Tx) (list []Listed, generation uint64) {
 	return list, n.Generation
 }
 
-// order is that of priority, then of making (assumption 101).
+// order compares two rules by descending priority, then by creation (assumption 101).
 func order(a, b *Rule, seqA, seqB uint64) int {
 	switch {
 	case a.Priority != b.Priority:
@@ -180,7 +184,7 @@ func order(a, b *Rule, seqA, seqB uint64) int {
 	return 1
 }
 
-// Get answers one rule: store.ErrNotFound.
+// Get returns a rule, or store.ErrNotFound.
 func (in *Injector) Get(tx *store.Tx, id string) (Listed, error) {
 	r, err := rules.Get(tx.In(""), id)
 	if err != nil {
@@ -189,8 +193,8 @@ func (in *Injector) Get(tx *store.Tx, id string) (Listed, error) {
 	return in.listed(tx.In(""), r), nil
 }
 
-// Put stores a rule with counters at zero, in place of the one with its id, whose place in the order it takes. A rule
-// without an id gets one. *InvalidError where the rule cannot be or there are too many.
+// Put stores a rule with counters at zero. It replaces the rule with the same ID and takes its place in the order. A
+// rule without an ID gets one. Put returns an *InvalidError if the rule is invalid or the world has too many rules.
 func (in *Injector) Put(tx *store.Tx, rule Rule) (Listed, error) {
 	tx = tx.In("")
 	n, err := number(tx, func(n *count) { n.Generation++ })
@@ -205,10 +209,10 @@ func (in *Injector) Put(tx *store.Tx, rule Rule) (Listed, error) {
 	return in.describe(tx, &r, ready), nil
 }
 
-// Insert is Put of a rule whose id must be new: store.ErrExists.
+// Insert is Put for a new rule. It returns store.ErrExists for an ID that is in use.
 func (in *Injector) Insert(tx *store.Tx, rule Rule) (Listed, error) {
 	if rule.ID != "" && rules.Has(tx.In(""), rule.ID) {
-		return Listed{}, fmt.Errorf("fault rule %q: %w; PUT replaces it", rule.ID, store.ErrExists)
+		return Listed{}, fmt.Errorf("fault rule %q: %w; use PUT to replace it", rule.ID, store.ErrExists)
 	}
 	return in.Put(tx, rule)
 }
@@ -231,7 +235,7 @@ func (in *Injector) put(tx *store.Tx, rule Rule, generation uint64) (r row, read
 	return r, ready, rules.Put(tx, &r)
 }
 
-// assign gives a new rule its place in the order and, if it has no id, an id.
+// assign gives a new rule its place in the order and, if it has no ID, an ID.
 func (in *Injector) assign(tx *store.Tx, r *row) error {
 	if err := in.makeRoom(tx); err != nil {
 		return err
@@ -249,7 +253,7 @@ func (in *Injector) assign(tx *store.Tx, r *row) error {
 	return nil
 }
 
-// makeRoom deletes the oldest rule that can hit nothing any more if the world has maxRules rules.
+// makeRoom deletes the oldest rule that cannot hit any more requests, if the world has maxRules rules.
 func (in *Injector) makeRoom(tx *store.Tx) error {
 	n := 0
 	for range rules.Scan(tx, "", "") {
@@ -266,16 +270,16 @@ func (in *Injector) makeRoom(tx *store.Tx) error {
 		}
 	}
 	if oldest.Seq == 0 {
-		return invalid("", "the world has %d fault rules, the most it may have; delete some", n)
+		return invalid("", "the world has %d fault rules, and no more are allowed; delete some", n)
 	}
 	return rules.Delete(tx, oldest.Rule.ID)
 }
 
-// Replace puts the rules in place of all that are there, with counters at zero. The error names the rule it is about.
+// Replace replaces all rules of the world, with counters at zero. The path of an *InvalidError names the invalid rule.
 func (in *Injector) Replace(tx *store.Tx, set []Rule) error {
 	tx = tx.In("")
 	if len(set) > maxRules {
-		return invalid("rules", "%d rules are more than %d", len(set), maxRules)
+		return invalid("rules", "has %d rules; at most %d are allowed", len(set), maxRules)
 	}
 	n, err := number(tx, func(n *count) { n.Generation++ })
 	if err != nil {
@@ -313,7 +317,7 @@ func clearRules(tx *store.Tx) error {
 	return nil
 }
 
-// Delete removes a rule: store.ErrNotFound.
+// Delete removes a rule. It returns store.ErrNotFound if there is none.
 func (in *Injector) Delete(tx *store.Tx, id string) error {
 	tx = tx.In("")
 	if err := rules.Delete(tx, id); err != nil {
@@ -324,7 +328,7 @@ func (in *Injector) Delete(tx *store.Tx, id string) error {
 	return err
 }
 
-// IDs lists the ids of the world's rules.
+// IDs lists the IDs of the world's rules.
 func IDs(tx *store.Tx) []string {
 	ids := []string{}
 	for id := range rules.Scan(tx.In(""), "", "") {

@@ -1,12 +1,12 @@
 // Package fault injects errors into healthy worlds: rules that decide which requests fail, how often and how; plans for
 // the retry tests of a client; and the counters of both.
 //
-// Not everything that goes wrong follows from state: proxies, networks and other people stand between a client and a
-// storage system. Rules and plans are rows of the world, in partition "", so a restart keeps them and a restore brings
-// them back. Requests are counted in write transactions, so a limit is exact however many clients there are. Draws follow
-// from the world's seed, the rule and the rule's own count, and change no other draw of the world. Memory holds only a
-// copy of a world's rules, made ready for matching (Injector). The package does not know HTTP; package api applies
-// effects to responses.
+// Not every failure follows from the state of a storage system: proxies, networks and other users come between it and a
+// client. Rules and plans are rows of the world, in partition "", so a restart keeps them and a restore brings them
+// back. Requests are counted in write transactions, so a limit is exact for any number of clients. Random draws depend
+// only on the world's seed, the rule and the rule's count, and change no other draw of the world. An Injector holds
+// copies of the rules in memory, compiled for matching. The package is independent of HTTP; package api applies effects
+// to responses.
 package fault
 
 import (

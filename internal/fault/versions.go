@@ -9,14 +9,14 @@ import (
 	"storagesim/internal/store"
 )
 
-// While a world has a rule that wants earlier versions of it, each successful change by a client leaves a hidden
-// checkpoint behind: version 0 is the world as it was when the rule was made.
+// While a world has a rule with the effect stale, each successful change by a client is kept as a hidden checkpoint.
+// Version 0 is the world at the creation of the rule.
 
 const (
-	pastPrefix = store.Hidden + "past-"
-	// maxPast is how many versions of a world are kept: more than maxStale, since not every change of a world is seen in
-	// one list.
-	maxPast = 64
+	versionPrefix = store.Hidden + "past-"
+	// maxVersions is the number of versions of a world that are kept. It exceeds maxStale because not every change of
+	// the world changes a given response.
+	maxVersions = 64
 )
 
 // versions lists the numbers of the kept versions of a world, oldest first.
@@ -24,7 +24,7 @@ func (in *Injector) versions(world string) ([]uint64, error) {
 	names, err := in.db.HiddenCheckpoints(world)
 	var list []uint64
 	for _, name := range names {
-		if digits, ok := strings.CutPrefix(name, pastPrefix); ok {
+		if digits, ok := strings.CutPrefix(name, versionPrefix); ok {
 			n, err := strconv.ParseUint(digits, 10, 64)
 			if err != nil {
 				return nil, fmt.Errorf("fault: hidden checkpoint %q of world %q: %w", name, world, err)
@@ -35,9 +35,9 @@ func (in *Injector) versions(world string) ([]uint64, error) {
 	return list, err
 }
 
-func versionName(n uint64) string { return fmt.Sprintf("%s%020d", pastPrefix, n) }
+func versionName(n uint64) string { return fmt.Sprintf("%s%020d", versionPrefix, n) }
 
-// KeepVersion keeps the world's present as its newest version, and forgets the oldest beyond maxPast.
+// KeepVersion keeps the world's present state as its newest version. Of more than maxVersions it deletes the oldest.
 func (in *Injector) KeepVersion(world string) error {
 	in.keeping.Lock()
 	defer in.keeping.Unlock()
@@ -52,7 +52,7 @@ func (in *Injector) KeepVersion(world string) error {
 	if err := in.db.Checkpoint(world, versionName(next)); err != nil {
 		return err
 	}
-	for ; len(known) >= maxPast; known = known[1:] {
+	for ; len(known) >= maxVersions; known = known[1:] {
 		if err := in.db.DeleteCheckpoint(world, versionName(known[0])); err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (in *Injector) KeepVersion(world string) error {
 	return nil
 }
 
-// Versions answers the names of the checkpoints that hold a world's kept versions, newest first.
+// Versions returns the names of the checkpoints that hold a world's kept versions, newest first.
 func (in *Injector) Versions(world string) ([]string, error) {
 	known, err := in.versions(world)
 	names := make([]string, 0, len(known))
@@ -70,8 +70,8 @@ func (in *Injector) Versions(world string) ([]string, error) {
 	return names, err
 }
 
-// SyncVersions begins or ends the keeping of a world's versions, as its rules want it. It is called after the rules were
-// changed.
+// SyncVersions starts or stops keeping a world's versions, depending on its rules. Callers must call it after a change
+// of the rules.
 func (in *Injector) SyncVersions(world string) error {
 	known, err := in.versions(world)
 	if err != nil {
@@ -82,12 +82,12 @@ func (in *Injector) SyncVersions(world string) error {
 	case wanted && len(known) == 0:
 		return in.KeepVersion(world)
 	case !wanted && len(known) > 0:
-		return in.forget(world, known)
+		return in.deleteVersions(world, known)
 	}
 	return nil
 }
 
-func (in *Injector) forget(world string, known []uint64) error {
+func (in *Injector) deleteVersions(world string, known []uint64) error {
 	in.keeping.Lock()
 	defer in.keeping.Unlock()
 	for _, n := range known {
@@ -98,12 +98,11 @@ func (in *Injector) forget(world string, known []uint64) error {
 	return nil
 }
 
-// renew drops the versions of a state that a world no longer has, and begins anew if its rules want any. A world that
-// is gone has none.
-func (in *Injector) renew(world string) {
+// restartVersions deletes the versions of a world whose state was replaced, and keeps new ones if its rules need them.
+func (in *Injector) restartVersions(world string) {
 	known, err := in.versions(world)
 	if err == nil && len(known) > 0 {
-		err = in.forget(world, known)
+		err = in.deleteVersions(world, known)
 	}
 	if err == nil {
 		err = in.SyncVersions(world)

@@ -10,8 +10,8 @@ import (
 	"storagesim/internal/strict"
 )
 
-// Tables lists the package's tables as a world's file has them: of a rule it says why it did not fire last, also where that lies
-// in memory only (assumption 110).
+// Tables lists the package's tables for the export of a world to a file. The exported rules include the last miss
+// reasons that are only in memory (assumption 110).
 func (in *Injector) Tables() []store.Verifier {
 	return []store.Verifier{ruleTable{rules, in}, plans, counts}
 }
@@ -39,14 +39,14 @@ func (t ruleTable) Export(tx *store.Tx) iter.Seq2[string, []byte] {
 	}
 }
 
-// CheckRows answers what is wrong with the rules and plans of a world that was read from a file, a *strict.Error each,
-// joined.
+// CheckRows checks the rules and plans of a world that was read from a file. It joins its errors, each a *strict.Error.
 func (in *Injector) CheckRows(tx *store.Tx) error {
 	var wrong []error
 	note := func(path string, err error) {
 		var invalid *InvalidError
 		if errors.As(err, &invalid) {
-			wrong = append(wrong, strict.Below(path, &strict.Error{Path: invalid.Path, Detail: invalid.Detail, Valid: invalid.Valid}))
+			wrong = append(wrong, strict.Below(path,
+				&strict.Error{Path: invalid.Path, Detail: invalid.Detail, Valid: invalid.Valid}))
 		} else if err != nil {
 			wrong = append(wrong, &strict.Error{Path: path, Detail: err.Error()})
 		}
@@ -58,7 +58,7 @@ func (in *Injector) CheckRows(tx *store.Tx) error {
 		n, count = n+1, max(count, r.Seq)
 	}
 	if n > maxRules {
-		note(rules.Name(), fmt.Errorf("%d rules are more than %d", n, maxRules))
+		note(rules.Name(), fmt.Errorf("%d rules are given; at most %d are allowed", n, maxRules))
 	}
 	planned := 0
 	for _, p := range plans.All(tx, "", "") {
@@ -66,30 +66,30 @@ func (in *Injector) CheckRows(tx *store.Tx) error {
 		planned++
 	}
 	if planned > maxPlans {
-		note(plans.Name(), fmt.Errorf("%d plans are more than %d", planned, maxPlans))
+		note(plans.Name(), fmt.Errorf("%d plans are given; at most %d are allowed", planned, maxPlans))
 	}
-	if numbered, _ := counts.Get(tx, keyCount); numbered.Rules < count { // none: 0
-		note(counts.Name(), fmt.Errorf("rules counts %d, and a rule has the seq %d", numbered.Rules, count))
+	if numbered, _ := counts.Get(tx, keyCount); numbered.Rules < count { // 0 if there is no row
+		note(counts.Name(), fmt.Errorf("rules is %d, but a rule has the seq %d", numbered.Rules, count))
 	}
 	return errors.Join(wrong...)
 }
 
-// checkPlanRow is checkPlan, and whether the plan can have come as far as the row says.
+// checkPlanRow checks a plan and its progress.
 func (in *Injector) checkPlanRow(p *planRow) error {
 	if err := in.checkPlan(&p.Plan); err != nil {
 		return err
 	}
 	if p.Done == nil || p.More == nil {
-		return invalid("done", "done and more must be objects, empty ones where nothing was done")
+		return invalid("done", "done and more must be objects; they are empty if no steps were taken")
 	}
 	for op, n := range p.Done {
 		if steps, ok := p.Operations[op]; !ok || n < 0 || n > len(steps) {
-			return invalid("done."+op, "%d is no number of steps taken of %d", n, len(steps))
+			return invalid("done."+op, "%d is not in the range 0 to %d, the number of steps", n, len(steps))
 		}
 	}
 	for op, n := range p.More {
 		if p.Operations[op] == nil || n < 0 {
-			return invalid("more."+op, "is no count of requests of an operation of the plan")
+			return invalid("more."+op, "must be 0 or more, and the plan must have the operation")
 		}
 	}
 	return nil
