@@ -1,41 +1,42 @@
 package refusal
 
-// Cause is why a request was refused: what the journal keeps and explain shows as JSON, an object. It reaches no
-// vendor's wire. Where the answer to "what would have worked" is not the same for all of its kind, it has a method
-// WouldWork() string.
+// Cause is the reason of a refusal. The journal keeps it and explain shows it as a JSON object; it is not part of the
+// response. A cause may have a method WouldWork() string, which returns the request that would have succeeded. Without
+// it, explain uses a text for the kind of the cause.
 type Cause interface {
 	CauseKind() CauseKind
 }
 
-// CauseKind says what sort of thing a request failed on, for tests that ask explain about it.
+// CauseKind classifies the reason of a refusal. Explain shows it, so that tests can check it.
 type CauseKind string
 
 // The kinds of causes.
 const (
-	Guard       CauseKind = "guard"         // a thing's state: which, since when, who put it there, what it takes
-	ETag        CauseKind = "etag"          // an If-Match: expected, current, who changed it
-	Permission  CauseKind = "permission"    // the caller is known, and may not
-	Credential  CauseKind = "credential"    // the caller is not known
-	Value       CauseKind = "value"         // a member or parameter of the request
-	Missing     CauseKind = "missing"       // what the request names is not there
-	Exists      CauseKind = "exists"        // what the request would make is there
-	Condition   CauseKind = "condition"     // something else in the world is in the way
-	Limit       CauseKind = "limit"         // there may be so many, or so much, and no more
-	Unreachable CauseKind = "unreachable"   // a service or a cluster is away
-	Rule        CauseKind = "rule"          // a fault on purpose: a rule, a plan or the request's own header
-	InvalidFault   CauseKind = "faultWish"     // the request asks for a fault that cannot be
-	Route       CauseKind = "route"         // no operation has this path and method
-	World       CauseKind = "world"         // there is no such world
-	Cluster     CauseKind = "cluster"       // the world has no such cluster
-	Unemulated  CauseKind = "unimplemented" // the operation is not emulated, or the product does not have it
-	Failure     CauseKind = "failure"       // the answer speaks of an error of the server
+	Guard        CauseKind = "guard"         // the state of a resource
+	ETag         CauseKind = "etag"          // the header If-Match
+	Permission   CauseKind = "permission"    // the caller is known but not permitted
+	Credential   CauseKind = "credential"    // the caller is not authenticated
+	Value        CauseKind = "value"         // an invalid member or parameter of the request
+	Missing      CauseKind = "missing"       // the resource does not exist
+	Exists       CauseKind = "exists"        // the resource exists already
+	Condition    CauseKind = "condition"     // the state of another resource
+	Limit        CauseKind = "limit"         // a limit on number or size
+	Unreachable  CauseKind = "unreachable"   // a service or a cluster is unavailable
+	Rule         CauseKind = "rule"          // an injected fault: of a rule, a plan or the request's header
+	InvalidFault CauseKind = "faultWish"     // the request asks for a fault that is not possible
+	Route        CauseKind = "route"         // no operation has this path and method
+	World        CauseKind = "world"         // the world does not exist
+	Cluster      CauseKind = "cluster"       // the cluster does not exist in the world
+	Unemulated   CauseKind = "unimplemented" // the operation is not emulated, or the product does not have it
+	Failure      CauseKind = "failure"       // an error of the server
 )
 
-// causeKinds are all of them.
-var causeKinds = [...]CauseKind{Guard, ETag, Permission, Credential, Value, Missing, Exists, Condition, Limit, Unreachable, Rule, InvalidFault,
+// causeKinds lists all kinds.
+var causeKinds = [...]CauseKind{Guard, ETag, Permission, Credential, Value, Missing, Exists, Condition, Limit,
+	Unreachable, Rule, InvalidFault,
 	Route, World, Cluster, Unemulated, Failure}
 
-// Names lists the kinds.
+// Names returns all kinds.
 func (CauseKind) Names() []string {
 	names := make([]string, len(causeKinds))
 	for i, kind := range causeKinds {
@@ -44,7 +45,7 @@ func (CauseKind) Names() []string {
 	return names
 }
 
-// CauseKind is what a refusal of this kind fails on where its cause does not say it.
+// CauseKind returns the kind of cause of a refusal of kind k that has no cause.
 func (k Kind) CauseKind() CauseKind {
 	switch k {
 	case InvalidArgument, OutOfRange:
@@ -70,7 +71,7 @@ func (k Kind) CauseKind() CauseKind {
 	return Failure
 }
 
-// CauseKind is the kind of what the refusal failed on.
+// CauseKind returns the kind of the refusal's cause, or that of its kind if it has no cause.
 func (e *Error) CauseKind() CauseKind {
 	if e.Cause != nil {
 		return e.Cause.CauseKind()

@@ -1,9 +1,8 @@
-// Package refusal holds the one error that a handler answers a client with.
+// Package refusal defines the error that a handler returns to refuse a request.
 //
-// A refusal has a kind, one of gRPC's sixteen codes, because two of the four vendors speak gRPC behind
-// their gateways and the other two need no more. What HTTP status and what body a kind becomes is the
-// business of each vendor's dialect, in one place. Any error that is not a refusal is internal: it is
-// logged in full and shown to the client as one bland sentence.
+// A refusal has a kind, one of gRPC's sixteen codes, because two of the four vendors speak gRPC behind their gateways
+// and the other two need no more. The dialect of each vendor maps a kind to an HTTP status and a body. Any error that
+// is not a refusal is internal: it is logged, and the response contains none of it.
 package refusal
 
 import (
@@ -11,7 +10,7 @@ import (
 	"fmt"
 )
 
-// Kind is a gRPC status code. The numbers are those of the wire.
+// Kind is a gRPC status code, with gRPC's numbers.
 type Kind int
 
 // The kinds, as gRPC numbers them.
@@ -41,7 +40,7 @@ var names = [...]string{
 	"Unimplemented", "Internal", "Unavailable", "DataLoss", "Unauthenticated",
 }
 
-// String is gRPC's own name of the code.
+// String returns gRPC's name of the code.
 func (k Kind) String() string {
 	if k < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kind(%d)", int(k))
@@ -49,19 +48,19 @@ func (k Kind) String() string {
 	return names[k]
 }
 
-// Error is a refusal: what the client is told, and, beside it, why.
+// Error is a refusal: the message for the client and the cause.
 type Error struct {
 	Kind    Kind
 	Message string
-	// Cause is what the journal keeps and explain shows: the guard and the state behind the refusal, the ETag
-	// that was expected, the permission that was missing. It never reaches the vendor's wire. It may be nil.
+	// Cause is what the journal keeps and explain shows, for example the guard and the state, the expected ETag or the
+	// missing permission. It is not part of the response. It may be nil.
 	Cause Cause
-	// Status is the HTTP status where the kind alone does not say it: a body that is too large, an injected fault. 0
+	// Status is the HTTP status if the kind does not determine it, as for a body that is too large or an injected fault. 0
 	// leaves it to the dialect.
 	Status int
 	// RetryAfter is in seconds of the world's clock; 0 sends no header.
 	RetryAfter int
-	// Header holds further answer headers, for the few refusals that have one (WWW-Authenticate).
+	// Header holds further response headers, such as WWW-Authenticate.
 	Header map[string]string
 }
 
@@ -73,12 +72,12 @@ func (e *Error) Because(cause Cause) *Error {
 	return e
 }
 
-// New makes a refusal; the message is formatted as fmt.Sprintf does.
+// New returns a refusal; the message is formatted as fmt.Sprintf does.
 func New(k Kind, format string, args ...any) *Error {
 	return &Error{Kind: k, Message: fmt.Sprintf(format, args...)}
 }
 
-// Of finds the refusal in an error chain, or nil when there is none.
+// Of returns the first refusal in the chain of err, or nil if there is none.
 func Of(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
@@ -87,7 +86,7 @@ func Of(err error) *Error {
 	return nil
 }
 
-// Is says whether err holds a refusal of that kind.
+// Is reports whether the chain of err has a refusal of kind k.
 func Is(err error, k Kind) bool {
 	e := Of(err)
 	return e != nil && e.Kind == k

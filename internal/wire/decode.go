@@ -9,7 +9,7 @@ import (
 // shown is how much of a bad value an error repeats, in bytes.
 const shown = 40
 
-// got describes the value that stands here, for an error about its kind.
+// got describes the next value, for an error about its kind.
 func (d *decoder) got() string {
 	start := d.pos
 	if err := d.skip(); err != nil {
@@ -40,7 +40,7 @@ func clip(s string) string {
 	return s[:end] + "…"
 }
 
-// mismatch is the error of a value of the wrong kind: a syntax error if it is not even JSON.
+// mismatch returns the error of a value of the wrong kind, or a syntax error if it is not JSON.
 func (d *decoder) mismatch(want string) error {
 	start := d.pos
 	if err := d.skip(); err != nil {
@@ -50,7 +50,7 @@ func (d *decoder) mismatch(want string) error {
 	return wrong(want, d.got())
 }
 
-// memberSet says which members of a message an object gave, by their index.
+// memberSet is the set of members that an object contains, by index.
 type memberSet [maxMembers / 64]uint64
 
 func (s *memberSet) set(i int, given bool) {
@@ -91,13 +91,13 @@ func (m *message) decode(d *decoder, v reflect.Value) error {
 		}
 	}
 	if m.grouped {
-		m.settle(&given, v)
+		m.keepLast(&given, v)
 	}
 	return err
 }
 
-// find gives the index of the member called key, or -1. Members mostly come in the order of their declaration, so next
-// is tried first.
+// find returns the index of the member named key, or -1. Members are usually in the order of their declaration, so it
+// tries next first.
 func (m *message) find(key []byte, next int) int {
 	if next < len(m.members) && m.members[next].name == string(key) {
 		return next
@@ -108,7 +108,7 @@ func (m *message) find(key []byte, next int) int {
 	return -1
 }
 
-// decode reads the value of member i into the struct v. Null takes back what a member of the same name gave before.
+// decode reads the value of member i into the struct v. Null discards the value of an earlier member of the same name.
 func (m *member) decode(d *decoder, v reflect.Value, given *memberSet, i int) error {
 	fv := m.of(v)
 	if d.null() {
@@ -125,8 +125,8 @@ func (m *member) decode(d *decoder, v reflect.Value, given *memberSet, i int) er
 	return m.codec.decode(d, fv)
 }
 
-// settle keeps, of every group of which a member was given, the one declared last.
-func (m *message) settle(given *memberSet, v reflect.Value) {
+// keepLast keeps only the last declared member of each group, of those that were given.
+func (m *message) keepLast(given *memberSet, v reflect.Value) {
 	for i := range m.members {
 		g := m.members[i].group
 		if g == "" || !given.has(i) {
@@ -194,7 +194,7 @@ func (d *decoder) mapping(t reflect.Type, elem *codec, v reflect.Value) error {
 	return err
 }
 
-// unquote reads a string value; what names the kind of string for the error.
+// unquote reads a string value. The error says that what was expected.
 func (d *decoder) unquote(what string) (string, error) {
 	if d.peek() != '"' {
 		return "", d.mismatch(what)

@@ -19,7 +19,7 @@ func (m *message) encode(dst []byte, v reflect.Value, z Zero) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// encode writes the member of the struct v with its name, or nothing if it is to be left out.
+// encode writes the member of the struct v with its name, or nothing if it is omitted.
 func (m *member) encode(dst []byte, v reflect.Value, z Zero) ([]byte, error) {
 	fv, c := m.of(v), m.codec
 	empty := c.empty != nil && c.empty(fv)
@@ -111,7 +111,7 @@ func appendMap(dst []byte, v reflect.Value, elem *codec, z Zero) ([]byte, error)
 
 const hexDigits = "0123456789abcdef"
 
-// plain tells whether the ASCII byte c stands for itself inside a JSON string.
+// plain reports whether the ASCII byte c needs no escape inside a JSON string.
 func plain(c byte, html bool) bool {
 	if c == '<' || c == '>' || c == '&' {
 		return !html
@@ -119,8 +119,8 @@ func plain(c byte, html bool) bool {
 	return c >= ' ' && c != '"' && c != '\\'
 }
 
-// appendString writes s in quotes. Invalid UTF-8 becomes U+FFFD. With html, what is dangerous inside a script element
-// is escaped as well.
+// appendString writes s in quotes. Invalid UTF-8 becomes U+FFFD. With html, it also escapes what is unsafe inside a
+// script element.
 func appendString(dst []byte, s string, html bool) []byte {
 	dst = append(dst, '"')
 	start := 0

@@ -7,13 +7,12 @@ import (
 )
 
 // SetField sets the member at path, such as "name" or "configParam.name", in the struct that v points to, from the
-// values of a query or path parameter. Messages on the way are made when they are nil. A repeated member gets all
-// values in place of what it held, any other the first one; an entry of a map is set by "map[key]". The forms are the
-// ones the vendor's gateway takes in a query (facts/lightbits.md 2.2), which for numbers include 0x10 and for enums the
-// number.
+// values of a query or path parameter. It allocates nil messages on the path. A repeated member is set to all values,
+// any other member to the first one; "map[key]" sets an entry of a map. The accepted forms are those of the vendor's
+// gateway in a query (facts/lightbits.md 2.2), including 0x10 for numbers and the number for enums.
 //
-// It answers ErrUnknownField when there is no such member, and an *Error when the value does not fit, when path names a
-// message or goes on behind something that is no message, or when another member of its group is set already.
+// It returns ErrUnknownField if there is no such member. It returns an *Error if the value does not fit, if path names
+// a message or continues after a member that is not a message, or if another member of its group is already set.
 func SetField(v any, path string, values []string) error {
 	rv, c, err := target(v)
 	if err != nil {
@@ -37,7 +36,7 @@ func SetField(v any, path string, values []string) error {
 	return nil
 }
 
-// descend finds the member at path in the struct v, and its value.
+// descend returns the member at path in the struct v, and its value.
 func descend(m *message, v reflect.Value, path string) (*member, reflect.Value, error) {
 	for rest := path; ; {
 		var name string
@@ -58,7 +57,8 @@ func descend(m *message, v reflect.Value, path string) (*member, reflect.Value, 
 			return mem, v, nil
 		}
 		if mem.codec.message == nil {
-			return nil, v, &Error{Path: path, Problem: fmt.Sprintf("expected nothing behind %s, which is not a message, got %q", name, clip(rest))}
+			return nil, v, &Error{Path: path, Problem: fmt.Sprintf(
+				"expected nothing after %s, which is not a message, got %q", name, clip(rest))}
 		}
 		m = mem.codec.message
 		if v.Kind() == reflect.Pointer {
@@ -70,12 +70,13 @@ func descend(m *message, v reflect.Value, path string) (*member, reflect.Value, 
 	}
 }
 
-// free is an error when another member of the group of member i is set in the struct v.
+// free returns an error if another member of the group of member i is set in the struct v.
 func (m *message) free(i int, v reflect.Value) error {
 	for j := range m.members {
 		other := &m.members[j]
 		if j != i && other.group == m.members[i].group && !other.of(v).IsZero() {
-			return &Error{Path: m.members[i].name, Problem: "expected one member of " + other.group + ", got " + other.name + " too"}
+			return &Error{Path: m.members[i].name,
+				Problem: "expected one member of " + other.group + ", got " + other.name + " too"}
 		}
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// scalarCodec gives the codec of the types that hold no other, nil for the rest.
+// scalarCodec returns the codec of a scalar type, or nil for another type.
 func scalarCodec(t reflect.Type) *codec {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
@@ -63,7 +63,7 @@ func decodeBool(d *decoder, v reflect.Value) error {
 	return nil
 }
 
-// parseBool takes what the vendor's gateway takes in a query: 1, t, T, true, True, TRUE and their opposites.
+// parseBool accepts what the vendor's gateway accepts in a query: 1, t, T, true, True, TRUE and their opposites.
 func parseBool(s string, v reflect.Value) error {
 	b, err := strconv.ParseBool(s)
 	if err != nil {
@@ -90,7 +90,7 @@ func parseString(s string, v reflect.Value) error {
 	return nil
 }
 
-// intCodec serves int32 as a JSON number, int and int64 as a string.
+// intCodec encodes int32 as a JSON number, int and int64 as a string.
 func intCodec(t reflect.Type) *codec {
 	bits := t.Bits()
 	quoted := t.Kind() != reflect.Int32
@@ -126,7 +126,7 @@ func intCodec(t reflect.Type) *codec {
 	}
 }
 
-// uintCodec serves uint32 as a JSON number, uint64 as a string.
+// uintCodec encodes uint32 as a JSON number, uint64 as a string.
 func uintCodec(t reflect.Type) *codec {
 	bits := t.Bits()
 	quoted := t.Kind() != reflect.Uint32
@@ -241,7 +241,7 @@ func decodeBytes(d *decoder, v reflect.Value) error {
 	return parseBytes(s, v)
 }
 
-// parseBytes takes the standard and the URL-safe alphabet, padded or not.
+// parseBytes accepts the standard and the URL-safe alphabet, with or without padding.
 func parseBytes(s string, v reflect.Value) error {
 	enc := base64.StdEncoding
 	if strings.ContainsAny(s, "-_") {

@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// decoder walks over one JSON text. Its methods leave pos behind what they read.
+// decoder reads one JSON text. Its methods advance pos past what they read.
 type decoder struct {
 	data  []byte
 	pos   int
 	depth int
 }
 
-// syntax is the error of a text that is not JSON at pos; want says what could have stood there.
+// syntax returns the error of a text that is not JSON at pos, where want was expected.
 func (d *decoder) syntax(want string) error {
 	if d.pos >= len(d.data) {
 		return &Error{Problem: fmt.Sprintf("invalid JSON at byte %d: expected %s, got the end of the text", d.pos, want)}
@@ -34,7 +34,7 @@ func (d *decoder) space() {
 	}
 }
 
-// peek is the next byte, or 0 at the end.
+// peek returns the next byte, or 0 at the end.
 func (d *decoder) peek() byte {
 	if d.pos < len(d.data) {
 		return d.data[d.pos]
@@ -42,7 +42,7 @@ func (d *decoder) peek() byte {
 	return 0
 }
 
-// word reads the literal w if it stands here.
+// word reads the literal w if it is next, and reports whether it was.
 func (d *decoder) word(w string) bool {
 	if len(d.data)-d.pos < len(w) || string(d.data[d.pos:d.pos+len(w)]) != w {
 		return false
@@ -53,8 +53,7 @@ func (d *decoder) word(w string) bool {
 
 func (d *decoder) null() bool { return d.peek() == 'n' && d.word("null") }
 
-// enter goes into an object or array whose opening byte stands here, and tells whether it is empty, which leaves it
-// again.
+// enter reads the opening byte of an object or array, and the closing one if it is empty.
 func (d *decoder) enter(closing byte) (empty bool, err error) {
 	if d.depth++; d.depth > MaxDepth {
 		return false, &Error{Problem: fmt.Sprintf("nested too deep at byte %d: expected at most %d levels", d.pos, MaxDepth)}
@@ -69,7 +68,8 @@ func (d *decoder) enter(closing byte) (empty bool, err error) {
 	return false, nil
 }
 
-// more reads what follows an element: a comma, or the end of the object or array, which leaves it.
+// more reads what follows an element: a comma, or the end of the object or array. It reports whether there is another
+// element.
 func (d *decoder) more(closing byte) (bool, error) {
 	d.space()
 	switch d.peek() {
@@ -103,8 +103,8 @@ func (d *decoder) key() ([]byte, error) {
 	return k, nil
 }
 
-// text reads the string whose quote stands here and gives its valid UTF-8 content: a part of the text where nothing had
-// to be unescaped or repaired, else a copy.
+// text reads a string and returns its content as valid UTF-8. The result is a part of the input if nothing was
+// unescaped or repaired, otherwise a copy.
 func (d *decoder) text() ([]byte, error) {
 	start := d.pos + 1
 	ascii := true
@@ -217,7 +217,7 @@ func (d *decoder) hex4() (rune, error) {
 	return rune(n), nil
 }
 
-// number reads a number and gives its text.
+// number reads a number and returns its text.
 func (d *decoder) number() ([]byte, error) {
 	n := numberLen(d.data[d.pos:])
 	if n == 0 {
@@ -227,7 +227,7 @@ func (d *decoder) number() ([]byte, error) {
 	return d.data[d.pos-n : d.pos], nil
 }
 
-// numberLen is the length of the JSON number at the start of s, 0 if there is none.
+// numberLen returns the length of the JSON number at the start of s, or 0 if there is none.
 func numberLen[T string | []byte](s T) int {
 	digits := func(i int) int {
 		for i < len(s) && '0' <= s[i] && s[i] <= '9' {
@@ -266,7 +266,7 @@ func numberLen[T string | []byte](s T) int {
 	return end
 }
 
-// skip reads any value and forgets it.
+// skip reads any value and discards it.
 func (d *decoder) skip() error {
 	switch c := d.peek(); c {
 	case '{':

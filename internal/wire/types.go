@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// codec is how values of one Go type are written and read. Values passed to it are addressable.
+// codec encodes and decodes values of one Go type. Values passed to it are addressable.
 type codec struct {
 	// encode writes a value, zero or not.
 	encode func(dst []byte, v reflect.Value, z Zero) ([]byte, error)
-	// decode reads a value other than null; the decoder stands on its first byte.
+	// decode reads a value other than null, starting at its first byte.
 	decode func(d *decoder, v reflect.Value) error
 	// parse reads a query or path parameter; nil for messages, lists, maps and raw JSON.
 	parse func(s string, v reflect.Value) error
-	// empty tells whether a member of this type is unset; nil for structs by value, for which it depends on their members.
+	// empty reports whether a member of this type is unset; nil for structs by value, where it depends on their members.
 	empty func(v reflect.Value) bool
-	// null says that EmitZero writes an empty member as null.
+	// null reports that EmitZero writes an empty member as null.
 	null bool
-	// message is set for structs, and by pointer too.
+	// message is set for structs and pointers to structs.
 	message *message
 	// elem is set for pointers, lists and maps.
 	elem *codec
@@ -39,14 +39,14 @@ const (
 	mapKind
 )
 
-// message is a struct's members in the order of their declaration, embedded ones in place.
+// message holds the members of a struct in the order of their declaration, those of embedded structs in place.
 type message struct {
 	members []member
 	byName  map[string]int
 	grouped bool // some member has a group
 }
 
-// maxMembers is how many members a message may have.
+// maxMembers is the largest number of members of a message.
 const maxMembers = 256
 
 type member struct {
@@ -58,7 +58,7 @@ type member struct {
 	group string
 }
 
-// of gives the member's value in the struct v.
+// of returns the member's value in the struct v.
 func (m *member) of(v reflect.Value) reflect.Value {
 	for _, i := range m.index {
 		v = v.Field(i)
@@ -66,10 +66,10 @@ func (m *member) of(v reflect.Value) reflect.Value {
 	return v
 }
 
-// codecs remembers what was compiled: reflect.Type to *codec. Only whole, valid ones are in it.
-var codecs sync.Map //nolint:gochecknoglobals // a cache of what follows from the types alone
+// codecs caches compiled codecs, by reflect.Type. It contains only complete, valid ones.
+var codecs sync.Map //nolint:gochecknoglobals // a cache that depends on the types alone
 
-// codecOf compiles t with all that it reaches, or takes it from the cache.
+// codecOf returns the codec of t from the cache, or compiles t and the types it contains.
 func codecOf(t reflect.Type) (*codec, error) {
 	if c, ok := codecs.Load(t); ok {
 		return c.(*codec), nil

@@ -3,11 +3,11 @@
 // Two of the simulated vendors put a protobuf gateway in front of their service, and its JSON is not that of
 // encoding/json: member names match by exact case (a message here may have both "Name" and "name"), 64-bit integers
 // travel as strings and 32-bit ones as numbers, enums by name, bytes as base64, durations as "3600s"; null means "not
-// given" and unknown members are ignored (facts/lightbits.md 2.1). Rows of the database are kept in the same form, so
-// types are compiled once into encoders and decoders and remembered.
+// given" and unknown members are ignored (facts/lightbits.md 2.1). Database rows have the same form, so each type is
+// compiled once into an encoder and a decoder.
 //
-// A message is a struct. The tag `json:"name"` gives a member's wire name, `json:"-"` hides it; an embedded struct
-// without a tag lends its members. Options after the name:
+// A message is a struct. The tag `json:"name"` gives a member's wire name, `json:"-"` hides it; the members of an
+// embedded struct without a tag belong to the message. Options after the name:
 //
 //	oneof         with EmitZero the member is left out, rather than null, while it is unset
 //	group=<word>  of the members in one group a request can set only one: the one declared last wins, whatever their order in
@@ -15,7 +15,7 @@
 //
 // Member types:
 //
-//	bool, string, float64                JSON's own; a number is no string and a string no bool
+//	bool, string, float64                as in JSON, without conversions
 //	int32, uint32                        number out; number or decimal string in
 //	int, int64, uint64                   string out; number or decimal string in
 //	[]byte                               base64
@@ -35,8 +35,8 @@ import (
 	"time"
 )
 
-// Zero says what becomes of members that hold their zero value. It also picks the gateway generation whose string
-// escapes are written: OmitZero escapes <, >, &, U+2028 and U+2029, EmitZero does not.
+// Zero selects how members with their zero value are encoded. It also selects the string escapes of a gateway
+// generation: OmitZero escapes <, >, &, U+2028 and U+2029, EmitZero does not.
 type Zero int
 
 const (
@@ -57,24 +57,24 @@ type Duration time.Duration
 
 // Enum is implemented by string types that stand for a protobuf enum.
 type Enum interface {
-	// EnumNumbers gives the number of every name, the same for all values of the type. Of several names of one number the
-	// first in alphabetical order is the one written and stored; the others are only understood. The name of number 0 and
-	// the empty string both are the zero value.
+	// EnumNumbers returns the number of each name. It must return the same for all values of the type. If several names
+	// have the same number, the first in alphabetical order is written and stored; the others are only read. The zero
+	// value is the name of number 0 or the empty string.
 	EnumNumbers() map[string]int32
 }
 
-// ErrUnknownField is answered by SetField when the message has no such member. Gateways ignore such query parameters.
+// ErrUnknownField is returned by SetField if the message has no such member. Gateways ignore such query parameters.
 var ErrUnknownField = errors.New("no such member")
 
-// Error is a request that does not fit its message.
+// Error is the error of a request that does not fit its message.
 type Error struct {
 	// Path is the member, as in "acl.values[2]"; empty for the message itself.
 	Path string
-	// Problem says what was wrong and what would be right.
+	// Problem describes what was expected and what was given.
 	Problem string
 }
 
-// Error gives "path: problem".
+// Error returns "path: problem".
 func (e *Error) Error() string {
 	if e.Path == "" {
 		return e.Problem
@@ -82,9 +82,9 @@ func (e *Error) Error() string {
 	return e.Path + ": " + e.Problem
 }
 
-// Append appends the JSON of v, which is a struct, pointer, slice or map of what the package comment lists. It fails,
-// leaving dst as it was, on an unsupported type, a nil v, an enum name that its type does not know, a time outside the
-// years 1 to 9999, and a raw member that is not JSON; as none of these is the client's doing, the error is no *Error.
+// Append appends the JSON of v, which is a struct, pointer, slice or map of what the package comment lists. It returns
+// an error and dst unchanged if a type is not supported, v is nil, an enum name is unknown, a time is outside the years
+// 1 to 9999 or a raw member is not JSON. The client causes none of these, so the error is not an *Error.
 func Append(dst []byte, v any, z Zero) ([]byte, error) {
 	rv := reflect.ValueOf(v)
 	for rv.Kind() == reflect.Pointer && !rv.IsNil() {
@@ -109,10 +109,9 @@ func Append(dst []byte, v any, z Zero) ([]byte, error) {
 	return out, nil
 }
 
-// Unmarshal reads one JSON object into the struct that v points to. Members that are absent or null keep what they
-// hold, so v is usually fresh; given ones are replaced, lists and nested messages too. Data that is empty or only white
-// space, and null, are the empty message. Of members given twice the last one counts. Bad input is an *Error, after
-// which v is partly filled.
+// Unmarshal reads one JSON object into the struct that v points to. Members that are absent or null keep their values;
+// the others are replaced, lists and nested messages too. Empty data, white space and null are the empty message. The
+// last of duplicate members wins. If data is invalid, Unmarshal returns an *Error and v may be partly filled.
 func Unmarshal(data []byte, v any) error {
 	rv, c, err := target(v)
 	if err != nil {
@@ -135,7 +134,7 @@ func Unmarshal(data []byte, v any) error {
 	return nil
 }
 
-// target gives the struct behind v and its codec.
+// target returns the struct that v points to and its codec.
 func target(v any) (reflect.Value, *codec, error) {
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Pointer || rv.IsNil() || rv.Elem().Kind() != reflect.Struct {
@@ -148,12 +147,12 @@ func target(v any) (reflect.Value, *codec, error) {
 	return rv.Elem(), c, err
 }
 
-// wrong is a value of the wrong kind or range.
+// wrong returns the error of a value of the wrong kind or range.
 func wrong(want, got string) *Error {
 	return &Error{Problem: "expected " + want + ", got " + got}
 }
 
-// within puts the member, list index or map key before the path of an *Error; other errors stay as they are.
+// within prepends a member, list index or map key to the path of an *Error. It returns other errors unchanged.
 func within(name string, err error) error {
 	var e *Error
 	if !errors.As(err, &e) {

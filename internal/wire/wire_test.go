@@ -250,7 +250,7 @@ func TestSetField(t *testing.T) {
 		{"limit", nil, "limit: expected a value, got none"},
 		{"limit", []string{""}, `limit: expected an integer from 0 to 2^32-1, got ""`},
 		{"times", []string{"x"}, `times[0]: expected an RFC 3339 time`},
-		{"name.x", []string{"x"}, `name.x: expected nothing behind name, which is not a message, got "x"`},
+		{"name.x", []string{"x"}, `name.x: expected nothing after name, which is not a message, got "x"`},
 		{"limits", []string{"x"}, `limits: expected a member that fits in a parameter, got a message`},
 		{"raw", []string{"1"}, `raw: expected a member that fits in a parameter`},
 		{"states", []string{"1"}, `states: expected one value for one key, as in map[key]=value`},
