@@ -238,6 +238,7 @@ var operations = []Row{
 		Doc: "Creates a fault plan: the results, in order, of the requests that carry its id in " +
 			"X-Sim-Fault-Plan."},
 	{Name: "GetFaultPlan", Method: get, Path: "/_sim/fault-plans/{id}", Statuses: []int{200, 404},
+		Example:  api.Example{Path: map[string]string{"id": "plan-1"}},
 		Endpoint: answer(getFaultPlan),
 		Doc:      "Returns a fault plan: its remaining steps and whether it is completed."},
 
@@ -246,9 +247,11 @@ var operations = []Row{
 		Endpoint: answer(listRequests), Produces: harType, Form: reflect.TypeFor[harFile](),
 		Doc: "Lists the journal of vendor requests, with secrets redacted."},
 	{Name: "GetRequest", Method: get, Path: "/_sim/requests/{id}", Statuses: []int{200, 404},
+		Example:  api.Example{Path: map[string]string{"id": "req-1"}},
 		Endpoint: answer(getRequest),
 		Doc:      "Returns one exchange of the journal."},
 	{Name: "ExplainRequest", Method: get, Path: "/_sim/requests/{id}/explain", Statuses: []int{200, 404},
+		Example:  api.Example{Path: map[string]string{"id": "req-1"}},
 		Endpoint: answer(explainRequest),
 		Doc:      "Explains the response to a request and lists what would have worked."},
 	{Name: "DeleteRequests", Method: del, Path: "/_sim/requests", Statuses: []int{200},
@@ -278,9 +281,11 @@ var operations = []Row{
 		Doc:      "Lists the scenarios of this process with their verdicts, and the names of the built-in ones."},
 	{Name: "GetScenario", Method: get, Path: "/_sim/scenarios/{id}", Statuses: []int{200, 400, 404},
 		Query:    []string{"wait"},
+		Example:  api.Example{Path: map[string]string{"id": "scenario-1"}},
 		Endpoint: answer(getScenario),
 		Doc:      "Returns a scenario's timeline and verdict; wait=10s waits until it ends, at most for that time."},
 	{Name: "DeleteScenario", Method: del, Path: "/_sim/scenarios/{id}", Statuses: []int{200, 404},
+		Example:  api.Example{Path: map[string]string{"id": "scenario-1"}},
 		Endpoint: bare(deleteScenario),
 		Doc:      "Stops a running scenario; removes one that has ended."},
 }

@@ -165,7 +165,8 @@ func (b *Builder) add(c Call) {
 		op.RequestBody = b.body(c, inPath)
 	}
 	for _, name := range c.Named {
-		op.Parameters = append(op.Parameters, &Parameter{Name: name, In: "query", Schema: &Schema{Type: "string"}})
+		op.Parameters = append(op.Parameters, &Parameter{Name: name, In: "query", Schema: &Schema{Type: "string"},
+			Example: c.Example.Path[name]})
 	}
 	op.Parameters = append(op.Parameters, headers(c)...)
 	for _, status := range c.Success {

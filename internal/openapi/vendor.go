@@ -73,12 +73,13 @@ func call(svc *api.Service, op *api.Operation, path string) Call {
 	return c
 }
 
-// exampleOf is the row's example under one of the paths. What another path has as a parameter is a member of the body.
+// exampleOf returns the operation's example for one of its paths. Parameters that only another path has become members of
+// the body.
 func exampleOf(svc *api.Service, op *api.Operation, path string) api.Example {
 	example := svc.Contract.Examples[op.Name]
-	for name, value := range example.Path {
+	for _, name := range sortedKeys(example.Path) {
 		if !slices.Contains(pathParams(path), name) && example.Body != "" {
-			example.Body = fmt.Sprintf("{%q:%q,%s", name, value, example.Body[1:])
+			example.Body = fmt.Sprintf("{%q:%q,%s", name, example.Path[name], example.Body[1:])
 		}
 	}
 	return example
