@@ -187,8 +187,8 @@ func (g *guarded) request() (method, path string) {
 }
 
 // Each operation, under each of its paths, is refused without a token, with invalid tokens, and with valid tokens that
-// lack its permission. The refusal and its explanation name the cause, and nothing changes. With the permission, the same
-// request is carried out.
+// lack its permission. The refusal and its explanation name the cause, and nothing changes. With the permission, the
+// same request is carried out.
 func TestPermissions(t *testing.T) {
 	w := newGuardedWorld(t)
 	before := w.digest()

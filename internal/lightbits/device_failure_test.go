@@ -2,6 +2,7 @@ package lightbits
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,4 +139,93 @@ func TestDevice_FailsWhileAdding(t *testing.T) {
 	require.Equal(t, "Active", s.node("server00-0").State)
 	require.Equal(t, 4, s.node("server00-0").NumManagedDevices)
 	require.Empty(t, decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/NEW").NodeUUID)
+}
+
+// A node that has lost all of its devices rebuilds their data when a new one is added.
+func TestDevice_AddedToNodeWithoutDevices(t *testing.T) {
+	for _, profile := range []statemachine.Profile{statemachine.Fast, statemachine.Instant} {
+		s := newServer(t, withProfile(profile), withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
+		node := s.node("server00-0").UUID
+		var list listNvmeDevicesResponse
+		s.get("/api/v2/nvmeDevices?nodeUUID="+node, &list)
+		device := func(serial string) NvmeDevice { return decodeWire[NvmeDevice](t, s, "/api/v2/nvmeDevices/"+serial) }
+		s.must("fail-node", `{"node":"server00-0"}`)
+		for _, d := range list.NvmeDevices {
+			s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, d.Serial))
+		}
+		s.must("recover-node", `{"node":"server00-0"}`)
+		s.advance(time.Minute)
+		require.True(t, device(list.NvmeDevices[0].Serial).RebuildCompletionTime.IsZero(), "there is no device to rebuild on")
+		s.must("insert-device", `{"serial":"NEW","server":"server00"}`)
+		s.ok("POST", "/api/v2/nvmeDevices", fmt.Sprintf(`{"serialNumber":"NEW","nodeUUID":%q}`, node))
+		s.advance(time.Minute)
+		require.False(t, s.node("server00-0").InLocalRebuild)
+		for _, d := range list.NvmeDevices {
+			require.False(t, device(d.Serial).RebuildCompletionTime.IsZero())
+		}
+		require.Equal(t, 1,
+			strings.Count(strings.Join(s.eventNames("?componentType=Node"), " "), "NodeLocalRebuildCompleted"))
+	}
+}
+
+// fireDevice fires an event at a device, as the control surface does.
+func (s *server) fireDevice(serial string, on statemachine.Event) {
+	s.t.Helper()
+	s.update(func(tx *store.Tx) error {
+		row, err := s.service.nvmeDevices.Find(tx, serial)
+		require.NoError(s.t, err)
+		return s.service.nvmeDevices.Fire(tx, &row, on)
+	})
+}
+
+func TestDevice_Failure(t *testing.T) {
+	s := newServer(t, withCluster("servers: 1"))
+	devices := func() []*NvmeDevice {
+		var list listNvmeDevicesResponse
+		s.get("/api/v2/nvmeDevices?nodeUUID="+s.node("server00-0").UUID, &list)
+		return list.NvmeDevices
+	}
+	d := devices()
+	s.run("the first one is rebuilt on the others", func(t *testing.T) {
+		s.fireDevice(d[0].Serial, "fail")
+		n := s.node("server00-0")
+		require.True(t, n.InLocalRebuild)
+		require.Equal(t, 7, n.NumManagedDevices)
+		require.Equal(t, "26880000000000", n.Statistics["managedPhysicalStorage"])
+		require.Equal(t, DeviceFailed, devices()[0].State)
+		require.Equal(t, start, devices()[0].FailureTime)
+		require.Equal(t, DeviceRebuilding, devices()[1].State)
+		require.Equal(t, "Warning", s.servers("")["server00"].Health)
+	})
+	s.run("the rebuild is completed", func(t *testing.T) {
+		s.advance(time.Second)
+		require.False(t, s.node("server00-0").InLocalRebuild)
+		require.Equal(t, DeviceHealthy, devices()[1].State)
+		require.Equal(t, start.Add(500*time.Millisecond), devices()[0].RebuildCompletionTime)
+		require.Equal(t, []string{"NVMeDeviceFailed", "NVMeDeviceRebuilt"}, s.eventNames("?componentType=NVMeSSD"))
+	})
+	s.run("another one after the rebuild is rebuilt too", func(t *testing.T) {
+		s.fireDevice(d[1].Serial, "fail")
+		require.True(t, s.node("server00-0").InLocalRebuild)
+	})
+	s.run("another one during the rebuild stops the node", func(t *testing.T) {
+		s.fireDevice(d[2].Serial, "fail")
+		require.Equal(t, "Inactive", s.node("server00-0").State)
+	})
+	s.run("a released one is unmanaged", func(t *testing.T) {
+		s.fireDevice(d[0].Serial, "release")
+		var released NvmeDevice
+		s.get("/api/v2/nvmeDevices/"+d[0].Serial, &released)
+		require.Empty(t, released.NodeUUID)
+		require.Equal(t, UsageUnManaged, released.DeviceUsage)
+		require.True(t, released.FailureTime.IsZero())
+	})
+}
+
+func TestDevice_FailureWithoutParity(t *testing.T) {
+	s := newServer(t, withCluster("servers: 1\ndevicesPerNode: 7"))
+	var list listNvmeDevicesResponse
+	s.get("/api/v2/nvmeDevices", &list)
+	s.fireDevice(list.NvmeDevices[0].Serial, "fail")
+	require.Equal(t, "Inactive", s.node("server00-0").State)
 }

@@ -2,19 +2,21 @@ package lightbits
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// A node that manages as many devices as it can takes no other.
+// A node that manages the maximum number of devices gets no other.
 func TestAddNvmeDevice_TooMany(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1\nmaxReplicas: 1"))
 	node := s.node("server00-0")
 	for k := range maxDevicesPerNode - defaultDevices + 1 {
 		s.must("insert-device", fmt.Sprintf(`{"serial":"NEW%d","server":"server00"}`, k))
-		status, body := s.do("POST", "/api/v2/nvmeDevices", admin, fmt.Sprintf(`{"serialNumber":"NEW%d","nodeUUID":"%s"}`, k, node.UUID))
+		status, body := s.do("POST", "/api/v2/nvmeDevices", admin,
+			fmt.Sprintf(`{"serialNumber":"NEW%d","nodeUUID":"%s"}`, k, node.UUID))
 		if k < maxDevicesPerNode-defaultDevices {
 			require.Equal(t, 200, status, body)
 			continue
@@ -26,57 +28,32 @@ func TestAddNvmeDevice_TooMany(t *testing.T) {
 	require.Equal(t, maxDevicesPerNode, s.node("server00-0").NumManagedDevices)
 }
 
-// An eviction that finds no room fails after EvictionNoProgressTimeout, and the server goes on.
-func TestDisableServer_EvictionFails(t *testing.T) {
-	s := newServer(t, withCluster("servers: 4\nmaxReplicas: 3\nfeatureFlags: {evict-data: true}\nvolumes: [{name: v, replicaCount: 3}]"))
-	v := s.volumes("default")["v"]
-	down := ""
-	for _, name := range []string{"server00-0", "server01-0", "server02-0", "server03-0"} {
-		if n := s.node(name); n.UUID != v.NodeList[0] && n.UUID != v.NodeList[1] && n.UUID != v.NodeList[2] {
-			down = n.UUID
-		}
+func TestListNvmeDevices(t *testing.T) {
+	s := newServer(t, withCluster("servers: 2\nnodesPerServer: 2\ndevicesPerNode: 3\ndeviceSize: 1TiB"))
+	list := func(query string) []*NvmeDevice {
+		var list listNvmeDevicesResponse
+		s.get("/api/v2/nvmeDevices"+query, &list)
+		return list.NvmeDevices
 	}
-	s.must("fail-node", `{"node":"`+down+`"}`)
-	var holder shownNode
-	s.get("/api/v2/nodes/"+v.NodeList[0], &holder)
-	status, body := s.do("POST", "/api/v2/servers/"+holder.ServerUUID+"/disable", admin, `{"evictData":true}`)
-	require.Equal(t, 200, status, body)
-	s.advance(29 * time.Minute)
-	require.Equal(t, ServerDisabling, decodeWire[Server](t, s, "/api/v2/servers/"+holder.ServerUUID).State)
-	s.advance(2 * time.Minute)
-	server := decodeWire[Server](t, s, "/api/v2/servers/"+holder.ServerUUID)
-	require.Equal(t, ServerEnabled, server.State)
-	require.Equal(t, EvictionFailed, server.LastEviction.Status)
-	require.Contains(t, server.LastEviction.ErrorMessage, "1 of 1 groups of replicas found no other node for 30m")
-}
-
-// Enabling a server that is being evicted gives that up.
-func TestEnableServer_AbortsEviction(t *testing.T) {
-	s := newServer(t, withCluster("servers: 4\nmaxReplicas: 3\nfeatureFlags: {evict-data: true}\nvolumes: {count: 3, replicaCount: 3}"))
-	var holder shownNode
-	s.get("/api/v2/nodes/"+s.volumes("default")["vol-00000"].NodeList[0], &holder)
-	status, body := s.do("POST", "/api/v2/servers/"+holder.ServerUUID+"/disable", admin, `{"evictData":true}`)
-	require.Equal(t, 200, status, body)
-	require.Equal(t, "Migrating", s.volumes("default")["vol-00000"].State)
-	status, body = s.do("POST", "/api/v2/servers/"+holder.ServerUUID+"/enable", admin, "")
-	require.Equal(t, 200, status, body)
-	require.Equal(t, EvictionAborting, decodeWire[Server](t, s, "/api/v2/servers/"+holder.ServerUUID).LastEviction.Status)
-	s.advance(time.Second)
-	server := decodeWire[Server](t, s, "/api/v2/servers/"+holder.ServerUUID)
-	require.Equal(t, ServerEnabled, server.State)
-	require.Equal(t, EvictionAborted, server.LastEviction.Status)
-	require.Equal(t, "Available", s.volumes("default")["vol-00000"].State)
-}
-
-// A server with the only replica of anything is never deleted.
-func TestDeleteServer_SingleReplica(t *testing.T) {
-	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: one, replicaCount: 1}]"))
-	var holder shownNode
-	s.get("/api/v2/nodes/"+s.volumes("default")["one"].NodeList[0], &holder)
-	status, body := s.do("POST", "/api/v2/servers/"+holder.ServerUUID+"/disable", admin, `{"ForceDisable":true}`)
-	require.Equal(t, 200, status, body)
-	s.advance(time.Second)
-	status, body = s.do("DELETE", "/api/v2/servers/"+holder.ServerUUID+"?forceDelete=true", admin, "")
-	require.Equal(t, 400, status, body)
-	require.Contains(t, body, "1 volumes or snapshots with a single replica")
+	node, other := s.node("server01-1"), s.node("server00-0")
+	require.Len(t, list(""), 12)
+	require.Len(t, list("?serverUUID="+node.ServerUUID), 6)
+	require.Len(t, list("?nodeUUID="+node.UUID), 3)
+	require.Empty(t, list("?nodeUUID="+node.UUID+"&serverUUID="+other.ServerUUID))
+	require.Len(t, list("?NodeUUID="+node.UUID), 12, "the documented spelling has no effect")
+	require.Empty(t, list("?nodeUUID=nobody"))
+	require.Len(t, list("?deviceUsages=Data&deviceUsages=OS"), 12)
+	require.Empty(t, list("?deviceUsages=Journal"))
+	status, _ := s.do(http.MethodGet, "/api/v2/nvmeDevices?deviceUsages=Toys", admin, "")
+	require.Equal(t, 400, status)
+	d := list("?nodeUUID=" + node.UUID)[0]
+	require.Equal(t, uint64(1<<40), d.Size)
+	require.Equal(t, DeviceHealthy, d.State)
+	require.Equal(t, uint64(1), d.NumaNodeID)
+	var one NvmeDevice
+	s.get("/api/v2/nvmeDevices/"+d.Serial, &one)
+	require.Equal(t, *d, one)
+	status, body := s.do(http.MethodGet, "/api/v2/nvmeDevices/nobody", admin, "")
+	require.Equal(t, 404, status, body)
+	require.False(t, node.Ec, "fewer than eight devices")
 }

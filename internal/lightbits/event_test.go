@@ -49,8 +49,9 @@ func TestListEvents_Filters(t *testing.T) {
 	var list shownEvents
 	s.get("/api/v2/projects/tenant/events", &list)
 	require.Len(t, list.Events, 1)
-	require.Equal(t, map[string]*events.VolumeComponentInfoList{"tenant": {VolumeComponentInfoList: []*events.ComponentInfo{{ID: b.UUID, Name: "b"}}}},
-		list.Events[0].ComponentVolumesInfo.ProjectVolumesMap)
+	require.Equal(t, map[string]*events.VolumeComponentInfoList{
+		"tenant": {VolumeComponentInfoList: []*events.ComponentInfo{{ID: b.UUID, Name: "b"}}},
+	}, list.Events[0].ComponentVolumesInfo.ProjectVolumesMap)
 	require.Equal(t, &events.ComponentInfo{ID: b.NodeList[0], Name: node.ComponentNodeInfo.Name},
 		node.ComponentNodeInfo)
 	require.Equal(t, start.Add(time.Hour), node.Time)
@@ -67,7 +68,7 @@ func TestListEvents_Filters(t *testing.T) {
 	require.Equal(t, "{}", body)
 }
 
-func TestListEvents_Refuses(t *testing.T) {
+func TestListEvents_InvalidQuery(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	for query, want := range map[string]int{
 		"?since=yesterday": 400, "?until=2040-01-02T03:04:05%2B01:00": 400, "?since=2040-01-02": 400,
@@ -115,7 +116,7 @@ func TestListEvents_Pages(t *testing.T) {
 	require.Empty(t, s.events("?componentType=Volume&limit=7").NextToken, "there is no next page")
 }
 
-func TestEventLog_FlagOff(t *testing.T) {
+func TestEventLog_FlagOffRecordsNothing(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	before := append(s.eventNames(""), "FeatureFlagDisabled")
 	s.must("set-feature-flag", `{"name":"event-log","enabled":false}`)
@@ -126,8 +127,7 @@ func TestEventLog_FlagOff(t *testing.T) {
 	require.Equal(t, append(before, "FeatureFlagEnabled", "NodeActivating"), s.eventNames(""))
 }
 
-// The log drops its oldest events.
-func TestEventLog_DropsOldest(t *testing.T) {
+func TestEventLog_DropsOldestWhenFull(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	s.update(func(tx *store.Tx) error {
 		const full = 100_000
@@ -142,7 +142,7 @@ func TestEventLog_DropsOldest(t *testing.T) {
 	require.Contains(t, list[0].Description, "late")
 }
 
-func TestLogEvent_Unknown(t *testing.T) {
+func TestLogEvent_UnknownKind(t *testing.T) {
 	s := newServer(t, withCluster("servers: 1"))
 	s.update(func(tx *store.Tx) error {
 		require.ErrorContains(t, s.service.logEvent(tx, "Nonsense", events.AboutNode("", "")), "not in the catalogue")

@@ -2,6 +2,7 @@ package lightbits
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,4 +73,38 @@ func TestReplaceNode_TargetBecomesUnsuitable(t *testing.T) {
 	s.ok("POST", projectPath+"volumes", `{"name":"last","size":"4GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
 	require.Equal(t, []string{source}, s.volumes("default")["last"].NodeList,
 		"it gets replicas again, as the node with the fewest")
+}
+
+// If the source of a replacement fails after all its replicas have moved, the replacement is completed. The node can be
+// used again afterwards.
+func TestReplaceNode_SourceFailsWhenEmpty(t *testing.T) {
+	for _, loss := range []string{`fail-node {"node":"server00-0"}`, `fail-server {"server":"server00"}`} {
+		s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 3}]"))
+		s.ok("POST", "/api/v2/servers",
+			`{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001"}`)
+		s.advance(time.Second)
+		source, target := s.node("server00-0").UUID, s.node("server03-0").UUID
+		s.hold("lightbits.node.detach", `"10s"`)
+		s.ok("POST", "/api/v2/nodes/"+source+"/replace",
+			fmt.Sprintf(`{"TargetNodeUUID":%q,"ReplaceWhileActive":true}`, target))
+		s.advance(2 * time.Second)
+		require.Contains(t, s.volumes("default")["v"].NodeList, target)
+		require.Equal(t, "Detaching", s.node("server00-0").State)
+		name, params, _ := strings.Cut(loss, " ")
+		s.must(name, params)
+		require.Equal(t, "Detaching", s.node("server00-0").State, "the replacement continues")
+		s.advance(time.Minute)
+		require.Equal(t, "Unattached", s.node("server00-0").State)
+
+		if name == "fail-server" {
+			s.must("recover-server", `{"server":"server00"}`)
+			s.advance(time.Minute)
+		}
+		s.must("fail-node", `{"node":"server03-0"}`)
+		s.ok("POST", "/api/v2/nodes/"+target+"/replace", fmt.Sprintf(`{"TargetNodeUUID":%q}`, source))
+		s.advance(time.Minute)
+		require.Contains(t, s.volumes("default")["v"].NodeList, source)
+		s.ok("POST", projectPath+"volumes", `{"name":"w","size":"4GiB","replicaCount":3,"acl":{"values":["ALLOW_ANY"]}}`)
+		require.Contains(t, s.volumes("default")["w"].NodeList, source)
+	}
 }

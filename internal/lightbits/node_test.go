@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"storagesim/internal/lightbits/physics"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -28,20 +27,26 @@ servers: [{}, {nodes: [{failureDomains: [rack1, zone]}, {failureDomains: [rack2,
 		return names
 	}
 	all := []string{"server00-0", "server01-0", "server01-1"}
-	require.Equal(t, all, names(""))
-	require.Equal(t, all[1:2], names("?name=server01-0"))
-	require.Equal(t, all[2:], names("?UUID="+s.node("server01-1").UUID))
-	require.Equal(t, all[1:], names("?failureDomain=zone"))
-	require.Equal(t, all[:1], names("?failureDomain=server00"))
-	require.Empty(t, names("?name=nobody"))
-	require.Equal(t, all, names("?Name=nobody"), "a parameter of another case is unknown and ignored")
-	status, body := s.do(http.MethodGet, "/api/v2/nodes?name=nobody", admin, "")
-	require.Equal(t, 200, status)
-	require.Equal(t, "{}", body)
+	for query, want := range map[string][]string{
+		"":                                   all,
+		"?name=server01-0":                   all[1:2],
+		"?failureDomain=zone":                all[1:],
+		"?failureDomain=server00":            all[:1],
+		"?name=nobody":                       nil,
+		"?Name=nobody":                       all, // names of parameters are case-sensitive; an unknown one is ignored
+		"?UUID=" + s.node("server01-1").UUID: all[2:],
+	} {
+		t.Run(query, func(t *testing.T) { require.Equal(t, want, names(query)) })
+	}
+	t.Run("empty list", func(t *testing.T) {
+		require.Equal(t, "{}", s.ok(http.MethodGet, "/api/v2/nodes?name=nobody", ""))
+	})
 	for _, two := range []string{"?name=a&UUID=b", "?UUID=b&failureDomain=c", "?name=a&failureDomain=c"} {
-		status, body = s.do(http.MethodGet, "/api/v2/nodes"+two, admin, "")
-		require.Equal(t, 400, status)
-		require.Contains(t, body, `"code":3`)
+		t.Run(two, func(t *testing.T) {
+			status, body := s.do(http.MethodGet, "/api/v2/nodes"+two, admin, "")
+			require.Equal(t, 400, status)
+			require.Contains(t, body, `"code":3`)
+		})
 	}
 }
 
@@ -65,54 +70,67 @@ func TestGetNode(t *testing.T) {
 	}
 }
 
-// A node fails and comes back: its volumes lose and regain their protection, each number of replicas in its own way.
+// When a node fails and recovers, its volumes lose and regain their protection, depending on their number of replicas.
 func TestNode_FailAndRecover(t *testing.T) {
 	s := newServer(t, withCluster(`
 servers: 3
 volumes: [{name: three, replicaCount: 3}, {name: two, replicaCount: 2}, {name: one, replicaCount: 1}]`))
 	before := s.volumes(defaultProject)
-	one := before["one"]
+	failing := before["one"].NodeList[0]
+	params := `{"node":"` + failing + `"}`
+	node := func() (n shownNode) {
+		s.get("/api/v2/nodes/"+failing, &n)
+		return n
+	}
 	protections := func() string {
 		v := s.volumes(defaultProject)
-		require.Equal(t, before["three"].ETag, v["three"].ETag, "what nodes do changes no ETag")
+		require.Equal(s.t, before["three"].ETag, v["three"].ETag, "failures change no ETag")
 		return fmt.Sprintf("%s/%s %s", v["three"].ProtectionState, v["one"].ProtectionState, v["three"].RebuildProgress)
 	}
-	health := func() map[string]any { return clusterHealthOf(s) }
-	require.Equal(t, "FullyProtected/FullyProtected None", protections())
-	require.Equal(t, map[string]any{"state": "OK", "numHealthyVolumes": 3.0}, health())
-
-	answer, err := s.action("fail-node", `{"node":"`+one.NodeList[0]+`"}`)
-	require.NoError(t, err)
-	require.Equal(t, statemachine.State(NodeInactive), answer.(movedThing).State)
-	require.Equal(t, "Degraded/NotAvailable None", protections())
-	var down shownNode
-	s.get("/api/v2/nodes/"+one.NodeList[0], &down)
-	require.Equal(t, "Inactive", down.State)
-	require.Equal(t, "ConnectivityProblem", down.Status)
-	require.NotEmpty(t, down.FailureInfo)
-	require.Equal(t, "Error", health()["state"])
-	require.InDelta(t, 1, health()["numInactiveNodes"], 0)
-	require.InDelta(t, 1, health()["numDegradedVolumes"], 0)
-	require.InDelta(t, 1, health()["numNotAvailableVolumes"], 0)
-	_, err = s.action("fail-node", `{"node":"`+down.Name+`"}`)
-	require.True(t, refusal.Is(err, refusal.FailedPrecondition), "%v", err)
-
-	s.must("recover-node", `{"node":"`+down.Name+`"}`)
-	s.get("/api/v2/nodes/"+down.UUID, &down)
-	require.Equal(t, "Activating", down.State)
-	s.advance(200 * time.Millisecond)
-	s.get("/api/v2/nodes/"+down.UUID, &down)
-	require.Equal(t, 50, down.PowerupProgress)
-	require.Equal(t, "Degraded/NotAvailable None", protections(), "an activating node does not serve")
-	s.advance(200 * time.Millisecond)
-	s.get("/api/v2/nodes/"+down.UUID, &down)
-	require.Equal(t, "Active", down.State)
-	require.Equal(t, "Degraded/FullyProtected 0", protections(), "the single replica is there with its node")
-	s.advance(300 * time.Millisecond)
-	require.Equal(t, "Degraded/FullyProtected 75", protections())
-	s.advance(100 * time.Millisecond)
-	require.Equal(t, "FullyProtected/FullyProtected None", protections())
-	require.Equal(t, map[string]any{"state": "OK", "numHealthyVolumes": 3.0}, health())
+	healthy := map[string]any{"state": "OK", "numHealthyVolumes": 3.0}
+	s.run("before", func(t *testing.T) {
+		require.Equal(t, "FullyProtected/FullyProtected None", protections())
+		require.Equal(t, healthy, clusterHealthOf(s))
+	})
+	s.run("failed", func(t *testing.T) {
+		answer, err := s.action("fail-node", params)
+		require.NoError(t, err)
+		require.Equal(t, statemachine.State(NodeInactive), answer.(movedThing).State)
+		require.Equal(t, "Degraded/NotAvailable None", protections())
+		require.Equal(t, "Inactive", node().State)
+		require.Equal(t, "ConnectivityProblem", node().Status)
+		require.NotEmpty(t, node().FailureInfo)
+	})
+	s.run("health of the cluster", func(t *testing.T) {
+		health := clusterHealthOf(s)
+		require.Equal(t, "Error", health["state"])
+		require.InDelta(t, 1, health["numInactiveNodes"], 0)
+		require.InDelta(t, 1, health["numDegradedVolumes"], 0)
+		require.InDelta(t, 1, health["numNotAvailableVolumes"], 0)
+	})
+	s.run("failed twice", func(t *testing.T) {
+		_, err := s.action("fail-node", params)
+		require.True(t, refusal.Is(err, refusal.FailedPrecondition), "%v", err)
+	})
+	s.run("activating", func(t *testing.T) {
+		s.must("recover-node", params)
+		require.Equal(t, "Activating", node().State)
+		s.advance(200 * time.Millisecond)
+		require.Equal(t, 50, node().PowerupProgress)
+		require.Equal(t, "Degraded/NotAvailable None", protections(), "an activating node does not serve")
+	})
+	s.run("rebuilding", func(t *testing.T) {
+		s.advance(200 * time.Millisecond)
+		require.Equal(t, "Active", node().State)
+		require.Equal(t, "Degraded/FullyProtected 0", protections(), "a single replica needs no rebuild")
+		s.advance(300 * time.Millisecond)
+		require.Equal(t, "Degraded/FullyProtected 75", protections())
+	})
+	s.run("recovered", func(t *testing.T) {
+		s.advance(100 * time.Millisecond)
+		require.Equal(t, "FullyProtected/FullyProtected None", protections())
+		require.Equal(t, healthy, clusterHealthOf(s))
+	})
 }
 
 func clusterHealthOf(s *server) map[string]any {
@@ -125,7 +143,8 @@ func TestNode_TwoOfThreeDown(t *testing.T) {
 	s := newServer(t, withCluster("volumes: [{name: three, replicaCount: 3}]"))
 	state := func() string { return s.volumes(defaultProject)["three"].ProtectionState }
 	for _, step := range []struct{ action, node, want string }{
-		{"fail-node", "server00-0", "Degraded"}, {"fail-node", "server01-0", "ReadOnly"}, {"fail-node", "server02-0", "NotAvailable"},
+		{"fail-node", "server00-0", "Degraded"}, {"fail-node", "server01-0", "ReadOnly"},
+		{"fail-node", "server02-0", "NotAvailable"},
 	} {
 		s.must(step.action, `{"node":"`+step.node+`"}`)
 		require.Equal(t, step.want, state())
@@ -135,7 +154,7 @@ func TestNode_TwoOfThreeDown(t *testing.T) {
 	require.Equal(t, "ReadOnly", state())
 }
 
-// A failure in the middle of a rebuild begins anew, and a node without volumes has nothing to rebuild.
+// A rebuild starts again from the beginning after its node fails during it.
 func TestNode_FailsWhileRebuilding(t *testing.T) {
 	s := newServer(t, withCluster("servers: 2\nvolumes: [{name: two, replicaCount: 2}]"))
 	s.must("fail-node", `{"node":"server00-0"}`)
@@ -148,13 +167,15 @@ func TestNode_FailsWhileRebuilding(t *testing.T) {
 	s.must("recover-node", `{"node":"server00-0"}`)
 	s.advance(400 * time.Millisecond)
 	require.Equal(t, "0", s.volumes(defaultProject)["two"].RebuildProgress)
+}
 
-	empty := newServer(t, withCluster("servers: 1"))
-	empty.must("fail-node", `{"node":"server00-0"}`)
-	empty.must("recover-node", `{"node":"server00-0"}`)
-	empty.advance(400 * time.Millisecond)
-	empty.view(func(tx *store.Tx) error {
-		row, err := empty.service.nodeByNameOrUUID(tx, "server00-0")
+func TestNode_WithoutVolumesRebuildsNothing(t *testing.T) {
+	s := newServer(t, withCluster("servers: 1"))
+	s.must("fail-node", `{"node":"server00-0"}`)
+	s.must("recover-node", `{"node":"server00-0"}`)
+	s.advance(400 * time.Millisecond)
+	s.view(func(tx *store.Tx) error {
+		row, err := s.service.nodeByNameOrUUID(tx, "server00-0")
 		require.Equal(t, statemachine.State(NodeActive), row.Life.State)
 		return err
 	})
@@ -172,25 +193,34 @@ func TestNode_AttachAndDetach(t *testing.T) {
 		})
 	}
 	var c struct{ CurrentMaxReplicas, SupportedMaxReplicas int }
-	s.get("/api/v2/cluster", &c)
-	require.Equal(t, 1, c.CurrentMaxReplicas, "an unattached node takes no replicas")
-	require.Equal(t, 3, c.SupportedMaxReplicas)
-	require.Equal(t, map[string]any{"state": "OK", "numHealthyVolumes": 1.0}, clusterHealthOf(s), "nor is it missing")
-	require.NoError(t, fire("server01-0", "attach"))
-	require.Equal(t, "Attaching", s.node("server01-0").State)
-	s.advance(time.Second)
-	require.Equal(t, "Active", s.node("server01-0").State)
-	s.get("/api/v2/cluster", &c)
-	require.Equal(t, 2, c.CurrentMaxReplicas)
-	require.ErrorContains(t, fire("server00-0", "detach"), "holds replicas of volumes or snapshots")
-	require.Equal(t, "Active", s.node("server00-0").State, "a refusal changes nothing")
-	require.NoError(t, fire("server01-0", "detach"))
-	s.advance(time.Second)
-	require.Equal(t, "Unattached", s.node("server01-0").State)
+	s.run("unattached node", func(t *testing.T) {
+		s.get("/api/v2/cluster", &c)
+		require.Equal(t, 1, c.CurrentMaxReplicas, "an unattached node takes no replicas")
+		require.Equal(t, 3, c.SupportedMaxReplicas)
+		require.Equal(t, map[string]any{"state": "OK", "numHealthyVolumes": 1.0}, clusterHealthOf(s))
+	})
+	s.run("attach", func(t *testing.T) {
+		require.NoError(t, fire("server01-0", "attach"))
+		require.Equal(t, "Attaching", s.node("server01-0").State)
+		s.advance(time.Second)
+		require.Equal(t, "Active", s.node("server01-0").State)
+		s.get("/api/v2/cluster", &c)
+		require.Equal(t, 2, c.CurrentMaxReplicas)
+	})
+	s.run("detach with replicas", func(t *testing.T) {
+		require.ErrorContains(t, fire("server00-0", "detach"), "holds replicas of volumes or snapshots")
+		require.Equal(t, "Active", s.node("server00-0").State, "a refusal changes nothing")
+	})
+	s.run("detach without replicas", func(t *testing.T) {
+		require.NoError(t, fire("server01-0", "detach"))
+		s.advance(time.Second)
+		require.Equal(t, "Unattached", s.node("server01-0").State)
+	})
 }
 
-// Sums of volumes, nodes and cluster add up, and every volume's protection follows from its nodes, whatever happens.
-func TestWorld_AddsUp(t *testing.T) {
+// After random operations and failures, nodes and cluster show the sums of their volumes, and the protection of each volume
+// follows from the states of its nodes.
+func TestWorld_SumsAreConsistent(t *testing.T) {
 	const seed = 7
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -198,9 +228,9 @@ func TestWorld_AddsUp(t *testing.T) {
 	for i := range 300 {
 		switch n := random.IntN(10); {
 		case n < 5:
-			status, body := s.do(http.MethodPost, "/api/v2/projects/default/volumes", admin, fmt.Sprintf(
-				`{"name":"v%d","size":"%dGiB","replicaCount":%d,"acl":{"values":["ALLOW_ANY"]}}`, i, 1+random.IntN(9), 1+random.IntN(3)))
-			require.Equal(t, 200, status, body)
+			s.ok(http.MethodPost, "/api/v2/projects/default/volumes", fmt.Sprintf(
+				`{"name":"v%d","size":"%dGiB","replicaCount":%d,"acl":{"values":["ALLOW_ANY"]}}`, i, 1+random.IntN(9),
+				1+random.IntN(3)))
 		case n < 6:
 			for _, v := range s.volumes(defaultProject) {
 				s.do(http.MethodDelete, "/api/v2/projects/default/volumes/"+v.UUID, admin, "")
@@ -262,92 +292,4 @@ func checkWorld(t *testing.T, s *server) {
 		require.Equal(t, health, got)
 		return nil
 	})
-}
-
-func TestCharge(t *testing.T) {
-	s := newServer(t, withCluster("servers: 2"))
-	a, b := s.node("server00-0").UUID, s.node("server01-0").UUID
-	charge := func(nodes []string, u Usage) error {
-		return s.engine.Update("default", "test", func(tx *store.Tx) error { return s.service.charge(tx.In(cluster), nodes, u) })
-	}
-	require.NoError(t, charge([]string{a, b}, Usage{Volumes: 1, Provisioned: 100, Primaries: 7}))
-	require.NoError(t, charge(nil, Usage{Volumes: 1}))
-	s.view(func(tx *store.Tx) error {
-		u := s.service.usages(tx)
-		require.Equal(t, Usage{Volumes: 1, Primaries: 1, Provisioned: 100}, u[a].Usage)
-		require.Equal(t, Usage{Volumes: 1, Provisioned: 100}, u[b].Usage)
-		return nil
-	})
-	require.ErrorContains(t, charge([]string{a}, Usage{Provisioned: -101}), "negative usage")
-	require.ErrorContains(t, charge([]string{a}, Usage{Volumes: -1}), "protection group")
-	require.ErrorIs(t, charge([]string{"nobody"}, Usage{}), store.ErrNotFound)
-
-	// 26.88 TB are effective; above 90 % of them the node is read-only and takes no new volume.
-	require.NoError(t, charge([]string{a}, Usage{LogicalUsed: 24_192_000_000_001, PhysicalUsed: 24_192_000_000_001}))
-	require.True(t, s.node("server00-0").ReadOnly)
-	s.view(func(tx *store.Tx) error {
-		nodes, err := s.service.place(tx, attachedNodes(tx), 1<<30, 1, nil)
-		require.Equal(t, []string{b}, nodes)
-		require.NoError(t, err)
-		_, err = s.service.place(tx, attachedNodes(tx), 1<<30, 2, nil)
-		require.ErrorAs(t, err, new(*physics.TooFewError))
-		return nil
-	})
-	require.NoError(t, charge([]string{a}, Usage{LogicalUsed: -1, PhysicalUsed: -1}))
-	require.False(t, s.node("server00-0").ReadOnly)
-	require.Equal(t, []string{"NodeReadOnly", "NodeWritable"}, s.eventNames("?componentType=Node"))
-}
-
-func TestPlace_Expressions(t *testing.T) {
-	s := newServer(t, withCluster("servers: 3"))
-	in := func(key LabelKey, value string) []*LabelMatchExpression {
-		return []*LabelMatchExpression{{Operator: LabelIn, LabelValueKeyPairs: []*LabelValueKeyPair{{Key: key, Value: value}}}}
-	}
-	place := func(e []*LabelMatchExpression) (nodes []string, err error) {
-		s.view(func(tx *store.Tx) error {
-			nodes, err = s.service.place(tx, attachedNodes(tx), 1<<30, 1, e)
-			return nil
-		})
-		return nodes, err
-	}
-	nodes, err := place(in(LabelFD, "server02"))
-	require.NoError(t, err)
-	require.Equal(t, []string{s.node("server02-0").UUID}, nodes)
-	_, err = place(in(LabelClusterID, "another"))
-	require.ErrorAs(t, err, new(*physics.TooFewError))
-	none := in(LabelFD, "server02")
-	none[0].Operator = ""
-	for _, wrong := range [][]*LabelMatchExpression{none, in("", "x"), {nil}, {{Operator: LabelIn, LabelValueKeyPairs: []*LabelValueKeyPair{nil}}}} {
-		_, err = place(wrong)
-		require.True(t, refusal.Is(err, refusal.InvalidArgument), "%v", err)
-	}
-	for _, flag := range []string{flagFailInPlace, flagProactiveRebalance} {
-		s.must("set-feature-flag", `{"name":"`+flag+`","enabled":true}`)
-		_, err = place(in(LabelFD, "server02"))
-		require.ErrorContains(t, err, flag)
-		s.must("set-feature-flag", `{"name":"`+flag+`","enabled":false}`)
-	}
-}
-
-func TestProtectionGroup(t *testing.T) {
-	s := New(Options{})
-	require.Equal(t, s.protectionGroup(nil, []string{"a", "b"}), s.protectionGroup(nil, []string{"b", "a"}))
-	require.NotEqual(t, s.protectionGroup(nil, []string{"a", "b"}), s.protectionGroup(nil, []string{"a", "c"}))
-}
-
-func TestNextNsid(t *testing.T) {
-	s := newServer(t, withCluster("servers: 1"))
-	var got []uint32
-	s.update(func(tx *store.Tx) error {
-		for range 3 {
-			n, err := s.service.nextNsid(tx)
-			require.NoError(t, err)
-			got = append(got, n)
-		}
-		require.NoError(t, nsidTable.Put(tx, &lastNsid{N: maxNsid}))
-		_, err := s.service.nextNsid(tx)
-		require.True(t, refusal.Is(err, refusal.ResourceExhausted))
-		return nil
-	})
-	require.Equal(t, []uint32{1, 2, 3}, got)
 }

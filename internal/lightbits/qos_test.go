@@ -36,49 +36,56 @@ func (s *server) policy(path, token string) (int, Policy) {
 
 func TestCreatePolicy(t *testing.T) {
 	s := newServer(t)
-	status, body := s.do(http.MethodPost, "/api/v2/policies", admin,
-		`{"name":"gold","description":"d","qoSRateLimitPolicy":{"policyVisibility":"Scoped","projectsNamesScope":["default"],"limitIOPS":{"writeIOPSLimit":400,"readIOPSLimit":"512"}}}`)
-	require.Equal(t, 200, status, body)
-	var p Policy
-	require.NoError(t, json.Unmarshal([]byte(body), &p))
-	require.JSONEq(t, `{"UUID":"`+p.UUID+`","name":"gold","description":"d","state":"Creating","QoSRateLimitPolicy":`+
-		`{"projectsNamesScope":["default"],"policyVisibility":"Scoped","limitIOPS":{"writeIOPSLimit":512,"readIOPSLimit":512}}}`, body)
-	s.advance(time.Second)
-	status, got := s.policy("/"+p.UUID, admin)
-	require.Equal(t, 200, status)
-	require.Equal(t, PolicyActive, got.State)
-	_, byName := s.policy("/?name=gold", admin)
-	require.Equal(t, got, byName)
-
-	for _, c := range []struct {
+	s.run("rounds IOPS up", func(t *testing.T) {
+		body := s.ok(http.MethodPost, "/api/v2/policies",
+			`{"name":"gold","description":"d","qoSRateLimitPolicy":{"policyVisibility":"Scoped",`+
+				`"projectsNamesScope":["default"],"limitIOPS":{"writeIOPSLimit":400,"readIOPSLimit":"512"}}}`)
+		var p Policy
+		require.NoError(t, json.Unmarshal([]byte(body), &p))
+		require.JSONEq(t, `{"UUID":"`+p.UUID+`","name":"gold","description":"d","state":"Creating",`+
+			`"QoSRateLimitPolicy":{"projectsNamesScope":["default"],"policyVisibility":"Scoped",`+
+			`"limitIOPS":{"writeIOPSLimit":512,"readIOPSLimit":512}}}`, body)
+		s.advance(time.Second)
+		status, got := s.policy("/"+p.UUID, admin)
+		require.Equal(t, 200, status)
+		require.Equal(t, PolicyActive, got.State)
+		_, byName := s.policy("/?name=gold", admin)
+		require.Equal(t, got, byName)
+	})
+	for name, c := range map[string]struct {
 		body   string
 		status int
 		words  string
 	}{
-		{`{"name":"gold"}`, 409, "already exists"},
-		{``, 400, "name is missing"},
-		{`{"name":"a b"}`, 400, "illegal characters"},
-		{`{"name":"p","description":"` + strings.Repeat("x", 257) + `"}`, 400, "at most 256"},
-		{`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Scoped"}}`, 400, "projectsNamesScope is missing"},
-		{`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Everyone"}}`, 400, "policyVisibility"},
-		{`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Scoped","projectsNamesScope":["default","none"]}}`, 404,
-			`project \"none\" does not exist`},
-		{`{"name":"p","qoSRateLimitPolicy":{"limitIOPS":{"writeIOPSLimit":-1}}}`, 400, ""},
-		{`{"name":"p","qoSRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":4294967041}}}`, 400, "at most 4294967040"},
+		"existing name":        {`{"name":"gold"}`, 409, "already exists"},
+		"no body":              {``, 400, "name is missing"},
+		"invalid name":         {`{"name":"a b"}`, 400, "illegal characters"},
+		"description too long": {`{"name":"p","description":"` + strings.Repeat("x", 257) + `"}`, 400, "at most 256"},
+		"scoped without projects": {`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Scoped"}}`, 400,
+			"projectsNamesScope is missing"},
+		"unknown visibility": {`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Everyone"}}`, 400,
+			"policyVisibility"},
+		"unknown project": {`{"name":"p","qoSRateLimitPolicy":{"policyVisibility":"Scoped",` +
+			`"projectsNamesScope":["default","none"]}}`, 404, `project \"none\" does not exist`},
+		"negative limit": {`{"name":"p","qoSRateLimitPolicy":{"limitIOPS":{"writeIOPSLimit":-1}}}`, 400, ""},
+		"limit too large": {`{"name":"p","qoSRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":4294967041}}}`, 400,
+			"at most 4294967040"},
 	} {
-		t.Run(fmt.Sprintf("%d %s", c.status, c.words), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			status, body := s.do(http.MethodPost, "/api/v2/policies", admin, c.body)
-			require.Equal(t, c.status, status, "%s: %s", c.body, body)
+			require.Equal(t, c.status, status, body)
 			require.Contains(t, body, c.words)
 		})
 	}
-	status, body = s.do(http.MethodPost, "/api/v2/policies", admin, `{"name":"plain"}`)
-	require.Equal(t, 200, status, body)
-	status, body = s.do(http.MethodPost, "/api/v2/policies", admin,
-		`{"name":"two","qoSRateLimitPolicy":{"limitBw":{"writeBWLimit":7},"limitIOPSPerGB":{"readIOPSPerGBLimit":9}}}`)
-	require.Equal(t, 200, status, body)
-	require.Contains(t, body, `"limitIOPSPerGB":{"readIOPSPerGBLimit":9}`)
-	require.NotContains(t, body, "limitBw", "of two limits the last one applies")
+	s.run("without limits", func(t *testing.T) {
+		s.ok(http.MethodPost, "/api/v2/policies", `{"name":"plain"}`)
+	})
+	s.run("the last of two limits applies", func(t *testing.T) {
+		body := s.ok(http.MethodPost, "/api/v2/policies", `{"name":"two","qoSRateLimitPolicy":`+
+			`{"limitBw":{"writeBWLimit":7},"limitIOPSPerGB":{"readIOPSPerGBLimit":9}}}`)
+		require.Contains(t, body, `"limitIOPSPerGB":{"readIOPSPerGBLimit":9}`)
+		require.NotContains(t, body, "limitBw")
+	})
 }
 
 func TestListPolicies_Filters(t *testing.T) {
@@ -134,7 +141,7 @@ func TestListPolicies_Filters(t *testing.T) {
 	require.Equal(t, 403, status, body)
 }
 
-func TestGetPolicy_HidesWhatTheCallerMayNotSee(t *testing.T) {
+func TestGetPolicy_Visibility(t *testing.T) {
 	s := newServer(t, withKeys(t))
 	scoped := s.newPolicy(Policy{Name: "scoped",
 		QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityScoped,
@@ -149,11 +156,11 @@ func TestGetPolicy_HidesWhatTheCallerMayNotSee(t *testing.T) {
 		token, path string
 		status      int
 	}{
-		{as(t, "acme:admin"), "/" + hidden, 404}, {as(t, "default:admin"), "/" + scoped, 404}, {as(t, "default:admin"),
-			"/?name=scoped", 404},
+		{as(t, "acme:admin"), "/" + hidden, 404},
+		{as(t, "default:admin"), "/" + scoped, 404}, {as(t, "default:admin"), "/?name=scoped", 404},
 		{admin, "/" + scoped + "?projectName=acme", 200}, {admin, "/" + scoped + "?projectName=default", 404},
-		{admin, "/" + scoped + "?projectName=none", 404}, {as(t, "default:admin"), "/" + scoped + "?projectName=acme",
-			403},
+		{admin, "/" + scoped + "?projectName=none", 404},
+		{as(t, "default:admin"), "/" + scoped + "?projectName=acme", 403},
 		{admin, "/", 400}, {admin, "/none", 404}, {admin, "/?name=none", 404},
 	} {
 		t.Run(fmt.Sprintf("%d %s", c.status, c.path), func(t *testing.T) {
@@ -164,7 +171,7 @@ func TestGetPolicy_HidesWhatTheCallerMayNotSee(t *testing.T) {
 	defaults := `{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"` + hidden + `"}]}`
 	s.do(http.MethodPut, "/api/v2/projects/default", admin, defaults)
 	status, body := s.do(http.MethodGet, "/api/v2/policies/"+hidden+"?projectName=default", admin, "")
-	require.Equal(t, 200, status, "a project's default belongs to it: %s", body)
+	require.Equal(t, 200, status, "a project can read its default policy: %s", body)
 }
 
 func TestUpdatePolicy(t *testing.T) {
@@ -176,42 +183,49 @@ func TestUpdatePolicy(t *testing.T) {
 		return s.do(http.MethodPut, "/api/v2/policies/"+path, admin, body)
 	}
 
-	status, body := update(uuid, `{"name":"ignored","qoSRateLimitPolicy":{"limitBw":{"readBWLimit":5}}}`)
-	require.Equal(t, 200, status, body)
-	require.Equal(t, `{}`, body)
-	_, p := s.policy("/"+uuid, admin)
-	require.Equal(t, Policy{UUID: uuid, Name: "gold", Description: "old", State: PolicyUpdating,
-		QoSRateLimitPolicy: &QoSRateLimitPolicy{
-			PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"default"},
-			LimitBw: &QoSLimitBW{ReadBWLimit: 5}}}, p)
-	status, body = update(uuid, `{"description":"new"}`)
-	require.Equal(t, 400, status, body)
-	require.Contains(t, body, "is Updating")
+	s.run("new limit replaces the old one", func(t *testing.T) {
+		status, body := update(uuid, `{"name":"ignored","qoSRateLimitPolicy":{"limitBw":{"readBWLimit":5}}}`)
+		require.Equal(t, 200, status, body)
+		require.Equal(t, `{}`, body)
+		_, p := s.policy("/"+uuid, admin)
+		require.Equal(t, Policy{UUID: uuid, Name: "gold", Description: "old", State: PolicyUpdating,
+			QoSRateLimitPolicy: &QoSRateLimitPolicy{
+				PolicyVisibility: VisibilityScoped, ProjectsNamesScope: []string{"default"},
+				LimitBw: &QoSLimitBW{ReadBWLimit: 5}}}, p)
+	})
+	s.run("while it is Updating", func(t *testing.T) {
+		status, body := update(uuid, `{"description":"new"}`)
+		require.Equal(t, 400, status, body)
+		require.Contains(t, body, "is Updating")
+	})
 	s.advance(time.Second)
-
-	status, body = update("", `{"name":"gold","description":"new","qoSRateLimitPolicy":{"policyVisibility":"Unavailable"}}`)
-	require.Equal(t, 200, status, body)
-	s.advance(time.Second)
-	_, p = s.policy("/"+uuid, admin)
-	require.Equal(t, PolicyActive, p.State)
-	require.Equal(t, "new", p.Description)
-	require.False(t, p.opensTo("default"))
-	require.Equal(t, &QoSLimitBW{ReadBWLimit: 5}, p.QoSRateLimitPolicy.LimitBw)
-
-	for _, c := range []struct {
+	var p Policy
+	s.run("by name", func(t *testing.T) {
+		status, body := update("",
+			`{"name":"gold","description":"new","qoSRateLimitPolicy":{"policyVisibility":"Unavailable"}}`)
+		require.Equal(t, 200, status, body)
+		s.advance(time.Second)
+		_, p = s.policy("/"+uuid, admin)
+		require.Equal(t, PolicyActive, p.State)
+		require.Equal(t, "new", p.Description)
+		require.False(t, p.opensTo("default"))
+		require.Equal(t, &QoSLimitBW{ReadBWLimit: 5}, p.QoSRateLimitPolicy.LimitBw)
+	})
+	for name, c := range map[string]struct {
 		path, body string
 		status     int
 		words      string
 	}{
-		{"none", `{"description":"x"}`, 404, "does not exist"},
-		{"", `{"name":"none","description":"x"}`, 404, "does not exist"},
-		{"", `{"description":"x"}`, 400, "policy is missing"},
-		{uuid, ``, 400, "nothing to update"},
-		{uuid, `{"description":"` + strings.Repeat("x", 257) + `"}`, 400, "at most 256"},
-		{uuid, `{"qoSRateLimitPolicy":{"projectsNamesScope":["none"]}}`, 404, "does not exist"},
-		{s.policyUUID(unlimitedPolicy), `{"qoSRateLimitPolicy":{"limitBw":{"readBWLimit":5}}}`, 400, "built-in"},
+		"unknown UUID":         {"none", `{"description":"x"}`, 404, "does not exist"},
+		"unknown name":         {"", `{"name":"none","description":"x"}`, 404, "does not exist"},
+		"no UUID and no name":  {"", `{"description":"x"}`, 400, "policy is missing"},
+		"no body":              {uuid, ``, 400, "nothing to update"},
+		"description too long": {uuid, `{"description":"` + strings.Repeat("x", 257) + `"}`, 400, "at most 256"},
+		"unknown project":      {uuid, `{"qoSRateLimitPolicy":{"projectsNamesScope":["none"]}}`, 404, "does not exist"},
+		"built-in policy": {s.policyUUID(unlimitedPolicy), `{"qoSRateLimitPolicy":{"limitBw":{"readBWLimit":5}}}`, 400,
+			"built-in"},
 	} {
-		t.Run(fmt.Sprintf("%d %s", c.status, c.words), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			status, body := update(c.path, c.body)
 			require.Equal(t, c.status, status, "%s: %s", c.body, body)
 			require.Contains(t, body, c.words)
@@ -237,17 +251,22 @@ func TestDeletePolicy(t *testing.T) {
 	})
 	s.do(http.MethodPost, "/api/v2/policies", admin, `{"name":"young"}`)
 	for _, c := range []struct {
-		path   string
-		status int
-		words  string
+		name, path string
+		status     int
+		words      string
 	}{
-		{"none", 404, "does not exist"}, {"?name=none", 404, "does not exist"}, {"", 400, "policy is missing"},
-		{s.policyUUID(unlimitedPolicy), 400, "built-in"}, {"?name=" + unlimitedPolicy, 400, "built-in"},
-		{used, 400, "in use by a volume"}, {standard, 400, "in use by project default"}, {"?name=young", 400,
-			"is Creating"},
-		{free, 200, "{}"}, {free, 404, "does not exist"},
+		{"unknown UUID", "none", 404, "does not exist"},
+		{"unknown name", "?name=none", 404, "does not exist"},
+		{"no UUID and no name", "", 400, "policy is missing"},
+		{"built-in policy", s.policyUUID(unlimitedPolicy), 400, "built-in"},
+		{"built-in policy by name", "?name=" + unlimitedPolicy, 400, "built-in"},
+		{"used by a volume", used, 400, "in use by a volume"},
+		{"default of a project", standard, 400, "in use by project default"},
+		{"policy in Creating", "?name=young", 400, "is Creating"},
+		{"unused policy", free, 200, "{}"},
+		{"deleted policy", free, 404, "does not exist"},
 	} {
-		t.Run(fmt.Sprintf("%d %s", c.status, c.words), func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			status, body := s.do(http.MethodDelete, "/api/v2/policies/"+c.path, admin, "")
 			require.Equal(t, c.status, status, "%s: %s", c.path, body)
 			require.Contains(t, body, c.words)
@@ -276,15 +295,15 @@ func TestEffectivePolicy(t *testing.T) {
 		`{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+hidden+`"}]}`)
 	for _, c := range []struct {
 		project, uuid, name string
-		want                string // a name, or words of the refusal
+		want                string // the name of the policy, or words of the refusal
 	}{
 		{"acme", "", "", unlimitedPolicy}, {"default", "", "", "hidden"},
-		{"acme", scoped, "", "scoped"}, {"acme", "", "scoped", "scoped"}, {"default", "", unlimitedPolicy,
-			unlimitedPolicy},
-		{"default", scoped, "", "no QoS policy"}, {"default", "", "scoped", "no QoS policy"}, {"default", hidden, "",
-			"no QoS policy"},
-		{"acme", "none", "", "no QoS policy"}, {"acme", "", "none", "no QoS policy"}, {"acme", old, "",
-			"is Deprecated"},
+		{"acme", scoped, "", "scoped"}, {"acme", "", "scoped", "scoped"},
+		{"default", "", unlimitedPolicy, unlimitedPolicy},
+		{"default", scoped, "", "no QoS policy"}, {"default", "", "scoped", "no QoS policy"},
+		{"default", hidden, "", "no QoS policy"},
+		{"acme", "none", "", "no QoS policy"}, {"acme", "", "none", "no QoS policy"},
+		{"acme", old, "", "is Deprecated"},
 		{"none", "", "", "does not exist"},
 	} {
 		s.view(func(tx *store.Tx) error {

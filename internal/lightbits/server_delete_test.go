@@ -26,3 +26,16 @@ func TestDeleteServer_LastReplicaIsOfASnapshot(t *testing.T) {
 	status, _ := s.do("GET", "/api/v2/servers/"+id, admin, "")
 	require.Equal(t, 404, status, "fail-in-place has moved the snapshot")
 }
+
+// A server with the only replica of a volume is not deleted, even with forceDelete.
+func TestDeleteServer_SingleReplica(t *testing.T) {
+	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: one, replicaCount: 1}]"))
+	var holder shownNode
+	s.get("/api/v2/nodes/"+s.volumes("default")["one"].NodeList[0], &holder)
+	status, body := s.do("POST", "/api/v2/servers/"+holder.ServerUUID+"/disable", admin, `{"ForceDisable":true}`)
+	require.Equal(t, 200, status, body)
+	s.advance(time.Second)
+	status, body = s.do("DELETE", "/api/v2/servers/"+holder.ServerUUID+"?forceDelete=true", admin, "")
+	require.Equal(t, 400, status, body)
+	require.Contains(t, body, "1 volumes or snapshots with a single replica")
+}

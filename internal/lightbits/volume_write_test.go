@@ -18,40 +18,23 @@ func TestWriteVolume_Refusals(t *testing.T) {
 	h := newBlockServer(t, withNodes(3, 1<<40))
 	v := h.newVolume("v", "1MiB", 2, "false")
 	action := h.service.writeVolumeAction()
-	refused := func(kind refusal.Kind, params, words string) {
+	refused := func(name string, kind refusal.Kind, params, words string) {
 		t.Helper()
 		before := h.used()
 		_, err := h.act(action, params)
-		require.ErrorContains(t, err, words)
-		require.Equal(t, kind, refusal.Of(err).Kind)
-		require.Equal(t, before, h.used(), "a refused write charges nothing")
+		require.ErrorContains(t, err, words, name)
+		require.Equal(t, kind, refusal.Of(err).Kind, name)
+		require.Equal(t, before, h.used(), "%s: a refused write charges nothing", name)
 	}
-	input := func(params, words string) {
-		t.Helper()
-		_, err := h.act(action, params)
-		require.ErrorContains(t, err, words)
-		require.Nil(t, refusal.Of(err))
-	}
-	refused(refusal.FailedPrecondition, `{"volume":"v","bytes":1}`, "is Creating")
+	refused("volume in Creating", refusal.FailedPrecondition, `{"volume":"v","bytes":1}`, "is Creating")
 	h.advance(time.Second)
 
-	refused(refusal.OutOfRange, `{"volume":"v","offset":"1MiB","bytes":1}`, "exceed the 1048576 bytes")
-	refused(refusal.OutOfRange, `{"volume":"v","offset":1048575,"bytes":2}`, "exceed the")
-	refused(refusal.OutOfRange, `{"volume":"v","offset":1,"bytes":18446744073709551615}`, "exceed the")
-	refused(refusal.NotFound, `{"volume":"w","bytes":1}`, `"w" was not found in any project`)
-	refused(refusal.NotFound, `{"volume":"v","project":"system","bytes":1}`, "not found in project system")
-	input(`{"volume":"v"}`, "bytes: must be above 0")
-	input(`{"bytes":1}`, "volume: must be the UUID or the name")
-	input(`{"volume":"v","bytes":-1}`, "is not a number of bytes")
-	input(`{"volume":"v","bytes":"0.3b"}`, "is not a number of bytes")
-	input(`{"volume":"v","bytes":"4 apples"}`, "is not a number of bytes")
-	input(`{"volume":"v","bytes":true}`, "is not a number of bytes")
-	input(`{"volume":"v","bytes":1,"ofset":1}`, "ofset")
-
-	h.created("/api/v2/projects/system/volumes",
-		`{"name":"v","size":"1MiB","replicaCount":1,"acl":{"values":["ALLOW_NONE"]}}`)
-	h.advance(time.Second)
-	input(`{"volume":"v","bytes":1}`, "several projects have a volume named")
+	refused("after the end", refusal.OutOfRange, `{"volume":"v","offset":"1MiB","bytes":1}`, "exceed the 1048576 bytes")
+	refused("across the end", refusal.OutOfRange, `{"volume":"v","offset":1048575,"bytes":2}`, "exceed the")
+	refused("overflow", refusal.OutOfRange, `{"volume":"v","offset":1,"bytes":18446744073709551615}`, "exceed the")
+	refused("unknown volume", refusal.NotFound, `{"volume":"w","bytes":1}`, `"w" was not found in any project`)
+	refused("volume of another project", refusal.NotFound, `{"volume":"v","project":"system","bytes":1}`,
+		"not found in project system")
 	for state, words := range map[ProtectionState]string{ProtectionReadOnly: "ReadOnly",
 		ProtectionNotAvailable: "NotAvailable"} {
 		require.NoError(t, h.try(func(tx *store.Tx) error {
@@ -62,10 +45,35 @@ func TestWriteVolume_Refusals(t *testing.T) {
 			row.Body.ProtectionState = state
 			return h.service.volumes.Touch(tx, &row)
 		}))
-		refused(refusal.FailedPrecondition, `{"volume":"`+v+`","bytes":1}`, "protection state "+words)
+		refused("protection "+words, refusal.FailedPrecondition, `{"volume":"`+v+`","bytes":1}`,
+			"protection state "+words)
 	}
 	h.ok(http.MethodDelete, volumesPath+"/"+v, "")
-	refused(refusal.FailedPrecondition, `{"volume":"`+v+`","bytes":1}`, "is Deleting")
+	refused("volume in Deleting", refusal.FailedPrecondition, `{"volume":"`+v+`","bytes":1}`, "is Deleting")
+}
+
+func TestWriteVolume_InvalidParameters(t *testing.T) {
+	t.Parallel()
+	h := newBlockServer(t, withNodes(3, 1<<40))
+	for _, project := range []string{"default", "system"} {
+		h.created("/api/v2/projects/"+project+"/volumes",
+			`{"name":"v","size":"1MiB","replicaCount":1,"acl":{"values":["ALLOW_NONE"]}}`)
+	}
+	h.advance(time.Second)
+	for name, c := range map[string]struct{ params, words string }{
+		"no bytes":            {`{"volume":"v","project":"default"}`, "bytes: must be above 0"},
+		"no volume":           {`{"bytes":1}`, "volume: must be the UUID or the name"},
+		"negative bytes":      {`{"volume":"v","bytes":-1}`, "is not a number of bytes"},
+		"fraction of a byte":  {`{"volume":"v","bytes":"0.3b"}`, "is not a number of bytes"},
+		"unknown unit":        {`{"volume":"v","bytes":"4 apples"}`, "is not a number of bytes"},
+		"bytes of wrong type": {`{"volume":"v","bytes":true}`, "is not a number of bytes"},
+		"unknown member":      {`{"volume":"v","bytes":1,"ofset":1}`, "ofset"},
+		"ambiguous name":      {`{"volume":"v","bytes":1}`, "several projects have a volume named"},
+	} {
+		_, err := h.act(h.service.writeVolumeAction(), c.params)
+		require.ErrorContains(t, err, c.words, name)
+		require.Nil(t, refusal.Of(err), name)
+	}
 }
 
 func TestWriteVolume_WidensToWholeBlocks(t *testing.T) {
