@@ -51,7 +51,7 @@ func TestFaults_StopCutsLatencyShort(t *testing.T) {
 	s.want(200, `{"name":"car"}`, s.do("POST", "/toys", `{"name":"car"}`))
 }
 
-// Whoever may not ask at all is told that, and no rule counts it.
+// A request that is not authorized is refused before any fault, and no rule counts it.
 func TestFaults_ComeAfterTheCaller(t *testing.T) {
 	s := newServer(t, func(svc *api.Service) {
 		svc.Authorize = func(_ *store.Tx, r *api.Request) error {
@@ -85,7 +85,7 @@ func TestFaults_OnWhatIsNotEmulated(t *testing.T) {
 	require.Equal(t, 404, s.do("GET", "/toys/x", "", "X-Sim-World: none").Code)
 }
 
-// BenchmarkFaults is what rules cost that do not match.
+// BenchmarkFaults measures the cost of rules that do not match.
 func BenchmarkFaults(b *testing.B) {
 	for name, rules := range map[string][]fault.Rule{
 		"none":      {},

@@ -231,7 +231,7 @@ func (s *server) want(status int, body string, w *httptest.ResponseRecorder) {
 	require.Equal(s.tb, body, w.Body.String())
 }
 
-// list answers the names of the toys in a world.
+// list returns the names of the toys in a world.
 func (s *server) list(world string) []string {
 	s.tb.Helper()
 	var names []string

@@ -93,7 +93,7 @@ func TestJournal_KeepsTheBeginningOfALongBody(t *testing.T) {
 	require.Equal(t, 1+2*(16<<10)-len(text), missing)
 }
 
-// What goes in comes out, whatever is in it.
+// List returns an exchange exactly as it was added.
 func TestJournal_AnswersWhatWasAdded(t *testing.T) {
 	j := api.NewJournal(10, 1<<20)
 	for _, x := range []api.Exchange{

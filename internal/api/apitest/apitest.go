@@ -1,5 +1,5 @@
-// Package apitest is the conformance suite that every vendor runs over its own rows: what the documents say of an
-// operation, the vendor's dialect says on the wire, whatever is sent.
+// Package apitest is the conformance suite of the vendors. It checks that each operation behaves as its documents
+// define, for any request.
 //
 // The suite is read from the rows (api.Operation) and from a compact copy of the vendors' documents in testdata, which
 // TestSpec compares with its origin and rewrites with -update. A vendor's test hands Run a server and the few things
@@ -21,26 +21,26 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// Target is a vendor on a server.
+// Target is a server with one vendor.
 type Target struct {
 	Handler http.Handler // the vendor's paths, and the control surface's
 	Service api.Service
-	// State answers a digest of all that a client could have changed; it may not change by a request that fails.
+	// State returns a digest of everything that a client can change. A failed request must not change it.
 	State func(testing.TB) string
-	// Keep remembers what is there, and Back brings it back as often as wanted.
+	// Keep saves the state of the world. Back restores it, any number of times.
 	Keep, Back func(testing.TB)
 }
 
-// Answer is a whole answer of a server.
+// Answer is a response of the server.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// Options say what no row says.
+// Options describe what the operations do not.
 type Options struct {
-	// Authenticate puts a good token on a request. Nil for a vendor that does not check any yet.
+	// Authenticate adds a valid token to a request. It is nil for a vendor that checks none.
 	Authenticate func(*http.Request)
 	// Refusal fails the test unless the answer is a refusal in the vendor's words.
 	Refusal func(tb testing.TB, a Answer)
@@ -58,7 +58,7 @@ type Options struct {
 	Either map[string]string
 }
 
-// Good is a request body that an operation takes.
+// Good is a request body that an operation accepts.
 type Good struct{ Operation, Body string }
 
 // suite is one run over one vendor.
@@ -71,7 +71,7 @@ type suite struct {
 	kinds    map[refusal.CauseKind]bool // of the causes of all refusals
 }
 
-// Run runs the suite. Each part has a server of its own.
+// Run runs the suite. Each part has its own server.
 func Run(t *testing.T, newServer func(testing.TB) Target, o Options) {
 	t.Helper()
 	seen := map[refusal.CauseKind]bool{}
@@ -137,7 +137,7 @@ func (s *suite) each(t *testing.T, wanted func(*api.Operation) bool, fn func(t *
 
 func all(*api.Operation) bool { return true }
 
-// takesBody says whether the row documents a request body.
+// takesBody reports whether the operation documents a request body.
 func (s *suite) takesBody(op *api.Operation) bool {
 	return s.row(op).HasBody
 }
@@ -163,7 +163,7 @@ func (s *suite) body(op *api.Operation) string {
 	return ""
 }
 
-// good is where the row stands in Options.Good, or -1.
+// good returns the index of the operation in Options.Good, or -1.
 func (s *suite) good(op *api.Operation) int {
 	return slices.IndexFunc(s.Good, func(g Good) bool { return g.Operation == op.Name })
 }

@@ -19,7 +19,7 @@ var (
 	choice  = regexp.MustCompile(`\bor\b|\bone of\b`)
 )
 
-// Lacks says whether a refusal is for want of one certain member.
+// Lacks reports whether a refusal says that one certain member is missing.
 func Lacks(status int, body []byte) bool {
 	return status == http.StatusBadRequest && lacking.Match(body) && !choice.Match(body)
 }

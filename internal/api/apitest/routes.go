@@ -37,7 +37,7 @@ func (s *suite) routes(t *testing.T) {
 	})
 }
 
-// hasRoute says whether any row takes the method on the path.
+// hasRoute reports whether any operation has the method and the path.
 func (s *suite) hasRoute(method, url string) bool {
 	for i := range s.target.Service.Operations {
 		op := &s.target.Service.Operations[i]

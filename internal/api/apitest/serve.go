@@ -62,7 +62,7 @@ func Serve(tb testing.TB, v api.Vendor, section string) Target {
 	}
 }
 
-// digest tells the world's things with their states and timers, and its clock.
+// digest encodes the world's resources with their states and timers, and its clock.
 func digest(tb testing.TB, db *store.DB, engine *statemachine.Engine) string {
 	tb.Helper()
 	var text strings.Builder

@@ -36,14 +36,14 @@ type Messages struct {
 	Members map[string]map[string]string `json:"members"`
 }
 
-// Spec answers the documented operations of all vendors.
+// Spec returns the documented operations of all vendors.
 func Spec() []SpecRow {
 	var rows []SpecRow
 	mustUnmarshal(operationsCopy, &rows)
 	return rows
 }
 
-// LightbitsMessages answers what is known of the messages of Lightbits.
+// LightbitsMessages returns the messages of Lightbits.
 func LightbitsMessages() Messages {
 	var m Messages
 	mustUnmarshal(messagesCopy, &m)

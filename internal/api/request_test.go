@@ -47,7 +47,7 @@ func TestServe_ReadOnlyPostRunsInAReadTransaction(t *testing.T) {
 	require.Equal(t, 200, s.do("POST", "/toys/car/ask", "").Code) // the handler fails in a write transaction
 }
 
-// What is wrong is told by the members' names, whatever Go structs they lie in.
+// An error names a member by its JSON path, without the names of embedded structs.
 func TestDecode_PathsWithoutEmbeddedStructs(t *testing.T) {
 	type Inner struct {
 		Size int `json:"size"`
