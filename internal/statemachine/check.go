@@ -91,7 +91,7 @@ func (m *Machine[B]) Check() []string {
 		if !reached[s] {
 			say("state %s is never reached", s)
 		}
-		dead := len(m.takes(s)) == 0
+		dead := len(m.events(s)) == 0
 		if dead && !slices.Contains(m.Ends, s) {
 			say("state %s is a dead end that is not declared", s)
 		}

@@ -192,7 +192,7 @@ func (d Delay) draw(random func() *rand.Rand) time.Duration {
 	return time.Duration(min(max(v, 0), float64(maxDelay))).Round(time.Millisecond)
 }
 
-// stretch multiplies a duration by a factor from 0 up; it stays below maxDelay.
-func stretch(d time.Duration, units float64) time.Duration {
+// multiply multiplies a duration by a factor. The result is bounded by 0 and maxDelay.
+func multiply(d time.Duration, units float64) time.Duration {
 	return time.Duration(min(max(float64(d)*units, 0), float64(maxDelay))).Round(time.Millisecond)
 }

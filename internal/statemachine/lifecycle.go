@@ -8,12 +8,12 @@ import (
 	"storagesim/internal/store"
 )
 
-// maxChain bounds how many transitions without delay may follow each other in one transaction.
+// maxChain bounds the transitions without delay that follow each other in one transaction.
 const maxChain = 32
 
-// Create puts a new row into the world in one of the machine's initial states and schedules what follows from it.
-// With delays that are zero the row is answered in the state where it comes to rest. ErrExists when the key or a
-// unique index value is taken.
+// Create creates a row in one of the machine's initial states and schedules its timed transitions. It makes transitions
+// with a delay of zero at once and returns the row as they leave it. It returns store.ErrExists if the key or a value of
+// a unique index is in use.
 func (m *Machine[B]) Create(tx *store.Tx, body B, in State) (Row[B], error) {
 	row := Row[B]{Body: body, Life: Life{State: in, Version: 1, Stamp: 1, Since: tx.Now, By: tx.By}}
 	m.mirror(&row)
@@ -24,10 +24,10 @@ func (m *Machine[B]) Create(tx *store.Tx, body B, in State) (Row[B], error) {
 	return row, m.enter(tx, &row)
 }
 
-// Get answers the row with that key, or store.ErrNotFound.
+// Get returns the row with that key, or store.ErrNotFound.
 func (m *Machine[B]) Get(tx *store.Tx, key string) (Row[B], error) { return m.table.Get(tx, key) }
 
-// Find answers the row with that ID, or store.ErrNotFound.
+// Find returns the row with that ID, or store.ErrNotFound.
 func (m *Machine[B]) Find(tx *store.Tx, id string) (Row[B], error) {
 	if m.ID == nil {
 		if id == "" {
@@ -49,22 +49,21 @@ func (m *Machine[B]) Find(tx *store.Tx, id string) (Row[B], error) {
 	return Row[B]{}, fmt.Errorf("%s %q: %w", m.Kind, id, store.ErrNotFound)
 }
 
-// Save stores a changed body; the row's state stays as it is, its version moves on.
+// Save stores a changed body. The row keeps its state, and its version increases.
 func (m *Machine[B]) Save(tx *store.Tx, row *Row[B]) error {
 	row.Life.Version++
 	m.mirror(row)
 	return m.table.Put(tx, row)
 }
 
-// Touch stores a body in which only what is measured has changed, not what somebody asked for: state and version stay
-// as they are, so that a client's ETag stays good.
+// Touch stores a body in which only measured values have changed. The row keeps its state and version, so a client's
+// ETag stays valid.
 func (m *Machine[B]) Touch(tx *store.Tx, row *Row[B]) error {
 	m.mirror(row)
 	return m.table.Put(tx, row)
 }
 
-// Rekey stores a row whose key has changed: it leaves under the old one and comes back under the new one, with its
-// life and its pending timers.
+// Rekey moves a row from its old key to its present one. It keeps the row's life and pending timers.
 func (m *Machine[B]) Rekey(tx *store.Tx, old string, row *Row[B]) error {
 	moving := pending(tx, m.Kind, old)
 	if err := unschedule(tx, m.Kind, old); err != nil {
@@ -87,7 +86,7 @@ func (m *Machine[B]) Rekey(tx *store.Tx, old string, row *Row[B]) error {
 	return nil
 }
 
-// Remove deletes a row and what is pending for it, outside any rule: for resources without a lifecycle of deletion.
+// Remove deletes a row and its pending timers without a rule, for resources whose machine has no deletion.
 func (m *Machine[B]) Remove(tx *store.Tx, row *Row[B]) error {
 	key := m.Key(&row.Body)
 	if err := unschedule(tx, m.Kind, key); err != nil {
@@ -97,9 +96,9 @@ func (m *Machine[B]) Remove(tx *store.Tx, row *Row[B]) error {
 	return m.table.Delete(tx, key)
 }
 
-// Fire moves the row by an event: the rule's effect, the new state, the timers that follow, all in the transaction.
-// *IllegalError when the row's state has no rule for it. A row that is gone afterwards has the state Gone. One that
-// stays (see Stay) is left as it is, and waits for nothing any more.
+// Fire fires an event of the row: it runs the rule's Do, sets the new state and schedules the timers that follow, all in
+// the transaction. It returns an *IllegalError if the row's state has no rule for the event. A row that is deleted has
+// the state Gone afterwards. A row that stays (see Stay) is left as it is, and nothing is scheduled.
 func (m *Machine[B]) Fire(tx *store.Tx, row *Row[B], on Event) error {
 	stamp := row.Life.Stamp
 	if err := m.step(tx, row, on); err != nil || row.Life.State == Gone || row.Life.Stamp == stamp {
@@ -141,15 +140,15 @@ func (m *Machine[B]) step(tx *store.Tx, row *Row[B], on Event) error {
 	return m.Save(tx, row)
 }
 
-// enter schedules the timed rules of the row's state, and follows those whose delay is zero at once.
+// enter schedules the timed rules of the row's state, and makes transitions with a delay of zero at once.
 func (m *Machine[B]) enter(tx *store.Tx, row *Row[B]) error {
 	for range maxChain {
 		stamp := row.Life.Stamp
-		at, err := m.scheduleRules(tx, row)
-		if err != nil || at == "" {
+		immediate, err := m.scheduleRules(tx, row)
+		if err != nil || immediate == "" {
 			return err
 		}
-		if err := m.step(tx, row, at); err != nil {
+		if err := m.step(tx, row, immediate); err != nil {
 			return err
 		}
 		if row.Life.State == Gone || row.Life.Stamp == stamp {
@@ -159,8 +158,9 @@ func (m *Machine[B]) enter(tx *store.Tx, row *Row[B]) error {
 	return fmt.Errorf("%s %s: more than %d transitions without delay", m.Kind, m.id(&row.Body), maxChain)
 }
 
-// scheduleRules inserts the timers of the row's state; it answers the first event that is due at once instead.
-func (m *Machine[B]) scheduleRules(tx *store.Tx, row *Row[B]) (Event, error) {
+// scheduleRules inserts the timers of the row's state. If the delay of a rule is zero it stops there and returns the
+// rule's event.
+func (m *Machine[B]) scheduleRules(tx *store.Tx, row *Row[B]) (immediate Event, err error) {
 	for i := range m.Rules {
 		rule := &m.Rules[i]
 		if rule.After == "" || m.rule(row.Life.State, rule.On) != rule {
@@ -180,11 +180,11 @@ func (m *Machine[B]) scheduleRules(tx *store.Tx, row *Row[B]) (Event, error) {
 		if delay.how == reads {
 			t.Reads = delay.n
 		} else if !t.Held {
-			lasts := delay.draw(tx.Rand)
+			wait := delay.draw(tx.Rand)
 			if rule.Units != nil {
-				lasts = stretch(lasts, rule.Units(tx, row))
+				wait = multiply(wait, rule.Units(tx, row))
 			}
-			t.Due = tx.Now.Add(lasts)
+			t.Due = tx.Now.Add(wait)
 		}
 		if err := schedule(tx, t); err != nil {
 			return "", err
@@ -193,8 +193,8 @@ func (m *Machine[B]) scheduleRules(tx *store.Tx, row *Row[B]) (Event, error) {
 	return "", nil
 }
 
-// After schedules an event of the row at a time of the caller's choosing, beside the machine's timed rules: for
-// retention times and schedules that are data of the row.
+// After schedules an event of the row at a given instant, in addition to the machine's timed rules. It is for retention
+// times and schedules that are part of the row's data.
 func (m *Machine[B]) After(tx *store.Tx, row *Row[B], on Event, at time.Time) error {
 	return schedule(tx, Timer{
 		Due: at, Partition: tx.Partition(), Kind: m.Kind, Key: m.Key(&row.Body),
@@ -202,8 +202,8 @@ func (m *Machine[B]) After(tx *store.Tx, row *Row[B], on Event, at time.Time) er
 	})
 }
 
-// Divert makes the row's pending transition end in another event than its rule says: what is under way will fail. A row
-// that waits for nothing is moved at once.
+// Divert replaces the event of the row's pending transitions, for example so that a copy in progress will fail. If none
+// is pending the event is fired at once.
 func (m *Machine[B]) Divert(tx *store.Tx, row *Row[B], on Event) error {
 	waiting := pending(tx, m.Kind, m.Key(&row.Body))
 	if len(waiting) == 0 {
@@ -218,13 +218,13 @@ func (m *Machine[B]) Divert(tx *store.Tx, row *Row[B], on Event) error {
 	return nil
 }
 
-// Waits says whether a timed transition is pending for the row.
+// Waits reports whether a timed transition is pending for the row.
 func (m *Machine[B]) Waits(tx *store.Tx, row *Row[B]) bool {
 	return len(pending(tx, m.Kind, m.Key(&row.Body))) > 0
 }
 
-// Observed notes that a client was shown the row. It matters only while a timer is pending for it: delays of the form
-// reads:N and the clock mode auto count it, after the answer has been made.
+// Observed records that a response shows the row. Observations count only while a timer is pending for the row, for
+// delays of the form reads:N and in the clock mode auto. They are counted after the response has been made.
 func (m *Machine[B]) Observed(tx *store.Tx, row *Row[B]) {
 	if m.Transient(row.Life.State) {
 		stateOf(tx).observed(tx, m.Kind, m.Key(&row.Body))

@@ -1,9 +1,9 @@
-// Package statemachine is the life of things: machines as data, the clock of a world, and the timers between them.
+// Package statemachine runs the lifecycles of resources: state machines as data, the clock of each world, and timers.
 //
-// A Machine is a value: states, events, guards, timed transitions. It owns the table its rows lie in, so that a row
-// can only change its state through a rule. A timed rule becomes a row in the world's timer queue when its state is
-// entered; the queue is fired in due order, each timer in a transaction of its own at its own instant. Nothing here
-// knows a vendor or HTTP.
+// A Machine is a value: states, events, guards, timed transitions. It owns the table of its rows, so a row can change
+// its state only through a rule. When a row enters the state of a timed rule, the rule becomes a timer in the world's
+// queue. Timers fire in due order, each in its own transaction at its own instant. The package is independent of
+// vendors and HTTP.
 package statemachine
 
 import (
@@ -20,16 +20,16 @@ import (
 // State is a state in the vendor's own spelling.
 type State string
 
-// Gone is where a row goes when it leaves the world: the rule that leads there deletes it.
+// Gone is the state of a deleted row: a rule that leads to Gone deletes the row.
 const Gone State = ""
 
-// Event is what moves a row: a lower-case verb.
+// Event triggers a transition. Its name is a lower-case verb.
 type Event string
 
-// Stay is answered by a rule's Unless to drop the event: the row stays as it is until something else moves it.
+// Stay is a result of a rule's Unless that drops the event: the row stays in its state until another event moves it.
 const Stay Event = "stay"
 
-// Rule says that in one of the states From the event On leads to To.
+// Rule is a transition: in each of the states From, the event On leads to the state To.
 type Rule[B any] struct {
 	From []State
 	On   Event
@@ -37,18 +37,18 @@ type Rule[B any] struct {
 	// After makes the rule timed: entering one of From schedules On after the delay of that name. The full name of
 	// the delay is the machine's kind, a dot and this word.
 	After string
-	// Units says how many times the delay a timed rule takes for this row, such as seconds of copying; nil is once. A
-	// delay that waits for observations or a release waits once whatever it answers.
+	// Units returns a factor for the delay of a timed rule, such as the number of blocks to copy. If it is nil the factor
+	// is 1. It does not apply to delays that wait for observations or a release.
 	Units func(tx *store.Tx, row *Row[B]) float64
-	// Do runs in the same transaction, when the row carries its new state and before it is stored. Its error refuses
-	// the event.
+	// Do runs in the same transaction, after the row has its new state and before it is stored. Its error refuses the
+	// event.
 	Do func(tx *store.Tx, row *Row[B]) error
-	// Unless names another event that happens in place of this one, or Stay, or "" for none.
+	// Unless returns an event that happens instead of On, or Stay, or "" if On happens.
 	Unless func(tx *store.Tx, row *Row[B]) Event
 }
 
-// Guard says that an operation is refused while the row is in one of the states In.
-// In Message, {id}, {name} and {state} stand for what the row says.
+// Guard refuses an operation while the row is in one of the states In. In Message, {id}, {name} and {state} are replaced
+// by the values of the row.
 type Guard struct {
 	Operation string
 	In        []State
@@ -56,37 +56,37 @@ type Guard struct {
 	Message   string
 }
 
-// DelayDefault is what a named delay is under the profiles fast and realistic; under instant all delays are zero.
-// Both are in the form that ParseDelay reads.
+// DelayDefault holds the values of a named delay under the profiles fast and realistic, in the form that ParseDelay
+// reads. Under instant all delays are zero.
 type DelayDefault struct {
 	Fast      string `json:"fast"`
 	Realistic string `json:"realistic"`
 }
 
-// Machine is the lifecycle of one kind of thing, and the table of its rows. Make one with Define.
+// Machine is the lifecycle of one kind of resource, and the table of its rows. Make one with Define.
 type Machine[B any] struct {
 	Kind    string  // "lightbits.volume"
-	Initial []State // where a row may begin
-	Ends    []State // dead ends that are meant to be ones
+	Initial []State // the states in which a row may be created
+	Ends    []State // the states that no rule leaves
 	Rules   []Rule[B]
 	Guards  []Guard
 	Delays  map[string]DelayDefault
 
-	Key     func(*B) string                        // the primary key inside a partition
-	ID      func(*B) string                        // what people call it by; nil: the key
-	Locate  func(tx *store.Tx, id string) []string // the keys that a row with that ID may have; nil: an index is kept
-	Name    func(*B) string                        // its name, for listings; may be nil
-	Mirror  func(*B, Life)                         // writes into the body what it repeats of its life: state, ETag
+	Key     func(*B) string                        // the primary key within a partition
+	ID      func(*B) string                        // the ID that users see; nil: the key
+	Locate  func(tx *store.Tx, id string) []string // the possible keys of a row with that ID; nil: an index is kept
+	Name    func(*B) string                        // the name, for listings; may be nil
+	Mirror  func(*B, Life)                         // copies parts of the life into the body: the state, the ETag; may be nil
 	Indexes []store.Index[Row[B]]
-	Zero    wire.Zero // how the vendor's wire shows zero values; rows are stored in that form
+	Zero    wire.Zero // how the vendor's API shows zero values; rows are stored in that form
 
 	table *store.Table[Row[B]]
 }
 
-// idIndex is the index that finds a row by its ID where that is not its key.
+// idIndex is the index of rows by ID, for machines with ID and without Locate.
 const idIndex = "id"
 
-// Define completes a machine: it makes the table, named by the kind in lower case.
+// Define completes a machine: it makes the table, whose name is the kind in lower case.
 func Define[B any](m Machine[B]) *Machine[B] {
 	indexes := m.Indexes
 	if m.ID != nil && m.Locate == nil {
@@ -95,20 +95,21 @@ func Define[B any](m Machine[B]) *Machine[B] {
 			Keys: func(r *Row[B]) []string { return []string{m.ID(&r.Body)} },
 		})
 	}
-	m.table = store.NewTable(strings.ToLower(m.Kind), func(r *Row[B]) string { return m.Key(&r.Body) }, rowCodec[B](m.Zero), indexes...)
+	key := func(r *Row[B]) string { return m.Key(&r.Body) }
+	m.table = store.NewTable(strings.ToLower(m.Kind), key, rowCodec[B](m.Zero), indexes...)
 	return &m
 }
 
-// Life is what a machine keeps about a row beside its body. It never reaches a vendor's wire by itself.
+// Life is the part of a row that the machine keeps. Vendors' responses show only what Mirror copies into the body.
 type Life struct {
 	State   State
 	Version uint64    // counts the row's writes, from 1
-	Stamp   uint64    // counts the states entered; a timer that carries another stamp is dropped
+	Stamp   uint64    // counts the states entered; a timer with another stamp is dropped
 	Since   time.Time // when the state was entered
-	By      string    // the request or timer that put it there
+	By      string    // the request or timer that caused the transition
 }
 
-// Row is a life and a body; the body is stored in the form in which the vendor answers it.
+// Row is a life and a body. The body is stored in the form of the vendor's responses.
 type Row[B any] struct {
 	Life Life
 	Body B
@@ -131,7 +132,7 @@ func (m *Machine[B]) name(b *B) string {
 	return m.Name(b)
 }
 
-// rule finds the rule for an event in a state, or nil.
+// rule returns the rule for an event in a state, or nil.
 func (m *Machine[B]) rule(in State, on Event) *Rule[B] {
 	for i := range m.Rules {
 		if m.Rules[i].On == on && slices.Contains(m.Rules[i].From, in) {
@@ -141,8 +142,8 @@ func (m *Machine[B]) rule(in State, on Event) *Rule[B] {
 	return nil
 }
 
-// takes lists the events a row would take in that state, in the order of the rules.
-func (m *Machine[B]) takes(in State) []Event {
+// events lists the events that have a rule in a state, in the order of the rules.
+func (m *Machine[B]) events(in State) []Event {
 	var events []Event
 	for i := range m.Rules {
 		if slices.Contains(m.Rules[i].From, in) && !slices.Contains(events, m.Rules[i].On) {
@@ -152,7 +153,7 @@ func (m *Machine[B]) takes(in State) []Event {
 	return events
 }
 
-// Transient says whether rows leave that state by themselves.
+// Transient reports whether a timed rule leaves the state.
 func (m *Machine[B]) Transient(in State) bool {
 	for i := range m.Rules {
 		if m.Rules[i].After != "" && slices.Contains(m.Rules[i].From, in) {
@@ -162,7 +163,7 @@ func (m *Machine[B]) Transient(in State) bool {
 	return false
 }
 
-// StateCause is the state behind a refusal, as explain shows it.
+// StateCause describes a row whose state caused a refusal, as explain shows it.
 type StateCause struct {
 	Machine   string    `json:"machine"`
 	ID        string    `json:"id"`
@@ -178,7 +179,7 @@ type StateCause struct {
 // CauseKind is refusal.Guard.
 func (StateCause) CauseKind() refusal.CauseKind { return refusal.Guard }
 
-// Stands is the cause of a refusal of the operation by the row's state, where no guard of the machine says it.
+// Stands returns the cause of a refusal of the operation by the row's state, for refusals without a guard.
 func (m *Machine[B]) Stands(operation string, row *Row[B]) StateCause {
 	c := m.cause(row)
 	c.Operation = operation
@@ -188,11 +189,11 @@ func (m *Machine[B]) Stands(operation string, row *Row[B]) StateCause {
 func (m *Machine[B]) cause(row *Row[B]) StateCause {
 	return StateCause{
 		Machine: m.Kind, ID: m.id(&row.Body), Name: m.name(&row.Body), State: row.Life.State,
-		Since: row.Life.Since, By: row.Life.By, Takes: m.takes(row.Life.State),
+		Since: row.Life.Since, By: row.Life.By, Takes: m.events(row.Life.State),
 	}
 }
 
-// Refuse answers the refusal of the guard that forbids the operation in the row's state, or nil.
+// Refuse returns the refusal of the guard that forbids the operation in the row's state, or nil.
 func (m *Machine[B]) Refuse(operation string, row *Row[B]) error {
 	for i := range m.Guards {
 		g := &m.Guards[i]
@@ -207,18 +208,18 @@ func (m *Machine[B]) Refuse(operation string, row *Row[B]) error {
 	return nil
 }
 
-// IllegalError says that a row does not take an event in the state it is in.
+// IllegalError is the error of an event that has no rule in the row's state.
 type IllegalError struct{ Cause StateCause }
 
 func (e *IllegalError) Error() string {
-	words := make([]string, len(e.Cause.Takes))
-	for i, ev := range e.Cause.Takes {
-		words[i] = string(ev)
+	valid := make([]string, len(e.Cause.Takes))
+	for i, event := range e.Cause.Takes {
+		valid[i] = string(event)
 	}
-	takes := "none"
-	if len(words) > 0 {
-		takes = strings.Join(words, ", ")
+	list := "none"
+	if len(valid) > 0 {
+		list = strings.Join(valid, ", ")
 	}
-	return fmt.Sprintf("%s %s is %s and does not take %q there; it takes: %s",
-		e.Cause.Machine, e.Cause.ID, e.Cause.State, e.Cause.Event, takes)
+	return fmt.Sprintf("%s %s is %s; the event %q is not possible in this state (possible events: %s)",
+		e.Cause.Machine, e.Cause.ID, e.Cause.State, e.Cause.Event, list)
 }

@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// Resource is a row as the control surface lists it.
+// Resource is a row in the form of the control API.
 type Resource struct {
 	Kind    string  `json:"kind"`
 	ID      string  `json:"id"`
@@ -24,7 +24,7 @@ type Resource struct {
 }
 
 func (m *Machine[B]) resource(tx *store.Tx, row *Row[B]) Resource {
-	events := m.takes(row.Life.State)
+	events := m.events(row.Life.State)
 	if events == nil {
 		events = []Event{}
 	}
@@ -35,12 +35,12 @@ func (m *Machine[B]) resource(tx *store.Tx, row *Row[B]) Resource {
 	}
 }
 
-// Lifecycle is a machine seen without the type of its bodies. Only *Machine implements it, once per kind of body.
+// Lifecycle is a machine without its type parameter. Only *Machine implements it.
 type Lifecycle interface {
 	kind() string
-	// Describe answers the machine as data.
+	// Describe returns the machine as data.
 	Describe() Description
-	// Check answers what is wrong with the machine as data.
+	// Check returns the errors in the machine's definition.
 	Check() []string
 	verifier() store.Verifier
 	resources(tx *store.Tx, each func(Resource) bool)
@@ -66,7 +66,7 @@ func (m *Machine[B]) resources(tx *store.Tx, each func(Resource) bool) {
 	}
 }
 
-// find looks a row up by ID, else by a name that only one row has.
+// find looks up a row by ID, or else by a name that only one row has.
 func (m *Machine[B]) find(tx *store.Tx, id string) (Resource, error) {
 	row, err := m.findRow(tx, id)
 	if err != nil {
@@ -96,10 +96,11 @@ func (m *Machine[B]) findRow(tx *store.Tx, id string) (Row[B], error) {
 	for i := range found {
 		ids[i] = m.id(&found[i].Body)
 	}
-	return row, fmt.Errorf("%s: %d have the name %q; say which by id: %s", m.Kind, len(found), id, strings.Join(ids, ", "))
+	return row, fmt.Errorf("%s: %d have the name %q; use one of the IDs %s", m.Kind, len(found), id,
+		strings.Join(ids, ", "))
 }
 
-// fireTimer fires a timer that is due or was released. One whose row is gone or has moved on is dropped.
+// fireTimer fires a timer that is due or was released. If its row is gone or has left the state, nothing happens.
 func (m *Machine[B]) fireTimer(tx *store.Tx, t Timer) error {
 	row, err := m.table.Get(tx, t.Key)
 	if errors.Is(err, store.ErrNotFound) || err == nil && row.Life.Stamp != t.Stamp {
@@ -122,7 +123,7 @@ func (m *Machine[B]) fireByID(tx *store.Tx, id string, on Event) (Resource, erro
 	return m.resource(tx, &row), nil
 }
 
-// releaseByID fires the row's pending transition now, whatever it waits for.
+// releaseByID fires the row's oldest pending transition now.
 func (m *Machine[B]) releaseByID(tx *store.Tx, id string) (Resource, error) {
 	row, err := m.findRow(tx, id)
 	if err != nil {
@@ -133,7 +134,8 @@ func (m *Machine[B]) releaseByID(tx *store.Tx, id string) (Resource, error) {
 		c := m.cause(&row)
 		return Resource{}, &NothingPendingError{Cause: c}
 	}
-	if err := timers.Delete(tx.In(""), timerKey(&waiting[0])); err != nil { // also where the row stays as it is
+	// Fire removes the timers of a row that changes its state; a row that stays (see Stay) must not keep this one.
+	if err := timers.Delete(tx.In(""), timerKey(&waiting[0])); err != nil {
 		return Resource{}, err
 	}
 	if err := m.Fire(tx, &row, waiting[0].Event); err != nil {
@@ -142,24 +144,24 @@ func (m *Machine[B]) releaseByID(tx *store.Tx, id string) (Resource, error) {
 	return m.resource(tx, &row), nil
 }
 
-// NothingPendingError says that a row waits for nothing that could be released.
+// NothingPendingError is the error of a release of a row without a pending transition.
 type NothingPendingError struct{ Cause StateCause }
 
 func (e *NothingPendingError) Error() string {
 	return fmt.Sprintf("%s %s is %s; no timed transition is pending for it", e.Cause.Machine, e.Cause.ID, e.Cause.State)
 }
 
-// Kinds lists the kinds there are, in order.
+// Kinds lists the kinds of all machines, sorted.
 func (e *Engine) Kinds() []string { return slices.Sorted(maps.Keys(e.kinds)) }
 
-// UnknownKindError names the kinds that would be right.
+// UnknownKindError is the error of a kind without a machine. Valid lists the kinds.
 type UnknownKindError struct {
 	Kind  string
 	Valid []string
 }
 
 func (err *UnknownKindError) Error() string {
-	return fmt.Sprintf("there is no kind of thing called %q", err.Kind)
+	return fmt.Sprintf("unknown kind %q", err.Kind)
 }
 
 func (e *Engine) lifecycle(kind string) (Lifecycle, error) {
@@ -170,7 +172,7 @@ func (e *Engine) lifecycle(kind string) (Lifecycle, error) {
 	return m, nil
 }
 
-// Resources calls each for every row of a kind in the given partitions, until it answers false.
+// Resources calls each for every row of a kind in the given partitions, until it returns false.
 func (e *Engine) Resources(tx *store.Tx, kind string, partitions []string, each func(Resource) bool) error {
 	m, err := e.lifecycle(kind)
 	if err != nil {
@@ -189,9 +191,9 @@ func (e *Engine) Resources(tx *store.Tx, kind string, partitions []string, each 
 	return nil
 }
 
-// inPartitions tries do in each partition until the thing is found there.
+// inPartitions calls do for each partition until do returns no store.ErrNotFound.
 func inPartitions(tx *store.Tx, partitions []string, do func(tx *store.Tx) (Resource, error)) (Resource, error) {
-	err := error(fmt.Errorf("no cluster: %w", store.ErrNotFound))
+	err := fmt.Errorf("no cluster: %w", store.ErrNotFound)
 	for _, p := range partitions {
 		var r Resource
 		if r, err = do(tx.In(p)); err == nil || !errors.Is(err, store.ErrNotFound) {
@@ -201,7 +203,7 @@ func inPartitions(tx *store.Tx, partitions []string, do func(tx *store.Tx) (Reso
 	return Resource{}, err
 }
 
-// Find answers the thing with that id or, where only one has it, that name.
+// Find returns the resource with that ID, or with that name if only one resource has it.
 func (e *Engine) Find(tx *store.Tx, kind string, partitions []string, id string) (Resource, error) {
 	m, err := e.lifecycle(kind)
 	if err != nil {
@@ -210,7 +212,7 @@ func (e *Engine) Find(tx *store.Tx, kind string, partitions []string, id string)
 	return inPartitions(tx, partitions, func(tx *store.Tx) (Resource, error) { return m.find(tx, id) })
 }
 
-// Fire moves a thing by one of its machine's events. *IllegalError where the event is not taken.
+// Fire fires an event of a resource. It returns an *IllegalError if the event has no rule in the resource's state.
 func (e *Engine) Fire(tx *store.Tx, kind string, partitions []string, id string, on Event) (Resource, error) {
 	m, err := e.lifecycle(kind)
 	if err != nil {
@@ -219,7 +221,7 @@ func (e *Engine) Fire(tx *store.Tx, kind string, partitions []string, id string,
 	return inPartitions(tx, partitions, func(tx *store.Tx) (Resource, error) { return m.fireByID(tx, id, on) })
 }
 
-// Release fires a thing's pending timed transition now. *NothingPendingError where there is none.
+// Release fires a resource's pending timed transition now. It returns a *NothingPendingError if there is none.
 func (e *Engine) Release(tx *store.Tx, kind string, partitions []string, id string) (Resource, error) {
 	m, err := e.lifecycle(kind)
 	if err != nil {
@@ -228,7 +230,7 @@ func (e *Engine) Release(tx *store.Tx, kind string, partitions []string, id stri
 	return inPartitions(tx, partitions, func(tx *store.Tx) (Resource, error) { return m.releaseByID(tx, id) })
 }
 
-// Save stores a thing anew without a change, so that its version moves on as if somebody else had written it.
+// Save stores a resource without a change. Its version increases as if another client had written it.
 func (e *Engine) Save(tx *store.Tx, kind string, partitions []string, id string) (Resource, error) {
 	m, err := e.lifecycle(kind)
 	if err != nil {

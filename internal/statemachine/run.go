@@ -9,11 +9,11 @@ import (
 	"storagesim/internal/store"
 )
 
-// wallNow is the only place of the kernel where the wall clock is read.
+// wallNow reads the wall clock. All other code reads it through Engine.wall.
 func wallNow() time.Time { return time.Now() }
 
-// agenda knows for each world the wall instant at which something falls due next. It is only a hint that wakes the
-// timer loop: what fires is read from the world.
+// agenda holds for each world the wall instant at which its next timer is due. It is only a hint that wakes the timer
+// loop: which timers fire is read from the world.
 type agenda struct {
 	mu   sync.Mutex
 	next map[string]time.Time
@@ -25,7 +25,7 @@ func (a *agenda) init() {
 	a.wake = make(chan struct{}, 1)
 }
 
-// add brings a world's next instant forward.
+// add sets a world's next instant if it is earlier than the present one.
 func (a *agenda) add(world string, at time.Time) {
 	a.mu.Lock()
 	known, ok := a.next[world]
@@ -39,7 +39,7 @@ func (a *agenda) add(world string, at time.Time) {
 	}
 }
 
-// set replaces a world's next instant; a zero one forgets it.
+// set replaces a world's next instant. The zero time removes it.
 func (a *agenda) set(world string, at time.Time) {
 	a.mu.Lock()
 	if at.IsZero() {
@@ -58,7 +58,7 @@ func (a *agenda) signal() {
 	}
 }
 
-// due answers the worlds whose instant has come, and the earliest of the others.
+// due returns the worlds whose instant is not after wall, and the earliest instant of the others.
 func (a *agenda) due(wall time.Time) (worlds []string, next time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -72,10 +72,10 @@ func (a *agenda) due(wall time.Time) (worlds []string, next time.Time) {
 	return worlds, next
 }
 
-// afterFailure is how long the loop rests when timers could not be fired, because the disk is full for example.
+// afterFailure is the pause of the loop after timers could not be fired, for example because the disk is full.
 const afterFailure = time.Second
 
-// Run fires timers as their worlds' clocks reach them, until the context ends. It is the only thing that waits.
+// Run fires timers as their worlds' clocks reach them, until the context ends.
 func (e *Engine) Run(ctx context.Context) {
 	worlds, err := e.db.WorldNames()
 	if err != nil {
@@ -111,7 +111,7 @@ func (e *Engine) Run(ctx context.Context) {
 	}
 }
 
-// FireDue fires what is due in a world by the present of its clock.
+// FireDue fires all timers of a world that are due by the present instant of its clock.
 func (e *Engine) FireDue(world string) { e.fireDue(world) }
 
 func (e *Engine) fireDue(world string) (ok bool) {
@@ -123,20 +123,21 @@ func (e *Engine) fireDue(world string) (ok bool) {
 	return ok
 }
 
-// UseTurns has the engine read the wall clock by wall, and the timer loop fire what is due in a world within turn. It is
-// called before anything runs.
+// UseTurns replaces the wall clock of the engine by wall, and lets the timer loop fire a world's due timers inside a
+// call of turn. It must be called before Run and before any transaction.
 func (e *Engine) UseTurns(wall func() time.Time, turn func(world string, fire func())) {
 	e.wall, e.turn = wall, turn
 }
 
-// OnReplaced calls fn after a world's state was replaced: whenever Rescan is called. fn must not block.
+// OnReplaced registers fn, which Rescan calls after a world's state was replaced. fn must not block.
 func (e *Engine) OnReplaced(fn func(world string)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.replaced = append(e.replaced, fn)
 }
 
-// Rescan reads anew when a world's next timer falls due: after a restore, a reset, a fork, the end of the world.
+// Rescan reads again when a world's next timer is due. It must be called after a restore, a reset, a fork and the end of
+// a world.
 func (e *Engine) Rescan(world string) {
 	e.rescan(world)
 	e.mu.Lock()

@@ -11,8 +11,8 @@ import (
 	"storagesim/internal/varint"
 )
 
-// Timer is a timed transition that is pending: at Due, the event On happens to the row, if the row still carries the
-// stamp. A timer that waits for observations or for a release has no Due.
+// Timer is a pending timed transition: at Due, Event is fired for the row if the row still has the stamp. A timer that
+// waits for observations or for a release has no Due.
 type Timer struct {
 	Seq       uint64    `json:"seq"`
 	Due       time.Time `json:"due,omitzero"`
@@ -22,14 +22,15 @@ type Timer struct {
 	ID        string    `json:"id"`
 	Event     Event     `json:"event"`
 	Stamp     uint64    `json:"stamp"`
-	Reads     int       `json:"reads,omitempty"` // observations still to come
+	Reads     int       `json:"reads,omitempty"` // observations that are left
 	Held      bool      `json:"held,omitempty"`
 	Seen      int       `json:"seen,omitempty"` // observations so far, for the clock mode auto
 }
 
+// timersOf is the index of timers by row.
 const timersOf = "of"
 
-// The due-time queue: keys sort by due time, then by order of creation. Timers without a due time sort last.
+// timers is the queue: keys sort by due time, then by order of creation. Timers without a due time sort last.
 var timers = store.NewTable("timers", timerKey, timerCodec, store.Index[Timer]{
 	Name: timersOf,
 	Keys: func(t *Timer) []string { return []string{timerOwner(t.Partition, t.Kind, t.Key)} },
@@ -59,8 +60,8 @@ var timerCodec = store.Codec[Timer]{
 	},
 }
 
-// sequence is where a world's queue stands: the number of the last timer, and the key of the last one that fired. No
-// pending timer has that key or a lesser one, so that nobody looks for the first one among those that are gone.
+// sequence holds the number of a world's last timer, and the key of the last one that fired. No pending timer has that
+// key or a lower one, so the search for the first timer skips the deleted ones.
 type sequence struct {
 	Next  uint64
 	Fired string
@@ -72,14 +73,14 @@ var sequences = store.NewTable("timerseq", func(*sequence) string { return "seq"
 	},
 	Decode: func(src []byte, s *sequence) error {
 		if len(src) != 8 && len(src) != 8+timerKeySize {
-			return fmt.Errorf("timer sequence of %d bytes", len(src))
+			return fmt.Errorf("timer sequence has %d bytes", len(src))
 		}
 		s.Next, s.Fired = binary.BigEndian.Uint64(src), string(src[8:])
 		return nil
 	},
 })
 
-// sequenceOf answers where the queue of the transaction's world stands.
+// sequenceOf returns the timer sequence of the transaction's world.
 func sequenceOf(tx *store.Tx) sequence {
 	s, err := sequences.Get(tx.In(""), "seq")
 	if err != nil {
@@ -99,15 +100,15 @@ func timerKey(t *Timer) string {
 	return string(binary.BigEndian.AppendUint64(key, t.Seq))
 }
 
-// dueBits orders instants as unsigned integers do.
+// dueBits maps an instant to an unsigned integer with the same order.
 func dueBits(t time.Time) uint64 { return uint64(t.UnixMilli()) ^ 1<<63 }
 
 func timerOwner(partition, kind, key string) string {
 	return partition + "\x00" + kind + "\x00" + key
 }
 
-// firstDue answers the instant of the earliest timer with a due time, from its key alone.
-func firstDue(tx *store.Tx) (time.Time, bool) {
+// firstDue returns the due time of the earliest timer. ok is false if no timer has one.
+func firstDue(tx *store.Tx) (due time.Time, ok bool) {
 	key, _, ok := timers.First(tx.In(""), "", sequenceOf(tx).Fired)
 	if !ok {
 		return time.Time{}, false
@@ -115,13 +116,13 @@ func firstDue(tx *store.Tx) (time.Time, bool) {
 	return dueOf(key)
 }
 
-// dueOf reads the instant in a timer's key; false for one without.
-func dueOf(key string) (time.Time, bool) {
-	due := binary.BigEndian.Uint64([]byte(key[:8]))
-	return time.UnixMilli(int64(due ^ 1<<63)).UTC(), due != math.MaxUint64
+// dueOf returns the due time in a timer's key. ok is false for a timer without one.
+func dueOf(key string) (due time.Time, ok bool) {
+	bits := binary.BigEndian.Uint64([]byte(key[:8]))
+	return time.UnixMilli(int64(bits ^ 1<<63)).UTC(), bits != math.MaxUint64
 }
 
-// firstTimer answers the earliest timer if it is due by limit.
+// firstTimer returns the earliest timer if it is due by limit.
 func firstTimer(tx *store.Tx, limit time.Time) (Timer, bool) {
 	key, raw, ok := timers.First(tx.In(""), "", sequenceOf(tx).Fired)
 	if !ok {
@@ -163,7 +164,7 @@ func dequeue(tx *store.Tx, t *Timer) error {
 	return timers.Delete(tx.In(""), seq.Fired)
 }
 
-// unschedule removes what is pending for a row.
+// unschedule removes the pending timers of a row.
 func unschedule(tx *store.Tx, kind, key string) error {
 	for _, t := range pending(tx, kind, key) {
 		if err := timers.Delete(tx.In(""), timerKey(&t)); err != nil {
@@ -182,8 +183,8 @@ func pending(tx *store.Tx, kind, key string) []Timer {
 	return list
 }
 
-// Pending lists the timers of the transaction's world in the order in which they will fire; those that wait for
-// observations or a release come last.
+// Pending lists the first timers of the transaction's world, at most limit, in the order in which they will fire. Timers
+// that wait for observations or a release come last.
 func Pending(tx *store.Tx, limit int) []Timer {
 	var list []Timer
 	for _, t := range timers.All(tx.In(""), "", "") {
@@ -195,7 +196,7 @@ func Pending(tx *store.Tx, limit int) []Timer {
 	return list
 }
 
-// CountTimers answers how many timers are pending in the transaction's world.
+// CountTimers returns the number of pending timers in the transaction's world.
 func CountTimers(tx *store.Tx) int {
 	n := 0
 	for range timers.Scan(tx.In(""), "", "") {
@@ -204,15 +205,16 @@ func CountTimers(tx *store.Tx) int {
 	return n
 }
 
-// delayOverride is a named delay that the world sets for itself.
+// delayOverride is a named delay that was set in the world.
 type delayOverride struct {
 	Name  string
 	Delay Delay
 }
 
-var delayOverrides = store.NewTable("delays", func(d *delayOverride) string { return d.Name }, store.JSON[delayOverride]())
+var delayOverrides = store.NewTable("delays",
+	func(d *delayOverride) string { return d.Name }, store.JSON[delayOverride]())
 
-// delayOf answers the delay in force for a name: the world's own, else the profile's default.
+// delayOf returns the effective delay for a name: the one that was set in the world, or else the profile's default.
 func (e *Engine) delayOf(tx *store.Tx, name string) (Delay, error) {
 	if o, err := delayOverrides.Get(tx.In(""), name); err == nil {
 		return o.Delay, nil

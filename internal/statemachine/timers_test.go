@@ -228,7 +228,7 @@ func TestMachine_IllegalEventSaysWhatWouldBeTaken(t *testing.T) {
 		_, err := b.engine.Fire(tx, "test.lamp", []string{""}, "lamp a", "dim")
 		return err
 	})
-	require.EqualError(t, err, `test.lamp a is Warming and does not take "dim" there; it takes: shine, die`)
+	require.EqualError(t, err, `test.lamp a is Warming; the event "dim" is not possible in this state (possible events: shine, die)`)
 	err = b.engine.Update("w", "test", func(tx *store.Tx) error {
 		_, err := b.engine.Fire(tx, "test.lamp", []string{""}, "nobody", "dim")
 		return err
