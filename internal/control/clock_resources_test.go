@@ -92,7 +92,7 @@ func TestResources(t *testing.T) {
 	require.Equal(t, "Lit", s.Must(200, http.MethodPost, lamp+id+"/release", "").Text(".state"))
 	require.Contains(t, s.Must(409, http.MethodPost, lamp+id+"/release", "").Text(".detail"), "no timed transition")
 	require.Equal(t, `["break","done","light","remove"]`, s.Must(400, http.MethodPost, lamp+id+"/events", `{"event":"fail"}`).Text(".valid"))
-	require.Contains(t, s.Must(409, http.MethodPost, lamp+id+"/events", `{"event":"done"}`).Text(".detail"), "does not take")
+	require.Contains(t, s.Must(409, http.MethodPost, lamp+id+"/events", `{"event":"done"}`).Text(".detail"), "is not possible in this state")
 	broken := s.Must(200, http.MethodPost, lamp+id+"/events", `{"event":"break"}`)
 	require.Equal(t, "Broken", broken.Text(".state"))
 	require.Contains(t, broken.Text(".by"), "control.FireEvent")

@@ -244,7 +244,7 @@ func TestState_Refusals(t *testing.T) {
 		"bad cluster":     {`{"state":{"version":1,"clusters":[{"name":"East"}]}}`, "state.clusters[0].name", "label"},
 		"two defaults":    {`{"state":{"version":1,"clusters":[{"name":"a","default":true},{"name":"b","default":true}]}}`, "state.clusters[1].default", "already"},
 		"bad mode":        {`{"state":{"version":1,"clock":{"mode":"slow"}}}`, "state.clock.mode", "is no mode"},
-		"bad delay":       {`{"state":{"version":1,"delays":{"lightbits.volume.creat":"1s"}}}`, "state.delays.lightbits.volume.creat", "is no delay"},
+		"bad delay":       {`{"state":{"version":1,"delays":{"lightbits.volume.creat":"1s"}}}`, "state.delays.lightbits.volume.creat", "is not a known delay"},
 		"bad rule":        {`{"state":{"version":1,"world":{"fault-rules":[{"rule":{"id":"a","match":{"operation":"x"},"effect":{"status":500}}}]}}}`, "", "x"},
 		"no key":          {`{"state":{"version":1,"world":{"dms.cluster":[{}]}}}`, "state.world.dms.cluster[0]", "key"},
 	} {

@@ -35,9 +35,10 @@ type GuardRule struct {
 	Message   string  `json:"message"`
 }
 
-// Describe answers the machine as data.
+// Describe returns the machine as data.
 func (m *Machine[B]) Describe() Description {
-	d := Description{Kind: m.Kind, Initial: m.Initial, Ends: append([]State{}, m.Ends...), Guards: []GuardRule{}, States: m.states(), Delays: map[string]DelayDefault{}}
+	d := Description{Kind: m.Kind, Initial: m.Initial, Ends: append([]State{}, m.Ends...), Guards: []GuardRule{},
+		States: m.states(), Delays: map[string]DelayDefault{}}
 	for i := range m.Rules {
 		r := &m.Rules[i]
 		t := TransitionRule{From: r.From, Event: r.On, To: r.To}
@@ -73,9 +74,9 @@ func (m *Machine[B]) states() []State {
 	return list
 }
 
-// Check answers what is wrong with the machine as data: states that cannot be reached, dead ends that are not
-// declared, two rules for one event in one state, delays that are missing, unused or unreadable, guards about states
-// or kinds that do not exist. Nothing wrong is nil.
+// Check returns the errors in the machine's definition, or nil: states that cannot be reached, dead ends that are not
+// declared, two rules for one event in one state, delays that are missing, unused or invalid, and guards with unknown
+// states or kinds.
 func (m *Machine[B]) Check() []string {
 	var wrong []string
 	say := func(format string, args ...any) {
@@ -146,7 +147,7 @@ func (m *Machine[B]) checkRules(say func(string, ...any)) {
 	}
 }
 
-// reached walks the rules from the initial states.
+// reached returns the states that can be reached from the initial ones.
 func (m *Machine[B]) reached() map[State]bool {
 	reached := map[State]bool{}
 	for _, s := range m.Initial {
@@ -164,7 +165,7 @@ func (m *Machine[B]) reached() map[State]bool {
 	return reached
 }
 
-// Mermaid draws the machine as a state diagram.
+// Mermaid returns the machine as a state diagram in the Mermaid language.
 func (d Description) Mermaid() string {
 	var b strings.Builder
 	b.WriteString("stateDiagram-v2\n")
@@ -187,8 +188,8 @@ func (d Description) Mermaid() string {
 	return b.String()
 }
 
-// Grid lists every state with every event and where it leads, one line a state: the whole machine at a glance, for a
-// test that shows a changed lifecycle as a changed grid.
+// Grid returns one line for each state, with every event and the state that it leads to. A test that compares the grid
+// shows each change of a lifecycle.
 func (d Description) Grid() string {
 	var events []string
 	to := map[string]string{}

@@ -13,8 +13,8 @@ import (
 // Mode is how a world's clock moves.
 type Mode string
 
-// The modes. Auto runs like real; in it, the second read of a thing that is in a transient state first jumps to that
-// thing's next timer, so that waiters finish at once.
+// The modes. Auto runs like real, but the second read of a resource in a transient state first jumps to the resource's
+// next timer, so a client that polls finishes at once.
 const (
 	Real   Mode = "real"
 	Frozen Mode = "frozen"
@@ -24,10 +24,10 @@ const (
 // Names lists the modes.
 func (Mode) Names() []string { return []string{string(Real), string(Frozen), string(Auto)} }
 
-// maxRate bounds how much faster than the wall a clock may run.
+// maxRate is the highest rate of a clock in relation to the wall clock.
 const maxRate = 1e6
 
-// Clock is a world's clock as it lies in the world's layers: at the wall instant Wall it showed Base.
+// Clock is a world's clock: at the wall instant Wall it showed Base.
 type Clock struct {
 	Mode Mode
 	Rate float64
@@ -53,7 +53,7 @@ var clocks = store.NewTable("clock", func(*Clock) string { return clockKey }, st
 	},
 })
 
-// clockOf reads the clock of the transaction's world; one that was never set shows the wall's time.
+// clockOf returns the clock of the transaction's world. A clock that was never set shows the time of the wall clock.
 func clockOf(tx *store.Tx) Clock {
 	root := tx.In("")
 	if !clocks.Has(root, clockKey) {
@@ -66,7 +66,7 @@ func clockOf(tx *store.Tx) Clock {
 	return c
 }
 
-// show is what the clock shows at a wall instant: whole milliseconds, in UTC.
+// show returns the instant that the clock shows at a wall instant, in UTC and whole milliseconds.
 func (c Clock) show(wall time.Time) time.Time {
 	switch {
 	case c.Mode == Frozen:
@@ -78,7 +78,7 @@ func (c Clock) show(wall time.Time) time.Time {
 	return c.Base.Add(passed).UTC().Truncate(time.Millisecond)
 }
 
-// wallAt is the wall instant at which the clock will show t; false for a clock that will not by itself.
+// wallAt returns the wall instant at which the clock will show t. It returns false for a frozen clock.
 func (c Clock) wallAt(t time.Time) (time.Time, bool) {
 	switch {
 	case c.Mode == Frozen:
@@ -89,21 +89,21 @@ func (c Clock) wallAt(t time.Time) (time.Time, bool) {
 	return c.Wall.Add(time.Duration(float64(t.Sub(c.Base)) / c.Rate)), true
 }
 
-// at is the same clock moved to show t at the wall instant.
+// at returns the clock, moved so that it shows t at the wall instant.
 func (c Clock) at(t, wall time.Time) Clock {
 	c.Base, c.Wall = t.UTC().Truncate(time.Millisecond), wall
 	return c
 }
 
-// ClockSetting is what PUT /_sim/clock takes: any of its members, nil ones stay as they are.
+// ClockSetting is the request of PUT /_sim/clock. Members that are nil are not changed.
 type ClockSetting struct {
 	Mode *Mode      `json:"mode"`
 	Rate *float64   `json:"rate"`
 	Now  *time.Time `json:"now"`
 }
 
-// apply answers the clock as the setting makes it. A clock may only be set forward: timers, tokens and events already
-// carry what it has shown.
+// apply returns the clock with the setting. A clock may only be set forward: timers, tokens and events already hold
+// instants that it has shown.
 func (s ClockSetting) apply(c Clock, wall time.Time) (Clock, error) {
 	now := c.show(wall)
 	if s.Now != nil {
@@ -133,7 +133,7 @@ func (s ClockSetting) apply(c Clock, wall time.Time) (Clock, error) {
 	return c.at(now, wall), nil
 }
 
-// ClockReading is what GET /_sim/clock answers.
+// ClockReading is the response of GET /_sim/clock.
 type ClockReading struct {
 	Mode   Mode       `json:"mode"`
 	Rate   float64    `json:"rate"`

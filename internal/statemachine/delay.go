@@ -14,14 +14,15 @@ import (
 // Profile chooses the defaults of all named delays.
 type Profile string
 
-// The profiles: instant answers the final state at once, fast takes tenths of a second, realistic minutes.
+// The profiles. With Instant a resource reaches its final state at once. Fast delays are tenths of a second, and
+// Realistic ones are minutes.
 const (
 	Instant   Profile = "instant"
 	Fast      Profile = "fast"
 	Realistic Profile = "realistic"
 )
 
-// ParseProfile refuses anything but the three profiles.
+// ParseProfile returns the profile with that name, or an error for an unknown name.
 func ParseProfile(s string) (Profile, error) {
 	switch p := Profile(s); p {
 	case Instant, Fast, Realistic:
@@ -42,7 +43,7 @@ const (
 	held
 )
 
-// maxDelay bounds every delay, so that no draw leaves the range of time: a hundred years.
+// maxDelay bounds every delay to a hundred years, so that no due time leaves the range of time.Time.
 const maxDelay = 100 * 365 * 24 * time.Hour
 
 // maxReads bounds reads:N.
@@ -57,7 +58,7 @@ type Delay struct {
 	n    int
 }
 
-// ParseDelay reads one of the JSON forms, or, for convenience in code, the bare text of a string form.
+// ParseDelay reads one of the JSON forms, or the text of a string form without quotes.
 func ParseDelay(data []byte) (Delay, error) {
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 {
@@ -146,7 +147,7 @@ func delayError(got string) error {
 		`{"normal":{"mean":"2s","stddev":"500ms"}} or {"lognormal":{"median":"2s","p99":"10s"}}`, got)
 }
 
-// MarshalJSON answers the form that ParseDelay reads.
+// MarshalJSON returns the form that ParseDelay reads.
 func (d Delay) MarshalJSON() ([]byte, error) {
 	switch d.how {
 	case uniform:
@@ -171,10 +172,10 @@ func (d *Delay) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// immediate says that nothing waits.
+// immediate reports whether the delay is always zero.
 func (d Delay) immediate() bool { return d.how == fixed && d.a == 0 }
 
-// draw answers the duration for one transition. Only distributions ask the generator.
+// draw returns the duration for one transition. It calls random for distributions only.
 func (d Delay) draw(random func() *rand.Rand) time.Duration {
 	var v float64
 	switch d.how {

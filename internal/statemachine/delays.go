@@ -9,7 +9,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// UnknownDelayError names the delays that would be right.
+// UnknownDelayError is the error of a delay name that no machine has. Valid lists the names.
 type UnknownDelayError struct {
 	Name  string
 	Valid []string
@@ -19,7 +19,7 @@ func (err *UnknownDelayError) Error() string {
 	return fmt.Sprintf("there is no delay called %q", err.Name)
 }
 
-// Delays answers all named delays as they are in force in the transaction's world.
+// Delays returns the effective values of all named delays in the transaction's world.
 func (e *Engine) Delays(tx *store.Tx) (map[string]Delay, error) {
 	all := maps.Clone(e.defaults)
 	for name := range all {
@@ -32,8 +32,8 @@ func (e *Engine) Delays(tx *store.Tx) (map[string]Delay, error) {
 	return all, nil
 }
 
-// SetDelays merges: a delay of nil goes back to its default. Nothing changes when one name is unknown. Transitions
-// that are already pending keep what was drawn for them.
+// SetDelays sets the given delays and leaves the others as they are. A nil delay is reset to its default. For an unknown
+// name SetDelays returns an *UnknownDelayError, and the caller must roll back. Pending transitions keep their due times.
 func (e *Engine) SetDelays(tx *store.Tx, set map[string]*Delay) error {
 	root := tx.In("")
 	for _, name := range slices.Sorted(maps.Keys(set)) {

@@ -14,8 +14,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// Engine runs all transactions on worlds. It fires the timers that are due before a transaction begins, sets the instant
-// of the transaction from the world's clock, and counts afterwards which rows clients were shown.
+// Engine runs all transactions on worlds. Before a transaction it fires the timers that are due, and it sets the
+// transaction's instant from the world's clock. After a transaction it counts the rows that responses show.
 type Engine struct {
 	db       *store.DB
 	log      zerolog.Logger
@@ -33,7 +33,7 @@ type Engine struct {
 	clocks    []func(world string, c Clock, now time.Time)
 }
 
-// New makes an engine for the machines of all vendors. The profile chooses the defaults of their delays.
+// New returns an engine for the machines of all vendors. The profile selects the defaults of their delays.
 func New(db *store.DB, profile Profile, log zerolog.Logger, machines ...Lifecycle) (*Engine, error) {
 	e := &Engine{
 		db: db, log: log, wall: wallNow, write: db.UpdateEach, turn: func(_ string, fire func()) { fire() },
@@ -56,7 +56,7 @@ func New(db *store.DB, profile Profile, log zerolog.Logger, machines ...Lifecycl
 	return e, nil
 }
 
-// Transition is one move of one thing.
+// Transition is one transition of one resource.
 type Transition struct {
 	At      time.Time `json:"at"`
 	Cluster string    `json:"cluster,omitempty"`
@@ -67,22 +67,22 @@ type Transition struct {
 	To      State     `json:"to"`
 }
 
-// Listen calls fn after every commit that moved something, in commit order. fn must not block.
+// Listen registers fn, which is called after every commit with transitions, in commit order. fn must not block.
 func (e *Engine) Listen(fn func(world string, moved []Transition)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.listeners = append(e.listeners, fn)
 }
 
-// OnClock calls fn after every commit that set a world's clock, on request or by the clock mode auto, with what it shows
-// from then on. fn must not block.
+// OnClock registers fn, which is called after every commit that sets a world's clock, on request or in the clock mode
+// auto. now is the instant that the clock shows. fn must not block.
 func (e *Engine) OnClock(fn func(world string, c Clock, now time.Time)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.clocks = append(e.clocks, fn)
 }
 
-// tellClock hands a clock that the transaction has set to those who asked for it once it is committed.
+// tellClock calls the functions that OnClock registered once the transaction, which set the clock, is committed.
 func (e *Engine) tellClock(tx *store.Tx, c Clock, now time.Time) {
 	world := tx.World()
 	tx.OnCommit(func() {
@@ -95,15 +95,15 @@ func (e *Engine) tellClock(tx *store.Tx, c Clock, now time.Time) {
 	})
 }
 
-// observation is a row that a client was shown while a timer was pending for it.
+// observation is a row that a response shows while a timer is pending for it.
 type observation struct{ partition, kind, key string }
 
-// txState is what the engine keeps beside a transaction.
+// txState is the engine's state of a transaction.
 type txState struct {
 	engine   *Engine
 	moves    []Transition
 	seen     []observation
-	auto     bool      // the clock's mode: every observation of what is pending counts
+	auto     bool      // the clock mode is auto: observations of rows with timers count
 	earliest time.Time // the earliest due time scheduled in it
 }
 
@@ -121,7 +121,7 @@ func (s *txState) moved(tx *store.Tx, kind, id string, on Event, from, to State)
 	})
 }
 
-// observed notes a row whose timers count what clients are shown; any other observation changes nothing.
+// observed records an observation of a row if one of its timers counts observations.
 func (s *txState) observed(tx *store.Tx, kind, key string) {
 	counts := func(t Timer) bool { return t.Reads > 0 || s.auto && !t.Held }
 	o := observation{tx.Partition(), kind, key}
@@ -136,11 +136,11 @@ func (s *txState) touch(due time.Time) {
 	}
 }
 
-// errDue stops a transaction before it does anything, because timers are due before it.
+// errDue stops a transaction at its beginning because timers are due.
 var errDue = errors.New("timers are due")
 
-// View runs fn in a read transaction of the world at the present instant of its clock. What was due by then has
-// happened before. fn may run twice in the clock mode auto.
+// View runs fn in a read transaction of the world at the present instant of its clock. Timers that are due by then fire
+// first. In the clock mode auto, fn may run twice.
 func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
 	for {
 		var state *txState
@@ -172,8 +172,9 @@ func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
 	}
 }
 
-// Update runs fn in a write transaction of the world. An error rolls all of it back. By names who does it. What is due
-// by then happens before, in transactions of its own that share the commit.
+// Update runs fn in a write transaction of the world and rolls it back if fn fails. by is the ID of the request, or
+// another name for the origin of the change. Timers that are due fire first, in their own transactions, which share the
+// commit.
 func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
 	for {
 		ran := false
@@ -202,9 +203,9 @@ func (e *Engine) fireOrRun(tx *store.Tx, by string, fn func(tx *store.Tx) error)
 	return true, false, fn(tx)
 }
 
-// Start puts a world on another state by put, which is a method of store.DB that takes next, and runs fn in a write
-// transaction of the world as Update does, in the same commit. What fn writes is part of the world's start. If fn fails,
-// the world stays as it is, or is not made. A nil fn writes nothing.
+// Start creates a world or replaces its state with put, which calls a method of store.DB with next, and runs fn in a
+// write transaction of the world as Update does, in the same commit. The writes of fn are part of the world's start. If
+// fn fails, the world is not created or not changed. fn may be nil.
 func (e *Engine) Start(
 	world, by string, put func(next func(tx *store.Tx) (more bool, err error)) error, fn func(tx *store.Tx) error,
 ) error {
@@ -236,10 +237,10 @@ func (e *Engine) Start(
 	}
 }
 
-// outlook is what a transaction must know of time before it can begin.
+// outlook is a world's clock and the due time of its first timer, which are read when a transaction begins.
 type outlook struct {
 	clock  Clock
-	due    time.Time // of the first timer, where awaits
+	due    time.Time // of the first timer, if awaits is set
 	awaits bool
 }
 
@@ -249,7 +250,7 @@ var outlooks = store.NewMemo(func(tx *store.Tx) (o outlook) {
 	return o
 })
 
-// begin sets a transaction's instant, or answers errDue.
+// begin sets a transaction's instant. It returns errDue if a timer is due.
 func begin(e *Engine, tx *store.Tx, ahead outlook, by string) error {
 	now := ahead.clock.show(e.wall())
 	if ahead.awaits && !ahead.due.After(now) {
@@ -259,7 +260,7 @@ func begin(e *Engine, tx *store.Tx, ahead outlook, by string) error {
 	return nil
 }
 
-// publish hands the transaction's moves to the listeners and its timers to the agenda once it is committed.
+// publish passes the transaction's transitions to the listeners, and its timers to the agenda, once it is committed.
 func (e *Engine) publish(tx *store.Tx, clock Clock) {
 	state := stateOf(tx)
 	world := tx.World()
@@ -281,8 +282,8 @@ func (e *Engine) publish(tx *store.Tx, clock Clock) {
 	})
 }
 
-// Base makes, if it is not there yet, a frozen state of that name on which worlds start, as fill makes it at one
-// instant. Seed is where its ids and those of its worlds come from.
+// Base creates the base with that name, a frozen state on which worlds start, if it does not exist. fill writes it at
+// the instant at. The IDs of the base and of its worlds are derived from seed.
 func (e *Engine) Base(name string, seed uint64, at time.Time, fill func(tx *store.Tx) error) error {
 	return e.db.Base(name, func(tx *store.Tx) error {
 		tx.Now, tx.By, tx.Owner = at, "fixture", &txState{engine: e}
@@ -300,9 +301,9 @@ func (e *Engine) Verifiers() []store.Verifier {
 	return list
 }
 
-// Replace puts a world on what load writes into an empty one; that is then where the world starts. load returns the
-// world's meta. If fn is not nil it runs on the result as in Start. If one of them fails, nothing changes.
-// store.ErrNoWorld.
+// Replace replaces the state and the start of a world by the state that load writes into an empty one. load returns the
+// world's meta. If fn is not nil it runs on the result as in Start. If one of them fails, nothing changes. Replace
+// returns store.ErrNoWorld if the world does not exist.
 func (e *Engine) Replace(
 	world, by string, load func(tx *store.Tx) (meta json.RawMessage, err error), fn func(tx *store.Tx) error,
 ) error {

@@ -32,7 +32,7 @@ func (e *Engine) observe(world string, seen []observation, auto bool) (again boo
 	return true, err
 }
 
-// count notes one observation on a timer. Under auto it answers the instant to jump to at the second one.
+// count counts one observation on a timer. At the second one in the clock mode auto, it returns the instant to jump to.
 func (e *Engine) count(tx *store.Tx, t Timer, auto bool) (jump time.Time, err error) {
 	root := tx.In("")
 	switch {

@@ -19,13 +19,13 @@ var partitions = store.NewTable("partitions", func(p *partition) string { return
 // defaultIndex finds the partition that a request means when it names none.
 const defaultIndex = "default"
 
-// AddPartition makes a partition known to the world, so that its things are found by the control surface.
+// AddPartition adds a partition to the world, so that the control API finds its resources.
 func AddPartition(tx *store.Tx, name string) error {
 	return partitions.Put(tx.In(""), &partition{Name: name, Default: DefaultPartition(tx) == ""})
 }
 
-// DefaultPartition is the one a request means when it names none: the first that was added, until SetDefaultPartition
-// says otherwise. "" where there is none.
+// DefaultPartition returns the partition of requests that name none: the first one that was added, unless
+// SetDefaultPartition chose another. It returns "" if the world has none.
 func DefaultPartition(tx *store.Tx) string { return defaultPartitions.Of(tx.In("")) }
 
 var defaultPartitions = store.NewMemo(func(tx *store.Tx) string {
@@ -35,7 +35,7 @@ var defaultPartitions = store.NewMemo(func(tx *store.Tx) string {
 	return ""
 })
 
-// SetDefaultPartition chooses it. store.ErrNotFound for a name that was never added.
+// SetDefaultPartition chooses the default partition. It returns store.ErrNotFound for a name that was never added.
 func SetDefaultPartition(tx *store.Tx, name string) error {
 	chosen, err := partitions.Get(tx.In(""), name)
 	if err != nil {
@@ -51,7 +51,7 @@ func SetDefaultPartition(tx *store.Tx, name string) error {
 	return partitions.Put(tx.In(""), &chosen)
 }
 
-// HasPartition says whether the world has a partition of that name.
+// HasPartition reports whether the world has a partition with that name.
 func HasPartition(tx *store.Tx, name string) bool { return partitions.Has(tx.In(""), name) }
 
 // Partitions lists the world's own partition "" and then the others by name.

@@ -9,8 +9,8 @@ import (
 	"storagesim/internal/wire"
 )
 
-// rowCodec stores a row as its life in a few bytes, then the body exactly as the vendor answers it, so that lists are
-// joined from stored bytes without decoding.
+// rowCodec stores a row as its life in a few bytes, followed by the body in the form of the vendor's responses, so lists
+// are joined from stored bytes without decoding.
 //
 //	uvarint version | uvarint stamp | varint since (ms) | len state | len by | body JSON
 func rowCodec[B any](zero wire.Zero) store.Codec[Row[B]] {
@@ -58,13 +58,13 @@ func readTime(r *varint.Reader) time.Time {
 	return time.Unix(r.Int(), int64(r.Uint())).UTC()
 }
 
-// Stored is a row as it lies in the table. Body is valid until the transaction ends.
+// Stored is the state and body of a stored row. Both are valid until the transaction ends.
 type Stored struct {
 	State []byte
 	Body  []byte
 }
 
-// Peek reads state and body of a stored row without decoding either. A row it cannot read is empty.
+// Peek reads the state and body of a stored row without decoding the body. For an invalid row it returns Stored{}.
 func Peek(raw []byte) Stored {
 	r := varint.NewReader(raw)
 	r.Uint() // version

@@ -11,7 +11,7 @@ import (
 	"storagesim/internal/strict"
 )
 
-// EngineState is what the engine keeps of a world beside its rows, in the form of a world's file.
+// EngineState is the engine's part of a world file: everything but the rows of machines.
 type EngineState struct {
 	Clock     EngineClock       `json:"clock"`
 	Delays    map[string]*Delay `json:"delays,omitempty"` // those that the world sets for itself
@@ -27,12 +27,13 @@ type EngineClock struct {
 	At   time.Time `json:"at,omitzero"`
 }
 
-// engineTables are those whose rows are in a EngineState, in the rows of machines or in the partitions' list.
+// engineTables lists the engine's tables. Their rows are exported in EngineState, with the rows of machines, or in the
+// list of partitions.
 func engineTables() []store.Verifier {
 	return []store.Verifier{timers, clocks, sequences, delayOverrides, partitions}
 }
 
-// OwnsTable says whether a table's rows go into a world's file by ExportEngine and ExportRows.
+// OwnsTable reports whether ExportEngine and ExportRows export the table's rows.
 func (e *Engine) OwnsTable(name string) bool {
 	for _, t := range engineTables() {
 		if t.Name() == name {
@@ -47,7 +48,7 @@ func (e *Engine) OwnsTable(name string) bool {
 	return false
 }
 
-// ExportEngine reads the frame of the transaction's world.
+// ExportEngine returns the engine's state of the transaction's world.
 func (e *Engine) ExportEngine(tx *store.Tx) EngineState {
 	root := tx.In("")
 	clock := clockOf(tx)
@@ -67,8 +68,8 @@ func (e *Engine) ExportEngine(tx *store.Tx) EngineState {
 	return f
 }
 
-// ImportEngine writes the frame into an empty world, and sets the transaction's instant to what the clock then shows.
-// What is wrong in it is a *strict.Error each, joined.
+// ImportEngine writes the state into an empty world, and sets the transaction's instant to the one that the clock then
+// shows. It joins its errors about invalid members, each a *strict.Error.
 func (e *Engine) ImportEngine(tx *store.Tx, f *EngineState) error {
 	var wrong []error
 	if err := e.importClock(tx, f.Clock); err != nil {
@@ -77,9 +78,11 @@ func (e *Engine) ImportEngine(tx *store.Tx, f *EngineState) error {
 	for _, name := range slices.Sorted(maps.Keys(f.Delays)) {
 		d := f.Delays[name]
 		if _, ok := e.defaults[name]; !ok {
-			wrong = append(wrong, &strict.Error{Path: "delays." + name, Detail: "is no delay", Valid: slices.Sorted(maps.Keys(e.defaults))})
+			wrong = append(wrong, &strict.Error{Path: "delays." + name, Detail: "is not a known delay",
+				Valid: slices.Sorted(maps.Keys(e.defaults))})
 		} else if d == nil {
-			wrong = append(wrong, &strict.Error{Path: "delays." + name, Detail: "must not be null; leave it out for the default"})
+			wrong = append(wrong, &strict.Error{Path: "delays." + name,
+				Detail: "must not be null; leave it out for the default"})
 		} else if err := delayOverrides.Put(tx.In(""), &delayOverride{Name: name, Delay: *d}); err != nil {
 			return err
 		}

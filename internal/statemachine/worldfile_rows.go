@@ -14,8 +14,8 @@ import (
 	"storagesim/internal/wire"
 )
 
-// fileRow is a row as a world's file has it: its life by name, what is pending for it, and the body as the vendor
-// answers it, without the members that only repeat its life.
+// fileRow is a row in a world file: its life, its pending timers, and the body in the form of the vendor's responses,
+// without the members that only repeat the life.
 type fileRow struct {
 	State   State           `json:"state"`
 	Version uint64          `json:"version"`
@@ -26,11 +26,11 @@ type fileRow struct {
 	Body    json.RawMessage `json:"body"`
 }
 
-// fileTimer is what is pending for the row that it stands in.
+// fileTimer is a pending timer of a fileRow.
 type fileTimer struct {
 	Event Event     `json:"event"`
 	Due   time.Time `json:"due,omitzero"`
-	Order uint64    `json:"order,omitempty"` // among what is due at one instant; 0: behind all there is
+	Order uint64    `json:"order,omitempty"` // among timers that are due at the same instant; 0: last
 	Reads int       `json:"reads,omitempty"`
 	Held  bool      `json:"held,omitempty"`
 	Seen  int       `json:"seen,omitempty"`
@@ -53,7 +53,7 @@ func (o object) value(name string) json.RawMessage {
 	return nil
 }
 
-// readObject takes a JSON object apart; the text is valid JSON.
+// readObject returns the members of a JSON object. The text must be valid JSON.
 func readObject(text []byte) (object, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
@@ -74,7 +74,7 @@ func readObject(text []byte) (object, error) {
 	return o, nil
 }
 
-// without writes the object without some of its members.
+// without returns the object as JSON without the named members.
 func (o object) without(names []string) json.RawMessage {
 	text := []byte{'{'}
 	for _, m := range o {
@@ -90,11 +90,11 @@ func (o object) without(names []string) json.RawMessage {
 	return append(text, '}')
 }
 
-// encode is the body as it is stored.
+// encode returns the stored form of a body.
 func (m *Machine[B]) encode(b *B) ([]byte, error) { return wire.Append(nil, b, m.Zero) }
 
-// repeated lists the body's members that say nothing but what the row's life says: plain values that Mirror makes different in
-// different states or versions of the row whose body is the sample.
+// repeated lists the body's members that only repeat the row's life: plain values for which Mirror writes different
+// values in different states or versions. sample is the body of any row.
 func (m *Machine[B]) repeated(sample []byte) []string {
 	if m.Mirror == nil {
 		return nil
@@ -160,7 +160,7 @@ func (m *Machine[B]) exportRows(tx *store.Tx, each func(doc []byte) error) error
 	return nil
 }
 
-// shorten leaves out of a body what its life repeats, if the body can be made again of the rest.
+// shorten removes from a body the members that repeat its life, if the rest is enough to restore it.
 func (m *Machine[B]) shorten(life Life, body []byte, names []string) (json.RawMessage, bool) {
 	if len(names) == 0 {
 		return nil, false
@@ -179,8 +179,7 @@ func (m *Machine[B]) shorten(life Life, body []byte, names []string) (json.RawMe
 	return short, err == nil && bytes.Equal(again, body)
 }
 
-// importRow inserts the row that a document describes, with what is pending for it. What is wrong in the document is a
-// *strict.Error.
+// importRow inserts the row of a document and its timers. It returns a *strict.Error for an invalid document.
 func (m *Machine[B]) importRow(tx *store.Tx, doc []byte) error {
 	in := fileRow{Version: 1, Stamp: 1, Since: tx.Now}
 	if err := strict.Decode(doc, &in); err != nil {
@@ -214,10 +213,10 @@ func (m *Machine[B]) importRow(tx *store.Tx, doc []byte) error {
 	return nil
 }
 
-// readBody fills the row's body, and refuses members that contradict what the row's life says.
+// readBody fills the row's body. It refuses members that contradict the row's life.
 func (m *Machine[B]) readBody(text []byte, row *Row[B]) (err error) {
 	defer func() {
-		if p := recover(); p != nil { // Mirror may count on members that nobody but a person could leave out
+		if p := recover(); p != nil { // Mirror may rely on members that are missing in a file written by hand
 			err = &strict.Error{Detail: fmt.Sprintf("a part is missing that %s always has (%v)", m.Kind, p)}
 		}
 	}()
@@ -261,7 +260,7 @@ func (m *Machine[B]) readBody(text []byte, row *Row[B]) (err error) {
 	return nil
 }
 
-// importTimer puts into the queue what is pending for a row.
+// importTimer schedules a pending timer of a row.
 func (m *Machine[B]) importTimer(tx *store.Tx, row *Row[B], in *fileTimer) error {
 	var events []string
 	for i := range m.Rules {
@@ -302,7 +301,7 @@ func (m *Machine[B]) importTimer(tx *store.Tx, row *Row[B], in *fileTimer) error
 	return nil
 }
 
-// goodInstant accepts what RFC 3339 can say.
+// goodInstant returns an error for an instant that RFC 3339 cannot express.
 func goodInstant(path string, t time.Time) error {
 	if t.Year() < 1 || t.Year() > 9999 || t.IsZero() {
 		return &strict.Error{Path: path, Detail: "must be an instant in the years 1 to 9999"}
@@ -311,7 +310,7 @@ func goodInstant(path string, t time.Time) error {
 }
 
 // ExportRows calls each with every row of a kind in the transaction's partition, as a JSON document, in the order of
-// their keys. What is pending for a row stands in it.
+// their keys. A document includes the row's pending timers.
 func (e *Engine) ExportRows(tx *store.Tx, kind string, each func(doc []byte) error) error {
 	m, err := e.lifecycle(kind)
 	if err != nil {
@@ -320,9 +319,9 @@ func (e *Engine) ExportRows(tx *store.Tx, kind string, each func(doc []byte) err
 	return m.exportRows(tx, each)
 }
 
-// ImportRow inserts what a document of ExportRows describes, and nothing follows from it: no effect, no event, no timer but those
-// in the document. ImportEngine comes first. What is wrong in the document is a *strict.Error; a row whose key or ID is
-// there already is store.ErrExists.
+// ImportRow inserts the row of a document that ExportRows wrote. It runs no effects, and schedules no timers but those
+// in the document. ImportEngine must be called first. ImportRow returns a *strict.Error for an invalid document, and
+// store.ErrExists if the key or the ID is in use.
 func (e *Engine) ImportRow(tx *store.Tx, kind string, doc []byte) error {
 	m, err := e.lifecycle(kind)
 	if err != nil {
@@ -331,7 +330,7 @@ func (e *Engine) ImportRow(tx *store.Tx, kind string, doc []byte) error {
 	return m.importRow(tx, doc)
 }
 
-// HasRow says whether a kind has a row with that ID in the transaction's partition.
+// HasRow reports whether a kind has a row with that ID in the transaction's partition.
 func (e *Engine) HasRow(tx *store.Tx, kind, id string) bool {
 	m := e.kinds[kind]
 	return m != nil && m.hasID(tx, id)
