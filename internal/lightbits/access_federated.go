@@ -117,7 +117,7 @@ func (s *Service) disableFederatedAuthentication(tx *store.Tx, _ *api.Request, _
 // idpParams has no members, since a world has one provider.
 type idpParams struct{}
 
-// idpHealth is what the actions on the provider response.
+// idpHealth is the result of the actions on the provider.
 type idpHealth struct {
 	Healthy bool `json:"healthy"`
 }

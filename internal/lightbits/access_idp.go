@@ -147,15 +147,15 @@ func (s *Service) createIdpConfiguration(tx *store.Tx, _ *api.Request, q *create
 // maxURL bounds a URL, in bytes.
 const maxURL = 2048
 
-// check refuses what no provider could be reached by.
+// check refuses an invalid URL of the provider or of its proxy.
 func (q *idpConfigurationRequest) check() error {
 	if q.IdpIssuerURL != "" {
 		u, err := url.Parse(q.IdpIssuerURL)
 		if err != nil || len(q.IdpIssuerURL) > maxURL || u.Scheme != "http" && u.Scheme != "https" ||
-			u.Hostname() == "" ||
-			u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			return refusal.New(refusal.InvalidArgument, "idpIssuerURL %q is not the URL of an issuer: "+
-				`http or https, a host and a path of at most %d bytes are expected, as in "https://adfs.example.com/adfs"`, q.IdpIssuerURL, maxURL)
+				"http or https, a host and a path of at most %d bytes are expected, "+
+				`as in "https://adfs.example.com/adfs"`, q.IdpIssuerURL, maxURL)
 		}
 	}
 	if q.ProxyInfo == nil {
@@ -164,8 +164,8 @@ func (q *idpConfigurationRequest) check() error {
 	return q.ProxyInfo.check()
 }
 
-// updateIdpConfiguration: seeds/002 "Update an IdP configuration", which has the name in its body. What is not given
-// stays as it is.
+// updateIdpConfiguration: seeds/002 "Update an IdP configuration", which has the name in its body. Members that are
+// absent stay as they are.
 func (s *Service) updateIdpConfiguration(tx *store.Tx, _ *api.Request, q *idpConfigurationRequest) (IDPConfiguration,
 	error) {
 	row, err := s.findIdpConfiguration(tx, q.Name)
@@ -205,7 +205,7 @@ func (s *Service) getIdpConfiguration(tx *store.Tx, _ *api.Request, q *idpNameRe
 }
 
 // deleteIdpConfiguration: seeds/002 "Delete an IdP configuration". InvalidArgument while a client configuration refers
-// to it; no authorization map entry is without one (assumption 206).
+// to it. An authorization map entry always needs a client configuration (assumption 206).
 func (s *Service) deleteIdpConfiguration(tx *store.Tx, _ *api.Request, q *idpNameRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findIdpConfiguration(tx, q.Name)

@@ -285,7 +285,7 @@ func (w *guardedWorld) unauthenticated(t *testing.T, g *guarded, how, words stri
 	}
 	message, why := w.ask(t, g, token, http.StatusUnauthorized, 16)
 	require.Contains(t, message, words, how)
-	require.Contains(t, why.Why, "could not be told who it is")
+	require.Contains(t, why.Why, "could not be authenticated")
 	require.NotEmpty(t, why.Cause)
 }
 

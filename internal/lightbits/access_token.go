@@ -27,8 +27,8 @@ const (
 
 // MintToken returns a JWT of the form that lbcli makes, signed with the simulator's own key. The public half of the key
 // becomes the credential system:sim of every cluster of the world, or of the transaction's cluster if it has one.
-// Deleting the credential invalidates all minted tokens until the next one is minted. The same world, role, duration and
-// instant always give the same token. The error of an invalid request is a *strict.Error.
+// Deleting the credential invalidates all minted tokens until the next one is minted. The same world, role, duration
+// and instant always give the same token. The error of an invalid request is a *strict.Error.
 func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	clusters := []string{tx.Partition()}
 	if tx.Partition() == "" {

@@ -154,8 +154,8 @@ func (s *Service) CheckSnapshotName(tx *store.Tx, project, name string) error {
 	if err := checkName("snapshot", name); err != nil {
 		return err
 	}
-	doomed, err := s.checkSnapshotNameFree(tx, project, name)
-	if err == nil && doomed {
+	deleting, err := s.checkSnapshotNameFree(tx, project, name)
+	if err == nil && deleting {
 		err = refusal.New(refusal.AlreadyExists, "a snapshot with the name %q in project %s is still being deleted",
 			name, project)
 	}

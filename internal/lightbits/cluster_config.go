@@ -244,8 +244,8 @@ func (s *Service) updateClusterConfigParam(tx *store.Tx, _ *api.Request, q *upda
 	if err := clusterTable.Put(tx, &c); err != nil {
 		return none, err
 	}
-	if err := s.logEvent(tx, events.ClusterConfigUpdated, events.AboutCluster(c.UUID,
-		c.Name).With(name+" is "+value)); err != nil {
+	if err := s.logEvent(tx, events.ClusterConfigUpdated,
+		events.AboutCluster(c.UUID, c.Name).With(name+" is "+value)); err != nil {
 		return none, err
 	}
 	if name == configPermanentFailure {

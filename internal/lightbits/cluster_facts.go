@@ -35,8 +35,8 @@ func (s *Service) Reachable(tx *store.Tx) (apis, data bool) {
 }
 
 // Trusts reports whether the project system of the transaction's cluster has that public key, a PEM file, as the
-// credential of that ID, so that the cluster accepts tokens signed with it. The key with which an earlier version of the
-// simulator signed counts as well, so that clusters in its data directory stay attached.
+// credential of that ID, so that the cluster accepts tokens signed with it. The key with which an earlier version of
+// the simulator signed counts as well, so that clusters in its data directory stay attached.
 func (s *Service) Trusts(tx *store.Tx, credential string, publicKey []byte) bool {
 	row, err := credentials.Get(tx, credentialKey(systemProject, credential))
 	if err != nil || row.Type != CredsRS256PubKey {

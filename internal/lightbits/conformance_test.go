@@ -49,13 +49,16 @@ func conformance(tb testing.TB) apitest.Options {
 			{Operation: "CreatePolicy",
 				Body: `{"name":"conformance","qosRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":1024,"writeIOPSLimit":1024}}}`},
 			{Operation: "CreateVolume",
-				Body: `{"name":"conformance","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]},"projectName":"default"}`},
+				Body: `{"name":"conformance","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]},` +
+					`"projectName":"default"}`},
 			{Operation: "UpdateVolume", Body: `{"size":"2GiB","projectName":"conformance"}`},
 			{Operation: "UpdatePolicy", Body: `{"description":"changed"}`},
 			{Operation: "CreateSnapshot",
 				Body: `{"name":"conformance","sourceVolumeName":"conformance","projectName":"default"}`},
 			{Operation: "CreateResourcePolicy",
-				Body: `{"name":"conformance","resourceName":"conformance","schedulePolicy":{"retentionTime":"60s","snapshotSchedulePolicy":{"weeklySchedule":{"daysOfWeek":[{"day":"Monday"}]}}},"projectName":"default"}`},
+				Body: `{"name":"conformance","resourceName":"conformance","schedulePolicy":{"retentionTime":"60s",` +
+					`"snapshotSchedulePolicy":{"weeklySchedule":{"daysOfWeek":[{"day":"Monday"}]}}},` +
+					`"projectName":"default"}`},
 			{Operation: "UpdateResourcePolicy", Body: `{"description":"changed"}`},
 			{Operation: "CreateAdminEndpoint", Body: `{"port":22,"ips":["10.0.0.1"]}`},
 			{Operation: "UpdateClusterConfigParam", Body: `{"configParam":{"value":"conformance"}}`},

@@ -18,8 +18,8 @@ func (s *Service) localRebuildStarts(tx *store.Tx, node *statemachine.Row[Node])
 	if err := s.nodes.Touch(tx, node); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, events.NodeLocalRebuildStarted, events.AboutNode(node.Body.UUID,
-		node.Body.Name)); err != nil {
+	if err := s.logEvent(tx, events.NodeLocalRebuildStarted,
+		events.AboutNode(node.Body.UUID, node.Body.Name)); err != nil {
 		return err
 	}
 	return s.eachDevice(tx, node.Body.UUID, "rebuild", DeviceHealthy)

@@ -15,14 +15,14 @@ import (
 	"storagesim/internal/store"
 )
 
-// encrypted is a cluster whose encryption is Enabled.
+// encrypted returns a cluster with encryption Enabled.
 func encrypted(t *testing.T) *server {
 	t.Helper()
 	s := newServer(t, withCluster("featureFlags: {cluster-encryption: true}"))
 	require.False(t, s.encrypts())
 	status, body := s.do(http.MethodPost, "/api/v2/cluster/encryption/enable", admin, "")
 	require.Equal(t, 200, status, body)
-	require.True(t, s.encrypts(), "the flag cannot be turned off any more")
+	require.True(t, s.encrypts(), "Enabling counts as enabled")
 	s.advance(time.Second)
 	return s
 }
@@ -35,7 +35,7 @@ func (s *server) encrypts() (on bool) {
 	return on
 }
 
-// export asks for a root key as the owner of the private key, and decrypts it.
+// export exports a root key for the owner of the private key and decrypts it.
 func (s *server) export(key *rsa.PrivateKey, generation uint64) (rootKey []byte, from uint64) {
 	s.t.Helper()
 	q := url.Values{"userPublicKey": {base64.StdEncoding.EncodeToString(publicPEM(s.t, key))}}
@@ -55,7 +55,7 @@ func TestGetClusterRootKey_IsDecryptable(t *testing.T) {
 	first, generation := s.export(mine, 0)
 	require.EqualValues(t, 1, generation)
 	same, _ := s.export(yours, 1)
-	require.Equal(t, first, same, "whoever asks gets the same key")
+	require.Equal(t, first, same, "every caller gets the same key")
 
 	status, body := s.do(http.MethodPost, "/api/v2/cluster/clusterRootKey/rotate", admin, "")
 	require.Equal(t, 200, status, body)
@@ -70,10 +70,10 @@ func TestGetClusterRootKey_IsDecryptable(t *testing.T) {
 	q := url.Values{"userPublicKey": {base64.StdEncoding.EncodeToString(publicPEM(t, mine))}}
 	sealed := decodeWire[getClusterRootKeyResponse](t, s, "/api/v2/cluster/clusterRootkey?"+q.Encode())
 	_, err := rsa.DecryptOAEP(sha256.New(), nil, yours, sealed.Key.EncryptedKey, nil)
-	require.Error(t, err, "it is for the owner of the public key only")
+	require.Error(t, err, "only the owner of the public key can decrypt it")
 }
 
-func TestRotateClusterRootKey_RemembersSoMany(t *testing.T) {
+func TestRotateClusterRootKey_KeepsLatestGenerations(t *testing.T) {
 	s := encrypted(t)
 	for range keptRootKeys + 3 {
 		status, body := s.do(http.MethodPost, "/api/v2/cluster/clusterRootKey/rotate", admin, "")

@@ -7,7 +7,9 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// Clusters that the fixture small does not have: an old one, and such with TPMs.
+// TestScenarios_Encryption runs the scripts that need an old cluster or servers with a TPM, which the fixture small
+// lacks.
 func TestScenarios_Encryption(t *testing.T) {
-	simtest.RunScripts(t, "testdata/encryption", func(c *simulator.Config) { c.Fixture = "testdata/encryption/clusters.yaml" })
+	simtest.RunScripts(t, "testdata/encryption",
+		func(c *simulator.Config) { c.Fixture = "testdata/encryption/clusters.yaml" })
 }

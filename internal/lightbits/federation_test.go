@@ -11,18 +11,19 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// TestFederation runs the scripts about clusters that are a federation.
+// TestFederation runs the scripts about a federation of clusters.
 func TestFederation(t *testing.T) {
 	simtest.RunScripts(t, "testdata/federation", func(c *simulator.Config) { c.Federation = true })
 }
 
-// The suite over a federation too, where its rows answer.
+// The conformance suite also holds with the operations of a federation.
 func TestFederation_Conformance(t *testing.T) {
 	newServer := func(tb testing.TB) apitest.Target {
 		s := lightbits.New(lightbits.Options{Federation: true})
-		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed}, `{"clusters":[{"name":"east"}]}`)
+		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed},
+			`{"clusters":[{"name":"east"}]}`)
 	}
-	elsewhere := func(testing.TB, apitest.Answer) {} // unknown paths are TestConformance's
+	elsewhere := func(testing.TB, apitest.Answer) {} // checked by TestConformance
 	apitest.Run(t, newServer, apitest.Options{
 		Authenticate: func(req *http.Request) {
 			if req.URL.Path == "/cflogin" || req.URL.Path == "/api/v2/cflogin" {

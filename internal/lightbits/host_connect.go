@@ -52,8 +52,8 @@ func (s *Service) connectHost(tx *store.Tx, p *hostParams) (any, error) {
 		if err := s.volumes.Touch(tx, &row); err != nil {
 			return nil, err
 		}
-		if err := s.logEvent(tx, events.VolumeConnected, events.AboutVolume(v.ProjectName, v.UUID,
-			v.Name).With(p.HostNQN)); err != nil {
+		if err := s.logEvent(tx, events.VolumeConnected,
+			events.AboutVolume(v.ProjectName, v.UUID, v.Name).With(p.HostNQN)); err != nil {
 			return nil, err
 		}
 	}

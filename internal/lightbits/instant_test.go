@@ -153,7 +153,8 @@ func instantResources() []instantStep {
 			require.Equal(s, "Active", s.ask("GET /api/v2/policies/"+id, "", ".state"))
 		}},
 		{name: "resource policy", kinds: []string{"resourcePolicy"}, do: func(s *instant) {
-			body := `{"name":%q,"resourceName":"v","schedulePolicy":{"snapshotSchedulePolicy":{"hourlySchedule":{"hoursInCycle":1}}}}`
+			body := `{"name":%q,"resourceName":"v",` +
+				`"schedulePolicy":{"snapshotSchedulePolicy":{"hourlySchedule":{"hoursInCycle":1}}}}`
 			require.Equal(s, "Active", s.ask("POST "+instantProject+"resourcePolicies", fmt.Sprintf(body, "hourly"),
 				".state"))
 			id := s.ask("POST "+instantProject+"resourcePolicies", fmt.Sprintf(body, "other"), ".UUID")

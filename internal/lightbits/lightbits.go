@@ -155,7 +155,8 @@ func (s *Service) Tables() []store.Verifier {
 	return append(idp.Tables(),
 		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, events.Log, flagTable,
 		projects,
-		rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverOptionsTable, pulledDevices, lostTable,
+		rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverOptionsTable, pulledDevices,
+		lostTable,
 		clockDrifts, damageNotes, idpClientConfs, authMapEntries, trustedHosts,
 	)
 }

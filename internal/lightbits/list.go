@@ -12,7 +12,7 @@ import (
 // maxPage is the greatest number of volumes or snapshots in one response, and the default (facts/lightbits.md 6).
 const maxPage = 1000
 
-// pageSize returns the limit to use: maxPage for one that is below 1 or too large (assumption 7).
+// pageSize returns the limit, or maxPage if the limit is below 1 or above maxPage (assumption 7).
 func pageSize(limit int64) int {
 	if limit < 1 || limit > maxPage {
 		return maxPage

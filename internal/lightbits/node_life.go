@@ -167,8 +167,8 @@ func (s *Service) nodeReady(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.nodeWhole(tx, n)
 }
 
-// nodeWhole continues what waits for a node that serves and is up to date: the upgrade of its server, and replicas that
-// have to move.
+// nodeWhole continues what waited for the node to serve and be up to date: the upgrade of its server, and moves of
+// replicas.
 func (s *Service) nodeWhole(tx *store.Tx, n *Node) error {
 	if err := s.lookAtUpgrade(tx, n.ServerUUID); err != nil {
 		return err

@@ -218,8 +218,8 @@ func TestNode_AttachAndDetach(t *testing.T) {
 	})
 }
 
-// After random operations and failures, nodes and cluster show the sums of their volumes, and the protection of each volume
-// follows from the states of its nodes.
+// After random operations and failures, nodes and cluster show the sums of their volumes, and the protection of each
+// volume follows from the states of its nodes.
 func TestWorld_SumsAreConsistent(t *testing.T) {
 	const seed = 7
 	t.Logf("seed %d", seed)

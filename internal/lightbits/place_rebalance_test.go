@@ -18,7 +18,8 @@ func TestFailInPlace_AfterTheFailure(t *testing.T) {
 	s.advance(time.Minute)
 	require.Equal(t, "Degraded", s.volumes("default")["v"].ProtectionState, "there is no other node")
 	s.ok("POST", "/api/v2/servers",
-		`{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001","extendCluster":true}`)
+		`{"serverEndpoints":["http://10.9.0.1:2380"],"serverUUID":"7f1f42a4-45a7-4f9c-8cf0-000000000001",`+
+			`"extendCluster":true}`)
 	s.advance(time.Minute)
 	v := s.volumes("default")["v"]
 	require.Equal(t, "FullyProtected", v.ProtectionState)

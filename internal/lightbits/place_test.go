@@ -13,7 +13,8 @@ import (
 func TestPlace_Expressions(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3"))
 	in := func(key LabelKey, value string) []*LabelMatchExpression {
-		return []*LabelMatchExpression{{Operator: LabelIn, LabelValueKeyPairs: []*LabelValueKeyPair{{Key: key, Value: value}}}}
+		pair := &LabelValueKeyPair{Key: key, Value: value}
+		return []*LabelMatchExpression{{Operator: LabelIn, LabelValueKeyPairs: []*LabelValueKeyPair{pair}}}
 	}
 	place := func(e []*LabelMatchExpression) (nodes []string, err error) {
 		s.view(func(tx *store.Tx) error {

@@ -77,7 +77,8 @@ func TestCreateProject(t *testing.T) {
 			"does not exist"},
 		{`{"name":"p4","defaultPolicies":[{"policyType":"other","policyUUID":"x"}]}`, 400, "policyType"},
 		{`{"name":"p4","defaultPolicies":[null]}`, 400, ""},
-		{`{"name":"p4","defaultPolicies":[{"policyType":2,"policyUUID":"` + other + `"},{"policyType":2,"policyUUID":"` + other + `"}]}`, 400, "two default policies"},
+		{`{"name":"p4","defaultPolicies":[{"policyType":2,"policyUUID":"` + other + `"},{"policyType":2,"policyUUID":"` +
+			other + `"}]}`, 400, "two default policies"},
 		{`{"name":"p4","defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"` + someUUID + `"}]}`, 400,
 			"is Creating"},
 	} {
@@ -172,7 +173,7 @@ func TestDeleteProject(t *testing.T) {
 	status, body = s.do(http.MethodPost, "/api/v2/projects", admin, `{"name":"acme"}`)
 	require.Equal(t, 200, status, body)
 	_, body = s.do(http.MethodGet, "/api/v2/projects/acme/credentials", admin, "")
-	require.Equal(t, `{}`, body, "the old project's credentials went with it")
+	require.Equal(t, `{}`, body, "the credentials of the old project were deleted")
 	_, body = s.do(http.MethodGet, "/api/v2/policies/"+gold, admin, "")
 	require.Contains(t, body, `"projectsNamesScope":["default"]`)
 }
@@ -187,7 +188,7 @@ func TestUpdateProject(t *testing.T) {
 	_, body = s.do(http.MethodGet, "/api/v2/projects/default", admin, "")
 	require.Contains(t, body, `"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+gold+`"}]`)
 	status, body = s.do(http.MethodDelete, "/api/v2/projects/default", admin, "", "If-Match: 1")
-	require.Equal(t, 412, status, "the update moved the ETag on: %s", body)
+	require.Equal(t, 412, status, "the update changed the ETag: %s", body)
 
 	for path, c := range map[string]struct{ body, words string }{
 		"/api/v2/projects/default": {`{}`, "defaultPolicies is missing"},

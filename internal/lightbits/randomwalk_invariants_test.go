@@ -28,7 +28,8 @@ const (
 	allStepsDone = 20_000
 )
 
-// walkedCluster is the cluster of a walk. With an odd seed its servers have two nodes each, which share a failure domain.
+// walkedCluster is the cluster of a walk. With an odd seed its servers have two nodes each, which share a failure
+// domain.
 func walkedCluster(seed uint64) option {
 	return withCluster(fmt.Sprintf("servers: 5\nnodesPerServer: %d\ndevicesPerNode: 8\n"+
 		"featureFlags: {evict-data: true, fail-in-place: true, proactive-rebalance: true}", 1+seed%2))

@@ -27,8 +27,8 @@ func (s *Service) scheduledSnapshot(tx *store.Tx, row *statemachine.Row[Resource
 	err := s.snapshotBy(tx, p)
 	if r := refusal.Of(err); r != nil {
 		err = s.logEvent(tx, events.ScheduledSnapshotSkipped,
-			events.AboutVolume(p.ProjectName, p.ResourceUUID,
-				p.ResourceName).With("resource policy "+p.Name+": "+r.Message))
+			events.AboutVolume(p.ProjectName, p.ResourceUUID, p.ResourceName).With(
+				"resource policy "+p.Name+": "+r.Message))
 	}
 	if err != nil {
 		return err
@@ -66,8 +66,8 @@ func (s *Service) snapshotBy(tx *store.Tx, p *ResourcePolicy) error {
 		Name: p.snapshotName(tx), RetentionTime: p.SchedulePolicy.RetentionTime, ProjectName: p.ProjectName,
 		Description: "made by resource policy " + p.Name,
 	}
-	doomed, err := s.checkSnapshotNameFree(tx, q.ProjectName, q.Name)
-	if err == nil && doomed {
+	deleting, err := s.checkSnapshotNameFree(tx, q.ProjectName, q.Name)
+	if err == nil && deleting {
 		err = refusal.New(refusal.AlreadyExists, "a snapshot with the name %q is still being deleted", q.Name)
 	}
 	if err != nil {

@@ -207,8 +207,8 @@ func (s *Service) stayEnabled(tx *store.Tx, server *statemachine.Row[Server]) er
 	if err := s.forgetTimeout(tx, v); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, events.ServerEvictionFailed, events.AboutServer(v.UUID,
-		v.Name).With(v.LastEviction.ErrorMessage)); err != nil {
+	if err := s.logEvent(tx, events.ServerEvictionFailed,
+		events.AboutServer(v.UUID, v.Name).With(v.LastEviction.ErrorMessage)); err != nil {
 		return err
 	}
 	return s.servers.Fire(tx, server, "stay")

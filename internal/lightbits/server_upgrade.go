@@ -94,8 +94,8 @@ func (s *Service) startUpgrade(tx *store.Tx, server *statemachine.Row[Server], u
 	if err := s.servers.Save(tx, server); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, events.ServerUpgrading, events.AboutServer(v.UUID,
-		v.Name).With("to "+u.Version)); err != nil {
+	if err := s.logEvent(tx, events.ServerUpgrading,
+		events.AboutServer(v.UUID, v.Name).With("to "+u.Version)); err != nil {
 		return err
 	}
 	_, err := s.upgrades.Create(tx, u, statemachine.State(UpgradeUpgrading))

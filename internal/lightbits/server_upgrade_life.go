@@ -137,8 +137,8 @@ func (s *Service) upgradeEnds(tx *store.Tx, r *statemachine.Row[serverUpgrade]) 
 	if err := s.showUpgrade(tx, &server, UpgradeNone, upgradeSteps); err != nil {
 		return err
 	}
-	if err := s.logEvent(tx, events.ServerUpgraded, events.AboutServer(server.Body.UUID,
-		server.Body.Name).With("to "+r.Body.Version)); err != nil {
+	if err := s.logEvent(tx, events.ServerUpgraded,
+		events.AboutServer(server.Body.UUID, server.Body.Name).With("to "+r.Body.Version)); err != nil {
 		return err
 	}
 	return s.lookAtClusterUpgrade(tx)

@@ -30,7 +30,7 @@ func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *createSnapshot
 	if err := checkSnapshotRequest(q); err != nil {
 		return none, err
 	}
-	doomed, err := s.checkSnapshotNameFree(tx, q.ProjectName, q.Name)
+	deleting, err := s.checkSnapshotNameFree(tx, q.ProjectName, q.Name)
 	if err != nil {
 		return none, err
 	}
@@ -42,7 +42,7 @@ func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *createSnapshot
 		return none, err
 	}
 	row, err := s.insertSnapshot(tx, q, &source.Body)
-	if err != nil || !doomed {
+	if err != nil || !deleting {
 		return row.Body, err
 	}
 	err = s.snapshots.Divert(tx, &row, "fail")
@@ -59,9 +59,9 @@ func checkSnapshotRequest(q *createSnapshotRequest) error {
 	return checkRetention("retentionTime", q.RetentionTime)
 }
 
-// checkSnapshotNameFree returns AlreadyExists for the name of a live snapshot. doomed reports whether a Deleting
+// checkSnapshotNameFree returns AlreadyExists for the name of a live snapshot. deleting reports whether a Deleting
 // snapshot has the name, so that a new one fails.
-func (s *Service) checkSnapshotNameFree(tx *store.Tx, project, name string) (doomed bool, err error) {
+func (s *Service) checkSnapshotNameFree(tx *store.Tx, project, name string) (deleting bool, err error) {
 	table := s.snapshots.Table()
 	for key := range table.KeysBy(tx, snapshotsByName, scopedKey(project, name)) {
 		raw, _ := table.Raw(tx, key)
@@ -71,9 +71,9 @@ func (s *Service) checkSnapshotNameFree(tx *store.Tx, project, name string) (doo
 				name, project).
 				Because(NameTaken{Name: name, Project: project, State: state})
 		}
-		doomed = doomed || state == statemachine.State(SnapshotDeleting)
+		deleting = deleting || state == statemachine.State(SnapshotDeleting)
 	}
-	return doomed, nil
+	return deleting, nil
 }
 
 func (s *Service) insertSnapshot(tx *store.Tx, q *createSnapshotRequest, v *Volume) (statemachine.Row[Snapshot],

@@ -12,7 +12,8 @@ import (
 // checkRetention returns InvalidArgument for a negative retention time. member is its path in the request.
 func checkRetention(member string, d *wire.Duration) error {
 	if d != nil && *d < 0 {
-		return refusal.New(refusal.InvalidArgument, "%s must not be negative", member)
+		return refusal.New(refusal.InvalidArgument, "%s %s is negative; 0s or more is expected, such as 72h",
+			member, time.Duration(*d))
 	}
 	return nil
 }

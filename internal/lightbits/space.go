@@ -194,8 +194,8 @@ func (s *Service) servingNode(tx *store.Tx, nodes []string, which func(u *nodeUs
 	return nil
 }
 
-// emptiest chooses the nodes and the size of the next volume with which fill-cluster fills the nodes that are serving.
-func (s *Service) emptiest(tx *store.Tx, percent uint64) (nodes []string, size uint64) {
+// nextFiller returns the nodes and the size of the next volume that fill-cluster creates.
+func (s *Service) nextFiller(tx *store.Tx, percent uint64) (nodes []string, size uint64) {
 	var vessels []physics.Vessel
 	for _, u := range usageTable.All(tx, "", "") {
 		if u.Attached && u.Serving && !u.Leaving {

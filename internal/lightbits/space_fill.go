@@ -28,7 +28,7 @@ func (s *Service) fillStorage(tx *store.Tx, p *fillParams) (any, error) {
 	}
 	answer := filled{Volumes: []string{}, Nodes: map[string]int{}}
 	for {
-		nodes, size := s.emptiest(tx, uint64(p.Percent))
+		nodes, size := s.nextFiller(tx, uint64(p.Percent))
 		if len(nodes) == 0 {
 			break
 		}

@@ -16,7 +16,8 @@ import (
 var internals = map[string]bool{
 	"usageTable": true, "groupTable": true, "blockTable": true, "charge": true, "chargeNode": true, "countGroup": true,
 	"volumeUsage": true,
-	"Place":       true, "Relocate": true, "Fill": true, "ProtectionOf": true, "SpaceOf": true, "Sum": true, "Account": true,
+	"Place":       true, "Relocate": true, "Fill": true, "ProtectionOf": true, "SpaceOf": true, "Sum": true,
+	"Account": true,
 }
 
 // No handler uses the internals of placement, protection and capacity.
