@@ -23,6 +23,7 @@ import (
 	"storagesim/internal/fault"
 	"storagesim/internal/fixture"
 	"storagesim/internal/idp"
+	"storagesim/internal/nearest"
 	"storagesim/internal/signing"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -139,7 +140,7 @@ func (c *Control) Mount(outer chi.Router) {
 
 func unknownPath(c *Control, r *call) (api.Empty, error) {
 	return api.Empty{}, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("unknown path %s", r.http.URL.Path),
-		Valid: closest(r.http.URL.Path, c.paths)}
+		Valid: nearest.To(r.http.URL.Path, c.paths)}
 }
 
 func wrongMethod(routes chi.Routes, req *http.Request) error {

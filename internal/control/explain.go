@@ -8,6 +8,7 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/fault"
+	"storagesim/internal/nearest"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 )
@@ -212,7 +213,7 @@ func (c *Control) explainRoute(x *api.Exchange, e *explanation) {
 			}
 		}
 	}
-	e.WouldWork = append(closest(x.Method+" "+at, routes), "GET /_sim/operations lists all operations")
+	e.WouldWork = append(nearest.To(x.Method+" "+at, routes), "GET /_sim/operations lists all operations")
 	if x.Hint != "" {
 		e.Why += "; " + x.Hint
 	}

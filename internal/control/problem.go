@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"storagesim/internal/api"
@@ -128,39 +127,4 @@ func texts[T ~string](list []T) []string {
 		out[i] = string(v)
 	}
 	return out
-}
-
-// closest returns at most five of the paths that are most similar to asked.
-func closest(asked string, paths []string) []string {
-	list := slices.Compact(slices.Sorted(slices.Values(paths)))
-	far := make(map[string]int, len(list))
-	for _, path := range list {
-		far[path] = distance(asked, path)
-	}
-	slices.SortStableFunc(list, func(a, b string) int { return far[a] - far[b] })
-	return list[:min(5, len(list))]
-}
-
-// distance is the Levenshtein distance of a and b.
-func distance(a, b string) int {
-	const enough = 200 // of a longer path, only the beginning is compared
-	a, b = a[:min(len(a), enough)], b[:min(len(b), enough)]
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		left, diagonal := i+1, i
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j] = left
-			left = min(left+1, diagonal+1, change)
-		}
-		row[len(b)] = left
-	}
-	return row[len(b)]
 }

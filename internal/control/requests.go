@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"storagesim/internal/api"
+	"storagesim/internal/nearest"
 	"storagesim/internal/strict"
 )
 
@@ -102,7 +103,8 @@ func (c *Control) checkOperation(pattern string) error {
 			}
 		}
 	}
-	return &strict.Error{Path: "operation", Detail: fmt.Sprintf("%q is not an operation", pattern), Valid: closest(pattern, ids)}
+	return &strict.Error{Path: "operation", Detail: fmt.Sprintf("%q is not an operation", pattern),
+		Valid: nearest.To(pattern, ids)}
 }
 
 func statusRange(text string) (low, high int, err error) {

@@ -10,6 +10,7 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/fault"
+	"storagesim/internal/nearest"
 	"storagesim/internal/scenario"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -125,7 +126,7 @@ func checkDelays(c *Control, _ map[string]string, body *map[string]json.RawMessa
 	slices.Sort(names)
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		if !slices.Contains(names, name) {
-			return &strict.Error{Path: name, Detail: "is not a delay", Valid: closest(name, names)}
+			return &strict.Error{Path: name, Detail: "is not a delay", Valid: nearest.To(name, names)}
 		}
 		if string(set[name]) == "null" {
 			continue

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"storagesim/internal/nearest"
 )
 
 // Limits of one rule. They bound the memory and the time that a rule can take.
@@ -43,6 +45,16 @@ func (c *Targets) names() []string {
 	list := make([]string, len(c.Operations))
 	for i := range c.Operations {
 		list[i] = c.Operations[i].ID
+	}
+	return list
+}
+
+// patterns returns the IDs of all operations, and for each vendor the pattern of all its operations.
+func (c *Targets) patterns() []string {
+	list := c.names()
+	for i := range c.Operations {
+		vendor, _, _ := strings.Cut(c.Operations[i].ID, ".")
+		list = append(list, vendor+".*")
 	}
 	return list
 }
@@ -124,7 +136,7 @@ func (r *Ready) checkMatch(c *Targets) error {
 	}
 	if len(r.ops) == 0 {
 		return &InvalidError{Path: "match.operation", Detail: fmt.Sprintf("no operation matches %.80q", m.Operation),
-			Valid: closest(m.Operation, c.names())}
+			Valid: nearest.To(m.Operation, c.patterns())}
 	}
 	if m.State != "" && !slices.Contains(c.States, m.State) {
 		return &InvalidError{Path: "match.state", Detail: fmt.Sprintf("unknown state %.80q", m.State), Valid: c.States}

@@ -23,33 +23,3 @@ func glob(pattern, text string) bool {
 	}
 	return strings.Trim(pattern[p:], "*") == ""
 }
-
-// closest returns the names that are most similar to the given one, at most eight.
-func closest(given string, names []string) []string {
-	const limit = 8
-	best := make([]string, 0, limit)
-	for score := len(given); score >= 0 && len(best) < limit; score-- {
-		for _, name := range names {
-			if len(best) < limit && similarity(given, name) == score {
-				best = append(best, name)
-			}
-		}
-	}
-	return best
-}
-
-// similarity returns the length of the common prefix of a and b, plus the length of the common suffix of the rest. It
-// ignores case.
-func similarity(a, b string) int {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	a, b = a[n:], b[n:]
-	m := 0
-	for m < len(a) && m < len(b) && a[len(a)-1-m] == b[len(b)-1-m] {
-		m++
-	}
-	return n + m
-}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"storagesim/internal/nearest"
 	"storagesim/internal/store"
 )
 
@@ -143,7 +144,7 @@ func (in *Injector) checkPlan(p *Plan) error {
 		op := in.Operation(id)
 		if op == nil {
 			return &InvalidError{Path: "operations", Detail: fmt.Sprintf("unknown operation %.80q", id),
-				Valid: closest(id, in.targets.names())}
+				Valid: nearest.To(id, in.targets.names())}
 		}
 		if len(steps) == 0 || len(steps) > maxSteps {
 			return invalid(at, "must have 1 to %d steps", maxSteps)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"storagesim/internal/fixture/document"
+	"storagesim/internal/nearest"
 	"storagesim/internal/strict"
 )
 
@@ -292,7 +293,7 @@ func (k *checker) operation(path, id string) {
 		ids = append(ids, k.catalog.Operations[i].ID)
 	}
 	if !slices.Contains(ids, id) {
-		k.note(path, closest(id, ids), "there is no operation %.80q", id)
+		k.note(path, nearest.To(id, ids), "there is no operation %.80q", id)
 	}
 }
 
@@ -352,7 +353,7 @@ func (k *checker) control(s *Step, path string) {
 	}
 	op, params := find(k.catalog.Calls, s.call.method, target)
 	if op == nil {
-		k.note(path+".control", nearest(k.catalog.Calls, s.call.method, target),
+		k.note(path+".control", nearestOperations(k.catalog.Calls, s.call.method, target),
 			"there is no control call %s %.200s", s.call.method, target)
 		return
 	}
@@ -393,7 +394,7 @@ func (k *checker) request(s *Step, path string) {
 		return
 	}
 	if op, _ := find(k.catalog.Operations, s.call.method, target); op == nil {
-		k.note(path+".request", nearest(k.catalog.Operations, s.call.method, target),
+		k.note(path+".request", nearestOperations(k.catalog.Operations, s.call.method, target),
 			"no vendor has the operation %s %.200s", s.call.method, target)
 	}
 }

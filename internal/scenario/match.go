@@ -1,8 +1,9 @@
 package scenario
 
 import (
-	"slices"
 	"strings"
+
+	"storagesim/internal/nearest"
 )
 
 // find returns the operation of a method and a path, and the path parameters. A parameter may be a variable.
@@ -52,46 +53,13 @@ func match(pattern, path string) (params map[string]string, ok bool) {
 	return params, true
 }
 
-// nearest returns the operations that are most similar to a method and a path.
-func nearest(rows []Operation, method, path string) []string {
+// nearestOperations returns the operations that are most similar to a method and a path.
+func nearestOperations(rows []Operation, method, path string) []string {
 	var list []string
 	for i := range rows {
 		for _, p := range rows[i].Paths {
 			list = append(list, rows[i].Method+" "+p)
 		}
 	}
-	return closest(method+" "+path, list)
-}
-
-// closest returns up to five names, the most similar to the given one first.
-func closest(given string, names []string) []string {
-	list := slices.Compact(slices.Sorted(slices.Values(names)))
-	wanted := pairs(given)
-	score := func(name string) int {
-		n := 0
-		for pair := range pairs(name) {
-			if wanted[pair] {
-				n += 2
-			} else {
-				n--
-			}
-		}
-		return n
-	}
-	scores := make(map[string]int, len(list))
-	for _, name := range list {
-		scores[name] = score(name)
-	}
-	slices.SortStableFunc(list, func(a, b string) int { return scores[b] - scores[a] })
-	return list[:min(5, len(list))]
-}
-
-// pairs returns the pairs of adjacent bytes in a text, in lower case.
-func pairs(text string) map[string]bool {
-	text = strings.ToLower(text[:min(len(text), 200)])
-	set := make(map[string]bool, len(text))
-	for i := range len(text) - 1 {
-		set[text[i:i+2]] = true
-	}
-	return set
+	return nearest.To(method+" "+path, list)
 }
