@@ -26,7 +26,7 @@ func TestFaults_RefusedWhenSaid(t *testing.T) {
 		`{"match":{"operaton":"lamps.GetLamp"},"effect":{"status":404}}`:   {"match.operaton: is not a member of this object", "operation"},
 		`{"match":{"state":"Bright"},"effect":{"status":404}}`:             {"match.state: ", "Broken"},
 		`{"match":{"header":{"User Agent":"x"}},"effect":{"status":404}}`:  {"match.header: ", ""},
-		`{"effect":{}}`:                                                                       {"effect: at least one effect", "interloper"},
+		`{"effect":{}}`:                                                                       {"effect: at least one of", "interloper"},
 		`{"effect":{"connection":"rest"}}`:                                                    {"effect.connection: ", "reset"},
 		`{"effect":{"connection":"reset","status":503}}`:                                      {"effect.status: cannot be combined", ""},
 		`{"effect":{"connection":"empty","malformed":true}}`:                                  {"effect.malformed: cannot be combined", ""},

@@ -200,7 +200,7 @@ func (r *Ready) checkWhen(*Targets) error {
 func (r *Ready) checkEffect(*Targets) (err error) {
 	e := &r.Rule.Effect
 	if !e.terminal() && e.Latency == nil && !e.Interloper {
-		return &InvalidError{Path: "effect", Detail: "at least one effect must be given",
+		return &InvalidError{Path: "effect", Detail: "at least one of its members must be given",
 			Valid: []string{"status", "latency", "connection", "malformed", "interloper", "stale"}}
 	}
 	if e.Connection != "" && !slices.Contains(connections[:], string(e.Connection)) {
