@@ -47,13 +47,14 @@ func Do[P any](vendor, name, doc string, run func(tx *store.Tx, p *P) (any, erro
 	for _, m := range strict.Members(reflect.TypeFor[P]()) {
 		params = append(params, Param{Name: m.Name, Type: jsonType(m.Type), Doc: m.Doc})
 	}
-	return Action{Vendor: vendor, Name: name, Doc: doc, Params: params, run: func(tx *store.Tx, params []byte) (any, error) {
-		p := new(P)
-		if err := strict.Decode(params, p); err != nil {
-			return nil, err
-		}
-		return run(tx, p)
-	}}
+	return Action{Vendor: vendor, Name: name, Doc: doc, Params: params,
+		run: func(tx *store.Tx, params []byte) (any, error) {
+			p := new(P)
+			if err := strict.Decode(params, p); err != nil {
+				return nil, err
+			}
+			return run(tx, p)
+		}}
 }
 
 // Run decodes the parameters and executes the action in tx.

@@ -18,9 +18,11 @@ import (
 
 // withFaults lets rules decide what goes wrong with the toys.
 func withFaults(t testing.TB, s *server, rules ...fault.Rule) *fault.Injector {
-	in := fault.New(s.db, s.engine, api.FaultTargets(nil, s.server.Services()...), zerolog.Nop(), func() time.Time { return epoch })
+	in := fault.New(s.db, s.engine, api.FaultTargets(nil, s.server.Services()...), zerolog.Nop(),
+		func() time.Time { return epoch })
 	s.server.UseFaults(in)
-	require.NoError(t, s.engine.Update(api.DefaultWorld, "test", func(tx *store.Tx) error { return in.Replace(tx, rules) }))
+	require.NoError(t, s.engine.Update(api.DefaultWorld, "test",
+		func(tx *store.Tx) error { return in.Replace(tx, rules) }))
 	return in
 }
 
@@ -79,7 +81,8 @@ func TestFaults_ComeAfterTheCaller(t *testing.T) {
 // A fault on what is not emulated works, a success is none, and a rule about another world is not looked at.
 func TestFaults_OnWhatIsNotEmulated(t *testing.T) {
 	s := newServer(t)
-	withFaults(t, s, fault.Rule{ID: "busy", Match: fault.Match{Operation: "toys.PaintToy"}, Effect: fault.Effect{Status: 503}})
+	withFaults(t, s, fault.Rule{ID: "busy", Match: fault.Match{Operation: "toys.PaintToy"},
+		Effect: fault.Effect{Status: 503}})
 	require.Equal(t, 503, s.do("POST", "/toys/x/paint", "").Code)
 	require.Equal(t, 501, s.do("POST", "/toys/x/paint", "", "X-Sim-World: t1").Code)
 	require.Equal(t, 404, s.do("GET", "/toys/x", "", "X-Sim-World: none").Code)
@@ -90,7 +93,8 @@ func BenchmarkFaults(b *testing.B) {
 	for name, rules := range map[string][]fault.Rule{
 		"none":      {},
 		"operation": {{ID: "a", Match: fault.Match{Operation: "toys.CreateToy"}, Effect: fault.Effect{Status: 503}}},
-		"header":    {{ID: "a", Match: fault.Match{Header: map[string]string{"User-Agent": "cinder*"}}, Effect: fault.Effect{Status: 503}}},
+		"header": {{ID: "a", Match: fault.Match{Header: map[string]string{"User-Agent": "cinder*"}},
+			Effect: fault.Effect{Status: 503}}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			s := newServer(b)

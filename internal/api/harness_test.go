@@ -134,7 +134,8 @@ func newServer(tb testing.TB, change ...func(*api.Service)) *server {
 
 func toyService() api.Service {
 	row := func(name, method, path string, e api.Endpoint) api.Operation {
-		return api.Operation{Vendor: "toys", Name: name, Method: method, Path: path, Statuses: []int{200, 400, 404, 503}, Endpoint: e}
+		return api.Operation{Vendor: "toys", Name: name, Method: method, Path: path, Statuses: []int{200, 400, 404, 503},
+			Endpoint: e}
 	}
 	svc := api.Service{
 		Vendor: "toys", Dialect: words{}, Owns: func(path string) bool { return strings.HasPrefix(path, "/toys") },

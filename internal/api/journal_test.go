@@ -97,9 +97,11 @@ func TestJournal_KeepsTheBeginningOfALongBody(t *testing.T) {
 func TestJournal_AnswersWhatWasAdded(t *testing.T) {
 	j := api.NewJournal(10, 1<<20)
 	for _, x := range []api.Exchange{
-		{ID: "req-1", World: "w", Cluster: "c", Vendor: "toys", Operation: "toys.MakeToy", Method: "POST", URL: "/toys?x=1", Host: "h:1",
+		{ID: "req-1", World: "w", Cluster: "c", Vendor: "toys", Operation: "toys.MakeToy", Method: "POST", URL: "/toys?x=1",
+			Host:  "h:1",
 			Proto: "HTTP/1.1", Header: http.Header{"A": {"1", ""}, "B": {"2"}}, Body: "b\n\n", BodyCut: 3, Status: 409,
-			AnswerHeader: http.Header{"Content-Type": {"x"}}, Answer: "a\x00\n", AnswerCut: 4, RetryAfter: 5, Fault: "f", Hint: "over there"},
+			AnswerHeader: http.Header{"Content-Type": {"x"}}, Answer: "a\x00\n", AnswerCut: 4, RetryAfter: 5, Fault: "f",
+			Hint: "over there"},
 		{ID: "req-2", Header: http.Header{}, AnswerHeader: http.Header{"A": {"\u00e4"}}},
 		{ID: "req-3", World: "w", Header: http.Header{"": {""}}, AnswerHeader: http.Header{}, Body: "only", Answer: ""},
 	} {

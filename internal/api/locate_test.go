@@ -21,33 +21,40 @@ func TestLocate(t *testing.T) {
 		listener                            api.Place
 		want                                api.Place
 	}{
-		"nothing":                  {want: api.Place{World: "default"}},
-		"header before all":        {host: "h.localhost", world: "a", authorization: minted, listener: api.Place{World: "l"}, want: api.Place{World: "a"}},
-		"token before host":        {host: "h.localhost", authorization: "Bearer " + minted, listener: api.Place{World: "l"}, want: api.Place{World: "byjwt"}},
-		"token without a scheme":   {authorization: minted, want: api.Place{World: "byjwt"}},
-		"scheme in any case":       {authorization: "bEARER " + minted, want: api.Place{World: "byjwt"}},
-		"opaque token":             {authorization: "sim.t2.secret", want: api.Place{World: "t2"}},
-		"opaque without a secret":  {authorization: "sim.t2", want: api.Place{World: "default"}},
-		"foreign token":            {authorization: jwt(`{"sub":"x"}`), want: api.Place{World: "default"}},
-		"claim in another case":    {authorization: jwt(`{"SIM_WORLD":"x"}`), want: api.Place{World: "default"}},
-		"claim of another type":    {authorization: jwt(`{"sim_world":7}`), want: api.Place{World: "default"}},
-		"no JSON in the token":     {authorization: jwt(`{`), want: api.Place{World: "default"}},
-		"no base64 in the token":   {authorization: "a.%.c", want: api.Place{World: "default"}},
-		"endless token":            {authorization: jwt(`{"sim_world":"x","p":"` + strings.Repeat("x", 9000) + `"}`), want: api.Place{World: "default"}},
-		"host before listener":     {host: "t1.localhost:8080", listener: api.Place{World: "l", Cluster: "c"}, want: api.Place{World: "t1", Cluster: "c"}},
-		"host with a cluster":      {host: "West.T1.localhost.", want: api.Place{World: "t1", Cluster: "west"}},
-		"host too deep":            {host: "a.b.c.localhost", want: api.Place{World: "default"}},
-		"plain localhost":          {host: "localhost", want: api.Place{World: "default"}},
-		"placeholder host":         {host: "dms-load-balanced", want: api.Place{World: "default"}},
-		"host of another domain":   {host: "t1.localhost.example", want: api.Place{World: "default"}},
-		"IPv6":                     {host: "[::1]:80", want: api.Place{World: "default"}},
-		"listener":                 {listener: api.Place{World: "l", Cluster: "c"}, want: api.Place{World: "l", Cluster: "c"}},
-		"cluster header before it": {cluster: "x", host: "west.t1.localhost", listener: api.Place{Cluster: "c"}, want: api.Place{World: "t1", Cluster: "x"}},
+		"nothing": {want: api.Place{World: "default"}},
+		"header before all": {host: "h.localhost", world: "a", authorization: minted, listener: api.Place{World: "l"},
+			want: api.Place{World: "a"}},
+		"token before host": {host: "h.localhost", authorization: "Bearer " + minted, listener: api.Place{World: "l"},
+			want: api.Place{World: "byjwt"}},
+		"token without a scheme":  {authorization: minted, want: api.Place{World: "byjwt"}},
+		"scheme in any case":      {authorization: "bEARER " + minted, want: api.Place{World: "byjwt"}},
+		"opaque token":            {authorization: "sim.t2.secret", want: api.Place{World: "t2"}},
+		"opaque without a secret": {authorization: "sim.t2", want: api.Place{World: "default"}},
+		"foreign token":           {authorization: jwt(`{"sub":"x"}`), want: api.Place{World: "default"}},
+		"claim in another case":   {authorization: jwt(`{"SIM_WORLD":"x"}`), want: api.Place{World: "default"}},
+		"claim of another type":   {authorization: jwt(`{"sim_world":7}`), want: api.Place{World: "default"}},
+		"no JSON in the token":    {authorization: jwt(`{`), want: api.Place{World: "default"}},
+		"no base64 in the token":  {authorization: "a.%.c", want: api.Place{World: "default"}},
+		"endless token": {authorization: jwt(`{"sim_world":"x","p":"` + strings.Repeat("x", 9000) + `"}`),
+			want: api.Place{World: "default"}},
+		"host before listener": {host: "t1.localhost:8080", listener: api.Place{World: "l", Cluster: "c"},
+			want: api.Place{World: "t1", Cluster: "c"}},
+		"host with a cluster":    {host: "West.T1.localhost.", want: api.Place{World: "t1", Cluster: "west"}},
+		"host too deep":          {host: "a.b.c.localhost", want: api.Place{World: "default"}},
+		"plain localhost":        {host: "localhost", want: api.Place{World: "default"}},
+		"placeholder host":       {host: "dms-load-balanced", want: api.Place{World: "default"}},
+		"host of another domain": {host: "t1.localhost.example", want: api.Place{World: "default"}},
+		"IPv6":                   {host: "[::1]:80", want: api.Place{World: "default"}},
+		"listener": {listener: api.Place{World: "l", Cluster: "c"},
+			want: api.Place{World: "l", Cluster: "c"}},
+		"cluster header before it": {cluster: "x", host: "west.t1.localhost", listener: api.Place{Cluster: "c"},
+			want: api.Place{World: "t1", Cluster: "x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := httptest.NewRequest("GET", "/", nil)
 			req.Host = c.host
-			for header, value := range map[string]string{api.HeaderWorld: c.world, api.HeaderCluster: c.cluster, "Authorization": c.authorization} {
+			for header, value := range map[string]string{api.HeaderWorld: c.world, api.HeaderCluster: c.cluster,
+				"Authorization": c.authorization} {
 				if value != "" {
 					req.Header.Set(header, value)
 				}

@@ -18,14 +18,20 @@ func TestCheckRows(t *testing.T) {
 		rows []api.Operation
 		want string
 	}{
-		"good":            {rows: []api.Operation{row("A", "GET", "/a/{x}"), row("B", "PUT", "/a/{y}"), row("C", "GET", "/a/{x}/c"), row("D", "GET", "/a/c")}},
-		"same path":       {[]api.Operation{row("A", "GET", "/a"), row("B", "GET", "/a")}, "v.A and v.B have the same route GET /a"},
-		"other names":     {[]api.Operation{row("A", "GET", "/a/{UUID}/b"), row("B", "GET", "/a/{name.x}/b")}, "v.A and v.B have the same route GET /a/{}/b"},
-		"further path":    {[]api.Operation{row("A", "GET", "/a"), row("B", "GET", "/b", "/c", "/a")}, "v.A and v.B have the same route GET /a"},
-		"with itself":     {[]api.Operation{row("A", "GET", "/a/{x}", "/a/{y}")}, "v.A and v.A have the same route GET /a/{}"},
-		"same name":       {[]api.Operation{row("A", "GET", "/a"), row("A", "GET", "/b")}, "two operations are named v.A"},
-		"without a name":  {[]api.Operation{row("", "GET", "/a")}, "must be given"},
-		"other vendor":    {[]api.Operation{{Vendor: "w", Name: "A", Method: "GET", Path: "/a", Statuses: []int{200}}}, "must be given"},
+		"good": {rows: []api.Operation{row("A", "GET", "/a/{x}"), row("B", "PUT", "/a/{y}"),
+			row("C", "GET", "/a/{x}/c"), row("D", "GET", "/a/c")}},
+		"same path": {[]api.Operation{row("A", "GET", "/a"), row("B", "GET", "/a")},
+			"v.A and v.B have the same route GET /a"},
+		"other names": {[]api.Operation{row("A", "GET", "/a/{UUID}/b"), row("B", "GET", "/a/{name.x}/b")},
+			"v.A and v.B have the same route GET /a/{}/b"},
+		"further path": {[]api.Operation{row("A", "GET", "/a"), row("B", "GET", "/b", "/c", "/a")},
+			"v.A and v.B have the same route GET /a"},
+		"with itself": {[]api.Operation{row("A", "GET", "/a/{x}", "/a/{y}")},
+			"v.A and v.A have the same route GET /a/{}"},
+		"same name":      {[]api.Operation{row("A", "GET", "/a"), row("A", "GET", "/b")}, "two operations are named v.A"},
+		"without a name": {[]api.Operation{row("", "GET", "/a")}, "must be given"},
+		"other vendor": {[]api.Operation{{Vendor: "w", Name: "A", Method: "GET", Path: "/a", Statuses: []int{200}}},
+			"must be given"},
 		"without success": {[]api.Operation{{Vendor: "v", Name: "A", Method: "GET", Path: "/a"}}, "must be given"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -38,7 +44,8 @@ func TestCheckRows(t *testing.T) {
 		})
 	}
 	a := api.Service{Vendor: "v", Operations: []api.Operation{row("A", "GET", "/a/{x}")}}
-	b := api.Service{Vendor: "w", Operations: []api.Operation{{Vendor: "w", Name: "B", Method: "GET", Path: "/a/{y}", Statuses: []int{200}}}}
+	b := api.Service{Vendor: "w",
+		Operations: []api.Operation{{Vendor: "w", Name: "B", Method: "GET", Path: "/a/{y}", Statuses: []int{200}}}}
 	require.ErrorContains(t, api.CheckRows(a, b), "v.A and w.B")
 }
 
@@ -51,13 +58,16 @@ func TestOneRequestFault(t *testing.T) {
 		bad    bool
 	}{
 		{},
-		{fault: "503", want: 503}, {fault: " 404 ", want: 404}, {fault: "200"}, {fault: "500", bad: true}, {fault: "x", bad: true},
+		{fault: "503", want: 503}, {fault: " 404 ", want: 404}, {fault: "200"}, {fault: "500", bad: true}, {fault: "x",
+			bad: true},
 		{fault: "-503", bad: true}, {fault: "0", bad: true}, {fault: "99999999999999999999", bad: true},
 		{prefer: []string{"code=503"}, want: 503}, {prefer: []string{`Code="404"`}, want: 404},
-		{prefer: []string{"respond-async, wait=5; code=503"}, want: 503}, {prefer: []string{"respond-async", "code=503"}, want: 503},
+		{prefer: []string{"respond-async, wait=5; code=503"}, want: 503}, {prefer: []string{"respond-async", "code=503"},
+			want: 503},
 		{prefer: []string{"return=minimal"}}, {prefer: []string{"code=418"}, bad: true}, {prefer: []string{"encode=503"}},
 		{fault: "404", prefer: []string{"code=503"}, want: 404},
-		{fault: "502;force", want: 502}, {fault: "503; force", want: 503}, {fault: "302;force", bad: true}, {fault: "600;force", bad: true},
+		{fault: "502;force", want: 502}, {fault: "503; force", want: 503}, {fault: "302;force",
+			bad: true}, {fault: "600;force", bad: true},
 		{fault: "502;farce", bad: true}, {prefer: []string{"code=502;force"}, bad: true},
 	} {
 		h := http.Header{}
@@ -82,8 +92,10 @@ func TestOneRequestFault(t *testing.T) {
 func TestKindOf(t *testing.T) {
 	for status, kind := range map[int]refusal.Kind{
 		400: refusal.InvalidArgument, 401: refusal.Unauthenticated, 403: refusal.PermissionDenied, 404: refusal.NotFound,
-		409: refusal.AlreadyExists, 412: refusal.FailedPrecondition, 429: refusal.ResourceExhausted, 501: refusal.Unimplemented,
-		503: refusal.Unavailable, 504: refusal.DeadlineExceeded, 500: refusal.Internal, 502: refusal.Internal, 418: refusal.Unknown,
+		409: refusal.AlreadyExists, 412: refusal.FailedPrecondition, 429: refusal.ResourceExhausted,
+		501: refusal.Unimplemented,
+		503: refusal.Unavailable, 504: refusal.DeadlineExceeded, 500: refusal.Internal, 502: refusal.Internal,
+		418: refusal.Unknown,
 	} {
 		require.Equal(t, kind, api.KindOf(status), status)
 	}

@@ -92,6 +92,7 @@ func (r *Request) IfMatch(current, by string) error {
 	if expected == current {
 		return nil
 	}
-	return refusal.New(refusal.FailedPrecondition, "ETag mismatch: If-Match is %q but the resource has %q", expected, current).
+	return refusal.New(refusal.FailedPrecondition, "ETag mismatch: If-Match is %q but the resource has %q", expected,
+		current).
 		Because(StaleETag{Expected: expected, Current: current, None: current == "", By: by})
 }

@@ -119,10 +119,12 @@ func TestServe_ManyAtOnce(t *testing.T) {
 
 func TestServe_Bodies(t *testing.T) {
 	s := newServer(t)
-	s.want(400, "InvalidArgument: size: must be a whole number in its range, not string", s.do("POST", "/toys", `{"name":"x","size":"3"}`))
+	s.want(400, "InvalidArgument: size: must be a whole number in its range, not string",
+		s.do("POST", "/toys", `{"name":"x","size":"3"}`))
 	w := s.do("POST", "/toys", `{"name":"`+strings.Repeat("x", 64)+`"}`)
 	s.want(413, "ResourceExhausted: the request body is larger than 64 bytes, the limit of this operation", w)
-	require.Equal(t, 200, s.do("POST", "/toys", `{"name":"`+strings.Repeat("x", 64-11)+`"}`).Code, "exactly the limit fits")
+	require.Equal(t, 200, s.do("POST", "/toys", `{"name":"`+strings.Repeat("x", 64-11)+`"}`).Code,
+		"exactly the limit fits")
 	req := httptest.NewRequest("POST", "/toys", brokenReader{})
 	w = httptest.NewRecorder()
 	s.handler.ServeHTTP(w, req)
@@ -196,7 +198,8 @@ func TestServe_AuthorizeComesFirst(t *testing.T) {
 func TestServe_NotEmulated(t *testing.T) {
 	s := newServer(t)
 	s.want(501, "Unimplemented: PaintToy is not emulated", s.do("POST", "/toys/x/paint", `{`))
-	s.want(503, "Unavailable: Service Unavailable (injected by the request)", s.do("POST", "/toys/x/paint", ``, "X-Sim-Fault: 503"))
+	s.want(503, "Unavailable: Service Unavailable (injected by the request)",
+		s.do("POST", "/toys/x/paint", ``, "X-Sim-Fault: 503"))
 }
 
 func TestServe_OneRequestFault(t *testing.T) {
@@ -214,15 +217,18 @@ func TestServe_OneRequestFault(t *testing.T) {
 // A kind cannot say every status; what was asked for is what comes.
 func TestServe_OneRequestFaultOfAnyStatus(t *testing.T) {
 	s := newServer(t, func(svc *api.Service) { svc.Operations[1].Statuses = []int{200, 422, 507} })
-	s.want(422, "Unknown: Unprocessable Entity (injected by the request)", s.do("POST", "/toys", `{"name":"x"}`, "X-Sim-Fault: 422"))
-	s.want(507, "Internal: Insufficient Storage (injected by the request)", s.do("POST", "/toys", `{"name":"x"}`, "Prefer: code=507"))
+	s.want(422, "Unknown: Unprocessable Entity (injected by the request)",
+		s.do("POST", "/toys", `{"name":"x"}`, "X-Sim-Fault: 422"))
+	s.want(507, "Internal: Insufficient Storage (injected by the request)",
+		s.do("POST", "/toys", `{"name":"x"}`, "Prefer: code=507"))
 }
 
 func TestServe_IfMatch(t *testing.T) {
 	s := newServer(t)
 	s.do("POST", "/toys", `{"name":"x"}`)
 	for value, status := range map[string]int{
-		"": 200, "*": 200, "7": 200, `"7"`: 200, `W/"7"`: 200, " 7 ": 200, "8": 412, `"8"`: 412, `W/"8"`: 412, "77": 412, `"`: 412,
+		"": 200, "*": 200, "7": 200, `"7"`: 200, `W/"7"`: 200, " 7 ": 200, "8": 412, `"8"`: 412, `W/"8"`: 412, "77": 412,
+		`"`: 412,
 	} {
 		require.Equal(t, status, s.do("GET", "/toys/x", "", "If-Match: "+value).Code, "If-Match %q", value)
 	}
@@ -239,7 +245,8 @@ func TestServe_Journal(t *testing.T) {
 	require.Len(t, list, 1)
 	x := list[0]
 	require.Equal(t, w.Header().Get(api.HeaderRequestID), x.ID)
-	require.Equal(t, []string{"t1", "toys", "toys.GetToy", "GET", "/toys/none?q=1"}, []string{x.World, x.Vendor, x.Operation, x.Method, x.URL})
+	require.Equal(t, []string{"t1", "toys", "toys.GetToy", "GET", "/toys/none?q=1"},
+		[]string{x.World, x.Vendor, x.Operation, x.Method, x.URL})
 	require.Equal(t, 404, x.Status)
 	require.Equal(t, `NotFound: no toy "none"`, x.Answer)
 	require.Equal(t, lookedFor{"everywhere"}, x.Cause)

@@ -114,8 +114,10 @@ func TestStream_Faults(t *testing.T) {
 	s := newServer(t, streaming(namesInTurn))
 	withFaults(t, s)
 	s.do("POST", "/toys", `{"name":"ball"}`)
-	s.want(503, "Unavailable: Service Unavailable (injected by the request)", s.do("GET", "/toys/all", "", "X-Sim-Fault: 503"))
-	s.want(503, "Unavailable: Service Unavailable (injected by the request)", s.do("GET", "/toys/all", "", "X-Sim-Fault: after:503"))
+	s.want(503, "Unavailable: Service Unavailable (injected by the request)",
+		s.do("GET", "/toys/all", "", "X-Sim-Fault: 503"))
+	s.want(503, "Unavailable: Service Unavailable (injected by the request)",
+		s.do("GET", "/toys/all", "", "X-Sim-Fault: after:503"))
 	w := s.do("GET", "/toys/all", "", "X-Sim-Fault: malformed")
 	require.NotEqual(t, "ball\n", w.Body.String())
 	require.NotEmpty(t, w.Body.String())

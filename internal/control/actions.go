@@ -93,7 +93,8 @@ func createToken(c *Control, r *call, body *tokenBody) (map[string]string, error
 		return nil, err
 	}
 	if v.Minter == nil {
-		return nil, &Problem{Status: http.StatusBadRequest, Detail: "vendor: " + body.Vendor + " has no tokens", Valid: c.minters()}
+		return nil, &Problem{Status: http.StatusBadRequest, Detail: "vendor: " + body.Vendor + " has no tokens",
+			Valid: c.minters()}
 	}
 	q := api.TokenRequest{Vendor: body.Vendor, Role: body.Role}
 	if body.TTL != "" {

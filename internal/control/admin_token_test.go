@@ -27,7 +27,8 @@ func TestSafety_AdminTokenOnEveryChange(t *testing.T) {
 			require.Contains(t, a.Header.Get("WWW-Authenticate"), "Bearer", row.ID())
 			require.Contains(t, a.Body, "admin token", row.ID())
 		}
-		require.NotEqual(t, http.StatusUnauthorized, s.Do(row.Method, path, "{}", "Authorization", "Bearer key").Status, row.ID())
+		require.NotEqual(t, http.StatusUnauthorized, s.Do(row.Method, path, "{}", "Authorization", "Bearer key").Status,
+			row.ID())
 	}
 	s.Must(http.StatusOK, http.MethodGet, "/_sim/worlds", "")
 }
@@ -67,7 +68,10 @@ func TestSafety_EveryAnswerIsMarked(t *testing.T) {
 func TestSafety_ListeningElsewhereIsWarnedOf(t *testing.T) {
 	said := func(listen, token string) string {
 		var log bytes.Buffer
-		s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Listen, c.AdminToken, c.Log = listen, token, zerolog.New(&log) })
+		s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) {
+			c.Listen, c.AdminToken, c.Log = listen, token,
+				zerolog.New(&log)
+		})
 		s.Close()
 		return log.String()
 	}

@@ -42,7 +42,8 @@ func (f *tree) change(world string) {
 	case 2:
 		w.Must(200, http.MethodPost, "/_sim/clock/advance", fmt.Sprintf(`{"by":"%dms"}`, 50+f.draw.IntN(400)))
 	case 3:
-		w.Must(200, http.MethodPut, "/_sim/faults/r", fmt.Sprintf(`{"match":{"operation":"lamps.GetLamp"},"when":{"skip":%d},"effect":{"status":404}}`, f.count))
+		w.Must(200, http.MethodPut, "/_sim/faults/r",
+			fmt.Sprintf(`{"match":{"operation":"lamps.GetLamp"},"when":{"skip":%d},"effect":{"status":404}}`, f.count))
 	}
 	f.now[world] = f.state(world)
 }
@@ -84,7 +85,8 @@ func TestCheckpoints_TreeInAnyOrder(t *testing.T) {
 	for seed := range uint64(4) {
 		s := simtest.New(t, simtest.ToyVendor)
 		freeze(s)
-		f := &tree{Server: s, t: t, draw: rand.New(rand.NewPCG(seed, 0)), now: map[string]string{}, kept: map[string]map[string]string{"default": {}}}
+		f := &tree{Server: s, t: t, draw: rand.New(rand.NewPCG(seed, 0)), now: map[string]string{},
+			kept: map[string]map[string]string{"default": {}}}
 		f.now["default"] = f.state("default")
 		for step := range 120 {
 			world := anyOf(f, f.now)

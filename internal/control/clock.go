@@ -215,7 +215,8 @@ func setDelays(c *Control, r *call, body *map[string]json.RawMessage) (map[strin
 func duration(path, text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return 0, &strict.Error{Path: path, Detail: fmt.Sprintf(`%q is not a duration above zero, such as "90s" or "1h30m"`, text)}
+		return 0, &strict.Error{Path: path, Detail: fmt.Sprintf(`%q is not a duration above zero, such as "90s" or "1h30m"`,
+			text)}
 	}
 	return d, nil
 }

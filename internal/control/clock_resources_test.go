@@ -22,7 +22,8 @@ func TestClock(t *testing.T) {
 	timers := s.Must(200, http.MethodGet, "/_sim/timers", "")
 	require.Equal(t, "light", timers.Text(".timers[0].event"))
 	require.Equal(t, "north", timers.Text(".timers[0].cluster"))
-	require.Contains(t, s.Must(400, http.MethodPut, "/_sim/clock", `{"now":"2026-05-31T00:00:00Z"}`).Text(".detail"), "does not go back")
+	require.Contains(t, s.Must(400, http.MethodPut, "/_sim/clock", `{"now":"2026-05-31T00:00:00Z"}`).Text(".detail"),
+		"does not go back")
 	for _, body := range []string{`{"mode":"fast"}`, `{"rate":0}`, `{"rate":"2"}`, `{"now":"noon"}`, `{"speed":2}`} {
 		s.Must(400, http.MethodPut, "/_sim/clock", body)
 	}
@@ -39,8 +40,10 @@ func TestAdvance(t *testing.T) {
 		return s.Must(status, http.MethodPost, "/_sim/clock/advance", body)
 	}
 	require.Contains(t, advance(400, `{}`).Text(".valid"), "until")
-	for _, body := range []string{`{"by":"1s","next":true}`, `{"by":"-1s"}`, `{"by":"1"}`, `{"next":false}`, `{"by":"1s","limit":"1s"}`,
-		`{"to":"2026-05-01T00:00:00Z"}`, `{"until":{"kind":"lamps.lamp","state":"Lit"}}`, `{"until":{"kind":"lamps.lamp","id":"x","State":"Lit"}}`} {
+	for _, body := range []string{`{"by":"1s","next":true}`, `{"by":"-1s"}`, `{"by":"1"}`, `{"next":false}`,
+		`{"by":"1s","limit":"1s"}`,
+		`{"to":"2026-05-01T00:00:00Z"}`, `{"until":{"kind":"lamps.lamp","state":"Lit"}}`,
+		`{"until":{"kind":"lamps.lamp","id":"x","State":"Lit"}}`} {
 		advance(400, body)
 	}
 	require.Equal(t, `["lamps.lamp"]`, advance(400, `{"until":{"kind":"lamp","id":"x","state":"Lit"}}`).Text(".valid"))
@@ -58,12 +61,15 @@ func TestAdvance(t *testing.T) {
 
 func TestDelays(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
-	require.JSONEq(t, `{"lamps.lamp.light":"300ms","lamps.lamp.remove":"1s"}`, s.Must(200, http.MethodGet, "/_sim/delays", "").Body)
+	require.JSONEq(t, `{"lamps.lamp.light":"300ms","lamps.lamp.remove":"1s"}`,
+		s.Must(200, http.MethodGet, "/_sim/delays", "").Body)
 	set := s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":{"uniform":["1s","3s"]}}`)
 	require.Contains(t, set.Body, `"lamps.lamp.light":{"uniform":["1s","3s"]}`)
 	require.Contains(t, s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":null}`).Body, `"300ms"`)
-	require.Contains(t, s.Must(400, http.MethodPut, "/_sim/delays", `{"lamps.lamp.dim":"1s"}`).Text(".valid"), "lamps.lamp.light")
-	require.Contains(t, s.Must(400, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":"soon"}`).Text(".detail"), "lamps.lamp.light")
+	require.Contains(t, s.Must(400, http.MethodPut, "/_sim/delays", `{"lamps.lamp.dim":"1s"}`).Text(".valid"),
+		"lamps.lamp.light")
+	require.Contains(t, s.Must(400, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":"soon"}`).Text(".detail"),
+		"lamps.lamp.light")
 }
 
 func TestResources(t *testing.T) {
@@ -80,7 +86,8 @@ func TestResources(t *testing.T) {
 	require.NotContains(t, list("?kind=lamps.lamp&cluster=north"), `"name":"b"`)
 	require.Equal(t, "[]", list("?state=Lit"))
 	require.NotContains(t, list("?limit=1"), `"name":"b"`)
-	for query, valid := range map[string]string{"?kind=lamp": `["lamps.lamp"]`, "?state=lit": `["Broken","Lit","Made","Removed"]`, "?cluster=west": `["north","south"]`} {
+	for query, valid := range map[string]string{"?kind=lamp": `["lamps.lamp"]`,
+		"?state=lit": `["Broken","Lit","Made","Removed"]`, "?cluster=west": `["north","south"]`} {
 		require.Equal(t, valid, s.Must(400, http.MethodGet, "/_sim/resources"+query, "").Text(".valid"))
 	}
 	one := s.Must(200, http.MethodGet, lamp+"a%2Fb%20c", "")
@@ -91,8 +98,10 @@ func TestResources(t *testing.T) {
 
 	require.Equal(t, "Lit", s.Must(200, http.MethodPost, lamp+id+"/release", "").Text(".state"))
 	require.Contains(t, s.Must(409, http.MethodPost, lamp+id+"/release", "").Text(".detail"), "no timed transition")
-	require.Equal(t, `["break","done","light","remove"]`, s.Must(400, http.MethodPost, lamp+id+"/events", `{"event":"fail"}`).Text(".valid"))
-	require.Contains(t, s.Must(409, http.MethodPost, lamp+id+"/events", `{"event":"done"}`).Text(".detail"), "is not possible in this state")
+	require.Equal(t, `["break","done","light","remove"]`, s.Must(400, http.MethodPost, lamp+id+"/events",
+		`{"event":"fail"}`).Text(".valid"))
+	require.Contains(t, s.Must(409, http.MethodPost, lamp+id+"/events", `{"event":"done"}`).Text(".detail"),
+		"is not possible in this state")
 	broken := s.Must(200, http.MethodPost, lamp+id+"/events", `{"event":"break"}`)
 	require.Equal(t, "Broken", broken.Text(".state"))
 	require.Contains(t, broken.Text(".by"), "control.FireEvent")
@@ -110,8 +119,10 @@ func TestActionsAndTokens(t *testing.T) {
 	require.Equal(t, `["lamps/storm"]`, s.Must(404, http.MethodPost, "/_sim/actions/lamps/rain", "{}").Text(".valid"))
 
 	tokens := "/_sim/tokens"
-	require.Equal(t, "sim.default.keeper1h0m0s", s.Must(200, http.MethodPost, tokens, `{"vendor":"lamps","role":"keeper","ttl":"1h"}`).Text(".token"))
-	require.Equal(t, `["keeper","guest"]`, s.Must(400, http.MethodPost, tokens, `{"vendor":"lamps","role":"king"}`).Text(".valid"))
+	require.Equal(t, "sim.default.keeper1h0m0s", s.Must(200, http.MethodPost, tokens,
+		`{"vendor":"lamps","role":"keeper","ttl":"1h"}`).Text(".token"))
+	require.Equal(t, `["keeper","guest"]`, s.Must(400, http.MethodPost, tokens,
+		`{"vendor":"lamps","role":"king"}`).Text(".valid"))
 	require.Equal(t, `["lamps"]`, s.Must(400, http.MethodPost, tokens, `{"vendor":"lights"}`).Text(".valid"))
 	s.Must(400, http.MethodPost, tokens, `{"vendor":"lamps","ttl":"-1h"}`)
 }

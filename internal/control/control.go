@@ -132,9 +132,10 @@ func (c *Control) Mount(outer chi.Router) {
 		router.Method(c.rows[i].Method, strings.TrimPrefix(c.rows[i].Path, Prefix), c.serve(&c.rows[i]))
 	}
 	router.NotFound(c.serve(&Row{Name: "Unknown", Endpoint: answer(unknownPath)}))
-	router.MethodNotAllowed(c.serve(&Row{Name: "WrongMethod", Endpoint: answer(func(_ *Control, r *call) (api.Empty, error) {
-		return api.Empty{}, wrongMethod(router, r.http)
-	})}))
+	router.MethodNotAllowed(
+		c.serve(&Row{Name: "WrongMethod", Endpoint: answer(func(_ *Control, r *call) (api.Empty, error) {
+			return api.Empty{}, wrongMethod(router, r.http)
+		})}))
 	outer.Mount(Prefix, router)
 }
 

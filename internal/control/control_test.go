@@ -54,7 +54,8 @@ func TestProgram(t *testing.T) {
 func TestOperations_AreServedAsListed(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	for _, row := range control.Operations() {
-		path := strings.NewReplacer("{vendor}", "lamps", "{name}", "x", "{kind}", "x", "{id}", "x", "{action}", "x").Replace(row.Path)
+		path := strings.NewReplacer("{vendor}", "lamps", "{name}", "x", "{kind}", "x", "{id}", "x", "{action}",
+			"x").Replace(row.Path)
 		if row.Name == "StreamEvents" {
 			path += "?type=none" // the stream itself has no end; TestEvents_… has it
 		}
@@ -155,7 +156,8 @@ func TestJournal(t *testing.T) {
 
 	require.Equal(t, "lamps.CreateLamp", s.Must(200, http.MethodGet, "/_sim/requests/"+first, "").Text(".operation"))
 	s.Must(404, http.MethodGet, "/_sim/requests/req-999", "")
-	require.Contains(t, s.Must(400, http.MethodGet, "/_sim/requests?operation=lamps.MakeLamp", "").Text(".valid"), "lamps.CreateLamp")
+	require.Contains(t, s.Must(400, http.MethodGet, "/_sim/requests?operation=lamps.MakeLamp", "").Text(".valid"),
+		"lamps.CreateLamp")
 	for _, query := range []string{"?status=99", "?status=6xx", "?since=yesterday", "?limit=0", "?limit=1&limit=2"} {
 		s.Must(400, http.MethodGet, "/_sim/requests"+query, "")
 	}

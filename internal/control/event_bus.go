@@ -38,7 +38,8 @@ type eventBus struct {
 }
 
 func newEventBus(wall func() time.Time, queue int) *eventBus {
-	return &eventBus{wall: wall, queue: max(queue, 1), epoch: strconv.FormatInt(wall().UnixNano(), 36), subs: map[*subscription]bool{}}
+	return &eventBus{wall: wall, queue: max(queue, 1), epoch: strconv.FormatInt(wall().UnixNano(), 36),
+		subs: map[*subscription]bool{}}
 }
 
 // attach registers the bus with the journal and the engine.
@@ -56,7 +57,8 @@ func (b *eventBus) attach(c *Config) {
 			b.ended(world)
 			return
 		}
-		b.publish(clockEvent, world, clockMoved{World: world, Mode: reading.Mode, Rate: reading.Rate, Now: reading.Now, Replaced: true})
+		b.publish(clockEvent, world, clockMoved{World: world, Mode: reading.Mode, Rate: reading.Rate, Now: reading.Now,
+			Replaced: true})
 	})
 }
 
@@ -69,8 +71,9 @@ func (b *eventBus) requested(x *api.Exchange) {
 	if len(url) > maxEventText {
 		url = strings.ToValidUTF8(url[:maxEventText], "") + "…"
 	}
-	b.publish(requestEvent, x.World, requestSeen{ID: x.ID, World: x.World, Cluster: x.Cluster, Vendor: x.Vendor, Operation: x.Operation,
-		Method: x.Method, URL: url, Status: x.Status, At: x.At, RetryAfter: x.RetryAfter, Fault: x.Fault})
+	b.publish(requestEvent, x.World, requestSeen{ID: x.ID, World: x.World, Cluster: x.Cluster, Vendor: x.Vendor,
+		Operation: x.Operation,
+		Method:    x.Method, URL: url, Status: x.Status, At: x.At, RetryAfter: x.RetryAfter, Fault: x.Fault})
 	if x.Fault != "" {
 		b.publish(faultEvent, x.World, faultFired{Fault: x.Fault, World: x.World, Request: x.ID, Operation: x.Operation,
 			Status: x.Status, At: x.At})

@@ -27,7 +27,8 @@ type subscription struct {
 // subscribe adds a subscription. After, if not empty, is the id of the last event that the client received; the
 // subscription then starts with the stored events after it. Lost reports whether events are no longer stored, and
 // missing is their number across all worlds, 0 if unknown.
-func (b *eventBus) subscribe(world string, kinds []string, after string) (s *subscription, missing uint64, lost bool, err error) {
+func (b *eventBus) subscribe(world string, kinds []string, after string) (s *subscription, missing uint64, lost bool,
+	err error) {
 	epoch, seq, err := readEventID(after)
 	if err != nil {
 		return nil, 0, false, err
@@ -115,7 +116,8 @@ func readEventID(id string) (epoch string, seq uint64, err error) {
 	}
 	epoch, number, _ := strings.Cut(id, "-")
 	if seq, err = strconv.ParseUint(number, 10, 64); err != nil || epoch == "" {
-		return "", 0, &strict.Error{Path: "Last-Event-ID", Detail: fmt.Sprintf("%.80q is not an event id of this simulator", id)}
+		return "", 0, &strict.Error{Path: "Last-Event-ID", Detail: fmt.Sprintf("%.80q is not an event id of this simulator",
+			id)}
 	}
 	return epoch, seq, nil
 }

@@ -146,8 +146,9 @@ func TestEvents_RequestsTransitionsFaultsClockOfTheWorld(t *testing.T) {
 	a := s.Must(200, http.MethodPost, "/lamps", `{"name":"desk","password":"hidden"}`)
 	e = l.next()
 	require.Equal(t, "transition", e.kind)
-	require.Equal(t, map[string]any{"world": "default", "at": "2030-01-01T00:00:00Z", "cluster": "north", "kind": "lamps.lamp",
-		"id": a.Text(".id"), "event": "create", "from": "", "to": "Made"}, e.data)
+	require.Equal(t, map[string]any{"world": "default", "at": "2030-01-01T00:00:00Z", "cluster": "north",
+		"kind": "lamps.lamp",
+		"id":   a.Text(".id"), "event": "create", "from": "", "to": "Made"}, e.data)
 	e = l.next()
 	require.Equal(t, "request", e.kind)
 	require.Equal(t, a.Header.Get("X-Sim-Request-Id"), e.data["id"])
@@ -177,7 +178,8 @@ func TestEvents_FilterByType(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
 	for query, want := range map[string][]string{
-		"?type=transition": {"transition", "transition"}, "?type=faults": {"fault"}, "?type=clock,request": {"request", "request", "clock"},
+		"?type=transition": {"transition", "transition"}, "?type=faults": {"fault"}, "?type=clock,request": {"request",
+			"request", "clock"},
 	} {
 		l := events(t, s, query)
 		s.Must(200, http.MethodPost, "/lamps", `{}`)

@@ -66,7 +66,8 @@ func explainCause(x *api.Exchange, e *explanation) {
 	case statemachine.StateCause:
 		e.Why = fmt.Sprintf("%s %s has been in state %s since %s (set by %s); %s is not allowed in this state",
 			cause.Machine, cause.ID, cause.State, cause.Since.Format(time.RFC3339Nano), by(cause.By), x.Operation)
-		e.WouldWork = []string{fmt.Sprintf("the same request in another state; state %s accepts the events: %s", cause.State, events(cause.Takes)),
+		e.WouldWork = []string{fmt.Sprintf("the same request in another state; state %s accepts the events: %s", cause.State,
+			events(cause.Takes)),
 			fmt.Sprintf("POST /_sim/resources/%s/%s/release completes a pending transition", cause.Machine, cause.ID)}
 	case api.StaleETag:
 		e.Why = fmt.Sprintf("If-Match expects the ETag %q, but the current ETag is %q; last changed by %s",
@@ -93,7 +94,8 @@ func describeState(f *api.About) string {
 		return ""
 	}
 	t := f.Thing
-	words := fmt.Sprintf("; %s %s has been in state %s since %s (set by %s)", t.Kind, t.ID, shownState(t.State), t.Since, by(t.By))
+	words := fmt.Sprintf("; %s %s has been in state %s since %s (set by %s)", t.Kind, t.ID, shownState(t.State), t.Since,
+		by(t.By))
 	if t.Next != nil {
 		words += fmt.Sprintf("; the transition %s is pending", *t.Next)
 	}

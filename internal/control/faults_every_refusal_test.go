@@ -49,14 +49,17 @@ func TestFaults_Campaign(t *testing.T) {
 				fmt.Sprintf(`{"operations":{%q:[%s]}}`, operation, strings.Join(steps, ","))).Text(".id")
 			for _, f := range faults {
 				send := func(mark string, header ...string) {
-					a := s.Do(f.Method, base+campaignPath(f.Path), "{}", append(header, "Authorization", tokens[vendor], "X-Authtype", "lucidity_access_token")...)
+					a := s.Do(f.Method, base+campaignPath(f.Path), "{}", append(header, "Authorization", tokens[vendor], "X-Authtype",
+						"lucidity_access_token")...)
 					require.Equal(t, f.Status, a.Status, "%s by %s: %s", operation, mark, a.Body)
 					require.Equal(t, mark, a.Header.Get("X-Sim-Fault"))
 					require.Equal(t, f.ContentType, a.Header.Get("Content-Type"))
-					require.Equal(t, sameBut(t, f.Body, "<rule>", map[string]string{"header": "the request"}[mark], mark), sameBut(t, []byte(a.Body), ""),
+					require.Equal(t, sameBut(t, f.Body, "<rule>", map[string]string{"header": "the request"}[mark], mark),
+						sameBut(t, []byte(a.Body), ""),
 						"%s %d by %s", operation, f.Status, mark)
 				}
-				s.Must(200, http.MethodPut, "/_sim/faults/armed", fmt.Sprintf(`{"match":{"operation":%q},"when":{"times":1},"effect":{"status":%d}}`, operation, f.Status))
+				s.Must(200, http.MethodPut, "/_sim/faults/armed",
+					fmt.Sprintf(`{"match":{"operation":%q},"when":{"times":1},"effect":{"status":%d}}`, operation, f.Status))
 				send("armed")
 				send(plan, "X-Sim-Fault-Plan", plan)
 				send("header", "X-Sim-Fault", fmt.Sprint(f.Status))

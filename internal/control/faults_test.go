@@ -23,38 +23,47 @@ func TestFaults_RefusedWhenSaid(t *testing.T) {
 		`{"match":{"operation":"lamps.*"},"effect":{"status":418}}`:        {"does not document the status 418", "503"},
 		`{"effect":{"status":418}}`:                                        {"no operation documents the status 418", "400"},
 		`{"match":{"operation":"lamps.*"},"effect":{"status":200}}`:        {"is not in the range 400 to 599", ""},
-		`{"match":{"operaton":"lamps.GetLamp"},"effect":{"status":404}}`:   {"match.operaton: is not a member of this object", "operation"},
-		`{"match":{"state":"Bright"},"effect":{"status":404}}`:             {"match.state: ", "Broken"},
-		`{"match":{"header":{"User Agent":"x"}},"effect":{"status":404}}`:  {"match.header: ", ""},
-		`{"effect":{}}`:                                                                       {"effect: at least one of", "interloper"},
-		`{"effect":{"connection":"rest"}}`:                                                    {"effect.connection: ", "reset"},
-		`{"effect":{"connection":"reset","status":503}}`:                                      {"effect.status: cannot be combined", ""},
-		`{"effect":{"connection":"empty","malformed":true}}`:                                  {"effect.malformed: cannot be combined", ""},
-		`{"effect":{"message":"x","connection":"reset"}}`:                                     {"effect.message: ", ""},
-		`{"effect":{"retryAfter":"2s","connection":"reset"}}`:                                 {"effect.retryAfter: ", ""},
-		`{"effect":{"status":503,"retryAfter":"soon"}}`:                                       {"effect.retryAfter: ", ""},
-		`{"effect":{"truncateAt":1,"status":503}}`:                                            {"effect.truncateAt: needs", ""},
-		`{"effect":{"stallFor":"1s","status":503}}`:                                           {"effect.stallFor: needs", ""},
-		`{"effect":{"dribble":{},"status":503}}`:                                              {"effect.dribble: needs", ""},
-		`{"effect":{"connection":"dribble","dribble":{"bytes":-1}}}`:                          {"effect.dribble.bytes: ", ""},
-		`{"effect":{"latency":{}}}`:                                                           {"effect.latency: ", "lognormal"},
-		`{"effect":{"latency":{"fixed":"1s","uniform":["1s","2s"]}}}`:                         {"effect.latency: ", "fixed"},
-		`{"effect":{"latency":{"uniform":["2s","1s"]}}}`:                                      {"effect.latency.uniform[1]: ", ""},
-		`{"effect":{"latency":{"uniform":["2s"]}}}`:                                           {"effect.latency.uniform: ", ""},
-		`{"effect":{"latency":{"normal":{"mean":"x","stddev":"1s"}}}}`:                        {"effect.latency.normal.mean: ", ""},
-		`{"effect":{"latency":{"lognormal":{"median":"0s","p99":"1s"}}}}`:                     {"effect.latency.lognormal.median: ", ""},
-		`{"effect":{"latency":{"fixed":"1s","cap":"2s"}}}`:                                    {"effect.latency.cap: ", ""},
-		`{"effect":{"latency":{"fixed":"2h"}}}`:                                               {"effect.latency.fixed: ", ""},
-		`{"effect":{"malformed":true},"phase":"before"}`:                                      {"phase: the effect changes the", "after"},
-		`{"effect":{"status":503},"phase":"during"}`:                                          {"phase: ", "before"},
-		`{"effect":{"interloper":true},"phase":"after"}`:                                      {"effect.interloper: ", ""},
-		`{"effect":{"interloper":true,"status":503}}`:                                         {"effect.interloper: ", ""},
-		`{"match":{"operation":"lamps.CreateLamp"},"effect":{"interloper":true}}`:             {"effect.interloper: ", ""},
-		`{"match":{"operation":"lamps.CreateLamp"},"effect":{"stale":1}}`:                     {"effect.stale: ", ""},
-		`{"effect":{"stale":17}}`:                                                             {"effect.stale: 17 is not in the range", ""},
-		`{"effect":{"stale":1,"status":503}}`:                                                 {"effect.stale: cannot be combined", ""},
-		`{"when":{"attempts":[1],"every":2},"effect":{"status":503}}`:                         {"when.attempts: cannot be combined", ""},
-		`{"when":{"attempts":[]},"effect":{"status":503}}`:                                    {"when.attempts: must have", ""},
+		`{"match":{"operaton":"lamps.GetLamp"},"effect":{"status":404}}`: {"match.operaton: is not a member of this object",
+			"operation"},
+		`{"match":{"state":"Bright"},"effect":{"status":404}}`:            {"match.state: ", "Broken"},
+		`{"match":{"header":{"User Agent":"x"}},"effect":{"status":404}}`: {"match.header: ", ""},
+		`{"effect":{}}`: {"effect: at least one of",
+			"interloper"},
+		`{"effect":{"connection":"rest"}}`: {"effect.connection: ",
+			"reset"},
+		`{"effect":{"connection":"reset","status":503}}`:      {"effect.status: cannot be combined", ""},
+		`{"effect":{"connection":"empty","malformed":true}}`:  {"effect.malformed: cannot be combined", ""},
+		`{"effect":{"message":"x","connection":"reset"}}`:     {"effect.message: ", ""},
+		`{"effect":{"retryAfter":"2s","connection":"reset"}}`: {"effect.retryAfter: ", ""},
+		`{"effect":{"status":503,"retryAfter":"soon"}}`:       {"effect.retryAfter: ", ""},
+		`{"effect":{"truncateAt":1,"status":503}}`: {"effect.truncateAt: needs",
+			""},
+		`{"effect":{"stallFor":"1s","status":503}}`:                  {"effect.stallFor: needs", ""},
+		`{"effect":{"dribble":{},"status":503}}`:                     {"effect.dribble: needs", ""},
+		`{"effect":{"connection":"dribble","dribble":{"bytes":-1}}}`: {"effect.dribble.bytes: ", ""},
+		`{"effect":{"latency":{}}}`: {"effect.latency: ",
+			"lognormal"},
+		`{"effect":{"latency":{"fixed":"1s","uniform":["1s","2s"]}}}`: {"effect.latency: ", "fixed"},
+		`{"effect":{"latency":{"uniform":["2s","1s"]}}}`: {"effect.latency.uniform[1]: ",
+			""},
+		`{"effect":{"latency":{"uniform":["2s"]}}}`: {"effect.latency.uniform: ",
+			""},
+		`{"effect":{"latency":{"normal":{"mean":"x","stddev":"1s"}}}}`:            {"effect.latency.normal.mean: ", ""},
+		`{"effect":{"latency":{"lognormal":{"median":"0s","p99":"1s"}}}}`:         {"effect.latency.lognormal.median: ", ""},
+		`{"effect":{"latency":{"fixed":"1s","cap":"2s"}}}`:                        {"effect.latency.cap: ", ""},
+		`{"effect":{"latency":{"fixed":"2h"}}}`:                                   {"effect.latency.fixed: ", ""},
+		`{"effect":{"malformed":true},"phase":"before"}`:                          {"phase: the effect changes the", "after"},
+		`{"effect":{"status":503},"phase":"during"}`:                              {"phase: ", "before"},
+		`{"effect":{"interloper":true},"phase":"after"}`:                          {"effect.interloper: ", ""},
+		`{"effect":{"interloper":true,"status":503}}`:                             {"effect.interloper: ", ""},
+		`{"match":{"operation":"lamps.CreateLamp"},"effect":{"interloper":true}}`: {"effect.interloper: ", ""},
+		`{"match":{"operation":"lamps.CreateLamp"},"effect":{"stale":1}}`:         {"effect.stale: ", ""},
+		`{"effect":{"stale":17}}`: {"effect.stale: 17 is not in the range",
+			""},
+		`{"effect":{"stale":1,"status":503}}`:                         {"effect.stale: cannot be combined", ""},
+		`{"when":{"attempts":[1],"every":2},"effect":{"status":503}}`: {"when.attempts: cannot be combined", ""},
+		`{"when":{"attempts":[]},"effect":{"status":503}}`: {"when.attempts: must have",
+			""},
 		`{"when":{"attempts":[1,1]},"effect":{"status":503}}`:                                 {"when.attempts[1]: ", ""},
 		`{"when":{"probability":1.1},"effect":{"status":503}}`:                                {"when.probability: ", ""},
 		`{"when":{"times":-1},"effect":{"status":503}}`:                                       {"when.times: must be a whole number", ""},
@@ -74,9 +83,11 @@ func TestFaults_RefusedWhenSaid(t *testing.T) {
 			require.Contains(t, a.Text(".detail"), "rules", rule)
 		}
 	}
-	require.Equal(t, "[]", s.Must(200, http.MethodGet, "/_sim/faults", "").Text(".rules"), "nothing of a wrong set is kept")
+	require.Equal(t, "[]", s.Must(200, http.MethodGet, "/_sim/faults", "").Text(".rules"),
+		"nothing of a wrong set is kept")
 	s.Must(400, http.MethodPut, "/_sim/faults/a", `{"id":"b","effect":{"status":503}}`)
-	s.Must(400, http.MethodPut, "/_sim/faults", `{"rules":[{"id":"a","effect":{"status":503}},{"id":"a","effect":{"status":503}}]}`)
+	s.Must(400, http.MethodPut, "/_sim/faults",
+		`{"rules":[{"id":"a","effect":{"status":503}},{"id":"a","effect":{"status":503}}]}`)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"a","effect":{"status":418},"force":true}`)
 	s.Must(409, http.MethodPost, "/_sim/faults", `{"id":"a","effect":{"status":503}}`)
 	require.Equal(t, `["a"]`, s.Must(404, http.MethodGet, "/_sim/faults/b", "").Text(".valid"))
@@ -88,8 +99,10 @@ func TestFaults_RefusedWhenSaid(t *testing.T) {
 // Sixty-four clients at once hit a budget exactly, of a rule and of a plan.
 func TestFaults_BudgetsAreExact(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
-	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"hundred","match":{"operation":"lamps.CreateLamp"},"when":{"skip":50,"times":100},"effect":{"status":503}}`)
-	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"some","match":{"operation":"lamps.ListLamps"},"when":{"every":3,"times":7},"effect":{"status":500},"force":true}`)
+	s.Must(201, http.MethodPost, "/_sim/faults",
+		`{"id":"hundred","match":{"operation":"lamps.CreateLamp"},"when":{"skip":50,"times":100},"effect":{"status":503}}`)
+	s.Must(201, http.MethodPost, "/_sim/faults",
+		`{"id":"some","match":{"operation":"lamps.ListLamps"},"when":{"every":3,"times":7},"effect":{"status":500},"force":true}`)
 	steps := strings.TrimSuffix(strings.Repeat(`"404",`, 90), ",")
 	s.Must(201, http.MethodPost, "/_sim/fault-plans", `{"operations":{"lamps.GetLamp":[`+steps+`]}}`)
 	const clients, each = 64, 10
@@ -118,7 +131,8 @@ func TestFaults_BudgetsAreExact(t *testing.T) {
 	require.Equal(t, "100", rule.Text(".hits"))
 	require.Equal(t, "150", rule.Text(".matched"), "what came after the last hit is not counted")
 	require.Equal(t, "true", rule.Text(".spent"))
-	require.Equal(t, fmt.Sprintf(`{"lamps.GetLamp":%d}`, clients*each-90), s.Must(200, http.MethodGet, "/_sim/fault-plans/plan-1", "").Text(".beyond"))
+	require.Equal(t, fmt.Sprintf(`{"lamps.GetLamp":%d}`, clients*each-90),
+		s.Must(200, http.MethodGet, "/_sim/fault-plans/plan-1", "").Text(".beyond"))
 }
 
 // Same seed, same decisions, whatever else is drawn; another seed, others.
@@ -127,7 +141,8 @@ func TestFaults_DrawsComeFromTheSeed(t *testing.T) {
 	decisions := func(world string, seed int, noise bool) string {
 		s.Must(201, http.MethodPost, "/_sim/worlds", fmt.Sprintf(`{"name":%q,"seed":%d}`, world, seed))
 		w := s.In(world)
-		w.Must(201, http.MethodPost, "/_sim/faults", `{"id":"coin","match":{"operation":"lamps.ListLamps"},"when":{"probability":0.5},"effect":{"status":500},"force":true}`)
+		w.Must(201, http.MethodPost, "/_sim/faults",
+			`{"id":"coin","match":{"operation":"lamps.ListLamps"},"when":{"probability":0.5},"effect":{"status":500},"force":true}`)
 		text := ""
 		for range 64 {
 			if noise {
@@ -181,7 +196,8 @@ func TestFaults_TTL(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"brief","ttl":"1ns","effect":{"status":503},"force":true}`)
-	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"long","ttl":"1h","match":{"operation":"lamps.GetLamp"},"effect":{"status":404}}`)
+	s.Must(201, http.MethodPost, "/_sim/faults",
+		`{"id":"long","ttl":"1h","match":{"operation":"lamps.GetLamp"},"effect":{"status":404}}`)
 	s.Must(200, http.MethodGet, "/lamps", "")
 	require.Equal(t, "long", s.Must(404, http.MethodGet, "/lamps/x", "").Header.Get("X-Sim-Fault"))
 	rule := s.Must(200, http.MethodGet, "/_sim/faults/brief", "")
@@ -210,18 +226,22 @@ func TestFaults_BelongToAWorld(t *testing.T) {
 	a.Must(200, http.MethodGet, "/lamps", "")
 	b.Must(200, http.MethodDelete, "/_sim/worlds/b", "")
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"b"}`)
-	require.Equal(t, "[]", b.Must(200, http.MethodGet, "/_sim/faults", "").Text(".rules"), "a world of the same name is another one")
+	require.Equal(t, "[]", b.Must(200, http.MethodGet, "/_sim/faults", "").Text(".rules"),
+		"a world of the same name is another one")
 	b.Must(200, http.MethodGet, "/lamps", "")
 }
 
 // A request without a rule of its own says in the journal which rules nearly fired.
 func TestFaults_NearMissesAreInTheJournal(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
-	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"third","match":{"operation":"lamps.ListLamps"},"when":{"attempts":[3]},"effect":{"status":500},"force":true}`)
-	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"other","match":{"operation":"lamps.GetLamp"},"effect":{"status":404}}`)
+	s.Must(201, http.MethodPost, "/_sim/faults",
+		`{"id":"third","match":{"operation":"lamps.ListLamps"},"when":{"attempts":[3]},"effect":{"status":500},"force":true}`)
+	s.Must(201, http.MethodPost, "/_sim/faults",
+		`{"id":"other","match":{"operation":"lamps.GetLamp"},"effect":{"status":404}}`)
 	s.Must(200, http.MethodGet, "/lamps", "")
 	x := s.Must(200, http.MethodGet, "/_sim/requests", "")
-	require.JSONEq(t, `[{"fired":false,"rule":"third","why":"the rule hits the attempts [3], and this was number 1"}]`, x.Text(".requests[0].faults"))
+	require.JSONEq(t, `[{"fired":false,"rule":"third","why":"the rule hits the attempts [3], and this was number 1"}]`,
+		x.Text(".requests[0].faults"))
 	s.Must(200, http.MethodGet, "/_sim/faults", "", "X-Sim-Fault", "503")
 }
 
@@ -238,7 +258,8 @@ func TestFaults_StaleComesBackWithARestore(t *testing.T) {
 	s.Restart()
 	require.NotContains(t, s.Must(200, http.MethodGet, "/lamps", "").Body, `"name":"b"`)
 	s.Must(200, http.MethodPost, "/_sim/checkpoints/one/restore", "")
-	require.Contains(t, s.Must(200, http.MethodGet, "/lamps", "").Body, `"name":"a"`, "there is no earlier version of a state just restored")
+	require.Contains(t, s.Must(200, http.MethodGet, "/lamps", "").Body, `"name":"a"`,
+		"there is no earlier version of a state just restored")
 	s.Must(200, http.MethodPost, "/lamps", `{"name":"c"}`)
 	require.NotContains(t, s.Must(200, http.MethodGet, "/lamps", "").Body, `"name":"c"`)
 	for i := range 80 {

@@ -33,7 +33,8 @@ func transports(s *simtest.Server) map[string]func() (*http.Client, string) {
 		}
 	}
 	return map[string]func() (*http.Client, string){
-		"http1": client(false, s.URL), "http2": client(true, s.URL), "http1 tls": client(false, s.TLSURL), "http2 tls": client(true, s.TLSURL),
+		"http1": client(false, s.URL), "http2": client(true, s.URL), "http1 tls": client(false,
+			s.TLSURL), "http2 tls": client(true, s.TLSURL),
 	}
 }
 
@@ -93,24 +94,27 @@ var wireCases = map[string]struct {
 		require.Error(t, g.broken)
 		require.Greater(t, g.resp.ContentLength, int64(7), "the head promises the whole")
 	}},
-	"truncate a status": {`{"connection":"truncate","truncateAt":0,"status":503}`, "", false, func(t *testing.T, _ bool, g got) {
-		require.NoError(t, g.err)
-		require.Equal(t, 503, g.resp.StatusCode)
-		require.Empty(t, g.body)
-		require.Error(t, g.broken)
-	}},
-	"stall in the middle": {`{"connection":"stall","truncateAt":5,"stallFor":"20ms"}`, "", true, func(t *testing.T, _ bool, g got) {
-		require.NoError(t, g.err)
-		require.Equal(t, `{"id"`, g.body)
-		require.Error(t, g.broken)
-		require.GreaterOrEqual(t, g.took, 20*time.Millisecond)
-	}},
-	"dribble": {`{"connection":"dribble","dribble":{"bytes":20,"every":"15ms"}}`, "", true, func(t *testing.T, _ bool, g got) {
-		require.NoError(t, g.err)
-		require.NoError(t, g.broken)
-		require.True(t, json.Valid([]byte(g.body)))
-		require.GreaterOrEqual(t, g.took, time.Duration((len(g.body)-1)/20)*15*time.Millisecond)
-	}},
+	"truncate a status": {`{"connection":"truncate","truncateAt":0,"status":503}`, "", false,
+		func(t *testing.T, _ bool, g got) {
+			require.NoError(t, g.err)
+			require.Equal(t, 503, g.resp.StatusCode)
+			require.Empty(t, g.body)
+			require.Error(t, g.broken)
+		}},
+	"stall in the middle": {`{"connection":"stall","truncateAt":5,"stallFor":"20ms"}`, "", true,
+		func(t *testing.T, _ bool, g got) {
+			require.NoError(t, g.err)
+			require.Equal(t, `{"id"`, g.body)
+			require.Error(t, g.broken)
+			require.GreaterOrEqual(t, g.took, 20*time.Millisecond)
+		}},
+	"dribble": {`{"connection":"dribble","dribble":{"bytes":20,"every":"15ms"}}`, "", true,
+		func(t *testing.T, _ bool, g got) {
+			require.NoError(t, g.err)
+			require.NoError(t, g.broken)
+			require.True(t, json.Valid([]byte(g.body)))
+			require.GreaterOrEqual(t, g.took, time.Duration((len(g.body)-1)/20)*15*time.Millisecond)
+		}},
 	"malformed": {`{"malformed":true}`, "", true, func(t *testing.T, _ bool, g got) {
 		require.NoError(t, g.err)
 		require.NoError(t, g.broken)

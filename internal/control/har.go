@@ -104,9 +104,11 @@ func wantsHAR(req *http.Request) bool {
 
 // archive makes a HAR file of redacted exchanges.
 func archive(version string, list *requestList) harFile {
-	file := harFile{Log: harLog{Version: "1.2", Creator: harCreator{Name: "storagesim", Version: version}, Entries: []harEntry{}}}
+	file := harFile{Log: harLog{Version: "1.2", Creator: harCreator{Name: "storagesim", Version: version},
+		Entries: []harEntry{}}}
 	if list.Dropped > 0 {
-		file.Log.Comment = strconv.FormatUint(list.Dropped, 10) + " earlier exchanges were dropped because the journal is full"
+		file.Log.Comment = strconv.FormatUint(list.Dropped, 10) +
+			" earlier exchanges were dropped because the journal is full"
 	}
 	for i := range list.Requests {
 		file.Log.Entries = append(file.Log.Entries, harOf(&list.Requests[i]))
@@ -142,7 +144,8 @@ func harRequestOf(x *api.Exchange) harRequest {
 
 func harResponseOf(x *api.Exchange) harResponse {
 	r := harResponse{
-		Status: x.Status, Text: http.StatusText(x.Status), Version: x.Proto, Cookies: []harPair{}, Headers: harHeaders(x.AnswerHeader),
+		Status: x.Status, Text: http.StatusText(x.Status), Version: x.Proto, Cookies: []harPair{}, Headers: harHeaders(
+			x.AnswerHeader),
 		HeadersSize: -1, BodySize: len(x.Answer) + x.AnswerCut,
 		Content: harContent{Size: len(x.Answer) + x.AnswerCut, Type: x.AnswerHeader.Get("Content-Type"), Text: x.Answer},
 	}

@@ -110,7 +110,8 @@ func idpGrant(r *call, form url.Values) (idp.Grant, error) {
 		}
 	}
 	if g.ClientID == "" {
-		return g, &strict.Error{Path: "client_id", Detail: "is missing; give it in the form or in a header Authorization: Basic"}
+		return g, &strict.Error{Path: "client_id",
+			Detail: "is missing; give it in the form or in a header Authorization: Basic"}
 	}
 	switch kind := form.Get("grant_type"); kind {
 	case idp.ClientCredentials:
@@ -139,7 +140,8 @@ func idpClaims(text string) (map[string]any, error) {
 	}
 	var claims map[string]any
 	if err := json.Unmarshal([]byte(text), &claims); err != nil || len(text) > maxIdpClaims {
-		return nil, &strict.Error{Path: "claims", Detail: fmt.Sprintf("must be a JSON object of at most %d bytes", maxIdpClaims)}
+		return nil, &strict.Error{Path: "claims", Detail: fmt.Sprintf("must be a JSON object of at most %d bytes",
+			maxIdpClaims)}
 	}
 	for _, name := range idp.Reserved() {
 		if _, ok := claims[name]; ok {

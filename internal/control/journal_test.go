@@ -21,29 +21,40 @@ func TestJournal_HoldsNoSecret(t *testing.T) {
 	s := simtest.New(t)
 	minted := s.Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lucidlink"}`)
 	lucidity := s.Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lucidity"}`)
-	secrets := []string{"hush", "aHVzaC11c2VyOmh1c2gtcGFzc3dvcmQ", minted.Text(".clientSecret"), minted.Text(".token"), lucidity.Text(".refreshToken"), lucidity.Text(".token")}
+	secrets := []string{"hush", "aHVzaC11c2VyOmh1c2gtcGFzc3dvcmQ", minted.Text(".clientSecret"), minted.Text(".token"),
+		lucidity.Text(".refreshToken"), lucidity.Text(".token")}
 	for _, x := range []struct{ method, path, body, header, value string }{
 		{http.MethodPost, volumes, `{"name":"a"}`, "Authorization", anyToken},
 		{http.MethodGet, volumes + "?token=hush-in-query&name=a", "", "Cookie", "session=hush-cookie"},
-		{http.MethodPost, "/api/v2/projects/default/credentials", `{"ID":"k","type":"RS256PubKey","payload":"hush-payload"}`, "Authorization", anyToken},
-		{http.MethodPost, "/api/v2/projects/default/credentials", `{"ID":"k","payl` + `\u006fad":"hush-escaped","secrets":["hush-listed"]}`, "Authorization", anyToken},
-		{http.MethodPost, "/api/v2/trustedHosts", `{"name":"h","hostSecret":"hush-host","targetSecret":"hush-target"}`, "Authorization", anyToken},
-		{http.MethodPost, "/api/v2/idp", `{"clientSecret":"hush-client", "note": "hush-client again`, "Authorization", anyToken},
+		{http.MethodPost, "/api/v2/projects/default/credentials", `{"ID":"k","type":"RS256PubKey","payload":"hush-payload"}`,
+			"Authorization", anyToken},
+		{http.MethodPost, "/api/v2/projects/default/credentials",
+			`{"ID":"k","payl` + `\u006fad":"hush-escaped","secrets":["hush-listed"]}`, "Authorization", anyToken},
+		{http.MethodPost, "/api/v2/trustedHosts", `{"name":"h","hostSecret":"hush-host","targetSecret":"hush-target"}`,
+			"Authorization", anyToken},
+		{http.MethodPost, "/api/v2/idp", `{"clientSecret":"hush-client", "note": "hush-client again`, "Authorization",
+			anyToken},
 		{http.MethodPost, "/login", "", "Authorization", "Basic aHVzaC11c2VyOmh1c2gtcGFzc3dvcmQ="},
 		{http.MethodPost, "/api/v1/clusters", `{"apiEndpoint":"x","password":"hush-dms"}`, "Authorization", anyToken},
-		{http.MethodPost, "/oauth2/token", "grant_type=client_credentials&client_id=c&client_secret=" + minted.Text(".clientSecret"), "Content-Type", "application/x-www-form-urlencoded"},
-		{http.MethodPost, "/v1/filespaces", `{"name":"f","rootPassword":"hush-root","accessKey":"hush-access","secretKey":"hush-key"}`, "Authorization", "Bearer " + minted.Text(".token")},
+		{http.MethodPost, "/oauth2/token", "grant_type=client_credentials&client_id=c&client_secret=" +
+			minted.Text(".clientSecret"), "Content-Type", "application/x-www-form-urlencoded"},
+		{http.MethodPost, "/v1/filespaces",
+			`{"name":"f","rootPassword":"hush-root","accessKey":"hush-access","secretKey":"hush-key"}`, "Authorization",
+			"Bearer " + minted.Text(".token")},
 		{http.MethodGet, "/v1/filespaces", "", "Authorization", minted.Text(".token")},
-		{http.MethodPost, "/external/client/api/v1/auth/access-token", `{"refreshToken":"` + lucidity.Text(".refreshToken") + `"}`, "X-Api-Key", "hush-api"},
+		{http.MethodPost, "/external/client/api/v1/auth/access-token",
+			`{"refreshToken":"` + lucidity.Text(".refreshToken") + `"}`, "X-Api-Key", "hush-api"},
 		{http.MethodGet, "/external/client/api/v1/tenants", "", "Authorization", lucidity.Text(".token")},
 	} {
 		s.Do(x.method, x.path, x.body, x.header, x.value)
 	}
-	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"r","match":{"operation":"lightbits.ListNodes","header":{"Authorization":"Basic*"}},"effect":{"status":500}}`)
+	s.Must(201, http.MethodPost, "/_sim/faults",
+		`{"id":"r","match":{"operation":"lightbits.ListNodes","header":{"Authorization":"Basic*"}},"effect":{"status":500}}`)
 	seen := s.Do(http.MethodGet, "/api/v2/nodes", "", "Authorization", anyToken).Header.Get("X-Sim-Request-Id")
 	told := s.Must(200, http.MethodGet, "/_sim/requests", "").Body +
 		s.Must(200, http.MethodGet, "/_sim/requests", "", "Accept", "application/har+json").Body +
-		s.Must(200, http.MethodGet, "/_sim/requests/"+seen, "").Body + s.Must(200, http.MethodGet, "/_sim/requests/"+seen+"/explain", "").Body +
+		s.Must(200, http.MethodGet, "/_sim/requests/"+seen, "").Body +
+		s.Must(200, http.MethodGet, "/_sim/requests/"+seen+"/explain", "").Body +
 		s.Do(http.MethodPost, "/_sim/verify", `{"noUnexpected":true}`).Body
 	for _, secret := range secrets {
 		require.NotEmpty(t, secret)
@@ -57,14 +68,16 @@ func TestJournal_HoldsNoSecret(t *testing.T) {
 
 // required are the members that HAR 1.2 demands of its objects.
 var required = map[string][]string{
-	"":                                     {"log"},
-	".log":                                 {"version", "creator", "entries"},
-	".log.creator":                         {"name", "version"},
-	".log.entries[]":                       {"startedDateTime", "time", "request", "response", "cache", "timings"},
-	".log.entries[].timings":               {"send", "wait", "receive"},
-	".log.entries[].request":               {"method", "url", "httpVersion", "cookies", "headers", "queryString", "headersSize", "bodySize"},
-	".log.entries[].request.postData":      {"mimeType", "params", "text"},
-	".log.entries[].response":              {"status", "statusText", "httpVersion", "cookies", "headers", "content", "redirectURL", "headersSize", "bodySize"},
+	"":                       {"log"},
+	".log":                   {"version", "creator", "entries"},
+	".log.creator":           {"name", "version"},
+	".log.entries[]":         {"startedDateTime", "time", "request", "response", "cache", "timings"},
+	".log.entries[].timings": {"send", "wait", "receive"},
+	".log.entries[].request": {"method", "url", "httpVersion", "cookies", "headers", "queryString",
+		"headersSize", "bodySize"},
+	".log.entries[].request.postData": {"mimeType", "params", "text"},
+	".log.entries[].response": {"status", "statusText", "httpVersion", "cookies", "headers", "content",
+		"redirectURL", "headersSize", "bodySize"},
 	".log.entries[].response.content":      {"size", "mimeType"},
 	".log.entries[].request.headers[]":     {"name", "value"},
 	".log.entries[].request.queryString[]": {"name", "value"},
@@ -125,7 +138,8 @@ func TestJournal_Filters(t *testing.T) {
 	for query, ids := range map[string]string{
 		"": "req-1 req-2 req-3 req-4", "operation=lightbits.ListNodes": "req-1 req-3", "operation=lightbits.Get*": "req-2",
 		"status=401": "req-3", "status=4xx": "req-2 req-3", "world=t": "req-4", "world=default&status=200": "req-1",
-		"since=req-2": "req-3 req-4", "since=2026-06-01T01:00:00Z&world=default": "req-3", "limit=1": "req-4", "limit=2": "req-3 req-4",
+		"since=req-2": "req-3 req-4", "since=2026-06-01T01:00:00Z&world=default": "req-3", "limit=1": "req-4",
+		"limit=2": "req-3 req-4",
 	} {
 		list := s.Must(200, http.MethodGet, "/_sim/requests?"+query, "")
 		var found struct{ Requests []struct{ ID string } }
@@ -137,8 +151,10 @@ func TestJournal_Filters(t *testing.T) {
 		require.Equal(t, ids, strings.Join(got, " "), query)
 	}
 	for query, valid := range map[string]string{
-		"operation=lightbits.ListNode": "lightbits.ListNodes", "operation=[": "is not a pattern", "status=9": "such as 4xx", "status=7xx": "such as 4xx",
-		"world=T_": "default", "since=yesterday": "RFC 3339", "limit=0": "above zero", "limit=many": "above zero", "state=x": "operation",
+		"operation=lightbits.ListNode": "lightbits.ListNodes", "operation=[": "is not a pattern", "status=9": "such as 4xx",
+		"status=7xx": "such as 4xx",
+		"world=T_":   "default", "since=yesterday": "RFC 3339", "limit=0": "above zero", "limit=many": "above zero",
+		"state=x": "operation",
 	} {
 		require.Contains(t, s.Must(400, http.MethodGet, "/_sim/requests?"+query, "").Body, valid, query)
 	}
@@ -170,8 +186,10 @@ func TestJournal_HintsWhereItShouldGo(t *testing.T) {
 		require.Contains(t, s.Must(200, http.MethodGet, "/_sim/requests/"+id, "").Text(".hint"), x.words, x.path)
 		require.Contains(t, s.Must(200, http.MethodGet, "/_sim/requests/"+id+"/explain", "").Text(".why"), x.words)
 	}
-	require.Contains(t, s.Must(406, http.MethodPost, "/_sim/verify", `{"noUnexpected":true}`).Body, "it looks like lightbits.ListProjects")
-	for _, path := range []string{"/nothing/like/it", strings.Repeat("/a", 20_000)} { // looking at the second takes minutes
+	require.Contains(t, s.Must(406, http.MethodPost, "/_sim/verify", `{"noUnexpected":true}`).Body,
+		"it looks like lightbits.ListProjects")
+	// looking at the second takes minutes
+	for _, path := range []string{"/nothing/like/it", strings.Repeat("/a", 20_000)} {
 		id := s.Do(http.MethodGet, path, "").Header.Get("X-Sim-Request-Id")
 		require.Nil(t, s.Must(200, http.MethodGet, "/_sim/requests/"+id, "").Get(".hint"))
 	}

@@ -32,7 +32,8 @@ func getOpenAPI(c *Control, r *call) (reply[map[string]any], error) {
 			return reply[map[string]any]{value: plain{contentType: typeJSON, text: text}}, err
 		}
 	}
-	p := &Problem{Status: http.StatusNotFound, Detail: "no OpenAPI document of " + strconv.Quote(name), Valid: []string{surface}}
+	p := &Problem{Status: http.StatusNotFound, Detail: "no OpenAPI document of " + strconv.Quote(name),
+		Valid: []string{surface}}
 	for i := range c.Vendors {
 		p.Valid = append(p.Valid, c.Vendors[i].Service.Vendor)
 	}
@@ -96,7 +97,8 @@ func names() openapi.Names {
 func eventData() map[string]reflect.Type {
 	return map[string]reflect.Type{
 		requestEvent: reflect.TypeFor[requestSeen](), transitionEvent: reflect.TypeFor[transitionSeen](),
-		faultEvent: reflect.TypeFor[faultFired](), clockEvent: reflect.TypeFor[clockMoved](), droppedEvent: reflect.TypeFor[droppedNotice](),
+		faultEvent: reflect.TypeFor[faultFired](), clockEvent: reflect.TypeFor[clockMoved](),
+		droppedEvent: reflect.TypeFor[droppedNotice](),
 	}
 }
 

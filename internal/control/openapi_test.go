@@ -37,8 +37,10 @@ func TestOpenAPI_Names(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(text, &document))
 	schemas := document.Components.Schemas
-	for _, word := range []string{"Action", "Description", "Document", "Effect", "Entry", "Exchange", "Finding", "Flaw", "Key", "KeySet",
-		"Latency", "Leak", "Listed", "Match", "Outcome", "Param", "Report", "Rule", "Standing", "Timer", "Transition", "Verdict", "When"} {
+	for _, word := range []string{"Action", "Description", "Document", "Effect", "Entry", "Exchange", "Finding", "Flaw",
+		"Key", "KeySet",
+		"Latency", "Leak", "Listed", "Match", "Outcome", "Param", "Report", "Rule", "Standing", "Timer", "Transition",
+		"Verdict", "When"} {
 		require.NotContains(t, schemas, word)
 		require.NotContains(t, schemas, word+"Input")
 	}

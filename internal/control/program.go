@@ -109,7 +109,8 @@ func listMachines(c *Control, r *call) (reply[machineList], error) {
 
 func getCA(c *Control, _ *call) (plain, error) {
 	if c.CA == nil {
-		return plain{}, &Problem{Status: http.StatusNotFound, Detail: "there is no CA certificate: this simulator was started without a TLS listener"}
+		return plain{}, &Problem{Status: http.StatusNotFound,
+			Detail: "there is no CA certificate: this simulator was started without a TLS listener"}
 	}
 	return plain{contentType: "application/x-pem-file", text: c.CA}, nil
 }

@@ -18,11 +18,13 @@ const secretMember = `(?i)("(?:` + secretNames + `)"\s*:\s*)"(?:[^"\\]|\\.)*"?`
 // secretName matches the name of such a member, or of a parameter.
 const secretName = `(?i)^(?:` + secretNames + `)$`
 
-const secretNames = `[^"\\]*(?:passw(?:or)?d|secret|token|private_?key|api_?key|access_?key|encrypted_?key)[^"\\]*|payload|jwt|credential`
+const secretNames = `[^"\\]*(?:passw(?:or)?d|secret|token|private_?key|api_?key|access_?key|encrypted_?key)[^"\\]*` +
+	`|payload|jwt|credential`
 
 // harmless are names that match secretNames but hold no secret: page tokens and types.
 var harmless = map[string]bool{
-	"nexttoken": true, "nextpagetoken": true, "pagetoken": true, "tokentype": true, "token_type": true, "targetsecrettype": true,
+	"nexttoken": true, "nextpagetoken": true, "pagetoken": true, "tokentype": true, "token_type": true,
+	"targetsecrettype": true,
 }
 
 const redacted = "[redacted]"

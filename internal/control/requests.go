@@ -47,7 +47,8 @@ func getRequest(c *Control, r *call) (api.Exchange, error) {
 	id := r.param("id")
 	found, _ := c.Journal.List(1, func(x *api.Exchange) bool { return x.ID == id })
 	if len(found) == 0 {
-		return api.Exchange{}, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("request %q is not in the journal", id)}
+		return api.Exchange{}, &Problem{Status: http.StatusNotFound,
+			Detail: fmt.Sprintf("request %q is not in the journal", id)}
 	}
 	return c.redact(found[0]), nil
 }
@@ -65,7 +66,8 @@ func (c *Control) requestFilter(r *call) (func(*api.Exchange) bool, error) {
 		return nil, err
 	}
 	if world != "" && !api.GoodLabel(world) {
-		return nil, &strict.Error{Path: "world", Detail: fmt.Sprintf("%q is not a valid name of a world", world), Valid: c.worldNames()}
+		return nil, &strict.Error{Path: "world", Detail: fmt.Sprintf("%q is not a valid name of a world", world),
+			Valid: c.worldNames()}
 	}
 	low, high, err := statusRange(r.query.Get("status"))
 	if err != nil {
@@ -117,7 +119,8 @@ func statusRange(text string) (low, high int, err error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 100 || n > 599 {
-		return 0, 0, &strict.Error{Path: "status", Detail: fmt.Sprintf("%q is not a status; use 100 to 599 or a class, such as 4xx", text)}
+		return 0, 0, &strict.Error{Path: "status",
+			Detail: fmt.Sprintf("%q is not a status; use 100 to 599 or a class, such as 4xx", text)}
 	}
 	return n, n, nil
 }
@@ -134,8 +137,9 @@ func readSince(text string) (func(*api.Exchange) bool, error) {
 	}
 	from, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return nil, &strict.Error{Path: "since", Detail: fmt.Sprintf("%q is neither a request id, such as req-12, nor a time; use RFC 3339, such as %s",
-			text, strict.ExampleTime)}
+		return nil, &strict.Error{Path: "since",
+			Detail: fmt.Sprintf("%q is neither a request id, such as req-12, nor a time; use RFC 3339, such as %s",
+				text, strict.ExampleTime)}
 	}
 	return func(x *api.Exchange) bool { return !x.At.Before(from) }, nil
 }

@@ -24,7 +24,8 @@ func TestOpenAPI_RequiredMembers(t *testing.T) {
 		for _, one := range calls {
 			op := one.(map[string]any)
 			method := op["method"].(string)
-			path := strings.NewReplacer("{kind}", "lightbits.volume", "{vendor}", "lightbits", "{world}", "default", "{id}", "vol1").Replace(op["path"].(string))
+			path := strings.NewReplacer("{kind}", "lightbits.volume", "{vendor}", "lightbits", "{world}", "default", "{id}",
+				"vol1").Replace(op["path"].(string))
 			if body := document.Body(method, path); body != nil {
 				fn(op["id"].(string), method, path, body)
 			}
@@ -35,7 +36,8 @@ func TestOpenAPI_RequiredMembers(t *testing.T) {
 			return // files with a form of their own, of which the document says nothing
 		}
 		least := s.Do(method, path, body.Text(body.Least), "Content-Type", body.Media, "Authorization", "Basic YXBwOng=")
-		require.False(t, apitest.Lacks(least.Status, []byte(least.Body)), "%s with nothing but the required members: %s", id, least.Body)
+		require.False(t, apitest.Lacks(least.Status, []byte(least.Body)), "%s with nothing but the required members: %s", id,
+			least.Body)
 	})
 	s.Must(http.StatusOK, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
 	s.Must(http.StatusOK, http.MethodPost, "/api/v2/projects/default/volumes",
@@ -69,7 +71,8 @@ func TestOpenAPI_RequiredMembers(t *testing.T) {
 		a := send(whole)
 		require.Less(t, a.Status, http.StatusBadRequest, "%s: %s", id, a.Body)
 	})
-	for _, name := range []string{"kind", "id", "state", "effect", "rules", "median", "p99", "mean", "stddev", "operations", "event", "vendor", "grant_type"} {
+	for _, name := range []string{"kind", "id", "state", "effect", "rules", "median", "p99", "mean", "stddev",
+		"operations", "event", "vendor", "grant_type"} {
 		require.True(t, checked[name], name)
 	}
 }

@@ -71,7 +71,8 @@ func (c *Control) checkState(kinds []string, state statemachine.State) error {
 		return nil
 	}
 	slices.Sort(valid)
-	return &strict.Error{Path: "state", Detail: fmt.Sprintf("%q is not a state of these kinds", state), Valid: slices.Compact(valid)}
+	return &strict.Error{Path: "state", Detail: fmt.Sprintf("%q is not a state of these kinds", state),
+		Valid: slices.Compact(valid)}
 }
 
 // clusters returns the partitions of the call: the one that it names, or all.

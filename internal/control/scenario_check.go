@@ -111,7 +111,8 @@ func checkClock(_ *Control, _ map[string]string, q *statemachine.ClockSetting) e
 
 func checkAdvance(c *Control, _ map[string]string, q *advance) error {
 	if q.To != nil && q.By == nil {
-		q = &advance{By: new("1s"), Next: q.Next, Until: q.Until, Limit: q.Limit} // the world's time is unknown before the run
+		// the world's time is unknown before the run
+		q = &advance{By: new("1s"), Next: q.Next, Until: q.Until, Limit: q.Limit}
 	}
 	_, err := c.readAdvance(nil, q)
 	return err

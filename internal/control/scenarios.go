@@ -61,7 +61,8 @@ func (s *scenarios) add(begin func(id string) *scenario.Run) (*scenarioRun, erro
 		return nil, &Problem{Status: http.StatusServiceUnavailable, Detail: "the simulator is stopping"}
 	case running >= maxRunningScenarios:
 		return nil, &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(
-			"%d scenarios are running, which is the limit; wait for one to end, or stop one with DELETE /_sim/scenarios/{id}", running)}
+			"%d scenarios are running, which is the limit; wait for one to end, or stop one with DELETE /_sim/scenarios/{id}",
+			running)}
 	}
 	for i := 0; i < len(s.list) && len(s.list)-running >= maxKeptScenarios; {
 		if s.list[i].running() {

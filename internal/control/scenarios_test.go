@@ -91,7 +91,8 @@ expect:
 func TestScenarios_AtStepsOfARunningClock(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	began := time.Now()
-	a := ended(t, s, begin(s, `{"name":"fast","clock":{"rate":3600},"steps":[{"at":"0s","control":"GET /clock"},{"id":"hour","at":"1h","control":"GET /clock"}]}`))
+	a := ended(t, s, begin(s,
+		`{"name":"fast","clock":{"rate":3600},"steps":[{"at":"0s","control":"GET /clock"},{"id":"hour","at":"1h","control":"GET /clock"}]}`))
 	require.Equal(t, "passed", a.Text(".verdict"), a.Body)
 	require.GreaterOrEqual(t, time.Since(began), time.Second)
 	after, err := time.ParseDuration(a.Text(".timeline[1].after"))
@@ -111,7 +112,8 @@ steps:
 		s.Must(200, http.MethodGet, "/lamps", "")
 	}
 	s.In("default").Must(200, http.MethodPost, "/lamps", "{}")
-	require.Equal(t, "running", s.Must(200, http.MethodGet, scenariosPath+"/"+id, "").Text(".verdict"), "calls before the start do not count")
+	require.Equal(t, "running", s.Must(200, http.MethodGet, scenariosPath+"/"+id, "").Text(".verdict"),
+		"calls before the start do not count")
 	s.Must(200, http.MethodGet, "/lamps", "")
 	until(t, s, id, "third", "passed")
 	s.Must(503, http.MethodPost, "/lamps", "{}")
@@ -122,24 +124,42 @@ steps:
 func TestScenarios_Verdicts(t *testing.T) {
 	const head = "name: x\nclock: {mode: frozen, advance: true}\nsteps:\n"
 	for name, c := range map[string]struct{ text, verdict, why string }{
-		"status":           {head + "  - {request: GET /lamps, expect: {status: 4xx}}", "failed", "expected 4xx, but the response is 200"},
-		"success":          {head + "  - {request: GET /lamps/none}", "failed", "expected success, but the response is 404"},
-		"body":             {head + "  - {request: POST /lamps, body: {name: a}, expect: {body: {.name: b}}}", "failed", `expected .name to be "b", but it is "a"`},
-		"header":           {head + "  - {request: GET /lamps, expect: {header: {X-Sim-World: other}}}", "failed", `expected the header X-Sim-World to be "other", but it is ["default"]`},
-		"counts":           {head + "  - {request: GET /lamps, repeat: 3, expect: {counts: {200: 2, 503: 1}}}", "failed", "expected the responses 2 × 200, 1 × 503, but got 3 × 200"},
-		"no answer":        {head + "  - {request: GET /lamps, expect: {noAnswer: true}}", "failed", "expected no response, but got 200"},
-		"answer":           {head + "  - {request: GET /lamps, header: {X-Sim-Fault: reset}}", "failed", "expected a response, but got none"},
-		"save":             {head + "  - {request: GET /lamps, save: {x: '[0].id'}}", "failed", "the response has no value at [0].id to save as x"},
-		"control refused":  {head + "  - {control: POST /actions/lamps/storm, body: {lamp: none}}", "error", "POST /_sim/actions/lamps/storm was refused with 404"},
-		"control expected": {head + "  - {control: POST /actions/lamps/storm, body: {lamp: none}, expect: {status: 404}}", "passed", ""},
-		"never":            {head + "  - {when: {resource: {kind: lamps.lamp, id: none, state: Lit}}}", "failed", "cannot happen any more: it is gone, and nothing is pending"},
+		"status": {head + "  - {request: GET /lamps, expect: {status: 4xx}}", "failed",
+			"expected 4xx, but the response is 200"},
+		"success": {head + "  - {request: GET /lamps/none}", "failed", "expected success, but the response is 404"},
+		"body": {head + "  - {request: POST /lamps, body: {name: a}, expect: {body: {.name: b}}}", "failed",
+			`expected .name to be "b", but it is "a"`},
+		"header": {head + "  - {request: GET /lamps, expect: {header: {X-Sim-World: other}}}", "failed",
+			`expected the header X-Sim-World to be "other", but it is ["default"]`},
+		"counts": {head + "  - {request: GET /lamps, repeat: 3, expect: {counts: {200: 2, 503: 1}}}", "failed",
+			"expected the responses 2 × 200, 1 × 503, but got 3 × 200"},
+		"no answer": {head + "  - {request: GET /lamps, expect: {noAnswer: true}}", "failed",
+			"expected no response, but got 200"},
+		"answer": {head + "  - {request: GET /lamps, header: {X-Sim-Fault: reset}}", "failed",
+			"expected a response, but got none"},
+		"save": {head + "  - {request: GET /lamps, save: {x: '[0].id'}}", "failed",
+			"the response has no value at [0].id to save as x"},
+		"control refused": {head + "  - {control: POST /actions/lamps/storm, body: {lamp: none}}", "error",
+			"POST /_sim/actions/lamps/storm was refused with 404"},
+		"control expected": {head + "  - {control: POST /actions/lamps/storm, body: {lamp: none}, expect: {status: 404}}",
+			"passed", ""},
+		"never": {head + "  - {when: {resource: {kind: lamps.lamp, id: none, state: Lit}}}", "failed",
+			"cannot happen any more: it is gone, and nothing is pending"},
 		"within": {head + "  - {request: POST /lamps, body: {name: a}}\n  - {id: w, after: step-1, when: {resource: {kind: lamps.lamp, id: a, state: Broken}, within: 5m}}\n" +
-			"  - {id: late, at: 1h, control: GET /clock}", "failed", "it waited 5m0s of the world's clock for lamps.lamp a to be Broken, but it is Lit"},
-		"real time": {head + "  - {when: {operation: lamps.ListLamps}}\ntimeout: 50ms", "failed", "it did not end within its timeout, 50ms of real time"},
-		"verify":    {head + "  - {request: GET /lamps}\nexpect:\n  - verify: {match: {operation: lamps.ListLamps}, count: {max: 0}}", "failed", "count: expected at most 0, but found 1"},
-		"resource":  {head + "  - {request: POST /lamps, body: {name: a}}\nexpect:\n  - resource: {kind: lamps.lamp, id: a, state: Lit}", "failed", "expected that lamps.lamp a is Lit, but it is Made"},
-		"gone":      {head + "  - {request: GET /lamps}\nexpect:\n  - resource: {kind: lamps.lamp, id: a, state: gone}", "passed", ""},
-		"world":     {"name: x\nworld: {}\nsteps:\n  - {control: \"DELETE /worlds/${world}\"}\n  - {request: GET /lamps}", "error", "does not exist"},
+			"  - {id: late, at: 1h, control: GET /clock}", "failed",
+			"it waited 5m0s of the world's clock for lamps.lamp a to be Broken, but it is Lit"},
+		"real time": {head + "  - {when: {operation: lamps.ListLamps}}\ntimeout: 50ms", "failed",
+			"it did not end within its timeout, 50ms of real time"},
+		"verify": {head +
+			"  - {request: GET /lamps}\nexpect:\n  - verify: {match: {operation: lamps.ListLamps}, count: {max: 0}}", "failed",
+			"count: expected at most 0, but found 1"},
+		"resource": {head +
+			"  - {request: POST /lamps, body: {name: a}}\nexpect:\n  - resource: {kind: lamps.lamp, id: a, state: Lit}",
+			"failed", "expected that lamps.lamp a is Lit, but it is Made"},
+		"gone": {head + "  - {request: GET /lamps}\nexpect:\n  - resource: {kind: lamps.lamp, id: a, state: gone}",
+			"passed", ""},
+		"world": {"name: x\nworld: {}\nsteps:\n  - {control: \"DELETE /worlds/${world}\"}\n  - {request: GET /lamps}",
+			"error", "does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := simtest.New(t, simtest.ToyVendor)
@@ -237,7 +257,8 @@ expect:
 		require.NotEmpty(t, e.Detail)
 		require.NotEmpty(t, e.Valid, "%d: %s", e.Line, e.Detail)
 	}
-	require.Equal(t, map[int]int{2: 1, 5: 1, 8: 1, 9: 1, 11: 1, 13: 1, 15: 1, 18: 1, 20: 1, 21: 1, 23: 1, 24: 1}, lines, a.Text(".detail"))
+	require.Equal(t, map[int]int{2: 1, 5: 1, 8: 1, 9: 1, 11: 1, 13: 1, 15: 1, 18: 1, 20: 1, 21: 1, 23: 1, 24: 1}, lines,
+		a.Text(".detail"))
 	require.Equal(t, "[]", s.Must(200, http.MethodGet, scenariosPath, "").Text(".scenarios"), "nothing of it began")
 
 	for name, text := range map[string]string{
@@ -266,7 +287,8 @@ expect:
 		require.Contains(t, a.Text(".detail"), "line ", name)
 	}
 	s.Must(413, http.MethodPost, scenariosPath, strings.Repeat("#", 2<<20))
-	require.Contains(t, s.Must(400, http.MethodPost, scenariosPath, strings.Repeat("#", 300<<10)).Text(".detail"), "at most 262144 are allowed")
+	require.Contains(t, s.Must(400, http.MethodPost, scenariosPath, strings.Repeat("#", 300<<10)).Text(".detail"),
+		"at most 262144 are allowed")
 	s.In("nowhere").Must(404, http.MethodPost, scenariosPath, "name: x\nsteps:\n  - {control: GET /clock}")
 	s.Must(400, http.MethodPost, scenariosPath+"?dryRun=maybe", "name: x\nsteps:\n  - {control: GET /clock}")
 }

@@ -95,7 +95,8 @@ func putState(c *Control, r *call) (putStateAnswer, error) {
 		return putStateAnswer{}, err
 	}
 	if len(strings.TrimSpace(string(text))) == 0 {
-		return putStateAnswer{}, &strict.Error{Detail: "the body is empty; send a fixture, such as the response of GET /_sim/state, or {} for an empty world"}
+		return putStateAnswer{}, &strict.Error{Detail: "the body is empty; send a fixture, such as the response of " +
+			"GET /_sim/state, or {} for an empty world"}
 	}
 	c.loading.Lock()
 	defer c.loading.Unlock()

@@ -65,8 +65,10 @@ func FuzzState(f *testing.F) {
 	s.Header.Set("Authorization", "Bearer x")
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"2026-06-01T00:00:00Z"}`)
 	s.Must(200, http.MethodPost, volumesPath, `{"name":"v","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
-	s.Must(200, http.MethodPost, "/api/v2/projects/default/resourcePolicies", `{"name":"p","resourceName":"v","schedulePolicy":{"retentionTime":"60s","snapshotSchedulePolicy":{"weeklySchedule":{"daysOfWeek":[{"day":"Monday"}]}}}}`)
-	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"r","match":{"operation":"lightbits.ListVolumes"},"when":{"times":2,"probability":0.5},"effect":{"status":500}}`)
+	s.Must(200, http.MethodPost, "/api/v2/projects/default/resourcePolicies",
+		`{"name":"p","resourceName":"v","schedulePolicy":{"retentionTime":"60s","snapshotSchedulePolicy":{"weeklySchedule":{"daysOfWeek":[{"day":"Monday"}]}}}}`)
+	s.Must(201, http.MethodPost, "/_sim/faults",
+		`{"id":"r","match":{"operation":"lightbits.ListVolumes"},"when":{"times":2,"probability":0.5},"effect":{"status":500}}`)
 	s.Must(201, http.MethodPost, "/_sim/fault-plans", `{"id":"p","operations":{"lightbits.CreateVolume":["500","pass"]}}`)
 	whole := s.Must(200, http.MethodGet, "/_sim/state", "").Body
 	count := -1
@@ -86,7 +88,8 @@ func FuzzState(f *testing.F) {
 	before := export(s.In("t"), "application/json")
 	f.Fuzz(func(t *testing.T, at uint, by string) {
 		w := s.For(t).In("t")
-		defer w.Must(200, http.MethodPost, "/_sim/reset", `{"to":"start"}`) // after a failure too, or all that follow fail with it
+		// after a failure too, or all that follow fail with it
+		defer w.Must(200, http.MethodPost, "/_sim/reset", `{"to":"start"}`)
 		var document, value any
 		require.NoError(t, json.Unmarshal([]byte(whole), &document))
 		if json.Unmarshal([]byte(by), &value) != nil {
@@ -102,9 +105,11 @@ func FuzzState(f *testing.F) {
 			return
 		}
 		for _, path := range []string{"/_sim/clock", "/_sim/timers", "/_sim/resources", "/_sim/faults", "/_sim/delays",
-			"/api/v2/volumes", "/api/v2/nodes", "/api/v2/cluster", "/api/v2/projects", "/api/v2/events", "/api/v1/clusters", "/v1/filespaces"} {
+			"/api/v2/volumes", "/api/v2/nodes", "/api/v2/cluster", "/api/v2/projects", "/api/v2/events", "/api/v1/clusters",
+			"/v1/filespaces"} {
 			got := w.Do(http.MethodGet, path, "")
-			require.True(t, got.Status != http.StatusInternalServerError || got.Header.Get("X-Sim-Fault") != "", "%s: %s", path, got.Body)
+			require.True(t, got.Status != http.StatusInternalServerError || got.Header.Get("X-Sim-Fault") != "", "%s: %s", path,
+				got.Body)
 		}
 		moved := w.Do(http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
 		require.Less(t, moved.Status, http.StatusInternalServerError, moved.Body)

@@ -28,14 +28,20 @@ func furnished(t *testing.T) *simtest.Server {
 	s := simtest.New(t)
 	s.Header.Set("Authorization", "Bearer x")
 	freeze(s)
-	s.Must(200, http.MethodPut, "/_sim/delays", `{"lightbits.volume.create":{"uniform":["1s","9s"]},"lightbits.snapshot.create":"held","lucidlink.filespace.provision":"reads:3"}`)
-	volume := s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes", `{"name":"v1","size":"4GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`).Text(".UUID")
+	s.Must(200, http.MethodPut, "/_sim/delays",
+		`{"lightbits.volume.create":{"uniform":["1s","9s"]},"lightbits.snapshot.create":"held","lucidlink.filespace.provision":"reads:3"}`)
+	volume := s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes",
+		`{"name":"v1","size":"4GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`).Text(".UUID")
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"10s"}`)
-	s.Must(200, http.MethodPost, "/_sim/actions/lightbits/write-volume", `{"volume":"`+volume+`","offset":"1MiB","bytes":"300MiB"}`)
+	s.Must(200, http.MethodPost, "/_sim/actions/lightbits/write-volume",
+		`{"volume":"`+volume+`","offset":"1MiB","bytes":"300MiB"}`)
 	s.Must(200, http.MethodPost, "/api/v2/projects/default/snapshots", `{"name":"s1","sourceVolumeUUID":"`+volume+`"}`)
-	s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes", `{"name":"v2","size":"4GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`)
-	s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes", `{"name":"far","size":"4GiB","replicaCount":3,"acl":{"values":["ALLOW_ANY"]}}`, "X-Sim-Cluster", "west")
-	s.Must(201, http.MethodPost, "/_sim/faults", `{"id":"two","match":{"operation":"lightbits.ListVolumes"},"when":{"times":2},"effect":{"status":500}}`)
+	s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes",
+		`{"name":"v2","size":"4GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`)
+	s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes",
+		`{"name":"far","size":"4GiB","replicaCount":3,"acl":{"values":["ALLOW_ANY"]}}`, "X-Sim-Cluster", "west")
+	s.Must(201, http.MethodPost, "/_sim/faults",
+		`{"id":"two","match":{"operation":"lightbits.ListVolumes"},"when":{"times":2},"effect":{"status":500}}`)
 	s.Must(500, http.MethodGet, "/api/v2/volumes", "")
 	s.Must(201, http.MethodPost, "/_sim/fault-plans", `{"id":"p","operations":{"lightbits.CreateVolume":["500","pass"]}}`)
 	s.Must(500, http.MethodPost, "/api/v2/projects/default/volumes", `{"name":"no"}`, "X-Sim-Fault-Plan", "p")
@@ -47,11 +53,14 @@ func same(t *testing.T, a, b *simtest.Server) {
 	t.Helper()
 	for _, step := range [][3]string{
 		{"GET", "/_sim/clock", ""}, {"GET", "/_sim/timers", ""}, {"GET", "/_sim/delays", ""}, {"GET", "/_sim/faults", ""},
-		{"GET", "/_sim/fault-plans/p", ""}, {"GET", "/_sim/resources", ""}, {"GET", "/api/v2/volumes", ""}, {"GET", "/api/v2/volumes", ""},
-		{"POST", "/api/v2/projects/default/volumes", `{"name":"next","size":"8GiB","replicaCount":3,"acl":{"values":["ALLOW_ANY"]}}`},
+		{"GET", "/_sim/fault-plans/p", ""}, {"GET", "/_sim/resources", ""}, {"GET", "/api/v2/volumes", ""}, {"GET",
+			"/api/v2/volumes", ""},
+		{"POST", "/api/v2/projects/default/volumes",
+			`{"name":"next","size":"8GiB","replicaCount":3,"acl":{"values":["ALLOW_ANY"]}}`},
 		{"GET", "/api/v2/nodes", ""}, {"GET", "/api/v2/cluster", ""}, {"GET", "/api/v2/events", ""},
 		{"POST", "/_sim/clock/advance", `{"by":"1m"}`}, {"POST", "/_sim/resources/lightbits.snapshot/s1/release", ""},
-		{"GET", "/api/v2/projects/default/snapshots", ""}, {"GET", "/api/v2/projects/default/volumes", ""}, {"GET", "/_sim/timers", ""},
+		{"GET", "/api/v2/projects/default/snapshots", ""}, {"GET", "/api/v2/projects/default/volumes", ""}, {"GET",
+			"/_sim/timers", ""},
 		{"POST", "/_sim/tokens", `{"vendor":"dms"}`},
 	} {
 		x, y := a.Do(step[0], step[1], step[2]), b.Do(step[0], step[1], step[2])
@@ -136,7 +145,8 @@ func TestState_TokensStayGood(t *testing.T) {
 	}
 	refresh := s.Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lucidity"}`).Text(".refreshToken")
 	other.Must(200, http.MethodPut, "/_sim/state", export(s, asYAML))
-	renewed := other.Must(200, http.MethodPost, "/external/api/v1/auth/user-token/refresh", `{"refreshToken":"`+refresh+`"}`).Text(".accessToken")
+	renewed := other.Must(200, http.MethodPost, "/external/api/v1/auth/user-token/refresh",
+		`{"refreshToken":"`+refresh+`"}`).Text(".accessToken")
 	other.Must(200, http.MethodGet, get["lucidity"], "", "Authorization", renewed, "X-Authtype", "lucidity_access_token")
 }
 
@@ -161,7 +171,8 @@ func TestState_ClocksThatRun(t *testing.T) {
 		s.Must(200, http.MethodPost, "/_sim/reset", "")
 		s.Must(200, http.MethodPut, "/_sim/clock", mode)
 		s.Must(200, http.MethodPut, "/_sim/delays", `{"lightbits.volume.create":"100h"}`)
-		s.Must(200, http.MethodPost, volumesPath, `{"name":"v","size":"4GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`)
+		s.Must(200, http.MethodPost, volumesPath,
+			`{"name":"v","size":"4GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`)
 		before := shown(s)
 		text := export(s, asYAML)
 		other.Must(200, http.MethodPut, "/_sim/state", text)
@@ -191,8 +202,10 @@ func TestState_Edited(t *testing.T) {
 	w := s.In("t")
 	w.Must(200, http.MethodPut, "/_sim/state", edited)
 	w.Must(404, http.MethodGet, "/api/v2/projects/default/volumes/?name=v2", "")
-	require.Equal(t, "12884901888", w.Must(200, http.MethodGet, "/api/v2/projects/default/volumes/?name=v1", "").Text(".size"))
-	require.Equal(t, 1, strings.Count(w.Must(200, http.MethodGet, "/_sim/timers", "").Body, "lightbits.volume"), "a timer goes with its volume; one is in west")
+	require.Equal(t, "12884901888", w.Must(200, http.MethodGet, "/api/v2/projects/default/volumes/?name=v1",
+		"").Text(".size"))
+	require.Equal(t, 1, strings.Count(w.Must(200, http.MethodGet, "/_sim/timers", "").Body, "lightbits.volume"),
+		"a timer goes with its volume; one is in west")
 	usage := s.Must(200, http.MethodGet, "/api/v2/cluster", "").Text(".statistics.logicalStorage")
 	require.NotEqual(t, usage, w.Must(200, http.MethodGet, "/api/v2/cluster", "").Text(".statistics.logicalStorage"))
 
@@ -231,22 +244,35 @@ func TestState_Refusals(t *testing.T) {
 		"no version":      {`{"state":{}}`, "state.version", "version 0 is unknown"},
 		"newer version":   {`{"state":{"version":2}}`, "state.version", "version 2 is unknown"},
 		"unknown member":  {`{"state":{"version":1,"sed":1}}`, "state.sed", "is not a member of this object"},
-		"unknown kind":    {`{"state":{"version":1,"clusters":[{"name":"east","rows":{"lightbits.volumes":[]}}]}}`, "state.clusters[0].rows.lightbits.volumes", "is not a kind of row that can be here"},
-		"wrong place":     {`{"state":{"version":1,"world":{"lightbits.volume":[]}}}`, "state.world.lightbits.volume", "is not a kind of row that can be here"},
-		"unknown in body": {volume(`{"state":"Available","body":{"colour":"a"}}`), "state.clusters[0].rows.lightbits.volume[0].body.colour", "is not a member of this object"},
-		"wrong type":      {volume(`{"state":"Available","body":{"size":true}}`), "state.clusters[0].rows.lightbits.volume[0].body.size", ""},
-		"wrong state":     {volume(`{"state":"Avail","body":{}}`), "state.clusters[0].rows.lightbits.volume[0].state", "is no state"},
-		"contradiction":   {volume(`{"state":"Failed","body":{"UUID":"u","name":"a","state":"Available"}}`), "state.clusters[0].rows.lightbits.volume[0].body.state", "leave it out"},
-		"no node":         {volume(`{"state":"Failed","body":{"UUID":"u","nodeList":["n"]}}`), "state.clusters[0].rows.lightbits.volume[0].body.nodeList", `no lightbits.node "n"`},
-		"twice":           {volume(`{"state":"Failed","body":{"UUID":"u"}},{"state":"Failed","body":{"UUID":"u"}}`), "state.clusters[0].rows.lightbits.volume[1]", "given twice"},
-		"wrong event":     {volume(`{"state":"Creating","body":{"UUID":"u"},"pending":[{"event":"explode","held":true}]}`), "state.clusters[0].rows.lightbits.volume[0].pending[0].event", "is no event"},
-		"two waits":       {volume(`{"state":"Creating","body":{"UUID":"u"},"pending":[{"event":"ready","held":true,"reads":2}]}`), "state.clusters[0].rows.lightbits.volume[0].pending[0]", "exactly one"},
-		"bad cluster":     {`{"state":{"version":1,"clusters":[{"name":"East"}]}}`, "state.clusters[0].name", "label"},
-		"two defaults":    {`{"state":{"version":1,"clusters":[{"name":"a","default":true},{"name":"b","default":true}]}}`, "state.clusters[1].default", "already"},
-		"bad mode":        {`{"state":{"version":1,"clock":{"mode":"slow"}}}`, "state.clock.mode", "is no mode"},
-		"bad delay":       {`{"state":{"version":1,"delays":{"lightbits.volume.creat":"1s"}}}`, "state.delays.lightbits.volume.creat", "is not a known delay"},
-		"bad rule":        {`{"state":{"version":1,"world":{"fault-rules":[{"rule":{"id":"a","match":{"operation":"x"},"effect":{"status":500}}}]}}}`, "", "x"},
-		"no key":          {`{"state":{"version":1,"world":{"dms.cluster":[{}]}}}`, "state.world.dms.cluster[0]", "key"},
+		"unknown kind": {`{"state":{"version":1,"clusters":[{"name":"east","rows":{"lightbits.volumes":[]}}]}}`,
+			"state.clusters[0].rows.lightbits.volumes", "is not a kind of row that can be here"},
+		"wrong place": {`{"state":{"version":1,"world":{"lightbits.volume":[]}}}`, "state.world.lightbits.volume",
+			"is not a kind of row that can be here"},
+		"unknown in body": {volume(`{"state":"Available","body":{"colour":"a"}}`),
+			"state.clusters[0].rows.lightbits.volume[0].body.colour", "is not a member of this object"},
+		"wrong type": {volume(`{"state":"Available","body":{"size":true}}`),
+			"state.clusters[0].rows.lightbits.volume[0].body.size", ""},
+		"wrong state": {volume(`{"state":"Avail","body":{}}`), "state.clusters[0].rows.lightbits.volume[0].state",
+			"is no state"},
+		"contradiction": {volume(`{"state":"Failed","body":{"UUID":"u","name":"a","state":"Available"}}`),
+			"state.clusters[0].rows.lightbits.volume[0].body.state", "leave it out"},
+		"no node": {volume(`{"state":"Failed","body":{"UUID":"u","nodeList":["n"]}}`),
+			"state.clusters[0].rows.lightbits.volume[0].body.nodeList", `no lightbits.node "n"`},
+		"twice": {volume(`{"state":"Failed","body":{"UUID":"u"}},{"state":"Failed","body":{"UUID":"u"}}`),
+			"state.clusters[0].rows.lightbits.volume[1]", "given twice"},
+		"wrong event": {volume(`{"state":"Creating","body":{"UUID":"u"},"pending":[{"event":"explode","held":true}]}`),
+			"state.clusters[0].rows.lightbits.volume[0].pending[0].event", "is no event"},
+		"two waits": {volume(
+			`{"state":"Creating","body":{"UUID":"u"},"pending":[{"event":"ready","held":true,"reads":2}]}`),
+			"state.clusters[0].rows.lightbits.volume[0].pending[0]", "exactly one"},
+		"bad cluster": {`{"state":{"version":1,"clusters":[{"name":"East"}]}}`, "state.clusters[0].name", "label"},
+		"two defaults": {`{"state":{"version":1,"clusters":[{"name":"a","default":true},{"name":"b","default":true}]}}`,
+			"state.clusters[1].default", "already"},
+		"bad mode": {`{"state":{"version":1,"clock":{"mode":"slow"}}}`, "state.clock.mode", "is no mode"},
+		"bad delay": {`{"state":{"version":1,"delays":{"lightbits.volume.creat":"1s"}}}`,
+			"state.delays.lightbits.volume.creat", "is not a known delay"},
+		"bad rule": {`{"state":{"version":1,"world":{"fault-rules":[{"rule":{"id":"a","match":{"operation":"x"},"effect":{"status":500}}}]}}}`, "", "x"},
+		"no key":   {`{"state":{"version":1,"world":{"dms.cluster":[{}]}}}`, "state.world.dms.cluster[0]", "key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := s.Must(400, http.MethodPut, "/_sim/state", c.text)
@@ -259,7 +285,8 @@ func TestState_Refusals(t *testing.T) {
 	}
 	require.Equal(t, before, export(s, "application/json"), "nothing of it was kept")
 
-	all := s.Must(400, http.MethodPut, "/_sim/state", "state:\n  version: 1\n  clock: {mode: odd}\n  clusters:\n    - name: X\n    - name: east\n      rows:\n        lightbits.volume:\n          - state: Gone\n            body: {}\n")
+	all := s.Must(400, http.MethodPut, "/_sim/state",
+		"state:\n  version: 1\n  clock: {mode: odd}\n  clusters:\n    - name: X\n    - name: east\n      rows:\n        lightbits.volume:\n          - state: Gone\n            body: {}\n")
 	require.Equal(t, "3", all.Text(".errors[0].line"))
 	require.Equal(t, "5", all.Text(".errors[1].line"))
 	require.Equal(t, "9", all.Text(".errors[2].line"))
@@ -273,7 +300,8 @@ func TestState_Refusals(t *testing.T) {
 func TestState_Forms(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	for accept, want := range map[string]string{
-		"": "application/json", "*/*": "application/json", "text/html, */*;q=0.1": "application/json", asYAML: asYAML, "text/yaml": asYAML,
+		"": "application/json", "*/*": "application/json", "text/html, */*;q=0.1": "application/json", asYAML: asYAML,
+		"text/yaml": asYAML,
 		"application/yaml;q=0.5, application/json;q=0.4": asYAML, "application/json": "application/json",
 	} {
 		a := s.Must(200, http.MethodGet, "/_sim/state", "", "Accept", accept)

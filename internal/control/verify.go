@@ -78,7 +78,8 @@ func verify(c *Control, r *call, q *verification) (verified, error) {
 		add("order", strings.Join(q.Order, " before "), outOfOrder(seen, q.Order))
 	}
 	if q.NoEarlyRetry {
-		add("noEarlyRetry", "no retry before Retry-After has elapsed, on the world's clock or on the wall clock", earlyRetry(seen))
+		add("noEarlyRetry", "no retry before Retry-After has elapsed, on the world's clock or on the wall clock",
+			earlyRetry(seen))
 	}
 	if q.NoUnexpected {
 		add("noUnexpected", "only requests that match an operation", unexpected(seen))

@@ -38,7 +38,8 @@ func TestExplain_GuardETagFaultRouteAndPermission(t *testing.T) {
 
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
 	e = explain(s, s.Must(412, http.MethodPut, volumesPath+"/?name=v", `{"size":"2GiB"}`, "If-Match", "1"))
-	require.Contains(t, e.Text(".why"), `If-Match expects the ETag "1", but the current ETag is "2"; last changed by timer lightbits.volume.ready`)
+	require.Contains(t, e.Text(".why"),
+		`If-Match expects the ETag "1", but the current ETag is "2"; last changed by timer lightbits.volume.ready`)
 	require.Equal(t, "If-Match: 2", e.Text(".wouldWork[0]"))
 
 	e = explain(s, s.Must(500, http.MethodGet, volumesPath, "", "X-Sim-Fault", "500"))
@@ -67,7 +68,8 @@ func TestVerify_HoldsOrTellsExpectedAndActual(t *testing.T) {
 	verify(406, `{"order":["lightbits.CreateVolume","lightbits.DeleteVolume"]}`)
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
 	a = verify(406, `{"noLeaks":true,"noUnexpected":true}`)
-	require.Contains(t, a.Text(".detail"), "noLeaks: expected no resource created since the world started, but found 1: lightbits.volume")
+	require.Contains(t, a.Text(".detail"),
+		"noLeaks: expected no resource created since the world started, but found 1: lightbits.volume")
 	s.Must(200, http.MethodDelete, volumesPath+"/?name=v", "")
 	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
 	verify(200, `{"order":["lightbits.CreateVolume","lightbits.DeleteVolume"],"noLeaks":true,"noUnexpected":true}`)
@@ -104,7 +106,8 @@ func TestVerify_RealClientOnAFrozenClock(t *testing.T) {
 	s.Must(200, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`)
 	s.Must(503, http.MethodGet, "/lamps", "")
 	s.Must(200, http.MethodGet, "/lamps", "")
-	require.Contains(t, s.Must(406, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`).Text(".detail"), "after 0s; its Retry-After was 1s")
+	require.Contains(t, s.Must(406, http.MethodPost, "/_sim/verify", `{"noEarlyRetry":true}`).Text(".detail"),
+		"after 0s; its Retry-After was 1s")
 }
 
 // What is left in a world is told while it is there, and in the log when its time ends; of a world that is gone nothing
@@ -116,13 +119,15 @@ func TestVerify_NoLeaksOnceAWorldIsGone(t *testing.T) {
 	s.In("t").Must(200, http.MethodPost, "/lamps", `{"name":"left"}`)
 	require.Contains(t, s.In("t").Must(406, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`).Text(".detail"), "left")
 	s.In("t").Must(200, http.MethodPut, "/_sim/checkpoints/c", "")
-	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"brief","from":"small","ttl":"300ms","listen":"127.0.0.1:0"}`)
+	made := s.Must(201, http.MethodPost, "/_sim/worlds",
+		`{"name":"brief","from":"small","ttl":"300ms","listen":"127.0.0.1:0"}`)
 	s.In("brief").Must(200, http.MethodPost, "/lamps", `{"name":"forgotten"}`)
 	conn := simtest.Dial(t, made.Text(".url"))
 	_, err := conn.Read(make([]byte, 1)) // until the world's port is closed
 	require.Error(t, err)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the world's port stays open")
-	require.Contains(t, s.In("brief").Must(404, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`).Text(".detail"), `"brief"`)
+	require.Contains(t, s.In("brief").Must(404, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`).Text(".detail"),
+		`"brief"`)
 	s.Must(200, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`)
 	s.Close()
 	require.Contains(t, log.String(), "was deleted; resources left in it: found 1: lamps.lamp")
@@ -131,8 +136,10 @@ func TestVerify_NoLeaksOnceAWorldIsGone(t *testing.T) {
 
 func TestVerify_RefusesWhatItCannotMean(t *testing.T) {
 	s := lightbitsServer(t)
-	for _, body := range []string{`{}`, `{"count":{}}`, `{"match":{"operation":"lightbits.CreateVolum"},"count":{"min":1}}`,
-		`{"order":["lightbits.Nothing"]}`, `{"order":[""]}`, `{"match":{"status":"9xx"},"count":{"min":1}}`, `{"noleaks":true}`} {
+	for _, body := range []string{`{}`, `{"count":{}}`,
+		`{"match":{"operation":"lightbits.CreateVolum"},"count":{"min":1}}`,
+		`{"order":["lightbits.Nothing"]}`, `{"order":[""]}`, `{"match":{"status":"9xx"},"count":{"min":1}}`,
+		`{"noleaks":true}`} {
 		s.Must(400, http.MethodPost, "/_sim/verify", body)
 	}
 	s.In("nowhere").Must(404, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`)

@@ -99,8 +99,9 @@ func (c *Control) freeName(wanted string) (string, error) {
 		return "", err
 	}
 	if len(worlds) >= c.MaxWorlds {
-		return "", &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("there are %d worlds, which is the limit; "+
-			"delete some, give them a ttl, or start the program with a larger --max-worlds", len(worlds))}
+		return "", &Problem{Status: http.StatusTooManyRequests,
+			Detail: fmt.Sprintf("there are %d worlds, which is the limit; "+
+				"delete some, give them a ttl, or start the program with a larger --max-worlds", len(worlds))}
 	}
 	name := wanted
 	for n, taken := 1, wanted == ""; taken; n++ {

@@ -43,7 +43,8 @@ func (c *Control) Reopen() error {
 			if meta.Address, err = c.Listen(w.Name, anyPort(before)); err != nil {
 				return err
 			}
-			c.Log.Warn().Str("world", w.Name).Str("was", before).Str("is", meta.Address).Msg("the world's port was in use; the world has another one")
+			c.Log.Warn().Str("world", w.Name).Str("was", before).Str("is",
+				meta.Address).Msg("the world's port was in use; the world has another one")
 		}
 		if meta.Address != before {
 			if err := c.DB.SetMeta(w.Name, mustJSON(meta)); err != nil {
@@ -84,7 +85,8 @@ func (c *Control) Expire(wall time.Time) (next time.Time, err error) {
 			}
 			c.remove(w.Name)
 			c.Log.Info().Str("world", w.Name).Int("leaked", len(leaked)).
-				Msg(strings.TrimSuffix("the world expired and was deleted; resources left in it: "+foundLeaks(leaked), "; resources left in it: "))
+				Msg(strings.TrimSuffix("the world expired and was deleted; resources left in it: "+foundLeaks(leaked),
+					"; resources left in it: "))
 		case next.IsZero() || meta.Expires.Before(next):
 			next = *meta.Expires
 		}

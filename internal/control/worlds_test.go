@@ -77,8 +77,10 @@ func TestWorlds_WrongWishesLeaveNone(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	require.Contains(t, s.Must(400, http.MethodPost, "/_sim/worlds", `{"Name":"a"}`).Text(".valid"), "cluster")
 	require.Contains(t, s.Must(400, http.MethodPost, "/_sim/worlds", `{"from":"smal"}`).Text(".valid"), "small")
-	require.Equal(t, `["north","south"]`, s.Must(400, http.MethodPost, "/_sim/worlds", `{"cluster":"west"}`).Text(".valid"))
-	for _, body := range []string{`{"ttl":"0s"}`, `{"ttl":"soon"}`, `{"listen":"nowhere"}`, `{"seed":-1}`, `{"seed":"1"}`, `{} {}`, `[]`, `{"name":"a","name":"b"}`} {
+	require.Equal(t, `["north","south"]`, s.Must(400, http.MethodPost, "/_sim/worlds",
+		`{"cluster":"west"}`).Text(".valid"))
+	for _, body := range []string{`{"ttl":"0s"}`, `{"ttl":"soon"}`, `{"listen":"nowhere"}`, `{"seed":-1}`, `{"seed":"1"}`,
+		`{} {}`, `[]`, `{"name":"a","name":"b"}`} {
 		s.Must(400, http.MethodPost, "/_sim/worlds", body)
 	}
 	require.Nil(t, s.Must(200, http.MethodGet, "/_sim/worlds", "").Get(".worlds[1]"))

@@ -32,7 +32,8 @@ func conformance() apitest.Options {
 			string(a.Body))
 	}
 	return apitest.Options{
-		Unknown:      map[string]int{"GetUser": 409, "UpdateUser": 409, "DeleteUser": 409, "DeleteSnapshot": 409}, // not linked
+		// not linked
+		Unknown:      map[string]int{"GetUser": 409, "UpdateUser": 409, "DeleteUser": 409, "DeleteSnapshot": 409},
 		Authenticate: func(req *http.Request) { req.Header.Set("Authorization", "opaque") },
 		// The domain of a world without a fixture.
 		Good: []apitest.Good{{Operation: "CreateFilespace",

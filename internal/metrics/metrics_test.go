@@ -67,7 +67,8 @@ func TestMetrics_RequestsAreCountedByWhatTheyWere(t *testing.T) {
 	s.Must(200, http.MethodGet, "/api/v2/volumes", "", lb...) // the same operation under its other path
 	s.Must(401, http.MethodGet, volumes, "")
 	s.Must(503, http.MethodPost, volumes, `{}`, append(lb, "X-Sim-Fault", "503;force")...)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/api/v2/projects", strings.NewReader(`{"name":"p"}`))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/api/v2/projects",
+		strings.NewReader(`{"name":"p"}`))
 	require.NoError(t, err)
 	req.Header.Set("Authorization", lb[1])
 	req.Header.Set("X-Sim-Fault", "reset")
@@ -80,9 +81,11 @@ func TestMetrics_RequestsAreCountedByWhatTheyWere(t *testing.T) {
 	f := scrape(t, s)
 	require.InDelta(t, 2, f.value(requests, "operation", "lightbits.ListVolumes", "class", "2xx", "injected", "false"), 0)
 	require.InDelta(t, 1, f.value(requests, "operation", "lightbits.ListVolumes", "class", "4xx"), 0)
-	require.InDelta(t, 1, f.value(requests, "operation", "lightbits.CreateVolume", "class", "2xx", "vendor", "lightbits"), 0)
+	require.InDelta(t, 1, f.value(requests, "operation", "lightbits.CreateVolume", "class", "2xx", "vendor", "lightbits"),
+		0)
 	require.InDelta(t, 1, f.value(requests, "operation", "lightbits.CreateVolume", "class", "5xx", "injected", "true"), 0)
-	require.InDelta(t, 1, f.value(requests, "operation", "lightbits.CreateProject", "class", "none", "injected", "true"), 0)
+	require.InDelta(t, 1, f.value(requests, "operation", "lightbits.CreateProject", "class", "none", "injected", "true"),
+		0)
 	require.InDelta(t, f.value(requests), f.value("storagesim_request_duration_seconds"), 0)
 	require.InDelta(t, 1, f.value("storagesim_worlds"), 0)
 	mine := f.value("storagesim_timers_pending")
@@ -152,7 +155,8 @@ func TestMetrics_OnlyGet(t *testing.T) {
 // meter is the metrics of one vendor with one row.
 func meter(tb testing.TB) (*metrics.Metrics, *api.Operation) {
 	tb.Helper()
-	svc := api.Service{Vendor: "toys", Operations: []api.Operation{{Vendor: "toys", Name: "ListToys", Statuses: []int{200}}}}
+	svc := api.Service{Vendor: "toys",
+		Operations: []api.Operation{{Vendor: "toys", Name: "ListToys", Statuses: []int{200}}}}
 	return metrics.New("v1", metrics.Sizes{Journal: api.NewJournal(1, 1)}, svc), &svc.Operations[0]
 }
 

@@ -7,7 +7,8 @@ import (
 )
 
 func TestTo(t *testing.T) {
-	names := []string{"volume.update", "volume.create", "snapshot.create", "node.fail", "device.fail", "host.add", "node.fail"}
+	names := []string{"volume.update", "volume.create", "snapshot.create", "node.fail", "device.fail", "host.add",
+		"node.fail"}
 	for _, test := range []struct {
 		name, given string
 		names, want []string

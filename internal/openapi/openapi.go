@@ -101,9 +101,10 @@ func NewBuilder(title, version string, encoding api.Encoding, problem reflect.Ty
 		Components: Components{
 			Schemas: b.schemas.components,
 			Parameters: map[string]*Parameter{
-				paramWorld:     text(api.HeaderWorld, "The world that the request is about; default without."),
-				paramCluster:   text(api.HeaderCluster, "The cluster of the world; its default cluster without."),
-				paramFault:     text(api.HeaderFault, "Makes this request fail: a documented status, or any of 400 to 599 with ;force behind it, or a step of a plan."),
+				paramWorld:   text(api.HeaderWorld, "The world that the request is about; default without."),
+				paramCluster: text(api.HeaderCluster, "The cluster of the world; its default cluster without."),
+				paramFault: text(api.HeaderFault,
+					"Makes this request fail: a documented status, or any of 400 to 599 with ;force behind it, or a step of a plan."),
 				paramFaultPlan: text(api.HeaderFaultPlan, "The plan of failures that the request follows."),
 				paramPrefer:    text("Prefer", "code= and a documented status makes this request fail."),
 				paramIfMatch:   text("If-Match", "The ETag that the thing must still have."),
@@ -378,7 +379,8 @@ func words(name string) string {
 	var text strings.Builder
 	runes := []rune(name)
 	for i, r := range runes {
-		begins := i > 0 && unicode.IsUpper(r) && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1]))
+		begins := i > 0 && unicode.IsUpper(r) && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) &&
+			unicode.IsLower(runes[i+1]))
 		if !begins {
 			text.WriteRune(r)
 			continue

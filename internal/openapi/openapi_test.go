@@ -55,7 +55,8 @@ func TestDocuments_EveryOperationWithItsStatuses(t *testing.T) {
 			c, err := openapitest.Read([]byte(texts[op["vendor"].(string)]))
 			require.NoError(t, err)
 			require.Empty(t, c.Missing(op["method"].(string), op["path"].(string), op["statuses"].([]any)), "%v", op["id"])
-			known, err := c.Check(op["method"].(string), op["path"].(string), openapitest.Answer{Status: 418, Header: header, Body: []byte("x")})
+			known, err := c.Check(op["method"].(string), op["path"].(string),
+				openapitest.Answer{Status: 418, Header: header, Body: []byte("x")})
 			require.True(t, known, "%v", op["id"])
 			require.Error(t, err, "%v", op["id"])
 			checked++
@@ -68,7 +69,8 @@ func TestDocuments_EveryOperationWithItsStatuses(t *testing.T) {
 func TestDocuments_CausesAndEvents(t *testing.T) {
 	s := simtest.New(t)
 	document := s.Must(http.StatusOK, http.MethodGet, "/_sim/openapi/control.json", "")
-	require.Equal(t, "#/components/schemas/RefusalCause", document.Text(".components.schemas.Explanation.properties.cause.$ref"))
+	require.Equal(t, "#/components/schemas/RefusalCause",
+		document.Text(".components.schemas.Explanation.properties.cause.$ref"))
 	cause := document.Get(".components.schemas.RefusalCause").(map[string]any)
 	require.Equal(t, []any{"kind"}, cause["required"])
 	require.Contains(t, document.Get(".components.schemas.RefusalCause.properties.kind.enum"), "guard")
@@ -85,8 +87,10 @@ func TestDocuments_ClosedListsAreWhatRefusalsName(t *testing.T) {
 	document := s.Must(http.StatusOK, http.MethodGet, "/_sim/openapi/control.json", "")
 	for _, c := range []struct{ method, path, body, member string }{
 		{http.MethodPut, "/_sim/clock", `{"mode":"frozn"}`, ".components.schemas.SetClockRequest.properties.mode"},
-		{http.MethodPost, "/_sim/faults", `{"match":{},"effect":{"status":500},"phase":"during"}`, ".components.schemas.FaultRuleInput.properties.phase"},
-		{http.MethodPost, "/_sim/faults", `{"match":{},"effect":{"connection":"rest"}}`, ".components.schemas.FaultEffectInput.properties.connection"},
+		{http.MethodPost, "/_sim/faults", `{"match":{},"effect":{"status":500},"phase":"during"}`,
+			".components.schemas.FaultRuleInput.properties.phase"},
+		{http.MethodPost, "/_sim/faults", `{"match":{},"effect":{"connection":"rest"}}`,
+			".components.schemas.FaultEffectInput.properties.connection"},
 	} {
 		refused := s.Must(http.StatusBadRequest, c.method, c.path, c.body)
 		require.NotEmpty(t, refused.Get(".valid"), c.member)
@@ -94,7 +98,8 @@ func TestDocuments_ClosedListsAreWhatRefusalsName(t *testing.T) {
 	}
 }
 
-// Bodies of other forms than JSON are in the document: a client that was made of it could not send or read them otherwise.
+// Bodies of other forms than JSON are in the document: a client that was made of it could not send or read them
+// otherwise.
 func TestDocuments_OtherForms(t *testing.T) {
 	s := simtest.New(t)
 	c := s.Must(http.StatusOK, http.MethodGet, "/_sim/openapi/control.json", "")

@@ -55,7 +55,8 @@ func (s *schemas) of(t reflect.Type, answer bool, name string) *Schema {
 		return scalar
 	}
 	if t.Implements(reflect.TypeFor[open]()) {
-		s.components[upper(t.Name())] = s.object(reflect.TypeOf(reflect.Zero(t).Interface().(open).Members()), answer, name, nil)
+		s.components[upper(t.Name())] = s.object(reflect.TypeOf(reflect.Zero(t).Interface().(open).Members()), answer, name,
+			nil)
 		s.components[upper(t.Name())].AdditionalProperties = &Schema{}
 		return reference(upper(t.Name()))
 	}

@@ -39,7 +39,8 @@ func Vendor(svc *api.Service, version string) ([]byte, error) {
 func call(svc *api.Service, op *api.Operation, path string) Call {
 	c := Call{
 		ID: op.Name, Operation: op.Name, Summary: words(op.Name), Tag: tagOf(path), Method: op.Method, Path: path,
-		Consumes: op.Consumes, Produces: op.Produces, IfMatch: svc.Contract.IfMatch && op.Documents(http.StatusPreconditionFailed),
+		Consumes: op.Consumes, Produces: op.Produces, IfMatch: svc.Contract.IfMatch &&
+			op.Documents(http.StatusPreconditionFailed),
 		World: true, Faults: true, Clustered: svc.Clustered, Example: exampleOf(svc, op, path),
 	}
 	if svc.Contract.Credentials != nil {
@@ -52,7 +53,8 @@ func call(svc *api.Service, op *api.Operation, path string) Call {
 	if asks != nil && asks != reflect.TypeFor[api.Empty]() {
 		c.Asks, c.Query = asks, op.Method == http.MethodGet || op.Method == http.MethodDelete
 	}
-	if answers != nil && len(op.Produces) == 0 && (answers != reflect.TypeFor[api.Empty]() || svc.Contract.Encoding != api.Plain) {
+	if answers != nil && len(op.Produces) == 0 && (answers != reflect.TypeFor[api.Empty]() ||
+		svc.Contract.Encoding != api.Plain) {
 		c.Answers = answers
 		if svc.Contract.Envelope != nil {
 			if envelope, member := svc.Contract.Envelope(op); member != "" {
@@ -73,7 +75,8 @@ func call(svc *api.Service, op *api.Operation, path string) Call {
 	return c
 }
 
-// exampleOf returns the operation's example for one of its paths. Parameters that only another path has become members of
+// exampleOf returns the operation's example for one of its paths. Parameters that only another path has become members
+// of
 // the body.
 func exampleOf(svc *api.Service, op *api.Operation, path string) api.Example {
 	example := svc.Contract.Examples[op.Name]
@@ -87,7 +90,8 @@ func exampleOf(svc *api.Service, op *api.Operation, path string) api.Example {
 
 func refusal(svc *api.Service, op *api.Operation, status int) Refusal {
 	resp := svc.RefusalOf(op, status, http.StatusText(status))
-	return Refusal{Status: status, ContentType: resp.ContentType, Body: resp.Body, Problem: status == http.StatusBadRequest}
+	return Refusal{Status: status, ContentType: resp.ContentType, Body: resp.Body,
+		Problem: status == http.StatusBadRequest}
 }
 
 // about says in the simulator's own words what a row says of the operation.

@@ -24,7 +24,8 @@ type Until struct {
 	State State  `json:"state" required:""`
 }
 
-// NotReachedError is the error of an advance that ends, at its limit or because no timer is pending, before the row is in
+// NotReachedError is the error of an advance that ends, at its limit or because no timer is pending, before the row is
+// in
 // the state.
 type NotReachedError struct {
 	Until Until
@@ -162,7 +163,8 @@ func (e *Engine) fireBy(
 }
 
 // Advance moves a world's clock. It returns the instant that the clock then shows and the transitions on the way, in
-// order. Next moves to the earliest timer and fires all timers that are due at its instant. A running clock goes on from
+// order. Next moves to the earliest timer and fires all timers that are due at its instant. A running clock goes on
+// from
 // there.
 func (e *Engine) Advance(world string, a Advance) (now time.Time, fired []Transition, err error) {
 	fired, err = e.catchUp(world)

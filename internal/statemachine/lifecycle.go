@@ -12,7 +12,8 @@ import (
 const maxChain = 32
 
 // Create creates a row in one of the machine's initial states and schedules its timed transitions. It makes transitions
-// with a delay of zero at once and returns the row as they leave it. It returns store.ErrExists if the key or a value of
+// with a delay of zero at once and returns the row as they leave it. It returns store.ErrExists if the key or a value
+// of
 // a unique index is in use.
 func (m *Machine[B]) Create(tx *store.Tx, body B, in State) (Row[B], error) {
 	row := Row[B]{Body: body, Life: Life{State: in, Version: 1, Stamp: 1, Since: tx.Now, By: tx.By}}
@@ -96,7 +97,8 @@ func (m *Machine[B]) Remove(tx *store.Tx, row *Row[B]) error {
 	return m.table.Delete(tx, key)
 }
 
-// Fire fires an event of the row: it runs the rule's Do, sets the new state and schedules the timers that follow, all in
+// Fire fires an event of the row: it runs the rule's Do, sets the new state and schedules the timers that follow, all
+// in
 // the transaction. It returns an *IllegalError if the row's state has no rule for the event. A row that is deleted has
 // the state Gone afterwards. A row that stays (see Stay) is left as it is, and nothing is scheduled.
 func (m *Machine[B]) Fire(tx *store.Tx, row *Row[B], on Event) error {

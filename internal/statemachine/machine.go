@@ -47,7 +47,8 @@ type Rule[B any] struct {
 	Unless func(tx *store.Tx, row *Row[B]) Event
 }
 
-// Guard refuses an operation while the row is in one of the states In. In Message, {id}, {name} and {state} are replaced
+// Guard refuses an operation while the row is in one of the states In. In Message, {id}, {name} and {state} are
+// replaced
 // by the values of the row.
 type Guard struct {
 	Operation string
@@ -72,11 +73,12 @@ type Machine[B any] struct {
 	Guards  []Guard
 	Delays  map[string]DelayDefault
 
-	Key     func(*B) string                        // the primary key within a partition
-	ID      func(*B) string                        // the ID that users see; nil: the key
-	Locate  func(tx *store.Tx, id string) []string // the possible keys of a row with that ID; nil: an index is kept
-	Name    func(*B) string                        // the name, for listings; may be nil
-	Mirror  func(*B, Life)                         // copies parts of the life into the body: the state, the ETag; may be nil
+	Key    func(*B) string                        // the primary key within a partition
+	ID     func(*B) string                        // the ID that users see; nil: the key
+	Locate func(tx *store.Tx, id string) []string // the possible keys of a row with that ID; nil: an index is kept
+	Name   func(*B) string                        // the name, for listings; may be nil
+	// copies parts of the life into the body: the state, the ETag; may be nil
+	Mirror  func(*B, Life)
 	Indexes []store.Index[Row[B]]
 	Zero    wire.Zero // how the vendor's API shows zero values; rows are stored in that form
 

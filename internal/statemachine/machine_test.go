@@ -64,14 +64,16 @@ Dimmed: shine=- die=- dim=- brighten=Shining putout=-
 func TestGuard_RefusesWithItsCause(t *testing.T) {
 	m := statemachine.Define(statemachine.Machine[lamp]{
 		Kind: "test.guarded", Initial: []statemachine.State{warming}, Key: func(l *lamp) string { return l.ID },
-		Rules:  []statemachine.Rule[lamp]{{From: []statemachine.State{warming}, On: "end", To: statemachine.Gone}},
-		Guards: []statemachine.Guard{{Operation: "UseLamp", In: []statemachine.State{warming}, Kind: refusal.Unavailable, Message: "lamp {id} is {state}"}},
+		Rules: []statemachine.Rule[lamp]{{From: []statemachine.State{warming}, On: "end", To: statemachine.Gone}},
+		Guards: []statemachine.Guard{{Operation: "UseLamp", In: []statemachine.State{warming}, Kind: refusal.Unavailable,
+			Message: "lamp {id} is {state}"}},
 	})
 	row := statemachine.Row[lamp]{Body: lamp{ID: "a"}, Life: statemachine.Life{State: warming, Since: start, By: "req-1"}}
 	e := refusal.Of(m.Refuse("UseLamp", &row))
 	require.Equal(t, "lamp a is Warming", e.Message)
 	require.Equal(t, statemachine.StateCause{
-		Machine: "test.guarded", ID: "a", Operation: "UseLamp", State: warming, Since: start, By: "req-1", Takes: []statemachine.Event{"end"},
+		Machine: "test.guarded", ID: "a", Operation: "UseLamp", State: warming, Since: start, By: "req-1",
+		Takes: []statemachine.Event{"end"},
 	}, e.Cause)
 	require.NoError(t, m.Refuse("Other", &row))
 }
@@ -85,8 +87,10 @@ func TestParseDelay(t *testing.T) {
 		require.NoError(t, err)
 		require.JSONEq(t, form, string(again))
 	}
-	for _, form := range []string{``, `5`, `"5"`, `"-1s"`, `"reads:0"`, `"reads:x"`, `"9999999h"`, `{}`, `{"uniform":["3s","1s"]}`,
-		`{"uniform":["1s","2s"],"normal":{"mean":"2s","stddev":"1s"}}`, `{"lognormal":{"median":"0s","p99":"1s"}}`, `{"unifrom":["1s","2s"]}`, `null`, `[`} {
+	for _, form := range []string{``, `5`, `"5"`, `"-1s"`, `"reads:0"`, `"reads:x"`, `"9999999h"`, `{}`,
+		`{"uniform":["3s","1s"]}`,
+		`{"uniform":["1s","2s"],"normal":{"mean":"2s","stddev":"1s"}}`, `{"lognormal":{"median":"0s","p99":"1s"}}`,
+		`{"unifrom":["1s","2s"]}`, `null`, `[`} {
 		_, err := statemachine.ParseDelay([]byte(form))
 		require.Error(t, err, form)
 	}
@@ -133,11 +137,13 @@ func TestRow_KeepsItsLife(t *testing.T) {
 	b.update(func(tx *store.Tx) error {
 		row, err := b.lamps.Get(tx, "a")
 		require.NoError(t, err)
-		require.Equal(t, statemachine.Life{State: shining, Version: 2, Stamp: 2, Since: start.Add(2 * time.Second), By: "timer test.lamp.shine"}, row.Life)
+		require.Equal(t, statemachine.Life{State: shining, Version: 2, Stamp: 2, Since: start.Add(2 * time.Second),
+			By: "timer test.lamp.shine"}, row.Life)
 		raw, _ := b.lamps.Table().Raw(tx, "a")
 		stored := statemachine.Peek(raw)
 		require.Equal(t, "Shining", string(stored.State))
-		require.True(t, bytes.Equal([]byte(`{"ID":"a","state":"Shining","version":"2"}`), stored.Body), "byte for byte what is answered: %s", stored.Body)
+		require.True(t, bytes.Equal([]byte(`{"ID":"a","state":"Shining","version":"2"}`), stored.Body),
+			"byte for byte what is answered: %s", stored.Body)
 		require.Empty(t, statemachine.Peek([]byte{0xff}).Body)
 		return nil
 	})

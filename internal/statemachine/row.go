@@ -9,7 +9,8 @@ import (
 	"storagesim/internal/wire"
 )
 
-// rowCodec stores a row as its life in a few bytes, followed by the body in the form of the vendor's responses, so lists
+// rowCodec stores a row as its life in a few bytes, followed by the body in the form of the vendor's responses, so
+// lists
 // are joined from stored bytes without decoding.
 //
 //	uvarint version | uvarint stamp | varint since (ms) | len state | len by | body JSON

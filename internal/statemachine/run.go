@@ -136,7 +136,8 @@ func (e *Engine) OnReplaced(fn func(world string)) {
 	e.replaced = append(e.replaced, fn)
 }
 
-// Rescan reads again when a world's next timer is due. It must be called after a restore, a reset, a fork and the end of
+// Rescan reads again when a world's next timer is due. It must be called after a restore, a reset, a fork and the end
+// of
 // a world.
 func (e *Engine) Rescan(world string) {
 	e.rescan(world)

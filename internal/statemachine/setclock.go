@@ -28,7 +28,8 @@ func (e *Engine) Clock(world string) (r ClockReading, err error) {
 	return r, err
 }
 
-// SetClock changes a world's clock. Timers that are due by a later instant fire first, in due order. A clock that is frozen
+// SetClock changes a world's clock. Timers that are due by a later instant fire first, in due order. A clock that is
+// frozen
 // there shows exactly that instant, however long the firing took.
 func (e *Engine) SetClock(world string, s ClockSetting) error {
 	if _, err := e.catchUp(world); err != nil {
@@ -58,7 +59,8 @@ func (e *Engine) checkClock(world string, s ClockSetting) error {
 	})
 }
 
-// setClock changes the clock c of the transaction's world and returns the instant that it then shows. A running clock may
+// setClock changes the clock c of the transaction's world and returns the instant that it then shows. A running clock
+// may
 // have passed s.Now while timers fired; then it keeps its time.
 func (e *Engine) setClock(tx *store.Tx, c Clock, s ClockSetting) (now time.Time, err error) {
 	wall := e.wall()
@@ -79,8 +81,10 @@ func (e *Engine) setClock(tx *store.Tx, c Clock, s ClockSetting) (now time.Time,
 	return now, clocks.Put(tx.In(""), &c)
 }
 
-// StartClock sets a clock that was never set or moved to any instant, also to an earlier one: the first setting chooses the
-// world's calendar. It reports whether it did. It changes nothing if the clock was set or moved before, or if the setting
+// StartClock sets a clock that was never set or moved to any instant, also to an earlier one: the first setting chooses
+// the
+// world's calendar. It reports whether it did. It changes nothing if the clock was set or moved before, or if the
+// setting
 // has no instant; SetClock is for those.
 func (e *Engine) StartClock(world string, s ClockSetting) (started bool, err error) {
 	err = e.db.Update(world, func(tx *store.Tx) error {

@@ -183,7 +183,8 @@ func pending(tx *store.Tx, kind, key string) []Timer {
 	return list
 }
 
-// Pending lists the first timers of the transaction's world, at most limit, in the order in which they will fire. Timers
+// Pending lists the first timers of the transaction's world, at most limit, in the order in which they will fire.
+// Timers
 // that wait for observations or a release come last.
 func Pending(tx *store.Tx, limit int) []Timer {
 	var list []Timer

@@ -20,7 +20,8 @@ func TestAdvance_FiresInDueOrderEachAtItsOwnInstant(t *testing.T) {
 	require.Empty(t, b.advance(time.Second))
 	b.create("b", "c")
 	require.Equal(t, "Warming", b.state("a"))
-	require.Equal(t, []string{"2s a shine Warming>Shining", "3s b shine Warming>Shining", "3s c shine Warming>Shining"}, b.advance(10*time.Second))
+	require.Equal(t, []string{"2s a shine Warming>Shining", "3s b shine Warming>Shining", "3s c shine Warming>Shining"},
+		b.advance(10*time.Second))
 	now, err := b.engine.Now("w")
 	require.NoError(t, err)
 	require.Equal(t, start.Add(11*time.Second), now)
@@ -57,16 +58,19 @@ func TestAdvance_Until(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("a")
-	now, _, err := b.engine.Advance("w", statemachine.Advance{Until: &statemachine.Until{Kind: "test.lamp", ID: "a", State: shining}})
+	now, _, err := b.engine.Advance("w",
+		statemachine.Advance{Until: &statemachine.Until{Kind: "test.lamp", ID: "a", State: shining}})
 	require.NoError(t, err)
 	require.Equal(t, start.Add(2*time.Second), now)
 
-	_, _, err = b.engine.Advance("w", statemachine.Advance{Until: &statemachine.Until{Kind: "test.lamp", ID: "a", State: dimmed}})
+	_, _, err = b.engine.Advance("w",
+		statemachine.Advance{Until: &statemachine.Until{Kind: "test.lamp", ID: "a", State: dimmed}})
 	var not *statemachine.NotReachedError
 	require.ErrorAs(t, err, &not)
 	require.Equal(t, shining, not.State)
 
-	_, _, err = b.engine.Advance("w", statemachine.Advance{Until: &statemachine.Until{Kind: "test.lmap", ID: "a", State: dimmed}})
+	_, _, err = b.engine.Advance("w",
+		statemachine.Advance{Until: &statemachine.Until{Kind: "test.lmap", ID: "a", State: dimmed}})
 	var unknown *statemachine.UnknownKindError
 	require.ErrorAs(t, err, &unknown)
 	require.Equal(t, []string{"test.lamp"}, unknown.Valid)
@@ -228,7 +232,8 @@ func TestMachine_IllegalEventSaysWhatWouldBeTaken(t *testing.T) {
 		_, err := b.engine.Fire(tx, "test.lamp", []string{""}, "lamp a", "dim")
 		return err
 	})
-	require.EqualError(t, err, `test.lamp a is Warming; the event "dim" is not possible in this state (possible events: shine, die)`)
+	require.EqualError(t, err,
+		`test.lamp a is Warming; the event "dim" is not possible in this state (possible events: shine, die)`)
 	err = b.engine.Update("w", "test", func(tx *store.Tx) error {
 		_, err := b.engine.Fire(tx, "test.lamp", []string{""}, "nobody", "dim")
 		return err
@@ -236,7 +241,8 @@ func TestMachine_IllegalEventSaysWhatWouldBeTaken(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
-// The timer loop fires timers without any request. The world's clock was never set, and the row is created after the loop
+// The timer loop fires timers without any request. The world's clock was never set, and the row is created after the
+// loop
 // has read what is due in all worlds, so that only the commit itself can wake the loop.
 func TestRun_FiresWithoutARequest(t *testing.T) {
 	b := newBench(t, statemachine.Fast)

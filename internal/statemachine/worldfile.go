@@ -102,7 +102,8 @@ func (e *Engine) importClock(tx *store.Tx, in EngineClock) error {
 	}
 	switch {
 	case !slices.Contains([]Mode{Real, Frozen, Auto}, in.Mode):
-		return &strict.Error{Path: "mode", Detail: fmt.Sprintf("%q is no mode", in.Mode), Valid: []string{string(Auto), string(Frozen), string(Real)}}
+		return &strict.Error{Path: "mode", Detail: fmt.Sprintf("%q is no mode", in.Mode),
+			Valid: []string{string(Auto), string(Frozen), string(Real)}}
 	case in.Rate == 0:
 		in.Rate = 1
 	case !(in.Rate > 0 && in.Rate <= maxRate):

@@ -140,13 +140,15 @@ func (m *Machine[B]) exportRows(tx *store.Tx, each func(doc []byte) error) error
 		if !sampled {
 			names, sampled = m.repeated(body), true
 		}
-		doc := fileRow{State: life.State, Version: life.Version, Stamp: life.Stamp, Since: life.Since, By: life.By, Body: body}
+		doc := fileRow{State: life.State, Version: life.Version, Stamp: life.Stamp, Since: life.Since, By: life.By,
+			Body: body}
 		if short, ok := m.shorten(life, body, names); ok {
 			doc.Body = short
 		}
 		for _, t := range pending(tx, m.Kind, key) {
 			if t.Stamp == life.Stamp {
-				doc.Pending = append(doc.Pending, fileTimer{Event: t.Event, Due: t.Due, Order: t.Seq, Reads: t.Reads, Held: t.Held, Seen: t.Seen})
+				doc.Pending = append(doc.Pending, fileTimer{Event: t.Event, Due: t.Due, Order: t.Seq, Reads: t.Reads, Held: t.Held,
+					Seen: t.Seen})
 			}
 		}
 		text, err := json.Marshal(doc)
@@ -198,7 +200,8 @@ func (m *Machine[B]) importRow(tx *store.Tx, doc []byte) error {
 	if err := goodInstant("since", in.Since); err != nil {
 		return err
 	}
-	row := Row[B]{Life: Life{State: in.State, Version: in.Version, Stamp: in.Stamp, Since: in.Since.UTC().Truncate(time.Millisecond), By: in.By}}
+	row := Row[B]{Life: Life{State: in.State, Version: in.Version, Stamp: in.Stamp,
+		Since: in.Since.UTC().Truncate(time.Millisecond), By: in.By}}
 	if err := m.readBody(in.Body, &row); err != nil {
 		return strict.Below("body", err)
 	}
@@ -276,9 +279,11 @@ func (m *Machine[B]) importTimer(tx *store.Tx, row *Row[B], in *fileTimer) error
 	}
 	switch {
 	case !slices.Contains(events, string(in.Event)):
-		return &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is no event that %s takes in %s", in.Event, m.Kind, row.Life.State), Valid: events}
+		return &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is no event that %s takes in %s", in.Event, m.Kind,
+			row.Life.State), Valid: events}
 	case waits != 1 || in.Reads < 0 || in.Reads > maxReads || in.Seen < 0:
-		return &strict.Error{Detail: "exactly one of due, reads (from 1 up) and held must be given", Valid: []string{"due", "held", "reads"}}
+		return &strict.Error{Detail: "exactly one of due, reads (from 1 up) and held must be given",
+			Valid: []string{"due", "held", "reads"}}
 	}
 	if err := goodInstant("due", in.Due); err != nil && !in.Due.IsZero() {
 		return err
@@ -291,7 +296,8 @@ func (m *Machine[B]) importTimer(tx *store.Tx, row *Row[B], in *fileTimer) error
 	t.Seq = in.Order
 	last := sequenceOf(tx)
 	if in.Order > last.Next {
-		return &strict.Error{Path: "order", Detail: fmt.Sprintf("%d is greater than the number of the last timer, %d", in.Order, last.Next)}
+		return &strict.Error{Path: "order", Detail: fmt.Sprintf("%d is greater than the number of the last timer, %d",
+			in.Order, last.Next)}
 	}
 	if err := enqueue(tx, last, &t); errors.Is(err, store.ErrExists) {
 		return &strict.Error{Path: "order", Detail: fmt.Sprintf("%d is given twice for one instant", in.Order)}

@@ -79,7 +79,8 @@ func TestDecode_Refusals(t *testing.T) {
 		{`{"Name":"a"}`, "Name", "is not a member of this object", rackMembers},
 		{`{"Secret":"a"}`, "Secret", "is not a member of this object", rackMembers},
 		{`{"Place":{"row":1}}`, "Place", "is not a member of this object", rackMembers},
-		{`{"servers":[{"id":"a"},{"iD":"b"}]}`, "servers[1].iD", "is not a member of this object", []string{"id", "ports", "slots"}},
+		{`{"servers":[{"id":"a"},{"iD":"b"}]}`, "servers[1].iD", "is not a member of this object",
+			[]string{"id", "ports", "slots"}},
 		{
 			`{"servers":[{"slots":{"left":{"od":"b"}}}]}`, "servers[0].slots.left.od", "is not a member of this object",
 			[]string{"id", "ports", "slots"},

@@ -41,11 +41,14 @@ type row struct {
 func fullRow() *row {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.UTC)
 	return &row{
-		UUID: "2f8b6a70-3c6c-4d5b-9a64-1f2e3d4c5b6a", Name: "volume-1", Project: "default", State: "Active", Protection: "EncryptingDEKs",
-		Size: 4 << 30, Replicas: 3, NSID: 17, ACL: limits{Max: 1}, IPs: []string{"10.0.0.1"},
-		Nodes: []string{"9a64-0", "9a64-1", "9a64-2"}, Compression: "false", ETag: "7", Statistics: &limits{Max: 12345}, Source: "s",
-		Created: at, Updated: at, Sector: 4096, Rebuild: "None", Policy: "2f8b6a70-3c6c-4d5b-9a64-1f2e3d4c5b6b", PolicyName: "gold",
-		Ratio: 1.25, Labels: map[string]string{"app": "db"}, Encrypted: true, Retention: wire.Duration(time.Hour),
+		UUID: "2f8b6a70-3c6c-4d5b-9a64-1f2e3d4c5b6a", Name: "volume-1", Project: "default", State: "Active",
+		Protection: "EncryptingDEKs",
+		Size:       4 << 30, Replicas: 3, NSID: 17, ACL: limits{Max: 1}, IPs: []string{"10.0.0.1"},
+		Nodes: []string{"9a64-0", "9a64-1",
+			"9a64-2"}, Compression: "false", ETag: "7", Statistics: &limits{Max: 12345}, Source: "s",
+		Created: at, Updated: at, Sector: 4096, Rebuild: "None", Policy: "2f8b6a70-3c6c-4d5b-9a64-1f2e3d4c5b6b",
+		PolicyName: "gold",
+		Ratio:      1.25, Labels: map[string]string{"app": "db"}, Encrypted: true, Retention: wire.Duration(time.Hour),
 	}
 }
 

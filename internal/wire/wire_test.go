@@ -116,7 +116,8 @@ func TestAppend_Errors(t *testing.T) {
 			limits
 			B string `json:"max"`
 		}{}, `B: the name "max" is taken by another member`},
-		{volume{Next: &volume{State: "nope"}}, `next.state: expected one of Unknown, Active, EncryptingDEKs, EncryptyingDEKs, sectorSize_4K or its number, got "nope"`},
+		{volume{Next: &volume{State: "nope"}},
+			`next.state: expected one of Unknown, Active, EncryptingDEKs, EncryptyingDEKs, sectorSize_4K or its number, got "nope"`},
 		{volume{Times: []time.Time{time.Unix(1<<40, 0)}}, "times[0]: expected an RFC 3339 time"},
 		{volume{States: map[string]state{"k": "x"}}, "states.k: expected one of"},
 		{volume{Raw: json.RawMessage(`{`)}, "raw: invalid JSON at byte 1"},
@@ -132,8 +133,10 @@ func TestAppend_Errors(t *testing.T) {
 
 func TestUnmarshal_Values(t *testing.T) {
 	var v volume
-	require.NoError(t, wire.Unmarshal([]byte(` {"limit":"3","Hidden":"x","inner":"x","limits":{"max":4,"soft":""},"held":"2m","until":`+
-		`"2026-01-02T03:04:05Z","maybe":0,"raw":{"a" : 1},"Raws":[null,[ ]],"next":{"next":{}},"states":{"a":1,"b":null}} `), &v))
+	require.NoError(t, wire.Unmarshal(
+		[]byte(` {"limit":"3","Hidden":"x","inner":"x","limits":{"max":4,"soft":""},"held":"2m","until":`+
+			`"2026-01-02T03:04:05Z","maybe":0,"raw":{"a" : 1},"Raws":[null,[ ]],"next":{"next":{}},"states":{"a":1,"b":null}} `),
+		&v))
 	soft, unknown := "", state("Unknown")
 	until := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	assert.Equal(t, volume{
@@ -171,7 +174,8 @@ func TestUnmarshal_Text(t *testing.T) {
 func TestUnmarshal_Replaces(t *testing.T) {
 	shared := []time.Time{time.Unix(1, 0)}
 	v := volume{Name: "kept", Limits: limits{Max: 1}, Times: shared, Next: &volume{Name: "gone"}, Plain: "cleared"}
-	require.NoError(t, wire.Unmarshal([]byte(`{"name":null,"limits":{},"times":["2026-01-02T03:04:05Z"],"next":{},"other":"set"}`), &v))
+	require.NoError(t, wire.Unmarshal(
+		[]byte(`{"name":null,"limits":{},"times":["2026-01-02T03:04:05Z"],"next":{},"other":"set"}`), &v))
 	assert.Equal(t, volume{
 		Name:  "kept",
 		Times: []time.Time{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
@@ -191,8 +195,10 @@ func TestUnmarshal_Errors(t *testing.T) {
 		{`{"limits":{"max":"ten"}}`, `limits.max: expected an integer from -2^63 to 2^63-1, got string "ten"`},
 		{`{"limits":7}`, `limits: expected a JSON object, got number 7`},
 		{`{"held":"5"}`, `held: expected a duration with its unit, such as "3600s" or "1h", got "5"`},
-		{`{"times":[null,true]}`, `times[1]: expected an RFC 3339 time between the years 1 and 9999, such as 2006-01-02T15:04:05Z, got true`},
-		{`{"next":{"states":{"k":"x"}}}`, `next.states.k: expected one of Unknown, Active, EncryptingDEKs, EncryptyingDEKs, sectorSize_4K or its number, got string "x"`},
+		{`{"times":[null,true]}`,
+			`times[1]: expected an RFC 3339 time between the years 1 and 9999, such as 2006-01-02T15:04:05Z, got true`},
+		{`{"next":{"states":{"k":"x"}}}`,
+			`next.states.k: expected one of Unknown, Active, EncryptingDEKs, EncryptyingDEKs, sectorSize_4K or its number, got string "x"`},
 		{`{"times":"` + strings.Repeat("é", 99) + `"}`, `times: expected a JSON array, got string "ééééééééééééééééééé…`},
 		{`[]`, `expected a JSON object, got an array`},
 		{`{"state":true}`, `state: expected one of Unknown, Active, EncryptingDEKs, EncryptyingDEKs, sectorSize_4K or its number, got true`},
@@ -241,7 +247,8 @@ func TestSetField(t *testing.T) {
 		{"held", []string{"1h"}, `{"held":"3600s"}`},
 		{"until", []string{"2026-01-02T03:04:05Z"}, `{"until":"2026-01-02T03:04:05Z"}`},
 		{"maybe", []string{"4096"}, `{"maybe":"sectorSize_4K"}`},
-		{"times", []string{"2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"}, `{"times":["2026-01-02T03:04:05Z","2026-01-02T03:04:06Z"]}`},
+		{"times", []string{"2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"},
+			`{"times":["2026-01-02T03:04:05Z","2026-01-02T03:04:06Z"]}`},
 		{"states[a.b]", []string{"1"}, `{"states":{"a.b":"Active"}}`},
 		{"Limit", []string{"7"}, "no such member"},
 		{"next.nope", []string{"7"}, "no such member"},

@@ -102,7 +102,8 @@ func Run(t *testing.T, newServer func(testing.TB) Target, o Options) {
 }
 
 // always are the kinds of causes that every vendor has refusals of in this suite.
-var always = [...]refusal.CauseKind{refusal.Credential, refusal.Value, refusal.Limit, refusal.Route, refusal.World, refusal.Rule, refusal.InvalidFault}
+var always = [...]refusal.CauseKind{refusal.Credential, refusal.Value, refusal.Limit, refusal.Route, refusal.World,
+	refusal.Rule, refusal.InvalidFault}
 
 func newSuite(tb testing.TB, target Target, o Options) *suite {
 	tb.Helper()
@@ -118,7 +119,8 @@ func newSuite(tb testing.TB, target Target, o Options) *suite {
 }
 
 // each runs fn as a subtest for every row that wanted says, and once for each of its paths.
-func (s *suite) each(t *testing.T, wanted func(*api.Operation) bool, fn func(t *testing.T, op *api.Operation, path string)) {
+func (s *suite) each(t *testing.T, wanted func(*api.Operation) bool,
+	fn func(t *testing.T, op *api.Operation, path string)) {
 	t.Helper()
 	for i := range s.target.Service.Operations {
 		op := &s.target.Service.Operations[i]

@@ -27,16 +27,19 @@ func (s *suite) hostileBodies(t *testing.T) {
 		if !op.Implemented() {
 			return
 		}
-		for _, body := range []string{`{"name":`, `{"name":"x"`, `{"name" "x"}`, `{name:1}`, `[1,2]`, `"text"`, `{} {}`, "\x00"} {
+		for _, body := range []string{`{"name":`, `{"name":"x"`, `{"name" "x"}`, `{name:1}`, `[1,2]`, `"text"`, `{} {}`,
+			"\x00"} {
 			s.refused(t, http.StatusBadRequest, s.do(t, op.Method, url, body))
 		}
 		for _, body := range []string{
-			strings.Repeat("[", 20000), strings.Repeat(`{"a":`, 20000), `{"x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`,
+			strings.Repeat("[", 20000), strings.Repeat(`{"a":`, 20000), `{"x":` + strings.Repeat("[", 20000) +
+				strings.Repeat("]", 20000) + `}`,
 		} {
 			s.refused(t, http.StatusBadRequest, s.do(t, op.Method, url, body))
 		}
 		for _, member := range s.row(op).Body {
-			for _, value := range []string{overflow, "-" + overflow, `"` + overflow + `"`, "1e999", `"` + "\xff\xfe" + `"`, "[]", "{}", "null", "true", `""`} {
+			for _, value := range []string{overflow, "-" + overflow, `"` + overflow + `"`, "1e999", `"` + "\xff\xfe" + `"`, "[]",
+				"{}", "null", "true", `""`} {
 				s.survives(t, op, member, s.do(t, op.Method, url, `{"`+member+`":`+value+`}`))
 			}
 		}
@@ -53,7 +56,8 @@ func (s *suite) survives(t testing.TB, op *api.Operation, what string, a Answer)
 	if a.Status >= http.StatusBadRequest {
 		// What waits for something else is a documented 503, and not every kind of update is emulated by the product itself.
 		documented := op.Documents(a.Status) && a.Status != http.StatusInternalServerError
-		require.True(t, a.Status < http.StatusInternalServerError || documented, "%s answers %d to %s: %s", op.ID(), a.Status, what, a.Body)
+		require.True(t, a.Status < http.StatusInternalServerError || documented, "%s answers %d to %s: %s", op.ID(), a.Status,
+			what, a.Body)
 		s.Refusal(t, a)
 		return
 	}

@@ -75,7 +75,8 @@ func (s *suite) explained(t testing.TB, a Answer) {
 		return
 	}
 	w := httptest.NewRecorder()
-	s.target.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, control.Prefix+"/requests/"+a.Header.Get(api.HeaderRequestID)+"/explain", nil))
+	s.target.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet,
+		control.Prefix+"/requests/"+a.Header.Get(api.HeaderRequestID)+"/explain", nil))
 	require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
 	kind, err := explaintest.Check(a.Status, a.Header.Get(api.HeaderFault) != "", w.Body.Bytes())
 	require.NoError(t, err, "%d %s", a.Status, a.Body)

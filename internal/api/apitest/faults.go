@@ -33,7 +33,8 @@ func (s *suite) faults(t *testing.T) {
 				require.NotEmpty(t, a.Header.Get(api.HeaderFault), "an injected answer is marked by %s", api.HeaderFault)
 			}
 		}
-		for _, ask := range []header{{api.HeaderFault, undocumented}, {"Prefer", "code=" + undocumented}, {api.HeaderFault, "many"}} {
+		for _, ask := range []header{{api.HeaderFault, undocumented}, {"Prefer", "code=" + undocumented},
+			{api.HeaderFault, "many"}} {
 			s.refusesFault(t, op, s.do(t, op.Method, url, s.body(op), ask))
 		}
 	})

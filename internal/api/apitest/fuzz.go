@@ -28,7 +28,8 @@ func Fuzz(f *testing.F, newServer func(testing.TB) Target, o Options) {
 	s := newSuite(f, newServer(f), o)
 	for _, good := range o.Good {
 		for _, r := range s.paths(f) {
-			if r.op.Name == good.Operation && r.existing != "" && !strings.HasPrefix(good.Operation, "De") { // nothing is taken away
+			// nothing is taken away
+			if r.op.Name == good.Operation && r.existing != "" && !strings.HasPrefix(good.Operation, "De") {
 				s.do(f, r.op.Method, r.existing, good.Body)
 				break
 			}
@@ -101,7 +102,8 @@ func (s *suite) outlives(t *testing.T, op *api.Operation, path, query string, bo
 	switch {
 	case a.Status >= http.StatusBadRequest:
 		require.NotEqual(t, http.StatusInternalServerError, a.Status, "%s %s?%s: %s", method, path, query, a.Body)
-		require.True(t, a.Status < http.StatusInternalServerError || op.Documents(a.Status) || !op.Implemented(), "%s %s?%s: %d", method, path, query, a.Status)
+		require.True(t, a.Status < http.StatusInternalServerError || op.Documents(a.Status) || !op.Implemented(),
+			"%s %s?%s: %d", method, path, query, a.Status)
 		s.Refusal(t, a)
 	case strings.HasPrefix(a.Header.Get("Content-Type"), "application/json"):
 		require.True(t, len(a.Body) == 0 || json.Valid(a.Body), "%s %s?%s: %q", method, path, query, a.Body)

@@ -29,7 +29,8 @@ func (s *suite) members(t *testing.T) {
 			return
 		}
 		checked++
-		require.Empty(t, s.strangers(op, path, a.Body), "%s %s answers members that no document has: %s", op.Method, url, a.Body)
+		require.Empty(t, s.strangers(op, path, a.Body), "%s %s answers members that no document has: %s", op.Method, url,
+			a.Body)
 	}
 	for _, good := range s.Good {
 		s.each(t, func(op *api.Operation) bool { return op.Implemented() && op.Name == good.Operation }, check)

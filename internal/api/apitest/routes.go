@@ -24,7 +24,8 @@ func (s *suite) routes(t *testing.T) {
 	s.each(t, all, func(t *testing.T, op *api.Operation, path string) {
 		url := unknown(path)
 		tried := 0
-		for _, method := range []string{http.MethodPatch, http.MethodPut, http.MethodDelete, http.MethodPost, http.MethodGet, http.MethodTrace} {
+		for _, method := range []string{http.MethodPatch, http.MethodPut, http.MethodDelete, http.MethodPost, http.MethodGet,
+			http.MethodTrace} {
 			if !s.hasRoute(method, url) {
 				s.NoMethod(t, s.do(t, method, url, ""))
 				tried++

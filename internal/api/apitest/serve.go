@@ -49,7 +49,8 @@ func Serve(tb testing.TB, v api.Vendor, section string) Target {
 	require.NoError(tb, err)
 	router := chi.NewRouter()
 	server.Mount(router)
-	control.New(control.Config{DB: db, Engine: engine, Journal: journal, Vendors: []api.Vendor{v}, Log: zerolog.Nop(), Wall: wall}).Mount(router)
+	control.New(control.Config{DB: db, Engine: engine, Journal: journal, Vendors: []api.Vendor{v}, Log: zerolog.Nop(),
+		Wall: wall}).Mount(router)
 	const kept = "kept"
 	return Target{
 		Handler: router, Service: v.Service,

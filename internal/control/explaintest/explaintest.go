@@ -1,4 +1,5 @@
-// Package explaintest checks explanations (GET /_sim/requests/{id}/explain): every refusal has a cause, the kind of the cause
+// Package explaintest checks explanations (GET /_sim/requests/{id}/explain): every refusal has a cause, the kind of the
+// cause
 // is valid for the status, and its members are set.
 package explaintest
 
@@ -23,23 +24,30 @@ type form struct {
 
 // forms has all kinds of causes of a 4xx or 503. A refusal.Unemulated causes a 501, a refusal.Failure a 500.
 var forms = map[refusal.CauseKind]form{
-	refusal.Guard: {[]int{400, 404, 409, 412, 503}, [][]string{{"machine", "id", "state", "since", "by", "takes", "operation"}}},
-	refusal.ETag:  {[]int{412}, [][]string{{"expected", "current", "changedBy"}, {"expected", "none", "changedBy"}}},
+	refusal.Guard: {[]int{400, 404, 409, 412, 503},
+		[][]string{{"machine", "id", "state", "since", "by", "takes", "operation"}}},
+	refusal.ETag: {[]int{412}, [][]string{{"expected", "current", "changedBy"}, {"expected", "none", "changedBy"}}},
 	refusal.Permission: {[]int{403}, [][]string{
 		{"subject", "resource", "action"}, {"idpConfiguration"}, {"instance", "detail"}, {"user", "needs"}}},
-	refusal.Credential: {[]int{400, 401, 403}, [][]string{{"rule", "token"}, {"user", "filespace"}, {"reason"}, {"error"}, {"detail"}}},
-	refusal.Value:      {[]int{400, 412}, [][]string{{"rule", "member"}, {"rule", "members"}, {"rule", "names"}, {"member", "request"}, {"error"}, {"valid"}, {"problem"}}},
-	refusal.Missing:    {[]int{400, 404}, [][]string{{"rule", "names"}, {"rule", "there"}, {"rule", "kinds"}, {"rule", "member"}}},
-	refusal.Exists:     {[]int{400, 409}, [][]string{{"name", "project", "state"}, {"rule", "names"}, {"rule", "thing.state"}}},
+	refusal.Credential: {[]int{400, 401, 403}, [][]string{{"rule", "token"}, {"user", "filespace"}, {"reason"}, {"error"},
+		{"detail"}}},
+	refusal.Value: {[]int{400, 412}, [][]string{{"rule", "member"}, {"rule", "members"}, {"rule", "names"},
+		{"member", "request"}, {"error"}, {"valid"}, {"problem"}}},
+	refusal.Missing: {[]int{400, 404}, [][]string{{"rule", "names"}, {"rule", "there"}, {"rule", "kinds"},
+		{"rule", "member"}}},
+	refusal.Exists: {[]int{400, 409}, [][]string{{"name", "project", "state"}, {"rule", "names"},
+		{"rule", "thing.state"}}},
 	refusal.Condition: {[]int{400, 409, 412, 422, 503}, [][]string{
-		{"thing.kind", "thing.id", "thing.state", "thing.since", "thing.by"}, {"filespaces"}, {"server", "operation"}, {"volumes", "member"}, {"problem", "refused"}, {"provider", "region"}, {"instance"}, {"setting", "value"}, {"kinds"}, {"last", "from"}, {"volume", "protectionState"}}},
-	refusal.Limit:       {[]int{400, 413, 429, 503}, [][]string{{"limit"}, {"maxRunningWorkflows", "running"}}},
-	refusal.Unreachable: {[]int{503}, [][]string{{"action"}}},
-	refusal.Rule:        {nil, [][]string{{"rules", "effects"}}},
-	refusal.InvalidFault:   {[]int{400}, [][]string{{"detail", "valid"}}},
-	refusal.Route:       {[]int{404, 405}, [][]string{{"method", "path", "vendor"}}},
-	refusal.World:       {[]int{404}, [][]string{{"world"}}},
-	refusal.Cluster:     {[]int{404}, [][]string{{"cluster", "there"}}},
+		{"thing.kind", "thing.id", "thing.state", "thing.since", "thing.by"}, {"filespaces"}, {"server",
+			"operation"}, {"volumes", "member"}, {"problem", "refused"}, {"provider", "region"}, {"instance"}, {"setting",
+			"value"}, {"kinds"}, {"last", "from"}, {"volume", "protectionState"}}},
+	refusal.Limit:        {[]int{400, 413, 429, 503}, [][]string{{"limit"}, {"maxRunningWorkflows", "running"}}},
+	refusal.Unreachable:  {[]int{503}, [][]string{{"action"}}},
+	refusal.Rule:         {nil, [][]string{{"rules", "effects"}}},
+	refusal.InvalidFault: {[]int{400}, [][]string{{"detail", "valid"}}},
+	refusal.Route:        {[]int{404, 405}, [][]string{{"method", "path", "vendor"}}},
+	refusal.World:        {[]int{404}, [][]string{{"world"}}},
+	refusal.Cluster:      {[]int{404}, [][]string{{"cluster", "there"}}},
 }
 
 // Kinds returns the kinds of causes of a 4xx or 503, sorted.
@@ -54,7 +62,8 @@ func Kinds() []refusal.CauseKind {
 
 // Refused reports whether a response with the status must have a cause.
 func Refused(status int) bool {
-	return status >= http.StatusBadRequest && status < http.StatusInternalServerError || status == http.StatusServiceUnavailable
+	return status >= http.StatusBadRequest && status < http.StatusInternalServerError ||
+		status == http.StatusServiceUnavailable
 }
 
 // Check checks the explanation of a response with the status; injected reports whether the response had X-Sim-Fault. It
@@ -89,7 +98,8 @@ func Check(status int, injected bool, explanation []byte) (refusal.CauseKind, er
 		problem = "nothing was injected"
 	case !slices.ContainsFunc(f.members, func(set []string) bool { return filled(e.Cause, set) }):
 		problem = fmt.Sprintf("a cause of the kind %s has all of one of %v", kind, f.members)
-	case len(e.WouldWork) == 0 || slices.ContainsFunc(e.WouldWork, func(s string) bool { return strings.TrimSpace(s) == "" }):
+	case len(e.WouldWork) == 0 || slices.ContainsFunc(e.WouldWork,
+		func(s string) bool { return strings.TrimSpace(s) == "" }):
 		problem = "it does not say what would have worked"
 	default:
 		return kind, nil

@@ -134,7 +134,8 @@ func (s Space) estimated() Space {
 	return s
 }
 
-// scale returns a × b ÷ c, rounded down, without intermediate overflow. It returns the largest uint64 if the result does
+// scale returns a × b ÷ c, rounded down, without intermediate overflow. It returns the largest uint64 if the result
+// does
 // not fit.
 func scale(a, b, c uint64) uint64 {
 	high, low := bits.Mul64(a, b)

@@ -16,7 +16,8 @@ import (
 type Body struct {
 	Media   string
 	Example any // a body with all members that the schema names
-	// Required are the members that it must have, wherever they lie in the example: the names that lead there, and indices.
+	// Required are the members that it must have, wherever they lie in the example: the names that lead there, and
+	// indices.
 	Required [][]string
 	// Least is the example without what is not required.
 	Least any
@@ -73,7 +74,8 @@ func (b *Body) with(least, example any, where, above []string) any {
 			o = map[string]any{}
 		}
 		for name, v := range e {
-			if o[name] == nil && slices.ContainsFunc(b.Required, func(r []string) bool { return slices.Equal(r, deeper(above, name)) }) {
+			if o[name] == nil &&
+				slices.ContainsFunc(b.Required, func(r []string) bool { return slices.Equal(r, deeper(above, name)) }) {
 				o[name] = b.with(nil, v, []string{""}, deeper(above, name))
 			}
 		}

@@ -233,7 +233,8 @@ func pointer(names ...string) string {
 // what the operation answers with 200.
 func (c *Checker) Event(method, path, kind string, data []byte) error {
 	item, _ := c.find(path)
-	where := []string{"paths", item, strings.ToLower(method), "responses", "200", "content", "text/event-stream", "x-events", kind}
+	where := []string{"paths", item, strings.ToLower(method), "responses", "200", "content", "text/event-stream",
+		"x-events", kind}
 	if at(c.doc, where...) == nil {
 		return fmt.Errorf("the document has no event of the type %s", kind)
 	}
