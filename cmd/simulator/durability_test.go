@@ -101,7 +101,7 @@ func TestKill_UnderEightWriters(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, text, `"id"`, "a volume never left Creating")
 	require.NoError(t, p.cmd.Process.Kill())
-	p.wait(t)
+	_ = p.wait(t)
 
 	var out, errs strings.Builder
 	require.Equal(t, exitGood, run(t.Context(), []string{"verify", "--data", dir}, env(), &out, &errs), errs.String())
@@ -141,7 +141,7 @@ func write(t *testing.T, p *process, round, writers, enough int) map[string]bool
 	}
 	<-killed
 	require.NoError(t, p.cmd.Process.Kill())
-	p.wait(t)
+	_ = p.wait(t)
 	clients.Wait()
 	return done
 }

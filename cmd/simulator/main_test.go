@@ -379,7 +379,7 @@ func TestProcess_KillKeepsAcknowledgedChanges(t *testing.T) {
 				require.Equal(t, acknowledged, strings.Count(text, "mark-"))
 				acknowledged += mark(t, p, acknowledged)
 				require.NoError(t, p.cmd.Process.Kill())
-				p.wait(t)
+				_ = p.wait(t)
 			}
 		})
 	}

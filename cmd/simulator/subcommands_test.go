@@ -132,7 +132,7 @@ func TestReplay_AfterKill(t *testing.T) {
 		require.Equal(t, http.StatusOK, status, text)
 	}
 	require.NoError(t, p.cmd.Process.Kill())
-	p.wait(t)
+	_ = p.wait(t)
 	var out, errs strings.Builder
 	require.Equal(t, exitGood, run(context.Background(), []string{"replay", file}, env(), &out, &errs),
 		errs.String()+out.String())

@@ -24,7 +24,8 @@ type faultEntry struct {
 // TLS, in the vendor's body as the catalog shows it, and marked.
 func TestFaults_Campaign(t *testing.T) {
 	s := simtest.New(t, withTLS)
-	s.Client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // a test's own server
+	insecure := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // a test's own server
+	s.Client.Transport.(*http.Transport).TLSClientConfig = insecure
 	var catalog struct{ Faults []faultEntry }
 	require.NoError(t, json.Unmarshal([]byte(s.Must(200, http.MethodGet, "/_sim/faults/catalog", "").Body), &catalog))
 	require.Greater(t, len(catalog.Faults), 500)

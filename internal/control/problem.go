@@ -38,7 +38,7 @@ var errPanicked = errors.New("panicked")
 
 // refuse returns the response for an error. An internal error is logged; the response does not show it.
 func (c *Control) refuse(r *call, err error) api.Response {
-	p := c.problem(r, err)
+	p := c.problem(err)
 	if p == nil {
 		c.Log.Error().Err(err).Str("op", r.row.ID()).Str("request_id", r.id).Msg("control call failed")
 		p = &Problem{Status: http.StatusInternalServerError,
@@ -57,7 +57,7 @@ func (c *Control) refuse(r *call, err error) api.Response {
 }
 
 // problem returns the problem for an error of the caller, or nil for an internal error.
-func (c *Control) problem(r *call, err error) *Problem {
+func (c *Control) problem(err error) *Problem {
 	var own *Problem
 	var input *strict.Error
 	if errors.As(err, &own) {

@@ -144,7 +144,7 @@ func (s *Service) listClusters(tx *store.Tx, _ *api.Request, _ *api.Empty) (list
 	return answer, nil
 }
 
-//nolint:lll // a tag cannot be split
+
 type attachClusterRequest struct {
 	APIEndpoint string `json:"apiEndpoint" required:"{path}: \"\" must be of the form <host>:<port>, e.g.: 10.0.0.1:443, foo.bar.com:443"`
 }

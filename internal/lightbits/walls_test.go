@@ -107,9 +107,8 @@ func listedPrefixes(t *testing.T) []string {
 // sources returns the files of this package without its tests.
 func sources(t *testing.T) map[string]*ast.File {
 	t.Helper()
-	// One directory, no build tags
-	packages, err := parser.ParseDir(gotoken.NewFileSet(), ".",
-		func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0) //nolint:staticcheck
+	product := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
+	packages, err := parser.ParseDir(gotoken.NewFileSet(), ".", product, 0) //nolint:staticcheck // it has no build tags
 	require.NoError(t, err)
 	return packages["lightbits"].Files
 }

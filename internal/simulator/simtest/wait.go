@@ -60,7 +60,7 @@ func Dial(tb testing.TB, url string) net.Conn {
 	tb.Helper()
 	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(url, "http://"), Patience)
 	require.NoError(tb, err)
-	tb.Cleanup(func() { conn.Close() })
+	tb.Cleanup(func() { _ = conn.Close() })
 	require.NoError(tb, conn.SetDeadline(time.Now().Add(Patience)))
 	return conn
 }
