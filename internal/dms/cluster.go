@@ -144,7 +144,6 @@ func (s *Service) listClusters(tx *store.Tx, _ *api.Request, _ *api.Empty) (list
 	return answer, nil
 }
 
-
 type attachClusterRequest struct {
 	APIEndpoint string `json:"apiEndpoint" required:"{path}: \"\" must be of the form <host>:<port>, e.g.: 10.0.0.1:443, foo.bar.com:443"`
 }

@@ -13,7 +13,6 @@ import (
 	"storagesim/internal/store"
 )
 
-
 type createFilespaceQuestion struct {
 	Domain           string           `json:"domain" required:"Invalid request: domain is missing; it must be the ID of a domain in GET /domains."`
 	Name             string           `json:"name" required:"Invalid request: name \"\" must be 2 to 60 lowercase letters, numbers or hyphens."`

@@ -143,7 +143,6 @@ func (s *Service) listInstances(tx *store.Tx, _ *api.Request, _ *api.Empty) ([]i
 	return list, nil
 }
 
-
 type initializeQuestion struct {
 	Filespace  string   `json:"fs" required:"The filespace is missing; give its name as filespace.domain."`
 	Password   string   `json:"password" required:"The password is missing; it becomes the password of root."`
