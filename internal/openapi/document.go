@@ -1,6 +1,6 @@
 package openapi
 
-// Document is an OpenAPI 3.1 document, as far as the generator writes one.
+// Document is an OpenAPI 3.1 document, with the parts that the generator writes.
 type Document struct {
 	OpenAPI    string               `json:"openapi"`
 	Info       Info                 `json:"info"`
@@ -10,7 +10,7 @@ type Document struct {
 	Components Components           `json:"components"`
 }
 
-// Info says what the document is about.
+// Info describes the document.
 type Info struct {
 	Title       string  `json:"title"`
 	Description string  `json:"description"`
@@ -18,12 +18,12 @@ type Info struct {
 	License     License `json:"license"`
 }
 
-// License is that of the document's text.
+// License is the license of the document's text.
 type License struct {
 	Name string `json:"name"`
 }
 
-// Server is where the paths begin.
+// Server is the address that the paths are relative to.
 type Server struct {
 	URL string `json:"url"`
 }
@@ -33,7 +33,7 @@ type Tag struct {
 	Name string `json:"name"`
 }
 
-// PathItem has the operations of one path by method in lower case.
+// PathItem holds the operations of one path, by method in lower case.
 type PathItem map[string]*Operation
 
 // Operation is one method of one path.
@@ -59,13 +59,13 @@ type Parameter struct {
 	Example     string  `json:"example,omitempty"`
 }
 
-// RequestBody is what a request may carry.
+// RequestBody describes the body of a request.
 type RequestBody struct {
 	Required bool              `json:"required,omitempty"`
 	Content  map[string]*Media `json:"content"`
 }
 
-// Response is one answer, or a reference to one.
+// Response is a response, or a reference to one.
 type Response struct {
 	Ref         string             `json:"$ref,omitempty"`
 	Description string             `json:"description,omitempty"`
@@ -73,7 +73,7 @@ type Response struct {
 	Content     map[string]*Media  `json:"content,omitempty"`
 }
 
-// Header is a header of an answer, or a reference to one.
+// Header is a header of a response, or a reference to one.
 type Header struct {
 	Ref         string  `json:"$ref,omitempty"`
 	Description string  `json:"description,omitempty"`
@@ -84,11 +84,11 @@ type Header struct {
 type Media struct {
 	Schema  *Schema `json:"schema"`
 	Example any     `json:"example,omitempty"`
-	// Events are the schemas of the data of server-sent events, by their types; OpenAPI 3.1 has no word of its own for it.
+	// Events holds the schemas of the data of server-sent events, by event type. OpenAPI 3.1 has no keyword for them.
 	Events map[string]*Schema `json:"x-events,omitempty"`
 }
 
-// Components are what the operations refer to.
+// Components holds what the operations refer to.
 type Components struct {
 	Schemas         map[string]*Schema        `json:"schemas"`
 	Parameters      map[string]*Parameter     `json:"parameters"`
@@ -97,7 +97,7 @@ type Components struct {
 	SecuritySchemes map[string]SecurityScheme `json:"securitySchemes,omitempty"`
 }
 
-// SecurityScheme is something that a caller shows.
+// SecurityScheme is a way in which a caller authenticates.
 type SecurityScheme struct {
 	Type        string `json:"type"`
 	Description string `json:"description,omitempty"`
@@ -107,18 +107,18 @@ type SecurityScheme struct {
 	Flows       *Flows `json:"flows,omitempty"`
 }
 
-// Flows are those of OAuth 2.0.
+// Flows holds the flows of OAuth 2.0.
 type Flows struct {
 	ClientCredentials Flow `json:"clientCredentials"`
 }
 
-// Flow says where its tokens come from.
+// Flow describes where tokens are obtained.
 type Flow struct {
 	TokenURL string            `json:"tokenUrl"`
 	Scopes   map[string]string `json:"scopes"`
 }
 
-// Schema is a JSON Schema of draft 2020-12. The zero value lets everything through.
+// Schema is a JSON Schema of draft 2020-12. The zero value allows every value.
 type Schema struct {
 	Ref                  string             `json:"$ref,omitempty"`
 	Type                 any                `json:"type,omitempty"` // a name, or several

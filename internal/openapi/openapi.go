@@ -1,8 +1,8 @@
-// Package openapi makes OpenAPI 3.1 documents of what is served: of the rows of the operations and of the Go types that
-// they bind and answer. A document can therefore not say anything else than the program does; the tests of the vendors
-// check every answer that they see against it.
+// Package openapi generates OpenAPI 3.1 documents from the rows of the operations and the Go types of their requests
+// and responses, so that a document cannot differ from the program. The tests of the vendors check every response
+// against the documents.
 //
-// The same program makes the same bytes. Descriptions are the simulator's own words, never those of a vendor.
+// The same program generates the same bytes. The descriptions are our own words, never a vendor's.
 package openapi
 
 import (
@@ -17,30 +17,30 @@ import (
 	"storagesim/internal/api"
 )
 
-// Call is one operation under one path as a document shows it.
+// Call is one operation on one path.
 type Call struct {
 	ID                        string // of this path, unique in the document
 	Operation                 string // that the path leads to; several may lead to one
 	Summary, Description, Tag string
 	Method, Path              string
-	// Asks is the type of the body or, where Query is set, of the query. Its members that are parameters of the path are
-	// left out; nil is nothing.
+	// Asks is the type of the body or, if Query is set, of the query; nil if there is none. Members that are parameters of
+	// the path are left out.
 	Asks  reflect.Type
 	Query bool
-	// Named are further parameters of the query, which are texts.
+	// Named lists further parameters of the query, which are strings.
 	Named    []string
 	Consumes string // "" is application/json
-	// Takes are further media types that the body may have, as a text.
+	// Takes lists further media types of the body, which is a string then.
 	Takes []string
-	// World, Clustered, Faults and IfMatch say which of the common headers the call minds.
+	// World, Clustered, Faults and IfMatch report which of the common headers the call has.
 	World, Clustered, Faults, IfMatch bool
-	// Answers is the type of a successful answer's JSON, nil for one without any. Produces are the media types of answers
+	// Answers is the type of a successful JSON response; nil if there is none. Produces lists the media types of responses
 	// that are text or bytes.
 	Answers  reflect.Type
 	Produces []string
-	// Forms are the types of those of Produces that are JSON of another form than Answers.
+	// Forms holds the types of those media types of Produces that are JSON of another type than Answers.
 	Forms map[string]reflect.Type
-	// Events are the types of the data of server-sent events, by their types, where text/event-stream is among Produces.
+	// Events holds the types of the data of server-sent events, by event type, if Produces has text/event-stream.
 	Events   map[string]reflect.Type
 	Other    map[int]reflect.Type // in place of Answers with that status
 	Envelope reflect.Type         // around the answer, in the member Inside; nil for none
@@ -51,7 +51,7 @@ type Call struct {
 	Example  api.Example        // the zero value has the body made from the schema
 }
 
-// Refusal is an answer that says no.
+// Refusal is the response to a request that is refused.
 type Refusal struct {
 	Status      int // 0 is any other
 	ContentType string
@@ -59,7 +59,7 @@ type Refusal struct {
 	Problem     bool   // may be a problem document of the simulator as well
 }
 
-// Names are what components are called whose types go by a word that says too little outside of their package.
+// Names maps types to the names of their components, for types whose own name is unclear outside of their package.
 type Names map[reflect.Type]string
 
 // Builder collects calls into a document. Make one with NewBuilder.
@@ -71,8 +71,8 @@ type Builder struct {
 	usual   *Schema // how most of the calls say no
 }
 
-// Names of the common parameters. Generators put the names of all components into one space, so none may be a vendor's
-// word.
+// The names of the common parameters. Generators put the names of all components into one namespace, so none of them
+// may be a vendor's word.
 const (
 	paramWorld     = "SimWorld"
 	paramCluster   = "SimCluster"
@@ -85,8 +85,7 @@ const (
 const description = "Made from the rows and types of storagesim, a simulator that stands in for the real service. " +
 	"Its answers carry X-Sim-Request-Id and X-Sim-World, those that were made on purpose X-Sim-Fault too."
 
-// NewBuilder begins a document without paths. problem is the type of the simulator's own refusals;
-// names may be nil.
+// NewBuilder returns a document without paths. problem is the type of the simulator's own refusals; names may be nil.
 func NewBuilder(title, version string, encoding api.Encoding, problem reflect.Type, names Names) *Builder {
 	text := func(name, doc string) *Parameter {
 		return &Parameter{Name: name, In: "header", Description: doc, Schema: &Schema{Type: "string"}}
@@ -130,10 +129,10 @@ const (
 	eventStream = "text/event-stream"
 )
 
-// Add puts a call into the document.
+// Add adds a call to the document.
 func (b *Builder) Add(c Call) { b.calls = append(b.calls, c) }
 
-// JSON is the document as it is served.
+// JSON returns the document as it is served.
 func (b *Builder) JSON() ([]byte, error) {
 	b.usual = usualRefusal(b.calls)
 	for _, c := range b.calls {
@@ -186,7 +185,7 @@ func (b *Builder) add(c Call) {
 	(*b.doc.Paths[path])[strings.ToLower(c.Method)] = op
 }
 
-// body is what the call takes beside its path; nil where that is nothing.
+// body returns the body of the call, or nil if it has none.
 func (b *Builder) body(c Call, inPath map[string]bool) *RequestBody {
 	var schema *Schema
 	required := false
@@ -242,7 +241,7 @@ func (b *Builder) success(c Call, status int) *Response {
 	return r
 }
 
-// events are what a stream is made of; nil for another media type.
+// events returns the schemas of a stream's events, or nil for another media type.
 func (b *Builder) events(c Call, media string) map[string]*Schema {
 	if media != eventStream || len(c.Events) == 0 {
 		return nil
@@ -282,7 +281,7 @@ func (b *Builder) refusal(c Call, no Refusal) *Response {
 	return r
 }
 
-// usualRefusal is the form in which most of the calls say no.
+// usualRefusal returns the refusal of most calls.
 func usualRefusal(calls []Call) *Schema {
 	var usual *Schema
 	seen, most := map[string]int{}, 0
@@ -302,7 +301,7 @@ func usualRefusal(calls []Call) *Schema {
 	return usual
 }
 
-// refusalSchema is the component Refusal; where an operation says no in another form, one of its own.
+// refusalSchema returns the component Refusal, or a schema of its own for an operation with another refusal.
 func (b *Builder) refusalSchema(c Call, body any) *Schema {
 	schema := inferred(body)
 	if reflect.DeepEqual(schema, b.usual) {
@@ -311,7 +310,7 @@ func (b *Builder) refusalSchema(c Call, body any) *Schema {
 	return b.shared(schema, upper(c.Tag)+"Refusal", upper(c.ID)+"Refusal")
 }
 
-// shared is a reference to the first of these components that is the schema, or can be.
+// shared returns a reference to the first of these components that has the schema, or that is free for it.
 func (b *Builder) shared(schema *Schema, names ...string) *Schema {
 	for _, name := range names {
 		if b.schemas.components[name] == nil {
@@ -324,7 +323,7 @@ func (b *Builder) shared(schema *Schema, names ...string) *Schema {
 	return schema
 }
 
-// sharedResponse is a reference to the component of the status, where that is the same response.
+// sharedResponse returns a reference to the component of the status if that is the same response.
 func (b *Builder) sharedResponse(status int, r *Response) *Response {
 	name := "Other"
 	if status != 0 {
@@ -353,7 +352,7 @@ func answerHeaders(status int) map[string]*Header {
 	return h
 }
 
-// security says what must be shown, and notes the schemes.
+// security returns what the caller must present, and records the schemes.
 func (b *Builder) security(alternatives [][]api.Credential) []map[string][]string {
 	list := []map[string][]string{}
 	for _, all := range alternatives {
@@ -374,7 +373,7 @@ func (b *Builder) security(alternatives [][]api.Credential) []map[string][]strin
 	return list
 }
 
-// words makes a sentence's beginning of an operation's name: "CreateVolume" is "Create volume".
+// words turns the name of an operation into the beginning of a sentence: "CreateVolume" becomes "Create volume".
 func words(name string) string {
 	var text strings.Builder
 	runes := []rune(name)

@@ -43,7 +43,7 @@ func TestDocuments_UnknownVendor(t *testing.T) {
 	require.JSONEq(t, `["control","lightbits","dms","lucidlink","lucidity"]`, fmt.Sprint(a.Text(".valid")))
 }
 
-// Every listed operation is in its document, with all of its statuses, under each of its paths.
+// Every listed operation is in its document, with all of its statuses, on each of its paths.
 func TestDocuments_EveryOperationWithItsStatuses(t *testing.T) {
 	s, texts := simtest.New(t), documentsOf(t)
 	header := http.Header{"Content-Type": {"image/png"}}
@@ -65,7 +65,7 @@ func TestDocuments_EveryOperationWithItsStatuses(t *testing.T) {
 	require.Greater(t, checked, 190)
 }
 
-// What explain says of a refusal's cause has a schema, and so has what the stream of events says.
+// The causes that explain returns and the events of the stream have schemas.
 func TestDocuments_CausesAndEvents(t *testing.T) {
 	s := simtest.New(t)
 	document := s.Must(http.StatusOK, http.MethodGet, "/_sim/openapi/control.json", "")
@@ -81,7 +81,7 @@ func TestDocuments_CausesAndEvents(t *testing.T) {
 	}
 }
 
-// The words that a document lists are those that a refusal of another word names.
+// The values that a document lists are the valid values that a refusal of another value names.
 func TestDocuments_ClosedListsAreWhatRefusalsName(t *testing.T) {
 	s := simtest.New(t)
 	document := s.Must(http.StatusOK, http.MethodGet, "/_sim/openapi/control.json", "")
@@ -98,8 +98,7 @@ func TestDocuments_ClosedListsAreWhatRefusalsName(t *testing.T) {
 	}
 }
 
-// Bodies of other forms than JSON are in the document: a client that was made of it could not send or read them
-// otherwise.
+// Bodies of other types than JSON are in the document. A generated client could not send or read them otherwise.
 func TestDocuments_OtherForms(t *testing.T) {
 	s := simtest.New(t)
 	c := s.Must(http.StatusOK, http.MethodGet, "/_sim/openapi/control.json", "")

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// headers are the common parameters of a call, as references.
+// headers returns references to the common parameters of a call.
 func headers(c Call) []*Parameter {
 	var list []*Parameter
 	for _, one := range [...]struct {
@@ -22,8 +22,8 @@ func headers(c Call) []*Parameter {
 	return list
 }
 
-// path answers the document's name of a path, and what its parameters are called there: of two paths that differ in the
-// names of parameters only, OpenAPI takes one.
+// path returns the path as the document has it, and the names of its parameters there. Of two paths that differ only in
+// the names of parameters, OpenAPI allows one.
 func (b *Builder) path(path string) (name string, renamed map[string]string) {
 	renamed = map[string]string{}
 	name = path
@@ -46,7 +46,7 @@ func erased(path string) string {
 	return path
 }
 
-// pathParams lists the names of a path's parameters.
+// pathParams returns the names of a path's parameters.
 func pathParams(path string) []string {
 	var list []string
 	for {
@@ -59,7 +59,7 @@ func pathParams(path string) []string {
 	}
 }
 
-// pathSchema is that of a parameter of the path: a number where the member of that name is one.
+// pathSchema returns the schema of a parameter of the path: a number if the member of that name is one.
 func (b *Builder) pathSchema(asks reflect.Type, name string) *Schema {
 	if asks != nil && asks.Kind() == reflect.Struct {
 		for _, m := range members(asks) {
@@ -71,7 +71,8 @@ func (b *Builder) pathSchema(asks reflect.Type, name string) *Schema {
 	return &Schema{Type: "string"}
 }
 
-// paramSchema is that of a parameter, nil for what fits in none. Numbers are numbers there on every wire.
+// paramSchema returns the schema of a parameter, or nil for a type that no parameter can have. Numbers are numbers in
+// parameters on every wire.
 func (b *Builder) paramSchema(t reflect.Type) *Schema {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -90,7 +91,7 @@ func (b *Builder) paramSchema(t reflect.Type) *Schema {
 	return nil
 }
 
-// query lists the members of a type as parameters of the query, those of nested messages with dots.
+// query returns the members of a type as parameters of the query; those of nested messages have names with dots.
 func (b *Builder) query(t reflect.Type, prefix string, leave map[string]bool) []*Parameter {
 	var list []*Parameter
 	for _, m := range members(t) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// maxDepth bounds how deep a sample nests where a type contains itself.
+// maxDepth bounds how deep a sample nests if a type contains itself.
 const maxDepth = 8
 
 // Sample returns a value that the schema allows, with all members that the schema names. components are those of the
@@ -84,7 +84,7 @@ func additional(schema *Schema) *Schema {
 	return nil
 }
 
-// sampleText is a text of the form that the schema wants, and that the member's name makes one expect.
+// sampleText returns a string in the format of the schema, chosen by the member's name.
 func sampleText(schema *Schema, name string) string {
 	lower := strings.ToLower(name)
 	switch {

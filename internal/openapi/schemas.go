@@ -15,8 +15,8 @@ import (
 	"storagesim/internal/wire"
 )
 
-// schemas makes JSON Schemas of Go types, by the rules of one wire. What is answered and what is asked are different
-// schemas even where they are one type: an answer has no members but its own, and may always have some of them.
+// schemas makes JSON Schemas of Go types, by the rules of one wire. Requests and responses have different schemas even
+// if they have the same type: a response has no unknown members, and some of its members are always present.
 type schemas struct {
 	encoding   api.Encoding
 	components map[string]*Schema
@@ -29,10 +29,10 @@ type schemaKey struct {
 	answer bool
 }
 
-// closed is a type of texts of which there are only these.
+// closed is a type of strings with a closed list of values.
 type closed interface{ Names() []string }
 
-// open is a type of objects that have these members, of the type of what it answers, and further ones.
+// open is a type of objects that have the members of the type that it returns, and further ones.
 type open interface{ Members() any }
 
 const (
@@ -43,10 +43,11 @@ const (
 
 func reference(name string) *Schema { return &Schema{Ref: componentPrefix + name} }
 
-// gateway says whether the wire is that of a protobuf gateway.
+// gateway reports whether the wire is that of a protobuf gateway.
 func (s *schemas) gateway() bool { return s.encoding != api.Plain }
 
-// of is the schema of a value of the type; structs become components. name is the component's where the type has none.
+// of returns the schema of a value of the type; structs become components. name is the component's name if the type has
+// none.
 func (s *schemas) of(t reflect.Type, answer bool, name string) *Schema {
 	if t.Kind() == reflect.Pointer {
 		return s.of(t.Elem(), answer, name)
@@ -72,7 +73,7 @@ func (s *schemas) of(t reflect.Type, answer bool, name string) *Schema {
 	}
 }
 
-// scalar is the schema of a type that holds no other, nil for the rest.
+// scalar returns the schema of a type without elements or members, or nil for other types.
 func (s *schemas) scalar(t reflect.Type) *Schema {
 	zero := 0
 	switch {
@@ -115,7 +116,7 @@ func (s *schemas) scalar(t reflect.Type) *Schema {
 	return nil
 }
 
-// enumNames lists the names of an enum in the order of their numbers.
+// enumNames returns the names of an enum in the order of their numbers.
 func enumNames(t reflect.Type) []string {
 	numbers := reflect.Zero(t).Interface().(wire.Enum).EnumNumbers()
 	names := make([]string, 0, len(numbers))
@@ -131,7 +132,7 @@ func enumNames(t reflect.Type) []string {
 	return names
 }
 
-// component answers a reference to the struct's schema, which it makes where it is not there yet.
+// component returns a reference to the struct's schema, which it makes if there is none yet.
 func (s *schemas) component(t reflect.Type, answer bool, fallback string) *Schema {
 	if t.NumField() == 0 {
 		return s.object(t, answer, fallback, nil)
@@ -147,7 +148,7 @@ func (s *schemas) component(t reflect.Type, answer bool, fallback string) *Schem
 	return reference(name)
 }
 
-// free chooses a component's name: the given one or that of the type, which for what is asked ends in Input.
+// free returns an unused component name: the given name or that of the type, with the suffix Input for a request.
 func (s *schemas) free(t reflect.Type, answer bool, fallback string) string {
 	base := t.Name()
 	if given := s.given[t]; given != "" {
@@ -182,7 +183,7 @@ func upper(word string) string {
 	return string(runes)
 }
 
-// object is the schema of a struct without the members that leave names.
+// object returns the schema of a struct without the members in leave.
 func (s *schemas) object(t reflect.Type, answer bool, name string, leave func(member string) bool) *Schema {
 	o := &Schema{Type: "object"}
 	if answer {
@@ -211,7 +212,7 @@ func (s *schemas) object(t reflect.Type, answer bool, name string, leave func(me
 	return o
 }
 
-// required says whether an answer always has the member.
+// required reports whether a response always has the member.
 func (s *schemas) required(m member) bool {
 	switch s.encoding {
 	case api.GatewayV1:
@@ -223,7 +224,7 @@ func (s *schemas) required(m member) bool {
 	}
 }
 
-// nullable says whether a member that is always there may be null.
+// nullable reports whether a member that is always present may be null.
 func (s *schemas) nullable(t reflect.Type) bool {
 	switch {
 	case t.Kind() == reflect.Pointer:
@@ -245,17 +246,17 @@ func orNull(s *Schema) *Schema {
 	return &Schema{AnyOf: []*Schema{s, {Type: "null"}}}
 }
 
-// member is a member of a struct as JSON has it.
+// member is a member of the JSON form of a struct.
 type member struct {
 	name    string
 	t       reflect.Type
 	options []string
 	doc     string
-	// required says that a request must have it (strict.Needs).
+	// required reports whether a request must have the member (strict.Needs).
 	required bool
 }
 
-// members lists those of a struct; an embedded struct without a tag lends its own.
+// members returns the members of a struct. Those of an embedded struct without a tag are members of the outer struct.
 func members(t reflect.Type) []member {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -283,7 +284,7 @@ func members(t reflect.Type) []member {
 	return list
 }
 
-// inferred is the schema of a JSON value that always looks the same, such as a refusal.
+// inferred returns the schema of a JSON value whose form is always the same, such as a refusal.
 func inferred(v any) *Schema {
 	switch v := v.(type) {
 	case nil:

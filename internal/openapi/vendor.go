@@ -11,7 +11,7 @@ import (
 	"storagesim/internal/api"
 )
 
-// Vendor makes the document of a vendor.
+// Vendor returns the document of a vendor.
 func Vendor(svc *api.Service, version string) ([]byte, error) {
 	title := svc.Contract.Title
 	if title == "" {
@@ -35,7 +35,7 @@ func Vendor(svc *api.Service, version string) ([]byte, error) {
 	return b.JSON()
 }
 
-// call is one path of a row.
+// call returns the call of an operation on one of its paths.
 func call(svc *api.Service, op *api.Operation, path string) Call {
 	c := Call{
 		ID: op.Name, Operation: op.Name, Summary: words(op.Name), Tag: tagOf(path), Method: op.Method, Path: path,
@@ -76,8 +76,7 @@ func call(svc *api.Service, op *api.Operation, path string) Call {
 }
 
 // exampleOf returns the operation's example for one of its paths. Parameters that only another path has become members
-// of
-// the body.
+// of the body.
 func exampleOf(svc *api.Service, op *api.Operation, path string) api.Example {
 	example := svc.Contract.Examples[op.Name]
 	for _, name := range sortedKeys(example.Path) {
@@ -94,7 +93,7 @@ func refusal(svc *api.Service, op *api.Operation, status int) Refusal {
 		Problem: status == http.StatusBadRequest}
 }
 
-// about says in the simulator's own words what a row says of the operation.
+// about returns the description of an operation, derived from its row.
 func about(op *api.Operation) string {
 	var said []string
 	if op.Needs != (api.Permission{}) && op.Needs.Resource != op.Vendor {
@@ -109,7 +108,7 @@ func about(op *api.Operation) string {
 	return strings.Join(said, " ")
 }
 
-// byQuery is the operation under the path whose last parameter is empty: the thing is named in the query.
+// byQuery returns the call on the path whose last parameter is empty: the query names the resource.
 func byQuery(op *api.Operation, c Call) (Call, bool) {
 	params := pathParams(c.Path)
 	if !op.EmptyLast || c.Asks == nil || len(params) == 0 {
@@ -135,7 +134,7 @@ func byQuery(op *api.Operation, c Call) (Call, bool) {
 	return c, true
 }
 
-// tagOf is the first word of a path that names a resource.
+// tagOf returns the first segment of a path that names a resource.
 func tagOf(path string) string {
 	var literal []string
 	for _, part := range strings.Split(strings.Trim(path, "/"), "/") {

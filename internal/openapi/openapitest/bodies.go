@@ -12,18 +12,17 @@ import (
 	"storagesim/internal/openapi"
 )
 
-// Body is what a document says of the body of an operation.
+// Body is what a document says about the body of an operation.
 type Body struct {
 	Media   string
 	Example any // a body with all members that the schema names
-	// Required are the members that it must have, wherever they lie in the example: the names that lead there, and
-	// indices.
+	// Required holds the required members at any depth of the example, as the names and indices that lead to them.
 	Required [][]string
-	// Least is the example without what is not required.
+	// Least is the example without its optional members.
 	Least any
 }
 
-// Body answers what the document says of a body in JSON or in a form, nil where it says that there is none.
+// Body returns what the document says about a body in JSON or a form; nil if the operation has no body.
 func (c *Checker) Body(method, path string) *Body {
 	item, _ := c.find(path)
 	content, _ := at(c.doc, "paths", item, strings.ToLower(method), "requestBody", "content").(map[string]any)
@@ -50,7 +49,7 @@ func (c *Checker) sample(schema any) any {
 	return v
 }
 
-// convert reads JSON that was decoded into another Go value.
+// convert converts decoded JSON into another Go value.
 func convert(from, into any) {
 	text, err := json.Marshal(from)
 	if err == nil {
@@ -61,7 +60,7 @@ func convert(from, into any) {
 	}
 }
 
-// With is the least body that has the member to which the names lead, and what is required beside it.
+// With returns the least body that has the member to which the names lead, and the members that are required with it.
 func (b *Body) With(where []string) any { return b.with(b.Least, b.Example, where, nil) }
 
 func (b *Body) with(least, example any, where, above []string) any {
@@ -87,7 +86,7 @@ func (b *Body) with(least, example any, where, above []string) any {
 	return example
 }
 
-// least notes the required members of v, and answers v with nothing else.
+// least records the required members of v, and returns v without the others.
 func (c *Checker) least(schema, v any, where []string, b *Body) any {
 	if ref, is := at(schema, "$ref").(string); is {
 		schema = at(c.doc, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
@@ -119,7 +118,7 @@ func (c *Checker) least(schema, v any, where []string, b *Body) any {
 
 func deeper(where []string, name string) []string { return append(slices.Clone(where), name) }
 
-// Text is v as the body's media type writes it.
+// Text returns v in the body's media type.
 func (b *Body) Text(v any) string {
 	if b.Media == "application/x-www-form-urlencoded" {
 		form := url.Values{}
@@ -135,7 +134,7 @@ func (b *Body) Text(v any) string {
 	return string(text)
 }
 
-// Without is v without the member to which the names lead; false where v has none.
+// Without returns v without the member to which the names lead, and false if v does not have it.
 func Without(v any, where []string) (any, bool) {
 	switch v := v.(type) {
 	case []any:

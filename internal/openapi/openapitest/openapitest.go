@@ -1,5 +1,5 @@
-// Package openapitest checks, in tests, that what was answered is what the OpenAPI documents say. The conformance suite
-// and every simulator that a test starts hand it all answers that they see.
+// Package openapitest checks, in tests, that responses match the OpenAPI documents. The conformance suite and every
+// simulator that a test starts pass it all their responses.
 package openapitest
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Checker knows one document. Make one with Read.
+// Checker checks responses against one document. Make one with Read.
 type Checker struct {
 	doc   any
 	paths []pathItem
@@ -33,7 +33,7 @@ type pathItem struct {
 
 const resource = "openapi.json"
 
-// checkers are the documents that were read, by the sum of their bytes: tests start many simulators that have the same.
+// checkers caches the documents by the checksum of their bytes, because tests start many simulators with the same ones.
 var checkers = struct { //nolint:gochecknoglobals // a cache of what follows from the bytes alone
 	sync.Mutex
 
@@ -66,17 +66,17 @@ func Read(text []byte) (*Checker, error) {
 	return c, nil
 }
 
-// Answer is an answer as a client has it.
+// Answer is a response as a client receives it.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// marker says that a fault made the answer, which then may be broken on purpose.
+// marker is the header of an injected response, which may be malformed on purpose.
 const marker = "X-Sim-Fault"
 
-// Check answers how an answer differs from what the document says of the operation; known is false where the document
+// Check returns how a response differs from what the document says about the operation. known is false if the document
 // has no such operation. path is the escaped path of the request.
 func (c *Checker) Check(method, path string, a Answer) (known bool, err error) {
 	item, found := c.find(path)
@@ -150,7 +150,7 @@ func (c *Checker) schema(where string) (*jsonschema.Schema, error) {
 	return s, err
 }
 
-// Examples checks every example of the document against the schema beside it, and answers how many there are.
+// Examples checks every example of the document against its schema, and returns the number of examples.
 func (c *Checker) Examples() (checked int, err error) {
 	err = c.examples(c.doc, "", &checked)
 	return checked, err
@@ -180,7 +180,7 @@ func (c *Checker) examples(v any, where string, checked *int) error {
 	return nil
 }
 
-// find answers the document's path of a request; one with the most literal parts where several fit.
+// find returns the document's path for a request: the one with the most literal segments if several match.
 func (c *Checker) find(path string) (item string, found bool) {
 	parts := strings.Split(path, "/")
 	best := -1
@@ -211,7 +211,7 @@ func fit(template, parts []string) (literal int, fits bool) {
 	return literal, true
 }
 
-// at follows names through objects; nil where there is none.
+// at returns the value to which the names lead through objects, or nil if there is none.
 func at(v any, names ...string) any {
 	for _, name := range names {
 		o, _ := v.(map[string]any)
@@ -220,7 +220,7 @@ func at(v any, names ...string) any {
 	return v
 }
 
-// pointer is a JSON Pointer (RFC 6901) of the names.
+// pointer returns the JSON Pointer (RFC 6901) of the names.
 func pointer(names ...string) string {
 	var b strings.Builder
 	for _, name := range names {
@@ -229,8 +229,8 @@ func pointer(names ...string) string {
 	return b.String()
 }
 
-// Event says how the data of a server-sent event differ from what the document says of the events of a stream, which is
-// what the operation answers with 200.
+// Event returns how the data of a server-sent event differ from what the document says about the events of the stream
+// that the operation returns with status 200.
 func (c *Checker) Event(method, path, kind string, data []byte) error {
 	item, _ := c.find(path)
 	where := []string{"paths", item, strings.ToLower(method), "responses", "200", "content", "text/event-stream",
