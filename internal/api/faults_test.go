@@ -16,7 +16,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// withFaults lets rules decide what goes wrong with the toys.
+// withFaults installs rules for the operations on toys.
 func withFaults(t testing.TB, s *server, rules ...fault.Rule) *fault.Injector {
 	in := fault.New(s.db, s.engine, api.FaultTargets(nil, s.server.Services()...), zerolog.Nop(),
 		func() time.Time { return epoch })
@@ -26,7 +26,7 @@ func withFaults(t testing.TB, s *server, rules ...fault.Rule) *fault.Injector {
 	return in
 }
 
-// Before the operation, a client that goes away takes its request with it; after it, the change stays.
+// A client that disconnects before the operation takes its request with it; after the operation, the change stays.
 func TestFaults_LatencyEndsWithTheClient(t *testing.T) {
 	for phase, made := range map[fault.Phase][]string{fault.Before: {}, fault.After: {"car"}} {
 		s := newServer(t)
@@ -44,7 +44,7 @@ func TestFaults_LatencyEndsWithTheClient(t *testing.T) {
 	}
 }
 
-// A server that stops cuts latencies short and answers.
+// A server that stops ends latencies early and responds.
 func TestFaults_StopCutsLatencyShort(t *testing.T) {
 	s := newServer(t)
 	withFaults(t, s, fault.Rule{ID: "slow", Effect: fault.Effect{Latency: &fault.Latency{Fixed: "1h"}}})
@@ -53,7 +53,7 @@ func TestFaults_StopCutsLatencyShort(t *testing.T) {
 	s.want(200, `{"name":"car"}`, s.do("POST", "/toys", `{"name":"car"}`))
 }
 
-// A request that is not authorized is refused before any fault, and no rule counts it.
+// An unauthorized request is refused before any fault, and no rule counts it.
 func TestFaults_ComeAfterTheCaller(t *testing.T) {
 	s := newServer(t, func(svc *api.Service) {
 		svc.Authorize = func(_ *store.Tx, r *api.Request) error {
@@ -78,7 +78,7 @@ func TestFaults_ComeAfterTheCaller(t *testing.T) {
 	}))
 }
 
-// A fault on what is not emulated works, a success is none, and a rule about another world is not looked at.
+// A fault works on an operation that is not emulated, a success is not a fault, and rules of other worlds do not apply.
 func TestFaults_OnWhatIsNotEmulated(t *testing.T) {
 	s := newServer(t)
 	withFaults(t, s, fault.Rule{ID: "busy", Match: fault.Match{Operation: "toys.PaintToy"},

@@ -25,7 +25,7 @@ import (
 
 var epoch = time.Date(2040, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// toy is a thing of the vendor that these tests invent.
+// toy is a resource of the vendor that these tests define.
 type toy struct {
 	Name string `json:"name"`
 	Size int    `json:"size,omitempty"`
@@ -72,7 +72,7 @@ func (words) NoMethod(_ *api.Request, allowed []string) api.Response {
 
 func (words) Kind(status int) refusal.Kind { return api.KindOf(status) }
 
-// syncBuffer is a log that requests write at once.
+// syncBuffer is a log that concurrent requests can write to.
 type syncBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -100,7 +100,7 @@ type server struct {
 	server  *api.Server
 }
 
-// newServer serves the toys, and what change makes of them, in the world default.
+// newServer serves the toys in the world default; change adapts the vendor first.
 func newServer(tb testing.TB, change ...func(*api.Service)) *server {
 	tb.Helper()
 	s := &server{tb: tb, log: &syncBuffer{}, journal: api.NewJournal(100, 1<<20)}
@@ -178,14 +178,14 @@ func getToy(tx *store.Tx, r *api.Request, q *toy) (toy, error) {
 	return found, err
 }
 
-// lookedFor is a cause of its own.
+// lookedFor is a cause that only these tests have.
 type lookedFor struct {
 	Looked string `json:"looked"`
 }
 
 func (lookedFor) CauseKind() refusal.CauseKind { return refusal.Missing }
 
-// breakToy writes, and then fails in the way that the toy's name says.
+// breakToy writes, and then fails in the way that the toy's name selects.
 func breakToy(tx *store.Tx, _ *api.Request, q *toy) (any, error) {
 	if err := toys.Put(tx, &toy{Name: "half-done"}); err != nil {
 		return nil, err
@@ -212,7 +212,7 @@ func breakToy(tx *store.Tx, _ *api.Request, q *toy) (any, error) {
 	return nil, refusal.New(refusal.AlreadyExists, "broken already")
 }
 
-// do sends a request with header lines as "Name: value".
+// do sends a request with headers in the form "Name: value".
 func (s *server) do(method, target, body string, header ...string) *httptest.ResponseRecorder {
 	s.tb.Helper()
 	req := httptest.NewRequest(method, target, strings.NewReader(body))
@@ -225,7 +225,7 @@ func (s *server) do(method, target, body string, header ...string) *httptest.Res
 	return w
 }
 
-// want does a request and compares status and body.
+// want sends a request and compares status and body.
 func (s *server) want(status int, body string, w *httptest.ResponseRecorder) {
 	s.tb.Helper()
 	require.Equal(s.tb, status, w.Code, "%s", w.Body)

@@ -81,7 +81,7 @@ func TestJournal_ManyAtOnce(t *testing.T) {
 	require.EqualValues(t, 799, dropped)
 }
 
-// A long body is kept from its beginning, whole characters of it, and the entry says how much is missing.
+// The beginning of a long body is kept, in whole characters, and the entry has the number of missing bytes.
 func TestJournal_KeepsTheBeginningOfALongBody(t *testing.T) {
 	for length, cut := range map[int]int{16 << 10: 0, 16<<10 + 1: 1} {
 		text, missing := api.Kept([]byte(strings.Repeat("x", length)))

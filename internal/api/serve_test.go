@@ -214,7 +214,7 @@ func TestServe_OneRequestFault(t *testing.T) {
 	s.want(200, `{"name":"x"}`, s.do("POST", "/toys", `{"name":"x"}`, "X-Sim-Fault: 200"))
 }
 
-// A kind cannot say every status; what was asked for is what comes.
+// A forced status is sent as it is, even if no kind maps to it.
 func TestServe_OneRequestFaultOfAnyStatus(t *testing.T) {
 	s := newServer(t, func(svc *api.Service) { svc.Operations[1].Statuses = []int{200, 422, 507} })
 	s.want(422, "Unknown: Unprocessable Entity (injected by the request)",

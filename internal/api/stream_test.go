@@ -16,7 +16,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// streaming lets GET /toys/{name} answer a stream: the names of all toys, each read in a transaction of its own.
+// streaming makes GET /toys/{name} a stream: the names of all toys, each read in its own transaction.
 func streaming(write func(w io.Writer, view api.View) error) func(*api.Service) {
 	return func(svc *api.Service) {
 		svc.Operations[2].Endpoint = api.Handle(func(_ *store.Tx, _ *api.Request, q *toy) (*api.Stream, error) {
@@ -83,7 +83,7 @@ func TestStream_ReadsTheRequestsCluster(t *testing.T) {
 	s.want(200, "east", s.do("GET", "/toys/all", ""))
 }
 
-// What breaks off ends the connection, so that nobody takes it for the whole.
+// An error in a stream closes the connection, so that a client does not take it for complete.
 func TestStream_BreaksOff(t *testing.T) {
 	for name, broken := range map[string]func(io.Writer, api.View) error{
 		"error": func(w io.Writer, _ api.View) error {
@@ -109,7 +109,7 @@ func TestStream_BreaksOff(t *testing.T) {
 	require.NotContains(t, s.log.String(), "stream broke off")
 }
 
-// A fault acts on the whole of a stream, unless that is too long to be held.
+// A fault acts on a complete stream, unless the stream is too long to be buffered.
 func TestStream_Faults(t *testing.T) {
 	s := newServer(t, streaming(namesInTurn))
 	withFaults(t, s)

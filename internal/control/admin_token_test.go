@@ -14,7 +14,7 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// With an admin token, no call that changes something works without it, whatever it is.
+// With an admin token, no call that changes something works without it.
 func TestSafety_AdminTokenOnEveryChange(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.AdminToken = "key" })
 	for _, row := range control.Operations() {
@@ -33,7 +33,7 @@ func TestSafety_AdminTokenOnEveryChange(t *testing.T) {
 	s.Must(http.StatusOK, http.MethodGet, "/_sim/worlds", "")
 }
 
-// Every answer says which request it is of and which world: of all operations of all vendors, and where there is none.
+// Every response names its request and its world, for all operations of all vendors and for unknown paths.
 func TestSafety_EveryAnswerIsMarked(t *testing.T) {
 	s := simtest.New(t)
 	marked := func(a simtest.Answer, what string) {
@@ -64,7 +64,7 @@ func TestSafety_EveryAnswerIsMarked(t *testing.T) {
 	marked(s.Do(http.MethodPost, "/_sim/worlds", long), "413 of the control surface")
 }
 
-// Whoever listens beyond this machine without an admin token is told.
+// A simulator that other machines can reach logs a warning if it has no admin token.
 func TestSafety_ListeningElsewhereIsWarnedOf(t *testing.T) {
 	said := func(listen, token string) string {
 		var log bytes.Buffer

@@ -13,8 +13,8 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// tree is worlds that were forked from each other's checkpoints, and what each had at each checkpoint and has now: all
-// of it, as a world's file.
+// tree holds worlds that were forked from each other's checkpoints, and their complete content at each checkpoint and
+// now, as world files.
 type tree struct {
 	*simtest.Server
 	t     *testing.T
@@ -26,13 +26,13 @@ type tree struct {
 
 func (f *tree) state(world string) string { return export(f.In(world), "application/json") }
 
-// anyOf is one of the names, drawn in an order that does not depend on the map.
+// anyOf returns one of the names, drawn in an order that does not depend on the map.
 func anyOf[V any](f *tree, of map[string]V) string {
 	names := slices.Sorted(maps.Keys(of))
 	return names[f.draw.IntN(len(names))]
 }
 
-// change does something to a world that its file shows.
+// change changes something in a world that its file shows.
 func (f *tree) change(world string) {
 	w := f.In(world)
 	f.count++
@@ -80,7 +80,8 @@ func (f *tree) remove(world string) {
 	delete(f.kept, world)
 }
 
-// A parent can be restored after its children, a child after its parent is gone, in any order: each has what it had.
+// A parent can be restored after its children, and a child after its parent is gone, in any order: each has its own
+// content.
 func TestCheckpoints_TreeInAnyOrder(t *testing.T) {
 	for seed := range uint64(4) {
 		s := simtest.New(t, simtest.ToyVendor)

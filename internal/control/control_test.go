@@ -50,7 +50,7 @@ func TestProgram(t *testing.T) {
 	require.Equal(t, `["lamps.lamp"]`, s.Must(400, http.MethodGet, "/_sim/machines?kind=lamp", "").Text(".valid"))
 }
 
-// Every row is reached, and those that are not there yet say so.
+// Every row is reached.
 func TestOperations_AreServedAsListed(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	for _, row := range control.Operations() {
@@ -101,7 +101,7 @@ func TestAdminToken(t *testing.T) {
 	s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`)
 }
 
-// A control call neither shows up in the journal nor counts as an observation.
+// A control call is not in the journal and does not count as an observation.
 func TestControl_LeavesNoTrace(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"auto"}`)

@@ -18,7 +18,7 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// patience is how long a test waits for the next line of a stream, of the wall clock, until it fails.
+// patience is how long a test waits for the next line of a stream, on the wall clock.
 const patience = 10 * time.Second
 
 // listener reads a stream of events.
@@ -30,7 +30,7 @@ type listener struct {
 	document *openapitest.Checker
 }
 
-// soon waits for what is read from a stream.
+// soon waits for a value from a stream.
 func soon[T any](read func() (T, error)) (T, error) {
 	type result struct {
 		v   T
@@ -50,7 +50,7 @@ func soon[T any](read func() (T, error)) (T, error) {
 	}
 }
 
-// line is the next line without its end; io.EOF where the stream is over.
+// line returns the next line without its end, or io.EOF at the end of the stream.
 func (l *listener) line() (string, error) {
 	line, err := soon(func() (string, error) { return l.lines.ReadString('\n') })
 	return strings.TrimSuffix(line, "\n"), err
@@ -97,7 +97,7 @@ func events(t *testing.T, s *simtest.Server, query string, header ...string) *li
 	return l
 }
 
-// block is the next block of lines, whatever it is.
+// block returns the next block of lines.
 func (l *listener) block() (b sent) {
 	l.t.Helper()
 	for {
@@ -121,7 +121,7 @@ func (l *listener) block() (b sent) {
 	}
 }
 
-// next is the next event.
+// next returns the next event.
 func (l *listener) next() sent {
 	l.t.Helper()
 	for {
@@ -223,7 +223,7 @@ func TestEvents_ResumesAtLastEventID(t *testing.T) {
 	require.Equal(t, "the events are no longer available", e.data["why"])
 }
 
-// A client that is slower than the events is told how many it lost: each one comes or is counted.
+// A client that is slower than the events gets the number of lost events: each event is received or counted.
 func TestEvents_TellsASlowClientWhatItLost(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Limits.EventQueue = 1 })
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)

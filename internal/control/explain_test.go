@@ -12,7 +12,7 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// provoked is a request that fails on a cause of its kind, behind others that lead up to it.
+// provoked is a request that fails with a cause of its kind, and the requests before it.
 type provoked struct {
 	kind          refusal.CauseKind
 	before        []step
@@ -84,7 +84,7 @@ var provocations = []provoked{
 		works: "one of the clusters east, west"},
 }
 
-// Each kind of cause occurs, with the members that it promises, behind the status that it leads to.
+// Each kind of cause occurs, with its members and its status.
 func TestExplain_EachKindOfCause(t *testing.T) {
 	left := explaintest.Kinds()
 	for _, p := range provocations {
@@ -110,7 +110,7 @@ func TestExplain_EachKindOfCause(t *testing.T) {
 	require.Empty(t, left, "nothing is known to fail on these kinds of causes")
 }
 
-// A rule that is not what a request failed on does not hide what it did fail on.
+// A rule that did not cause a refusal does not hide its cause.
 func TestExplain_TamperedWithAndRefused(t *testing.T) {
 	s := lightbitsServer(t)
 	s.Must(201, http.MethodPost, "/_sim/faults",

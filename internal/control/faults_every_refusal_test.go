@@ -13,15 +13,15 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// faultEntry is one line of the catalog.
+// faultEntry is one entry of the catalog.
 type faultEntry struct {
 	Operation, Method, Path, ContentType string
 	Status                               int
 	Body                                 json.RawMessage
 }
 
-// Each documented refusal of each operation of all vendors can be had by rule, by plan and by header, plain and over
-// TLS, in the vendor's body as the catalog shows it, and marked.
+// Each documented refusal of each operation can be injected by rule, by plan and by header, over HTTP and TLS, with the
+// body in the catalog and the marker.
 func TestFaults_Campaign(t *testing.T) {
 	s := simtest.New(t, withTLS)
 	insecure := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // a test's own server
@@ -74,7 +74,7 @@ func TestFaults_Campaign(t *testing.T) {
 	t.Log("refusals seen, each in four ways on two transports:", vendors)
 }
 
-// campaignTokens answers for each vendor what its operations take as Authorization.
+// campaignTokens returns a valid Authorization header for each vendor.
 func campaignTokens(s *simtest.Server) map[string]string {
 	tokens := map[string]string{}
 	for _, vendor := range []string{"lightbits", "dms", "lucidlink", "lucidity"} {
@@ -89,7 +89,7 @@ func campaignTokens(s *simtest.Server) map[string]string {
 	return tokens
 }
 
-// campaignPath fills a path's parameters with what no world has.
+// campaignPath fills a path's parameters with unknown values.
 func campaignPath(path string) string {
 	parts := strings.Split(path, "/")
 	for i, part := range parts {
@@ -100,8 +100,8 @@ func campaignPath(path string) string {
 	return strings.Join(parts, "/")
 }
 
-// sameBut is a body with the first name that is not empty in the place of what, and without what differs from answer to
-// answer.
+// sameBut returns a body in which the first non-empty name replaces what, without the parts that differ in each
+// response.
 func sameBut(t *testing.T, body []byte, what string, names ...string) any {
 	t.Helper()
 	var text string

@@ -13,7 +13,7 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// A rule that cannot be is refused when it is said, with the place and with what would be right.
+// An invalid rule is refused with the path and the valid values.
 func TestFaults_RefusedWhenSaid(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	for rule, want := range map[string]struct{ detail, valid string }{
@@ -96,7 +96,7 @@ func TestFaults_RefusedWhenSaid(t *testing.T) {
 	s.Must(404, http.MethodGet, "/_sim/faults", "", "X-Sim-World", "none")
 }
 
-// Sixty-four clients at once hit a budget exactly, of a rule and of a plan.
+// Sixty-four concurrent clients use up the budgets of a rule and of a plan exactly.
 func TestFaults_BudgetsAreExact(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/faults",
@@ -135,7 +135,7 @@ func TestFaults_BudgetsAreExact(t *testing.T) {
 		s.Must(200, http.MethodGet, "/_sim/fault-plans/plan-1", "").Text(".beyond"))
 }
 
-// Same seed, same decisions, whatever else is drawn; another seed, others.
+// The same seed gives the same decisions, whatever else is drawn; another seed gives others.
 func TestFaults_DrawsComeFromTheSeed(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	decisions := func(world string, seed int, noise bool) string {
@@ -164,8 +164,8 @@ func TestFaults_DrawsComeFromTheSeed(t *testing.T) {
 	require.Equal(t, ids("d"), ids("a"), "a rule's draws move no id")
 }
 
-// Priority, then making, is the order; the first that decides the answer wins, latencies add, and what is not reached
-// is not counted.
+// Rules are tried by priority, then in the order of creation. The first effect that decides the response wins,
+// latencies add up, and rules after it are not counted.
 func TestFaults_Order(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/faults", `{"rules":[
@@ -191,7 +191,7 @@ func TestFaults_Order(t *testing.T) {
 	require.Equal(t, "low", list.Text(".rules[5].id"))
 }
 
-// A ttl is of real time: a dead test cannot poison a shared server.
+// A ttl is in real time, so that the rule of a dead test does not stay on a shared server.
 func TestFaults_TTL(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
@@ -205,7 +205,7 @@ func TestFaults_TTL(t *testing.T) {
 	require.Equal(t, "true", rule.Text(".spent"))
 }
 
-// Rules are a world's own, and come along with a fork.
+// Rules belong to a world, and a fork has them too.
 func TestFaults_BelongToAWorld(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"a"}`)
@@ -231,7 +231,7 @@ func TestFaults_BelongToAWorld(t *testing.T) {
 	b.Must(200, http.MethodGet, "/lamps", "")
 }
 
-// A request without a rule of its own says in the journal which rules nearly fired.
+// The journal entry of a request without a fault names the rules that nearly fired.
 func TestFaults_NearMissesAreInTheJournal(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/faults",
@@ -245,7 +245,7 @@ func TestFaults_NearMissesAreInTheJournal(t *testing.T) {
 	s.Must(200, http.MethodGet, "/_sim/faults", "", "X-Sim-Fault", "503")
 }
 
-// A list is as it was, and the world goes on.
+// A stale list is an earlier version, and the world is unchanged.
 func TestFaults_StaleComesBackWithARestore(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
@@ -286,7 +286,7 @@ func TestFaultCatalog(t *testing.T) {
 	s.Must(400, http.MethodGet, "/_sim/faults/catalog?operation=lamps.Take*", "")
 }
 
-// An effect may take a status that the vendor does not document, by force of its own.
+// The effect's own force allows a status that the vendor does not document.
 func TestFaults_ForceInTheEffect(t *testing.T) {
 	s := lightbitsServer(t)
 	for effect, status := range map[string]int{`{"status":418}`: 400, `{"status":418,"force":true}`: 201} {

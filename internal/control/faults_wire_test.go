@@ -38,7 +38,7 @@ func transports(s *simtest.Server) map[string]func() (*http.Client, string) {
 	}
 }
 
-// got is what a client sees of one exchange.
+// got is what a client receives in one exchange.
 type got struct {
 	err    error // of the answer's head
 	resp   *http.Response
@@ -61,7 +61,7 @@ func ask(t *testing.T, c *http.Client, method, url, body string) got {
 	return got{resp: resp, body: string(text), broken: err, took: time.Since(began)}
 }
 
-// wireCases are effects, and what a client sees of them on any transport.
+// wireCases are effects, and what a client receives on any transport.
 var wireCases = map[string]struct {
 	effect string
 	phase  string
@@ -129,7 +129,7 @@ func late(t *testing.T, _ bool, g got) {
 	require.GreaterOrEqual(t, g.took, 60*time.Millisecond)
 }
 
-// cut expects no answer at all; over HTTP/1.1 for this reason, over HTTP/2 by RST_STREAM.
+// cut expects no response: over HTTP/1.1 for this reason, over HTTP/2 because of RST_STREAM.
 func cut(reason error) func(t *testing.T, http2 bool, g got) {
 	return func(t *testing.T, http2 bool, g got) {
 		require.Error(t, g.err)
@@ -141,7 +141,8 @@ func cut(reason error) func(t *testing.T, http2 bool, g got) {
 	}
 }
 
-// Every effect is what it says on HTTP/1.1 and HTTP/2, plain and TLS, and the world is as the phase says.
+// Every effect works over HTTP/1.1 and HTTP/2, with and without TLS, and the phase decides whether the change is
+// committed.
 func TestFaults_OnTheWire(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor, withTLS)
 	for way, dial := range transports(s) {
@@ -170,7 +171,7 @@ func TestFaults_OnTheWire(t *testing.T) {
 	}
 }
 
-// A stall without an end is over when the server stops.
+// A stall without a limit ends when the server stops.
 func TestFaults_StallEndsWithTheServer(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor, withTLS)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"effect":{"connection":"stall","truncateAt":1}}`)
@@ -194,7 +195,7 @@ func TestFaults_StallEndsWithTheServer(t *testing.T) {
 	require.Less(t, time.Since(began), 4*time.Second, "requests are cut off before the time that they would be given")
 }
 
-// What a request asks for itself knows the same words as a plan.
+// The header X-Sim-Fault takes the same values as a plan.
 func TestFaults_ByTheRequestItself(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	a := s.Must(503, http.MethodPost, "/lamps", `{"name":"a"}`, "X-Sim-Fault", "after:503")
@@ -210,7 +211,7 @@ func TestFaults_ByTheRequestItself(t *testing.T) {
 	s.Must(400, http.MethodGet, "/lamps", "", "X-Sim-Fault", "after:pass")
 }
 
-// An error without a body, and one that is cut in the middle of nothing, are not mistaken for success.
+// A refusal without a body, and a truncated empty body, are not mistaken for a success.
 func TestFaults_TruncateWhatIsShort(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"effect":{"connection":"truncate","truncateAt":1000}}`)

@@ -16,7 +16,7 @@ const (
 	volumes  = "/api/v2/projects/default/volumes"
 )
 
-// Whatever of the four vendors is sent as a secret is nowhere in what the journal tells.
+// The journal shows no secret that was sent to any of the four vendors.
 func TestJournal_HoldsNoSecret(t *testing.T) {
 	s := simtest.New(t)
 	minted := s.Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lucidlink"}`)
@@ -66,7 +66,7 @@ func TestJournal_HoldsNoSecret(t *testing.T) {
 	require.Contains(t, told, `name=a`, "what is no secret is told")
 }
 
-// required are the members that HAR 1.2 demands of its objects.
+// required are the members that HAR 1.2 requires in its objects.
 var required = map[string][]string{
 	"":                       {"log"},
 	".log":                   {"version", "creator", "entries"},
@@ -84,7 +84,7 @@ var required = map[string][]string{
 	".log.entries[].response.headers[]":    {"name", "value"},
 }
 
-// requireArchive checks the members of a HAR, and counts its objects by where they stand.
+// requireArchive checks the members of a HAR, and counts its objects by path.
 func requireArchive(t *testing.T, at string, v any, count map[string]int) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -164,8 +164,7 @@ func TestJournal_Filters(t *testing.T) {
 	require.Equal(t, "[]", s.Must(200, http.MethodGet, "/_sim/requests", "").Text(".requests"))
 }
 
-// A request that goes to the wrong place is answered as the vendor would; the journal and verify say where it should
-// go.
+// A request to a wrong path gets the vendor's response; the journal and verify name the path that was probably meant.
 func TestJournal_HintsWhereItShouldGo(t *testing.T) {
 	s := simtest.New(t)
 	for _, x := range []struct{ method, path, words string }{

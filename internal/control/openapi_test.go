@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/strict"
 )
 
-// Each row says what its call returns: JSON of a type, text of a media type, or both.
+// Each row defines what its call returns: JSON of a type, text of a media type, or both.
 func TestOpenAPI_EveryCallHasAResponse(t *testing.T) {
 	for i := range operations {
 		row := &operations[i]
@@ -27,8 +27,7 @@ func TestOpenAPI_TokenForm(t *testing.T) {
 	require.ElementsMatch(t, idpTokenForm[:], names)
 }
 
-// Components have names that say whose they are: none of the words that any program has, and none that is given to a
-// type which no call takes or answers.
+// The names of components say whose they are, and every component is used by a call.
 func TestOpenAPI_Names(t *testing.T) {
 	text, err := (&Control{rows: operations}).openAPI()
 	require.NoError(t, err)

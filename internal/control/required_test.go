@@ -13,8 +13,8 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// What the document calls required in a body is refused when it is absent, and taken when it is there; a body that has
-// nothing else is not refused for want of a member.
+// The absence of each member that the document requires is refused for that reason, and a body with only the required
+// members is not.
 func TestOpenAPI_RequiredMembers(t *testing.T) {
 	s := simtest.New(t)
 	document, err := openapitest.Read([]byte(s.Must(http.StatusOK, http.MethodGet, "/_sim/openapi/control.json", "").Body))

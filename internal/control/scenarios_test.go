@@ -57,7 +57,7 @@ func until(t *testing.T, s *simtest.Server, id, step, state string) simtest.Answ
 	}
 }
 
-// On a frozen clock that the scenario does not move, steps wait until somebody else moves it.
+// On a frozen clock that the scenario does not move, steps wait until a client advances the clock.
 func TestScenarios_AtStepsOfAFrozenClockWaitForAnAdvance(t *testing.T) {
 	s := frozenLamps(t)
 	a := s.Must(201, http.MethodPost, scenariosPath, `name: later
@@ -87,7 +87,7 @@ expect:
 	require.Contains(t, s.Must(200, http.MethodGet, scenariosPath, "").Text(".scenarios[0]"), `"verdict":"passed"`)
 }
 
-// A running clock needs nobody: the runner waits for it in real time, faster where it has a rate.
+// On a running clock the runner waits in real time, or faster if the clock has a rate.
 func TestScenarios_AtStepsOfARunningClock(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	began := time.Now()
@@ -120,7 +120,7 @@ steps:
 	require.Equal(t, "passed", ended(t, s, id).Text(".verdict"))
 }
 
-// The verdicts, and why. Each of them is what its expectation says, and nothing else.
+// The verdicts and their reasons.
 func TestScenarios_Verdicts(t *testing.T) {
 	const head = "name: x\nclock: {mode: frozen, advance: true}\nsteps:\n"
 	for name, c := range map[string]struct{ text, verdict, why string }{
@@ -309,7 +309,7 @@ func TestScenarios_ByNameAndDryRun(t *testing.T) {
 	s.Must(400, http.MethodPost, scenariosPath+"?name=slow-api", "name: x")
 }
 
-// A scenario has the power of who started it, and its timeline shows no secret.
+// A scenario has the permissions of its caller, and its timeline shows no secret.
 func TestScenarios_WithAnAdminToken(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.AdminToken = "boss" })
 	const text = "name: x\nworld: {}\nsteps:\n  - {control: POST /tokens, body: {vendor: lamps}, save: {token: .token}}\n"

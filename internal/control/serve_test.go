@@ -8,8 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A handler that panics, as the runtime does with an error or as a bug does with any value, is a 500 that says nothing
-// about the program.
+// A handler that panics, with a runtime error or with any value, is a 500 that reveals nothing about the program.
 func TestServe_Panic(t *testing.T) {
 	for name, handler := range map[string]func() map[string]int{
 		"runtime error": func() map[string]int { return map[string]int{"x": 1 / len(t.Name()[:0])} },

@@ -16,8 +16,8 @@ import (
 	"storagesim/internal/simulator/simtest"
 )
 
-// replaced counts n down by the values of a document, and answers it with the n-th one replaced, or taken away where by
-// is nil.
+// replaced counts n down by the values of a document, and returns the document with the n-th value replaced by by, or
+// removed if by is nil.
 func replaced(v any, n *int, by any) any {
 	*n--
 	if *n == -1 {
@@ -38,7 +38,7 @@ func replaced(v any, n *int, by any) any {
 	return v
 }
 
-// fewOfAll is a world with something of every kind and little of each, so that a run takes a millisecond.
+// fewOfAll makes a world with a few resources of every kind, so that a run takes a millisecond.
 const fewOfAll = `
 lightbits:
   clusters:
@@ -56,8 +56,8 @@ lucidlink:
     AWS: {me-south-1: closed}
 `
 
-// FuzzState changes one value of a world's file, whatever it is and by whatever JSON, and puts the world on it: it is
-// refused, and then the world is as it was, or taken, and then it can be read, moved on and written again.
+// FuzzState changes one value of a world's file to any JSON and replaces the world by it. The file is refused and the
+// world is unchanged, or it is accepted and the world can be read, advanced and exported.
 func FuzzState(f *testing.F) {
 	few := filepath.Join(f.TempDir(), "few.yaml")
 	require.NoError(f, os.WriteFile(few, []byte(fewOfAll), 0o600))

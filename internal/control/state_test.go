@@ -22,8 +22,8 @@ func export(s *simtest.Server, form string) string {
 	return s.Must(200, http.MethodGet, "/_sim/state", "", "Accept", form).Body
 }
 
-// furnished is a world with something of everything: things in several states in two clusters, timers, rules with
-// counters, a plan, delays, keys, blocks.
+// furnished is a world with resources in several states in two clusters, timers, rules with counters, a plan, delays,
+// keys and blocks.
 func furnished(t *testing.T) *simtest.Server {
 	s := simtest.New(t)
 	s.Header.Set("Authorization", "Bearer x")
@@ -48,7 +48,7 @@ func furnished(t *testing.T) *simtest.Server {
 	return s
 }
 
-// same does the same requests to both worlds and compares the answers.
+// same sends the same requests to both worlds and compares the responses.
 func same(t *testing.T, a, b *simtest.Server) {
 	t.Helper()
 	for _, step := range [][3]string{
@@ -71,7 +71,7 @@ func same(t *testing.T, a, b *simtest.Server) {
 	}
 }
 
-// anywhere leaves out of an answer which world it is of, and the numbers of requests.
+// anywhere removes the world and the request numbers from a response.
 func anywhere(body string) string {
 	return regexp.MustCompile(`"world":"[^"]*"|(req|sim)-[0-9]+`).ReplaceAllString(body, "")
 }
@@ -100,7 +100,7 @@ func TestState_RoundTrip(t *testing.T) {
 	}
 }
 
-// A file of a world is a fixture for another process.
+// A world's file is a fixture for another process.
 func TestState_IsAFixture(t *testing.T) {
 	s := furnished(t)
 	file := filepath.Join(t.TempDir(), "kept.yaml")
@@ -120,7 +120,7 @@ func TestState_IsAFixture(t *testing.T) {
 	require.Contains(t, other.Must(200, http.MethodGet, "/_sim/resources?kind=lightbits.volume", "").Body, "next")
 }
 
-// Tokens are in the file: what was minted before it was written is good in a world of the same name elsewhere.
+// A world's file contains its tokens: they are valid in a world of the same name in another process.
 func TestState_TokensStayGood(t *testing.T) {
 	strict := func(c *simulator.Config) { c.Auth = "strict" }
 	s := simtest.New(t, strict)
@@ -150,12 +150,12 @@ func TestState_TokensStayGood(t *testing.T) {
 	other.Must(200, http.MethodGet, get["lucidity"], "", "Authorization", renewed, "X-Authtype", "lucidity_access_token")
 }
 
-// named leaves out of an answer the number that each answer has for itself.
+// named removes the request ID from a response.
 func named(body string) string {
 	return regexp.MustCompile(`"(requestId|trackingCode)":"[^"]*"`).ReplaceAllString(body, "")
 }
 
-// A clock that runs, at whatever rate, or that ends what is waited for, does so in the world that the file makes.
+// A clock that runs, at any rate, and a clock in mode auto do so in the world made from the file.
 func TestState_ClocksThatRun(t *testing.T) {
 	s := simtest.New(t)
 	s.Header.Set("Authorization", "Bearer x")
@@ -215,7 +215,7 @@ func TestState_Edited(t *testing.T) {
 	require.Equal(t, "Failed", w.Must(200, http.MethodGet, "/api/v2/projects/default/volumes/?name=v1", "").Text(".state"))
 }
 
-// rowOf is the list element of a YAML file that has the words.
+// rowOf returns the list element of a YAML file that contains the words.
 func rowOf(t *testing.T, text, words string) string {
 	t.Helper()
 	at := strings.Index(text, words+"\n")

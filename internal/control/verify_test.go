@@ -110,8 +110,8 @@ func TestVerify_RealClientOnAFrozenClock(t *testing.T) {
 		"after 0s; its Retry-After was 1s")
 }
 
-// What is left in a world is told while it is there, and in the log when its time ends; of a world that is gone nothing
-// holds.
+// The leaks of a world are reported while it exists, and in the log when it expires; no verification of a deleted world
+// succeeds.
 func TestVerify_NoLeaksOnceAWorldIsGone(t *testing.T) {
 	var log bytes.Buffer
 	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Log = zerolog.New(zerolog.SyncWriter(&log)) })

@@ -181,7 +181,7 @@ func TestReset_ToStartCheckpointAndFixture(t *testing.T) {
 	require.Contains(t, s.Must(400, http.MethodPost, "/_sim/reset", `{"too":"two"}`).Text(".valid"), "to")
 }
 
-// A world may be over before its creation is answered: the answer describes what was made.
+// A world may have expired before the response to its creation, which describes what was created.
 func TestWorlds_ShortestLife(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	for i := range 100 {
@@ -196,7 +196,7 @@ func TestWorlds_ShortestLife(t *testing.T) {
 	require.NotEqual(t, s.URL, made.Text(".url"))
 }
 
-// A refusal names the world that is missing, which is not always the caller's.
+// A refusal names the missing world, which is not always the caller's.
 func TestWorlds_MissingWorldIsNamed(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	for _, call := range [][3]string{

@@ -96,7 +96,8 @@ func TestParseDelay(t *testing.T) {
 	}
 }
 
-// Draws come from the world's seed: the same requests in a world of the same seed wait the same, in another not.
+// Draws come from the world's seed: the same requests wait the same time in a world with the same seed, and another
+// time with another seed.
 func TestDelay_DrawsFromTheSeed(t *testing.T) {
 	due := func(seed uint64) []time.Time {
 		b := newBench(t, statemachine.Fast)

@@ -242,8 +242,7 @@ func TestMachine_IllegalEventSaysWhatWouldBeTaken(t *testing.T) {
 }
 
 // The timer loop fires timers without any request. The world's clock was never set, and the row is created after the
-// loop
-// has read what is due in all worlds, so that only the commit itself can wake the loop.
+// loop has read what is due in all worlds, so that only the commit itself can wake the loop.
 func TestRun_FiresWithoutARequest(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.warmUpTakes("20ms")
@@ -312,7 +311,7 @@ func TestSetClock_WriteSessions(t *testing.T) {
 	require.Equal(t, "Shining", b.state("a"))
 }
 
-// A checkpoint holds the clock and what is pending: a restored world goes through the same again.
+// A checkpoint contains the clock and the pending timers: a restored world takes the same course again.
 func TestCheckpoint_HoldsClockAndTimers(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
@@ -340,7 +339,7 @@ func TestMachine_StayWaitsForNothingAnyMore(t *testing.T) {
 	require.Zero(t, reading.Timers)
 }
 
-// A row that stays as it is waits for nothing any more when it was released, either: what it waits for tells it.
+// A row that a release leaves in its state has no pending timer any more.
 func TestEngine_ReleaseOfWhatStays(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)

@@ -9,7 +9,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// What is measured of a thing changes without a client's ETag going stale; what is asked for does not.
+// Measured values change without making a client's ETag stale; configured values do not.
 func TestMachine_TouchKeepsVersionAndState(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, statemachine.Fast)

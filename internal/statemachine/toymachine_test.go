@@ -14,7 +14,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// lamp is a thing with a lifecycle: it warms up, shines, may be dimmed for a while, and is put out.
+// lamp is a resource with a lifecycle: it warms up, shines, may be dimmed for a while, and is switched off.
 type lamp struct {
 	ID      string `json:"ID"`
 	State   string `json:"state"`
@@ -29,7 +29,7 @@ const (
 	dead    = statemachine.State("Dead")
 )
 
-// lamps is a fresh machine: machines are values, and each engine of a test gets its own.
+// lamps returns a new machine: machines are values, and each engine of a test has its own.
 func lamps() *statemachine.Machine[lamp] {
 	return statemachine.Define(statemachine.Machine[lamp]{
 		Kind: "test.lamp", Initial: []statemachine.State{warming, shining}, Ends: []statemachine.State{dead},
@@ -59,7 +59,7 @@ func lamps() *statemachine.Machine[lamp] {
 	})
 }
 
-// bench is an engine on a database of its own, with a wall clock that the test moves.
+// bench is an engine on its own database, with a wall clock that the test moves.
 type bench struct {
 	testing.TB
 	dir    string
@@ -134,7 +134,7 @@ func (b *bench) create(ids ...string) {
 	})
 }
 
-// state answers what a client would see, observation included.
+// state returns the state as a client sees it, including observation.
 func (b *bench) state(id string) string {
 	b.Helper()
 	state := "gone"

@@ -12,7 +12,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// load is a thing whose transition takes as long as there is of it.
+// load is a resource whose transition takes a time in proportion to its size.
 type load struct {
 	ID    string  `json:"ID"`
 	Weigh float64 `json:"weigh"`

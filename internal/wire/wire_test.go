@@ -24,7 +24,7 @@ type limits struct {
 	Soft *string `json:"soft"`
 }
 
-// volume has what the oracle's probe has not.
+// volume has forms of members that the oracle's probe does not have.
 type volume struct {
 	page
 	Name     string          `json:"name"`

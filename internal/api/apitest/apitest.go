@@ -1,9 +1,9 @@
 // Package apitest is the conformance suite of the vendors. It checks that each operation behaves as its documents
 // define, for any request.
 //
-// The suite is read from the rows (api.Operation) and from a compact copy of the vendors' documents in testdata, which
-// TestSpec compares with its origin and rewrites with -update. A vendor's test hands Run a server and the few things
-// that no row says: what a refusal looks like, what an unknown path answers, how a caller authenticates.
+// TestSpec compares the copies in testdata with their origin, and rewrites them with -update. A vendor's test passes
+// Run a server and what the rows do not define: the form of a refusal, the response to an unknown path, how a caller
+// authenticates.
 package apitest
 
 import (
@@ -42,18 +42,18 @@ type Answer struct {
 type Options struct {
 	// Authenticate adds a valid token to a request. It is nil for a vendor that checks none.
 	Authenticate func(*http.Request)
-	// Refusal fails the test unless the answer is a refusal in the vendor's words.
+	// Refusal fails the test unless the response is a refusal in the vendor's form.
 	Refusal func(tb testing.TB, a Answer)
-	// NoRoute and NoMethod fail the test unless the answer is the vendor's for an unknown path and for a wrong method.
+	// NoRoute and NoMethod fail the test unless the response is the vendor's for an unknown path and for a wrong method.
 	NoRoute, NoMethod func(tb testing.TB, a Answer)
-	// UnknownPaths are paths of no row that the vendor owns.
+	// UnknownPaths are paths that belong to the vendor and to no row.
 	UnknownPaths []string
-	// Good are requests that succeed on the rows that want more than {}, in an order in which each finds what it needs.
+	// Good are requests that succeed on rows that need more than {}, in an order in which each finds what it needs.
 	Good []Good
-	// Unknown are the statuses that rows answer to an unknown id in words of their own, by the operation's name, beside
-	// 404 and a documented 400: a list in a project that is not there, say.
+	// Unknown holds the statuses with which rows refuse an unknown ID, by the operation's name, besides 404 and a
+	// documented 400: for example a list in a project that does not exist.
 	Unknown map[string]int
-	// Either names, by the operation's name, the member of one of the forms that a body may have, where none of them is
+	// Either holds, by the operation's name, a member of one of the forms that a body may have, if none of its members is
 	// required by itself.
 	Either map[string]string
 }
@@ -101,7 +101,7 @@ func Run(t *testing.T, newServer func(testing.TB) Target, o Options) {
 	}
 }
 
-// always are the kinds of causes that every vendor has refusals of in this suite.
+// always are the kinds of causes that the suite provokes for every vendor.
 var always = [...]refusal.CauseKind{refusal.Credential, refusal.Value, refusal.Limit, refusal.Route, refusal.World,
 	refusal.Rule, refusal.InvalidFault}
 
@@ -118,7 +118,7 @@ func newSuite(tb testing.TB, target Target, o Options) *suite {
 	return s
 }
 
-// each runs fn as a subtest for every row that wanted says, and once for each of its paths.
+// each runs fn as a subtest for every row that wanted selects, once for each of its paths.
 func (s *suite) each(t *testing.T, wanted func(*api.Operation) bool,
 	fn func(t *testing.T, op *api.Operation, path string)) {
 	t.Helper()
@@ -144,7 +144,7 @@ func (s *suite) takesBody(op *api.Operation) bool {
 	return s.row(op).HasBody
 }
 
-// row is the documented row of the operation; of an Extra one it is empty.
+// row is the documented row of the operation; it is empty for an Extra operation.
 func (s *suite) row(op *api.Operation) SpecRow {
 	for _, path := range op.Paths() {
 		if row, ok := s.spec[op.Method+" "+erase(path)]; ok {
@@ -154,7 +154,7 @@ func (s *suite) row(op *api.Operation) SpecRow {
 	return SpecRow{}
 }
 
-// body is a good request body for the row, as far as one is known.
+// body returns a good request body for the row, or an empty one if none is known.
 func (s *suite) body(op *api.Operation) string {
 	if at := s.good(op); at >= 0 {
 		return s.Good[at].Body
@@ -170,12 +170,12 @@ func (s *suite) good(op *api.Operation) int {
 	return slices.IndexFunc(s.Good, func(g Good) bool { return g.Operation == op.Name })
 }
 
-// refused fails the test unless the answer has that status and is a refusal in the vendor's words.
+// refused fails the test unless the response has that status and is a refusal in the vendor's form.
 func (s *suite) refused(t *testing.T, status int, a Answer) {
 	t.Helper()
 	require.Equal(t, status, a.Status, "%s", a.Body)
 	s.Refusal(t, a)
 }
 
-// Start is what the frozen clock of a Serve'd world shows first.
+// Start is the first instant of the frozen clock of a world made by Serve.
 var Start = time.Date(2040, 1, 2, 3, 4, 5, 0, time.UTC)

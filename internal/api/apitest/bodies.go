@@ -11,10 +11,10 @@ import (
 	"storagesim/internal/api"
 )
 
-// overflow does not fit 64 bits.
+// overflow does not fit into 64 bits.
 const overflow = "123456789012345678901234567890"
 
-// hostileBodies: whatever is sent, the answer is the vendor's own and no fault of the server.
+// hostileBodies checks that the response to any body is the vendor's, and not an internal error.
 func (s *suite) hostileBodies(t *testing.T) {
 	s.each(t, s.takesBody, func(t *testing.T, op *api.Operation, path string) {
 		url := unknown(path)
@@ -50,11 +50,12 @@ func (s *suite) hostileBodies(t *testing.T) {
 	})
 }
 
-// survives: a refusal is one that a caller can have brought about, in the vendor's words; a success is JSON.
+// survives checks the response to a hostile request: a refusal is one that the caller caused, in the vendor's form; a
+// success is JSON.
 func (s *suite) survives(t testing.TB, op *api.Operation, what string, a Answer) {
 	t.Helper()
 	if a.Status >= http.StatusBadRequest {
-		// What waits for something else is a documented 503, and not every kind of update is emulated by the product itself.
+		// A documented 503 waits for something else, and the product itself does not support every kind of update.
 		documented := op.Documents(a.Status) && a.Status != http.StatusInternalServerError
 		require.True(t, a.Status < http.StatusInternalServerError || documented, "%s answers %d to %s: %s", op.ID(), a.Status,
 			what, a.Body)
@@ -64,7 +65,7 @@ func (s *suite) survives(t testing.TB, op *api.Operation, what string, a Answer)
 	require.True(t, len(a.Body) == 0 || json.Valid(a.Body), "%s: %s", op.ID(), a.Body)
 }
 
-// unknownIDs: what is not there is not found, in the vendor's words.
+// unknownIDs checks that unknown IDs are not found, in the vendor's form.
 func (s *suite) unknownIDs(t *testing.T) {
 	before := s.target.State(t)
 	wanted := func(op *api.Operation) bool { return op.Implemented() && strings.Contains(op.Path, "{") }

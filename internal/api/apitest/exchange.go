@@ -14,10 +14,10 @@ import (
 	"storagesim/internal/openapi/openapitest"
 )
 
-// unknownID is well formed wherever a UUID is wanted, and a name wherever one is.
+// unknownID is a well-formed UUID and a well-formed name, and nothing has it.
 const unknownID = "5b0f3c1e-6f43-4e6a-9a53-0d4dd3e5a0c1"
 
-// fill puts a value into every parameter of a path.
+// fill replaces every parameter of a path by a value.
 func fill(path string, value func(name string) string) string {
 	parts := strings.Split(path, "/")
 	for i, p := range parts {
@@ -30,10 +30,10 @@ func fill(path string, value func(name string) string) string {
 
 func unknown(path string) string { return fill(path, func(string) string { return unknownID }) }
 
-// header is a line of a request.
+// header is a header line of a request.
 type header struct{ name, value string }
 
-// do sends a request with a good token. Every answer says what world it is of and how the exchange is called.
+// do sends a request with a valid token. It checks that the response names its world and its request ID.
 func (s *suite) do(t testing.TB, method, path, body string, headers ...header) Answer {
 	t.Helper()
 	return s.send(t, method, path, body, func(req *http.Request) {
@@ -68,7 +68,7 @@ func (s *suite) send(t testing.TB, method, path, body string, prepare func(*http
 	return a
 }
 
-// explained: every refusal has a cause, as explaintest.Check wants it.
+// explained checks that every refusal has a cause, by explaintest.Check.
 func (s *suite) explained(t testing.TB, a Answer) {
 	t.Helper()
 	if !explaintest.Refused(a.Status) {

@@ -15,7 +15,8 @@ import (
 // undocumented is a status that no page of any vendor has.
 const undocumented = "418"
 
-// faults: every documented refusal can be had on request, in the vendor's own body and marked, and changes nothing.
+// faults checks that every documented refusal can be injected, in the vendor's body and with the marker, and changes
+// nothing.
 func (s *suite) faults(t *testing.T) {
 	before := s.target.State(t)
 	s.each(t, all, func(t *testing.T, op *api.Operation, path string) {
@@ -41,7 +42,7 @@ func (s *suite) faults(t *testing.T) {
 	require.Equal(t, before, s.target.State(t), "an injected answer changes nothing")
 }
 
-// refusesFault: a fault that cannot be is an error of the test that wants it, and says what could be.
+// refusesFault checks that an invalid fault is refused with the valid ones.
 func (s *suite) refusesFault(t *testing.T, op *api.Operation, a Answer) {
 	t.Helper()
 	require.Equal(t, http.StatusBadRequest, a.Status)

@@ -13,22 +13,22 @@ import (
 	"storagesim/internal/openapi/openapitest"
 )
 
-// route is a row under one of its paths, filled with ids that nothing has, and with ids of things that are there; the
-// latter is empty where nothing is there.
+// route is a row on one of its paths: filled with unknown IDs, and with IDs of existing resources, which is empty if
+// there are none.
 type route struct {
 	op                *api.Operation
 	strange, existing string
 }
 
-// Fuzz sends any body and any query to all rows of a vendor, which are chosen by number: to things that are there and
-// to such that are not. The answer is always the vendor's own, never a 500, and what was stored can be read. Each input
-// meets the same world.
+// Fuzz sends any body and any query to the rows of a vendor, which are chosen by number, for existing and for unknown
+// resources. The response is always the vendor's and never a 500, and what was stored can be read. Every input meets
+// the same world.
 func Fuzz(f *testing.F, newServer func(testing.TB) Target, o Options) {
 	f.Helper()
 	s := newSuite(f, newServer(f), o)
 	for _, good := range o.Good {
 		for _, r := range s.paths(f) {
-			// nothing is taken away
+			// operations that remove something are left out
 			if r.op.Name == good.Operation && r.existing != "" && !strings.HasPrefix(good.Operation, "De") {
 				s.do(f, r.op.Method, r.existing, good.Body)
 				break
@@ -55,7 +55,7 @@ func Fuzz(f *testing.F, newServer func(testing.TB) Target, o Options) {
 	})
 }
 
-// paths lists the rows under all their paths.
+// paths returns the rows on all their paths.
 func (s *suite) paths(tb testing.TB) []route {
 	tb.Helper()
 	var all []route
@@ -69,7 +69,7 @@ func (s *suite) paths(tb testing.TB) []route {
 	return all
 }
 
-// template is a body with all members of the row's documents, which tells a fuzzer their names.
+// template is a body with all members of the row's documents, so that a fuzzer has their names.
 func (s *suite) template(op *api.Operation) string {
 	members := map[string]string{}
 	for _, name := range s.row(op).Body {
@@ -79,7 +79,7 @@ func (s *suite) template(op *api.Operation) string {
 	return string(text)
 }
 
-// outlives sends one request, a GET where there is no body and no query, and looks at the answer.
+// outlives sends one request, a GET if there is no body and no query, and checks the response.
 func (s *suite) outlives(t *testing.T, op *api.Operation, path, query string, body []byte) {
 	t.Helper()
 	method := op.Method

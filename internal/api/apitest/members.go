@@ -14,8 +14,8 @@ import (
 	"storagesim/internal/api"
 )
 
-// members: an answer has no member that the vendor's documents do not know by exact case. Things are found by reading
-// the lists above them; Options.Good makes some first.
+// members checks that a response has no member that the vendor's documents do not have, in exact case. Resources are
+// found by reading lists; Options.Good makes some first.
 func (s *suite) members(t *testing.T) {
 	checked := 0
 	check := func(t *testing.T, op *api.Operation, path string) {
@@ -42,7 +42,7 @@ func (s *suite) members(t *testing.T) {
 	}
 }
 
-// existing fills a path with ids of things that are there: each parameter from the list whose path stands before it.
+// existing fills a path with IDs of existing resources: each parameter from the list whose path precedes it.
 func (s *suite) existing(t testing.TB, path string) (string, bool) {
 	at := strings.Index(path, "/{")
 	if at < 0 {
@@ -72,7 +72,7 @@ func (s *suite) existing(t testing.TB, path string) (string, bool) {
 	return "", false
 }
 
-// strangers lists the members of an answer that the documents do not know.
+// strangers returns the members of a response that the documents do not have.
 func (s *suite) strangers(op *api.Operation, path string, body []byte) []string {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
@@ -90,8 +90,8 @@ func (s *suite) strangers(op *api.Operation, path string, body []byte) []string 
 	return flatStrangers(known, "", answer)
 }
 
-// flatStrangers checks against the names of a page, which does not say what lies in what. A page without any names says
-// nothing.
+// flatStrangers checks against the member names of a page, which does not say how they nest. A page without names
+// allows every name.
 func flatStrangers(known []string, at string, v any) []string {
 	var found []string
 	switch v := v.(type) {
@@ -110,7 +110,7 @@ func flatStrangers(known []string, at string, v any) []string {
 	return found
 }
 
-// strangers checks a value against a message. "" is no message: nothing is known of what it holds.
+// strangers checks a value against a message. "" stands for an unknown message, which allows every member.
 func (m Messages) strangers(message, at string, v any) []string {
 	if message == "" {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"storagesim/internal/openapi/openapitest"
 )
 
-// lacking are the words of a refusal for want of a member. One that has a choice names the choices.
+// lacking matches the refusal of a missing member; choice matches one that lists alternatives.
 var (
 	lacking = regexp.MustCompile(`\b(is|are) (missing|required)\b|must be given`)
 	choice  = regexp.MustCompile(`\bor\b|\bone of\b`)
@@ -24,8 +24,8 @@ func Lacks(status int, body []byte) bool {
 	return status == http.StatusBadRequest && lacking.Match(body) && !choice.Match(body)
 }
 
-// required: what the document calls required in a body is refused when it is absent, and for that reason; a body that
-// has nothing else is not refused for want of a member.
+// required checks that the absence of each member that the document requires is refused for that reason, and that a
+// body with only the required members is not.
 func (s *suite) required(t *testing.T) {
 	s.each(t, (*api.Operation).Implemented, func(t *testing.T, op *api.Operation, path string) {
 		url := fill(path, func(name string) string {
@@ -72,7 +72,7 @@ func (s *suite) required(t *testing.T) {
 	})
 }
 
-// message is an answer without what is new in each.
+// message is a response without the parts that differ in each response.
 func message(tb testing.TB, body []byte) string {
 	tb.Helper()
 	if len(body) == 0 {

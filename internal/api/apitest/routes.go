@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/api"
 )
 
-// routes: what no row has is answered as the vendor answers it, and changes nothing.
+// routes checks that unknown paths are refused in the vendor's form and change nothing.
 func (s *suite) routes(t *testing.T) {
 	require.NotEmpty(t, s.UnknownPaths)
 	for _, path := range s.UnknownPaths {
@@ -64,7 +64,7 @@ func matches(path, url string) bool {
 	return true
 }
 
-// worlds: a world that does not exist is nobody's default.
+// worlds checks that a request for a world that does not exist is refused.
 func (s *suite) worlds(t *testing.T) {
 	s.each(t, all, func(t *testing.T, op *api.Operation, path string) {
 		a := s.do(t, op.Method, unknown(path), s.body(op), header{api.HeaderWorld, "nowhere"})
@@ -73,7 +73,7 @@ func (s *suite) worlds(t *testing.T) {
 	})
 }
 
-// authentication: no token, no answer, emulated or not.
+// authentication checks that every operation refuses a request without a token, emulated or not.
 func (s *suite) authentication(t *testing.T) {
 	if s.target.Service.Authorize == nil {
 		t.Skip("the vendor does not check tokens yet")
@@ -86,7 +86,7 @@ func (s *suite) authentication(t *testing.T) {
 	require.Equal(t, before, s.target.State(t))
 }
 
-// notEmulated: a row without a handler says so in the vendor's words, whatever is sent.
+// notEmulated checks that a row without a handler returns 501 in the vendor's form for every request.
 func (s *suite) notEmulated(t *testing.T) {
 	pending := func(op *api.Operation) bool { return !op.Implemented() }
 	s.each(t, pending, func(t *testing.T, op *api.Operation, path string) {

@@ -17,11 +17,11 @@ import (
 	"storagesim/internal/store"
 )
 
-// Cluster is the only cluster of a Serve'd world of a clustered vendor whose Seed makes none.
+// Cluster is the only cluster of a world made by Serve, for a vendor with clusters whose Seed makes none.
 const Cluster = "local"
 
-// Serve puts one vendor alone on a server with the world default, whose clock stands still and whose transitions take
-// no time, filled by the vendor's Seed from its section of a fixture, which is JSON.
+// Serve returns a server with one vendor and the world default. The world's clock is frozen and its transitions take no
+// time. The vendor's Seed fills it from its section of a fixture, in JSON.
 func Serve(tb testing.TB, v api.Vendor, section string) Target {
 	tb.Helper()
 	db, err := store.Open(filepath.Join(tb.TempDir(), "sim.db"), store.Options{})

@@ -24,15 +24,15 @@ type SpecRow struct {
 	Answer   []string `json:"answer,omitempty"` // the same of the first success
 }
 
-// Route is method and path with the parameters' names erased.
+// Route is a method and a path without the names of its parameters.
 func (r SpecRow) Route() string { return r.Method + " " + erase(r.Path) }
 
-// Messages are the answers of a vendor that has a machine-readable definition.
+// Messages are the response messages of a vendor that has a machine-readable definition.
 type Messages struct {
-	// Answers are the message names by method and path with the parameters' names erased.
+	// Answers holds the names of the messages, by method and path without the names of its parameters.
 	Answers map[string]string `json:"answers"`
-	// Members are the types of the members by message and member; "*" before a type says that it repeats. "" is a type
-	// without members of its own.
+	// Members holds the types of the members, by message and member. "*" before a type means that the member repeats. ""
+	// is a type without members of its own.
 	Members map[string]map[string]string `json:"members"`
 }
 
@@ -50,14 +50,14 @@ func LightbitsMessages() Messages {
 	return m
 }
 
-// mustUnmarshal reads what was built into the program.
+// mustUnmarshal decodes embedded JSON.
 func mustUnmarshal(text []byte, v any) {
 	if err := json.Unmarshal(text, v); err != nil {
 		panic("apitest: testdata: " + err.Error())
 	}
 }
 
-// erase drops the names of path parameters.
+// erase removes the names of path parameters.
 func erase(path string) string {
 	parts := strings.Split(path, "/")
 	for i, p := range parts {

@@ -97,7 +97,7 @@ func names(list []member) []string {
 	return slices.Compact(found)
 }
 
-// compactMessages keeps the messages that an answer can hold.
+// compactMessages keeps the messages that a response can contain.
 func compactMessages(t *testing.T) []byte {
 	var schema struct {
 		RPCs []struct {
@@ -143,7 +143,7 @@ func compactMessages(t *testing.T) []byte {
 	return append(text, '\n')
 }
 
-// resolve finds the message that a type names from inside another; "" where it is none.
+// resolve finds the message that a type name refers to within another message; "" if there is none.
 func resolve(inside, typ string, known func(string) bool) string {
 	for _, name := range []string{inside + "." + typ, typ} {
 		if known(name) {
