@@ -6,8 +6,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// observe counts the resources that a client has read. It returns true if the clock mode auto has advanced the clock, so
-// that the read must be repeated.
+// observe counts the resources that a client has read. It returns true if the clock mode auto has advanced the clock,
+// so that the read must be repeated.
 func (e *Engine) observe(world string, seen []observation, auto bool) (again bool, err error) {
 	var jump time.Time
 	err = e.Update(world, "observation", func(tx *store.Tx) error {
