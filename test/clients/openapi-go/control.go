@@ -88,7 +88,7 @@ func journal(ctx context.Context, w *world) error {
 		return errNoBody
 	}
 	return errors.Join(expect("the state in the explanation", true,
-		strings.Contains(why.JSON200.Why, "has been Creating since")),
+		strings.Contains(why.JSON200.Why, "has been in state Creating since")),
 		expect("the kind of its cause", control.RefusalCauseKindGuard, of(why.JSON200.Cause).Kind),
 		expect("something that would have worked", true, len(of(why.JSON200.WouldWork)) > 0),
 		expect("the archive's first method", http.MethodPost, har.ApplicationharJSON200.Log.Entries[0].Request.Method))

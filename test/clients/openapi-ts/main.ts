@@ -98,7 +98,7 @@ async function whatHappened(control: Client<Control>): Promise<void> {
     ["lightbits.UpdateVolume", 200, ""], ["lightbits.GetVolume", 200, ""],
   ]);
   const why = answer(200, await control.GET("/_sim/requests/{id}/explain", { params: { path: { id: journal.requests[2]!.id } } }));
-  assert.match(why.why, /has been Creating since/);
+  assert.match(why.why, /has been in state Creating since/);
 
   const match = { operation: "lightbits.CreateVolume" };
   assert.ok(answer(200, await control.POST("/_sim/verify", { body: { match, count: { min: 1, max: 1 }, noUnexpected: true } })).holds);
