@@ -82,8 +82,8 @@ func (s *Service) setTrustedHostSecret(tx *store.Tx, r *api.Request, q *setTrust
 // maxSecret is the maximum length of a secret, in bytes.
 const maxSecret = 1024
 
-// secrets returns the secrets that a request sets. A target secret without a type is of type Enabled, since Disabled
-// cannot be distinguished from no type (assumption 211).
+// secrets returns the secrets that a request sets. The type of a target secret without a type is Enabled, since
+// Disabled cannot be distinguished from no type (assumption 211).
 func (q *setTrustedHostSecretsRequest) secrets(tx *store.Tx) (hostSecrets, error) {
 	secrets := hostSecrets{Host: q.HostSecret, Target: q.TargetSecret, TargetType: q.TargetSecretType}
 	bad := func(format string, args ...any) (hostSecrets, error) {

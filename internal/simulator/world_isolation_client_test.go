@@ -53,7 +53,7 @@ type response struct {
 	body   string
 }
 
-// do sends a request to the world and checks that the response is of this world only. The requests name the world by
+// do sends a request to the world and checks that the response shows only this world. The requests name the world by
 // header, by token, by Host and by port in turn.
 func (c *tenant) do(method, path, body string, header ...string) (response, error) {
 	base, named := c.server.URL, "header"

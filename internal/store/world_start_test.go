@@ -33,7 +33,7 @@ var starts = map[string]func(db *store.DB, meta json.RawMessage, next func(*stor
 }
 
 // newStarts returns a store with the base "base", whose one row is "base", and a world "w" on it with a checkpoint "c".
-// If the start is of a world that must exist, "v" does, with the row "old" and the meta "old".
+// If the start needs an existing world, "v" exists, with the row "old" and the meta "old".
 func newStarts(t *testing.T, start string) (db *store.DB, path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "db")

@@ -170,7 +170,7 @@ func TestUnmarshal_Text(t *testing.T) {
 	}
 }
 
-// TestUnmarshal_Replaces reads into a message that holds something already, of which a copy shares the list.
+// Decoding into a message that has values replaces its list, and does not write to a copy that shares the list.
 func TestUnmarshal_Replaces(t *testing.T) {
 	shared := []time.Time{time.Unix(1, 0)}
 	v := volume{Name: "kept", Limits: limits{Max: 1}, Times: shared, Next: &volume{Name: "gone"}, Plain: "cleared"}

@@ -12,8 +12,8 @@ const (
 	NoProtection   Protection = "Unknown"
 )
 
-// ProtectionOf returns the level of a volume with that many replicas, of which up are in service and up to date: all of
-// them are FullyProtected, none is NotAvailable, two of three are Degraded, anything else is ReadOnly.
+// ProtectionOf returns the level of a volume with that many replicas if up of them are in service and up to date:
+// FullyProtected for all of them, NotAvailable for none, Degraded for two of three, ReadOnly otherwise.
 func ProtectionOf(replicas, up int) Protection {
 	switch {
 	case replicas < 1:
