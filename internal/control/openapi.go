@@ -56,6 +56,14 @@ func names() openapi.Names {
 		reflect.TypeFor[fault.PlanState](): "FaultPlanState",
 		reflect.TypeFor[fault.Verdict]():   "FaultVerdict",
 
+		reflect.TypeFor[scenario.Step]():        "ScenarioStep",
+		reflect.TypeFor[scenario.When]():        "ScenarioWhen",
+		reflect.TypeFor[scenario.World]():       "ScenarioWorld",
+		reflect.TypeFor[scenario.Clock]():       "ScenarioClock",
+		reflect.TypeFor[scenario.Resource]():    "ScenarioResource",
+		reflect.TypeFor[scenario.Response]():    "ScenarioExpectedResponse",
+		reflect.TypeFor[scenario.Expectation](): "ScenarioExpectation",
+
 		reflect.TypeFor[scenario.Report]():  "ScenarioReport",
 		reflect.TypeFor[scenario.Entry]():   "ScenarioTimelineEntry",
 		reflect.TypeFor[scenario.Outcome](): "ScenarioOutcome",
@@ -152,7 +160,7 @@ func (c *Control) openAPI() ([]byte, error) {
 }
 
 func refused(status int) openapi.Refusal {
-	text, _ := json.Marshal(Problem{Title: http.StatusText(status), Status: status, Detail: "what is wrong"})
+	text, _ := json.Marshal(Problem{Title: http.StatusText(status), Status: status, Detail: "by: \"soon\" is not a duration, such as \"90s\""})
 	return openapi.Refusal{Status: status, ContentType: "application/problem+json", Body: text}
 }
 

@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"storagesim/internal/api"
+	"storagesim/internal/scenario"
 )
 
 // Row is one call of the control surface.
@@ -270,7 +271,7 @@ var operations = []Row{
 	{Name: "StartScenario", Method: post, Path: "/_sim/scenarios", Statuses: []int{201, 200, 400, 404, 409, 413, 429},
 		Query:      []string{"name", "dryRun"},
 		Example:    api.Example{Body: exampleScenario},
-		Endpoint:   read[map[string]any](startScenario, nil),
+		Endpoint:   read[scenario.Scenario](startScenario, nil),
 		Takes:      typeYAML,
 		Other:      map[int]reflect.Type{http.StatusOK: reflect.TypeFor[checkedScenario]()},
 		Unscripted: true,

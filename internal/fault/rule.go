@@ -30,10 +30,10 @@ type Rule struct {
 // Match selects requests. In globs, * matches any text and ? matches one character.
 type Match struct {
 	Operation string            `json:"operation,omitempty" doc:"ID of an operation, or a glob of IDs" default:"all operations" range:"at most 512 bytes" example:"lightbits.UpdateVolume"`
-	Resource  string            `json:"resource,omitempty" doc:"ID or name of the resource that the request names, or a glob" default:"any" range:"at most 512 bytes" example:"vol-*"`
-	Project   string            `json:"project,omitempty" doc:"name of the project that the request names, or a glob" default:"any" range:"at most 512 bytes" example:"default"`
-	State     string            `json:"state,omitempty" doc:"state of the resource that the request names" default:"any" range:"a state of a state machine" example:"Available"`
-	Header    map[string]string `json:"header,omitempty" doc:"globs of header values, by header" default:"any" range:"at most 32 headers" example:"{\"User-Agent\":\"my-client/*\"}"`
+	Resource  string            `json:"resource,omitempty" doc:"ID or name of the resource that the request names, or a glob" default:"any resource" range:"at most 512 bytes" example:"vol-*"`
+	Project   string            `json:"project,omitempty" doc:"name of the project that the request names, or a glob" default:"any project" range:"at most 512 bytes" example:"default"`
+	State     string            `json:"state,omitempty" doc:"state of the resource that the request names" default:"any state" range:"a state of a state machine" example:"Available"`
+	Header    map[string]string `json:"header,omitempty" doc:"globs of header values, by header" default:"any headers" range:"at most 32 headers" example:"{\"User-Agent\":\"my-client/*\"}"`
 }
 
 // When selects some of the matching requests. The zero value selects all of them.

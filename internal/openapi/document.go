@@ -1,5 +1,7 @@
 package openapi
 
+import "encoding/json"
+
 // Document is an OpenAPI 3.1 document, with the parts that the generator writes.
 type Document struct {
 	OpenAPI    string               `json:"openapi"`
@@ -126,7 +128,11 @@ type Schema struct {
 	Description          string             `json:"description,omitempty"`
 	Pattern              string             `json:"pattern,omitempty"`
 	Enum                 []string           `json:"enum,omitempty"`
-	Minimum              *int               `json:"minimum,omitempty"`
+	Default              any                `json:"default,omitempty"`
+	Examples             []any              `json:"examples,omitempty"`
+	Minimum              json.Number        `json:"minimum,omitempty"`
+	Maximum              json.Number        `json:"maximum,omitempty"`
+	ExclusiveMinimum     json.Number        `json:"exclusiveMinimum,omitempty"`
 	ContentEncoding      string             `json:"contentEncoding,omitempty"`
 	Items                *Schema            `json:"items,omitempty"`
 	Properties           map[string]*Schema `json:"properties,omitempty"`

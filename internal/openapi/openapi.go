@@ -82,8 +82,8 @@ const (
 	paramIfMatch   = "IfMatch"
 )
 
-const description = "Made from the rows and types of storagesim, a simulator that stands in for the real service. " +
-	"Its answers carry X-Sim-Request-Id and X-Sim-World, those that were made on purpose X-Sim-Fault too."
+const description = "Generated from the operations and types of storagesim, a simulator of the service. " +
+	"Responses have the headers X-Sim-Request-Id and X-Sim-World, and X-Sim-Fault if a fault was injected."
 
 // NewBuilder returns a document without paths. problem is the type of the simulator's own refusals; names may be nil.
 func NewBuilder(title, version string, encoding api.Encoding, problem reflect.Type, names Names) *Builder {
@@ -94,25 +94,27 @@ func NewBuilder(title, version string, encoding api.Encoding, problem reflect.Ty
 	b.schemas = schemas{encoding: encoding, components: map[string]*Schema{}, names: map[schemaKey]string{}, given: names}
 	b.doc = Document{
 		OpenAPI: "3.1.0",
-		Info:    Info{Title: title, Description: description, Version: version, License: License{Name: "as the program"}},
+		Info:    Info{Title: title, Description: description, Version: version, License: License{Name: "Apache-2.0"}},
 		Servers: []Server{{URL: "/"}},
 		Paths:   map[string]*PathItem{},
 		Components: Components{
 			Schemas: b.schemas.components,
 			Parameters: map[string]*Parameter{
-				paramWorld:   text(api.HeaderWorld, "The world that the request is about; default without."),
-				paramCluster: text(api.HeaderCluster, "The cluster of the world; its default cluster without."),
+				paramWorld:   text(api.HeaderWorld, "The world that serves the request. Default: default."),
+				paramCluster: text(api.HeaderCluster, "The cluster of the world. Default: the world's default cluster."),
 				paramFault: text(api.HeaderFault,
-					"Makes this request fail: a documented status, or any of 400 to 599 with ;force behind it, or a step of a plan."),
-				paramFaultPlan: text(api.HeaderFaultPlan, "The plan of failures that the request follows."),
-				paramPrefer:    text("Prefer", "code= and a documented status makes this request fail."),
-				paramIfMatch:   text("If-Match", "The ETag that the thing must still have."),
+					"The fault that is injected into this request: a documented status, any status from 400 to 599 followed by "+
+						";force, reset, empty, truncate, stall, dribble or malformed. With the prefix after: the change is committed "+
+						"first."),
+				paramFaultPlan: text(api.HeaderFaultPlan, "The id of the fault plan that the request follows."),
+				paramPrefer:    text("Prefer", "code= and a documented status: the status of an error that is injected into this request."),
+				paramIfMatch:   text("If-Match", "The ETag that the resource must have."),
 			},
 			Headers: map[string]*Header{
-				"RequestId":  {Description: "What the exchange is called in the journal.", Schema: &Schema{Type: "string"}},
-				"World":      {Description: "The world that answered.", Schema: &Schema{Type: "string"}},
-				"Fault":      {Description: "The rule that made this answer.", Schema: &Schema{Type: "string"}},
-				"RetryAfter": {Description: "Seconds of the world's clock to wait.", Schema: &Schema{Type: "string"}},
+				"RequestId":  {Description: "The id of the exchange in the journal.", Schema: &Schema{Type: "string"}},
+				"World":      {Description: "The world that served the request.", Schema: &Schema{Type: "string"}},
+				"Fault":      {Description: "The rules and plans whose faults were injected.", Schema: &Schema{Type: "string"}},
+				"RetryAfter": {Description: "How long to wait before the next request, in seconds of the world's clock or as a date.", Schema: &Schema{Type: "string"}},
 			},
 			Responses: map[string]*Response{}, SecuritySchemes: map[string]SecurityScheme{},
 		},
@@ -237,7 +239,7 @@ func (b *Builder) success(c Call, status int) *Response {
 		outer.Properties[c.Inside] = schema
 		schema = b.shared(outer, upper(c.Operation)+"Answer")
 	}
-	r.add(jsonType, &Media{Schema: schema, Example: sampler(b.schemas.components).sample(schema, "", 0)})
+	r.add(jsonType, &Media{Schema: schema})
 	return r
 }
 
@@ -261,7 +263,7 @@ func (r *Response) add(media string, body *Media) {
 }
 
 func (b *Builder) refusal(c Call, no Refusal) *Response {
-	text := "Any other answer"
+	text := "Any other response"
 	if no.Status != 0 {
 		text = http.StatusText(no.Status)
 	}

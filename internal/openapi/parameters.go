@@ -100,7 +100,10 @@ func (b *Builder) query(t reflect.Type, prefix string, leave map[string]bool) []
 			continue
 		}
 		if schema := b.paramSchema(m.t); schema != nil {
-			list = append(list, &Parameter{Name: name, In: "query", Description: m.doc, Required: m.required, Schema: schema})
+			m.describe(schema)
+			p := &Parameter{Name: name, In: "query", Description: schema.Description, Required: m.required, Schema: schema}
+			schema.Description = ""
+			list = append(list, p)
 			continue
 		}
 		inner := m.t

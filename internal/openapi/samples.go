@@ -33,6 +33,9 @@ func (s sampler) sample(schema *Schema, name string, depth int) any {
 	case []any: // of a document that was read
 		kind, _ = kinds[0].(string)
 	}
+	if len(schema.Examples) > 0 && (kind == "string" || kind == "integer" || kind == "number") {
+		return schema.Examples[0]
+	}
 	switch kind {
 	case "object":
 		return s.sampleObject(schema, depth)

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"storagesim/internal/api"
+	"storagesim/internal/fixture/document"
 	"storagesim/internal/wire"
 )
 
@@ -32,6 +33,10 @@ type schemaKey struct {
 // closed is a type of strings with a closed list of values.
 type closed interface{ Names() []string }
 
+// short is a type whose values have short forms. ShortForms returns a value of the type of each form. The short form of a
+// list is its only element.
+type short interface{ ShortForms() []any }
+
 // open is a type of objects that have the members of the type that it returns, and further ones.
 type open interface{ Members() any }
 
@@ -39,6 +44,7 @@ const (
 	componentPrefix = "#/components/schemas/"
 	digits          = `^-?[0-9]+$`
 	seconds         = `^-?[0-9]+(\.[0-9]+)?s$`
+	goDuration      = `^\+?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$|^0$`
 )
 
 func reference(name string) *Schema { return &Schema{Ref: componentPrefix + name} }
@@ -51,6 +57,9 @@ func (s *schemas) gateway() bool { return s.encoding != api.Plain }
 func (s *schemas) of(t reflect.Type, answer bool, name string) *Schema {
 	if t.Kind() == reflect.Pointer {
 		return s.of(t.Elem(), answer, name)
+	}
+	if t.Implements(reflect.TypeFor[short]()) {
+		return s.withShortForms(t, answer, name)
 	}
 	if scalar := s.scalar(t); scalar != nil {
 		return scalar
@@ -73,9 +82,24 @@ func (s *schemas) of(t reflect.Type, answer bool, name string) *Schema {
 	}
 }
 
+// withShortForms returns the schema of a type that implements short.
+func (s *schemas) withShortForms(t reflect.Type, answer bool, name string) *Schema {
+	var forms []*Schema
+	for _, form := range reflect.Zero(t).Interface().(short).ShortForms() {
+		forms = append(forms, s.of(reflect.TypeOf(form), answer, name))
+	}
+	if t.Kind() != reflect.Slice {
+		return &Schema{AnyOf: append(forms, s.component(t, answer, name))}
+	}
+	items := &Schema{AnyOf: forms}
+	if len(forms) == 1 {
+		items = forms[0]
+	}
+	return &Schema{AnyOf: append(slices.Clone(forms), &Schema{Type: "array", Items: items})}
+}
+
 // scalar returns the schema of a type without elements or members, or nil for other types.
 func (s *schemas) scalar(t reflect.Type) *Schema {
-	zero := 0
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return &Schema{Type: "string", Format: "date-time"}
@@ -87,6 +111,8 @@ func (s *schemas) scalar(t reflect.Type) *Schema {
 		return &Schema{Type: "string", Enum: enumNames(t)}
 	case t.Kind() == reflect.String && t.Implements(reflect.TypeFor[closed]()):
 		return &Schema{Type: "string", Enum: reflect.Zero(t).Interface().(closed).Names()}
+	case t == reflect.TypeFor[document.Duration]():
+		return &Schema{Type: "string", Pattern: goDuration, Examples: []any{"90s"}}
 	case t.Implements(reflect.TypeFor[encoding.TextMarshaler]()):
 		return &Schema{Type: "string"}
 	}
@@ -98,7 +124,7 @@ func (s *schemas) scalar(t reflect.Type) *Schema {
 	case reflect.Int32:
 		return &Schema{Type: "integer", Format: "int32"}
 	case reflect.Uint32:
-		return &Schema{Type: "integer", Format: "int64", Minimum: &zero}
+		return &Schema{Type: "integer", Format: "int64", Minimum: "0"}
 	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64:
 		format := strings.ToLower(strings.TrimSuffix(t.Kind().String(), "64")) + "64"
 		if s.gateway() {
@@ -203,9 +229,7 @@ func (s *schemas) object(t reflect.Type, answer bool, name string, leave func(me
 		if answer && s.required(m) && s.nullable(m.t) {
 			member = orNull(member)
 		}
-		if m.doc != "" && member.Ref == "" {
-			member.Description = m.doc
-		}
+		m.describe(member)
 		o.Properties[m.name] = member
 	}
 	slices.Sort(o.Required)
@@ -251,7 +275,7 @@ type member struct {
 	name    string
 	t       reflect.Type
 	options []string
-	doc     string
+	tag     reflect.StructTag
 	// required reports whether a request must have the member (strict.Needs).
 	required bool
 }
@@ -278,7 +302,7 @@ func members(t reflect.Type) []member {
 				tag[0] = f.Name
 			}
 			_, required := f.Tag.Lookup("required")
-			list = append(list, member{name: tag[0], t: f.Type, options: tag[1:], doc: f.Tag.Get("doc"), required: required})
+			list = append(list, member{name: tag[0], t: f.Type, options: tag[1:], tag: f.Tag, required: required})
 		}
 	}
 	return list

@@ -24,7 +24,7 @@ func Vendor(svc *api.Service, version string) ([]byte, error) {
 			c := call(svc, op, path)
 			if n > 0 {
 				c.ID += strconv.Itoa(n + 1)
-				c.Description = fmt.Sprintf("%s Another path of %s.", c.Description, op.Name)
+				c.Description = strings.TrimSpace(fmt.Sprintf("%s Another path of %s.", c.Description, op.Name))
 			}
 			b.Add(c)
 			if twin, ok := byQuery(op, c); ok {
@@ -97,13 +97,13 @@ func refusal(svc *api.Service, op *api.Operation, status int) Refusal {
 func about(op *api.Operation) string {
 	var said []string
 	if op.Needs != (api.Permission{}) && op.Needs.Resource != op.Vendor {
-		said = append(said, fmt.Sprintf("Needs the permission %s on %s.", op.Needs.Action, op.Needs.Resource))
+		said = append(said, fmt.Sprintf("Requires the permission %s on %s.", op.Needs.Action, op.Needs.Resource))
 	}
 	if !op.Implemented() {
-		said = append(said, "Not offered: it answers 501.")
+		said = append(said, "Not supported: the response is 501.")
 	}
 	if op.Extra {
-		said = append(said, "The vendor's page does not have it.")
+		said = append(said, "The vendor's reference does not list this operation.")
 	}
 	return strings.Join(said, " ")
 }
@@ -129,7 +129,7 @@ func byQuery(op *api.Operation, c Call) (Call, bool) {
 		c.Named = append(c.Named, last)
 	}
 	c.ID += "ByQuery"
-	c.Description = strings.TrimSpace(c.Description + " The thing is named in the query.")
+	c.Description = strings.TrimSpace(c.Description + " The query names the resource.")
 	c.Path = c.Path[:strings.LastIndexByte(c.Path, '{')]
 	return c, true
 }
