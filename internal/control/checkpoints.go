@@ -29,10 +29,8 @@ func (c *Control) checkpointEntry(r *call) (checkpointEntry, error) {
 }
 
 func putCheckpoint(c *Control, r *call) (checkpointEntry, error) {
-	if err := c.DB.Checkpoint(r.world(), r.param("name")); err != nil {
-		return checkpointEntry{}, err
-	}
-	return c.checkpointEntry(r)
+	kept, err := c.Engine.Checkpoint(r.world(), r.param("name"))
+	return checkpointEntry{World: r.world(), Name: r.param("name"), Now: instant(kept.Now)}, err
 }
 
 func deleteCheckpoint(c *Control, r *call) (checkpointList, error) {
@@ -43,10 +41,9 @@ func deleteCheckpoint(c *Control, r *call) (checkpointList, error) {
 }
 
 func restoreCheckpoint(c *Control, r *call) (checkpointEntry, error) {
-	if err := c.DB.Restore(r.world(), r.param("name")); err != nil {
+	if err := c.Engine.Restore(r.world(), r.param("name")); err != nil {
 		return checkpointEntry{}, c.noCheckpoint(r, err)
 	}
-	c.Engine.Rescan(r.world())
 	return c.checkpointEntry(r)
 }
 

@@ -84,6 +84,7 @@ func FuzzState(f *testing.F) {
 		}
 	}
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
+	s.In("t").Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
 	s.In("t").Must(200, http.MethodPut, "/_sim/checkpoints/start", "")
 	before := export(s.In("t"), "application/json")
 	f.Fuzz(func(t *testing.T, at uint, by string) {

@@ -97,8 +97,7 @@ func (c *Control) Expire(wall time.Time) (next time.Time, err error) {
 // remove deletes a world and closes its port.
 func (c *Control) remove(name string) {
 	c.Unlisten(name)
-	if err := c.DB.DeleteWorld(name); err != nil && !errors.Is(err, store.ErrNoWorld) {
+	if err := c.Engine.Delete(name); err != nil && !errors.Is(err, store.ErrNoWorld) {
 		c.Log.Error().Err(err).Str("world", name).Msg("the world could not be deleted")
 	}
-	c.Engine.Rescan(name)
 }

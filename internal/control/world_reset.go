@@ -24,16 +24,15 @@ func resetWorld(c *Control, r *call, body *reset) (resetAnswer, error) {
 	}
 	switch {
 	case body.To == "":
-		err = c.DB.Reset(w.Name)
+		err = c.Engine.Reset(w.Name)
 	case slices.Contains(w.Checkpoints, body.To):
-		err = c.DB.Restore(w.Name, body.To)
+		err = c.Engine.Restore(w.Name, body.To)
 	default:
 		err = c.resetToFixture(r, w, body.To)
 	}
 	if err != nil {
 		return resetAnswer{}, err
 	}
-	c.Engine.Rescan(w.Name)
 	now, err := c.Engine.Now(w.Name)
 	return resetAnswer{World: w.Name, Now: instant(now)}, err
 }

@@ -49,7 +49,7 @@ func (in *Injector) KeepVersion(world string) error {
 	if len(known) > 0 {
 		next = known[len(known)-1] + 1
 	}
-	if err := in.db.Checkpoint(world, versionName(next)); err != nil {
+	if err := in.db.Checkpoint(world, versionName(next), nil); err != nil {
 		return err
 	}
 	for ; len(known) >= maxVersions; known = known[1:] {

@@ -212,7 +212,7 @@ func (w *walker) delay() (string, bool) {
 
 func (w *walker) checkpoint() (string, bool) {
 	name := fmt.Sprintf("c%d", w.random.IntN(3))
-	require.NoError(w.t, w.db.Checkpoint(api.DefaultWorld, name))
+	require.NoError(w.t, w.db.Checkpoint(api.DefaultWorld, name, nil))
 	if !strings.Contains(strings.Join(w.checkpoints, " "), name) {
 		w.checkpoints = append(w.checkpoints, name)
 	}
@@ -224,7 +224,7 @@ func (w *walker) restore() (string, bool) {
 		return "nothing", false
 	}
 	name := w.pick(w.checkpoints)
-	require.NoError(w.t, w.db.Restore(api.DefaultWorld, name))
+	require.NoError(w.t, w.db.Restore(api.DefaultWorld, name, nil))
 	w.engine.Rescan(api.DefaultWorld)
 	return name, true
 }

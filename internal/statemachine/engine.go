@@ -205,12 +205,16 @@ func (e *Engine) fireOrRun(tx *store.Tx, by string, fn func(tx *store.Tx) error)
 
 // Start creates a world or replaces its state with put, which calls a method of store.DB with next, and runs fn in a
 // write transaction of the world as Update does, in the same commit. The writes of fn are part of the world's start. If
-// fn fails, the world is not created or not changed. fn may be nil.
+// fn fails, the world is not created or not changed. fn may be nil. The clock of a world that starts as a copy of a
+// checkpoint goes on from the checkpoint's instant.
 func (e *Engine) Start(
 	world, by string, put func(next func(tx *store.Tx) (more bool, err error)) error, fn func(tx *store.Tx) error,
 ) error {
 	var broken []Timer // found by earlier attempts
 	next := func(tx *store.Tx) (more bool, err error) {
+		if err := e.anchor(tx); err != nil || fn == nil {
+			return false, err
+		}
 		for i := range broken {
 			if err := dropTimer(tx, &broken[i]); err != nil {
 				return false, err
@@ -218,9 +222,6 @@ func (e *Engine) Start(
 		}
 		ran, more, err := e.fireOrRun(tx, by, fn)
 		return more || !ran, err
-	}
-	if fn == nil {
-		next = nil
 	}
 	for {
 		err := put(next)

@@ -22,7 +22,7 @@ func (b *bench) fork(fn func(tx *store.Tx) error) error {
 func TestStart_DueTimersFireFirst(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.create("a")
-	require.NoError(t, b.db.Checkpoint("w", "c"))
+	require.NoError(t, b.db.Checkpoint("w", "c", nil))
 	b.pass(time.Minute)
 	var moved []statemachine.Transition
 	b.engine.Listen(func(world string, list []statemachine.Transition) {
@@ -47,7 +47,7 @@ func TestStart_DueTimersFireFirst(t *testing.T) {
 
 func TestStart_ErrorLeavesNoWorld(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
-	require.NoError(t, b.db.Checkpoint("w", "c"))
+	require.NoError(t, b.db.Checkpoint("w", "c", nil))
 	errOwn := errors.New("own")
 	require.ErrorIs(t, b.fork(func(*store.Tx) error { return errOwn }), errOwn)
 	_, err := b.db.World("v")

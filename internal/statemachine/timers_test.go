@@ -316,10 +316,10 @@ func TestCheckpoint_HoldsClockAndTimers(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("a")
-	require.NoError(t, b.db.Checkpoint("w", "before"))
+	require.NoError(t, b.db.Checkpoint("w", "before", nil))
 	for range 3 {
 		require.Equal(t, []string{"2s a shine Warming>Shining"}, b.advance(time.Minute))
-		require.NoError(t, b.db.Restore("w", "before"))
+		require.NoError(t, b.db.Restore("w", "before", nil))
 		b.engine.Rescan("w")
 		now, err := b.engine.Now("w")
 		require.NoError(t, err)

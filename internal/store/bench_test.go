@@ -74,7 +74,7 @@ func bigWorld(b *testing.B, n, layers int) *store.DB {
 	}))
 	require.NoError(b, db.CreateWorld("w", "big", nil, nil))
 	for i := range layers - 1 {
-		require.NoError(b, db.Checkpoint("w", "c"))
+		require.NoError(b, db.Checkpoint("w", "c", nil))
 		require.NoError(b, db.Update("w", func(tx *store.Tx) error { return bigRows.Put(tx, big(i*7)) }))
 	}
 	return db
@@ -175,14 +175,14 @@ func BenchmarkUpdate(b *testing.B) {
 func BenchmarkWorlds(b *testing.B) {
 	for _, n := range []int{10, 10_000} {
 		for name, op := range map[string]func(db *store.DB, i int) error{
-			"checkpoint": func(db *store.DB, i int) error { return db.Checkpoint("w", "c") },
-			"restore":    func(db *store.DB, i int) error { return db.Restore("w", "first") },
-			"reset":      func(db *store.DB, i int) error { return db.Reset("w") },
+			"checkpoint": func(db *store.DB, i int) error { return db.Checkpoint("w", "c", nil) },
+			"restore":    func(db *store.DB, i int) error { return db.Restore("w", "first", nil) },
+			"reset":      func(db *store.DB, i int) error { return db.Reset("w", nil) },
 			"fork":       func(db *store.DB, i int) error { return db.Fork("w", "", fmt.Sprint("f", i), nil, nil) },
 		} {
 			b.Run(fmt.Sprintf("%s/rows=%d", name, n), func(b *testing.B) {
 				db := bigWorld(b, n, 1)
-				require.NoError(b, db.Checkpoint("w", "first"))
+				require.NoError(b, db.Checkpoint("w", "first", nil))
 				i := 0
 				for b.Loop() {
 					b.StopTimer()

@@ -20,8 +20,8 @@ func TestViewCheckpoint_ReadsWhatIsKept(t *testing.T) {
 	require.NoError(t, db.Base("empty", func(*Tx) error { return nil }))
 	require.NoError(t, db.CreateWorld("w", "empty", nil, nil))
 	put("old")
-	require.NoError(t, db.Checkpoint("w", Hidden+"1"))
-	require.NoError(t, db.Checkpoint("w", "shown"))
+	require.NoError(t, db.Checkpoint("w", Hidden+"1", nil))
+	require.NoError(t, db.Checkpoint("w", "shown", nil))
 	put("new")
 	require.NoError(t, db.ViewCheckpoint("w", Hidden+"1", func(tx *Tx) error {
 		got, err := things.Get(tx, "a")

@@ -215,7 +215,7 @@ func TestClose_WaitsAndThenRefuses(t *testing.T) {
 	require.ErrorIs(t, db.Close(), store.ErrClosed)
 	require.ErrorIs(t, db.View("w", nothing), store.ErrClosed)
 	require.ErrorIs(t, db.Update("w", nothing), store.ErrClosed)
-	require.ErrorIs(t, db.Checkpoint("w", "c"), store.ErrClosed)
+	require.ErrorIs(t, db.Checkpoint("w", "c", nil), store.ErrClosed)
 	require.ErrorIs(t, db.Base("b", nothing), store.ErrClosed)
 	require.ErrorIs(t, db.Verify(), store.ErrClosed)
 	_, err := db.Worlds()
@@ -245,7 +245,7 @@ func TestIdleFlusher_ListsFreePages(t *testing.T) {
 	}
 	for _, change := range []func(){
 		func() { update(t, db, func(tx *store.Tx) { require.NoError(t, put(tx, "a")) }) },
-		func() { require.NoError(t, db.Checkpoint("w", "c")) },
+		func() { require.NoError(t, db.Checkpoint("w", "c", nil)) },
 	} {
 		change()
 		require.Eventually(t, listed, 10*time.Second, 5*time.Millisecond)

@@ -29,7 +29,7 @@ func someFile(t *testing.T, closed bool) []byte {
 				require.NoError(t, items.Put(tx, &row))
 			}
 		})
-		require.NoError(t, db.Checkpoint("w", fmt.Sprint(round)))
+		require.NoError(t, db.Checkpoint("w", fmt.Sprint(round), nil))
 	}
 	if closed {
 		require.NoError(t, db.Close())
@@ -79,7 +79,7 @@ func readAndWrite(db *store.DB) {
 			return items.Put(tx, &item{ID: fmt.Sprint("new ", i), Name: fmt.Sprint("new ", i)})
 		})
 	}
-	_ = db.Restore("w", "3")
+	_ = db.Restore("w", "3", nil)
 }
 
 // A closed file is sealed: a change of any bit is detected.

@@ -54,7 +54,10 @@ type source struct {
 	btx   *bolt.Tx
 	world string
 	meta  []byte
-	chain []uint64 // newest first; for writing, chain[0] is the top layer
+	life  uint64
+	// origin is the meta of the checkpoint that a world is being put on; nil otherwise.
+	origin []byte
+	chain  []uint64 // newest first; for writing, chain[0] is the top layer
 
 	tables []*memtable // what the tree lacks of chain[0], newer first
 	commit uint64      // the last commit of the tables that is visible
@@ -72,7 +75,7 @@ func (src *source) open(btx *bolt.Tx, world string) (worldRecord, error) {
 	if err != nil {
 		return r, err
 	}
-	*src = source{btx: btx, world: world, meta: r.meta, chain: r.chain, layers: src.layers[:0], find: src.find[:0]}
+	*src = source{btx: btx, world: world, meta: r.meta, life: r.life, chain: r.chain, layers: src.layers[:0], find: src.find[:0]}
 	return r, nil
 }
 

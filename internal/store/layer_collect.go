@@ -139,11 +139,11 @@ func (p place) chains(btx *bolt.Tx, fn func(chain []uint64) []uint64) ([]byte, e
 		r.chain, r.start = fn(r.chain), fn(r.start)
 		return r.encode(), nil
 	}
-	chain, _, err := readChain(v, nil)
+	chain, meta, err := readChain(v, nil)
 	if err != nil {
 		return nil, err
 	}
-	return appendChain(nil, fn(chain)), nil
+	return append(appendChain(nil, fn(chain)), meta...), nil
 }
 
 // collect deletes the layers that are in no chain and are not being built.

@@ -145,16 +145,16 @@ func (m *model) step(name string, w *modelWorld) {
 		m.update(name, w)
 	case n < 62:
 		c := pick(m.r, []string{"c1", "c2", "c3", "c4"})
-		require.NoError(m, m.db.Checkpoint(name, c))
+		require.NoError(m, m.db.Checkpoint(name, c, nil))
 		w.checkpoints[c] = w.present.clone()
 	case n < 70 && len(m.worlds) < 6:
 		m.fork(name, w, checkpoints)
 	case n < 76 && len(checkpoints) > 0:
 		c := pick(m.r, checkpoints)
-		require.NoError(m, m.db.Restore(name, c))
+		require.NoError(m, m.db.Restore(name, c, nil))
 		w.present = w.checkpoints[c].clone()
 	case n < 80:
-		require.NoError(m, m.db.Reset(name))
+		require.NoError(m, m.db.Reset(name, nil))
 		w.present = w.start.clone()
 	case n < 83:
 		base := pick(m.r, slices.Sorted(maps.Keys(m.bases)))
@@ -183,7 +183,7 @@ func (m *model) step(name string, w *modelWorld) {
 		m.path = copied
 		m.open()
 	default:
-		require.ErrorIs(m, m.db.Restore(name, "no"), store.ErrNoCheckpoint)
+		require.ErrorIs(m, m.db.Restore(name, "no", nil), store.ErrNoCheckpoint)
 		require.ErrorIs(m, m.db.Fork(name, "", name, nil, nil), store.ErrWorldExists)
 		require.ErrorIs(m, m.db.ResetTo(name, "no", nil, nil), store.ErrNoBase)
 	}

@@ -35,7 +35,7 @@ func open(path string, o Options, l limits) (*DB, error) {
 	db := &DB{bolt: b, log: o.Log, limits: l, guard: pagefile.NewGuard(path), syncDisk: o.SyncDisk,
 		pinned: map[uint64]bool{}, decoded: decodedRows{seed: maphash.MakeSeed()}}
 	db.noWriter.L = &db.mu
-	if err := db.firstGeneration(); err != nil {
+	if err := errors.Join(db.firstGeneration(), db.firstLives()); err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, errors.Join(err, b.Close()))
 	}
 	db.idle.start(db)
@@ -137,7 +137,7 @@ func inspect(path string) (err error) {
 	return nil
 }
 
-// checkSchema accepts a file of this version, and an empty one.
+// checkSchema accepts a file of this version or an older one, and an empty one.
 func checkSchema(tx *bolt.Tx) error {
 	meta := tx.Bucket(bucketMeta)
 	if meta == nil {
@@ -146,15 +146,8 @@ func checkSchema(tx *bolt.Tx) error {
 		}
 		return nil
 	}
-	v := meta.Get(keySchema)
-	var version int
-	if _, err := fmt.Sscanf(string(v), "%d", &version); err != nil || version < 1 {
-		return fmt.Errorf("%w: schema version %q", ErrNotStore, v)
-	}
-	if version > schemaVersion {
-		return fmt.Errorf("%w: schema version %d, this program supports up to %d", ErrNewer, version, schemaVersion)
-	}
-	return nil
+	_, err := schemaOf(tx)
+	return err
 }
 
 func openError(path string, err error) error {
@@ -187,14 +180,17 @@ func prepare(b *bolt.DB) error {
 	})
 }
 
-// replay writes the logs that a killed process has left to the tree, and deletes all logs.
+// replay upgrades an older file, writes the logs that a killed process has left to the tree, and deletes all logs.
 func replay(b *bolt.DB) error {
 	logs, old, err := unappliedLogs(b)
 	if err != nil {
 		return err
 	}
-	if len(logs) > 0 {
-		if err := b.Update(func(btx *bolt.Tx) error { return replayInto(btx, logs) }); err != nil {
+	if outdated, err := isOutdated(b); err != nil {
+		return err
+	} else if outdated || len(logs) > 0 {
+		err := b.Update(func(btx *bolt.Tx) error { return errors.Join(upgrade(btx), replayInto(btx, logs)) })
+		if err != nil {
 			return err
 		}
 	}

@@ -71,7 +71,7 @@ func TestOpen_RefusesWhatItCannotRead(t *testing.T) {
 	require.NoError(t, os.WriteFile(newer, content, 0o600))
 	db, err = store.Open(newer, store.Options{})
 	require.NoError(t, err)
-	require.NoError(t, db.SetSchema("2"))
+	require.NoError(t, db.SetSchema("3"))
 	require.NoError(t, db.Close())
 	newerContent, err := os.ReadFile(newer)
 	require.NoError(t, err)
@@ -157,7 +157,7 @@ func writeForEver(path string) {
 					return items.Insert(tx, &item{ID: key, Name: "name of " + key, Tags: []string{fmt.Sprint(w)}})
 				})
 				if err == nil && i%40 == 0 {
-					err = db.Checkpoint("w", fmt.Sprint("c", w))
+					err = db.Checkpoint("w", fmt.Sprint("c", w), nil)
 				}
 				out.Lock()
 				if err != nil {

@@ -10,12 +10,12 @@
 // The file:
 //
 //	meta                          bucket; its sequence is the number of the last layer made
-//	  schema                      decimal version of this layout, now 1
+//	  schema                      decimal version of this layout, now 2
 //	  applied                     8 bytes, big endian: the number of the last log that is in the tree (see package wal)
-//	worlds
-//	  <world>                     top layer, frozen chain, start chain, opaque meta (see worldRecord)
+//	worlds                        bucket; its sequence is the number of the last life that began
+//	  <world>                     top layer, frozen chain, start chain, life, opaque meta (see worldRecord)
 //	checkpoints
-//	  <world> 00 <checkpoint>     chain
+//	  <world> 00 <checkpoint>     chain, opaque meta
 //	bases
 //	  <base>                      chain of one layer
 //	L<8 bytes, big endian>        one bucket for each layer that was ever written to; its sequence counts the entries
@@ -51,7 +51,9 @@ import (
 	"storagesim/internal/store/pagefile"
 )
 
-const schemaVersion = 1
+// schemaVersion is the version of the layout. Version 1 has no lives, and its first programs had no log. A program
+// refuses the file of a newer one, and upgrades the file of an older one (see upgrade.go).
+const schemaVersion = 2
 
 // The errors of this package. They are returned wrapped, with the name that they are about.
 var (
@@ -99,6 +101,7 @@ type DB struct {
 
 	syncDisk bool
 	readers  readers
+	lives    lives
 	decoded  decodedRows
 	flushing sync.WaitGroup
 	idle     idleFlusher

@@ -83,7 +83,7 @@ func TestTable_UniqueValueIsFreeAfterDelete(t *testing.T) {
 		require.NoError(t, items.Insert(tx, &item{ID: "a", Name: "n"}))
 		require.NoError(t, items.Insert(tx.In("east"), &item{ID: "z", Name: "n"}), "another partition")
 	})
-	require.NoError(t, db.Checkpoint("w", "c")) // the old row is in a frozen layer from here on
+	require.NoError(t, db.Checkpoint("w", "c", nil)) // the old row is in a frozen layer from here on
 	update(t, db, func(tx *store.Tx) {
 		require.NoError(t, items.Delete(tx, "a"))
 		require.NoError(t, items.Insert(tx, &item{ID: "b", Name: "n"}))
@@ -115,10 +115,10 @@ func TestTable_WritingWhileIterating(t *testing.T) {
 	seen := []string{"a", "c", "cc", "d", "e", "f"}
 	frozen := func(freeze bool) func(t *testing.T) {
 		return func(t *testing.T) {
-			require.NoError(t, db.Reset("w"))
+			require.NoError(t, db.Reset("w", nil))
 			if freeze {
 				update(t, db, fill)
-				require.NoError(t, db.Checkpoint("w", "c"))
+				require.NoError(t, db.Checkpoint("w", "c", nil))
 			}
 			update(t, db, func(tx *store.Tx) {
 				if !freeze {
@@ -240,7 +240,7 @@ func TestRand_SameSeedSameDraws(t *testing.T) {
 	first := draw("w")
 	require.Equal(t, first, draw("other"))
 	require.NotEqual(t, first, draw("w"), "the counter goes on")
-	require.NoError(t, db.Reset("w"))
+	require.NoError(t, db.Reset("w", nil))
 	require.Equal(t, first, draw("w"))
 	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, first[0])
 }

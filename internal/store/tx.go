@@ -71,6 +71,13 @@ func (tx *Tx) World() string { return tx.source().world }
 // Meta returns the world's meta.
 func (tx *Tx) Meta() json.RawMessage { return append(json.RawMessage(nil), tx.source().meta...) }
 
+// Life returns the number of the world's life that the transaction runs in. See Life.
+func (tx *Tx) Life() uint64 { return tx.source().life }
+
+// Origin returns the meta of the checkpoint that the transaction reads: that of ViewCheckpoint, or the one that Fork or
+// Restore puts the world on. It is nil in all other transactions.
+func (tx *Tx) Origin() json.RawMessage { return tx.source().origin }
+
 // Writable reports whether the transaction may write.
 func (tx *Tx) Writable() bool { return tx.writable }
 

@@ -97,7 +97,7 @@ func TestTable_FirstIsTheLeastRow(t *testing.T) {
 			require.NoError(t, put(tx, id))
 		}
 	})
-	require.NoError(t, db.Checkpoint("w", "c"))
+	require.NoError(t, db.Checkpoint("w", "c", nil))
 	update(t, db, func(tx *store.Tx) {
 		require.NoError(t, items.Delete(tx, "a"))
 		key, raw, found := items.First(tx, "", "")

@@ -97,7 +97,7 @@ func (v *verification) world(name string) {
 	v.chain(name, "present", r.chain, r.chain[1:])
 	v.chain(name, "start", r.start, r.start)
 	for _, c := range checkpointNames(v.btx, name) {
-		chain, err := readCheckpoint(v.btx, name, c)
+		chain, _, err := readCheckpoint(v.btx, name, c)
 		if err != nil {
 			v.problem("%w", err)
 			continue

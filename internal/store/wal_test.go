@@ -18,7 +18,7 @@ func left(t *testing.T, commits int) string {
 	t.Helper()
 	db := newStore(t)
 	update(t, db, func(tx *store.Tx) { require.NoError(t, put(tx, "before")) })
-	require.NoError(t, db.Checkpoint("w", "c"))
+	require.NoError(t, db.Checkpoint("w", "c", nil))
 	for i := range commits {
 		update(t, db, func(tx *store.Tx) { require.NoError(t, put(tx, fmt.Sprint(i))) })
 	}
@@ -108,7 +108,7 @@ func TestLog_OfAnotherFile(t *testing.T) {
 	require.NoError(t, err)
 	addWorld(t, db, "w")
 	for i := range 5 {
-		require.NoError(t, db.Checkpoint("w", fmt.Sprint(i)))
+		require.NoError(t, db.Checkpoint("w", fmt.Sprint(i), nil))
 	}
 	require.NoError(t, db.Close())
 	content, err := os.ReadFile(filepath.Join(other, "db"))
@@ -155,7 +155,7 @@ func TestUpdate_TreeThatCannotGrow(t *testing.T) {
 	}
 	require.ErrorContains(t, err, "store: commit")
 	view(t, db, "w", func(tx *store.Tx) { require.Len(t, keysOf(tx), written) })
-	require.Error(t, db.Checkpoint("w", "c"))
+	require.Error(t, db.Checkpoint("w", "c", nil))
 
 	dir := t.TempDir()
 	copied, err := db.CopyTo(dir)
@@ -168,7 +168,7 @@ func TestUpdate_TreeThatCannotGrow(t *testing.T) {
 
 	db.SetMaxTree(0)
 	update(t, db, func(tx *store.Tx) { require.NoError(t, put(tx, "more")) })
-	require.NoError(t, db.Checkpoint("w", "c"))
+	require.NoError(t, db.Checkpoint("w", "c", nil))
 	require.NoError(t, db.Close())
 	db, err = store.Open(path, store.Options{})
 	require.NoError(t, err)

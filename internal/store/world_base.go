@@ -158,3 +158,15 @@ func (db *DB) Bases() (list []string, err error) {
 	})
 	return list, err
 }
+
+// DeleteBases deletes the bases of those names, if they exist. Worlds that started on them keep their state.
+func (db *DB) DeleteBases(names ...string) error {
+	return db.dropped(db.change(func(btx *bolt.Tx) error {
+		for _, name := range names {
+			if err := btx.Bucket(bucketBases).Delete([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}

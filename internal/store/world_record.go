@@ -23,6 +23,7 @@ var (
 type worldRecord struct {
 	chain []uint64 // newest first; chain[0] is the top layer, the rest is frozen
 	start []uint64 // frozen: where Reset goes
+	life  uint64   // its number; see Life
 	meta  []byte
 }
 
@@ -54,7 +55,8 @@ func readChain(src []byte, dst []uint64) (chain []uint64, rest []byte, err error
 }
 
 func (r worldRecord) encode() []byte {
-	return append(appendChain(appendChain(nil, r.chain), r.start), r.meta...)
+	dst := binary.AppendUvarint(appendChain(appendChain(nil, r.chain), r.start), r.life)
+	return append(dst, r.meta...)
 }
 
 // decodeWorld decodes a world. It appends both chains to space, to save allocations. The meta is part of src.
@@ -67,9 +69,14 @@ func decodeWorld(src []byte, space []uint64) (r worldRecord, err error) {
 	if n == 0 {
 		return r, errRecord
 	}
-	if all, r.meta, err = readChain(src, all); err != nil {
+	if all, src, err = readChain(src, all); err != nil {
 		return r, err
 	}
+	life := varint.NewReader(src)
+	if r.life = life.Uint(); life.Err() != nil {
+		return r, errRecord
+	}
+	r.meta = life.Rest()
 	r.chain, r.start = all[:n:n], all[n:]
 	return r, nil
 }
@@ -103,16 +110,16 @@ func checkpointKey(world, checkpoint string) []byte {
 	return append(append([]byte(world), 0), checkpoint...)
 }
 
-func readCheckpoint(btx *bolt.Tx, world, checkpoint string) ([]uint64, error) {
+// readCheckpoint returns the chain and the meta of a checkpoint. The meta is valid until the end of the transaction.
+func readCheckpoint(btx *bolt.Tx, world, checkpoint string) (chain []uint64, meta []byte, err error) {
 	v := btx.Bucket(bucketCheckpoints).Get(checkpointKey(world, checkpoint))
 	if v == nil {
-		return nil, refusal{fmt.Errorf("world %q: checkpoint %q: %w", world, checkpoint, ErrNoCheckpoint)}
+		return nil, nil, refusal{fmt.Errorf("world %q: checkpoint %q: %w", world, checkpoint, ErrNoCheckpoint)}
 	}
-	chain, _, err := readChain(v, nil)
-	if err != nil {
-		return nil, refusal{fmt.Errorf("world %q: checkpoint %q: %w", world, checkpoint, err)}
+	if chain, meta, err = readChain(v, nil); err != nil {
+		return nil, nil, refusal{fmt.Errorf("world %q: checkpoint %q: %w", world, checkpoint, err)}
 	}
-	return chain, nil
+	return chain, meta, nil
 }
 
 // checkpointNames returns the sorted names of a world's checkpoints.

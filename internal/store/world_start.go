@@ -23,7 +23,8 @@ func (db *DB) CreateWorld(name, base string, meta json.RawMessage, next func(*Tx
 		if err != nil {
 			return err
 		}
-		return db.startWorld(btx, c, name, worldRecord{meta: meta}, frozen, next)
+		r := worldRecord{meta: meta}
+		return db.startWorld(btx, c, name, &r, origin{chain: frozen}, next)
 	}), name)
 }
 
@@ -43,17 +44,17 @@ func (db *DB) Fork(from, checkpoint, name string, meta json.RawMessage, next fun
 			return err
 		}
 		if checkpoint != "" {
-			frozen, err := readCheckpoint(btx, from, checkpoint)
+			frozen, kept, err := readCheckpoint(btx, from, checkpoint)
 			if err != nil {
 				return err
 			}
-			return db.startWorld(btx, c, name, worldRecord{meta: meta}, frozen, next)
+			return db.startWorld(btx, c, name, &worldRecord{meta: meta}, origin{frozen, kept}, next)
 		}
 		frozen := r.chain
 		if layerEmpty(btx, frozen[0]) {
 			frozen = frozen[1:]
 		}
-		if err := db.startWorld(btx, c, name, worldRecord{meta: meta}, frozen, next); err != nil {
+		if err := db.startWorld(btx, c, name, &worldRecord{meta: meta}, origin{chain: frozen}, next); err != nil {
 			return err
 		}
 		if _, err := r.freeze(btx); err != nil {
@@ -77,7 +78,7 @@ func (db *DB) ResetTo(world, base string, meta json.RawMessage, next func(*Tx) (
 			return err
 		}
 		r.meta = meta
-		return db.startWorld(btx, c, world, r, frozen, next)
+		return db.startWorld(btx, c, world, &r, origin{chain: frozen}, next)
 	}), world))
 }
 
@@ -111,18 +112,92 @@ func (db *DB) Replace(
 			return err
 		}
 		r.meta = meta
-		return db.startWorld(btx, c, world, r, []uint64{id}, next)
+		return db.startWorld(btx, c, world, &r, origin{chain: []uint64{id}}, next)
 	}), world))
 }
 
-// startWorld puts a world on a frozen chain and on what the transactions of next write above it, and makes that the
-// world's start. If one of them fails, nothing has been written.
-func (db *DB) startWorld(
-	btx *bolt.Tx, c *call, name string, r worldRecord, frozen []uint64, next func(*Tx) (bool, error),
+// Restore puts the world back to a checkpoint, which stays, and begins a new life. The transactions of next run as those
+// of CreateWorld, but are not part of a start. The errors are those of next, ErrNoWorld and ErrNoCheckpoint.
+func (db *DB) Restore(world, name string, next func(*Tx) (more bool, err error)) error {
+	return db.putBack(world, next, func(btx *bolt.Tx, _ *worldRecord) (o origin, err error) {
+		o.chain, o.meta, err = readCheckpoint(btx, world, name)
+		return o, err
+	})
+}
+
+// Reset puts the world back to its start: its base or the state that it was forked from, with what was written when it
+// was made. Its checkpoints stay, and a new life begins. The transactions of next run as those of Restore. The errors
+// are those of next and ErrNoWorld.
+func (db *DB) Reset(world string, next func(*Tx) (more bool, err error)) error {
+	return db.putBack(world, next, func(_ *bolt.Tx, r *worldRecord) (origin, error) { return origin{chain: r.start}, nil })
+}
+
+// putBack puts a world on the origin that find returns.
+func (db *DB) putBack(
+	world string, next func(*Tx) (bool, error), find func(*bolt.Tx, *worldRecord) (origin, error),
 ) error {
+	return db.dropped(db.changed(db.changeCall(func(btx *bolt.Tx, c *call) error {
+		r, err := readWorld(btx, world, nil)
+		if err != nil {
+			return err
+		}
+		o, err := find(btx, &r)
+		if err != nil {
+			return err
+		}
+		if err := db.beginLife(btx, c, world, &r, o, next); err != nil {
+			return err
+		}
+		return writeWorld(btx, world, r)
+	}), world))
+}
+
+// origin is the frozen chain that a world is put on, and the meta of its checkpoint, nil if it is none.
+type origin struct {
+	chain []uint64
+	meta  []byte
+}
+
+// startWorld begins a life of a world on the origin, and makes that the world's start. If a transaction of next fails,
+// nothing has been written.
+func (db *DB) startWorld(
+	btx *bolt.Tx, c *call, name string, r *worldRecord, o origin, next func(*Tx) (bool, error),
+) (err error) {
+	if err := db.beginLife(btx, c, name, r, o, next); err != nil {
+		return err
+	}
+	if r.start, err = r.freeze(btx); err != nil {
+		return err
+	}
+	return writeWorld(btx, name, *r)
+}
+
+// beginLife puts a world's record on the origin and on what the transactions of next write above it. The life begins
+// with the commit. If one of them fails, nothing has been written.
+func (db *DB) beginLife(
+	btx *bolt.Tx, c *call, name string, r *worldRecord, o origin, next func(*Tx) (bool, error),
+) (err error) {
+	life := btx.Bucket(bucketWorlds).Sequence() + 1
+	c.hooks = append(c.hooks, func() { db.lives.begin(name, life) })
 	first := newMemtable(name)
-	src := &source{btx: btx, world: name, meta: r.meta, tables: []*memtable{first}, commit: 1,
-		chain: append([]uint64{0}, frozen...)} // the top layer has no number yet
+	src := &source{btx: btx, world: name, meta: r.meta, life: life, origin: o.meta, tables: []*memtable{first}, commit: 1,
+		chain: append([]uint64{0}, o.chain...)} // the top layer has no number yet
+	if err := db.runStart(c, src, first, next); err != nil {
+		return refusal{err}
+	}
+	if r.life, err = btx.Bucket(bucketWorlds).NextSequence(); err != nil {
+		return err
+	}
+	if err := r.replace(btx, o.chain); err != nil {
+		return err
+	}
+	src.chain[0] = r.chain[0]
+	src.openLayers()
+	return src.write(first)
+}
+
+// runStart runs the transactions of next on the source, and writes what they write to first.
+func (db *DB) runStart(c *call, src *source, first *memtable, next func(*Tx) (bool, error)) error {
 	for more := next != nil; more; {
 		s := session{src: src, mem: &arena{}, writable: true, decoded: &db.decoded}
 		tx := s.whole()
@@ -132,7 +207,7 @@ func (db *DB) startWorld(
 		}, &tx)
 		if err != nil {
 			s.end()
-			return refusal{err}
+			return err
 		}
 		if s.over != nil {
 			for n := s.over.First(); n != nil; n = n.Next() {
@@ -142,19 +217,7 @@ func (db *DB) startWorld(
 		c.hooks = append(c.hooks, s.hooks...)
 		s.end()
 	}
-	if err := r.replace(btx, frozen); err != nil {
-		return err
-	}
-	src.chain[0] = r.chain[0]
-	src.openLayers()
-	if err := src.write(first); err != nil {
-		return err
-	}
-	var err error
-	if r.start, err = r.freeze(btx); err != nil {
-		return err
-	}
-	return writeWorld(btx, name, r)
+	return nil
 }
 
 // worldIsNew returns a refusal if there is a world of that name.

@@ -42,7 +42,7 @@ func newStarts(t *testing.T, start string) (db *store.DB, path string) {
 	t.Cleanup(func() { _ = db.Close() })
 	require.NoError(t, db.Base("base", func(tx *store.Tx) error { return put(tx, "base") }))
 	require.NoError(t, db.CreateWorld("w", "base", nil, nil))
-	require.NoError(t, db.Checkpoint("w", "c"))
+	require.NoError(t, db.Checkpoint("w", "c", nil))
 	if start == "ResetTo" || start == "Replace" {
 		require.NoError(t, db.CreateWorld("v", "base", json.RawMessage(`"old"`), nil))
 		require.NoError(t, db.Update("v", func(tx *store.Tx) error { return put(tx, "old") }))
@@ -109,7 +109,7 @@ func TestStart_IsOneCommit(t *testing.T) {
 				require.NoError(t, db.View("v", read))
 				require.NoError(t, db.ViewStart("v", read))
 				require.NoError(t, db.Update("v", func(tx *store.Tx) error { return put(tx, "later") }))
-				require.NoError(t, db.Reset("v"))
+				require.NoError(t, db.Reset("v", nil))
 				require.NoError(t, db.View("v", read))
 				require.NoError(t, db.Verify(items))
 			}

@@ -70,7 +70,7 @@ func (db *DB) SetMeta(world string, meta json.RawMessage) error {
 
 // DeleteWorld deletes a world and its checkpoints, but not its forks. It returns ErrNoWorld if there is no such world.
 func (db *DB) DeleteWorld(name string) error {
-	return db.dropped(plain(db.change(func(btx *bolt.Tx) error {
+	return db.dropped(plain(db.changeCall(func(btx *bolt.Tx, c *call) error {
 		if _, err := readWorld(btx, name, nil); err != nil {
 			return err
 		}
@@ -80,6 +80,7 @@ func (db *DB) DeleteWorld(name string) error {
 				return err
 			}
 		}
+		c.hooks = append(c.hooks, func() { db.lives.end(name) })
 		return btx.Bucket(bucketWorlds).Delete([]byte(name))
 	})))
 }
@@ -135,47 +136,57 @@ func describe(btx *bolt.Tx, name string) (World, error) {
 	return World{Name: name, Meta: bytes.Clone(r.meta), Checkpoints: visible(checkpointNames(btx, name))}, nil
 }
 
-// Checkpoint keeps the present of the world under a name, and replaces the checkpoint of that name. The errors are
-// ErrNoWorld and ErrBadName.
-func (db *DB) Checkpoint(world, name string) error {
+// Checkpoint keeps the present of the world under a name, with the meta that fn returns, and replaces the checkpoint of
+// that name. fn reads the state that is kept. It may be nil. The errors are those of fn, ErrNoWorld and ErrBadName.
+func (db *DB) Checkpoint(world, name string, fn func(*Tx) (meta json.RawMessage, err error)) error {
 	if err := checkName("checkpoint", name); err != nil {
 		return err
 	}
 	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, r *worldRecord) error {
+		var meta json.RawMessage
+		if fn != nil {
+			s := session{src: &source{btx: btx, world: world, meta: r.meta, life: r.life, chain: r.chain}}
+			tx := s.whole()
+			err := catchCorrupt(func(tx *Tx) (err error) {
+				meta, err = fn(tx)
+				return err
+			}, &tx)
+			s.end()
+			if err != nil {
+				return refusal{err}
+			}
+		}
 		chain, err := r.freeze(btx)
 		if err != nil {
 			return err
 		}
-		return btx.Bucket(bucketCheckpoints).Put(checkpointKey(world, name), appendChain(nil, chain))
+		value := append(appendChain(nil, chain), meta...)
+		return btx.Bucket(bucketCheckpoints).Put(checkpointKey(world, name), value)
 	}))
 }
 
-// Restore puts the world back to a checkpoint, which stays. The errors are ErrNoWorld and ErrNoCheckpoint.
-func (db *DB) Restore(world, name string) error {
-	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, r *worldRecord) error {
-		chain, err := readCheckpoint(btx, world, name)
-		if err != nil {
-			return err
-		}
-		return r.replace(btx, chain)
-	}))
+// CheckpointMeta returns the meta of a checkpoint. The errors are ErrNoWorld and ErrNoCheckpoint.
+func (db *DB) CheckpointMeta(world, name string) (meta json.RawMessage, err error) {
+	defer db.guard.Protect(&err)()
+	btx, err := db.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer btx.Rollback()
+	if _, err := readWorld(btx, world, nil); err != nil {
+		return nil, plain(err)
+	}
+	_, kept, err := readCheckpoint(btx, world, name)
+	return bytes.Clone(kept), plain(err)
 }
 
 // DeleteCheckpoint deletes a checkpoint. The errors are ErrNoWorld and ErrNoCheckpoint.
 func (db *DB) DeleteCheckpoint(world, name string) error {
 	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, _ *worldRecord) error {
-		if _, err := readCheckpoint(btx, world, name); err != nil {
+		if _, _, err := readCheckpoint(btx, world, name); err != nil {
 			return err
 		}
 		return btx.Bucket(bucketCheckpoints).Delete(checkpointKey(world, name))
-	}))
-}
-
-// Reset puts the world back to its start: its base or the state that it was forked from, with what was written when it
-// was made. Its checkpoints stay. It returns ErrNoWorld if there is no such world.
-func (db *DB) Reset(world string) error {
-	return db.dropped(db.changeWorld(world, func(btx *bolt.Tx, r *worldRecord) error {
-		return r.replace(btx, r.start)
 	}))
 }
 
@@ -217,7 +228,7 @@ func (db *DB) ViewCheckpoint(world, name string, fn func(*Tx) error) (err error)
 	if _, err := src.open(btx, world); err != nil {
 		return plain(err)
 	}
-	if src.chain, err = readCheckpoint(btx, world, name); err != nil {
+	if src.chain, src.origin, err = readCheckpoint(btx, world, name); err != nil {
 		return plain(err)
 	}
 	s := session{src: &src}

@@ -20,8 +20,8 @@ func TestWorlds_AreDescribed(t *testing.T) {
 	db, err := store.Open(path, store.Options{})
 	require.NoError(t, err)
 	addWorld(t, db, "w")
-	require.NoError(t, db.Checkpoint("w", "two"))
-	require.NoError(t, db.Checkpoint("w", "one"))
+	require.NoError(t, db.Checkpoint("w", "two", nil))
+	require.NoError(t, db.Checkpoint("w", "one", nil))
 	require.NoError(t, db.Fork("w", "", "w2", []byte(`{"a":1}`), nil))
 	require.NoError(t, db.SetMeta("w", []byte(`[]`)))
 	require.NoError(t, db.Close())
@@ -62,18 +62,18 @@ func TestWorlds_Refusals(t *testing.T) {
 		"fork onto itself":  {db.Fork("w", "", "w", nil, nil), store.ErrWorldExists},
 		"meta":              {db.SetMeta("no", nil), store.ErrNoWorld},
 		"delete":            {db.DeleteWorld("no"), store.ErrNoWorld},
-		"checkpoint":        {db.Checkpoint("no", "c"), store.ErrNoWorld},
-		"checkpoint name":   {db.Checkpoint("w", ""), store.ErrBadName},
-		"restore":           {db.Restore("w", "no"), store.ErrNoCheckpoint},
+		"checkpoint":        {db.Checkpoint("no", "c", nil), store.ErrNoWorld},
+		"checkpoint name":   {db.Checkpoint("w", "", nil), store.ErrBadName},
+		"restore":           {db.Restore("w", "no", nil), store.ErrNoCheckpoint},
 		"delete checkpoint": {db.DeleteCheckpoint("w", "no"), store.ErrNoCheckpoint},
-		"reset":             {db.Reset("no"), store.ErrNoWorld},
+		"reset":             {db.Reset("no", nil), store.ErrNoWorld},
 		"reset to":          {db.ResetTo("w", "no", nil, nil), store.ErrNoBase},
 	} {
 		require.ErrorIs(t, c.got, c.want, name)
 	}
 	_, err := db.World("no")
 	require.ErrorIs(t, err, store.ErrNoWorld)
-	require.EqualError(t, db.Reset("no"), `world "no": no such world`)
+	require.EqualError(t, db.Reset("no", nil), `world "no": no such world`)
 }
 
 func TestBase_IsFilledOnceAndOnlyIfItSucceeds(t *testing.T) {
@@ -177,7 +177,7 @@ func TestFold_KeepsChainsShortAndLargeLayersWhereTheyAre(t *testing.T) {
 			require.NoError(t, items.Put(tx, &item{ID: fmt.Sprintf("%04d", i), Name: fmt.Sprint("new", i)}))
 			require.NoError(t, items.Delete(tx, fmt.Sprintf("%04d", 1000+i)))
 		})
-		require.NoError(t, db.Checkpoint("w", fmt.Sprint("c", i)))
+		require.NoError(t, db.Checkpoint("w", fmt.Sprint("c", i), nil))
 		require.NoError(t, db.Tidy())
 		_, chain, err := db.Layers("w")
 		require.NoError(t, err)
@@ -193,7 +193,7 @@ func TestFold_KeepsChainsShortAndLargeLayersWhereTheyAre(t *testing.T) {
 	}
 	require.NoError(t, db.Tidy())
 	for i := 0; i < rounds; i += 37 {
-		require.NoError(t, db.Restore("w", fmt.Sprint("c", i)))
+		require.NoError(t, db.Restore("w", fmt.Sprint("c", i), nil))
 		view(t, db, "w", func(tx *store.Tx) {
 			require.Len(t, keysOf(tx), 3000-i-1)
 			last, err := items.Get(tx, fmt.Sprintf("%04d", i))
@@ -260,7 +260,7 @@ func TestFold_ReadersSeeOneState(t *testing.T) {
 				}
 			}
 		})
-		require.NoError(t, db.Checkpoint("w", fmt.Sprint("c", round%4)))
+		require.NoError(t, db.Checkpoint("w", fmt.Sprint("c", round%4), nil))
 	}
 	close(done)
 	await(t, &wg)

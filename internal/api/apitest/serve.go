@@ -55,9 +55,9 @@ func Serve(tb testing.TB, v api.Vendor, section string) Target {
 	return Target{
 		Handler: router, Service: v.Service,
 		State: func(tb testing.TB) string { return digest(tb, db, engine) },
-		Keep:  func(tb testing.TB) { require.NoError(tb, db.Checkpoint(api.DefaultWorld, kept)) },
+		Keep:  func(tb testing.TB) { require.NoError(tb, db.Checkpoint(api.DefaultWorld, kept, nil)) },
 		Back: func(tb testing.TB) {
-			require.NoError(tb, db.Restore(api.DefaultWorld, kept))
+			require.NoError(tb, db.Restore(api.DefaultWorld, kept, nil))
 			engine.Rescan(api.DefaultWorld)
 		},
 	}
