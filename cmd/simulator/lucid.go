@@ -231,15 +231,15 @@ func (c *lucidClient) only(preset string, flags ...string) (string, error) {
 
 func (c *lucidClient) print(format string, args ...any) { say(c.stdout, fmt.Sprintf(format, args...)) }
 
-// maxAnswer is how much of a response is read, in bytes.
-const maxAnswer = 64 << 20
+// maxResponse is how much of a response is read, in bytes.
+const maxResponse = 64 << 20
 
-// ask calls the daemon and decodes the response into answer, which may be nil. For a refusal it returns an error with
-// the text of the daemon.
-func (c *lucidClient) ask(method, path string, question, answer any) error {
+// call sends a request and decodes the body of the response into response, which may be nil. If the daemon refuses the
+// request, the error has the daemon's message.
+func (c *lucidClient) call(method, path string, request, response any) error {
 	var body io.Reader
-	if question != nil {
-		text, err := json.Marshal(question)
+	if request != nil {
+		text, err := json.Marshal(request)
 		if err != nil {
 			return err
 		}
@@ -253,7 +253,7 @@ func (c *lucidClient) ask(method, path string, question, answer any) error {
 	if err != nil {
 		return usagef("%s is not the address of a daemon: %v", c.base, err)
 	}
-	if question != nil {
+	if request != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.world != "" {
@@ -264,7 +264,7 @@ func (c *lucidClient) ask(method, path string, question, answer any) error {
 		return fmt.Errorf("the daemon at %s does not respond: %w", c.base, err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	if err != nil {
 		return fmt.Errorf("cannot read the daemon's response: %w", err)
 	}
@@ -277,10 +277,10 @@ func (c *lucidClient) ask(method, path string, question, answer any) error {
 		}
 		return errors.New(refused.Message + refused.Detail)
 	}
-	if answer == nil || len(text) == 0 {
+	if response == nil || len(text) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(text, answer); err != nil {
+	if err := json.Unmarshal(text, response); err != nil {
 		return fmt.Errorf("the response of %s is not that of a daemon: %w", target, err)
 	}
 	return nil

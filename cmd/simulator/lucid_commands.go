@@ -106,7 +106,7 @@ func lucidInitS3(c *lucidClient) error {
 	if err := c.needs("fs", "password", "access-key", "secret-key"); err != nil {
 		return err
 	}
-	question := map[string]any{
+	request := map[string]any{
 		"fs": c.given["fs"], "password": c.given["password"], "https": c.has("https"), "endpoint": c.given["endpoint"],
 		"accessKey": c.given["access-key"], "secretKey": c.given["secret-key"], "region": c.given["region"],
 		"provider": c.given["provider"], "bucketName": c.given["bucket-name"],
@@ -116,13 +116,13 @@ func lucidInitS3(c *lucidClient) error {
 		return err
 	}
 	if size != nil {
-		question["blockSize"] = *size
+		request["blockSize"] = *size
 	}
-	var answer filespaceLink
-	if err := c.ask(http.MethodPost, "/app/init-s3", question, &answer); err != nil {
+	var response filespaceLink
+	if err := c.call(http.MethodPost, "/app/init-s3", request, &response); err != nil {
 		return err
 	}
-	c.print("Filespace '%s' initialized successfully.\n", answer.Filespace)
+	c.print("Filespace '%s' initialized successfully.\n", response.Filespace)
 	return nil
 }
 
@@ -130,20 +130,20 @@ func lucidLink(c *lucidClient) error {
 	if err := c.needs("fs", "user", "password"); err != nil {
 		return err
 	}
-	var answer filespaceLink
-	err := c.ask(http.MethodPost, "/app/link", map[string]any{
+	var response filespaceLink
+	err := c.call(http.MethodPost, "/app/link", map[string]any{
 		"fs": c.given["fs"], "user": c.given["user"], "password": c.given["password"],
 		"mountPoint": c.given["mount-point"], "rootPath": c.given["root-path"],
-	}, &answer)
+	}, &response)
 	if err != nil {
 		return err
 	}
-	c.print("Linked to '%s' at %s.\n", answer.Filespace, answer.MountPoint)
+	c.print("Linked to '%s' at %s.\n", response.Filespace, response.MountPoint)
 	return nil
 }
 
 func lucidUnlink(c *lucidClient) error {
-	if err := c.ask(http.MethodPost, "/app/unlink", nil, nil); err != nil {
+	if err := c.call(http.MethodPost, "/app/unlink", nil, nil); err != nil {
 		return err
 	}
 	c.print("Unlinked.\n")
@@ -151,17 +151,17 @@ func lucidUnlink(c *lucidClient) error {
 }
 
 func lucidMount(c *lucidClient) error {
-	var answer filespaceLink
-	if err := c.ask(http.MethodPost, "/app/mount", map[string]any{"mountPoint": c.given["mount-point"]},
-		&answer); err != nil {
+	var response filespaceLink
+	if err := c.call(http.MethodPost, "/app/mount", map[string]any{"mountPoint": c.given["mount-point"]},
+		&response); err != nil {
 		return err
 	}
-	c.print("Mounted '%s' at %s.\n", answer.Filespace, answer.MountPoint)
+	c.print("Mounted '%s' at %s.\n", response.Filespace, response.MountPoint)
 	return nil
 }
 
 func lucidUnmount(c *lucidClient) error {
-	if err := c.ask(http.MethodPost, "/app/unmount", nil, nil); err != nil {
+	if err := c.call(http.MethodPost, "/app/unmount", nil, nil); err != nil {
 		return err
 	}
 	c.print("Unmounted.\n")
@@ -169,30 +169,30 @@ func lucidUnmount(c *lucidClient) error {
 }
 
 func lucidStatus(c *lucidClient) error {
-	var answer struct {
+	var response struct {
 		ClientState struct{ State string } `json:"clientState"`
 		MountPoint  *string                `json:"mountPoint"`
 		FileSystem  struct{ Name string }  `json:"fileSystem"`
 		User        string                 `json:"user"`
 	}
-	if err := c.ask(http.MethodGet, "/app/status", nil, &answer); err != nil {
+	if err := c.call(http.MethodGet, "/app/status", nil, &response); err != nil {
 		return err
 	}
-	c.print("Client state: %s\n", answer.ClientState.State)
-	if answer.FileSystem.Name == "" {
+	c.print("Client state: %s\n", response.ClientState.State)
+	if response.FileSystem.Name == "" {
 		return nil
 	}
 	mount := "not mounted"
-	if answer.MountPoint != nil {
-		mount = *answer.MountPoint
+	if response.MountPoint != nil {
+		mount = *response.MountPoint
 	}
-	c.print("Filespace name: %s\nUser: %s\nMount point: %s\n", answer.FileSystem.Name, answer.User, mount)
+	c.print("Filespace name: %s\nUser: %s\nMount point: %s\n", response.FileSystem.Name, response.User, mount)
 	return nil
 }
 
 func lucidList(c *lucidClient) error {
-	var answer []struct{ ID, Filespace, Mode string }
-	if err := c.ask(http.MethodGet, "/app/instances", nil, &answer); err != nil {
+	var response []struct{ ID, Filespace, Mode string }
+	if err := c.call(http.MethodGet, "/app/instances", nil, &response); err != nil {
 		return err
 	}
 	port := ""
@@ -200,7 +200,7 @@ func lucidList(c *lucidClient) error {
 		port = u.Port()
 	}
 	c.print("%-14s%-32s%-8s%s\n", "INSTANCE ID", "FILESPACE", "PORT", "MODE")
-	for _, i := range answer {
+	for _, i := range response {
 		c.print("%-14s%-32s%-8s%s\n", i.ID, i.Filespace, port, i.Mode)
 	}
 	return nil
@@ -214,10 +214,10 @@ func lucidUser(c *lucidClient) error {
 	if err != nil {
 		return err
 	}
-	question := map[string]any{"password": c.given["password"]}
+	request := map[string]any{"password": c.given["password"]}
 	for flag, member := range map[string]string{"user-password": "userPassword", "user-email": "userEmail"} {
 		if c.has(flag) {
-			question[member] = c.given[flag]
+			request[member] = c.given[flag]
 		}
 	}
 	name := c.given[what]
@@ -228,12 +228,12 @@ func lucidUser(c *lucidClient) error {
 	case "get":
 		return getUser(c, name)
 	case "create":
-		question["name"] = name
-		err = c.needPassword(http.MethodPost, "/app/users", question)
+		request["name"] = name
+		err = c.needPassword(http.MethodPost, "/app/users", request)
 	case "set":
-		err = c.needPassword(http.MethodPatch, path, question)
+		err = c.needPassword(http.MethodPatch, path, request)
 	case "delete":
-		err = c.needPassword(http.MethodDelete, path, question)
+		err = c.needPassword(http.MethodDelete, path, request)
 	}
 	if err == nil {
 		c.print("User '%s' %s successfully.\n", name,
@@ -243,16 +243,16 @@ func lucidUser(c *lucidClient) error {
 }
 
 // needPassword makes a call that needs the password of root.
-func (c *lucidClient) needPassword(method, path string, question any) error {
+func (c *lucidClient) needPassword(method, path string, request any) error {
 	if err := c.needs("password"); err != nil {
 		return err
 	}
-	return c.ask(method, path, question, nil)
+	return c.call(method, path, request, nil)
 }
 
 func listUsers(c *lucidClient) error {
 	var users []daemonUser
-	if err := c.ask(http.MethodGet, "/app/users", nil, &users); err != nil {
+	if err := c.call(http.MethodGet, "/app/users", nil, &users); err != nil {
 		return err
 	}
 	c.print("%-32s%s\n", "USERNAME", "E-MAIL")
@@ -266,7 +266,7 @@ func listUsers(c *lucidClient) error {
 func getUser(c *lucidClient, name string) error {
 	if name == "" {
 		var status struct{ User string }
-		if err := c.ask(http.MethodGet, "/app/status", nil, &status); err != nil {
+		if err := c.call(http.MethodGet, "/app/status", nil, &status); err != nil {
 			return err
 		}
 		name = status.User
@@ -275,7 +275,7 @@ func getUser(c *lucidClient, name string) error {
 		}
 	}
 	var u daemonUser
-	if err := c.ask(http.MethodGet, "/app/users/"+url.PathEscape(name), nil, &u); err != nil {
+	if err := c.call(http.MethodGet, "/app/users/"+url.PathEscape(name), nil, &u); err != nil {
 		return err
 	}
 	c.print("Username: %s\nE-mail: %s\n", u.Name, u.Email)
@@ -299,21 +299,21 @@ func lucidSnapshot(c *lucidClient) error {
 			return err
 		}
 		var snap daemonSnapshot
-		question := map[string]any{"name": c.given["create"], "password": c.given["password"]}
-		if err := c.ask(http.MethodPost, "/app/snapshots", question, &snap); err != nil {
+		request := map[string]any{"name": c.given["create"], "password": c.given["password"]}
+		if err := c.call(http.MethodPost, "/app/snapshots", request, &snap); err != nil {
 			return err
 		}
 		c.print("Snapshot with ID %d created.\n", snap.ID)
 	case "delete":
-		question := map[string]any{"password": c.given["password"]}
+		request := map[string]any{"password": c.given["password"]}
 		if err := c.needPassword(http.MethodDelete, "/app/snapshots/"+url.PathEscape(c.given["delete"]),
-			question); err != nil {
+			request); err != nil {
 			return err
 		}
 		c.print("Snapshot with ID %s deleted.\n", c.given["delete"])
 	default:
 		var list []daemonSnapshot
-		if err := c.ask(http.MethodGet, "/app/snapshots", nil, &list); err != nil {
+		if err := c.call(http.MethodGet, "/app/snapshots", nil, &list); err != nil {
 			return err
 		}
 		c.print("%-8s%-12s%-42s%s\n", "ID", "STATE", "NAME", "CREATED ON")
@@ -336,37 +336,37 @@ func lucidCache(c *lucidClient) error {
 	if err != nil {
 		return err
 	}
-	question := map[string]any{}
+	request := map[string]any{}
 	if what != "" {
-		question["enabled"] = what == "on"
+		request["enabled"] = what == "on"
 	}
 	if size != nil {
-		question["sizeMiB"] = *size
+		request["sizeMiB"] = *size
 	}
-	var answer struct {
+	var response struct {
 		Enabled               bool
 		SizeMiB               int64
 		UsedBytes, DirtyBytes uint64
 	}
-	if len(question) == 0 {
-		err = c.ask(http.MethodGet, "/cache/info", nil, &answer)
+	if len(request) == 0 {
+		err = c.call(http.MethodGet, "/cache/info", nil, &response)
 	} else {
-		err = c.ask(http.MethodPut, "/cache/config", question, &answer)
+		err = c.call(http.MethodPut, "/cache/config", request, &response)
 	}
 	if err != nil {
 		return err
 	}
 	state := "off"
-	if answer.Enabled {
+	if response.Enabled {
 		state = "on"
 	}
-	c.print("Cache: %s\nSize: %d MiB\nUsed: %d bytes\nDirty: %d bytes\n", state, answer.SizeMiB, answer.UsedBytes,
-		answer.DirtyBytes)
+	c.print("Cache: %s\nSize: %d MiB\nUsed: %d bytes\nDirty: %d bytes\n", state, response.SizeMiB, response.UsedBytes,
+		response.DirtyBytes)
 	return nil
 }
 
 func lucidSync(c *lucidClient) error {
-	if err := c.ask(http.MethodPut, "/app/sync", nil, nil); err != nil {
+	if err := c.call(http.MethodPut, "/app/sync", nil, nil); err != nil {
 		return err
 	}
 	c.print("Synchronized.\n")

@@ -13,9 +13,9 @@ type Dialect interface {
 	// the path. A later source overrides an earlier one. If the request does not fit v, Bind returns a refusal with the
 	// vendor's message.
 	Bind(r *Request, v any) error
-	// Answer returns the response for v, the result of the handler. It appends the body to dst, which may be nil. An error
-	// rolls the transaction back and becomes an internal error.
-	Answer(r *Request, v any, dst []byte) (Response, error)
+	// Respond returns the response for v, the result of the handler. It appends the body to dst, which may be nil. An
+	// error rolls the transaction back and becomes an internal error.
+	Respond(r *Request, v any, dst []byte) (Response, error)
 	// Refuse returns the response for a refusal. If e.Status is not 0 it is the status of the response. The server adds
 	// e.Header and Retry-After itself.
 	Refuse(r *Request, e *refusal.Error) Response

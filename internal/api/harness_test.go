@@ -36,17 +36,17 @@ var toys = store.NewTable("toys", func(t *toy) string { return t.Name }, store.J
 // words is a dialect in which a refusal is "<kind>: <message>".
 type words struct{}
 
-func (words) Bind(r *api.Request, question any) error {
-	if err := api.DecodePlain(r.Body(), question); err != nil {
+func (words) Bind(r *api.Request, request any) error {
+	if err := api.DecodePlain(r.Body(), request); err != nil {
 		return refusal.New(refusal.InvalidArgument, "%s", err.Error())
 	}
-	if q, ok := question.(*toy); ok && r.Param("name") != "" {
+	if q, ok := request.(*toy); ok && r.Param("name") != "" {
 		q.Name = r.Param("name")
 	}
 	return nil
 }
 
-func (words) Answer(_ *api.Request, answer any, dst []byte) (api.Response, error) {
+func (words) Respond(_ *api.Request, answer any, dst []byte) (api.Response, error) {
 	body, err := api.AppendPlain(dst, answer)
 	return api.Response{Status: 200, ContentType: "application/json", Body: body}, err
 }

@@ -290,7 +290,7 @@ func (s *Server) asOf(svc *Service, r *Request, version string) (resp Response, 
 		}
 		result, err := r.Operation.Endpoint.call(tx, r, input)
 		if err == nil {
-			resp, err = svc.Dialect.Answer(r, result, nil)
+			resp, err = svc.Dialect.Respond(r, result, nil)
 		}
 		resp.Body = bytes.Clone(resp.Body)
 		return err

@@ -110,7 +110,7 @@ type Endpoint struct {
 // the tags of Q require (see strict.Needs): the refusal is InvalidArgument with the message of the tag. Only then it
 // calls handler.
 //
-// Dialect.Answer encodes the result of handler inside the transaction, so the result may hold stored bytes (JSON). An
+// Dialect.Respond encodes the result of handler inside the transaction, so the result may hold stored bytes (JSON). An
 // error of handler or of the encoding rolls the transaction back.
 func Handle[Q, A any](handler func(tx *store.Tx, r *Request, q *Q) (A, error)) Endpoint {
 	needs := strict.NeedsOf(reflect.TypeFor[Q]())
@@ -126,7 +126,7 @@ func Handle[Q, A any](handler func(tx *store.Tx, r *Request, q *Q) (A, error)) E
 	}
 }
 
-// JSON is a response that is already encoded. Dialect.Answer copies it unchanged.
+// JSON is a response that is already encoded. Dialect.Respond copies it unchanged.
 type JSON []byte
 
 // Empty is a request or a response without members.

@@ -148,7 +148,7 @@ func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
 		place := Locate(req, ListenerPlace(req.Context()))
 		r := &Request{ID: s.NextID(), World: place.World, Cluster: place.Cluster, Operation: op, HTTP: req, out: w}
 		buf := buffers.Get().(*[]byte)
-		out := s.answer(svc, r, (*buf)[:0])
+		out := s.respond(svc, r, (*buf)[:0])
 		if out.stream != nil && !out.inj.replaces() {
 			s.stream(w, svc, r, &out, func() { s.record(svc.Vendor, r, out, started) })
 			return
@@ -166,7 +166,7 @@ func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
 	}
 }
 
-func (s *Server) answer(svc *Service, r *Request, buf []byte) (out outcome) {
+func (s *Server) respond(svc *Service, r *Request, buf []byte) (out outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -231,7 +231,7 @@ func (out *outcome) render(svc *Service, r *Request, result any, space []byte) (
 		out.resp, out.stream = st.head(), st
 		return nil
 	}
-	out.resp, err = svc.Dialect.Answer(r, result, space)
+	out.resp, err = svc.Dialect.Respond(r, result, space)
 	out.pooled = err == nil
 	return err
 }

@@ -36,7 +36,7 @@ func TestSafety_AdminTokenOnEveryChange(t *testing.T) {
 // Every response names its request and its world, for all operations of all vendors and for unknown paths.
 func TestSafety_EveryAnswerIsMarked(t *testing.T) {
 	s := simtest.New(t)
-	marked := func(a simtest.Answer, what string) {
+	marked := func(a simtest.Response, what string) {
 		require.NotEmpty(t, a.Header.Get("X-Sim-Request-Id"), what)
 		require.Equal(t, "default", a.Header.Get("X-Sim-World"), what)
 	}

@@ -35,7 +35,7 @@ func TestAdvance(t *testing.T) {
 	freeze(s)
 	id := s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`).Text(".id")
 	until := `{"until":{"kind":"lamps.lamp","id":"` + id + `","state":`
-	advance := func(status int, body string) simtest.Answer {
+	advance := func(status int, body string) simtest.Response {
 		t.Helper()
 		return s.Must(status, http.MethodPost, "/_sim/clock/advance", body)
 	}

@@ -131,9 +131,9 @@ func (c *Control) Mount(outer chi.Router) {
 		}
 		router.Method(c.rows[i].Method, strings.TrimPrefix(c.rows[i].Path, Prefix), c.serve(&c.rows[i]))
 	}
-	router.NotFound(c.serve(&Row{Name: "Unknown", Endpoint: answer(unknownPath)}))
+	router.NotFound(c.serve(&Row{Name: "Unknown", Endpoint: query(unknownPath)}))
 	router.MethodNotAllowed(
-		c.serve(&Row{Name: "WrongMethod", Endpoint: answer(func(_ *Control, r *call) (api.Empty, error) {
+		c.serve(&Row{Name: "WrongMethod", Endpoint: query(func(_ *Control, r *call) (api.Empty, error) {
 			return api.Empty{}, wrongMethod(router, r.http)
 		})}))
 	outer.Mount(Prefix, router)

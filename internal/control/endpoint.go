@@ -9,7 +9,7 @@ import (
 	"storagesim/internal/strict"
 )
 
-// endpoint is the handler of a call with the types of its body and of its response. The functions answer, handle, bare
+// endpoint is the handler of a call with the types of its body and of its response. The functions query, handle, bare
 // and read make one.
 type endpoint struct {
 	call func(c *Control, r *call) (any, error)
@@ -70,8 +70,8 @@ func bare[A any](fn func(c *Control, r *call) (A, error)) endpoint {
 	return handle(func(c *Control, r *call, _ *api.Empty) (A, error) { return fn(c, r) })
 }
 
-// answer makes an endpoint of a handler that ignores the body, such as that of a GET.
-func answer[A any](fn func(c *Control, r *call) (A, error)) endpoint {
+// query makes an endpoint of a handler that ignores the body, such as that of a GET.
+func query[A any](fn func(c *Control, r *call) (A, error)) endpoint {
 	e := bare(fn)
 	e.call = func(c *Control, r *call) (any, error) { return fn(c, r) }
 	return e

@@ -60,7 +60,7 @@ func TestOpenAPI_RequiredMembers(t *testing.T) {
 		if len(body.Required) == 0 {
 			return
 		}
-		send := func(v any) simtest.Answer { return s.Do(method, path, body.Text(v), "Content-Type", body.Media) }
+		send := func(v any) simtest.Response { return s.Do(method, path, body.Text(v), "Content-Type", body.Media) }
 		var whole any
 		require.NoError(t, json.Unmarshal([]byte(good[id]), &whole), id)
 		for _, member := range body.Required {

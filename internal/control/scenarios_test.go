@@ -23,7 +23,7 @@ func begin(s *simtest.Server, text string) (id string) {
 }
 
 // ended waits until a scenario has ended, and returns its report.
-func ended(t *testing.T, s *simtest.Server, id string) simtest.Answer {
+func ended(t *testing.T, s *simtest.Server, id string) simtest.Response {
 	t.Helper()
 	a := s.Must(200, http.MethodGet, scenariosPath+"/"+id+"?wait=60s", "")
 	require.NotEqual(t, "running", a.Text(".verdict"), "it did not end within a minute: %s", a.Body)
@@ -37,7 +37,7 @@ func frozenLamps(t *testing.T) *simtest.Server {
 }
 
 // until waits until a step of a scenario is in a state, and returns the scenario's report.
-func until(t *testing.T, s *simtest.Server, id, step, state string) simtest.Answer {
+func until(t *testing.T, s *simtest.Server, id, step, state string) simtest.Response {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); ; {
 		a := s.Must(200, http.MethodGet, scenariosPath+"/"+id+"?wait=5ms", "")

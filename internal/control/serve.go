@@ -82,7 +82,7 @@ func (c *Control) serve(row *Row) http.HandlerFunc {
 		began := c.Wall()
 		r := &call{id: "sim-" + strconv.FormatUint(c.ids.Add(1), 10), row: row, http: req}
 		r.place = api.Locate(req, api.ListenerPlace(req.Context()))
-		resp := c.answer(r)
+		resp := c.respond(r)
 		w.Header().Set(api.HeaderRequestID, r.id)
 		w.Header().Set(api.HeaderWorld, r.world())
 		if r.stream != nil {
@@ -97,7 +97,7 @@ func (c *Control) serve(row *Row) http.HandlerFunc {
 	}
 }
 
-func (c *Control) answer(r *call) (resp api.Response) {
+func (c *Control) respond(r *call) (resp api.Response) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.Log.Error().Str("op", r.row.ID()).Str("request_id", r.id).Interface("panic", p).
@@ -108,25 +108,25 @@ func (c *Control) answer(r *call) (resp api.Response) {
 	if err := c.admit(r); err != nil {
 		return c.refuse(r, err)
 	}
-	answer, err := r.row.Endpoint.call(c, r)
+	result, err := r.row.Endpoint.call(c, r)
 	if err != nil {
 		return c.refuse(r, err)
 	}
 	status := 0
-	if s, ok := answer.(several); ok {
-		answer, status = s.shown()
+	if s, ok := result.(several); ok {
+		result, status = s.shown()
 	}
 	if status == 0 {
 		status = r.row.Statuses[0]
 	}
-	if s, ok := answer.(stream); ok {
+	if s, ok := result.(stream); ok {
 		r.stream = s.write
 		return api.Response{Status: http.StatusOK, ContentType: s.contentType}
 	}
-	if p, ok := answer.(plain); ok {
+	if p, ok := result.(plain); ok {
 		return api.Response{Status: status, ContentType: p.contentType, Body: p.text}
 	}
-	body, err := json.Marshal(answer)
+	body, err := json.Marshal(result)
 	if err != nil {
 		return c.refuse(r, err)
 	}

@@ -16,9 +16,9 @@ func TestServe_Panic(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			row := &Row{Name: "Broken", Method: get, Statuses: []int{http.StatusOK},
-				Endpoint: answer(func(*Control, *call) (map[string]int, error) { return handler(), nil })}
+				Endpoint: query(func(*Control, *call) (map[string]int, error) { return handler(), nil })}
 			r := &call{id: "sim-7", row: row, http: httptest.NewRequestWithContext(t.Context(), get, "/_sim/broken", nil)}
-			resp := new(Control).answer(r)
+			resp := new(Control).respond(r)
 			require.Equal(t, http.StatusInternalServerError, resp.Status)
 			require.Equal(t, "application/problem+json", resp.ContentType)
 			require.Contains(t, string(resp.Body), "sim-7")

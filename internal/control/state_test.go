@@ -161,7 +161,7 @@ func TestState_ClocksThatRun(t *testing.T) {
 	s.Header.Set("Authorization", "Bearer x")
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
 	other := s.In("t")
-	clock := func(w *simtest.Server) simtest.Answer { return w.Must(200, http.MethodGet, "/_sim/clock", "") }
+	clock := func(w *simtest.Server) simtest.Response { return w.Must(200, http.MethodGet, "/_sim/clock", "") }
 	shown := func(w *simtest.Server) time.Time {
 		now, err := time.Parse(time.RFC3339, clock(w).Text(".now"))
 		require.NoError(t, err)

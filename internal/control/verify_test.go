@@ -24,7 +24,7 @@ func lightbitsServer(t *testing.T) *simtest.Server {
 	return s
 }
 
-func explain(s *simtest.Server, a simtest.Answer) simtest.Answer {
+func explain(s *simtest.Server, a simtest.Response) simtest.Response {
 	return s.Must(200, http.MethodGet, "/_sim/requests/"+a.Header.Get("X-Sim-Request-Id")+"/explain", "")
 }
 
@@ -57,7 +57,7 @@ func TestExplain_GuardETagFaultRouteAndPermission(t *testing.T) {
 
 func TestVerify_HoldsOrTellsExpectedAndActual(t *testing.T) {
 	s := lightbitsServer(t)
-	verify := func(status int, body string) simtest.Answer {
+	verify := func(status int, body string) simtest.Response {
 		return s.Must(status, http.MethodPost, "/_sim/verify", body)
 	}
 	verify(200, `{"match":{"operation":"lightbits.CreateVolume"},"count":{"min":1,"max":1}}`)

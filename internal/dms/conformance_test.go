@@ -34,10 +34,10 @@ func conformance() apitest.Options {
 			req.Header.Set("Authorization", "Bearer opaque")
 		},
 		Refusal: refusal,
-		NoRoute: func(tb testing.TB, a apitest.Answer) {
+		NoRoute: func(tb testing.TB, a apitest.Response) {
 			exactly(tb, 404, `{"code":5,"message":"Not Found","details":[]}`, a)
 		},
-		NoMethod: func(tb testing.TB, a apitest.Answer) {
+		NoMethod: func(tb testing.TB, a apitest.Response) {
 			exactly(tb, 501, `{"code":12,"message":"Method Not Allowed","details":[]}`, a)
 		},
 		UnknownPaths: []string{"/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v1/clusters/", "/api/v1/workflows/a/b/c"},
@@ -50,7 +50,7 @@ type noClusters struct{ dms.Clusters }
 
 func (noClusters) ClusterAt(*store.Tx, string) string { return "" }
 
-func exactly(tb testing.TB, status int, body string, a apitest.Answer) {
+func exactly(tb testing.TB, status int, body string, a apitest.Response) {
 	tb.Helper()
 	require.Equal(tb, status, a.Status)
 	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))
@@ -58,7 +58,7 @@ func exactly(tb testing.TB, status int, body string, a apitest.Answer) {
 }
 
 // refusal requires {"code","message","details"} and nothing else, and WWW-Authenticate on a 401.
-func refusal(tb testing.TB, a apitest.Answer) {
+func refusal(tb testing.TB, a apitest.Response) {
 	tb.Helper()
 	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))
 	var body map[string]any

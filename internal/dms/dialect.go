@@ -23,12 +23,12 @@ var bodyless = map[string]bool{
 	"CancelWorkflow":  true,
 }
 
-// Bind fills the question from the body, then the query, then the path, so that the path wins. It requires no
+// Bind fills the request from the body, then the query, then the path, so that the path wins. It requires no
 // Content-Type, because the only public client sends none (facts/dms-lucidlink-lucidity.md part 4). Unknown members and
 // query parameters are ignored; a value of the wrong type is refused.
-func (dialect) Bind(r *api.Request, question any) error {
+func (dialect) Bind(r *api.Request, request any) error {
 	if r.HTTP.Method == http.MethodPost && !bodyless[r.Operation.Name] {
-		if err := wire.Unmarshal(r.Body(), question); err != nil {
+		if err := wire.Unmarshal(r.Body(), request); err != nil {
 			return refusal.New(refusal.InvalidArgument, "%s", err.Error())
 		}
 	}
@@ -37,34 +37,34 @@ func (dialect) Bind(r *api.Request, question any) error {
 		return refusal.New(refusal.InvalidArgument, "%s", err.Error())
 	}
 	for name, values := range values {
-		if err := set(question, name, values...); err != nil {
+		if err := set(request, name, values...); err != nil {
 			return refusal.New(refusal.InvalidArgument, "query parameter %s", err.Error())
 		}
 	}
 	var bad error
 	r.EachParam(func(name, value string) {
-		if err := set(question, name, value); err != nil {
+		if err := set(request, name, value); err != nil {
 			bad = refusal.New(refusal.InvalidArgument, "path parameter %s", err.Error())
 		}
 	})
 	return bad
 }
 
-func set(question any, name string, values ...string) error {
-	if err := wire.SetField(question, name, values); !errors.Is(err, wire.ErrUnknownField) {
+func set(request any, name string, values ...string) error {
+	if err := wire.SetField(request, name, values); !errors.Is(err, wire.ErrUnknownField) {
 		return err
 	}
 	return nil
 }
 
-// Answer renders an answer with the status 200. Zero values are written; an empty message is {}.
-func (dialect) Answer(_ *api.Request, answer any, dst []byte) (api.Response, error) {
+// Respond renders a success with the status 200. Zero values are written; an empty message is {}.
+func (dialect) Respond(_ *api.Request, v any, dst []byte) (api.Response, error) {
 	resp := api.Response{Status: http.StatusOK, ContentType: contentJSON}
 	var err error
-	if ready, ok := answer.(api.JSON); ok {
+	if ready, ok := v.(api.JSON); ok {
 		resp.Body = append(dst, ready...)
 	} else {
-		resp.Body, err = wire.Append(dst, answer, zero)
+		resp.Body, err = wire.Append(dst, v, zero)
 	}
 	return resp, err
 }

@@ -48,7 +48,7 @@ type part struct {
 	Size uint64 `json:"size"`
 }
 
-type question struct {
+type body struct {
 	WorkflowID string `json:"workflowId"`
 	PageSize   *int32 `json:"pageSize"`
 	Token      []byte `json:"nextPageToken"`
@@ -61,21 +61,21 @@ func TestDialect_Bind(t *testing.T) {
 	one := int32(1)
 	for name, c := range map[string]struct {
 		operation, method, target, body string
-		want                            question
+		want                            body
 		refused                         string
 	}{
 		"nothing": {method: "POST", target: "/w/"},
 		"body without a type": {method: "POST", target: "/w/",
 			body: `{"part":{"name":"x","size":"5"},"sectorSize":"512","other":1}`,
-			want: question{Part: &part{"x", 5}, SectorSize: 512}},
+			want: body{Part: &part{"x", 5}, SectorSize: 512}},
 		"numbers as numbers": {method: "POST", target: "/w/", body: `{"part":{"size":5},"sectorSize":512}`,
-			want: question{Part: &part{"", 5}, SectorSize: 512}},
+			want: body{Part: &part{"", 5}, SectorSize: 512}},
 		"case counts": {method: "POST", target: "/w/", body: `{"Verify":true,"PART":{}}`},
 		"path beats query beats body": {method: "POST", target: "/w/p?workflowId=q&pageSize=1",
-			body: `{"workflowId":"b","pageSize":2}`, want: question{WorkflowID: "p", PageSize: &one}},
+			body: `{"workflowId":"b","pageSize":2}`, want: body{WorkflowID: "p", PageSize: &one}},
 		"unknown query": {method: "GET", target: "/w/?colour=red"},
 		"bytes": {method: "GET", target: "/w/?nextPageToken=%2BA%3D%3D",
-			want: question{Token: []byte{0xf8}}},
+			want: body{Token: []byte{0xf8}}},
 		"bad bytes":              {method: "GET", target: "/w/?nextPageToken=%25", refused: "nextPageToken"},
 		"bad number":             {method: "GET", target: "/w/?pageSize=many", refused: "pageSize"},
 		"number too large":       {method: "GET", target: "/w/?pageSize=2147483648", refused: "pageSize"},
@@ -83,10 +83,10 @@ func TestDialect_Bind(t *testing.T) {
 		"cut body":               {method: "POST", target: "/w/", body: `{"verify":`, refused: "end"},
 		"no body is read on GET": {method: "GET", target: "/w/", body: `{"verify":true}`},
 		"no body is read if the page has none": {operation: "CancelWorkflow", method: "POST", target: "/w/p", body: `{`,
-			want: question{WorkflowID: "p"}},
+			want: body{WorkflowID: "p"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var got question
+			var got body
 			err := bound(t, c.operation, c.method, c.target, c.body, &got)
 			if c.refused != "" {
 				require.True(t, refusal.Is(err, refusal.InvalidArgument), "%v", err)
@@ -100,7 +100,7 @@ func TestDialect_Bind(t *testing.T) {
 }
 
 // bound sends a request through a router, and returns the error of Bind.
-func bound(t *testing.T, operation, method, target, body string, q *question) (err error) {
+func bound(t *testing.T, operation, method, target, body string, q *body) (err error) {
 	t.Helper()
 	router := chi.NewRouter()
 	router.MethodFunc(method, "/w/{workflowId}",
@@ -110,7 +110,7 @@ func bound(t *testing.T, operation, method, target, body string, q *question) (e
 	return err
 }
 
-func bindRead(operation string, req *http.Request, q *question) error {
+func bindRead(operation string, req *http.Request, q *body) error {
 	r, err := api.NewRequest(&api.Operation{Vendor: vendor, Name: operation}, req)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func bindRead(operation string, req *http.Request, q *question) error {
 }
 
 // The conventions of facts/dms-lucidlink-lucidity.md 3.1, "JSON details".
-func TestDialect_Answer(t *testing.T) {
+func TestDialect_Respond(t *testing.T) {
 	type progress struct {
 		Percent int32  `json:"percent"`
 		Stage   string `json:"stage"`
@@ -133,17 +133,17 @@ func TestDialect_Answer(t *testing.T) {
 		Size     uint64    `json:"size"`
 		Tags     []string  `json:"tags"`
 	}
-	resp, err := dialect{}.Answer(&api.Request{},
+	resp, err := dialect{}.Respond(&api.Request{},
 		workflow{ID: "w", Created: time.Date(2026, 1, 2, 3, 4, 5, 600e6, time.UTC), Size: 512}, nil)
 	require.NoError(t, err)
 	require.Equal(t, 200, resp.Status)
 	require.JSONEq(t,
 		`{"id":"w","createdAt":"2026-01-02T03:04:05.600Z","endedAt":null,"progress":null,"size":"512","tags":[]}`,
 		string(resp.Body))
-	resp, err = dialect{}.Answer(&api.Request{}, api.Empty{}, nil)
+	resp, err = dialect{}.Respond(&api.Request{}, api.Empty{}, nil)
 	require.NoError(t, err)
 	require.Equal(t, `{}`, string(resp.Body))
-	resp, err = dialect{}.Answer(&api.Request{}, api.JSON(`{"a":1}`), []byte{})
+	resp, err = dialect{}.Respond(&api.Request{}, api.JSON(`{"a":1}`), []byte{})
 	require.NoError(t, err)
 	require.Equal(t, `{"a":1}`, string(resp.Body))
 }

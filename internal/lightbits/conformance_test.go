@@ -30,8 +30,8 @@ func conformant(tb testing.TB) apitest.Target {
 
 // conformance returns what the suite needs beside the rows of operations.
 func conformance(tb testing.TB) apitest.Options {
-	text := func(status int, body string) func(testing.TB, apitest.Answer) {
-		return func(tb testing.TB, a apitest.Answer) {
+	text := func(status int, body string) func(testing.TB, apitest.Response) {
+		return func(tb testing.TB, a apitest.Response) {
 			tb.Helper()
 			require.Equal(tb, status, a.Status)
 			require.Equal(tb, "text/plain; charset=utf-8", a.Header.Get("Content-Type"))
@@ -69,7 +69,7 @@ func conformance(tb testing.TB) apitest.Options {
 }
 
 // refusal checks that a refusal is {"error","code","message"} and nothing else (facts/lightbits.md 2.3).
-func refusal(tb testing.TB, a apitest.Answer) {
+func refusal(tb testing.TB, a apitest.Response) {
 	tb.Helper()
 	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))
 	var body map[string]any

@@ -21,36 +21,36 @@ const (
 
 // Bind fills the request message from the body, then the query, then the path, so that the path wins. Unknown members
 // and query parameters are ignored; a value of the wrong type is InvalidArgument.
-func (dialect) Bind(r *api.Request, question any) error {
+func (dialect) Bind(r *api.Request, request any) error {
 	if r.HTTP.Method != http.MethodGet && r.HTTP.Method != http.MethodDelete {
-		if err := wire.Unmarshal(r.Body(), question); err != nil {
+		if err := wire.Unmarshal(r.Body(), request); err != nil {
 			return refusal.New(refusal.InvalidArgument, "%s", err.Error())
 		}
 	}
 	if r.HTTP.URL.RawQuery != "" {
 		for name, values := range r.Query() {
-			if err := wire.SetField(question, name, values); err != nil && !errors.Is(err, wire.ErrUnknownField) {
+			if err := wire.SetField(request, name, values); err != nil && !errors.Is(err, wire.ErrUnknownField) {
 				return refusal.New(refusal.InvalidArgument, "query parameter %s", err.Error())
 			}
 		}
 	}
 	var bad error
 	r.EachParam(func(name, value string) {
-		if err := wire.SetField(question, name, []string{value}); err != nil && !errors.Is(err, wire.ErrUnknownField) {
+		if err := wire.SetField(request, name, []string{value}); err != nil && !errors.Is(err, wire.ErrUnknownField) {
 			bad = refusal.New(refusal.InvalidArgument, "path parameter %s", err.Error())
 		}
 	})
 	return bad
 }
 
-// Answer renders a success: always 200, and {} for an empty message.
-func (dialect) Answer(_ *api.Request, answer any, dst []byte) (api.Response, error) {
+// Respond renders a success: always 200, and {} for an empty message.
+func (dialect) Respond(_ *api.Request, v any, dst []byte) (api.Response, error) {
 	resp := api.Response{Status: http.StatusOK, ContentType: contentJSON}
 	var err error
-	if ready, ok := answer.(api.JSON); ok {
+	if ready, ok := v.(api.JSON); ok {
 		resp.Body = api.AppendReady(dst, ready)
 	} else {
-		resp.Body, err = wire.Append(dst, answer, zero)
+		resp.Body, err = wire.Append(dst, v, zero)
 	}
 	return resp, err
 }

@@ -23,7 +23,7 @@ func TestFederation_Conformance(t *testing.T) {
 		return apitest.Serve(tb, api.Vendor{Service: s.API(), Machines: s.Machines(), Seed: s.Seed},
 			`{"clusters":[{"name":"east"}]}`)
 	}
-	elsewhere := func(testing.TB, apitest.Answer) {} // checked by TestConformance
+	elsewhere := func(testing.TB, apitest.Response) {} // checked by TestConformance
 	apitest.Run(t, newServer, apitest.Options{
 		Authenticate: func(req *http.Request) {
 			if req.URL.Path == "/cflogin" || req.URL.Path == "/api/v2/cflogin" {

@@ -43,11 +43,11 @@ func conformance() apitest.Options {
 		},
 		Refusal: refusal,
 		Either:  map[string]string{"GetInstanceDetails": "instanceIdentifier", "RequestBuffer": "instanceIdentifier"},
-		NoRoute: func(tb testing.TB, a apitest.Answer) {
+		NoRoute: func(tb testing.TB, a apitest.Response) {
 			require.Equal(tb, 404, a.Status)
 			refusal(tb, a)
 		},
-		NoMethod: func(tb testing.TB, a apitest.Answer) {
+		NoMethod: func(tb testing.TB, a apitest.Response) {
 			require.Equal(tb, 405, a.Status)
 			require.NotEmpty(tb, a.Header.Get("Allow"))
 			refusal(tb, a)
@@ -68,7 +68,7 @@ func conformance() apitest.Options {
 
 // refusal requires {"status","message","data","trackingCode"} with a status that is not the HTTP status, or
 // {"success","data","error":{"code","message"},"requestId"} of the tenant API. The data is null.
-func refusal(tb testing.TB, a apitest.Answer) {
+func refusal(tb testing.TB, a apitest.Response) {
 	tb.Helper()
 	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))
 	var body map[string]any

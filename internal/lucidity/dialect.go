@@ -40,13 +40,13 @@ const (
 // msgDone is the message of every success (seeds/000).
 const msgDone = "Done Successfully"
 
-// Bind fills the question from the body; RevokeBuffer has none. Members match by exact case and type. Unknown members
+// Bind fills the request from the body; RevokeBuffer has none. Members match by exact case and type. Unknown members
 // are ignored, as in the vendor's sibling API (facts/dms-lucidlink-lucidity.md 2.3).
-func (dialect) Bind(r *api.Request, question any) error {
+func (dialect) Bind(r *api.Request, request any) error {
 	if r.HTTP.Method == http.MethodGet || r.Operation.Name == "RevokeBuffer" {
 		return nil
 	}
-	if err := api.DecodePlain(r.Body(), question); err != nil {
+	if err := api.DecodePlain(r.Body(), request); err != nil {
 		return refusal.New(refusal.InvalidArgument, "%s", err.Error())
 	}
 	return nil
@@ -59,8 +59,8 @@ type done struct {
 	Data    any    `json:"data"`
 }
 
-// bare is an answer without an envelope.
-type bare struct{ answer any }
+// bare is a response without an envelope.
+type bare struct{ response any }
 
 // refused is the envelope of a refusal.
 type refused struct {
@@ -100,22 +100,22 @@ func tenantCode(status int) string {
 	return strings.ToUpper(strings.NewReplacer(" ", "_", "-", "_").Replace(http.StatusText(status)))
 }
 
-// Answer renders an answer in its envelope, with the first status of its operation.
-func (dialect) Answer(r *api.Request, answer any, dst []byte) (api.Response, error) {
+// Respond renders a success in its envelope, with the first status of its operation.
+func (dialect) Respond(r *api.Request, v any, dst []byte) (api.Response, error) {
 	resp := api.Response{Status: r.Operation.Statuses[0], ContentType: contentJSON}
-	if ready, ok := answer.(api.JSON); ok {
-		answer = json.RawMessage(ready)
+	if ready, ok := v.(api.JSON); ok {
+		v = json.RawMessage(ready)
 	}
 	var err error
-	if b, ok := answer.(bare); ok {
-		resp.Body, err = api.AppendPlain(dst, b.answer)
+	if b, ok := v.(bare); ok {
+		resp.Body, err = api.AppendPlain(dst, b.response)
 		return resp, err
 	}
 	if newer(r) {
-		resp.Body, err = api.AppendPlain(dst, tenantEnvelope{Success: true, Data: answer, RequestID: exchangeID(r)})
+		resp.Body, err = api.AppendPlain(dst, tenantEnvelope{Success: true, Data: v, RequestID: exchangeID(r)})
 		return resp, err
 	}
-	resp.Body, err = api.AppendPlain(dst, done{Status: statusDone, Message: msgDone, Data: answer})
+	resp.Body, err = api.AppendPlain(dst, done{Status: statusDone, Message: msgDone, Data: v})
 	return resp, err
 }
 

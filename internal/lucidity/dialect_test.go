@@ -40,7 +40,7 @@ func TestDialect_Refuse(t *testing.T) {
 }
 
 // The success of seeds/000.
-func TestDialect_Answer(t *testing.T) {
+func TestDialect_Respond(t *testing.T) {
 	const want = `{"status":1,"message":"Done Successfully",` +
 		`"data":{"isSuccess":true,"message":"Partition Onboarding Started"}}`
 	type started struct {
@@ -52,18 +52,18 @@ func TestDialect_Answer(t *testing.T) {
 		&started{true, "Partition Onboarding Started"},
 		api.JSON(`{"isSuccess":true,"message":"Partition Onboarding Started"}`),
 	} {
-		resp, err := dialect{}.Answer(request(t, "POST", ""), answer, []byte{})
+		resp, err := dialect{}.Respond(request(t, "POST", ""), answer, []byte{})
 		require.NoError(t, err)
 		require.Equal(t, 202, resp.Status)
 		require.Equal(t, "application/json", resp.ContentType)
 		require.JSONEq(t, want, string(resp.Body))
 	}
-	_, err := dialect{}.Answer(request(t, "POST", ""), func() {}, nil)
+	_, err := dialect{}.Respond(request(t, "POST", ""), func() {}, nil)
 	require.Error(t, err)
 }
 
 func TestDialect_Bind(t *testing.T) {
-	type question struct {
+	type body struct {
 		Partition  string `json:"partition"`
 		Identifier struct {
 			Account string `json:"cloudProviderAccountId"`
@@ -71,24 +71,24 @@ func TestDialect_Bind(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		method, body string
-		want         question
+		want         body
 		refused      string
 	}{
 		"body": {"POST", `{"partition":"D","instanceIdentifier":{"cloudProviderAccountId":"1"},"tenantId":"x"}`,
-			question{"D", struct {
+			body{"D", struct {
 				Account string `json:"cloudProviderAccountId"`
 			}{"1"}}, ""},
-		"other case": {"POST", `{"Partition":"D"}`, question{}, ""},
-		"nothing":    {"POST", ``, question{}, ""},
-		"wrong type": {"POST", `{"partition":1}`, question{}, "partition: must be a string, not number"},
-		"wrong within": {"POST", `{"instanceIdentifier":{"cloudProviderAccountId":1}}`, question{},
+		"other case": {"POST", `{"Partition":"D"}`, body{}, ""},
+		"nothing":    {"POST", ``, body{}, ""},
+		"wrong type": {"POST", `{"partition":1}`, body{}, "partition: must be a string, not number"},
+		"wrong within": {"POST", `{"instanceIdentifier":{"cloudProviderAccountId":1}}`, body{},
 			"instanceIdentifier.cloudProviderAccountId: must be a string"},
-		"wrong around": {"POST", `{"instanceIdentifier":[]}`, question{}, "instanceIdentifier: must be an object"},
-		"cut off":      {"POST", `{"partition`, question{}, "not JSON"},
-		"GET":          {"GET", `{"partition`, question{}, ""},
+		"wrong around": {"POST", `{"instanceIdentifier":[]}`, body{}, "instanceIdentifier: must be an object"},
+		"cut off":      {"POST", `{"partition`, body{}, "not JSON"},
+		"GET":          {"GET", `{"partition`, body{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var got question
+			var got body
 			err := dialect{}.Bind(request(t, c.method, c.body), &got)
 			if c.refused != "" {
 				require.True(t, refusal.Is(err, refusal.InvalidArgument), "%v", err)

@@ -43,7 +43,7 @@ func (c *client) renew() {
 	c.refreshed++
 }
 
-func (c *client) call(method, path, body string) simtest.Answer {
+func (c *client) call(method, path, body string) simtest.Response {
 	a := c.Do(method, path, body, "X-Authtype", "lucidity_access_token", "Authorization", c.access)
 	if a.Status == 401 {
 		c.renew()
@@ -72,7 +72,7 @@ func TestFlow(t *testing.T) {
 	c := newClient(t)
 	c.Must(200, "PUT", "/_sim/delays",
 		`{"lucidity.partition.queue":"1m","lucidity.partition.onboard":"20m","lucidity.partition.finalize":"2m"}`)
-	create := func(partition, diskType string) simtest.Answer {
+	create := func(partition, diskType string) simtest.Response {
 		return c.call("POST", createPath, fmt.Sprintf(`{%s,"partition":%q,"diskType":%q}`, plain, partition, diskType))
 	}
 	require.Equal(t, 202, create("/mnt/data", "gp3").Status)
@@ -227,7 +227,7 @@ func TestBuffers_RateLimit(t *testing.T) {
 		require.Equal(t, 200, c.call("PATCH", buffer+"/request", `{`+plain+`,"requestId":"one"}`).Status)
 	}
 	refused := func() {
-		for _, a := range []simtest.Answer{
+		for _, a := range []simtest.Response{
 			c.call("PATCH", buffer+"/request", `{`+plain+`}`), c.call("GET", buffer+"/"+id+"/status", ""),
 			c.call("POST", buffer+"/"+id+"/revoke", ""),
 		} {

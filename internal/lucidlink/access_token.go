@@ -60,14 +60,14 @@ func refuseGrant(code, client, format string, args ...any) error {
 	return refusal.New(refusal.InvalidArgument, format, args...).Because(TokenRefusal{Error: code, Client: client})
 }
 
-type accessTokenQuestion struct {
+type accessTokenRequest struct {
 	GrantType    string `json:"grant_type" required:""`
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	Scope        string `json:"scope"`
 }
 
-type accessTokenAnswer struct {
+type accessTokenResponse struct {
 	AccessToken string `json:"access_token"`
 	ExpiresIn   int64  `json:"expires_in"` // seconds
 	TokenType   string `json:"token_type"`
@@ -75,8 +75,8 @@ type accessTokenAnswer struct {
 
 // createAccessToken implements the client credentials grant of RFC 6749, 4.4. The client authenticates with Basic or in
 // the form. Every error is a 400 (facts/dms-lucidlink-lucidity.md 1.1).
-func (s *Service) createAccessToken(tx *store.Tx, r *api.Request, q *accessTokenQuestion) (accessTokenAnswer, error) {
-	var none accessTokenAnswer
+func (s *Service) createAccessToken(tx *store.Tx, r *api.Request, q *accessTokenRequest) (accessTokenResponse, error) {
+	var none accessTokenResponse
 	if q.GrantType == "" {
 		return none, refuseGrant("invalid_request", "",
 			"grant_type is missing; send a form with grant_type=client_credentials")
@@ -98,14 +98,14 @@ func (s *Service) createAccessToken(tx *store.Tx, r *api.Request, q *accessToken
 	case q.Scope != "":
 		return none, refuseGrant("invalid_scope", id, "scopes are not supported; omit scope")
 	}
-	return accessTokenAnswer{
+	return accessTokenResponse{
 		AccessToken: newToken(tx, client.ID, tokenLife), ExpiresIn: int64(tokenLife / time.Second), TokenType: "Bearer",
 	}, nil
 }
 
 // presented returns the client's credentials from either the header or the form (RFC 6749, 2.3). It returns the secret
 // twice: as it was sent, because curl does not escape it, and unescaped, as the RFC requires.
-func presented(r *api.Request, q *accessTokenQuestion) (id string, secrets [2]string, err error) {
+func presented(r *api.Request, q *accessTokenRequest) (id string, secrets [2]string, err error) {
 	if r.HTTP.Header.Get("Authorization") == "" {
 		if q.ClientID == "" {
 			return "", secrets, refuseGrant("invalid_request", "",

@@ -37,13 +37,13 @@ func (s *Service) getPaymentDetails(tx *store.Tx, r *api.Request, _ *api.Empty) 
 	return paymentDetails{Description: a.Description, PaymentSourceToken: a.PaymentSourceToken, Card: a.Card}, err
 }
 
-type paymentQuestion struct {
-	Description        *string       `json:"description"`
-	PaymentSourceToken *string       `json:"paymentSourceToken"`
-	Card               *cardQuestion `json:"card"`
+type paymentRequest struct {
+	Description        *string      `json:"description"`
+	PaymentSourceToken *string      `json:"paymentSourceToken"`
+	Card               *cardRequest `json:"card"`
 }
 
-type cardQuestion struct {
+type cardRequest struct {
 	NumberLast4 string  `json:"numberLast4" required:"Invalid request: {path} is missing."`
 	ExpiryMonth float64 `json:"expiryMonth" required:"Invalid request: {path} is missing."`
 	ExpiryYear  float64 `json:"expiryYear" required:"Invalid request: {path} is missing."`
@@ -56,7 +56,7 @@ const (
 
 // setPaymentDetails updates the members that the request has. If the account then has a source of payment, its open
 // invoices are paid at once (assumption 162).
-func (s *Service) setPaymentDetails(tx *store.Tx, r *api.Request, q *paymentQuestion) (api.Empty, error) {
+func (s *Service) setPaymentDetails(tx *store.Tx, r *api.Request, q *paymentRequest) (api.Empty, error) {
 	row, err := s.accounts.Get(tx, accountOf(r))
 	if err != nil {
 		return api.Empty{}, err
@@ -88,7 +88,7 @@ func (s *Service) setPaymentDetails(tx *store.Tx, r *api.Request, q *paymentQues
 }
 
 // check returns the card, or refuses an invalid or expired one. A card is valid until the end of its month.
-func (q *cardQuestion) check(now time.Time) (*Card, error) {
+func (q *cardRequest) check(now time.Time) (*Card, error) {
 	month, year := int32(q.ExpiryMonth), int32(q.ExpiryYear)
 	switch {
 	case len(q.NumberLast4) != 4 || strings.Trim(q.NumberLast4, "0123456789") != "":

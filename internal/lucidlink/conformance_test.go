@@ -25,7 +25,7 @@ func conformant(tb testing.TB) apitest.Target {
 
 // conformance returns the options that the operations do not determine.
 func conformance() apitest.Options {
-	noRoute := func(tb testing.TB, a apitest.Answer) {
+	noRoute := func(tb testing.TB, a apitest.Response) {
 		framed(tb, a)
 		require.Equal(tb, 404, a.Status)
 		require.Contains(tb, []string{`{"status":404,"message":"Not Found"}`, `{"success":false,"statusCode":404}`},
@@ -47,7 +47,7 @@ func conformance() apitest.Options {
 
 // refusal: {"status","message"}, the number being the HTTP status; of the token request it is
 // {"error","error_description"}.
-func refusal(tb testing.TB, a apitest.Answer) {
+func refusal(tb testing.TB, a apitest.Response) {
 	tb.Helper()
 	framed(tb, a)
 	var body map[string]any
@@ -64,7 +64,7 @@ func refusal(tb testing.TB, a apitest.Answer) {
 var traceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // framed requires the headers of every response (facts/dms-lucidlink-lucidity.md 1.1).
-func framed(tb testing.TB, a apitest.Answer) {
+func framed(tb testing.TB, a apitest.Response) {
 	tb.Helper()
 	require.Equal(tb, "application/json", a.Header.Get("Content-Type"))
 	require.Regexp(tb, traceID, a.Header.Get("x-trace-id"))

@@ -111,7 +111,7 @@ func cacheOf(i *Instance, f *Filespace) cacheInfo {
 	return c
 }
 
-type cacheQuestion struct {
+type cacheRequest struct {
 	Enabled *bool    `json:"enabled"`
 	SizeMiB *float64 `json:"sizeMiB"`
 }
@@ -123,7 +123,7 @@ const (
 )
 
 // setCache turns an instance's cache on or off, and sets the size of a cache that is on.
-func (s *Service) setCache(tx *store.Tx, r *api.Request, q *cacheQuestion) (cacheInfo, error) {
+func (s *Service) setCache(tx *store.Tx, r *api.Request, q *cacheRequest) (cacheInfo, error) {
 	link, row, err := s.linked(tx, r)
 	if err != nil {
 		return cacheInfo{}, err
@@ -189,7 +189,7 @@ func (s *Service) getObjectStorePerf(tx *store.Tx, r *api.Request, _ *api.Empty)
 	return objectStorePerf{q.Get, q.Put, q.List, q.Delete, q.GetBytes, row.Body.Written}, err
 }
 
-type directLinkQuestion struct {
+type directLinkRequest struct {
 	Path string `json:"path"`
 }
 
@@ -201,7 +201,7 @@ const maxLinkedPath = 4096
 
 // getDirectLink returns a link to a path inside the linked filespace. Every failure is a 400
 // (facts/dms-lucidlink-lucidity.md 1.4). The world has no files, so that every valid path is accepted.
-func (s *Service) getDirectLink(tx *store.Tx, r *api.Request, q *directLinkQuestion) (directLink, error) {
+func (s *Service) getDirectLink(tx *store.Tx, r *api.Request, q *directLinkRequest) (directLink, error) {
 	_, row, err := s.linked(tx, r)
 	path := strings.Trim(q.Path, "/")
 	switch {

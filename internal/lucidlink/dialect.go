@@ -23,22 +23,22 @@ const (
 	contentCSV  = "text/csv; charset=utf-8"
 )
 
-// Bind fills the question from the body, or from the query if the method has no body, and then from the path. The token
+// Bind fills the request from the body, or from the query if the method has no body, and then from the path. The token
 // request is a form. Members match by exact case. Unknown members are ignored, such as storage.customer of the vendor's
 // own example (facts/dms-lucidlink-lucidity.md part 5, 7).
-func (dialect) Bind(r *api.Request, question any) error {
+func (dialect) Bind(r *api.Request, request any) error {
 	var err error
 	switch {
 	case r.Operation.Name == createAccessToken:
-		err = bindForm(r.Body(), question)
+		err = bindForm(r.Body(), request)
 	case r.HTTP.Method == http.MethodGet || r.HTTP.Method == http.MethodDelete && len(r.Body()) == 0:
-		err = bindValues(r.Query(), question)
+		err = bindValues(r.Query(), request)
 	default:
-		err = api.DecodePlain(r.Body(), question)
+		err = api.DecodePlain(r.Body(), request)
 	}
 	if err == nil {
 		r.EachParam(func(name, value string) {
-			err = errors.Join(err, bindValues(url.Values{name: {value}}, question))
+			err = errors.Join(err, bindValues(url.Values{name: {value}}, request))
 		})
 	}
 	if err != nil {
@@ -47,7 +47,7 @@ func (dialect) Bind(r *api.Request, question any) error {
 	return nil
 }
 
-func bindForm(body []byte, question any) error {
+func bindForm(body []byte, request any) error {
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
 		return fmt.Errorf("the body is not a form: %w", err)
@@ -57,34 +57,34 @@ func bindForm(body []byte, question any) error {
 			return fmt.Errorf("%s is given more than once", clip(name)) // RFC 6749, 3.2
 		}
 	}
-	return bindValues(form, question)
+	return bindValues(form, request)
 }
 
-func bindValues(values url.Values, question any) error {
+func bindValues(values url.Values, request any) error {
 	for name, texts := range values {
-		if err := wire.SetField(question, name, texts); err != nil && !errors.Is(err, wire.ErrUnknownField) {
+		if err := wire.SetField(request, name, texts); err != nil && !errors.Is(err, wire.ErrUnknownField) {
 			return err
 		}
 	}
 	return nil
 }
 
-// Answer renders an answer with the first status of its operation: 200, 201 or 204. An empty answer has no body.
-func (dialect) Answer(r *api.Request, answer any, dst []byte) (api.Response, error) {
+// Respond renders a success with the first status of its operation: 200, 201 or 204. An empty response has no body.
+func (dialect) Respond(r *api.Request, v any, dst []byte) (api.Response, error) {
 	resp := api.Response{Status: r.Operation.Statuses[0], Header: headers(r)}
-	switch answer := answer.(type) {
+	switch text := v.(type) {
 	case api.Empty, *api.Empty:
 		resp.Body = dst
 		return resp, nil
 	case csvText:
-		resp.ContentType, resp.Body = contentCSV, append(dst, answer...)
+		resp.ContentType, resp.Body = contentCSV, append(dst, text...)
 		return resp, nil
-	case accessTokenAnswer:
+	case accessTokenResponse:
 		resp.Header["Cache-Control"], resp.Header["Pragma"] = "no-store", "no-cache" // RFC 6749, 5.1
 	}
 	var err error
 	resp.ContentType = contentJSON
-	resp.Body, err = api.AppendPlain(dst, answer)
+	resp.Body, err = api.AppendPlain(dst, v)
 	return resp, err
 }
 

@@ -78,7 +78,7 @@ func TestDialect_RefuseToken(t *testing.T) {
 	}
 }
 
-func TestDialect_Answer(t *testing.T) {
+func TestDialect_Respond(t *testing.T) {
 	type domain struct {
 		ID   string `json:"id"`
 		Name string `json:"name"`
@@ -96,14 +96,14 @@ func TestDialect_Answer(t *testing.T) {
 		{204, api.Empty{}, ``, ""},
 		{200, api.Empty{}, ``, ""},
 	} {
-		resp, err := dialect{}.Answer(request(t, row("X", c.status), "GET", "/v1/x", ""), c.answer, []byte{})
+		resp, err := dialect{}.Respond(request(t, row("X", c.status), "GET", "/v1/x", ""), c.answer, []byte{})
 		require.NoError(t, err)
 		require.Equal(t, c.status, resp.Status)
 		require.Equal(t, c.body, string(resp.Body))
 		require.Equal(t, c.contentType, resp.ContentType)
 		require.NotEmpty(t, resp.Header["x-trace-id"])
 	}
-	_, err := dialect{}.Answer(request(t, row("X", 200), "GET", "/v1/x", ""), func() {}, nil)
+	_, err := dialect{}.Respond(request(t, row("X", 200), "GET", "/v1/x", ""), func() {}, nil)
 	require.Error(t, err)
 }
 
@@ -111,7 +111,7 @@ func TestDialect_Bind(t *testing.T) {
 	type storage struct {
 		Owner string `json:"owner"`
 	}
-	type question struct {
+	type form struct {
 		Name      string   `json:"name"`
 		Version   float64  `json:"version"`
 		Storage   *storage `json:"storage"`
@@ -120,14 +120,14 @@ func TestDialect_Bind(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		operation, method, target, body string
-		want                            question
+		want                            form
 		refused                         string
 	}{
 		"body": {method: "POST", target: "/v1/x",
 			body: `{"name":"n","version":3,"storage":{"owner":"customer","customer":"x"}}`,
-			want: question{Name: "n", Version: 3, Storage: &storage{"customer"}}},
+			want: form{Name: "n", Version: 3, Storage: &storage{"customer"}}},
 		"other case": {method: "POST", target: "/v1/x", body: `{"Name":"n","storage":{"OWNER":"x"}}`,
-			want: question{Storage: &storage{}}},
+			want: form{Storage: &storage{}}},
 		"nothing": {method: "POST", target: "/v1/x"},
 		"null":    {method: "POST", target: "/v1/x", body: `{"name":null,"storage":null}`},
 		"text for a number": {method: "POST", target: "/v1/x", body: `{"version":"3"}`,
@@ -139,17 +139,17 @@ func TestDialect_Bind(t *testing.T) {
 		"trailing data": {method: "POST", target: "/v1/x", body: `{} {}`, refused: "not JSON"},
 		"not UTF-8":     {method: "POST", target: "/v1/x", body: "{\"name\":\"\xff\"}", refused: "UTF-8"},
 		"query": {method: "GET", target: "/v1/x?qualifiedName=a.b&other=1",
-			want: question{Qualified: "a.b"}},
+			want: form{Qualified: "a.b"}},
 		"no query beside a body": {method: "POST", target: "/v1/x?name=q", body: `{}`},
 		"form": {operation: createAccessToken, method: "POST", target: "/oauth2/token",
-			body: "grant_type=client_credentials", want: question{GrantType: "client_credentials"}},
+			body: "grant_type=client_credentials", want: form{GrantType: "client_credentials"}},
 		"not a form": {operation: createAccessToken, method: "POST", target: "/oauth2/token", body: "%zz",
 			refused: "form"},
 		"JSON is no form of a token": {operation: createAccessToken, method: "POST", target: "/oauth2/token",
 			body: `{"grant_type":"client_credentials"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var got question
+			var got form
 			err := dialect{}.Bind(request(t, row(c.operation, 200), c.method, c.target, c.body), &got)
 			if c.refused != "" {
 				require.True(t, refusal.Is(err, refusal.InvalidArgument), "%v", err)

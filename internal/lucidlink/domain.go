@@ -37,13 +37,13 @@ type Domain struct {
 	Account string `json:"account"`
 }
 
-// domainAnswer is a domain as the API shows it.
-type domainAnswer struct {
+// domainResponse is a domain as the API shows it.
+type domainResponse struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
 
-func (d *Domain) answer() domainAnswer { return domainAnswer{ID: d.ID, Name: d.Name} }
+func (d *Domain) response() domainResponse { return domainResponse{ID: d.ID, Name: d.Name} }
 
 const (
 	domainActive statemachine.State = "active"
@@ -77,38 +77,38 @@ const (
 	msgDomainOwned   = "Account has an existing domain."
 )
 
-func (s *Service) listDomains(tx *store.Tx, r *api.Request, _ *api.Empty) ([]domainAnswer, error) {
-	list := []domainAnswer{}
+func (s *Service) listDomains(tx *store.Tx, r *api.Request, _ *api.Empty) ([]domainResponse, error) {
+	list := []domainResponse{}
 	for _, row := range s.domains.Table().By(tx, byAccount, accountOf(r)) {
-		list = append(list, row.Body.answer())
+		list = append(list, row.Body.response())
 	}
 	return list, nil
 }
 
-type domainQuestion struct {
+type domainRequest struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
 
-// domainNameQuestion is a domainQuestion with a required name.
-type domainNameQuestion struct {
+// domainNameRequest is a domainRequest with a required name.
+type domainNameRequest struct {
 	ID   string `json:"id"`
 	Name string `json:"name" required:"Invalid domain name. \"\" must be 3 to 60 lowercase letters, numbers or hyphens."`
 }
 
-func (s *Service) createDomain(tx *store.Tx, r *api.Request, q *domainNameQuestion) (domainAnswer, error) {
+func (s *Service) createDomain(tx *store.Tx, r *api.Request, q *domainNameRequest) (domainResponse, error) {
 	if err := checkDomainName(q.Name); err != nil {
-		return domainAnswer{}, err
+		return domainResponse{}, err
 	}
 	for range s.domains.Table().KeysBy(tx, byAccount, accountOf(r)) {
-		return domainAnswer{}, refusal.New(refusal.AlreadyExists, msgDomainOwned)
+		return domainResponse{}, refusal.New(refusal.AlreadyExists, msgDomainOwned)
 	}
 	if _, err := s.domainByName(tx, q.Name); !errors.Is(err, store.ErrNotFound) {
-		return domainAnswer{}, taken(err)
+		return domainResponse{}, taken(err)
 	}
 	domain := Domain{ID: tx.NewUUID().String(), Name: q.Name, Account: accountOf(r)}
 	row, err := s.domains.Create(tx, domain, domainActive)
-	return row.Body.answer(), err
+	return row.Body.response(), err
 }
 
 // taken returns the refusal of a name in use, or err if the search for the name failed.
@@ -119,32 +119,32 @@ func taken(err error) error {
 	return refusal.New(refusal.AlreadyExists, msgDomainTaken)
 }
 
-func (s *Service) getDomain(tx *store.Tx, r *api.Request, q *domainQuestion) (domainAnswer, error) {
+func (s *Service) getDomain(tx *store.Tx, r *api.Request, q *domainRequest) (domainResponse, error) {
 	row, err := s.domainByID(tx, r, q.ID)
-	return row.Body.answer(), err
+	return row.Body.response(), err
 }
 
 // updateDomain renames a domain. It refuses a domain with filespaces, because their qualified names contain its name.
-func (s *Service) updateDomain(tx *store.Tx, r *api.Request, q *domainNameQuestion) (domainAnswer, error) {
+func (s *Service) updateDomain(tx *store.Tx, r *api.Request, q *domainNameRequest) (domainResponse, error) {
 	row, err := s.domainByID(tx, r, q.ID)
 	if err != nil {
-		return domainAnswer{}, err
+		return domainResponse{}, err
 	}
 	if err := checkDomainName(q.Name); err != nil {
-		return domainAnswer{}, err
+		return domainResponse{}, err
 	}
 	if err := s.refuseFilled(tx, &row); err != nil {
-		return domainAnswer{}, err
+		return domainResponse{}, err
 	}
 	other, err := s.domainByName(tx, q.Name)
 	if err == nil && other.Body.ID != row.Body.ID || err != nil && !errors.Is(err, store.ErrNotFound) {
-		return domainAnswer{}, taken(err)
+		return domainResponse{}, taken(err)
 	}
 	row.Body.Name = q.Name
-	return row.Body.answer(), s.domains.Save(tx, &row)
+	return row.Body.response(), s.domains.Save(tx, &row)
 }
 
-func (s *Service) deleteDomain(tx *store.Tx, r *api.Request, q *domainQuestion) (api.Empty, error) {
+func (s *Service) deleteDomain(tx *store.Tx, r *api.Request, q *domainRequest) (api.Empty, error) {
 	row, err := s.domainByID(tx, r, q.ID)
 	if err != nil {
 		return api.Empty{}, err

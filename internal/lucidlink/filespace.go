@@ -71,21 +71,21 @@ const keySeparator = "/"
 // filespaceKey returns a key that is unique in the domain and sorts the filespaces by name.
 func filespaceKey(domain, name string) string { return domain + keySeparator + name }
 
-// filespaceAnswer is a filespace as the API shows it, in the order of seeds/001. It has neither users nor statistics
+// filespaceResponse is a filespace as the API shows it, in the order of seeds/001. It has neither users nor statistics
 // while the filespace is being provisioned (assumption 156).
-type filespaceAnswer struct {
-	Domain           string         `json:"domain"`
-	Name             string         `json:"name"`
-	Version          int32          `json:"version"`
-	Status           string         `json:"status"`
-	SubscriptionType string         `json:"subscriptionType"`
-	UsersCount       *int64         `json:"usersCount,omitempty"`
-	Storage          storageAnswer  `json:"storage"`
-	Stats            *FilespaceStat `json:"stats,omitempty"`
-	ID               string         `json:"id"`
+type filespaceResponse struct {
+	Domain           string          `json:"domain"`
+	Name             string          `json:"name"`
+	Version          int32           `json:"version"`
+	Status           string          `json:"status"`
+	SubscriptionType string          `json:"subscriptionType"`
+	UsersCount       *int64          `json:"usersCount,omitempty"`
+	Storage          storageResponse `json:"storage"`
+	Stats            *FilespaceStat  `json:"stats,omitempty"`
+	ID               string          `json:"id"`
 }
 
-type storageAnswer struct {
+type storageResponse struct {
 	Owner    string `json:"owner"`
 	Provider string `json:"provider"`
 	Region   string `json:"region,omitempty"`
@@ -93,11 +93,11 @@ type storageAnswer struct {
 	Bucket   string `json:"bucket,omitempty"`
 }
 
-func (s *Service) answerFilespace(tx *store.Tx, row *statemachine.Row[Filespace]) filespaceAnswer {
+func (s *Service) describeFilespace(tx *store.Tx, row *statemachine.Row[Filespace]) filespaceResponse {
 	f := &row.Body
-	a := filespaceAnswer{
+	a := filespaceResponse{
 		Domain: f.Domain, Name: f.Name, Version: f.Version, Status: f.Status, SubscriptionType: f.SubscriptionType,
-		Storage: storageAnswer(f.Storage), ID: f.ID,
+		Storage: storageResponse(f.Storage), ID: f.ID,
 	}
 	if row.Life.State != FilespaceProvisioning {
 		stats := statsOf(tx, f)
@@ -107,18 +107,18 @@ func (s *Service) answerFilespace(tx *store.Tx, row *statemachine.Row[Filespace]
 	return a
 }
 
-type listFilespacesQuestion struct {
+type listFilespacesRequest struct {
 	QualifiedName string `json:"qualifiedName"`
 }
 
 // listFilespaces returns the account's filespaces in the order of their names, or only the one with the qualified name
 // name.domain. It returns an empty list if there is none (facts/dms-lucidlink-lucidity.md 1.2).
-func (s *Service) listFilespaces(tx *store.Tx, r *api.Request, q *listFilespacesQuestion) ([]filespaceAnswer, error) {
-	list := []filespaceAnswer{}
+func (s *Service) listFilespaces(tx *store.Tx, r *api.Request, q *listFilespacesRequest) ([]filespaceResponse, error) {
+	list := []filespaceResponse{}
 	for domain := range s.domains.Table().KeysBy(tx, byAccount, accountOf(r)) {
 		if q.QualifiedName == "" {
 			for _, row := range s.filespaces.Table().All(tx, filespaceKey(domain, ""), "") {
-				list = append(list, s.answerFilespace(tx, &row))
+				list = append(list, s.describeFilespace(tx, &row))
 			}
 			continue
 		}
@@ -129,7 +129,7 @@ func (s *Service) listFilespaces(tx *store.Tx, r *api.Request, q *listFilespaces
 		if err != nil {
 			return nil, err
 		}
-		return append(list, s.answerFilespace(tx, &row)), nil
+		return append(list, s.describeFilespace(tx, &row)), nil
 	}
 	return list, nil
 }
@@ -145,12 +145,12 @@ type filespaceID struct {
 	ID string `json:"id"`
 }
 
-func (s *Service) getFilespace(tx *store.Tx, r *api.Request, q *filespaceID) (filespaceAnswer, error) {
+func (s *Service) getFilespace(tx *store.Tx, r *api.Request, q *filespaceID) (filespaceResponse, error) {
 	row, err := s.filespaceByID(tx, r, q.ID)
 	if err != nil {
-		return filespaceAnswer{}, err
+		return filespaceResponse{}, err
 	}
-	return s.answerFilespace(tx, &row), nil
+	return s.describeFilespace(tx, &row), nil
 }
 
 // deleteFilespace deletes a filespace. When it returns, the name is free (assumption 157).

@@ -13,15 +13,15 @@ import (
 	"storagesim/internal/store"
 )
 
-type createFilespaceQuestion struct {
-	Domain           string           `json:"domain" required:"Invalid request: domain is missing; it must be the ID of a domain in GET /domains."`
-	Name             string           `json:"name" required:"Invalid request: name \"\" must be 2 to 60 lowercase letters, numbers or hyphens."`
-	Version          *float64         `json:"version"`
-	SubscriptionType string           `json:"subscriptionType"`
-	Storage          *storageQuestion `json:"storage" required:"Invalid request: storage is missing; it must have a provider."`
+type createFilespaceRequest struct {
+	Domain           string          `json:"domain" required:"Invalid request: domain is missing; it must be the ID of a domain in GET /domains."`
+	Name             string          `json:"name" required:"Invalid request: name \"\" must be 2 to 60 lowercase letters, numbers or hyphens."`
+	Version          *float64        `json:"version"`
+	SubscriptionType string          `json:"subscriptionType"`
+	Storage          *storageRequest `json:"storage" required:"Invalid request: storage is missing; it must have a provider."`
 }
 
-type storageQuestion struct {
+type storageRequest struct {
 	Owner    string `json:"owner"`
 	Provider string `json:"provider" required:""`
 	Region   string `json:"region"`
@@ -43,30 +43,30 @@ const (
 
 // createFilespace creates a filespace. It checks the request first, then whether the name is free, then whether the
 // region is open (facts/dms-lucidlink-lucidity.md 1.2).
-func (s *Service) createFilespace(tx *store.Tx, r *api.Request, q *createFilespaceQuestion) (filespaceAnswer, error) {
+func (s *Service) createFilespace(tx *store.Tx, r *api.Request, q *createFilespaceRequest) (filespaceResponse, error) {
 	f, err := s.checkFilespace(tx, accountOf(r), q)
 	if err != nil {
-		return filespaceAnswer{}, err
+		return filespaceResponse{}, err
 	}
 	if s.filespaces.Table().Has(tx, filespaceKey(f.Domain, f.Name)) {
-		return filespaceAnswer{}, refusal.New(refusal.AlreadyExists, msgFilespaceTaken)
+		return filespaceResponse{}, refusal.New(refusal.AlreadyExists, msgFilespaceTaken)
 	}
 	if regionIn(tx, f.Storage.Provider, f.Storage.Region) == regionClosed {
-		return filespaceAnswer{}, refusal.New(refusal.FailedPrecondition, msgRegionClosed).
+		return filespaceResponse{}, refusal.New(refusal.FailedPrecondition, msgRegionClosed).
 			Because(Region{Provider: f.Storage.Provider, Name: f.Storage.Region, Closed: true})
 	}
 	f.ID = tx.NewUUID().String()
 	if err := s.startPeriod(tx, f.Account); err != nil {
-		return filespaceAnswer{}, err
+		return filespaceResponse{}, err
 	}
 	if err := openMeter(tx, &f); err != nil {
-		return filespaceAnswer{}, err
+		return filespaceResponse{}, err
 	}
 	row, err := s.filespaces.Create(tx, f, FilespaceProvisioning)
 	if err != nil {
-		return filespaceAnswer{}, err
+		return filespaceResponse{}, err
 	}
-	return s.answerFilespace(tx, &row), nil
+	return s.describeFilespace(tx, &row), nil
 }
 
 func invalid(format string, args ...any) error {
@@ -75,7 +75,7 @@ func invalid(format string, args ...any) error {
 
 // checkFilespace returns the filespace that the request describes, or refuses its first invalid member. An unknown
 // domain is a bad request, because the vendor's definition has no 404 here (assumption 153).
-func (s *Service) checkFilespace(tx *store.Tx, account string, q *createFilespaceQuestion) (Filespace, error) {
+func (s *Service) checkFilespace(tx *store.Tx, account string, q *createFilespaceRequest) (Filespace, error) {
 	f := Filespace{Domain: strings.ToLower(q.Domain), Name: q.Name, Account: account, Version: 3}
 	domain, err := s.domains.Get(tx, f.Domain)
 	if err != nil && !errors.Is(err, store.ErrNotFound) && q.Domain != "" {
@@ -112,7 +112,7 @@ const (
 
 // checkStorage returns the requested storage, or refuses its first invalid member. The default owner depends on the
 // subscription type (assumption 154).
-func checkStorage(tx *store.Tx, subscriptionType string, q storageQuestion) (Storage, error) {
+func checkStorage(tx *store.Tx, subscriptionType string, q storageRequest) (Storage, error) {
 	st := Storage(q)
 	if st.Owner == "" {
 		st.Owner = ownerCustomer

@@ -125,25 +125,25 @@ func (s *Service) unlinkAll(tx *store.Tx, filespace string, matches func(*Instan
 	return nil
 }
 
-type instanceAnswer struct {
+type instanceResponse struct {
 	ID        string `json:"id"`
 	Filespace string `json:"filespace"` // name.domain
 	Mode      string `json:"mode"`
 }
 
-func (s *Service) listInstances(tx *store.Tx, _ *api.Request, _ *api.Empty) ([]instanceAnswer, error) {
-	list := []instanceAnswer{}
+func (s *Service) listInstances(tx *store.Tx, _ *api.Request, _ *api.Empty) ([]instanceResponse, error) {
+	list := []instanceResponse{}
 	for id, row := range s.instances.Table().All(tx, "", "") {
 		f, err := s.filespaces.Find(tx, row.Body.Filespace)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, instanceAnswer{ID: id, Filespace: s.qualifiedName(tx, &f.Body), Mode: "live"})
+		list = append(list, instanceResponse{ID: id, Filespace: s.qualifiedName(tx, &f.Body), Mode: "live"})
 	}
 	return list, nil
 }
 
-type initializeQuestion struct {
+type initializeRequest struct {
 	Filespace  string   `json:"fs" required:"The filespace is missing; give its name as filespace.domain."`
 	Password   string   `json:"password" required:"The password is missing; it becomes the password of root."`
 	HTTPS      bool     `json:"https"`
@@ -164,20 +164,20 @@ const (
 )
 
 // initializeS3 creates the file system in the bucket and sets the password of root.
-func (s *Service) initializeS3(tx *store.Tx, _ *api.Request, q *initializeQuestion) (linkAnswer, error) {
+func (s *Service) initializeS3(tx *store.Tx, _ *api.Request, q *initializeRequest) (linkResponse, error) {
 	row, err := s.namedFilespace(tx, q.Filespace)
 	if err != nil {
-		return linkAnswer{}, err
+		return linkResponse{}, err
 	}
 	if err := q.check(); err != nil {
-		return linkAnswer{}, err
+		return linkResponse{}, err
 	}
 	if err := s.filespaces.Refuse(initializeS3, &row); err != nil {
 		s.filespaces.Observed(tx, &row)
-		return linkAnswer{}, err
+		return linkResponse{}, err
 	}
 	if err := q.checkStorage(&row.Body.Storage); err != nil {
-		return linkAnswer{}, err
+		return linkResponse{}, err
 	}
 	row.Body.BlockSize = defaultBlockSize
 	if q.BlockSize != nil {
@@ -185,11 +185,11 @@ func (s *Service) initializeS3(tx *store.Tx, _ *api.Request, q *initializeQuesti
 	}
 	row.Body.RootPassword = hashPassword(row.Body.ID, q.Password)
 	err = s.filespaces.Fire(tx, &row, "initialize")
-	return linkAnswer{Filespace: s.qualifiedName(tx, &row.Body)}, err
+	return linkResponse{Filespace: s.qualifiedName(tx, &row.Body)}, err
 }
 
 // check refuses invalid members. The page shows the required ones in every call (seeds/001).
-func (q *initializeQuestion) check() error {
+func (q *initializeRequest) check() error {
 	switch {
 	case len(q.Password) > maxPassword:
 		return invalid("The password must have at most %d bytes.", maxPassword)
@@ -207,7 +207,7 @@ func (q *initializeQuestion) check() error {
 }
 
 // checkStorage refuses members that contradict the storage of the filespace (assumption 169).
-func (q *initializeQuestion) checkStorage(st *Storage) error {
+func (q *initializeRequest) checkStorage(st *Storage) error {
 	switch {
 	case st.Provider == "Azure":
 		return invalid("The filespace is stored at Azure, which has no S3 API.")
@@ -260,7 +260,7 @@ func (s *Service) namedFilespace(tx *store.Tx, name string) (statemachine.Row[Fi
 	return none, invalid("There are %d filespaces with the name '%s'; use filespace.domain.", found, clip(name))
 }
 
-type linkQuestion struct {
+type linkRequest struct {
 	Filespace  string `json:"fs" required:"The filespace is missing; give its name as filespace.domain."`
 	User       string `json:"user" required:"The user or the password is missing."`
 	Password   string `json:"password" required:"The user or the password is missing."`
@@ -268,7 +268,7 @@ type linkQuestion struct {
 	RootPath   string `json:"rootPath"`
 }
 
-type linkAnswer struct {
+type linkResponse struct {
 	Filespace  string `json:"filespace"` // name.domain
 	MountPoint string `json:"mountPoint,omitempty"`
 }
@@ -276,44 +276,44 @@ type linkAnswer struct {
 const maxPath = 4096
 
 // linkFilespace links the instance to a filespace and mounts it.
-func (s *Service) linkFilespace(tx *store.Tx, r *api.Request, q *linkQuestion) (linkAnswer, error) {
+func (s *Service) linkFilespace(tx *store.Tx, r *api.Request, q *linkRequest) (linkResponse, error) {
 	id, err := s.instanceID(tx, r)
 	if err != nil {
-		return linkAnswer{}, err
+		return linkResponse{}, err
 	}
 	if old, err := s.instances.Get(tx, id); err == nil {
 		f, err := s.filespaces.Find(tx, old.Body.Filespace)
 		if err != nil {
-			return linkAnswer{}, err
+			return linkResponse{}, err
 		}
-		return linkAnswer{}, refusal.New(refusal.Aborted,
+		return linkResponse{}, refusal.New(refusal.Aborted,
 			"The daemon is already linked to '%s'; unlink first, or select another instance.",
 			s.qualifiedName(tx, &f.Body)).Because(s.instances.Stands("LinkFilespace", &old))
 	}
 	row, err := s.namedFilespace(tx, q.Filespace)
 	if err != nil {
-		return linkAnswer{}, err
+		return linkResponse{}, err
 	}
 	if err := s.filespaces.Refuse(linkFilespace, &row); err != nil {
 		s.filespaces.Observed(tx, &row)
-		return linkAnswer{}, err
+		return linkResponse{}, err
 	}
 	i := Instance{ID: id, Filespace: row.Body.ID, User: q.User, RootPath: q.RootPath, CacheSize: defaultCacheSize}
 	if i.MountPoint, err = s.mountPoint(tx, &row.Body, q.MountPoint); err != nil {
-		return linkAnswer{}, err
+		return linkResponse{}, err
 	}
 	if q.RootPath != "" && !goodPath(q.RootPath) {
-		return linkAnswer{}, invalid("The root path %q must be an absolute path.", clip(q.RootPath))
+		return linkResponse{}, invalid("The root path %q must be an absolute path.", clip(q.RootPath))
 	}
 	if err := admit(tx, &row.Body, q.User, q.Password); err != nil {
-		return linkAnswer{}, err
+		return linkResponse{}, err
 	}
 	row.Body.Requests.List++
 	if err := s.filespaces.Save(tx, &row); err != nil {
-		return linkAnswer{}, err
+		return linkResponse{}, err
 	}
 	_, err = s.instances.Create(tx, i, InstanceMounted)
-	return linkAnswer{Filespace: s.qualifiedName(tx, &row.Body), MountPoint: i.MountPoint}, err
+	return linkResponse{Filespace: s.qualifiedName(tx, &row.Body), MountPoint: i.MountPoint}, err
 }
 
 // mountPoint returns the requested mount point, else the default of the client for Linux
@@ -343,26 +343,26 @@ func (s *Service) unlinkFilespace(tx *store.Tx, r *api.Request, _ *api.Empty) (a
 	return api.Empty{}, s.instances.Fire(tx, &link, "unlink")
 }
 
-type mountQuestion struct {
+type mountRequest struct {
 	MountPoint string `json:"mountPoint"`
 }
 
 // mountFilespace mounts at the given mount point, else at the last one.
-func (s *Service) mountFilespace(tx *store.Tx, r *api.Request, q *mountQuestion) (linkAnswer, error) {
+func (s *Service) mountFilespace(tx *store.Tx, r *api.Request, q *mountRequest) (linkResponse, error) {
 	link, row, err := s.linked(tx, r)
 	if err != nil {
-		return linkAnswer{}, err
+		return linkResponse{}, err
 	}
 	if err := s.instances.Refuse(mountFilespace, &link); err != nil {
-		return linkAnswer{}, err
+		return linkResponse{}, err
 	}
 	if q.MountPoint != "" {
 		if link.Body.MountPoint, err = s.mountPoint(tx, &row.Body, q.MountPoint); err != nil {
-			return linkAnswer{}, err
+			return linkResponse{}, err
 		}
 	}
 	err = s.instances.Fire(tx, &link, "mount")
-	return linkAnswer{Filespace: s.qualifiedName(tx, &row.Body), MountPoint: link.Body.MountPoint}, err
+	return linkResponse{Filespace: s.qualifiedName(tx, &row.Body), MountPoint: link.Body.MountPoint}, err
 }
 
 func (s *Service) unmountFilespace(tx *store.Tx, r *api.Request, _ *api.Empty) (api.Empty, error) {

@@ -43,17 +43,18 @@ func snapshotKey(filespace string, id int64) string {
 var snapshots = store.NewTable("lucidlink.snapshot",
 	func(s *Snapshot) string { return snapshotKey(s.Filespace, s.ID) }, store.JSON[Snapshot]())
 
-// snapshotAnswer is a snapshot as the daemon shows it. The state is always valid (facts/dms-lucidlink-lucidity.md 1.4).
-type snapshotAnswer struct {
+// snapshotResponse is a snapshot as the daemon shows it. The state is always valid
+// (facts/dms-lucidlink-lucidity.md 1.4).
+type snapshotResponse struct {
 	ID      int64  `json:"id"`
 	State   string `json:"state"`
 	Name    string `json:"name"`
 	Created string `json:"created"`
 }
 
-func (s *Snapshot) answer() snapshotAnswer {
+func (s *Snapshot) response() snapshotResponse {
 	created := time.UnixMilli(s.Created).UTC().Format(time.RFC3339)
-	return snapshotAnswer{ID: s.ID, State: "valid", Name: s.Name, Created: created}
+	return snapshotResponse{ID: s.ID, State: "valid", Name: s.Name, Created: created}
 }
 
 const (
@@ -64,10 +65,10 @@ const (
 const snapshotNameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_ ()"
 
 // takeSnapshot creates a snapshot of the filespace's present data (assumption 167).
-func (s *Service) takeSnapshot(tx *store.Tx, row *statemachine.Row[Filespace], name string) (snapshotAnswer, error) {
+func (s *Service) takeSnapshot(tx *store.Tx, row *statemachine.Row[Filespace], name string) (snapshotResponse, error) {
 	f := &row.Body
 	if len(name) > maxSnapshotName || strings.Trim(name, snapshotNameLetters) != "" {
-		return snapshotAnswer{}, invalid(
+		return snapshotResponse{}, invalid(
 			"The snapshot name %q must be at most %d of the characters a-z, A-Z, 0-9, space and -_().",
 			clip(name), maxSnapshotName)
 	}
@@ -76,7 +77,7 @@ func (s *Service) takeSnapshot(tx *store.Tx, row *statemachine.Row[Filespace], n
 		count++
 	}
 	if count >= maxSnapshots {
-		return snapshotAnswer{}, refusal.New(refusal.Aborted,
+		return snapshotResponse{}, refusal.New(refusal.Aborted,
 			"The filespace has %d snapshots, the maximum; delete one first.", count)
 	}
 	snap := Snapshot{
@@ -86,31 +87,31 @@ func (s *Service) takeSnapshot(tx *store.Tx, row *statemachine.Row[Filespace], n
 	if snap.Name == "" {
 		snap.Name = "snapshot " + strconv.FormatInt(snap.ID, 10)
 	}
-	return snap.answer(), s.changeUse(tx, row, func() error {
+	return snap.response(), s.changeUse(tx, row, func() error {
 		f.Snapshots = snap.ID
 		return snapshots.Insert(tx, &snap)
 	})
 }
 
-func (s *Service) listSnapshots(tx *store.Tx, r *api.Request, _ *api.Empty) ([]snapshotAnswer, error) {
+func (s *Service) listSnapshots(tx *store.Tx, r *api.Request, _ *api.Empty) ([]snapshotResponse, error) {
 	_, row, err := s.linked(tx, r)
 	if err != nil {
 		return nil, err
 	}
-	list := []snapshotAnswer{}
+	list := []snapshotResponse{}
 	for _, snap := range snapshots.All(tx, row.Body.ID+keySeparator, "") {
-		list = append(list, snap.answer())
+		list = append(list, snap.response())
 	}
 	return list, nil
 }
 
-type snapshotQuestion struct {
+type snapshotRequest struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
 	Password string `json:"password"` // root's
 }
 
-type createSnapshotQuestion struct {
+type createSnapshotRequest struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
 	Password string `json:"password" required:"The password is missing; give the password of root."`
@@ -129,16 +130,16 @@ func (s *Service) rootsFilespace(tx *store.Tx, r *api.Request, password string) 
 	return row, admit(tx, &row.Body, rootUser, password)
 }
 
-func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *createSnapshotQuestion) (snapshotAnswer, error) {
+func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *createSnapshotRequest) (snapshotResponse, error) {
 	row, err := s.rootsFilespace(tx, r, q.Password)
 	if err != nil {
-		return snapshotAnswer{}, err
+		return snapshotResponse{}, err
 	}
 	return s.takeSnapshot(tx, &row, q.Name)
 }
 
 // deleteSnapshot deletes a snapshot and frees the data that only it needs.
-func (s *Service) deleteSnapshot(tx *store.Tx, r *api.Request, q *snapshotQuestion) (api.Empty, error) {
+func (s *Service) deleteSnapshot(tx *store.Tx, r *api.Request, q *snapshotRequest) (api.Empty, error) {
 	row, err := s.rootsFilespace(tx, r, q.Password)
 	if err != nil {
 		return api.Empty{}, err

@@ -94,8 +94,8 @@ func TestInitialize_OtherBucket(t *testing.T) {
 	f := s.Must(201, http.MethodPost, "/v1/filespaces",
 		fmt.Sprintf(`{"domain":%q,"name":"files","storage":{"provider":"AWS","region":"eu-west-1","bucket":"mine"}}`, domain))
 	s.Must(200, http.MethodPost, "/_sim/resources/lucidlink.filespace/"+f.Text(".id")+"/release", "")
-	const question = `{"fs":"files","password":"p","accessKey":"a","secretKey":"s","bucketName":%q}`
-	require.Contains(t, s.Must(400, http.MethodPost, "/app/init-s3", fmt.Sprintf(question, "yours")).Body,
+	const request = `{"fs":"files","password":"p","accessKey":"a","secretKey":"s","bucketName":%q}`
+	require.Contains(t, s.Must(400, http.MethodPost, "/app/init-s3", fmt.Sprintf(request, "yours")).Body,
 		"stored in the bucket mine")
-	s.Must(200, http.MethodPost, "/app/init-s3", fmt.Sprintf(question, "mine"))
+	s.Must(200, http.MethodPost, "/app/init-s3", fmt.Sprintf(request, "mine"))
 }

@@ -52,8 +52,8 @@ func hashPassword(filespace, password string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// userAnswer is a user as the daemon shows it.
-type userAnswer struct {
+// userResponse is a user as the daemon shows it.
+type userResponse struct {
 	Name  string `json:"name"`
 	Email string `json:"email"`
 }
@@ -169,68 +169,68 @@ func (s *Service) asRoot(tx *store.Tx, r *api.Request, password string) (statema
 	return row, admit(tx, &row.Body, rootUser, password)
 }
 
-func (s *Service) listUsers(tx *store.Tx, r *api.Request, _ *api.Empty) ([]userAnswer, error) {
+func (s *Service) listUsers(tx *store.Tx, r *api.Request, _ *api.Empty) ([]userResponse, error) {
 	_, row, err := s.linked(tx, r)
 	if err != nil {
 		return nil, err
 	}
-	list := []userAnswer{{Name: rootUser}}
+	list := []userResponse{{Name: rootUser}}
 	for _, u := range users.All(tx, row.Body.ID+keySeparator, "") {
-		list = append(list, userAnswer{Name: u.Name, Email: u.Email})
+		list = append(list, userResponse{Name: u.Name, Email: u.Email})
 	}
 	return list, nil
 }
 
-type userQuestion struct {
+type userRequest struct {
 	Name         string  `json:"name"`
 	Password     string  `json:"password"` // root's
 	UserPassword *string `json:"userPassword"`
 	UserEmail    *string `json:"userEmail"`
 }
 
-type createUserQuestion struct {
+type createUserRequest struct {
 	Name         string  `json:"name" required:"The user name is missing."`
 	Password     string  `json:"password" required:"The password is missing; give the password of root."`
 	UserPassword *string `json:"userPassword"`
 	UserEmail    *string `json:"userEmail"`
 }
 
-type updateUserQuestion struct {
+type updateUserRequest struct {
 	Name         string  `json:"name"`
 	Password     string  `json:"password" required:"The password is missing; give the password of root."`
 	UserPassword *string `json:"userPassword"`
 	UserEmail    *string `json:"userEmail"`
 }
 
-func (q *userQuestion) userPassword() string {
+func (q *userRequest) userPassword() string {
 	if q.UserPassword == nil {
 		return ""
 	}
 	return *q.UserPassword
 }
 
-func (s *Service) createUser(tx *store.Tx, r *api.Request, q *createUserQuestion) (userAnswer, error) {
+func (s *Service) createUser(tx *store.Tx, r *api.Request, q *createUserRequest) (userResponse, error) {
 	row, err := s.asRoot(tx, r, q.Password)
 	if err != nil {
-		return userAnswer{}, err
+		return userResponse{}, err
 	}
 	u := User{Name: q.Name}
 	if q.UserEmail != nil {
 		u.Email = *q.UserEmail
 	}
-	return userAnswer{Name: u.Name, Email: u.Email}, s.addUser(tx, &row, u, (*userQuestion)(q).userPassword())
+	return userResponse{Name: u.Name, Email: u.Email}, s.addUser(tx, &row, u, (*userRequest)(q).userPassword())
 }
 
-func (s *Service) getUser(tx *store.Tx, r *api.Request, q *userQuestion) (userAnswer, error) {
+func (s *Service) getUser(tx *store.Tx, r *api.Request, q *userRequest) (userResponse, error) {
 	_, row, err := s.linked(tx, r)
 	if err != nil {
-		return userAnswer{}, err
+		return userResponse{}, err
 	}
 	if strings.EqualFold(q.Name, rootUser) {
-		return userAnswer{Name: rootUser}, nil
+		return userResponse{Name: rootUser}, nil
 	}
 	u, err := findUser(tx, row.Body.ID, q.Name)
-	return userAnswer{Name: u.Name, Email: u.Email}, err
+	return userResponse{Name: u.Name, Email: u.Email}, err
 }
 
 func findUser(tx *store.Tx, filespace, name string) (User, error) {
@@ -242,39 +242,39 @@ func findUser(tx *store.Tx, filespace, name string) (User, error) {
 }
 
 // updateUser sets the password or the e-mail address of a user, or the password of root.
-func (s *Service) updateUser(tx *store.Tx, r *api.Request, q *updateUserQuestion) (userAnswer, error) {
+func (s *Service) updateUser(tx *store.Tx, r *api.Request, q *updateUserRequest) (userResponse, error) {
 	row, err := s.asRoot(tx, r, q.Password)
 	if err != nil {
-		return userAnswer{}, err
+		return userResponse{}, err
 	}
 	if q.UserPassword == nil && q.UserEmail == nil || q.UserPassword != nil && *q.UserPassword == "" {
-		return userAnswer{}, invalid("There is nothing to set: give userPassword or userEmail.")
+		return userResponse{}, invalid("There is nothing to set: give userPassword or userEmail.")
 	}
 	if strings.EqualFold(q.Name, rootUser) {
 		if q.UserEmail != nil || len(*q.UserPassword) > maxPassword {
-			return userAnswer{}, invalid("Only a password of at most %d bytes can be set for root.", maxPassword)
+			return userResponse{}, invalid("Only a password of at most %d bytes can be set for root.", maxPassword)
 		}
 		row.Body.RootPassword = hashPassword(row.Body.ID, *q.UserPassword)
-		return userAnswer{Name: rootUser}, s.filespaces.Save(tx, &row)
+		return userResponse{Name: rootUser}, s.filespaces.Save(tx, &row)
 	}
 	u, err := findUser(tx, row.Body.ID, q.Name)
 	if err != nil {
-		return userAnswer{}, err
+		return userResponse{}, err
 	}
 	if q.UserEmail != nil {
 		u.Email = *q.UserEmail
 	}
-	if err := u.check((*userQuestion)(q).userPassword()); err != nil {
-		return userAnswer{}, err
+	if err := u.check((*userRequest)(q).userPassword()); err != nil {
+		return userResponse{}, err
 	}
 	if q.UserPassword != nil {
 		u.Password = hashPassword(u.Filespace, *q.UserPassword)
 	}
-	return userAnswer{Name: u.Name, Email: u.Email}, users.Put(tx, &u)
+	return userResponse{Name: u.Name, Email: u.Email}, users.Put(tx, &u)
 }
 
 // deleteUser deletes a user and ends the links as this user.
-func (s *Service) deleteUser(tx *store.Tx, r *api.Request, q *userQuestion) (api.Empty, error) {
+func (s *Service) deleteUser(tx *store.Tx, r *api.Request, q *userRequest) (api.Empty, error) {
 	row, err := s.asRoot(tx, r, q.Password)
 	if err != nil {
 		return api.Empty{}, err

@@ -110,9 +110,9 @@ type exampleClient struct {
 
 	t          *testing.T
 	operations map[string]*operation
-	tokens     map[string]string         // by vendor
-	responses  map[string]simtest.Answer // the last one of each operation, by vendor and ID
-	values     map[string]string         // of the next example, by the path of a member or by the name of a parameter
+	tokens     map[string]string           // by vendor
+	responses  map[string]simtest.Response // the last one of each operation, by vendor and ID
+	values     map[string]string           // of the next example, by the path of a member or by the name of a parameter
 }
 
 func newExampleClient(t *testing.T, s *simtest.Server, operations map[string]*operation) *exampleClient {
@@ -126,7 +126,7 @@ func newExampleClient(t *testing.T, s *simtest.Server, operations map[string]*op
 	})
 	c := &exampleClient{
 		Server: s.In(name), t: t, operations: operations,
-		tokens: map[string]string{}, responses: map[string]simtest.Answer{}, values: map[string]string{},
+		tokens: map[string]string{}, responses: map[string]simtest.Response{}, values: map[string]string{},
 	}
 	for _, vendor := range vendors[1:] {
 		c.tokens[vendor] = world.Text(".tokens." + vendor)

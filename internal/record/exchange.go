@@ -168,9 +168,9 @@ func (x *exchange) Wait(block func() bool) bool { return x.turns.pause(x, block)
 // Took returns how long the request has taken so far.
 func (x *exchange) Took() time.Duration { return x.turns.took(x) }
 
-// answer returns the response as the client gets it.
-func (x *exchange) answer() *Answer {
-	a := &Answer{Status: x.status, Header: x.head, End: x.end}
+// response returns the response as the client gets it.
+func (x *exchange) response() *Response {
+	a := &Response{Status: x.status, Header: x.head, End: x.end}
 	if x.process && a.Header != nil {
 		a.Header = a.Header.Clone()
 		a.Header.Del("Content-Length")

@@ -126,7 +126,7 @@ func (p *Player) Play(ctx context.Context, program Program) (result Result, err 
 		if result.Difference != nil {
 			return result, nil
 		}
-		if line.Answer != nil {
+		if line.Response != nil {
 			result.Requests++
 		}
 	}
@@ -164,13 +164,13 @@ func (p *Player) play(program Program) (*Difference, error) {
 		return nil, errors.New("the line has neither request, resume, timers nor expire")
 	}
 	<-p.back
-	if p.paused[begun] == nil && line.Answer == nil || p.paused[begun] != nil && line.Answer != nil {
+	if p.paused[begun] == nil && line.Response == nil || p.paused[begun] != nil && line.Response != nil {
 		return p.otherwise(begun, x), nil
 	}
-	if line.Answer == nil {
+	if line.Response == nil {
 		return nil, nil
 	}
-	d := differ(p.asked[begun], line.Answer, x.answer())
+	d := differ(p.asked[begun], line.Response, x.response())
 	delete(p.asked, begun)
 	if d != nil {
 		d.Line = p.where
@@ -181,9 +181,9 @@ func (p *Player) play(program Program) (*Difference, error) {
 // otherwise returns the difference of a request that waits and did not wait in the recording, or the reverse.
 func (p *Player) otherwise(begun uint64, x *exchange) *Difference {
 	d := &Difference{Line: p.where, Request: p.asked[begun], What: "whether the request waits", Recorded: "it waited",
-		Replayed: x.answer().String()}
-	if p.line.Answer != nil {
-		d.Recorded, d.Replayed = p.line.Answer.String(), "it waits"
+		Replayed: x.response().String()}
+	if p.line.Response != nil {
+		d.Recorded, d.Replayed = p.line.Response.String(), "it waits"
 	}
 	return d
 }
@@ -281,7 +281,7 @@ type Difference struct {
 }
 
 // differ compares the recorded response with that of the replay. It returns nil if they are the same.
-func differ(r *Request, was, is *Answer) *Difference {
+func differ(r *Request, was, is *Response) *Difference {
 	d := &Difference{Request: r, Recorded: was.String(), Replayed: is.String()}
 	switch {
 	case was.End == Gone:
@@ -326,7 +326,7 @@ func common(a, b []byte) int {
 }
 
 // String returns the response in the form of HTTP/1.1.
-func (a *Answer) String() string {
+func (a *Response) String() string {
 	var b bytes.Buffer
 	if a.Status == 0 {
 		b.WriteString("no response\n")

@@ -45,9 +45,9 @@ type Line struct {
 	Timers  string   `json:"timers,omitempty"`  // the due timers of this world fire
 	Expire  bool     `json:"expire,omitempty"`  // the worlds whose ttl has passed are deleted
 
-	Took    time.Duration `json:"tookNs,omitempty"`  // the duration of the request in the journal
-	Listens []Listen      `json:"listens,omitempty"` // ports that were opened
-	Answer  *Answer       `json:"answer,omitempty"`  // the request ends
+	Took     time.Duration `json:"tookNs,omitempty"`  // the duration of the request in the journal
+	Listens  []Listen      `json:"listens,omitempty"` // ports that were opened
+	Response *Response     `json:"answer,omitempty"`  // the request ends
 }
 
 // Request is a request as it was received.
@@ -71,8 +71,8 @@ type Listen struct {
 	Error   string `json:"error,omitempty"`
 }
 
-// Answer is the response that the client got.
-type Answer struct {
+// Response is the response that the client got.
+type Response struct {
 	Status int         `json:"status"` // 0 if the connection ended before a response
 	Header http.Header `json:"header,omitempty"`
 	Body   Bytes       `json:"body,omitzero"`
@@ -152,7 +152,7 @@ func (d *digest) add(p []byte) {
 }
 
 // in writes the body into a response.
-func (d *digest) in(a *Answer) {
+func (d *digest) in(a *Response) {
 	a.Body = d.kept
 	if d.sum != nil {
 		a.Size, a.SHA256 = d.size, hex.EncodeToString(d.sum.Sum(nil))

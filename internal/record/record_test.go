@@ -43,12 +43,12 @@ func TestBytes_JSON(t *testing.T) {
 }
 
 func TestDigest_KeepsTheBeginning(t *testing.T) {
-	add := func(parts ...int) *Answer {
+	add := func(parts ...int) *Response {
 		var d digest
 		for _, n := range parts {
 			d.add([]byte(strings.Repeat("x", n)))
 		}
-		a := &Answer{}
+		a := &Response{}
 		d.in(a)
 		return a
 	}

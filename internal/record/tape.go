@@ -161,13 +161,13 @@ func (t *Tape) took(x *exchange) time.Duration {
 
 // finish writes the response into the turn's line and ends the turn.
 func (t *Tape) finish(x *exchange) {
-	a := x.answer()
+	a := x.response()
 	if a.World = x.header.Get(api.HeaderWorld); a.World != "" {
 		if at, err := t.at(a.World); err == nil { // a deleted world has no clock
 			a.At = at
 		}
 	}
-	t.line.Answer = a
+	t.line.Response = a
 	t.give()
 }
 

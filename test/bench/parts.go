@@ -61,7 +61,7 @@ func (b *bench) reads() error {
 		return err
 	}
 	defer s.kill()
-	_, text, err := s.ask("GET", volumes+"/?name=obj-000000005", "")
+	_, text, err := s.send("GET", volumes+"/?name=obj-000000005", "")
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (b *bench) survives() error {
 		return err
 	}
 	defer s.kill()
-	_, text, err := s.ask("GET", volumes+"?limit=1000", "")
+	_, text, err := s.send("GET", volumes+"?limit=1000", "")
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (b *bench) time() error {
 		return err
 	}
 	defer s.kill()
-	if _, _, err := s.ask("PUT", "/_sim/clock", `{"mode":"frozen"}`); err != nil {
+	if _, _, err := s.send("PUT", "/_sim/clock", `{"mode":"frozen"}`); err != nil {
 		return err
 	}
 	var took []float64
@@ -224,7 +224,7 @@ func (b *bench) time() error {
 		if err := b.fill(s, i*10_000, 10_000); err != nil {
 			return err
 		}
-		d, _, err := s.ask("POST", "/_sim/clock/advance", `{"by":"1s"}`)
+		d, _, err := s.send("POST", "/_sim/clock/advance", `{"by":"1s"}`)
 		if err != nil {
 			return err
 		}
@@ -241,7 +241,7 @@ func (b *bench) worlds() error {
 	}
 	defer s.kill()
 	// Timers that are pending in a checkpoint fire in each fork. Fire them before.
-	if _, _, err := s.ask("POST", "/_sim/clock/advance", `{"by":"2s"}`); err != nil {
+	if _, _, err := s.send("POST", "/_sim/clock/advance", `{"by":"2s"}`); err != nil {
 		return err
 	}
 	steps := []struct{ name, method, path, body string }{
@@ -254,10 +254,10 @@ func (b *bench) worlds() error {
 		var took []float64
 		for i := range 60 {
 			n := strconv.Itoa(i)
-			if _, _, err := s.ask("POST", volumes, strings.ReplaceAll(volume, "{n}", step.name+n)); err != nil {
+			if _, _, err := s.send("POST", volumes, strings.ReplaceAll(volume, "{n}", step.name+n)); err != nil {
 				return err
 			}
-			d, _, err := s.ask(step.method, step.path, strings.ReplaceAll(step.body, "fN", "f"+n))
+			d, _, err := s.send(step.method, step.path, strings.ReplaceAll(step.body, "fN", "f"+n))
 			if err != nil {
 				return err
 			}
@@ -279,7 +279,7 @@ func (b *bench) forks() error {
 	if err != nil {
 		return err
 	}
-	_, _, err = s.ask("PUT", "/_sim/checkpoints/c", "")
+	_, _, err = s.send("PUT", "/_sim/checkpoints/c", "")
 	s.kill()
 	if err != nil {
 		return err
@@ -295,17 +295,17 @@ func (b *bench) forks() error {
 		}
 		return float64(info.Size()) / (1 << 20)
 	}
-	if _, _, err := s.ask("GET", volumes+"?limit=1000", ""); err != nil {
+	if _, _, err := s.send("GET", volumes+"?limit=1000", ""); err != nil {
 		return err
 	}
 	memory, _ := s.memory()
 	file := size()
 	for i := range count {
 		n := strconv.Itoa(i)
-		if _, _, err := s.ask("POST", "/_sim/worlds", `{"name":"f`+n+`","from":"c"}`); err != nil {
+		if _, _, err := s.send("POST", "/_sim/worlds", `{"name":"f`+n+`","from":"c"}`); err != nil {
 			return err
 		}
-		if _, _, err := s.ask("POST", volumes, strings.ReplaceAll(volume, "{n}", n), "X-Sim-World", "f"+n); err != nil {
+		if _, _, err := s.send("POST", volumes, strings.ReplaceAll(volume, "{n}", n), "X-Sim-World", "f"+n); err != nil {
 			return err
 		}
 	}
@@ -340,14 +340,14 @@ func (b *bench) armedRule() error {
 			return err
 		}
 		rules := `{"rules":[{"match":{"operation":"lightbits.DeleteVolume"},"effect":{"status":503}}]}`
-		if _, _, err := s.ask("PUT", "/_sim/faults", rules); err != nil {
+		if _, _, err := s.send("PUT", "/_sim/faults", rules); err != nil {
 			return err
 		}
 		with, err := cost()
 		if err != nil {
 			return err
 		}
-		if _, _, err := s.ask("DELETE", "/_sim/faults", ""); err != nil {
+		if _, _, err := s.send("DELETE", "/_sim/faults", ""); err != nil {
 			return err
 		}
 		differences = append(differences, with-without)

@@ -143,7 +143,7 @@ func nanoseconds(schedstat []byte) float64 {
 }
 
 // ask sends one request and returns its duration and the response body. Header alternates names and values.
-func (s *server) ask(method, path, body string, header ...string) (time.Duration, []byte, error) {
+func (s *server) send(method, path, body string, header ...string) (time.Duration, []byte, error) {
 	req, err := http.NewRequest(method, s.base+path, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err

@@ -69,9 +69,9 @@ func (c *client) fresh(kind string) string {
 
 // ask sends a request that changes h to the state pending. Alive is false if the process has ended; h.pending then
 // remains set. An error response changes nothing.
-func (c *client) ask(
+func (c *client) send(
 	what string, h *holding, pending int, method, path, body string,
-) (answer program.Answer, alive bool, err error) {
+) (answer program.Response, alive bool, err error) {
 	h.pending = pending
 	a, err := program.Call(c.http, method, c.p.HTTP+path, "", body)
 	if err != nil {
@@ -119,15 +119,15 @@ func (c *client) step() (alive bool, err error) {
 	case draw < 60:
 		size := v.size + 1
 		body := fmt.Sprintf(`{"size":"%d GiB"}`, size)
-		_, alive, err = c.ask("update", v, size, http.MethodPut, volumesPath+"/"+v.uuid, body)
+		_, alive, err = c.send("update", v, size, http.MethodPut, volumesPath+"/"+v.uuid, body)
 	case draw < 75:
-		_, alive, err = c.ask("delete", v, 0, http.MethodDelete, volumesPath+"/"+v.uuid, "")
+		_, alive, err = c.send("delete", v, 0, http.MethodDelete, volumesPath+"/"+v.uuid, "")
 	case draw < 88:
 		snapshot := c.fresh("s")
 		c.snapshots[snapshot] = &holding{}
 		body := `{"name":"` + snapshot + `","sourceVolumeName":"` + name + `"}`
 		path := "/api/v2/projects/default/snapshots"
-		_, alive, err = c.ask("snapshot", c.snapshots[snapshot], 1, http.MethodPost, path, body)
+		_, alive, err = c.send("snapshot", c.snapshots[snapshot], 1, http.MethodPost, path, body)
 	case draw < 90:
 		return c.checkpoint()
 	default:
@@ -140,7 +140,7 @@ func (c *client) create() (bool, error) {
 	name := c.fresh("v")
 	h := &holding{}
 	c.volumes[name] = h
-	a, alive, err := c.ask("create", h, 1, http.MethodPost, volumesPath, newVolume(name))
+	a, alive, err := c.send("create", h, 1, http.MethodPost, volumesPath, newVolume(name))
 	if !alive || err != nil {
 		return alive, err
 	}
@@ -155,7 +155,7 @@ func (c *client) checkpoint() (bool, error) {
 	name := c.fresh("c")
 	h := &holding{}
 	c.checkpoints[name] = h
-	if _, alive, err := c.ask("checkpoint", h, 1, http.MethodPut, "/_sim/checkpoints/"+name, ""); !alive || err != nil {
+	if _, alive, err := c.send("checkpoint", h, 1, http.MethodPut, "/_sim/checkpoints/"+name, ""); !alive || err != nil {
 		return alive, err
 	}
 	world := c.fresh("w")
@@ -165,12 +165,12 @@ func (c *client) checkpoint() (bool, error) {
 	}
 	c.worlds[world] = f
 	body := `{"name":"` + world + `","from":"` + name + `"}`
-	if _, alive, err := c.ask("fork", &f.holding, 1, http.MethodPost, "/_sim/worlds", body); !alive || err != nil {
+	if _, alive, err := c.send("fork", &f.holding, 1, http.MethodPost, "/_sim/worlds", body); !alive || err != nil {
 		return alive, err
 	}
 	for old, f := range c.worlds {
 		if f.size == 1 && old != world && len(c.worlds) > 3 {
-			_, alive, err := c.ask("delete world", &f.holding, 0, http.MethodDelete, "/_sim/worlds/"+old, "")
+			_, alive, err := c.send("delete world", &f.holding, 0, http.MethodDelete, "/_sim/worlds/"+old, "")
 			return alive, err
 		}
 	}
@@ -178,7 +178,7 @@ func (c *client) checkpoint() (bool, error) {
 }
 
 func (c *client) advance() (bool, error) {
-	a, alive, err := c.ask("advance", &holding{}, 1, http.MethodPost, "/_sim/clock/advance", `{"by":"50ms"}`)
+	a, alive, err := c.send("advance", &holding{}, 1, http.MethodPost, "/_sim/clock/advance", `{"by":"50ms"}`)
 	if !alive || err != nil {
 		return alive, err
 	}

@@ -31,8 +31,8 @@ type Target struct {
 	Keep, Back func(testing.TB)
 }
 
-// Answer is a response of the server.
-type Answer struct {
+// Response is a response of the server.
+type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
@@ -43,9 +43,9 @@ type Options struct {
 	// Authenticate adds a valid token to a request. It is nil for a vendor that checks none.
 	Authenticate func(*http.Request)
 	// Refusal fails the test unless the response is a refusal in the vendor's form.
-	Refusal func(tb testing.TB, a Answer)
+	Refusal func(tb testing.TB, a Response)
 	// NoRoute and NoMethod fail the test unless the response is the vendor's for an unknown path and for a wrong method.
-	NoRoute, NoMethod func(tb testing.TB, a Answer)
+	NoRoute, NoMethod func(tb testing.TB, a Response)
 	// UnknownPaths are paths that belong to the vendor and to no row.
 	UnknownPaths []string
 	// Good are requests that succeed on rows that need more than {}, in an order in which each finds what it needs.
@@ -171,7 +171,7 @@ func (s *suite) good(op *api.Operation) int {
 }
 
 // refused fails the test unless the response has that status and is a refusal in the vendor's form.
-func (s *suite) refused(t *testing.T, status int, a Answer) {
+func (s *suite) refused(t *testing.T, status int, a Response) {
 	t.Helper()
 	require.Equal(t, status, a.Status, "%s", a.Body)
 	s.Refusal(t, a)

@@ -52,7 +52,7 @@ func (s *suite) hostileBodies(t *testing.T) {
 
 // survives checks the response to a hostile request: a refusal is one that the caller caused, in the vendor's form; a
 // success is JSON.
-func (s *suite) survives(t testing.TB, op *api.Operation, what string, a Answer) {
+func (s *suite) survives(t testing.TB, op *api.Operation, what string, a Response) {
 	t.Helper()
 	if a.Status >= http.StatusBadRequest {
 		// A documented 503 waits for something else, and the product itself does not support every kind of update.

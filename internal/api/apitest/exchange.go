@@ -34,7 +34,7 @@ func unknown(path string) string { return fill(path, func(string) string { retur
 type header struct{ name, value string }
 
 // do sends a request with a valid token. It checks that the response names its world and its request ID.
-func (s *suite) do(t testing.TB, method, path, body string, headers ...header) Answer {
+func (s *suite) do(t testing.TB, method, path, body string, headers ...header) Response {
 	t.Helper()
 	return s.send(t, method, path, body, func(req *http.Request) {
 		if s.Authenticate != nil {
@@ -46,7 +46,7 @@ func (s *suite) do(t testing.TB, method, path, body string, headers ...header) A
 	})
 }
 
-func (s *suite) send(t testing.TB, method, path, body string, prepare func(*http.Request)) Answer {
+func (s *suite) send(t testing.TB, method, path, body string, prepare func(*http.Request)) Response {
 	t.Helper()
 	req := httptest.NewRequest(method, path, strings.NewReader(body))
 	if body != "" {
@@ -55,13 +55,13 @@ func (s *suite) send(t testing.TB, method, path, body string, prepare func(*http
 	prepare(req)
 	w := httptest.NewRecorder()
 	s.target.Handler.ServeHTTP(w, req)
-	a := Answer{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
-	require.NotEmpty(t, a.Header.Get(api.HeaderRequestID), "every answer carries %s", api.HeaderRequestID)
+	a := Response{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
+	require.NotEmpty(t, a.Header.Get(api.HeaderRequestID), "every response carries %s", api.HeaderRequestID)
 	world := req.Header.Get(api.HeaderWorld)
 	if world == "" {
 		world = api.DefaultWorld
 	}
-	require.Equal(t, world, a.Header.Get(api.HeaderWorld), "every answer carries %s", api.HeaderWorld)
+	require.Equal(t, world, a.Header.Get(api.HeaderWorld), "every response carries %s", api.HeaderWorld)
 	_, err := s.document.Check(method, req.URL.EscapedPath(), openapitest.Answer(a))
 	require.NoError(t, err)
 	s.explained(t, a)
@@ -69,7 +69,7 @@ func (s *suite) send(t testing.TB, method, path, body string, prepare func(*http
 }
 
 // explained checks that every refusal has a cause, by explaintest.Check.
-func (s *suite) explained(t testing.TB, a Answer) {
+func (s *suite) explained(t testing.TB, a Response) {
 	t.Helper()
 	if !explaintest.Refused(a.Status) {
 		return

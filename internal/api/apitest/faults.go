@@ -31,7 +31,7 @@ func (s *suite) faults(t *testing.T) {
 			} {
 				a := s.do(t, op.Method, url, s.body(op), ask)
 				s.refused(t, status, a)
-				require.NotEmpty(t, a.Header.Get(api.HeaderFault), "an injected answer is marked by %s", api.HeaderFault)
+				require.NotEmpty(t, a.Header.Get(api.HeaderFault), "an injected response is marked by %s", api.HeaderFault)
 			}
 		}
 		for _, ask := range []header{{api.HeaderFault, undocumented}, {"Prefer", "code=" + undocumented},
@@ -39,11 +39,11 @@ func (s *suite) faults(t *testing.T) {
 			s.refusesFault(t, op, s.do(t, op.Method, url, s.body(op), ask))
 		}
 	})
-	require.Equal(t, before, s.target.State(t), "an injected answer changes nothing")
+	require.Equal(t, before, s.target.State(t), "an injected response changes nothing")
 }
 
 // refusesFault checks that an invalid fault is refused with the valid ones.
-func (s *suite) refusesFault(t *testing.T, op *api.Operation, a Answer) {
+func (s *suite) refusesFault(t *testing.T, op *api.Operation, a Response) {
 	t.Helper()
 	require.Equal(t, http.StatusBadRequest, a.Status)
 	require.Equal(t, "application/problem+json", a.Header.Get("Content-Type"))

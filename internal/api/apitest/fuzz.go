@@ -96,7 +96,7 @@ func (s *suite) outlives(t *testing.T, op *api.Operation, path, query string, bo
 	}
 	w := httptest.NewRecorder()
 	s.target.Handler.ServeHTTP(w, req)
-	a := Answer{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
+	a := Response{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
 	_, err := s.document.Check(method, req.URL.EscapedPath(), openapitest.Answer(a))
 	require.NoError(t, err)
 	switch {

@@ -86,7 +86,7 @@ func (s *suite) strangers(op *api.Operation, path string, body []byte) []string 
 			return messages.strangers(message, "", answer)
 		}
 	}
-	known := s.row(op).Answer
+	known := s.row(op).Response
 	return flatStrangers(known, "", answer)
 }
 

@@ -41,7 +41,7 @@ func (s *suite) required(t *testing.T) {
 		if body == nil {
 			return
 		}
-		send := func(v any) Answer {
+		send := func(v any) Response {
 			return s.do(t, op.Method, url, body.Text(v), header{"Content-Type", body.Media})
 		}
 		var bases []any

@@ -21,7 +21,7 @@ type SpecRow struct {
 	Statuses []int    `json:"statuses"` // ascending; "default" is left out
 	HasBody  bool     `json:"hasBody,omitempty"`
 	Body     []string `json:"body,omitempty"`   // the names of the members of the request, at any depth
-	Answer   []string `json:"answer,omitempty"` // the same of the first success
+	Response []string `json:"answer,omitempty"` // the same of the first success
 }
 
 // Route is a method and a path without the names of its parameters.

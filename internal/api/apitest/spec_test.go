@@ -75,7 +75,7 @@ func compactOperations(t *testing.T) []byte {
 			}
 			row.Statuses = append(row.Statuses, status)
 			if status < http.StatusBadRequest {
-				row.Answer = names(answer.Fields)
+				row.Response = names(answer.Fields)
 			}
 		}
 		slices.Sort(row.Statuses)

@@ -19,7 +19,7 @@ var unpackers = map[string]func(io.Reader) (io.Reader, error){
 }
 
 // archived returns the names of the files in an archive. It reads each file to its end.
-func (a Answer) archived(unpack func(io.Reader) (io.Reader, error)) []string {
+func (a Response) archived(unpack func(io.Reader) (io.Reader, error)) []string {
 	a.tb.Helper()
 	packed, err := unpack(strings.NewReader(a.Body))
 	require.NoError(a.tb, err)

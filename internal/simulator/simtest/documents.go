@@ -52,7 +52,7 @@ func (s *Server) readDocuments() []*openapitest.Checker {
 
 // check ends the test if a response does not conform to the document that has its path. Paths that no document has are
 // not checked.
-func (s *Server) check(req *http.Request, a Answer) {
+func (s *Server) check(req *http.Request, a Response) {
 	s.tb.Helper()
 	if a.Header.Get("X-Sim-Request-Id") == "" {
 		return // from a server of the test itself, or from net/http

@@ -10,7 +10,7 @@ import (
 
 // Explained ends the test if the explanation of a vendor's error response does not pass explaintest.Check. It accepts
 // any other response.
-func (s *Server) Explained(a Answer) {
+func (s *Server) Explained(a Response) {
 	s.tb.Helper()
 	if !explaintest.Refused(a.Status) {
 		return

@@ -140,7 +140,7 @@ type script struct {
 	*Server
 	at   string // file and line of the present step
 	vars map[string]string
-	last Answer
+	last Response
 }
 
 // runScript runs the script and calls got with the response of each block, "" if a block has none. Before is called
@@ -348,7 +348,7 @@ func (s *script) request(method, path string, lines []string) string {
 }
 
 // show returns a response as a script shows it: the status, and the indented body or the parts of it.
-func show(a Answer, parts []string) string {
+func show(a Response, parts []string) string {
 	lines := []string{fmt.Sprint(a.Status)}
 	for _, path := range parts {
 		text, err := json.Marshal(a.Get(path))

@@ -154,8 +154,8 @@ func (s *Server) replay() {
 	require.NotZero(s.tb, result.Requests)
 }
 
-// Answer is the response to a request.
-type Answer struct {
+// Response is the response to a request.
+type Response struct {
 	Status int
 	Header http.Header
 	Body   string
@@ -165,7 +165,7 @@ type Answer struct {
 
 // Do sends a request and returns the response. Path may be a whole URL. Header alternates names and values; an empty
 // value removes a header.
-func (s *Server) Do(method, path, body string, header ...string) Answer {
+func (s *Server) Do(method, path, body string, header ...string) Response {
 	s.tb.Helper()
 	url := path
 	if strings.HasPrefix(path, "/") {
@@ -190,13 +190,13 @@ func (s *Server) Do(method, path, body string, header ...string) Answer {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(s.tb, err)
-	a := Answer{Status: resp.StatusCode, Header: resp.Header, Body: string(text), tb: s.tb}
+	a := Response{Status: resp.StatusCode, Header: resp.Header, Body: string(text), tb: s.tb}
 	s.check(req, a)
 	return a
 }
 
 // Must is Do for a request that must return the status.
-func (s *Server) Must(status int, method, path, body string, header ...string) Answer {
+func (s *Server) Must(status int, method, path, body string, header ...string) Response {
 	s.tb.Helper()
 	a := s.Do(method, path, body, header...)
 	require.Equal(s.tb, status, a.Status, "%s %s returned %s", method, path, a.Body)
@@ -205,13 +205,13 @@ func (s *Server) Must(status int, method, path, body string, header ...string) A
 }
 
 // Into decodes the response body as JSON into v.
-func (a Answer) Into(v any) {
+func (a Response) Into(v any) {
 	a.tb.Helper()
 	require.NoError(a.tb, json.Unmarshal([]byte(a.Body), v), a.Body)
 }
 
 // Get returns the value at a path of the response body, such as .volumes[0].name, or nil if there is none.
-func (a Answer) Get(path string) any {
+func (a Response) Get(path string) any {
 	a.tb.Helper()
 	v, err := lookup(a.Body, path)
 	require.NoError(a.tb, err)
@@ -219,7 +219,7 @@ func (a Answer) Get(path string) any {
 }
 
 // Text is like Get, but returns a string as it is and any other value as JSON.
-func (a Answer) Text(path string) string {
+func (a Response) Text(path string) string {
 	a.tb.Helper()
 	return textOf(a.Get(path))
 }

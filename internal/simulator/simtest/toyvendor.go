@@ -145,18 +145,18 @@ func lampOperations(m *statemachine.Machine[Lamp]) []api.Operation {
 // lampDialect is plain JSON.
 type lampDialect struct{}
 
-func (lampDialect) Bind(r *api.Request, question any) error {
+func (lampDialect) Bind(r *api.Request, request any) error {
 	if len(r.Body()) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(r.Body(), question); err != nil {
+	if err := json.Unmarshal(r.Body(), request); err != nil {
 		return refusal.New(refusal.InvalidArgument, "%v", err)
 	}
 	return nil
 }
 
-func (lampDialect) Answer(_ *api.Request, answer any, dst []byte) (api.Response, error) {
-	body, err := json.Marshal(answer)
+func (lampDialect) Respond(_ *api.Request, v any, dst []byte) (api.Response, error) {
+	body, err := json.Marshal(v)
 	return api.Response{Status: http.StatusOK, ContentType: "application/json", Body: append(dst, body...)}, err
 }
 

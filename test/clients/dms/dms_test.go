@@ -50,7 +50,7 @@ func (e *serverError) Error() string {
 }
 
 // call sends one request over a new connection.
-func (c *client) call(ctx context.Context, method, path string, question, answer any) error {
+func (c *client) call(ctx context.Context, method, path string, request, response any) error {
 	at := c.endpoints[c.turn%len(c.endpoints)]
 	c.turn++
 	transport := &http.Transport{
@@ -63,8 +63,8 @@ func (c *client) call(ctx context.Context, method, path string, question, answer
 	}
 	defer transport.CloseIdleConnections()
 	var body io.Reader
-	if question != nil {
-		text, err := json.Marshal(question)
+	if request != nil {
+		text, err := json.Marshal(request)
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (c *client) call(ctx context.Context, method, path string, question, answer
 		}
 		return refused
 	}
-	return json.Unmarshal(text, answer)
+	return json.Unmarshal(text, response)
 }
 
 // The client's types of the messages: size is a string, the other numbers are numbers, and times are instants.
@@ -139,19 +139,19 @@ type workflow struct {
 }
 
 func (c *client) thickClone(ctx context.Context, kind string, q clone) (string, error) {
-	var answer struct {
+	var response struct {
 		WorkflowID string `json:"workflowId"`
 	}
-	err := c.call(ctx, http.MethodPost, "/api/v1/"+kind+"/thickclone", q, &answer)
-	return answer.WorkflowID, err
+	err := c.call(ctx, http.MethodPost, "/api/v1/"+kind+"/thickclone", q, &response)
+	return response.WorkflowID, err
 }
 
 func (c *client) workflow(ctx context.Context, id string) (workflow, error) {
-	var answer struct {
+	var response struct {
 		Workflow workflow `json:"workflow"`
 	}
-	err := c.call(ctx, http.MethodGet, "/api/v1/workflows/"+id, nil, &answer)
-	return answer.Workflow, err
+	err := c.call(ctx, http.MethodGet, "/api/v1/workflows/"+id, nil, &response)
+	return response.Workflow, err
 }
 
 // wait polls until the workflow has ended.

@@ -161,7 +161,7 @@ func lucidlinkFilespace(ctx context.Context, w *world) error {
 	}
 	made, err := client.CreateFilespaceWithResponse(ctx, nil,
 		lucidlink.CreateFilespaceRequest{Domain: (*domains.JSON200)[0].Id, Name: "acme",
-			Storage: lucidlink.StorageQuestionInput{Provider: "AWS", Region: new("eu-west-1")}}, bearer)
+			Storage: lucidlink.StorageRequestInput{Provider: "AWS", Region: new("eu-west-1")}}, bearer)
 	if err := answered(err, http.StatusCreated, made.HTTPResponse, made.Body); err != nil {
 		return err
 	}

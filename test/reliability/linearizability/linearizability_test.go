@@ -29,16 +29,16 @@ const (
 	remove
 )
 
-// question is one request about a volume.
-type question struct {
+// operation is one request about a volume.
+type operation struct {
 	kind  kind
 	name  string
 	match string // update: the value of If-Match
 	label string // update: the label to write
 }
 
-// answer is the response to a question.
-type answer struct {
+// response is the response to an operation.
+type response struct {
 	lost   bool // there was no response, so the request may or may not have happened
 	status int
 	uuid   string
@@ -60,7 +60,7 @@ var model = (&porcupine.NondeterministicModel{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		byName := map[string][]porcupine.Operation{}
 		for _, op := range history {
-			name := op.Input.(question).name
+			name := op.Input.(operation).name
 			byName[name] = append(byName[name], op)
 		}
 		var parts [][]porcupine.Operation
@@ -72,7 +72,7 @@ var model = (&porcupine.NondeterministicModel{
 	Init: func() []any { return []any{state{}} },
 	Step: func(before, input, output any) []any {
 		var after []any
-		for _, s := range step(before.(state), input.(question), output.(answer)) {
+		for _, s := range step(before.(state), input.(operation), output.(response)) {
 			after = append(after, s)
 		}
 		return after
@@ -81,7 +81,7 @@ var model = (&porcupine.NondeterministicModel{
 }).ToModel()
 
 // step returns the possible states of the volume after the request; none if the response is impossible.
-func step(s state, q question, a answer) []state {
+func step(s state, q operation, a response) []state {
 	if a.lost {
 		return lost(s, q)
 	}
@@ -124,7 +124,7 @@ func step(s state, q question, a answer) []state {
 func same(known, received string) bool { return known == "" || known == received }
 
 // lost is step for a request without a response: it happened, if it could, or it did not.
-func lost(s state, q question) []state {
+func lost(s state, q operation) []state {
 	switch {
 	case q.kind == create && !s.there:
 		return []state{s, {there: true}}
@@ -145,7 +145,7 @@ type recorder struct {
 
 func (r *recorder) now() int64 { return int64(time.Since(r.began)) }
 
-func (r *recorder) add(client int, q question, a answer, call, end int64) {
+func (r *recorder) add(client int, q operation, a response, call, end int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ops = append(r.ops, porcupine.Operation{ClientId: client, Input: q, Output: a, Call: call, Return: end})
@@ -156,7 +156,7 @@ const volumesPath = "/api/v2/projects/default/volumes"
 // ask sends one request. Known is false if the response does not belong in the history. The response to a create or a
 // delete precedes its transition. With instant delays the transition happens before the next request, so clients never
 // observe the state in between.
-func ask(client *http.Client, base string, q question) (a answer, known bool, err error) {
+func send(client *http.Client, base string, q operation) (a response, known bool, err error) {
 	var method, path, body string
 	var header []string
 	byName := volumesPath + "/?name=" + q.name
@@ -174,7 +174,7 @@ func ask(client *http.Client, base string, q question) (a answer, known bool, er
 	}
 	got, err := program.Call(client, method, base+path, "", body, header...)
 	if err != nil {
-		return answer{lost: true}, true, nil
+		return response{lost: true}, true, nil
 	}
 	a.status = got.Status
 	switch got.Status {
@@ -207,7 +207,7 @@ func (r *recorder) worker(t *testing.T, id int, random *rand.Rand, base string, 
 	defer client.CloseIdleConnections()
 	etags := map[string]string{} // the ETags that this client has read last
 	for i := range requests {
-		q := question{name: "v" + strconv.Itoa(random.IntN(3))}
+		q := operation{name: "v" + strconv.Itoa(random.IntN(3))}
 		switch draw := random.IntN(100); {
 		case draw < 15:
 			q.kind = create
@@ -219,7 +219,7 @@ func (r *recorder) worker(t *testing.T, id int, random *rand.Rand, base string, 
 			q.kind = remove
 		}
 		call := r.now()
-		a, known, err := ask(client, base, q)
+		a, known, err := send(client, base, q)
 		end := r.now()
 		switch {
 		case err != nil:
@@ -284,8 +284,8 @@ func requireOrder(t *testing.T, history []porcupine.Operation) {
 	t.Helper()
 	kinds, missing := map[string]int{}, 0
 	for _, op := range history {
-		a := op.Output.(answer)
-		kinds[fmt.Sprint([]string{"create", "get", "update", "delete"}[op.Input.(question).kind], " ", a.status)]++
+		a := op.Output.(response)
+		kinds[fmt.Sprint([]string{"create", "get", "update", "delete"}[op.Input.(operation).kind], " ", a.status)]++
 		if a.lost {
 			missing++
 		}
@@ -298,7 +298,7 @@ func requireOrder(t *testing.T, history []porcupine.Operation) {
 
 	// The check can fail: the same history with one changed read is not linearizable.
 	for i, op := range history {
-		if a := op.Output.(answer); op.Input.(question).kind == get && a.status == 200 && a.label != "" {
+		if a := op.Output.(response); op.Input.(operation).kind == get && a.status == 200 && a.label != "" {
 			falsified := append([]porcupine.Operation(nil), history...)
 			a.label = "nobody wrote this"
 			falsified[i].Output = a
@@ -316,30 +316,32 @@ func TestHistory_AcrossKills(t *testing.T) { requireOrder(t, record(t, 6, 150)) 
 
 // The model refuses the responses of a broken server.
 func TestModel_Refuses(t *testing.T) {
-	made := answer{status: 200, uuid: "u", etag: ""}
-	read := answer{status: 200, uuid: "u", etag: "2"}
+	made := response{status: 200, uuid: "u", etag: ""}
+	read := response{status: 200, uuid: "u", etag: "2"}
 	for name, steps := range map[string][]struct {
-		q question
-		a answer
+		q operation
+		a response
 	}{
 		"a lost update": {
-			{question{kind: create}, made}, {question{kind: get}, read},
-			{question{kind: update, match: "2", label: "x"}, answer{status: 200}},
-			{question{kind: get}, answer{status: 200, uuid: "u", etag: "2"}},
+			{operation{kind: create}, made}, {operation{kind: get}, read},
+			{operation{kind: update, match: "2", label: "x"}, response{status: 200}},
+			{operation{kind: get}, response{status: 200, uuid: "u", etag: "2"}},
 		},
 		"two updates of one ETag": {
-			{question{kind: create}, made}, {question{kind: get}, read},
-			{question{kind: update, match: "2", label: "x"}, answer{status: 200}},
-			{question{kind: get}, answer{status: 200, uuid: "u", etag: "3", label: "x"}},
-			{question{kind: update, match: "2", label: "y"}, answer{status: 200}},
+			{operation{kind: create}, made}, {operation{kind: get}, read},
+			{operation{kind: update, match: "2", label: "x"}, response{status: 200}},
+			{operation{kind: get}, response{status: 200, uuid: "u", etag: "3", label: "x"}},
+			{operation{kind: update, match: "2", label: "y"}, response{status: 200}},
 		},
-		"a lost create": {{question{kind: create}, made}, {question{kind: get}, answer{status: 404}}},
+		"a lost create": {{operation{kind: create}, made}, {operation{kind: get}, response{status: 404}}},
 		"a create of another": {
-			{question{kind: create}, made}, {question{kind: get}, answer{status: 200, uuid: "w", etag: "2"}},
+			{operation{kind: create}, made}, {operation{kind: get}, response{status: 200, uuid: "w", etag: "2"}},
 		},
-		"two of one name": {{question{kind: create}, made}, {question{kind: create}, answer{status: 200, uuid: "w"}}},
+		"two of one name": {
+			{operation{kind: create}, made}, {operation{kind: create}, response{status: 200, uuid: "w"}},
+		},
 		"a deleted one": {
-			{question{kind: create}, made}, {question{kind: remove}, answer{status: 200}}, {question{kind: get}, read},
+			{operation{kind: create}, made}, {operation{kind: remove}, response{status: 200}}, {operation{kind: get}, read},
 		},
 	} {
 		var history []porcupine.Operation

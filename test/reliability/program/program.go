@@ -175,8 +175,8 @@ func Verify(binary, data string) error {
 	return nil
 }
 
-// Answer is the response to a request.
-type Answer struct {
+// Response is the response to a request.
+type Response struct {
 	Status int
 	Text   string
 	Header http.Header
@@ -184,7 +184,7 @@ type Answer struct {
 
 // Call sends a request with the rights of a cluster administrator to a world; "" is the default world. It returns an
 // error if there is no complete response within two minutes.
-func Call(client *http.Client, method, url, world, body string, header ...string) (a Answer, err error) {
+func Call(client *http.Client, method, url, world, body string, header ...string) (a Response, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
@@ -203,5 +203,5 @@ func Call(client *http.Client, method, url, world, body string, header ...string
 		return a, err
 	}
 	text, err := io.ReadAll(resp.Body)
-	return Answer{resp.StatusCode, string(text), resp.Header}, errors.Join(err, resp.Body.Close())
+	return Response{resp.StatusCode, string(text), resp.Header}, errors.Join(err, resp.Body.Close())
 }
