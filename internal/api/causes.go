@@ -7,9 +7,11 @@ import (
 	"storagesim/internal/refusal"
 )
 
-// NoWorld is the cause of a refusal of a request to a world that does not exist.
+// NoWorld is the cause of a refusal of a request to a world that does not exist, or that was replaced while the request
+// waited.
 type NoWorld struct {
-	World string `json:"world"`
+	World    string `json:"world"`
+	Replaced bool   `json:"replaced,omitempty"` // it was reset, restored, replaced or created again meanwhile
 }
 
 // CauseKind returns refusal.World.
@@ -17,6 +19,9 @@ func (NoWorld) CauseKind() refusal.CauseKind { return refusal.World }
 
 // WouldWork returns what explain recommends.
 func (n NoWorld) WouldWork() string {
+	if n.Replaced {
+		return "the same request, sent again"
+	}
 	return fmt.Sprintf("the same request after POST /_sim/worlds {%q:%q}, or in a world that GET /_sim/worlds lists",
 		"name", n.World)
 }

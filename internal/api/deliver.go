@@ -46,7 +46,7 @@ func (s *Server) deliver(w http.ResponseWriter, r *Request, out *outcome, record
 		} else {
 			begin(w, r, out, *h.Effect.TruncateAt)
 		}
-		s.stall(r, h.Stall)
+		s.stall(r, out.inj, h.Stall)
 		panic(http.ErrAbortHandler)
 	case fault.Drip:
 		s.dribble(w, r, out, h)
@@ -86,31 +86,24 @@ func begin(w http.ResponseWriter, r *Request, out *outcome, at int) {
 	_ = http.NewResponseController(w).Flush() // the client may have disconnected
 }
 
-// stall waits until the client disconnects, the server stops or, if d is not 0, d has passed.
-func (s *Server) stall(r *Request, d time.Duration) {
-	if d > 0 {
-		s.wait(r, d)
-		return
+// stall waits for d or, if d is 0, until the wait ends for another reason.
+func (s *Server) stall(r *Request, inj *injection, d time.Duration) {
+	if d == 0 {
+		d = -1
 	}
-	r.block(func() bool {
-		r.clearReadDeadline()
-		select {
-		case <-r.HTTP.Context().Done():
-			return false
-		case <-s.stopping:
-			return true
-		}
-	})
+	s.wait(r, inj, d)
 }
 
-// dribble sends the body in small pieces with a pause after each. When the server stops, it sends the rest without
-// pauses.
+// dribble sends the body in small pieces with a pause after each. When the pauses end early, it sends the rest at once.
 func (s *Server) dribble(w http.ResponseWriter, r *Request, out *outcome, h *fault.PhaseEffect) {
 	mark(w, r, *out)
 	writeHead(w, out.resp)
 	flush := http.NewResponseController(w).Flush
 	for body := out.resp.Body; len(body) > 0; {
 		n := min(h.Effect.Dribble.Bytes, len(body))
+		if s.ended(r, out.inj) {
+			n = len(body)
+		}
 		if _, err := w.Write(body[:n]); err != nil {
 			return
 		}
@@ -118,8 +111,21 @@ func (s *Server) dribble(w http.ResponseWriter, r *Request, out *outcome, h *fau
 			return // net/http flushes the last piece
 		}
 		_ = flush() // the next write reports the error
-		if !s.wait(r, h.Every) {
+		if !s.wait(r, out.inj, h.Every) {
 			panic(http.ErrAbortHandler)
 		}
+	}
+}
+
+// ended reports whether a wait of the request would end at once.
+func (s *Server) ended(r *Request, inj *injection) bool {
+	select {
+	case <-r.over():
+		return true
+	case <-s.stopping:
+		return true
+	default:
+		_, released := s.released(r, inj)
+		return released
 	}
 }

@@ -61,6 +61,7 @@ type injection struct {
 	at      time.Time          // the world's clock at the decision
 	sending *fault.PhaseEffect // how the response is sent; nil if normally
 	gone    bool               // the client disconnected during a latency
+	rules   []*fault.Ready     // those that hit the request
 }
 
 func (i *injection) mark() string { return strings.Join(i.Marks, ",") }
@@ -128,7 +129,10 @@ func (s *Server) decide(svc *Service, r *Request, inj *injection, plan string, c
 	if err != nil || !follows && len(fit) == 0 {
 		return err
 	}
-	return s.engine.Update(r.World, r.ID, func(tx *store.Tx) error {
+	err = s.engine.Update(r.World, r.ID, func(tx *store.Tx) error {
+		if err := r.inLife(tx); err != nil {
+			return err
+		}
 		inj.at = tx.Now
 		if follows {
 			if err := s.faults.Step(tx, &inj.Decision, plan, r.Operation.ID()); err != nil {
@@ -137,6 +141,12 @@ func (s *Server) decide(svc *Service, r *Request, inj *injection, plan string, c
 		}
 		return s.faults.Count(tx, &inj.Decision, fit, r.ID)
 	})
+	for _, rule := range fit {
+		if slices.Contains(inj.Marks, rule.Rule.ID) {
+			inj.rules = append(inj.rules, rule)
+		}
+	}
+	return err
 }
 
 // headerFault returns the fault that the request's headers ask for: a status (see OneRequestFault) or a step of a plan.
@@ -185,7 +195,7 @@ func (s *Server) precede(svc *Service, r *Request, out *outcome) (inj *injection
 // before injects the faults that come before the operation, and reports whether they replace it.
 func (s *Server) before(svc *Service, r *Request, inj *injection, out *outcome) (done bool, err error) {
 	out.inj, out.at, out.fault = inj, inj.at, inj.mark()
-	if inj.gone = !s.wait(r, inj.Before.Delay); inj.gone {
+	if inj.gone = !s.wait(r, inj, inj.Before.Delay); inj.gone {
 		return true, nil
 	}
 	if len(inj.Interlopers) > 0 {
@@ -203,7 +213,7 @@ func (s *Server) before(svc *Service, r *Request, inj *injection, out *outcome) 
 // after injects the faults that come after the operation.
 func (s *Server) after(svc *Service, r *Request, inj *injection, out *outcome) {
 	out.fault = inj.mark()
-	if inj.gone = !s.wait(r, inj.After.Delay); inj.gone || inj.After.Effect == nil {
+	if inj.gone = !s.wait(r, inj, inj.After.Delay); inj.gone || inj.After.Effect == nil {
 		return
 	}
 	if out.stream != nil {
@@ -245,6 +255,9 @@ func injectedText(status int, by string) string {
 // interlope changes the resource that the request names, as another client would.
 func (s *Server) interlope(svc *Service, r *Request, inj *injection) error {
 	return s.engine.Update(r.World, "fault "+strings.Join(inj.Interlopers, ","), func(tx *store.Tx) error {
+		if err := r.inLife(tx); err != nil {
+			return err
+		}
 		if svc.Clustered {
 			tx = tx.In(r.Cluster)
 		}
@@ -311,23 +324,54 @@ func (s *Server) committed(world string) {
 	}
 }
 
-// wait waits for d on the real clock, or until the server stops. It returns false if the client disconnects meanwhile
-// (assumption 105).
-func (s *Server) wait(r *Request, d time.Duration) bool {
-	if d <= 0 {
+// wait waits for d on the real clock, or without an end if d is negative. It ends early if the server stops, the world
+// begins another life, or none of the rules that hit the request is armed any more. It returns false if the client
+// disconnects meanwhile (assumption 105).
+func (s *Server) wait(r *Request, inj *injection, d time.Duration) bool {
+	if d == 0 {
 		return true
 	}
 	return r.block(func() bool {
-		ctx, cancel := context.WithTimeout(r.HTTP.Context(), d)
+		ctx, cancel := r.HTTP.Context(), func() {}
+		if d > 0 {
+			ctx, cancel = context.WithTimeout(ctx, d)
+		}
 		defer cancel()
 		r.clearReadDeadline()
-		select {
-		case <-ctx.Done():
-			return r.HTTP.Context().Err() == nil
-		case <-s.stopping:
-			return true
+		for {
+			changed, released := s.released(r, inj)
+			if released {
+				return true
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return r.HTTP.Context().Err() == nil
+			case <-r.over():
+				return true
+			case <-s.stopping:
+				return true
+			}
 		}
 	})
+}
+
+// released reports whether all rules that made the request wait are gone. The channel is closed when rules change; it
+// is nil if the request waits because of a plan or of its own header.
+func (s *Server) released(r *Request, inj *injection) (changed <-chan struct{}, released bool) {
+	if len(inj.rules) == 0 || len(inj.rules) < len(inj.Marks) {
+		return nil, false
+	}
+	changed = s.faults.Changed(r.World)
+	return changed, !slices.ContainsFunc(inj.rules, s.faults.Armed(r.World).Has)
+}
+
+// over returns the channel that is closed at the end of the life that the request belongs to.
+func (r *Request) over() <-chan struct{} {
+	if r.life == nil {
+		return nil
+	}
+	return r.life.Over()
 }
 
 // block calls fn, which waits and returns false if the client disconnects. A conductor, which orders requests so that

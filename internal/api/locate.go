@@ -159,3 +159,10 @@ func noWorld(world string) *refusal.Error {
 		"world %q does not exist in this simulator; POST /_sim/worlds creates one, GET /_sim/worlds lists them", world).
 		Because(NoWorld{World: world})
 }
+
+// replaced returns the refusal of a request that waited while its world began another life.
+func replaced(world string) *refusal.Error {
+	return refusal.New(refusal.NotFound, "world %q was reset, restored, replaced or created again while this request "+
+		"waited; the world that the request was sent to no longer exists", world).
+		Because(NoWorld{World: world, Replaced: true})
+}

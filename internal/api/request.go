@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"storagesim/internal/refusal"
+	"storagesim/internal/store"
 )
 
 // Request is a request to an operation.
@@ -23,6 +24,16 @@ type Request struct {
 	query     url.Values          // parsed on the first call of Query
 	out       http.ResponseWriter // nil in tests of a dialect
 	space     []byte              // of the server's pool
+	life      *store.Life         // of the world when the request arrived; nil if there was no such world
+}
+
+// inLife returns a refusal if the transaction runs in another life of the world than the one that the request belongs
+// to.
+func (r *Request) inLife(tx *store.Tx) error {
+	if r.life == nil || r.life.Number == tx.Life() {
+		return nil
+	}
+	return replaced(r.World)
 }
 
 // Space returns an empty slice with capacity to append a long response to, as JSON. The server reuses its memory after

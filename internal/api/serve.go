@@ -147,6 +147,7 @@ func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
 		started := s.wall()
 		place := Locate(req, ListenerPlace(req.Context()))
 		r := &Request{ID: s.NextID(), World: place.World, Cluster: place.Cluster, Operation: op, HTTP: req, out: w}
+		r.life, _ = s.engine.Life(r.World) // the transaction refuses an unknown world
 		buf := buffers.Get().(*[]byte)
 		out := s.respond(svc, r, (*buf)[:0])
 		if out.stream != nil && !out.inj.replaces() {
@@ -180,7 +181,10 @@ func (s *Server) respond(svc *Service, r *Request, buf []byte) (out outcome) {
 	if err := r.readBody(); err != nil {
 		return s.refused(svc, r, out, err)
 	}
-	svc.locateByBody(r)
+	world := r.World
+	if svc.locateByBody(r); r.World != world {
+		r.life, _ = s.engine.Life(r.World)
+	}
 	inj, done := s.precede(svc, r, &out)
 	if done {
 		return out
@@ -238,6 +242,9 @@ func (out *outcome) render(svc *Service, r *Request, result any, space []byte) (
 
 // enter resolves the cluster and authorizes the caller. It returns the transaction in the cluster's partition.
 func (s *Server) enter(svc *Service, r *Request, tx *store.Tx) (*store.Tx, error) {
+	if err := r.inLife(tx); err != nil {
+		return nil, err
+	}
 	if svc.Clustered {
 		if r.Cluster == "" {
 			r.Cluster = statemachine.DefaultPartition(tx)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 
+	"storagesim/internal/refusal"
 	"storagesim/internal/store"
 )
 
@@ -39,6 +40,9 @@ func (i *injection) replaces() bool { return i != nil && (i.gone || i.sending !=
 func (s *Server) view(svc *Service, r *Request) View {
 	return func(fn func(tx *store.Tx) error) error {
 		return s.engine.View(r.World, r.ID, func(tx *store.Tx) error {
+			if err := r.inLife(tx); err != nil {
+				return err
+			}
 			if svc.Clustered {
 				tx = tx.In(r.Cluster)
 			}
@@ -73,7 +77,8 @@ func (s *Server) writeBody(w io.Writer, svc *Service, r *Request, st *Stream) (e
 		}
 	}()
 	err = st.Write(w, s.view(svc, r))
-	if err != nil && r.HTTP.Context().Err() == nil && !errors.Is(err, store.ErrNoWorld) && !errors.Is(err, errTooLong) {
+	if err != nil && r.HTTP.Context().Err() == nil && !errors.Is(err, store.ErrNoWorld) && !errors.Is(err, errTooLong) &&
+		refusal.Of(err) == nil {
 		s.log.Error().Err(err).Str("op", r.Operation.ID()).Str("request_id", r.ID).Msg("stream broke off")
 	}
 	return err

@@ -51,6 +51,11 @@ func ask(t *testing.T, c *http.Client, method, url, body string) got {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	require.NoError(t, err)
+	return answerTo(c, req)
+}
+
+// answerTo sends a request and returns what the client receives.
+func answerTo(c *http.Client, req *http.Request) got {
 	began := time.Now()
 	resp, err := c.Do(req)
 	if err != nil {

@@ -148,13 +148,22 @@ func startScenario(c *Control, r *call) (reply[scenario.Report], error) {
 				"on replay; dryRun=true checks a scenario"}
 	}
 	run, err := c.scenarios.add(func(id string) *scenario.Run {
-		surface := scenario.Surface{URL: c.URL(), AdminToken: c.AdminToken, Watch: c.events.watch, Wall: c.Wall}
+		surface := scenario.Surface{URL: c.URL(), AdminToken: c.AdminToken, Watch: c.events.watch, Life: c.life, Wall: c.Wall}
 		return scenario.Start(s, id, r.world(), surface)
 	})
 	if err != nil {
 		return reply[scenario.Report]{}, err
 	}
 	return reply[scenario.Report]{value: c.report(run)}, nil
+}
+
+// life returns the channel that is closed at the end of the world's present life.
+func (c *Control) life(world string) (<-chan struct{}, error) {
+	life, err := c.Engine.Life(world)
+	if err != nil {
+		return nil, err
+	}
+	return life.Over(), nil
 }
 
 // scenarioText returns the body, or the built-in scenario that the query names.

@@ -25,8 +25,9 @@ type Injector struct {
 
 	worlds sync.Map // world → *Set, nil if the world has no rules
 
-	mu    sync.Mutex
-	epoch uint64 // counts changes; a copy that was read before a change is not kept after it
+	mu      sync.Mutex
+	epoch   uint64                   // counts changes; a copy that was read before a change is not kept after it
+	changes map[string]chan struct{} // by world; see Changed
 
 	keeping sync.Mutex // is held while kept versions of worlds are created or deleted
 }
@@ -35,7 +36,8 @@ type Injector struct {
 func New(
 	db *store.DB, engine *statemachine.Engine, targets Targets, log zerolog.Logger, wall func() time.Time,
 ) *Injector {
-	in := &Injector{db: db, targets: targets, check: Check, log: log, wall: wall}
+	in := &Injector{db: db, targets: targets, check: Check, log: log, wall: wall,
+		changes: map[string]chan struct{}{}}
 	engine.OnReplaced(in.replaced)
 	return in
 }
@@ -185,7 +187,31 @@ func (in *Injector) changedBy(tx *store.Tx, stored ...*Ready) {
 			next.byID[ready.Rule.ID] = ready
 		}
 		in.worlds.Store(world, next)
+		in.signal(world)
 	})
+}
+
+// Changed returns a channel that is closed when the rules of the world change next.
+func (in *Injector) Changed(world string) <-chan struct{} {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.changes[world] == nil {
+		in.changes[world] = make(chan struct{})
+	}
+	return in.changes[world]
+}
+
+// signal closes the channel of Changed. The caller holds in.mu.
+func (in *Injector) signal(world string) {
+	if changed := in.changes[world]; changed != nil {
+		close(changed)
+		delete(in.changes, world)
+	}
+}
+
+// Has reports whether the rule is still armed, as it was when it hit a request.
+func (s *Set) Has(r *Ready) bool {
+	return s != nil && s.byID[r.Rule.ID] != nil && s.byID[r.Rule.ID].Generation == r.Generation
 }
 
 // replaced drops the copy of a world whose state was replaced.
@@ -193,6 +219,7 @@ func (in *Injector) replaced(world string) {
 	in.mu.Lock()
 	in.epoch++
 	in.worlds.Delete(world)
+	in.signal(world)
 	in.mu.Unlock()
 	in.restartVersions(world)
 }

@@ -377,5 +377,9 @@ func (r *Run) request(ctx context.Context, c *call) (answer, error) {
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 	}
+	if c.control && c.method != http.MethodGet {
+		r.unfollow() // it may begin another life of the world
+		defer r.follow()
+	}
 	return r.send(ctx, c.control, c.method, path, body, header)
 }

@@ -17,7 +17,9 @@ type Surface struct {
 	// Watch calls fn immediately for each event in a world, with the operation and the status of a request, and with ""
 	// for any other event. Fn does not block.
 	Watch func(world string, fn func(operation string, status int)) (stop func())
-	Wall  func() time.Time // the wall clock, on which Took is measured
+	// Life returns a channel that is closed when the present life of the world ends (see store.Life).
+	Life func(world string) (over <-chan struct{}, err error)
+	Wall func() time.Time // the wall clock, on which Took is measured
 }
 
 // Run is a running scenario. Its methods may be called from any goroutine.
@@ -40,6 +42,8 @@ type Run struct {
 	vars  values
 	since []time.Time // for each step, when it first waited for its When only, on the world's clock
 	wake  chan struct{}
+	// unfollow ends what follow began.
+	unfollow func()
 }
 
 // seen is an operation and the status of its response.
@@ -51,6 +55,7 @@ type seen struct {
 var (
 	errStopped  = errors.New("the scenario was stopped")
 	errTimedOut = errors.New("the scenario timed out")
+	errReplaced = errors.New("the world was reset, restored, replaced or deleted by another caller while the scenario ran")
 )
 
 // failure is the error of an expectation that does not hold.
@@ -123,8 +128,10 @@ func (r *Run) run(ctx context.Context) {
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
-	if deleted := r.deleteWorld(); err == nil {
-		err = deleted
+	if !errors.Is(err, errReplaced) { // whoever replaced the world owns it now
+		if deleted := r.deleteWorld(); err == nil {
+			err = deleted
+		}
 	}
 	r.finish(err)
 }
@@ -136,6 +143,8 @@ func (r *Run) play(ctx context.Context) error {
 	}
 	stop := r.on.Watch(r.world, r.saw)
 	defer stop()
+	r.follow()
+	defer func() { r.unfollow() }()
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
@@ -166,6 +175,29 @@ func (r *Run) play(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// follow stops the scenario when the present life of its world ends. A call of the scenario's own that begins another
+// life must be made between unfollow and follow.
+func (r *Run) follow() {
+	r.unfollow = func() {}
+	over, err := r.on.Life(r.world)
+	if err != nil {
+		return // the scenario has deleted the world itself
+	}
+	stop := make(chan struct{})
+	r.unfollow = sync.OnceFunc(func() { close(stop) })
+	go func() {
+		select {
+		case <-stop:
+		case <-over:
+			select {
+			case <-stop: // before over
+			default:
+				r.cancel(errReplaced)
+			}
+		}
+	}()
 }
 
 // saw counts an event in the world and wakes the runner.
