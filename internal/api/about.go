@@ -89,32 +89,32 @@ func (s *Server) findResource(tx *store.Tx, r *Request, about *About) {
 	if about.Member == "" {
 		about.Member = r.emptyParam()
 	}
-	if thing, ok := s.named(tx, r, about.Names); ok {
-		about.Thing = standingOf(&thing)
+	if resource, ok := s.named(tx, r, about.Names); ok {
+		about.Thing = standingOf(&resource)
 		return
 	}
 	if about.Kinds = s.kinds(r); len(about.Kinds) > maxThere {
 		about.Kinds = nil // all kinds of the vendor: the path is about none of them
 	}
 	for _, kind := range about.Kinds {
-		_ = s.engine.Resources(tx, kind, []string{tx.Partition()}, func(thing statemachine.Resource) bool {
-			if thing.Name == "" {
-				thing.Name = thing.ID
+		_ = s.engine.Resources(tx, kind, []string{tx.Partition()}, func(resource statemachine.Resource) bool {
+			if resource.Name == "" {
+				resource.Name = resource.ID
 			}
-			about.There = append(about.There, thing.Name)
+			about.There = append(about.There, resource.Name)
 			return len(about.There) < maxThere
 		}) // it fails only for a kind that the engine does not have
 	}
 	slices.Sort(about.There)
 }
 
-func standingOf(thing *statemachine.Resource) *Standing {
+func standingOf(resource *statemachine.Resource) *Standing {
 	st := &Standing{
-		Kind: thing.Kind, ID: thing.ID, Name: thing.Name, State: thing.State, Since: thing.Since, By: thing.By,
-		Takes: thing.Events,
+		Kind: resource.Kind, ID: resource.ID, Name: resource.Name, State: resource.State, Since: resource.Since,
+		By: resource.By, Takes: resource.Events,
 	}
-	if len(thing.Timers) > 0 {
-		next := thing.Timers[0]
+	if len(resource.Timers) > 0 {
+		next := resource.Timers[0]
 		if st.Next = &next.Event; !next.Due.IsZero() {
 			st.Due = &next.Due
 		}

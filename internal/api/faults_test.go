@@ -54,7 +54,7 @@ func TestFaults_StopCutsLatencyShort(t *testing.T) {
 }
 
 // An unauthorized request is refused before any fault, and no rule counts it.
-func TestFaults_ComeAfterTheCaller(t *testing.T) {
+func TestFaults_ComeAfterAuthentication(t *testing.T) {
 	s := newServer(t, func(svc *api.Service) {
 		svc.Authorize = func(_ *store.Tx, r *api.Request) error {
 			if r.HTTP.Header.Get("Authorization") == "" {
@@ -79,7 +79,7 @@ func TestFaults_ComeAfterTheCaller(t *testing.T) {
 }
 
 // A fault works on an operation that is not emulated, a success is not a fault, and rules of other worlds do not apply.
-func TestFaults_OnWhatIsNotEmulated(t *testing.T) {
+func TestFaults_OperationsThatAreNotEmulated(t *testing.T) {
 	s := newServer(t)
 	withFaults(t, s, fault.Rule{ID: "busy", Match: fault.Match{Operation: "toys.PaintToy"},
 		Effect: fault.Effect{Status: 503}})

@@ -261,11 +261,11 @@ func (s *Server) interlope(svc *Service, r *Request, inj *injection) error {
 		if svc.Clustered {
 			tx = tx.In(r.Cluster)
 		}
-		thing, ok := s.named(tx, r, s.subject(tx, r).Names)
+		resource, ok := s.named(tx, r, s.subject(tx, r).Names)
 		if !ok {
 			return nil // it was deleted after the rule was evaluated
 		}
-		_, err := s.engine.Save(tx, thing.Kind, []string{tx.Partition()}, thing.ID)
+		_, err := s.engine.Save(tx, resource.Kind, []string{tx.Partition()}, resource.ID)
 		return err
 	})
 }

@@ -64,7 +64,7 @@ func TestJournal_IsBoundedByBytes(t *testing.T) {
 	require.Equal(t, dropped+1, after)
 }
 
-func TestJournal_ManyAtOnce(t *testing.T) {
+func TestJournal_Concurrent(t *testing.T) {
 	j := api.NewJournal(0, 1<<20) // at least one
 	var work sync.WaitGroup
 	for range 8 {
@@ -94,7 +94,7 @@ func TestJournal_KeepsTheBeginningOfALongBody(t *testing.T) {
 }
 
 // List returns an exchange exactly as it was added.
-func TestJournal_AnswersWhatWasAdded(t *testing.T) {
+func TestJournal_ReturnsWhatWasAdded(t *testing.T) {
 	j := api.NewJournal(10, 1<<20)
 	for _, x := range []api.Exchange{
 		{ID: "req-1", World: "w", Cluster: "c", Vendor: "toys", Operation: "toys.MakeToy", Method: "POST", URL: "/toys?x=1",

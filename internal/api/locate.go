@@ -156,7 +156,7 @@ func tokenWorld(authorization string) string {
 // noWorld returns the refusal of a request to a world that does not exist.
 func noWorld(world string) *refusal.Error {
 	return refusal.New(refusal.NotFound,
-		"world %q does not exist in this simulator; POST /_sim/worlds creates one, GET /_sim/worlds lists them", world).
+		"world %q does not exist; POST /_sim/worlds creates one, GET /_sim/worlds lists them", world).
 		Because(NoWorld{World: world})
 }
 

@@ -16,7 +16,7 @@ import (
 	"storagesim/internal/store"
 )
 
-func TestServe_AnswersAndKeeps(t *testing.T) {
+func TestServe_RespondsAndCommits(t *testing.T) {
 	s := newServer(t)
 	w := s.do("POST", "/toys", `{"name":"car","size":3}`)
 	s.want(200, `{"name":"car","size":3}`, w)
@@ -90,7 +90,7 @@ func TestServe_RuntimePanicIsA500InTheDialect(t *testing.T) {
 	}
 }
 
-func TestServe_InternalErrorsAreBlandOutsideAndFullInTheLog(t *testing.T) {
+func TestServe_InternalErrorsAreDetailedOnlyInTheLog(t *testing.T) {
 	s := newServer(t)
 	w := s.do("POST", "/toys/internal/break", "")
 	id := w.Header().Get(api.HeaderRequestID)
@@ -102,7 +102,7 @@ func TestServe_InternalErrorsAreBlandOutsideAndFullInTheLog(t *testing.T) {
 	require.Equal(t, "toys.BreakToy", line["op"])
 }
 
-func TestServe_ManyAtOnce(t *testing.T) {
+func TestServe_Concurrent(t *testing.T) {
 	s := newServer(t)
 	var work sync.WaitGroup
 	for i := range 16 {

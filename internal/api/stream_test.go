@@ -53,7 +53,7 @@ func namesInTurn(w io.Writer, view api.View) error {
 	return nil
 }
 
-func TestStream_IsWrittenBehindTheTransaction(t *testing.T) {
+func TestStream_IsWrittenAfterTheTransaction(t *testing.T) {
 	s := newServer(t, streaming(namesInTurn))
 	s.do("POST", "/toys", `{"name":"ball"}`)
 	s.do("POST", "/toys", `{"name":"car"}`)
@@ -72,7 +72,7 @@ func TestStream_IsWrittenBehindTheTransaction(t *testing.T) {
 }
 
 // The transactions of a stream are in the request's cluster.
-func TestStream_ReadsTheRequestsCluster(t *testing.T) {
+func TestStream_ReadsTheClusterOfTheRequest(t *testing.T) {
 	s := newServer(t, streaming(func(w io.Writer, view api.View) error {
 		return view(func(tx *store.Tx) error {
 			_, err := io.WriteString(w, tx.Partition())

@@ -12,7 +12,7 @@ import (
 
 // subject returns what the request is about, for comparison with the resource and the project of a fault rule. Its
 // names are the values of the path parameters, the last one first, and of the members UUID, uuid, id and name of the
-// query and the body. Its thing is the resource that one of the names identifies. Its project is the path parameter
+// query and the body. Its resource is the one that one of the names identifies. Its project is the path parameter
 // whose name begins with project, otherwise the member projectName (assumption 104).
 func (s *Server) subject(tx *store.Tx, r *Request) *fault.Subject {
 	subject := &fault.Subject{}
@@ -43,11 +43,11 @@ func (s *Server) subject(tx *store.Tx, r *Request) *fault.Subject {
 		}
 	}
 	subject.Resource = func() *fault.Resource {
-		thing, ok := s.named(tx, r, subject.Names)
+		resource, ok := s.named(tx, r, subject.Names)
 		if !ok {
 			return nil
 		}
-		return &fault.Resource{ID: thing.ID, Name: thing.Name, State: string(thing.State)}
+		return &fault.Resource{ID: resource.ID, Name: resource.Name, State: string(resource.State)}
 	}
 	return subject
 }
@@ -56,9 +56,9 @@ func (s *Server) subject(tx *store.Tx, r *Request) *fault.Subject {
 func (s *Server) named(tx *store.Tx, r *Request, names []string) (statemachine.Resource, bool) {
 	for _, kind := range s.kinds(r) {
 		for _, name := range names {
-			thing, err := s.engine.Find(tx, kind, []string{tx.Partition()}, name)
+			resource, err := s.engine.Find(tx, kind, []string{tx.Partition()}, name)
 			if err == nil {
-				return thing, true
+				return resource, true
 			}
 		}
 	}

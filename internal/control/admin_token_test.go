@@ -34,7 +34,7 @@ func TestSafety_AdminTokenOnEveryChange(t *testing.T) {
 }
 
 // Every response names its request and its world, for all operations of all vendors and for unknown paths.
-func TestSafety_EveryAnswerIsMarked(t *testing.T) {
+func TestSafety_EveryResponseIsMarked(t *testing.T) {
 	s := simtest.New(t)
 	marked := func(a simtest.Response, what string) {
 		require.NotEmpty(t, a.Header.Get("X-Sim-Request-Id"), what)
@@ -65,7 +65,7 @@ func TestSafety_EveryAnswerIsMarked(t *testing.T) {
 }
 
 // A simulator that other machines can reach logs a warning if it has no admin token.
-func TestSafety_ListeningElsewhereIsWarnedOf(t *testing.T) {
+func TestSafety_WarnsOfNonLoopbackListener(t *testing.T) {
 	said := func(listen, token string) string {
 		var log bytes.Buffer
 		s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) {

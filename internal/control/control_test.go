@@ -102,7 +102,7 @@ func TestAdminToken(t *testing.T) {
 }
 
 // A control call is not in the journal and does not count as an observation.
-func TestControl_LeavesNoTrace(t *testing.T) {
+func TestControl_ChangesNoVendorState(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"auto"}`)
 	s.Must(200, http.MethodPut, "/_sim/delays", `{"lamps.lamp.light":"1h"}`)

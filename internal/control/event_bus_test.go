@@ -29,7 +29,7 @@ func seen(b *eventBus, times int) {
 	}
 }
 
-func TestEventBus_SlowSubscriberLosesTheOldestAndIsToldHowMany(t *testing.T) {
+func TestEventBus_SlowSubscriberLosesOldestAndCount(t *testing.T) {
 	b, _ := newTestBus()
 	slow, _, _ := b.mustSubscribe(t, "")
 	seen(b, maxQueue+5)
@@ -75,14 +75,14 @@ func TestEventBus_ResumesWithinTheRing(t *testing.T) {
 	require.True(t, lost)
 }
 
-func TestEventBus_CostsNothingWhileNobodyListens(t *testing.T) {
+func TestEventBus_NoCostWithoutSubscribers(t *testing.T) {
 	b, _ := newTestBus()
 	x := api.Exchange{ID: "req-1", World: "default"}
 	require.Zero(t, testing.AllocsPerRun(100, func() { b.requested(&x); b.moved("default", nil) }))
 	require.Zero(t, b.seq)
 }
 
-func TestEventBus_WatchersSeeEverythingOfTheirWorld(t *testing.T) {
+func TestEventBus_WatchersReceiveAllEventsOfTheirWorld(t *testing.T) {
 	b, _ := newTestBus()
 	n := 0
 	stop := b.watch("default", func(string, int) { n++ })

@@ -191,7 +191,7 @@ func TestEvents_FilterByType(t *testing.T) {
 	}
 }
 
-func TestEvents_RefusesWhatItDoesNotKnow(t *testing.T) {
+func TestEvents_UnknownParameters(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	a := s.Must(400, http.MethodGet, "/_sim/events?type=request,volumes", "")
 	require.Equal(t, `["request","transition","fault","clock"]`, a.Text(".valid"))
@@ -224,7 +224,7 @@ func TestEvents_ResumesAtLastEventID(t *testing.T) {
 }
 
 // A client that is slower than the events gets the number of lost events: each event is received or counted.
-func TestEvents_TellsASlowClientWhatItLost(t *testing.T) {
+func TestEvents_SlowClientGetsLostCount(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Limits.EventQueue = 1 })
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
 	const lamps = 100
@@ -250,7 +250,7 @@ func TestEvents_TellsASlowClientWhatItLost(t *testing.T) {
 	require.Equal(t, lamps, got+dropped)
 }
 
-func TestEvents_SignsOfLifeBeyondTheLimitOnRequests(t *testing.T) {
+func TestEvents_KeepAlivesBeyondTheRequestTimeout(t *testing.T) {
 	limits := func(c *simulator.Config) {
 		c.Limits.Heartbeat, c.Limits.ReadTimeout = 20*time.Millisecond, 100*time.Millisecond
 	}
@@ -284,7 +284,7 @@ func TestEvents_SignsOfLifeBeyondTheLimitOnRequests(t *testing.T) {
 	}
 }
 
-func TestEvents_EndWithTheWorldAndWithTheProgram(t *testing.T) {
+func TestEvents_EndWithWorldAndProgram(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
 	l := events(t, s.In("t"), "?type=request")

@@ -111,7 +111,7 @@ func TestExplain_EachKindOfCause(t *testing.T) {
 }
 
 // A rule that did not cause a refusal does not hide its cause.
-func TestExplain_TamperedWithAndRefused(t *testing.T) {
+func TestExplain_FaultsAndRefusals(t *testing.T) {
 	s := lightbitsServer(t)
 	s.Must(201, http.MethodPost, "/_sim/faults",
 		`{"id":"slow","match":{"operation":"lightbits.*"},"effect":{"latency":{"fixed":"1ms"}}}`)

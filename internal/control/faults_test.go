@@ -14,7 +14,7 @@ import (
 )
 
 // An invalid rule is refused with the path and the valid values.
-func TestFaults_RefusedWhenSaid(t *testing.T) {
+func TestFaults_InvalidRules(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	for rule, want := range map[string]struct{ detail, valid string }{
 		`{"match":{"operation":"lamps.MakeLamp"},"effect":{"status":503}}`: {"match.operation: ", "lamps.CreateLamp"},
@@ -232,7 +232,7 @@ func TestFaults_BelongToAWorld(t *testing.T) {
 }
 
 // The journal entry of a request without a fault names the rules that nearly fired.
-func TestFaults_NearMissesAreInTheJournal(t *testing.T) {
+func TestFaults_JournalHasNearMisses(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/faults",
 		`{"id":"third","match":{"operation":"lamps.ListLamps"},"when":{"attempts":[3]},"effect":{"status":500},"force":true}`)
@@ -246,7 +246,7 @@ func TestFaults_NearMissesAreInTheJournal(t *testing.T) {
 }
 
 // A stale list is an earlier version, and the world is unchanged.
-func TestFaults_StaleComesBackWithARestore(t *testing.T) {
+func TestFaults_RestoreBringsStaleVersionsBack(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"effect":{"stale":1},"match":{"operation":"lamps.ListLamps"}}`)

@@ -201,7 +201,7 @@ func TestFaults_StallEndsWithTheServer(t *testing.T) {
 }
 
 // The header X-Sim-Fault takes the same values as a plan.
-func TestFaults_ByTheRequestItself(t *testing.T) {
+func TestFaults_RequestHeader(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	a := s.Must(503, http.MethodPost, "/lamps", `{"name":"a"}`, "X-Sim-Fault", "after:503")
 	require.Equal(t, "header", a.Header.Get("X-Sim-Fault"))
@@ -217,7 +217,7 @@ func TestFaults_ByTheRequestItself(t *testing.T) {
 }
 
 // A refusal without a body, and a truncated empty body, are not mistaken for a success.
-func TestFaults_TruncateWhatIsShort(t *testing.T) {
+func TestFaults_TruncateShortBodies(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/faults", `{"effect":{"connection":"truncate","truncateAt":1000}}`)
 	g := ask(t, s.Client, http.MethodGet, s.URL+"/lamps", "")

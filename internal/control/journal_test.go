@@ -165,7 +165,7 @@ func TestJournal_Filters(t *testing.T) {
 }
 
 // A request to a wrong path gets the vendor's response; the journal and verify name the path that was probably meant.
-func TestJournal_HintsWhereItShouldGo(t *testing.T) {
+func TestJournal_HintsAtTheRightPath(t *testing.T) {
 	s := simtest.New(t)
 	for _, x := range []struct{ method, path, words string }{
 		{http.MethodGet, "/v2/projects", "lightbits.ListProjects, GET /api/v2/projects"},

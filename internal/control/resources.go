@@ -39,9 +39,9 @@ func listResources(c *Control, r *call) (resourceList, error) {
 			return err
 		}
 		for _, kind := range kinds {
-			err := c.Engine.Resources(tx, kind, clusters, func(thing statemachine.Resource) bool {
-				if state == "" || thing.State == state {
-					list.Resources = append(list.Resources, thing)
+			err := c.Engine.Resources(tx, kind, clusters, func(resource statemachine.Resource) bool {
+				if state == "" || resource.State == state {
+					list.Resources = append(list.Resources, resource)
 				}
 				return len(list.Resources) != limit
 			})
@@ -100,16 +100,16 @@ func unknownKind(err error) error {
 }
 
 func getResource(c *Control, r *call) (statemachine.Resource, error) {
-	var thing statemachine.Resource
+	var resource statemachine.Resource
 	err := c.Engine.View(r.world(), r.by(), func(tx *store.Tx) error {
 		clusters, err := r.clusters(tx)
 		if err != nil {
 			return err
 		}
-		thing, err = c.Engine.Find(tx, r.param("kind"), clusters, r.param("id"))
+		resource, err = c.Engine.Find(tx, r.param("kind"), clusters, r.param("id"))
 		return unknownKind(err)
 	})
-	return thing, err
+	return resource, err
 }
 
 type firing struct {
@@ -152,16 +152,16 @@ func releaseTransition(c *Control, r *call) (statemachine.Resource, error) {
 // change changes a resource in a transaction and returns it with its new state.
 func (c *Control) change(
 	r *call, do func(*store.Tx, []string) (statemachine.Resource, error),
-) (thing statemachine.Resource, err error) {
+) (resource statemachine.Resource, err error) {
 	err = c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) error {
 		clusters, err := r.clusters(tx)
 		if err != nil {
 			return err
 		}
-		thing, err = do(tx, clusters)
+		resource, err = do(tx, clusters)
 		return unknownKind(err)
 	})
-	return thing, err
+	return resource, err
 }
 
 func noCluster(tx *store.Tx, name string) error {

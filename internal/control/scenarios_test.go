@@ -58,7 +58,7 @@ func until(t *testing.T, s *simtest.Server, id, step, state string) simtest.Resp
 }
 
 // On a frozen clock that the scenario does not move, steps wait until a client advances the clock.
-func TestScenarios_AtStepsOfAFrozenClockWaitForAnAdvance(t *testing.T) {
+func TestScenarios_AtStepsWaitForAnAdvanceOfAFrozenClock(t *testing.T) {
 	s := frozenLamps(t)
 	a := s.Must(201, http.MethodPost, scenariosPath, `name: later
 steps:
@@ -100,7 +100,7 @@ func TestScenarios_AtStepsOfARunningClock(t *testing.T) {
 	require.GreaterOrEqual(t, after, time.Hour)
 }
 
-func TestScenarios_WhenAnOperationWasSeenSoOften(t *testing.T) {
+func TestScenarios_WhenStepsCountOperations(t *testing.T) {
 	s := frozenLamps(t)
 	s.Must(200, http.MethodGet, "/lamps", "")
 	id := begin(s, `name: third-time
@@ -170,7 +170,7 @@ func TestScenarios_Verdicts(t *testing.T) {
 	}
 }
 
-func TestScenarios_RunInAWorldOfTheirOwnThatGoes(t *testing.T) {
+func TestScenarios_RunInATemporaryWorld(t *testing.T) {
 	s := frozenLamps(t)
 	text := `name: own
 world: {seed: 7}
@@ -191,7 +191,7 @@ steps:
 	s.Must(200, http.MethodGet, "/_sim/worlds/"+a.Text(".world"), "")
 }
 
-func TestScenarios_StopForgetAndShutDown(t *testing.T) {
+func TestScenarios_StopDeleteAndShutDown(t *testing.T) {
 	s := frozenLamps(t)
 	const waits = "name: waits\nworld: {}\nsteps:\n  - {id: w, when: {operation: lamps.ListLamps}}\n"
 	id := begin(s, waits)
@@ -215,7 +215,7 @@ func TestScenarios_StopForgetAndShutDown(t *testing.T) {
 	require.Nil(t, worlds.Get(".worlds[1]"), worlds.Body)
 }
 
-func TestScenarios_AreRefusedAsAWholeAndInAllPlaces(t *testing.T) {
+func TestScenarios_AllErrorsAreReported(t *testing.T) {
 	s := simtest.New(t)
 	a := s.Must(400, http.MethodPost, scenariosPath, `name: wrong
 clock: {mode: cold}
@@ -320,7 +320,7 @@ func TestScenarios_WithAnAdminToken(t *testing.T) {
 	require.Contains(t, a.Text(".timeline[0].answer"), `"token":"[redacted]"`)
 }
 
-func TestScenarios_NoneWhileARecordingIsMade(t *testing.T) {
+func TestScenarios_RefusedWhileRecording(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Record = filepath.Join(t.TempDir(), "tape") })
 	const text = "name: x\nsteps:\n  - {control: GET /clock}\n"
 	require.Contains(t, s.Must(409, http.MethodPost, scenariosPath, text).Text(".detail"), "recording")

@@ -121,7 +121,7 @@ func TestState_IsAFixture(t *testing.T) {
 }
 
 // A world's file contains its tokens: they are valid in a world of the same name in another process.
-func TestState_TokensStayGood(t *testing.T) {
+func TestState_TokensStayValid(t *testing.T) {
 	strict := func(c *simulator.Config) { c.Auth = "strict" }
 	s := simtest.New(t, strict)
 	var other *simtest.Server
@@ -156,7 +156,7 @@ func named(body string) string {
 }
 
 // A clock that runs, at any rate, and a clock in mode auto do so in the world made from the file.
-func TestState_ClocksThatRun(t *testing.T) {
+func TestState_RunningClocks(t *testing.T) {
 	s := simtest.New(t)
 	s.Header.Set("Authorization", "Bearer x")
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)

@@ -55,7 +55,7 @@ func TestExplain_GuardETagFaultRouteAndPermission(t *testing.T) {
 	s.Must(404, http.MethodGet, "/_sim/requests/req-999/explain", "")
 }
 
-func TestVerify_HoldsOrTellsExpectedAndActual(t *testing.T) {
+func TestVerify_ReportsExpectedAndActual(t *testing.T) {
 	s := lightbitsServer(t)
 	verify := func(status int, body string) simtest.Response {
 		return s.Must(status, http.MethodPost, "/_sim/verify", body)
@@ -112,7 +112,7 @@ func TestVerify_RealClientOnAFrozenClock(t *testing.T) {
 
 // The leaks of a world are reported while it exists, and in the log when it expires; no verification of a deleted world
 // succeeds.
-func TestVerify_NoLeaksOnceAWorldIsGone(t *testing.T) {
+func TestVerify_NoLeaksAfterDeletion(t *testing.T) {
 	var log bytes.Buffer
 	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.Log = zerolog.New(zerolog.SyncWriter(&log)) })
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t"}`)
@@ -134,7 +134,7 @@ func TestVerify_NoLeaksOnceAWorldIsGone(t *testing.T) {
 	require.Contains(t, log.String(), "forgotten")
 }
 
-func TestVerify_RefusesWhatItCannotMean(t *testing.T) {
+func TestVerify_InvalidAssertions(t *testing.T) {
 	s := lightbitsServer(t)
 	for _, body := range []string{`{}`, `{"count":{}}`,
 		`{"match":{"operation":"lightbits.CreateVolum"},"count":{"min":1}}`,

@@ -73,7 +73,7 @@ func TestWorlds_Names(t *testing.T) {
 	require.Contains(t, s.In("w9").Must(404, http.MethodGet, "/_sim/clock", "").Text(".detail"), `"w9"`)
 }
 
-func TestWorlds_WrongWishesLeaveNone(t *testing.T) {
+func TestWorlds_InvalidRequestsCreateNone(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	require.Contains(t, s.Must(400, http.MethodPost, "/_sim/worlds", `{"Name":"a"}`).Text(".valid"), "cluster")
 	require.Contains(t, s.Must(400, http.MethodPost, "/_sim/worlds", `{"from":"smal"}`).Text(".valid"), "small")
@@ -86,7 +86,7 @@ func TestWorlds_WrongWishesLeaveNone(t *testing.T) {
 	require.Nil(t, s.Must(200, http.MethodGet, "/_sim/worlds", "").Get(".worlds[1]"))
 }
 
-func TestWorlds_ClusterIsTheDefaultOne(t *testing.T) {
+func TestWorlds_DefaultCluster(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"s","cluster":"south"}`)
 	w := s.In("s")
@@ -148,7 +148,7 @@ func TestCheckpoints_BringBackClockTimersAndIds(t *testing.T) {
 }
 
 // The tokens that a world was made with are part of its start, and so are its seed and cluster.
-func TestReset_KeepsWhatTheWorldWasMadeWith(t *testing.T) {
+func TestReset_KeepsSettingsOfTheWorld(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/checkpoints/c", "")
 	for _, from := range []string{"c", "small"} {
@@ -157,8 +157,8 @@ func TestReset_KeepsWhatTheWorldWasMadeWith(t *testing.T) {
 		first := w.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`).Body
 		w.Must(200, http.MethodPost, "/_sim/reset", "")
 		require.Equal(t, first, w.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`).Body)
-		thing := w.Must(200, http.MethodGet, "/_sim/resources?kind=lamps.lamp", "")
-		require.Equal(t, "south", thing.Text(".resources[0].cluster"))
+		list := w.Must(200, http.MethodGet, "/_sim/resources?kind=lamps.lamp", "")
+		require.Equal(t, "south", list.Text(".resources[0].cluster"))
 		s.Must(200, http.MethodDelete, "/_sim/worlds/t", "")
 	}
 }
@@ -182,7 +182,7 @@ func TestReset_ToStartCheckpointAndFixture(t *testing.T) {
 }
 
 // A world may have expired before the response to its creation, which describes what was created.
-func TestWorlds_ShortestLife(t *testing.T) {
+func TestWorlds_ShortestTTL(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	for i := range 100 {
 		name := fmt.Sprint("t", i)

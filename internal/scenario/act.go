@@ -243,9 +243,9 @@ func (r *Run) state(ctx context.Context, in *Resource) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var thing struct{ State string }
-	err = json.Unmarshal(text, &thing)
-	return thing.State, err
+	var resource struct{ State string }
+	err = json.Unmarshal(text, &resource)
+	return resource.State, err
 }
 
 // do runs a step.

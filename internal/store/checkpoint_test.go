@@ -8,7 +8,7 @@ import (
 )
 
 // A hidden checkpoint can be read, and is in no list.
-func TestViewCheckpoint_ReadsWhatIsKept(t *testing.T) {
+func TestViewCheckpoint_ReadsKeptState(t *testing.T) {
 	db, err := Open(filepath.Join(t.TempDir(), "sim.db"), Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })

@@ -13,7 +13,7 @@ import (
 
 // An Update that fails because of another's write returns only after that write is committed. Otherwise a client that
 // is refused because a name is taken could not find the owner of the name, and after kill -9 there would be none.
-func TestUpdate_RefusalWaitsForWhatItSaw(t *testing.T) {
+func TestUpdate_RefusalWaitsForTheCommitItRead(t *testing.T) {
 	db := newStore(t)
 	errTaken := errors.New("taken")
 	writing, queued, refused := make(chan struct{}), make(chan struct{}), make(chan struct{})

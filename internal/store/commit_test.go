@@ -96,7 +96,7 @@ func TestUpdate_SeesEarlierWritersOfTheSameCommit(t *testing.T) {
 	})
 }
 
-func TestOnCommit_RunsInCommitOrderAndOnlyThen(t *testing.T) {
+func TestOnCommit_RunsInCommitOrder(t *testing.T) {
 	db := newStore(t)
 	const writers, each = 8, 50
 	var order, hooks []int // the store orders both
@@ -189,7 +189,7 @@ func TestView_DoesNotWaitForWriters(t *testing.T) {
 	})
 }
 
-func TestClose_WaitsAndThenRefuses(t *testing.T) {
+func TestClose_WaitsForTransactions(t *testing.T) {
 	db := newStore(t)
 	inside, closing := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup

@@ -53,7 +53,7 @@ func TestOpen_RefusesASecondProcess(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrLocked)
 }
 
-func TestOpen_RefusesWhatItCannotRead(t *testing.T) {
+func TestOpen_UnreadableFiles(t *testing.T) {
 	good := filepath.Join(t.TempDir(), "db")
 	db, err := store.Open(good, store.Options{})
 	require.NoError(t, err)

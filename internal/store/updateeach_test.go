@@ -88,7 +88,7 @@ func TestUpdateEach_NoWorld(t *testing.T) {
 	require.ErrorIs(t, db.UpdateEach("nowhere", func(*store.Tx) (bool, error) { return true, nil }), store.ErrNoWorld)
 }
 
-func TestTable_FirstIsTheLeastRow(t *testing.T) {
+func TestTable_FirstReturnsTheSmallestRow(t *testing.T) {
 	db := newStore(t)
 	update(t, db, func(tx *store.Tx) {
 		_, _, found := items.First(tx, "", "")

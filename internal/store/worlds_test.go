@@ -76,7 +76,7 @@ func TestWorlds_Refusals(t *testing.T) {
 	require.EqualError(t, db.Reset("no", nil), `world "no": no such world`)
 }
 
-func TestBase_IsFilledOnceAndOnlyIfItSucceeds(t *testing.T) {
+func TestBase_IsFilledOnceOnSuccess(t *testing.T) {
 	db := newStore(t)
 	require.ErrorIs(t, db.Base("b", func(tx *store.Tx) error {
 		tx.OnCommit(func() { t.Error("hook of a failed function") })
@@ -158,7 +158,7 @@ func (l *foldLog) Write(line []byte) (int, error) {
 }
 
 // Forks and checkpoints share layers while the chains above them are folded.
-func TestFold_KeepsChainsShortAndLargeLayersWhereTheyAre(t *testing.T) {
+func TestFold_KeepsChainsShortAndLargeLayersInPlace(t *testing.T) {
 	var copied foldLog
 	db, err := store.Open(filepath.Join(t.TempDir(), "db"), store.Options{Log: zerolog.New(&copied)})
 	require.NoError(t, err)

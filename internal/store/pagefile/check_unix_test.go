@@ -11,7 +11,7 @@ import (
 )
 
 // Each processor may meet the page that is gone. The others must have stopped before the file is unmapped.
-func TestCheck_PagesGoAwayMeanwhile(t *testing.T) {
+func TestCheck_PagesAreFreedMeanwhile(t *testing.T) {
 	errs, err := pagefile.CheckWithout(newFile(t), 5)
 	require.NoError(t, err)
 	gone := 0
