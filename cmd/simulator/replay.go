@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"storagesim/internal/record"
+	"storagesim/internal/redact"
 	"storagesim/internal/simulator"
 )
 
@@ -44,5 +45,5 @@ func difference(file string, result *record.Result) string {
 	d := result.Difference
 	return fmt.Sprintf("%s:%d: the response to %s %s differs, after %d requests with the recorded response: %s\n\n"+
 		"recorded:\n%s\nreplayed:\n%s",
-		file, d.Line, d.Request.Method, d.Request.URL, result.Requests, d.What, d.Recorded, d.Replayed)
+		file, d.Line, d.Request.Method, redact.URL(d.Request.URL), result.Requests, d.What, d.Recorded, d.Replayed)
 }

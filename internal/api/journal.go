@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"storagesim/internal/fault"
+	"storagesim/internal/redact"
 	"storagesim/internal/refusal"
 )
 
@@ -180,14 +181,14 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 	level := zerolog.DebugLevel
 	if out.hint != "" {
 		s.log.Info().Str("request_id", r.ID).Str("world", r.World).Str("vendor", vendor).Int("status", x.Status).
-			Msg(x.Method + " " + x.URL + ": " + out.hint)
+			Msg(redact.Line(x.Method) + " " + redact.URL(x.URL) + ": " + redact.Line(out.hint))
 	}
 	if out.resp.Status >= http.StatusInternalServerError && out.fault == "" && out.cause == nil {
 		level = zerolog.WarnLevel
 	}
 	if e := s.log.WithLevel(level); e.Enabled() {
 		e.Str("op", x.Operation).Str("request_id", r.ID).Str("world", r.World).Int("status", x.Status).
-			Dur("dur", took).Str("fault", out.fault).Msg(r.HTTP.Method + " " + r.HTTP.URL.Path)
+			Dur("dur", took).Str("fault", out.fault).Msg(redact.Line(r.HTTP.Method + " " + r.HTTP.URL.Path))
 	}
 }
 

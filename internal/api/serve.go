@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"storagesim/internal/fault"
+	"storagesim/internal/redact"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -173,7 +174,7 @@ func (s *Server) respond(svc *Service, r *Request, buf []byte) (out outcome) {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
-			s.log.Error().Str("op", r.Operation.ID()).Str("request_id", r.ID).Interface("panic", p).
+			s.log.Error().Str("op", r.Operation.ID()).Str("request_id", r.ID).Str("panic", redact.Line(fmt.Sprint(p))).
 				Bytes("stack", debug.Stack()).Msg("handler panicked")
 			out.resp = svc.Dialect.Refuse(r, internalError(r.ID))
 		}
@@ -309,7 +310,7 @@ func (s *Server) refuse(svc *Service, r *Request, out outcome, err error, descri
 		e = refusal.New(refusal.ResourceExhausted, "%s", large.Error()).Because(TooLarge{Limit: large.Limit})
 		e.Status = http.StatusRequestEntityTooLarge
 	case e == nil:
-		s.log.Error().Err(err).Str("op", r.Operation.ID()).Str("request_id", r.ID).Msg("operation failed")
+		s.log.Error().Str("error", redact.Line(err.Error())).Str("op", r.Operation.ID()).Str("request_id", r.ID).Msg("operation failed")
 		e = internalError(r.ID)
 	}
 	out.resp, out.kind, out.cause = svc.Dialect.Refuse(r, e), e.CauseKind(), e.Cause

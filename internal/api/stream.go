@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 
+	"storagesim/internal/redact"
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
 )
@@ -71,7 +72,7 @@ func (s *Server) stream(w http.ResponseWriter, svc *Service, r *Request, out *ou
 func (s *Server) writeBody(w io.Writer, svc *Service, r *Request, st *Stream) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error().Str("op", r.Operation.ID()).Str("request_id", r.ID).Interface("panic", p).
+			s.log.Error().Str("op", r.Operation.ID()).Str("request_id", r.ID).Str("panic", redact.Line(fmt.Sprint(p))).
 				Bytes("stack", debug.Stack()).Msg("stream panicked")
 			err = errBrokenStream
 		}
@@ -79,7 +80,8 @@ func (s *Server) writeBody(w io.Writer, svc *Service, r *Request, st *Stream) (e
 	err = st.Write(w, s.view(svc, r))
 	if err != nil && r.HTTP.Context().Err() == nil && !errors.Is(err, store.ErrNoWorld) && !errors.Is(err, errTooLong) &&
 		refusal.Of(err) == nil {
-		s.log.Error().Err(err).Str("op", r.Operation.ID()).Str("request_id", r.ID).Msg("stream broke off")
+		s.log.Error().Str("error", redact.Line(err.Error())).Str("op", r.Operation.ID()).
+			Str("request_id", r.ID).Msg("stream broke off")
 	}
 	return err
 }

@@ -10,7 +10,6 @@ package control
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -85,15 +84,13 @@ type Config struct {
 // Control serves the calls. Use New to create one.
 type Control struct {
 	Config
-	started    time.Time
-	ids        atomic.Uint64
-	making     sync.Mutex     // one world is created at a time, so that the limit and the free names hold
-	loading    sync.Mutex     // one document is parsed or made at a time, so that memory is bounded
-	secret     *regexp.Regexp // matches a member with a secret
-	secretName *regexp.Regexp
-	issuer     *idp.Issuer
-	rows       []Row
-	paths      []string
+	started time.Time
+	ids     atomic.Uint64
+	making  sync.Mutex // one world is created at a time, so that the limit and the free names hold
+	loading sync.Mutex // one document is parsed or made at a time, so that memory is bounded
+	issuer  *idp.Issuer
+	rows    []Row
+	paths   []string
 
 	events    *eventBus
 	scenarios scenarios
@@ -103,8 +100,7 @@ type Control struct {
 
 // New creates the control surface.
 func New(c Config) *Control {
-	ctl := &Control{Config: c, started: c.Wall(), rows: operations, issuer: idp.New(c.SigningKey),
-		secret: regexp.MustCompile(secretMember), secretName: regexp.MustCompile(secretName)}
+	ctl := &Control{Config: c, started: c.Wall(), rows: operations, issuer: idp.New(c.SigningKey)}
 	for i := range ctl.rows {
 		ctl.paths = append(ctl.paths, ctl.rows[i].Path)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"storagesim/internal/api"
+	"storagesim/internal/redact"
 	"storagesim/internal/statemachine"
 )
 
@@ -67,7 +68,7 @@ func (b *eventBus) requested(x *api.Exchange) {
 	if !b.alive.Load() {
 		return
 	}
-	url := x.URL
+	url := redact.URL(x.URL)
 	if len(url) > maxEventText {
 		url = strings.ToValidUTF8(url[:maxEventText], "") + "…"
 	}

@@ -34,7 +34,7 @@ func listRequests(c *Control, r *call) (reply[requestList], error) {
 	found, dropped := c.Journal.List(limit, keep)
 	list := requestList{Requests: []api.Exchange{}, Dropped: dropped}
 	for _, x := range found {
-		list.Requests = append(list.Requests, c.redact(x))
+		list.Requests = append(list.Requests, x.Redacted())
 	}
 	if wantsHAR(r.http) {
 		text, err := jsonOf(harType, archive(c.Version, &list))
@@ -50,7 +50,7 @@ func getRequest(c *Control, r *call) (api.Exchange, error) {
 		return api.Exchange{}, &Problem{Status: http.StatusNotFound,
 			Detail: fmt.Sprintf("request %q is not in the journal", id)}
 	}
-	return c.redact(found[0]), nil
+	return found[0].Redacted(), nil
 }
 
 func deleteRequests(c *Control, _ *call) (api.Empty, error) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"storagesim/fixtures"
+	"storagesim/internal/redact"
 	"storagesim/internal/scenario"
 	"storagesim/internal/strict"
 )
@@ -190,8 +191,14 @@ func (c *Control) scenarioText(r *call) ([]byte, error) {
 // report returns the report of a run with secrets redacted.
 func (c *Control) report(r *scenarioRun) scenario.Report {
 	report := r.Report()
+	report.Why = redact.Line(report.Why)
 	for i := range report.Timeline {
-		report.Timeline[i].Answer, _ = c.redactText(report.Timeline[i].Answer, "", nil)
+		entry := &report.Timeline[i]
+		entry.Request, entry.Why, entry.Waits = redact.Line(entry.Request), redact.Line(entry.Why), redact.Line(entry.Waits)
+		entry.Answer = redact.Text(entry.Answer)
+	}
+	for i := range report.Expect {
+		report.Expect[i].Why = redact.Line(report.Expect[i].Why)
 	}
 	return report
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"storagesim/internal/api"
+	"storagesim/internal/redact"
 	"storagesim/internal/strict"
 )
 
@@ -93,14 +94,14 @@ func (c *Control) serve(row *Row) http.HandlerFunc {
 			api.Write(w, resp)
 		}
 		c.Log.Debug().Str("op", row.ID()).Str("request_id", r.id).Str("world", r.world()).Int("status", resp.Status).
-			Dur("dur", c.Wall().Sub(began)).Msg(req.Method + " " + req.URL.Path)
+			Dur("dur", c.Wall().Sub(began)).Msg(req.Method + " " + redact.URL(req.URL.Path))
 	}
 }
 
 func (c *Control) respond(r *call) (resp api.Response) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.Log.Error().Str("op", r.row.ID()).Str("request_id", r.id).Interface("panic", p).
+			c.Log.Error().Str("op", r.row.ID()).Str("request_id", r.id).Str("panic", redact.Line(fmt.Sprint(p))).
 				Bytes("stack", debug.Stack()).Msg("control call panicked")
 			resp = c.refuse(r, errPanicked)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"storagesim/internal/api"
+	"storagesim/internal/redact"
 	"storagesim/internal/strict"
 )
 
@@ -112,7 +113,7 @@ func (c *Control) exchanges(r *call, q *verification) ([]api.Exchange, error) {
 				"so that all requests of the test are verified", dropped)}
 	}
 	for i := range seen {
-		seen[i].URL, _ = c.redactURL(seen[i].URL, nil) // error texts show it
+		seen[i].URL = redact.URL(seen[i].URL) // error texts show it
 	}
 	return seen, nil
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"time"
 
+	"storagesim/internal/redact"
 	"storagesim/internal/store"
 )
 
@@ -78,7 +80,9 @@ func (r *Ready) headerMismatch(header map[string][]string) string {
 	for _, h := range r.headers {
 		values := header[h.name]
 		if !slices.ContainsFunc(values, func(v string) bool { return glob(h.glob, v) }) {
-			return fmt.Sprintf("the header %s is %.200q, which does not match %q", h.name, values, h.glob)
+			var r redact.Redactor
+			return fmt.Sprintf("the header %s is %.200q, which does not match %q", h.name,
+				r.Header(http.Header{h.name: values})[h.name], h.glob)
 		}
 	}
 	return ""

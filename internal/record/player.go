@@ -11,9 +11,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"storagesim/internal/api"
+	"storagesim/internal/redact"
 )
 
 // Player replays a recording. Read its Header, build a program on its clock, then call Play.
@@ -325,17 +327,18 @@ func common(a, b []byte) int {
 	return n
 }
 
-// String returns the response in the form of HTTP/1.1.
+// String returns the response in the form of HTTP/1.1, without secrets.
 func (a *Response) String() string {
+	var r redact.Redactor
 	var b bytes.Buffer
 	if a.Status == 0 {
 		b.WriteString("no response\n")
 	} else {
 		fmt.Fprintf(&b, "%d %s\n", a.Status, http.StatusText(a.Status))
 	}
-	_ = a.Header.Write(&b) // never fails
+	_ = r.Header(a.Header).Write(&b) // never fails
 	if len(a.Body) > 0 {
-		fmt.Fprintf(&b, "\n%s\n", bytes.TrimSuffix(a.Body, []byte("\n")))
+		fmt.Fprintf(&b, "\n%s\n", strings.TrimSuffix(r.Text(string(a.Body)), "\n"))
 	}
 	if a.SHA256 != "" {
 		fmt.Fprintf(&b, "(of %d bytes, SHA-256 %s)\n", a.Size, a.SHA256)

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"storagesim/internal/api"
+	"storagesim/internal/redact"
 )
 
 // port is a listener and the server on it.
@@ -66,7 +67,7 @@ func (s *Simulator) warnIfOpen() {
 type debugLog struct{ log zerolog.Logger }
 
 func (d debugLog) Write(line []byte) (int, error) {
-	d.log.Debug().Msg(strings.TrimSpace(string(line)))
+	d.log.Debug().Msg(redact.Line(strings.TrimSpace(string(line))))
 	return len(line), nil
 }
 
