@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -26,26 +27,32 @@ const markHeader = "header"
 // FaultTargets returns what fault rules can refer to: the operations of the services and the states of the machines.
 func FaultTargets(machines []statemachine.Description, services ...Service) fault.Targets {
 	var c fault.Targets
-	for i := range services {
-		for k := range services[i].Operations {
-			op := &services[i].Operations[k]
-			c.Operations = append(c.Operations, faultOperation(op))
-		}
-	}
+	states := map[string][]string{}
 	for _, m := range machines {
 		for _, state := range m.States {
-			c.States = append(c.States, string(state))
+			states[m.Kind] = append(states[m.Kind], string(state))
 		}
 	}
-	slices.Sort(c.States)
-	c.States = slices.Compact(c.States)
+	for i := range services {
+		for k := range services[i].Operations {
+			op := faultOperation(&services[i].Operations[k])
+			for _, kind := range subjectKinds(&services[i].Operations[k], slices.Collect(maps.Keys(states))) {
+				op.States = append(op.States, states[kind]...)
+			}
+			slices.Sort(op.States)
+			op.States = slices.Compact(op.States)
+			c.Operations = append(c.Operations, op)
+		}
+	}
 	return c
 }
 
 func faultOperation(op *Operation) fault.Operation {
-	return fault.Operation{
-		ID: op.ID(), Statuses: op.AllStatuses(), Reads: op.Reads(), Names: strings.Contains(op.Path, "{"),
+	f := fault.Operation{
+		ID: op.ID(), Statuses: op.AllStatuses(), Reads: op.Reads(), InPath: strings.Contains(op.Path, "{"),
 	}
+	f.Names, f.Project = namesOf(op)
+	return f
 }
 
 // UseFaults sets the injector of faults. It must be called before the first request is served.
@@ -82,7 +89,7 @@ func (s *Server) inject(svc *Service, r *Request) (*injection, error) {
 		return nil, nil
 	}
 	inj := &injection{}
-	candidates := set.Candidates(&inj.Decision, r.Operation.ID(), r.HTTP.Header, s.wall())
+	candidates := set.Candidates(&inj.Decision, r.Operation.ID(), r.HTTP.Host, r.HTTP.Header, s.wall())
 	switch {
 	case own == nil && plan == "" && len(candidates) == 0 && inj.Verdicts == nil:
 		return nil, nil
@@ -102,7 +109,7 @@ var errDenied = errors.New("the request is refused before any fault")
 // decide evaluates the candidates and the plan, and counts the request for the rules that match.
 func (s *Server) decide(svc *Service, r *Request, inj *injection, plan string, candidates []*fault.Ready) error {
 	var fit []*fault.Ready
-	follows := false
+	follows, client := false, ""
 	err := s.engine.View(r.World, r.ID, func(tx *store.Tx) error {
 		inj.at = tx.Now
 		inner, err := s.enter(svc, r, tx)
@@ -115,6 +122,7 @@ func (s *Server) decide(svc *Service, r *Request, inj *injection, plan string, c
 			}
 		}
 		subject := s.subject(inner, r)
+		client = subject.Client
 		for _, rule := range candidates {
 			if inj.Matches(rule, subject, tx.Now) {
 				fit = append(fit, rule)
@@ -139,7 +147,7 @@ func (s *Server) decide(svc *Service, r *Request, inj *injection, plan string, c
 				return err
 			}
 		}
-		return s.faults.Count(tx, &inj.Decision, fit, r.ID)
+		return s.faults.Count(tx, &inj.Decision, fit, r.ID, client)
 	})
 	for _, rule := range fit {
 		if slices.Contains(inj.Marks, rule.Rule.ID) {
@@ -159,9 +167,11 @@ func headerFault(op *Operation, h http.Header) (*fault.Ready, error) {
 	known := faultOperation(op)
 	if text != "" && (text[0] < '0' || text[0] > '9') {
 		step, err := fault.ParseStep(text, &known)
-		if err == nil {
-			return step, nil
+		var invalid *fault.InvalidError
+		if errors.As(err, &invalid) {
+			return nil, &InvalidFaultError{Detail: HeaderFault + ": " + invalid.Detail, Valid: invalid.Valid}
 		}
+		return step, err
 	}
 	status, err := OneRequestFault(op, h)
 	if err != nil || status == 0 {
@@ -232,7 +242,10 @@ func (s *Server) shape(svc *Service, r *Request, h *fault.PhaseEffect, out *outc
 		if e.Message == "" {
 			e.Message = injectedText(h.Effect.Status, h.By)
 		}
-		e.Status, e.RetryAfter = h.Effect.Status, h.RetryAfter
+		e.Status = h.Effect.Status
+		if h.RetryAfter != "" {
+			e.Header = with(e.Header, "Retry-After", h.RetryAfter)
+		}
 		*out = s.refuse(svc, r, *out, e, false) // the world did not cause it
 		out.stream, out.about, out.kind = nil, nil, refusal.Rule
 	}

@@ -166,7 +166,7 @@ func (s *Server) record(vendor string, r *Request, out outcome, started time.Tim
 	b.body, x.BodyCut = kept(r.body)
 	b.answer, x.AnswerCut = kept(out.resp.Body)
 	if wait := out.resp.Header["Retry-After"]; wait != "" {
-		x.RetryAfter, _ = strconv.Atoi(wait) // always seconds, never a date
+		x.RetryAfter = retrySeconds(wait, out.at)
 	}
 	if r.Operation != nil {
 		x.Operation = r.Operation.ID()
@@ -198,4 +198,18 @@ func requestURI(req *http.Request) string {
 		return req.RequestURI
 	}
 	return req.URL.RequestURI()
+}
+
+// retrySeconds returns the seconds of a header Retry-After, which is a number or, if a fault rule says so, a date on the
+// world's clock.
+func retrySeconds(value string, now time.Time) int {
+	seconds, err := strconv.Atoi(value)
+	if err == nil {
+		return seconds
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return int(at.Sub(now).Round(time.Second) / time.Second)
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"storagesim/internal/api"
+	"storagesim/internal/nearest"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
@@ -61,8 +62,9 @@ func (c *Control) action(vendor, name string) (*api.Vendor, *api.Action, error) 
 			valid = append(valid, v.Service.Vendor+"/"+a.Name)
 		}
 	}
-	return nil, nil, &Problem{Status: http.StatusNotFound, Valid: valid,
-		Detail: fmt.Sprintf("unknown action %s/%s", vendor, name)}
+	return nil, nil, &Problem{Status: http.StatusNotFound, Valid: nearest.To(vendor+"/"+name, valid),
+		Detail: fmt.Sprintf("unknown action %s/%s%s; GET /_sim/actions lists all", vendor, name,
+			nearest.Hint(vendor+"/"+name, valid))}
 }
 
 // enter returns the transaction in the scope that an operation of the vendor has: the request's cluster, or the default

@@ -1,12 +1,5 @@
 package control
 
-import (
-	"errors"
-	"net/http"
-
-	"storagesim/internal/store"
-)
-
 type checkpointList struct {
 	World       string   `json:"world"`
 	Checkpoints []string `json:"checkpoints"`
@@ -49,9 +42,6 @@ func restoreCheckpoint(c *Control, r *call) (checkpointEntry, error) {
 
 // noCheckpoint adds the existing names to store.ErrNoCheckpoint.
 func (c *Control) noCheckpoint(r *call, err error) error {
-	if !errors.Is(err, store.ErrNoCheckpoint) {
-		return err
-	}
 	w, _ := c.DB.World(r.world()) // a world that was deleted meanwhile has no checkpoints
-	return &Problem{Status: http.StatusNotFound, Detail: err.Error(), Valid: w.Checkpoints}
+	return absent(err, "checkpoint", r.param("name"), w.Checkpoints)
 }

@@ -125,7 +125,10 @@ func (c *Control) Mount(outer chi.Router) {
 			c.mountMetrics(outer, &c.rows[i])
 			continue
 		}
-		router.Method(c.rows[i].Method, strings.TrimPrefix(c.rows[i].Path, Prefix), c.serve(&c.rows[i]))
+		if c.rows[i].Path == Prefix {
+			c.mountRow(outer, "/", &c.rows[i])
+		}
+		c.mountRow(router, strings.TrimPrefix(c.rows[i].Path, Prefix), &c.rows[i])
 	}
 	router.NotFound(c.serve(&Row{Name: "Unknown", Endpoint: query(unknownPath)}))
 	router.MethodNotAllowed(
@@ -135,6 +138,17 @@ func (c *Control) Mount(outer chi.Router) {
 	outer.Mount(Prefix, router)
 }
 
+// mountRow registers a call at a path. Each GET is a HEAD as well, whose body net/http leaves out.
+func (c *Control) mountRow(router chi.Router, path string, row *Row) {
+	if path == "" {
+		path = "/"
+	}
+	router.Method(row.Method, path, c.serve(row))
+	if row.Method == http.MethodGet {
+		router.Method(http.MethodHead, path, c.serve(row))
+	}
+}
+
 func unknownPath(c *Control, r *call) (api.Empty, error) {
 	return api.Empty{}, &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("unknown path %s", r.http.URL.Path),
 		Valid: nearest.To(r.http.URL.Path, c.paths)}
@@ -142,7 +156,7 @@ func unknownPath(c *Control, r *call) (api.Empty, error) {
 
 func wrongMethod(routes chi.Routes, req *http.Request) error {
 	var allowed []string
-	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if routes.Match(chi.NewRouteContext(), m, strings.TrimPrefix(req.URL.Path, Prefix)) {
 			allowed = append(allowed, m)
 		}

@@ -3,7 +3,6 @@ package control
 import (
 	"errors"
 	"fmt"
-	"net/http"
 
 	"storagesim/internal/api"
 	"storagesim/internal/fault"
@@ -68,14 +67,14 @@ func getFault(c *Control, r *call) (fault.Listed, error) {
 	var rule fault.Listed
 	err := c.Engine.View(r.world(), r.by(), func(tx *store.Tx) (err error) {
 		rule, err = c.Faults.Get(tx, r.param("id"))
-		return faultProblem(err, fault.IDs(tx))
+		return absent(err, "fault rule", r.param("id"), fault.IDs(tx))
 	})
 	return rule, err
 }
 
 func deleteFault(c *Control, r *call) (faultList, error) {
 	_, err := changeFaults(c, r, func(tx *store.Tx) (api.Empty, error) {
-		return api.Empty{}, faultProblem(c.Faults.Delete(tx, r.param("id")), fault.IDs(tx))
+		return api.Empty{}, absent(c.Faults.Delete(tx, r.param("id")), "fault rule", r.param("id"), fault.IDs(tx))
 	})
 	if err != nil {
 		return faultList{}, err
@@ -90,19 +89,16 @@ func changeFaults[A any](c *Control, r *call, do func(*store.Tx) (A, error)) (re
 		return err
 	})
 	if err != nil {
-		return result, faultProblem(err, nil)
+		return result, faultProblem(err)
 	}
 	return result, c.Faults.SyncVersions(r.world())
 }
 
-// faultProblem turns an error about rules and plans into an error of the control surface. Known are the existing ids.
-func faultProblem(err error, known []string) error {
+// faultProblem turns an error about rules and plans into an error of the control surface.
+func faultProblem(err error) error {
 	var wrong *fault.InvalidError
-	switch {
-	case errors.As(err, &wrong):
+	if errors.As(err, &wrong) {
 		return &strict.Error{Path: wrong.Path, Detail: wrong.Detail, Valid: wrong.Valid}
-	case errors.Is(err, store.ErrNotFound):
-		return &Problem{Status: http.StatusNotFound, Detail: err.Error(), Valid: known}
 	}
 	return err
 }

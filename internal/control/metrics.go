@@ -23,7 +23,7 @@ func (c *Control) mountMetrics(router chi.Router, row *Row) {
 	router.Handle(MetricsPath,
 		c.serve(&Row{Name: "WrongMethod", Endpoint: query(func(_ *Control, r *call) (plain, error) {
 			return plain{}, &Problem{Status: http.StatusMethodNotAllowed,
-				Detail: fmt.Sprintf("%s does not support the method %s", MetricsPath, r.http.Method), Valid: []string{row.Method}}
+				Detail: fmt.Sprintf("%s does not support the method %s", MetricsPath, r.http.Method), Valid: []string{http.MethodGet, http.MethodHead}}
 		})}))
-	router.Method(row.Method, MetricsPath, c.serve(row))
+	c.mountRow(router, MetricsPath, row)
 }

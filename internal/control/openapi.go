@@ -175,5 +175,9 @@ func (row *Row) summary() string {
 // tag returns the first path segment after the prefix.
 func (row *Row) tag() string {
 	parts := strings.Split(strings.TrimPrefix(row.Path, Prefix+"/"), "/")
-	return strings.Trim(slices.DeleteFunc(parts, func(p string) bool { return p == "" })[0], "/")
+	parts = slices.DeleteFunc(parts, func(p string) bool { return p == "" })
+	if row.Path == Prefix {
+		return "index"
+	}
+	return parts[0]
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"storagesim/internal/api"
+	"storagesim/internal/nearest"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -98,9 +99,10 @@ func machineProblem(err error) *Problem {
 	var notReached *statemachine.NotReachedError
 	switch {
 	case errors.As(err, &kind):
-		return &Problem{Status: http.StatusBadRequest, Detail: kind.Error(), Valid: kind.Valid}
+		return unknownKind(kind)
 	case errors.As(err, &delay):
-		return &Problem{Status: http.StatusBadRequest, Detail: delay.Error(), Valid: delay.Valid}
+		return &Problem{Status: http.StatusBadRequest, Valid: nearest.To(delay.Name, delay.Valid),
+			Detail: fmt.Sprintf("unknown delay %q", delay.Name) + nearest.Hint(delay.Name, delay.Valid) + "; GET /_sim/delays lists all"}
 	case errors.As(err, &illegal):
 		return &Problem{Status: http.StatusConflict, Detail: illegal.Error(), Valid: texts(illegal.Cause.Takes)}
 	case errors.As(err, &nothing), errors.As(err, &notReached):

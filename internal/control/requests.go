@@ -99,13 +99,13 @@ func (c *Control) checkOperation(pattern string) error {
 	for i := range c.Vendors {
 		rows := c.Vendors[i].Service.Operations
 		for k := range rows {
-			ids = append(ids, rows[k].ID())
+			ids = append(ids, rows[k].ID(), rows[k].Vendor+".*")
 			if ok, _ := path.Match(pattern, rows[k].ID()); ok {
 				return nil
 			}
 		}
 	}
-	return &strict.Error{Path: "operation", Detail: fmt.Sprintf("%q is not an operation", pattern),
+	return &strict.Error{Path: "operation", Detail: fmt.Sprintf("%q is not an operation", pattern) + nearest.Hint(pattern, ids),
 		Valid: nearest.To(pattern, ids)}
 }
 

@@ -1,9 +1,7 @@
 package control
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 
 	"storagesim/internal/statemachine"
@@ -90,15 +88,6 @@ func (r *call) clusters(tx *store.Tx) ([]string, error) {
 	return []string{name}, nil
 }
 
-// unknownKind turns an unknown kind, which is part of the path, into a 404.
-func unknownKind(err error) error {
-	var kind *statemachine.UnknownKindError
-	if errors.As(err, &kind) {
-		return &Problem{Status: http.StatusNotFound, Detail: kind.Error(), Valid: kind.Valid}
-	}
-	return err
-}
-
 func getResource(c *Control, r *call) (statemachine.Resource, error) {
 	var resource statemachine.Resource
 	err := c.Engine.View(r.world(), r.by(), func(tx *store.Tx) error {
@@ -107,7 +96,7 @@ func getResource(c *Control, r *call) (statemachine.Resource, error) {
 			return err
 		}
 		resource, err = c.Engine.Find(tx, r.param("kind"), clusters, r.param("id"))
-		return unknownKind(err)
+		return c.noResource(tx, r, clusters, err)
 	})
 	return resource, err
 }
@@ -119,7 +108,7 @@ type firing struct {
 func fireEvent(c *Control, r *call, body *firing) (statemachine.Resource, error) {
 	d, err := c.machine(r.param("kind"))
 	if err != nil {
-		return statemachine.Resource{}, unknownKind(err)
+		return statemachine.Resource{}, c.noResource(nil, r, nil, err)
 	}
 	if err := checkEvent(&d, body.Event); err != nil {
 		return statemachine.Resource{}, err
@@ -159,7 +148,7 @@ func (c *Control) change(
 			return err
 		}
 		resource, err = do(tx, clusters)
-		return unknownKind(err)
+		return c.noResource(tx, r, clusters, err)
 	})
 	return resource, err
 }

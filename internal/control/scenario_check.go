@@ -62,7 +62,8 @@ func asInput(path string, err error) error {
 	var problem *Problem
 	switch {
 	case errors.As(err, &kind):
-		return &strict.Error{Path: path, Detail: kind.Error(), Valid: kind.Valid}
+		p := unknownKind(kind)
+		return &strict.Error{Path: path, Detail: p.Detail, Valid: p.Valid}
 	case errors.As(err, &problem):
 		return &strict.Error{Path: path, Detail: problem.Detail, Valid: problem.Valid}
 	}
@@ -127,7 +128,8 @@ func checkDelays(c *Control, _ map[string]string, body *map[string]json.RawMessa
 	slices.Sort(names)
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		if !slices.Contains(names, name) {
-			return &strict.Error{Path: name, Detail: "is not a delay", Valid: nearest.To(name, names)}
+			return &strict.Error{Path: name, Valid: nearest.To(name, names),
+				Detail: "is not a delay" + nearest.Hint(name, names)}
 		}
 		if string(set[name]) == "null" {
 			continue
@@ -170,7 +172,7 @@ func checkRules(c *Control, _ map[string]string, set *faultSet) error {
 func (c *Control) checkRule(path string, rule *fault.Rule) error {
 	catalog := c.faultCatalog()
 	_, err := fault.Check(*rule, &catalog)
-	return below(path, faultProblem(err, nil))
+	return below(path, faultProblem(err))
 }
 
 func checkPlan(c *Control, _ map[string]string, plan *fault.Plan) error {
@@ -182,7 +184,7 @@ func checkPlan(c *Control, _ map[string]string, plan *fault.Plan) error {
 		}
 		for n, step := range plan.Operations[id] {
 			if _, err := fault.ParseStep(step, &catalog.Operations[i]); err != nil {
-				return below(fmt.Sprintf("operations.%s[%d]", id, n), faultProblem(err, nil))
+				return below(fmt.Sprintf("operations.%s[%d]", id, n), faultProblem(err))
 			}
 		}
 	}

@@ -89,7 +89,9 @@ func (c *Control) serve(row *Row) http.HandlerFunc {
 		if r.stream != nil {
 			w.Header().Set("Content-Type", resp.ContentType)
 			w.Header().Set("Cache-Control", "no-store")
-			r.stream(w)
+			if req.Method != http.MethodHead {
+				r.stream(w)
+			}
 		} else {
 			api.Write(w, resp)
 		}
@@ -136,7 +138,7 @@ func (c *Control) respond(r *call) (resp api.Response) {
 
 // admit checks the admin token and the query parameters.
 func (c *Control) admit(r *call) error {
-	if c.AdminToken != "" && r.http.Method != http.MethodGet {
+	if c.AdminToken != "" && r.http.Method != http.MethodGet && r.http.Method != http.MethodHead {
 		scheme, token, _ := strings.Cut(r.http.Header.Get("Authorization"), " ")
 		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(token), []byte(c.AdminToken)) != 1 {
 			return &Problem{Status: http.StatusUnauthorized,

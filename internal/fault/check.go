@@ -31,14 +31,14 @@ type Operation struct {
 	ID       string
 	Statuses []int // the documented ones
 	Reads    bool  // it is a GET
-	Names    bool  // its path has parameters, so a request can name a resource
+	// InPath reports whether its path has parameters. Names reports whether its requests can name a resource, and Project
+	// whether they can name a project: in the path, the query or the body.
+	InPath, Names, Project bool
+	States                 []string // of the resources that its requests can name, sorted
 }
 
-// Targets holds the operations and states that a rule may refer to.
-type Targets struct {
-	Operations []Operation
-	States     []string // of all machines
-}
+// Targets holds the operations that a rule may refer to.
+type Targets struct{ Operations []Operation }
 
 // names lists the IDs of the operations.
 func (c *Targets) names() []string {
@@ -71,7 +71,8 @@ type Ready struct {
 	headers []headerGlob
 	span    time.Duration
 	ttl     time.Duration
-	retry   int
+	retry   *sampler
+	per     time.Duration // of the quota
 	latency *sampler
 	stall   time.Duration
 	every   time.Duration
@@ -89,7 +90,8 @@ const patternID = `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`
 // Check compiles a rule and fills in its phase. It returns an *InvalidError for an invalid rule.
 func Check(rule Rule, targets *Targets) (*Ready, error) {
 	r := &Ready{Rule: rule}
-	checks := []func(*Targets) error{r.checkID, r.checkMatch, r.checkWhen, r.checkEffect, r.checkPhase, r.checkStatus}
+	checks := []func(*Targets) error{r.checkID, r.checkMatch, r.checkWhen, r.checkEffect, r.checkPhase, r.checkStatus,
+		r.checkTargets}
 	for _, check := range checks {
 		if err := check(targets); err != nil {
 			return nil, err
@@ -135,11 +137,8 @@ func (r *Ready) checkMatch(c *Targets) error {
 		}
 	}
 	if len(r.ops) == 0 {
-		return &InvalidError{Path: "match.operation", Detail: fmt.Sprintf("no operation matches %.80q", m.Operation),
-			Valid: nearest.To(m.Operation, c.patterns())}
-	}
-	if m.State != "" && !slices.Contains(c.States, m.State) {
-		return &InvalidError{Path: "match.state", Detail: fmt.Sprintf("unknown state %.80q", m.State), Valid: c.States}
+		return &InvalidError{Path: "match.operation", Valid: nearest.To(m.Operation, c.patterns()),
+			Detail: fmt.Sprintf("no operation matches %.80q", m.Operation) + nearest.Hint(m.Operation, c.patterns())}
 	}
 	if len(m.Header) > maxHeaders {
 		return invalid("match.header", "has more than %d members", maxHeaders)
@@ -163,14 +162,23 @@ func validHeader(name string) bool {
 	return name != "" && len(name) <= 256 && strings.Trim(name, token) == "" && !strings.ContainsAny(name, " \t")
 }
 
-func (r *Ready) checkWhen(*Targets) error {
+func (r *Ready) checkWhen(*Targets) error { //nolint:cyclop // one check for each member
 	w := &r.Rule.When
-	for path, n := range map[string]uint64{"when.skip": w.Skip, "when.times": w.Times, "when.every": w.Every} {
-		if n > maxCount {
-			return invalid(path, "%d is not in the range 0 to %d", n, maxCount)
-		}
+	if w.Skip > maxCount {
+		return invalid("when.skip", "%d is not in the range 0 to %d", w.Skip, maxCount)
 	}
-	if w.Attempts != nil && w.Every > 1 {
+	if w.Times != nil && (*w.Times < 1 || *w.Times > maxCount) {
+		return invalid("when.times", "%d is not in the range 1 to %d; without times, the rule hits any number of requests",
+			*w.Times, maxCount)
+	}
+	if w.Every != nil && (*w.Every < 1 || *w.Every > maxCount) {
+		return invalid("when.every", "%d is not in the range 1 to %d; without every, the rule hits each request",
+			*w.Every, maxCount)
+	}
+	if err := r.checkQuota(); err != nil {
+		return err
+	}
+	if w.Attempts != nil && w.Every != nil && *w.Every > 1 {
 		return invalid("when.attempts", "cannot be combined with every; remove one of them")
 	}
 	if w.Attempts != nil && len(w.Attempts) == 0 || len(w.Attempts) > maxAttempts {
@@ -208,7 +216,7 @@ func (r *Ready) checkEffect(*Targets) (err error) {
 			Detail: fmt.Sprintf("unknown connection effect %.80q", e.Connection), Valid: connections[:]}
 	}
 	if e.Latency != nil {
-		if r.latency, err = e.Latency.compile(); err != nil {
+		if r.latency, err = (spans{pathLatency, maxLatency}).compile(e.Latency); err != nil {
 			return err
 		}
 	}
@@ -240,18 +248,23 @@ func (r *Ready) checkResponse(e *Effect) error {
 		return invalid("effect.message", "needs effect.status, which is missing")
 	case len(e.Message) > maxText:
 		return invalid("effect.message", "is longer than %d bytes", maxText)
-	case e.RetryAfter == "":
+	case e.RetryAfter == nil:
 		return nil
 	case e.Status == 0:
-		return invalid("effect.retryAfter", "needs effect.status, which is missing")
+		return invalid(pathRetryAfter, "needs effect.status, which is missing")
 	}
-	d, err := time.ParseDuration(e.RetryAfter)
-	if err != nil || d < 0 || d > maxRetry {
-		return invalid("effect.retryAfter", `%.80q is not a duration from 0s to %s, such as "2s"`, e.RetryAfter, maxRetry)
-	}
-	r.retry = int((d + time.Second - 1) / time.Second)
-	return nil
+	var err error
+	r.retry, err = e.RetryAfter.compile()
+	return err
 }
+
+// The paths of members that have short forms.
+const (
+	pathLatency    = "effect.latency"
+	pathRetryAfter = "effect.retryAfter"
+)
+
+func quoted(text string) string { return fmt.Sprintf("%.80q", text) }
 
 // checkTransfer checks how the response is sent.
 func (r *Ready) checkTransfer(e *Effect) (err error) {
@@ -335,7 +348,7 @@ func (r *Ready) checkPhase(*Targets) error {
 		return invalid("effect.interloper", "needs the phase before: the other change precedes the request's own")
 	case e.terminal():
 		return invalid("effect.interloper", "cannot be combined with an effect that keeps the operation from running")
-	case !slices.ContainsFunc(r.ops, func(op Operation) bool { return op.Names }):
+	case !slices.ContainsFunc(r.ops, func(op Operation) bool { return op.InPath }):
 		return invalid("effect.interloper", "needs an operation with a resource in its path; %s has none", r.ops[0].ID)
 	}
 	return nil
@@ -369,16 +382,3 @@ func (r *Ready) checkStatus(*Targets) error {
 }
 
 func (r *Ready) forced() bool { return r.Rule.Force || r.Rule.Effect.Force }
-
-// applies reports whether the effect is possible for a matching operation: the operation documents the status, and is a
-// GET if the effect is a stale response.
-func (r *Ready) applies(op *Operation) bool {
-	e := &r.Rule.Effect
-	switch {
-	case e.Status != 0 && !r.forced() && !slices.Contains(op.Statuses, e.Status):
-		return false
-	case e.Stale > 0 && !op.Reads:
-		return false
-	}
-	return true
-}

@@ -37,7 +37,7 @@ type PhaseEffect struct {
 	Delay      time.Duration
 	By         string        // the rule or plan that decides the response
 	Effect     *Effect       // nil if none decides it
-	RetryAfter int           // seconds
+	RetryAfter string        // the header; "" for none
 	Stall      time.Duration // 0: until the client closes the connection
 	Every      time.Duration // between two pieces
 }
@@ -53,15 +53,20 @@ func (d *Decision) missed(r *Ready, why string) {
 	d.note(r.Rule.ID, false, why)
 }
 
-// Candidates returns the rules that may hit a request of the operation with these headers, as far as that can be
-// decided without a transaction. It notes the other rules of the operation as missed.
-func (s *Set) Candidates(d *Decision, operation string, header map[string][]string, wall time.Time) []*Ready {
+// Candidates returns the rules that may hit a request of the operation with this host and these headers, as far as that
+// can be decided without a transaction. It notes the other rules of the operation as missed.
+func (s *Set) Candidates(
+	d *Decision, operation, host string, header map[string][]string, wall time.Time,
+) []*Ready {
 	if s == nil {
 		return nil
 	}
+	for _, one := range s.leftOut[operation] {
+		d.missed(one.rule, operation+" is left out: "+one.why)
+	}
 	var list []*Ready
 	for _, r := range s.byOp[operation] {
-		switch why := r.headerMismatch(header); {
+		switch why := r.headerMismatch(host, header); {
 		case r.spent.Load():
 			d.missed(r, "the rule has no hits left")
 		case !r.expires.IsZero() && !wall.Before(r.expires):
@@ -76,9 +81,12 @@ func (s *Set) Candidates(d *Decision, operation string, header map[string][]stri
 }
 
 // headerMismatch returns why the headers do not match the rule, or "" if they do.
-func (r *Ready) headerMismatch(header map[string][]string) string {
+func (r *Ready) headerMismatch(host string, header map[string][]string) string {
 	for _, h := range r.headers {
 		values := header[h.name]
+		if isHost(h.name) {
+			values = []string{host}
+		}
 		if !slices.ContainsFunc(values, func(v string) bool { return glob(h.glob, v) }) {
 			var r redact.Redactor
 			return fmt.Sprintf("the header %s is %.200q, which does not match %q", h.name,
@@ -95,9 +103,11 @@ type Resource struct{ ID, Name, State string }
 type Subject struct {
 	Project string
 	Names   []string // IDs and names of resources in the request
-	// Resource looks up the resource that the request names. It returns nil if the resource does not exist. It is called
-	// only if a rule needs it.
-	Resource func() *Resource
+	// Client is who sends the request, for quotas.
+	Client string
+	// Resource looks up the resource that the request names. It returns nil if the resource does not exist. Source looks
+	// up the resource that the request names as its source. Both are called only if a rule needs them.
+	Resource, Source func() *Resource
 }
 
 // Matches reports whether the rule matches the request. If it does not, the decision notes why.
@@ -129,6 +139,11 @@ func (r *Ready) mismatch(s *Subject, now time.Time) string {
 		return ""
 	}
 	resource := s.Resource()
+	if !r.Rule.Effect.Interloper && (resource == nil || m.Resource != "" && !resource.matches(m.Resource)) {
+		if source := s.Source(); source != nil {
+			resource = source
+		}
+	}
 	switch {
 	case m.Resource != "" && !named && !resource.matches(m.Resource):
 		return fmt.Sprintf("the request names %.100q, which does not match %q", s.Names, m.Resource)
@@ -136,6 +151,7 @@ func (r *Ready) mismatch(s *Subject, now time.Time) string {
 		return ""
 	case resource == nil:
 		return "the request names no existing resource"
+
 	case m.State != "" && resource.State != m.State:
 		return fmt.Sprintf("%s is %s, not %s", resource.ID, resource.State, m.State)
 	}
@@ -148,8 +164,9 @@ func (r *Resource) matches(pattern string) bool {
 }
 
 // Count counts the request for the matching rules, in order, and adds the effects of those that hit it to the decision.
-// tx must be a write transaction of the request's world. A rule that hits stores the request's ID, request.
-func (in *Injector) Count(tx *store.Tx, d *Decision, matching []*Ready, request string) error {
+// tx must be a write transaction of the request's world. A rule that hits stores the request's ID, request. Client is who
+// sends the request.
+func (in *Injector) Count(tx *store.Tx, d *Decision, matching []*Ready, request, client string) error {
 	tx = tx.In("")
 	for _, r := range matching {
 		if why := d.decided(r); why != "" {
@@ -168,12 +185,12 @@ func (in *Injector) Count(tx *store.Tx, d *Decision, matching []*Ready, request 
 			continue
 		}
 		random := generator(tx.Seed(), r.Rule.ID, row.Seen+1)
-		if why := row.count(random); why != "" {
+		if why := row.count(random, r, client, tx.Now); why != "" {
 			row.LastMiss = why
 			d.missed(r, why)
 		} else {
 			row.LastHit, row.LastBy = tx.Now, request
-			d.take(r.Rule.ID, r, random)
+			d.take(r.Rule.ID, r, random, tx.Now)
 		}
 		if err := rules.Put(tx, &row); err != nil {
 			return err
@@ -186,7 +203,7 @@ func (in *Injector) Count(tx *store.Tx, d *Decision, matching []*Ready, request 
 }
 
 // count counts one request. It returns why the request passes, or "" if it is hit (assumption 100).
-func (r *row) count(random *rand.Rand) string {
+func (r *row) count(random *rand.Rand, ready *Ready, client string, now time.Time) string {
 	w := &r.Rule.When
 	r.Seen++
 	if r.Seen <= w.Skip {
@@ -196,8 +213,15 @@ func (r *row) count(random *rand.Rand) string {
 	switch {
 	case w.Attempts != nil && !slices.Contains(w.Attempts, n):
 		return fmt.Sprintf("the rule hits the attempts %v, and this was number %d", w.Attempts, n)
-	case w.Every > 1 && n%w.Every != 0:
-		return fmt.Sprintf("the rule hits one request in %d, and this was number %d", w.Every, n)
+	case w.Every != nil && n%*w.Every != 0:
+		return fmt.Sprintf("the rule hits one request in %d, and this was number %d", *w.Every, n)
+	}
+	if w.Quota != nil {
+		if why := r.takeQuota(ready, client, now); why != "" {
+			return why
+		}
+	}
+	switch {
 	case w.Probability != nil && random.Float64() >= *w.Probability:
 		return fmt.Sprintf("the random draw was a miss, with a hit probability of %v", *w.Probability)
 	}
@@ -226,8 +250,9 @@ func (d *Decision) decided(r *Ready) string {
 	return ""
 }
 
-// take adds the effect of a rule that hits, or of a step. random may be nil for a step, which has no latency.
-func (d *Decision) take(id string, r *Ready, random *rand.Rand) {
+// take adds the effect of a rule that hits at the instant now, or of a step. random may be nil for a step, which has
+// nothing to draw.
+func (d *Decision) take(id string, r *Ready, random *rand.Rand, now time.Time) {
 	h, e := &d.Before, &r.Rule.Effect
 	if r.Rule.Phase == After {
 		h = &d.After
@@ -239,7 +264,12 @@ func (d *Decision) take(id string, r *Ready, random *rand.Rand) {
 		d.Interlopers = append(d.Interlopers, id)
 	}
 	if e.terminal() {
-		h.By, h.Effect, h.RetryAfter, h.Stall, h.Every = id, e, r.retry, r.stall, r.every
+		var renewed time.Time
+		if r.per > 0 {
+			_, renewed = r.window(now)
+		}
+		h.By, h.Effect, h.Stall, h.Every = id, e, r.stall, r.every
+		h.RetryAfter = r.retryAfter(random, now, renewed)
 	}
 	d.Marks = append(d.Marks, id)
 	d.note(id, true, e.words(r.Rule.Phase))
@@ -247,7 +277,7 @@ func (d *Decision) take(id string, r *Ready, random *rand.Rand) {
 
 // Take adds a step, from a header of the request or from a plan. It must precede Count, so that the step takes
 // precedence over all rules.
-func (d *Decision) Take(step *Ready, by string) { d.take(by, step, nil) }
+func (d *Decision) Take(step *Ready, by string) { d.take(by, step, nil, time.Time{}) }
 
 // words describes the effect.
 func (e *Effect) words(phase Phase) string {

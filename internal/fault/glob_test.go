@@ -45,7 +45,7 @@ func TestLatency_SamplesFollowTheDistribution(t *testing.T) {
 		"lognormal": {Latency{Lognormal: &LogRange{"10ms", "100ms"}, Cap: "50ms"},
 			0, 50 * time.Millisecond, 10 * time.Millisecond},
 	} {
-		p, err := c.latency.compile()
+		p, err := (spans{pathLatency, maxLatency}).compile(&c.latency)
 		require.NoError(t, err, name)
 		below := 0
 		for n := range uint64(2000) {

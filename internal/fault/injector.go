@@ -47,7 +47,14 @@ type Set struct {
 	stale    bool // must be read again
 	byID     map[string]*Ready
 	byOp     map[string][]*Ready // in the phase before, then in the phase after, each in order
-	versions bool                // a rule needs earlier versions of the world
+	leftOut  map[string][]leftOut
+	versions bool // a rule needs earlier versions of the world
+}
+
+// leftOut is a rule that does not apply to an operation which its glob matches.
+type leftOut struct {
+	rule *Ready
+	why  string
 }
 
 // Armed returns the rules of a world; nil if there are none, or no such world.
@@ -92,7 +99,7 @@ func (in *Injector) load(world string) *Set {
 
 // read makes the set of the transaction's world.
 func (in *Injector) read(tx *store.Tx) *Set {
-	set := &Set{byID: map[string]*Ready{}, byOp: map[string][]*Ready{}}
+	set := &Set{byID: map[string]*Ready{}, byOp: map[string][]*Ready{}, leftOut: map[string][]leftOut{}}
 	var list []*Ready
 	for _, r := range rules.All(tx.In(""), "", "") {
 		ready, err := in.ready(tx.World(), &r)
@@ -120,7 +127,9 @@ func (in *Injector) read(tx *store.Tx) *Set {
 	for _, ready := range list {
 		set.versions = set.versions || ready.Rule.Effect.Stale > 0
 		for _, op := range ready.ops {
-			if ready.applies(&op) {
+			if _, why := ready.exclusion(&op); why != "" {
+				set.leftOut[op.ID] = append(set.leftOut[op.ID], leftOut{ready, why})
+			} else {
 				set.byOp[op.ID] = append(set.byOp[op.ID], ready)
 			}
 		}

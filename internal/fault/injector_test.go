@@ -38,7 +38,7 @@ func TestInjector_ChecksARuleOnce(t *testing.T) {
 	}
 	candidates := func() int {
 		var d fault.Decision
-		return len(in.Armed("w").Candidates(&d, rule.Match.Operation, nil, time.Time{}))
+		return len(in.Armed("w").Candidates(&d, rule.Match.Operation, "", nil, time.Time{}))
 	}
 	put := func(tx *store.Tx) error {
 		_, err := in.Put(tx, rule)

@@ -1,9 +1,12 @@
 package fault
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"storagesim/internal/strict"
 )
 
 // maxLatency bounds the latency that one rule adds to a response (assumption 109).
@@ -31,48 +34,73 @@ type LogRange struct {
 	P99    string `json:"p99" type:"duration" doc:"99th percentile" range:"median to 1h" example:"2s" required:""`
 }
 
-// sampler draws values of a valid Latency.
+// ShortForms returns "": a duration is short for the member fixed.
+func (Latency) ShortForms() []any { return []any{""} }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *Latency) UnmarshalJSON(text []byte) error {
+	if text[0] == '"' {
+		*l = Latency{}
+		return json.Unmarshal(text, &l.Fixed)
+	}
+	if text[0] != '{' {
+		return &strict.Error{Detail: string(text) + ` is neither a duration, such as "2s", nor an object, such as ` +
+			`{"uniform":["1s","3s"]}`}
+	}
+	type object Latency
+	return json.Unmarshal(text, (*object)(l))
+}
+
+// sampler draws values of a valid Latency or RetryAfter.
 type sampler struct {
 	draw func(r *rand.Rand) float64
 	cap  time.Duration
 }
 
-// sample draws a latency, in whole microseconds.
+// sample draws a duration, in whole microseconds.
 func (s *sampler) sample(r *rand.Rand) time.Duration {
 	return time.Duration(min(max(s.draw(r), 0), float64(s.cap))).Round(time.Microsecond)
 }
 
+// spans reads the durations of a member. Most is the largest one.
+type spans struct {
+	path string // of the object that they are in
+	most time.Duration
+}
+
 // parseDuration reads a duration from 0 to maxLatency.
 func parseDuration(path, text string) (time.Duration, error) {
+	return spans{most: maxLatency}.parse(path, text)
+}
+
+func (s spans) parse(path, text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 || d > maxLatency {
-		return 0, invalid(path, `%q is not a duration from 0s to %s, such as "250ms"`, text, maxLatency)
+	if err != nil || d < 0 || d > s.most {
+		return 0, invalid(s.path+path, `%.80q is not a duration from 0s to %.0fh, such as "250ms"`, text, s.most.Hours())
 	}
 	return d, nil
 }
 
-// parsePair reads two durations. If ordered is set, the second must not be less than the first.
-func parsePair(path string, names [2]string, texts [2]string, ordered bool) (a, b float64, err error) {
+// pair reads two durations. If ordered is set, the second must not be less than the first.
+func (s spans) pair(names, texts [2]string, ordered bool) (a, b float64, err error) {
 	var d [2]time.Duration
 	for i := range d {
-		if d[i], err = parseDuration(path+names[i], texts[i]); err != nil {
+		if d[i], err = s.parse(names[i], texts[i]); err != nil {
 			return 0, 0, err
 		}
 	}
 	if ordered && d[1] < d[0] {
-		return 0, 0, invalid(path+names[1], "%s is shorter than %s", d[1], d[0])
+		return 0, 0, invalid(s.path+names[1], "%s is shorter than %s", d[1], d[0])
 	}
 	return float64(d[0]), float64(d[1]), nil
 }
 
-const pathLatency = "effect.latency"
-
-// compile checks the latency and returns its sampler.
-func (l *Latency) compile() (*sampler, error) {
-	s := &sampler{cap: maxLatency}
+// compile checks the distribution and returns its sampler.
+func (s spans) compile(l *Latency) (*sampler, error) {
+	draws := &sampler{cap: s.most}
 	var err error
 	if l.Cap != "" {
-		if s.cap, err = parseDuration(pathLatency+".cap", l.Cap); err != nil {
+		if draws.cap, err = s.parse(".cap", l.Cap); err != nil {
 			return nil, err
 		}
 	}
@@ -83,38 +111,48 @@ func (l *Latency) compile() (*sampler, error) {
 		}
 	}
 	if given != 1 {
-		return nil, &InvalidError{Path: pathLatency, Detail: "exactly one distribution must be given",
-			Valid: []string{"fixed", "uniform", "normal", "lognormal"}}
+		return nil, &InvalidError{Path: s.path, Valid: []string{"fixed", "uniform", "normal", "lognormal"},
+			Detail: `exactly one distribution must be given, such as "2s", {"uniform":["1s","3s"]}, ` +
+				`{"normal":{"mean":"2s","stddev":"500ms"}} or {"lognormal":{"median":"2s","p99":"10s"}}`}
 	}
-	s.draw, err = l.distribution()
-	return s, err
+	draws.draw, err = s.distribution(l)
+	return draws, err
 }
 
 // distribution returns a function that draws from the given distribution, in nanoseconds.
-func (l *Latency) distribution() (func(*rand.Rand) float64, error) {
+func (s spans) distribution(l *Latency) (func(*rand.Rand) float64, error) {
 	switch {
 	case l.Uniform != nil:
 		if len(l.Uniform) != 2 {
-			return nil, invalid(pathLatency+".uniform", "must be two durations, the shortest and the longest")
+			return nil, invalid(s.path+".uniform", `must be two durations, the shortest and the longest, such as ["1s","3s"]`)
 		}
-		a, b, err := parsePair(pathLatency+".uniform", [2]string{"[0]", "[1]"}, [2]string(l.Uniform), true)
+		a, b, err := s.pair([2]string{".uniform[0]", ".uniform[1]"}, [2]string(l.Uniform), true)
 		return func(r *rand.Rand) float64 { return a + r.Float64()*(b-a) }, err
 	case l.Normal != nil:
-		mean, dev, err := parsePair(pathLatency+".normal", [2]string{".mean", ".stddev"},
+		mean, dev, err := s.pair([2]string{".normal.mean", ".normal.stddev"},
 			[2]string{l.Normal.Mean, l.Normal.Stddev}, false)
 		return func(r *rand.Rand) float64 { return mean + r.NormFloat64()*dev }, err
 	case l.Lognormal != nil:
-		median, p99, err := parsePair(pathLatency+".lognormal", [2]string{".median", ".p99"},
+		median, p99, err := s.pair([2]string{".lognormal.median", ".lognormal.p99"},
 			[2]string{l.Lognormal.Median, l.Lognormal.P99}, true)
 		if err == nil && median == 0 {
-			err = invalid(pathLatency+".lognormal.median", "must be above 0s")
+			err = invalid(s.path+".lognormal.median", "must be above 0s")
 		}
 		const z99 = 2.3263478740408408 // the 99th percentile of the standard normal distribution
 		return func(r *rand.Rand) float64 { return median * math.Exp(r.NormFloat64()*math.Log(p99/median)/z99) }, err
 	}
-	d, err := parseDuration(pathLatency+".fixed", l.Fixed)
+	d, err := s.fixed(l)
 	if err == nil && l.Cap != "" {
-		err = invalid(pathLatency+".cap", "cannot be combined with fixed; remove it")
+		err = invalid(s.path+".cap", "cannot be combined with fixed; remove it")
 	}
 	return func(*rand.Rand) float64 { return float64(d) }, err
+}
+
+// fixed reads the member fixed. The error for text that is no duration lists the other forms.
+func (s spans) fixed(l *Latency) (time.Duration, error) {
+	if _, err := time.ParseDuration(l.Fixed); err != nil {
+		return 0, invalid(s.path, `%.80q is not a duration; use "2s", {"uniform":["1s","3s"]}, `+
+			`{"normal":{"mean":"2s","stddev":"500ms"}} or {"lognormal":{"median":"2s","p99":"10s"}}`, l.Fixed)
+	}
+	return s.parse(".fixed", l.Fixed)
 }

@@ -54,9 +54,24 @@ func ParseStep(text string, op *Operation) (*Ready, error) {
 		ready, err = Check(rule, &Targets{Operations: []Operation{*op}})
 	}
 	if err != nil {
-		return nil, &InvalidError{Detail: fmt.Sprintf("%.80q is not a valid step of %s", text, op.ID), Valid: Steps(op)}
+		return nil, invalidStep(text, op)
 	}
 	return ready, nil
+}
+
+// invalidStep returns the error for a text that is no step of the operation. Valid has the steps with "after:" as well.
+func invalidStep(text string, op *Operation) *InvalidError {
+	valid := Steps(op)
+	for _, step := range Steps(op) {
+		if step != Pass {
+			valid = append(valid, afterPrefix+step)
+		}
+	}
+	e := &InvalidError{Detail: fmt.Sprintf("%.80q is not a valid step of %s", text, op.ID), Valid: valid}
+	if strings.Trim(text, "0123456789") != "" { // statuses with similar digits are not similar
+		e.Detail += nearest.Hint(text, valid)
+	}
+	return e
 }
 
 // Steps lists the steps that ParseStep accepts for an operation, without ";force" and "after:".
@@ -143,8 +158,8 @@ func (in *Injector) checkPlan(p *Plan) error {
 		at, steps := "operations."+id, p.Operations[id]
 		op := in.Operation(id)
 		if op == nil {
-			return &InvalidError{Path: "operations", Detail: fmt.Sprintf("unknown operation %.80q", id),
-				Valid: nearest.To(id, in.targets.names())}
+			return &InvalidError{Path: "operations", Valid: nearest.To(id, in.targets.names()),
+				Detail: fmt.Sprintf("unknown operation %.80q", id) + nearest.Hint(id, in.targets.names())}
 		}
 		if len(steps) == 0 || len(steps) > maxSteps {
 			return invalid(at, "must have 1 to %d steps", maxSteps)

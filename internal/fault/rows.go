@@ -28,6 +28,7 @@ type row struct {
 	LastHit    time.Time `json:"lastHit,omitzero"`
 	LastBy     string    `json:"lastBy,omitempty"`
 	LastMiss   string    `json:"lastMiss,omitempty"`
+	Used       *used     `json:"used,omitempty"` // of the quota
 }
 
 // count holds the last numbers that a world gave to rules, plans and sets of rules.
@@ -61,12 +62,12 @@ func number(tx *store.Tx, fn func(*count)) (count, error) {
 // left returns how many more requests the rule can hit at most. bounded is false if there is no limit.
 func (r *row) left() (n uint64, bounded bool) {
 	w := &r.Rule.When
-	if w.Times == 0 && w.Attempts == nil {
+	if w.Times == nil && w.Attempts == nil {
 		return 0, false
 	}
 	left := uint64(maxCount)
-	if w.Times > 0 {
-		left = w.Times - min(w.Times, r.Hits)
+	if w.Times != nil {
+		left = *w.Times - min(*w.Times, r.Hits)
 	}
 	if w.Attempts != nil {
 		var ahead uint64
@@ -123,6 +124,7 @@ type Listed struct {
 	LastHit        *time.Time `json:"lastHit,omitempty"` // on the world's clock
 	LastHitRequest string     `json:"lastHitRequest,omitempty"`
 	LastMissReason string     `json:"lastMissReason,omitempty"`
+	LeavesOut      []LeftOut  `json:"leavesOut,omitempty"` // operations that match the glob, but not the rest of the rule
 }
 
 // listed returns a row as the API shows it. A rule that Check no longer accepts is spent.
@@ -138,7 +140,7 @@ func (in *Injector) listed(tx *store.Tx, r row) Listed {
 
 func (in *Injector) describe(tx *store.Tx, r *row, ready *Ready) Listed {
 	l := Listed{Rule: r.Rule, Generation: r.Generation, Created: r.Born, Matched: r.Seen, Hits: r.Hits,
-		LastHitRequest: r.LastBy, LastMissReason: r.LastMiss}
+		LastHitRequest: r.LastBy, LastMissReason: r.LastMiss, LeavesOut: ready.leavesOut()}
 	if !r.LastHit.IsZero() {
 		l.LastHit = &r.LastHit
 	}

@@ -39,13 +39,34 @@ type Match struct {
 // When selects some of the matching requests. The zero value selects all of them.
 type When struct {
 	Skip        uint64     `json:"skip,omitempty" doc:"number of matching requests that pass first" default:"0" range:"0 to 1000000000" example:"1"`
-	Times       uint64     `json:"times,omitempty" doc:"largest number of requests that are hit; 0 means no limit" default:"0" range:"0 to 1000000000" example:"2"`
-	Every       uint64     `json:"every,omitempty" doc:"every n-th matching request is hit; 0 means all" default:"0" range:"0 to 1000000000" example:"3"`
+	Times       *uint64    `json:"times,omitempty" doc:"largest number of requests that are hit" default:"no limit" range:"1 to 1000000000" example:"2"`
+	Every       *uint64    `json:"every,omitempty" doc:"every n-th matching request is hit" default:"1" range:"1 to 1000000000" example:"3"`
 	Attempts    []uint64   `json:"attempts,omitempty" doc:"numbers of the matching requests that are hit, counted from 1 after skip; not together with every" default:"all" range:"1 to 1000 different numbers" example:"[1,2,5]"`
+	Quota       *Quota     `json:"quota,omitempty" doc:"the requests beyond a number per time are hit" default:"no quota"`
 	Probability *float64   `json:"probability,omitempty" doc:"probability that a remaining request is hit" default:"1" range:"0 to 1" example:"0.25"`
 	From        *time.Time `json:"from,omitempty" doc:"the rule hits nothing before this instant of the world's clock" default:"creation of the rule" example:"2026-01-01T12:00:00Z"`
 	For         string     `json:"for,omitempty" type:"duration" doc:"time on the world's clock during which the rule hits, from the instant in from on" default:"no end" range:"above 0s" example:"5m"`
 }
+
+// Quota lets a number of requests pass in each window of the world's clock. The first window begins when the rule is
+// created.
+type Quota struct {
+	Requests uint64  `json:"requests" doc:"matching requests that pass in each window" range:"0 to 1000000000" example:"100"`
+	Per      string  `json:"per" type:"duration" doc:"length of a window on the world's clock" range:"above 0s" example:"1m" required:""`
+	By       QuotaBy `json:"by,omitempty" doc:"all: the requests of all clients count together; client: those of each client count for themselves. Clients differ in the header Authorization or, without it, in their address" default:"all" example:"client"`
+}
+
+// QuotaBy is whose requests count together.
+type QuotaBy string
+
+// A quota is for all clients together, or for each client.
+const (
+	ByAll    QuotaBy = "all"
+	ByClient QuotaBy = "client"
+)
+
+// Names lists the values.
+func (QuotaBy) Names() []string { return []string{string(ByAll), string(ByClient)} }
 
 // Phase is when an effect happens.
 type Phase string
@@ -62,18 +83,18 @@ func (Phase) Names() []string { return []string{string(Before), string(After)} }
 
 // Effect is what goes wrong.
 type Effect struct {
-	Status     int        `json:"status,omitempty" doc:"HTTP status of the response, with the vendor's error body" range:"400 to 599, and documented for the operation unless force is set" example:"503"`
-	Message    string     `json:"message,omitempty" doc:"message in the error body; needs status" default:"the text of the status" range:"at most 4096 bytes" example:"try again later"`
-	RetryAfter string     `json:"retryAfter,omitempty" type:"duration" doc:"header Retry-After of the response, rounded up to whole seconds; needs status" default:"no header" range:"0s to 24h" example:"2s"`
-	Latency    *Latency   `json:"latency,omitempty" doc:"real time added to the response" default:"none" example:"{\"fixed\":\"250ms\"}"`
-	Connection Connection `json:"connection,omitempty" doc:"what happens to the connection: reset, empty, truncate, stall or dribble" default:"nothing" example:"reset"`
-	TruncateAt *int       `json:"truncateAt,omitempty" doc:"bytes of the body that are sent before truncate or stall" default:"truncate: half of the body; stall: nothing at all" range:"0 or more" example:"10"`
-	StallFor   string     `json:"stallFor,omitempty" type:"duration" doc:"real time until a stalled connection is closed" default:"until the client closes it" range:"0s to 1h" example:"30s"`
-	Dribble    *Dribble   `json:"dribble,omitempty" doc:"pace of dribble" default:"16 bytes every 50ms"`
-	Malformed  bool       `json:"malformed,omitempty" doc:"the body is not valid JSON" default:"false" example:"true"`
-	Interloper bool       `json:"interloper,omitempty" doc:"somebody else changes the resource just before the request does" default:"false" example:"true"`
-	Stale      int        `json:"stale,omitempty" doc:"a GET returns the response of this many versions ago" default:"0" range:"0 to 16" example:"1"`
-	Force      bool       `json:"force,omitempty" doc:"same as force of the rule" default:"false" example:"true"`
+	Status     int         `json:"status,omitempty" doc:"HTTP status of the response, with the vendor's error body" range:"400 to 599, and documented for the operation unless force is set" example:"503"`
+	Message    string      `json:"message,omitempty" doc:"message in the error body; needs status" default:"the text of the status" range:"at most 4096 bytes" example:"try again later"`
+	RetryAfter *RetryAfter `json:"retryAfter,omitempty" type:"duration or object" doc:"header Retry-After of the response: a duration, or an object with a distribution or the form of the header; needs status" default:"with when.quota the time until the quota is renewed, otherwise no header" range:"0s to 24h" example:"2s"`
+	Latency    *Latency    `json:"latency,omitempty" type:"duration or object" doc:"real time added to the response: a duration, or an object with a distribution" default:"none" example:"250ms"`
+	Connection Connection  `json:"connection,omitempty" doc:"what happens to the connection: reset, empty, truncate, stall or dribble" default:"nothing" example:"reset"`
+	TruncateAt *int        `json:"truncateAt,omitempty" doc:"bytes of the body that are sent before truncate or stall" default:"truncate: half of the body; stall: nothing at all" range:"0 or more" example:"10"`
+	StallFor   string      `json:"stallFor,omitempty" type:"duration" doc:"real time until a stalled connection is closed" default:"until the client closes it" range:"0s to 1h" example:"30s"`
+	Dribble    *Dribble    `json:"dribble,omitempty" doc:"pace of dribble" default:"16 bytes every 50ms"`
+	Malformed  bool        `json:"malformed,omitempty" doc:"the body is not valid JSON" default:"false" example:"true"`
+	Interloper bool        `json:"interloper,omitempty" doc:"somebody else changes the resource just before the request does" default:"false" example:"true"`
+	Stale      int         `json:"stale,omitempty" doc:"a GET returns the response of this many versions ago" default:"0" range:"0 to 16" example:"1"`
+	Force      bool        `json:"force,omitempty" doc:"same as force of the rule" default:"false" example:"true"`
 }
 
 // Connection is what happens to the connection.

@@ -31,3 +31,9 @@ func TestDistance(t *testing.T) {
 	require.Equal(t, 3, distance("kitten", "sitting"))
 	require.Equal(t, 4, distance("", "node"))
 }
+
+func TestHint(t *testing.T) {
+	require.Equal(t, `; did you mean "lightbits.*"?`, Hint("lightbit.*", []string{"lightbits.*", "dms.*"}))
+	require.Empty(t, Hint("x", []string{"lightbits.*"}))
+	require.Empty(t, Hint("x", nil))
+}

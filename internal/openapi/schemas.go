@@ -89,7 +89,7 @@ func (s *schemas) withShortForms(t reflect.Type, answer bool, name string) *Sche
 		forms = append(forms, s.of(reflect.TypeOf(form), answer, name))
 	}
 	if t.Kind() != reflect.Slice {
-		return &Schema{AnyOf: append(forms, s.component(t, answer, name))}
+		return &Schema{AnyOf: append([]*Schema{s.component(t, answer, name)}, forms...)}
 	}
 	items := &Schema{AnyOf: forms}
 	if len(forms) == 1 {

@@ -31,7 +31,7 @@ func (m *member) describe(s *Schema) {
 			s.Examples = []any{example}
 		}
 	}
-	if m.tag.Get("type") == "duration" {
+	if strings.HasPrefix(m.tag.Get("type"), "duration") {
 		for _, form := range append([]*Schema{s}, s.AnyOf...) {
 			if form.Type == "string" {
 				form.Pattern = goDuration

@@ -282,12 +282,15 @@ func DecodesItself(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
 }
 
+// shortForms is an object type whose values have short forms. Check looks into the objects.
+type shortForms interface{ ShortForms() []any }
+
 // MembersOf returns the JSON members of a struct type by name. For a map type it returns nil and the type of the
 // elements, for any other type nil and nil.
 func MembersOf(t reflect.Type) (members map[string]reflect.Type, rest reflect.Type) {
 	t = Pointed(t)
 	switch {
-	case t == nil || DecodesItself(t):
+	case t == nil || DecodesItself(t) && !t.Implements(reflect.TypeFor[shortForms]()):
 		return nil, nil
 	case t.Kind() == reflect.Map:
 		return nil, t.Elem()

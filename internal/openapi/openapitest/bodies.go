@@ -91,6 +91,9 @@ func (c *Checker) least(schema, v any, where []string, b *Body) any {
 	if ref, is := at(schema, "$ref").(string); is {
 		schema = at(c.doc, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
 	}
+	if forms, is := at(schema, "anyOf").([]any); is {
+		return c.least(forms[0], v, where, b) // of which v is a sample
+	}
 	switch v := v.(type) {
 	case []any:
 		list := make([]any, len(v))

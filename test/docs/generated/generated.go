@@ -73,7 +73,7 @@ func writeMembers(b *strings.Builder, prefix string, t reflect.Type, above []ref
 			}
 			nested = nested.Elem()
 		}
-		if nested.Kind() == reflect.Struct && f.Tag.Get("type") == "" && nested.PkgPath() != "time" {
+		if nested.Kind() == reflect.Struct && f.Tag.Get("type") != "duration" && nested.PkgPath() != "time" {
 			if !slices.Contains(above, nested) {
 				writeMembers(b, path+suffix, nested, append(above, t))
 			}
