@@ -71,6 +71,11 @@ func TestFaults_RetryAfter(t *testing.T) {
 	require.Equal(t, []string{"2", "2", "2"}, headers(`"1500ms"`))
 	date := "Sun, 01 Mar 2026 00:00:30 GMT"
 	require.Equal(t, []string{date, date, date}, headers(`{"fixed":"30s","as":"date"}`))
+	for _, spread := range []string{`"normal":{"mean":"1m","stddev":"5s"}`, `"lognormal":{"median":"1m","p99":"1h"}`} {
+		for _, value := range headers(`{` + spread + `,"cap":"1s"}`) {
+			require.Equal(t, "1", value, spread)
+		}
+	}
 	drawn := headers(`{"uniform":["10s","1h"]}`)
 	require.NotEqual(t, drawn[0], drawn[1])
 	require.Equal(t, drawn, headers(`{"uniform":["10s","1h"]}`), "drawn with the world's seed")

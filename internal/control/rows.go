@@ -53,7 +53,7 @@ const (
 
 var operations = []Row{
 	{Name: "GetIndex", Method: get, Path: Prefix, Statuses: []int{200},
-		Endpoint: answer(getIndex), Produces: "text/html",
+		Endpoint: query(getIndex), Produces: "text/html",
 		Doc: "Says what the program is and links to what it serves, in JSON or, depending on Accept, in HTML. GET / is the same."},
 	{Name: "GetHealth", Method: get, Path: "/_sim/health", Statuses: []int{200},
 		Endpoint: query(getHealth),
