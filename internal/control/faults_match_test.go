@@ -12,7 +12,7 @@ import (
 
 const nodes = "/api/v2/nodes"
 
-func bearer(s *simtest.Server, method, path, body string, header ...string) simtest.Answer {
+func bearer(s *simtest.Server, method, path, body string, header ...string) simtest.Response {
 	return s.Do(method, path, body, append([]string{"Authorization", "Bearer x"}, header...)...)
 }
 
