@@ -70,10 +70,14 @@ func lightbitsVolume(ctx context.Context, w *world) error {
 
 // meetFault arms a rule for one update, and requires its fault in the vendor's form with its marker.
 func meetFault(ctx context.Context, w *world, update func() (*lightbits.UpdateVolumeResponse, error)) error {
+	var retryAfter control.FaultEffectInput_RetryAfter // a duration or an object
+	if err := retryAfter.UnmarshalJSON([]byte(`"2s"`)); err != nil {
+		return err
+	}
 	armed, err := w.control.CreateFaultWithResponse(ctx, nil, control.CreateFaultRequest{Id: new("busy"),
 		Match:  &control.FaultMatchInput{Operation: new("lightbits.UpdateVolume")},
 		When:   &control.FaultWhenInput{Times: new(uint64(1))},
-		Effect: control.FaultEffectInput{Status: new(int64(503)), RetryAfter: new("2s")}})
+		Effect: control.FaultEffectInput{Status: new(int64(503)), RetryAfter: &retryAfter}})
 	if err := answered(err, http.StatusCreated, armed.HTTPResponse, armed.Body); err != nil {
 		return err
 	}
