@@ -211,7 +211,7 @@ func (c *lucidClient) needs(flags ...string) error {
 	return nil
 }
 
-// only returns the one of several flags that was given, or preset if none was. At most one of them is allowed.
+// only returns the name of the flag that was given, or preset if none was. At most one of the flags is allowed.
 func (c *lucidClient) only(preset string, flags ...string) (string, error) {
 	found := ""
 	for _, flag := range flags {

@@ -23,7 +23,7 @@ import (
 	"storagesim/internal/simulator"
 )
 
-// exitFailed is the exit code for a failed expectation. Any other error is exitError, a wrong command line too
+// exitFailed is the exit code for a failed expectation. Any other error, including a wrong command line, is exitError
 // (control-api.md, "Scenarios").
 const exitFailed = 2
 

@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/strict"
 )
 
-// Action is an event of the physical world that a test can trigger: a node fails, a host connects. Do makes one.
+// Action is an event of the physical world that a test can trigger: a node fails, a host connects. Do returns one.
 type Action struct {
 	Vendor string  `json:"vendor"`
 	Name   string  `json:"name"` // lower case with dashes, for example "fail-node"

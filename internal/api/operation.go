@@ -97,7 +97,7 @@ func (op *Operation) Documents(status int) bool {
 	return slices.Contains(op.Statuses, status) || slices.Contains(op.Further, status)
 }
 
-// Endpoint is the handler of an operation together with the Go types of its request and its response. Handle makes one.
+// Endpoint is the handler of an operation with the Go types of its request and its response. Handle returns one.
 type Endpoint struct {
 	newRequest   func() any // returns a pointer to a zero requestType
 	call         func(tx *store.Tx, r *Request, q any) (any, error)

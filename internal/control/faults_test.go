@@ -135,7 +135,7 @@ func TestFaults_BudgetsAreExact(t *testing.T) {
 		s.Must(200, http.MethodGet, "/_sim/fault-plans/plan-1", "").Text(".beyond"))
 }
 
-// The same seed gives the same decisions, whatever else is drawn; another seed gives others.
+// The same seed gives the same decisions, regardless of other draws; another seed gives others.
 func TestFaults_DrawsComeFromTheSeed(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	decisions := func(world string, seed int, noise bool) string {
@@ -191,7 +191,7 @@ func TestFaults_Order(t *testing.T) {
 	require.Equal(t, "low", list.Text(".rules[5].id"))
 }
 
-// A ttl is in real time, so that the rule of a dead test does not stay on a shared server.
+// A ttl is in real time, so that the rule of a test that was killed does not stay on a shared server.
 func TestFaults_TTL(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)

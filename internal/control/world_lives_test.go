@@ -23,7 +23,7 @@ var newLives = map[string]func(s *simtest.Server){
 	},
 }
 
-// delayed sends a request that the fault of the effect holds back, and returns a channel with what comes of it.
+// delayed sends a request that the fault of the effect holds back, and returns a channel with its outcome.
 func delayed(t *testing.T, s *simtest.Server, effect string) <-chan got {
 	t.Helper()
 	s.Must(200, http.MethodPut, "/_sim/faults/f", `{"match":{"operation":"lamps.CreateLamp"},"effect":`+effect+`}`)
@@ -43,7 +43,7 @@ func delayed(t *testing.T, s *simtest.Server, effect string) <-chan got {
 	return done
 }
 
-// outcomeOf returns what came of a delayed request. The test fails if it still waits.
+// outcomeOf returns the outcome of a delayed request. The test fails if it still waits.
 func outcomeOf(t *testing.T, done <-chan got) got {
 	t.Helper()
 	select {

@@ -42,7 +42,7 @@ type Options struct {
 	Key *signing.Key
 }
 
-// Service is the emulated product. All of its state lies in the worlds.
+// Service is the emulated product. All of its state is in the worlds.
 type Service struct {
 	options   Options
 	clusters  Clusters

@@ -76,7 +76,7 @@ func (s *Service) clustersOf(tx *store.Tx, w *Workflow) []attachedCluster {
 }
 
 // unlessUnauthorized returns fail if the cluster of an attach does not have the service's key. The cluster stays listed
-// as Unauthorized. A refresh goes on with its other clusters.
+// as Unauthorized. A refresh continues with its other clusters.
 func (s *Service) unlessUnauthorized(tx *store.Tx, r *workflowRow) statemachine.Event {
 	if r.Body.AttachClusterRequest == nil {
 		return ""

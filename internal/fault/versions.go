@@ -37,7 +37,8 @@ func (in *Injector) versions(world string) ([]uint64, error) {
 
 func versionName(n uint64) string { return fmt.Sprintf("%s%020d", versionPrefix, n) }
 
-// KeepVersion keeps the world's present state as its newest version. Of more than maxVersions it deletes the oldest.
+// KeepVersion keeps the world's present state as its newest version, and deletes the oldest one if there are more than
+// maxVersions.
 func (in *Injector) KeepVersion(world string) error {
 	in.keeping.Lock()
 	defer in.keeping.Unlock()

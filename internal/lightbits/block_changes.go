@@ -8,9 +8,10 @@ import (
 	"storagesim/internal/store"
 )
 
-// The functions below change blocks, and with them the statistics and the usage of the nodes. All of a chain is on the
-// same nodes. A volume or snapshot that is passed gets its new statistics in place, and in its stored row if it has
-// one; the caller stores the rest of it. Statistics are measured, so that no ETag changes (assumption 72).
+// The functions below change blocks, and with them the statistics and the usage of the nodes. All volumes and snapshots
+// of a chain are on the same nodes. A function sets the new statistics in the volume or snapshot that is passed, and in
+// its stored row if there is one; the caller stores all other members. Statistics are measured, so their change leaves
+// the ETag as it is (assumption 72).
 
 // snapshotBlocks cuts a snapshot: it gets the blocks that the volume has now.
 func (s *Service) snapshotBlocks(tx *store.Tx, volume *Volume, snapshot *Snapshot) error {

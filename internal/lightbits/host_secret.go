@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// TargetSecretType is whether a host authenticates the cluster, and where the secret for that comes from.
+// TargetSecretType says whether a host authenticates the cluster, and where the secret for that comes from.
 type TargetSecretType string
 
 // The types of target secrets.

@@ -9,7 +9,7 @@ import (
 	"storagesim/internal/wire"
 )
 
-// SchedulePolicy is when snapshots are created, in UTC, and how long each is kept (spec message SchedulePolicy).
+// SchedulePolicy defines when snapshots are created, in UTC, and how long each is kept (spec message SchedulePolicy).
 type SchedulePolicy struct {
 	SnapshotSchedulePolicy *SnapshotSchedulePolicy `json:"snapshotSchedulePolicy,group=schedulePolicies"`
 	RetentionTime          *wire.Duration          `json:"retentionTime"` // unset or 0: until they are deleted

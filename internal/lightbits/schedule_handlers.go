@@ -58,7 +58,7 @@ func (s *Service) insertResourcePolicy(tx *store.Tx, p ResourcePolicy) (Resource
 	return row.Body, err
 }
 
-// maxPoliciesOfResource is the greatest number of schedules of one volume (assumption 233).
+// maxPoliciesOfResource is the maximum number of schedules of one volume (assumption 233).
 const maxPoliciesOfResource = 16
 
 // resource finds the resource of the policy: a volume of the project, or the project itself (assumption 231). The name

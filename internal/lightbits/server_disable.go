@@ -16,7 +16,7 @@ type disableServerRequest struct {
 	PermanentFailureTimeout *wire.Duration `json:"permanentFailureTimeout"`
 }
 
-// Limits of DisableServer: how many servers an eviction needs, and the least permanentFailureTimeout
+// Limits of DisableServer: how many servers an eviction needs, and the minimum permanentFailureTimeout
 // (facts/lightbits.md 4.7).
 const (
 	evictionServers     = 4

@@ -32,7 +32,7 @@ type LBARange struct {
 	DataBitMap []byte `json:"dataBitMap"`
 }
 
-// maxLBARanges is the greatest number of ranges in one response (facts/lightbits.md 4.3).
+// maxLBARanges is the maximum number of ranges in one response (facts/lightbits.md 4.3).
 const maxLBARanges = 10_000
 
 // listChangedBlocks: seeds/002 "List changed LBAs between a volume's snapshots". Without a base, it lists every block

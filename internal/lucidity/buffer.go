@@ -131,8 +131,8 @@ func statusOf(r *statemachine.Row[Buffer]) *bufferStatus {
 
 // requestBuffer begins to provision a buffer for an instance, or for one of its managed partitions. A repeated request
 // ID returns its buffer (assumption 351). It refuses with InvalidArgument if the request is invalid, if the partition
-// does not exist or is not managed, or if the request ID belongs to a buffer of another instance or partition; and as
-// takeTurn and authorized do. The space itself is not simulated (assumption 350).
+// does not exist or is not managed, or if the request ID belongs to a buffer of another instance or partition. It
+// also returns the refusals of takeTurn and authorized. The space itself is not simulated (assumption 350).
 func (s *Service) requestBuffer(tx *store.Tx, _ *api.Request, q *requestBufferRequest) (*bufferStatus, error) {
 	if err := takeTurn(tx); err != nil {
 		return nil, err
@@ -179,8 +179,8 @@ func (s *Service) requestBuffer(tx *store.Tx, _ *api.Request, q *requestBufferRe
 	return statusOf(&row), err
 }
 
-// buffer returns the buffer of a path. It refuses with InvalidArgument if the ID is not a UUID, with NotFound if the
-// buffer does not exist, and as authorized does for the buffer's instance.
+// buffer returns the buffer of a path. It refuses with InvalidArgument if the ID is not a UUID, and with NotFound if
+// the buffer does not exist. It also returns the refusals of authorized for the buffer's instance.
 func (s *Service) buffer(tx *store.Tx, r *api.Request) (statemachine.Row[Buffer], error) {
 	id := r.Param("bufferId")
 	if uuid.Validate(id) != nil || len(id) != 36 {

@@ -24,7 +24,7 @@ const bufferRateKey = "rate"
 var bufferRates = store.NewTable("lucidity.bufferrate",
 	func(*bufferRate) string { return bufferRateKey }, store.JSON[bufferRate]())
 
-// bufferRateOf returns the calls that count at the present, and the present.
+// bufferRateOf returns the current time, and the calls that count towards the rate limit at that time.
 func bufferRateOf(tx *store.Tx) (bufferRate, time.Time) {
 	rate, err := bufferRates.Get(tx, bufferRateKey)
 	if err != nil {

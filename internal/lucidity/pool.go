@@ -124,7 +124,7 @@ func (m Mismatch) WouldWork() string {
 }
 
 // mismatch refuses settings that differ from the pool's. The disk type and the cache count only if the request has
-// them. The encryption always counts: the request must have it exactly if the pool has it (seeds/000).
+// them. The encryption always counts: the request must have it if and only if the pool has it (seeds/000).
 func (p *Pool) mismatch(q *poolSettings) error {
 	refuse := func(member, pool, request, format string, args ...any) error {
 		return refusal.New(refusal.FailedPrecondition, format, args...).

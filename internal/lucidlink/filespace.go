@@ -35,7 +35,7 @@ const (
 )
 
 // Filespace is a file system in a bucket. Its data is modeled as a log that is written at one end and deleted at the
-// other: the live data lies between Deleted and Written (assumption 158).
+// other: the live data is between Deleted and Written (assumption 158).
 type Filespace struct {
 	ID               string  `json:"id"`
 	Domain           string  `json:"domain"` // ID of the domain

@@ -36,7 +36,7 @@ type Options struct {
 	Auth api.AuthMode
 }
 
-// Service is the emulated product. All of its state lies in the worlds.
+// Service is the emulated product. All of its state is in the worlds.
 type Service struct {
 	auth api.AuthMode
 

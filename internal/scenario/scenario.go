@@ -35,7 +35,7 @@ type Scenario struct {
 
 // World is a world of its own for a scenario. It is deleted when the scenario ends, unless Keep is set.
 type World struct {
-	From string  `json:"from,omitempty" doc:"The fixture or checkpoint that the world is made from. Without it, the world is made as POST /_sim/worlds makes one." example:"small"`
+	From string  `json:"from,omitempty" doc:"The fixture or checkpoint that the world is created from. The default is that of POST /_sim/worlds." example:"small"`
 	Seed *uint64 `json:"seed,omitempty" doc:"The seed of the world's ids, placement and random draws. Without it, the seed of the program." range:"0..18446744073709551615" example:"1"`
 	Keep bool    `json:"keep,omitempty" doc:"Whether the world stays when the scenario has ended." default:"false" example:"true"`
 }

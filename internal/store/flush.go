@@ -56,7 +56,7 @@ func (g *generation) empty() bool {
 	return len(g.tables) == 0
 }
 
-// mustTable returns the memtable of a layer, and makes it if there is none.
+// mustTable returns the memtable of a layer, and creates it if there is none.
 func (g *generation) mustTable(layer uint64, world string) *memtable {
 	g.mu.Lock()
 	defer g.mu.Unlock()

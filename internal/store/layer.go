@@ -104,7 +104,7 @@ func (src *source) openLayers() {
 	}
 }
 
-// top returns the bucket of the top layer, and makes it if there is none.
+// top returns the bucket of the top layer, and creates it if there is none.
 func (src *source) top() (*bolt.Bucket, error) {
 	if src.hasTop {
 		return src.layers[0], nil

@@ -43,8 +43,8 @@ func open(path string, o Options, l limits) (*DB, error) {
 	return db, nil
 }
 
-// openBolt opens the file. A new file is made under another name first, so that a process that is killed meanwhile does
-// not leave half a file.
+// openBolt opens the file. A new file is created under another name first, so that a process that is killed meanwhile
+// does not leave an incomplete file.
 func openBolt(path string, o *bolt.Options) (b *bolt.DB, err error) {
 	defer func() {
 		if r := recover(); r != nil { // bbolt panics if it cannot find the free pages

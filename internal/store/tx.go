@@ -227,7 +227,7 @@ func (e *CorruptError) Error() string {
 // Unwrap returns the reason.
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-// catchCorrupt runs fn and returns a *CorruptError that it panics with. Other panics go on.
+// catchCorrupt runs fn and returns a *CorruptError that it panics with. Other panics continue.
 func catchCorrupt(fn func(*Tx) error, tx *Tx) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

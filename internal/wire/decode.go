@@ -194,7 +194,7 @@ func (d *decoder) mapping(t reflect.Type, elem *codec, v reflect.Value) error {
 	return err
 }
 
-// unquote reads a string value. The error says that what was expected.
+// unquote reads a string value. If there is none, the error names what, the expected value.
 func (d *decoder) unquote(what string) (string, error) {
 	if d.peek() != '"' {
 		return "", d.mismatch(what)

@@ -10,11 +10,8 @@
 // embedded struct without a tag belong to the message. Options after the name:
 //
 //	oneof         with EmitZero the member is left out, rather than null, while it is unset
-//
-// group=<word>  of the members in one group a request can set only one: the one declared last wins, whatever their
-// order in
-//
-//	the request, as in the real gateway (testdata/gateway.txt)
+//	group=<word>  a request sets only one of the members of a group: the one that is declared last wins, in any
+//	              order of the request, as in the real gateway (testdata/gateway.txt)
 //
 // Member types:
 //

@@ -15,7 +15,7 @@ import (
 const Patience = 2 * time.Minute
 
 // Await returns the result of wait. It ends the test if that takes longer than Patience; what names the event in the
-// message. The call of wait then goes on in the background.
+// message. The call of wait then continues in the background.
 func Await[T any](tb testing.TB, what string, wait func() T) T {
 	tb.Helper()
 	return await(tb, what, Patience, wait)

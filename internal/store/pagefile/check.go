@@ -67,7 +67,7 @@ func readMeta(page []byte) (m metaPage, ok bool) {
 	return m, m.pageSize >= 512 && m.pageSize <= 1<<20 && m.high >= 4
 }
 
-// Check returns an error if the file is not whole. Nothing may write to it meanwhile.
+// Check returns an error if the file is damaged or incomplete. Nothing may write to it meanwhile.
 func Check(path string) (err error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -9,12 +9,12 @@ import (
 	"sync"
 )
 
-// ErrDamaged is the error of an open file whose pages are gone or overwritten.
+// ErrDamaged is the error of an open file whose pages were removed or overwritten.
 var ErrDamaged = errors.New("the file was damaged while it was open")
 
 // Guard turns damage to an open file into an error. A file may lose pages while it is open, if it is truncated or
-// overwritten or the disk fails. bbolt panics then, or the processor faults at an address of the mapping. Either
-// becomes an error of the function that met it. Nothing may be written to the file afterwards.
+// overwritten or the disk fails. bbolt panics then, or the processor faults at an address of the mapping. In both
+// cases the function that accessed the file returns an error. Nothing may be written to the file afterwards.
 type Guard struct {
 	path   string
 	once   sync.Once
@@ -38,8 +38,8 @@ func (g *Guard) Err() error {
 	}
 }
 
-// Catch recovers from damage and sets err to it. Other panics go on. A function that defers it must have called
-// debug.SetPanicOnFault before.
+// Catch recovers from damage and sets err to it. Other panics continue. A function that defers it must have
+// called debug.SetPanicOnFault before.
 func (g *Guard) Catch(err *error) {
 	if r := recover(); r != nil {
 		*err = g.orPanic(r)
