@@ -21,7 +21,7 @@ func getClock(c *Control, r *call) (statemachine.ClockReading, error) {
 }
 
 func setClock(c *Control, r *call, body *statemachine.ClockSetting) (statemachine.ClockReading, error) {
-	if err := checkClock(c, nil, body); err != nil {
+	if err := body.Check(); err != nil {
 		return statemachine.ClockReading{}, err
 	}
 	now, err := c.Engine.Now(r.world())
@@ -35,7 +35,7 @@ func setClock(c *Control, r *call, body *statemachine.ClockSetting) (statemachin
 			return getClock(c, r)
 		}
 	}
-	if err := c.Engine.SetClock(r.world(), *body); err != nil {
+	if err := c.Engine.SetClock(r.http.Context(), r.world(), *body); err != nil {
 		return statemachine.ClockReading{}, clockRefusal(err)
 	}
 	return getClock(c, r)
@@ -44,7 +44,8 @@ func setClock(c *Control, r *call, body *statemachine.ClockSetting) (statemachin
 // clockRefusal turns an error of the clock into a 400, unless it comes from the store or a state machine.
 func clockRefusal(err error) error {
 	var corrupt *store.CorruptError
-	if storeProblem(err) != nil || machineProblem(err) != nil || errors.As(err, &corrupt) {
+	var input *strict.Error
+	if storeProblem(err) != nil || machineProblem(err) != nil || errors.As(err, &corrupt) || errors.As(err, &input) {
 		return err
 	}
 	return &Problem{Status: http.StatusBadRequest, Detail: err.Error()}
@@ -61,6 +62,8 @@ type advance struct {
 type advanced struct {
 	Now   string                    `json:"now"`
 	Fired []statemachine.Transition `json:"fired"`
+	Count int                       `json:"count"`
+	More  bool                      `json:"more,omitempty"`
 }
 
 func advanceClock(c *Control, r *call, body *advance) (advanced, error) {
@@ -68,11 +71,11 @@ func advanceClock(c *Control, r *call, body *advance) (advanced, error) {
 	if err != nil {
 		return advanced{}, err
 	}
-	now, fired, err := c.Engine.Advance(r.world(), a)
+	done, err := c.Engine.Advance(r.http.Context(), r.world(), a)
 	if err != nil {
 		return advanced{}, clockRefusal(err)
 	}
-	return advanced{Now: instant(now), Fired: fired}, nil
+	return advanced{Now: instant(done.Now), Fired: done.Fired, Count: done.Count, More: done.Count > len(done.Fired)}, nil
 }
 
 // readAdvance checks the body, which must have exactly one of by, to, next and until.
@@ -90,7 +93,7 @@ func (c *Control) readAdvance(r *call, body *advance) (a statemachine.Advance, e
 	case body.Limit != nil && body.Until == nil:
 		return a, &strict.Error{Path: "limit", Detail: "is only valid with until"}
 	case body.By != nil:
-		a.By, err = duration("by", *body.By)
+		a.By, err = clockDuration("by", *body.By)
 		return a, err
 	case body.To != nil:
 		a.To = *body.To
@@ -103,15 +106,18 @@ func (c *Control) readAdvance(r *call, body *advance) (a statemachine.Advance, e
 	}
 	a.Until = body.Until
 	if body.Limit != nil {
-		if a.Limit, err = duration("limit", *body.Limit); err != nil {
+		if a.Limit, err = clockDuration("limit", *body.Limit); err != nil {
 			return a, err
 		}
 	}
 	return a, c.readUntil(a.Until)
 }
 
-// checkTo returns an error for a time before the world's time.
+// checkTo returns an error for a time before the world's time, and for one that no clock can show.
 func (c *Control) checkTo(r *call, to time.Time) error {
+	if err := statemachine.CheckInstant(to); err != nil {
+		return &strict.Error{Path: "to", Detail: instant(to) + ": " + err.Error()}
+	}
 	now, err := c.Engine.Now(r.world())
 	if err == nil && to.Before(now) {
 		return &strict.Error{Path: "to", Detail: fmt.Sprintf(
@@ -209,6 +215,16 @@ func setDelays(c *Control, r *call, body *map[string]json.RawMessage) (map[strin
 		return nil, err
 	}
 	return getDelays(c, r)
+}
+
+// clockDuration parses a duration by which a clock can move: above zero, in whole milliseconds.
+func clockDuration(path, text string) (time.Duration, error) {
+	d, err := duration(path, text)
+	if err == nil && d%time.Millisecond != 0 {
+		return 0, &strict.Error{Path: path, Detail: fmt.Sprintf(
+			`%q is not a whole number of milliseconds, the resolution of clocks; use for example "1ms" or "1.5s"`, text)}
+	}
+	return d, err
 }
 
 // duration parses a Go duration above zero. Path is the member for the error.

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,7 +101,10 @@ func (b *eventBus) clockSet(world string, c statemachine.Clock, now time.Time) {
 
 // publish numbers an event, stores it in the ring and offers it to all subscriptions.
 func (b *eventBus) publish(kind, world string, data any) {
-	text := mustJSON(data)
+	text, err := json.Marshal(data)
+	if err != nil { // an event never ends the program
+		text, _ = json.Marshal(map[string]string{"error": err.Error()}) // a string always marshals
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.subs) == 0 && b.wall().Sub(b.idle) > comeBack {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,7 +98,17 @@ func machineProblem(err error) *Problem {
 	var illegal *statemachine.IllegalError
 	var nothing *statemachine.NothingPendingError
 	var notReached *statemachine.NotReachedError
+	var replaced *statemachine.ReplacedError
+	var missing *statemachine.NoResourceError
+	var outside *statemachine.RangeError
 	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &Problem{Status: http.StatusServiceUnavailable, Detail: "the request ended before the clock was there: " +
+			err.Error()}
+	case errors.As(err, &missing):
+		return &Problem{Status: http.StatusNotFound, Detail: missing.Error(), Valid: missing.Valid}
+	case errors.As(err, &outside):
+		return &Problem{Status: http.StatusBadRequest, Detail: outside.Error()}
 	case errors.As(err, &kind):
 		return unknownKind(kind)
 	case errors.As(err, &delay):
@@ -105,7 +116,7 @@ func machineProblem(err error) *Problem {
 			Detail: fmt.Sprintf("unknown delay %q", delay.Name) + nearest.Hint(delay.Name, delay.Valid) + "; GET /_sim/delays lists all"}
 	case errors.As(err, &illegal):
 		return &Problem{Status: http.StatusConflict, Detail: illegal.Error(), Valid: texts(illegal.Cause.Takes)}
-	case errors.As(err, &nothing), errors.As(err, &notReached):
+	case errors.As(err, &nothing), errors.As(err, &notReached), errors.As(err, &replaced):
 		return &Problem{Status: http.StatusConflict, Detail: err.Error()}
 	}
 	e := refusal.Of(err)

@@ -104,10 +104,7 @@ func checkVerify(c *Control, _ map[string]string, body *verification) error {
 }
 
 func checkClock(_ *Control, _ map[string]string, q *statemachine.ClockSetting) error {
-	if q.Mode != nil && !slices.Contains(q.Mode.Names(), string(*q.Mode)) {
-		return &strict.Error{Path: "mode", Detail: fmt.Sprintf("%.80q is not a clock mode", *q.Mode), Valid: q.Mode.Names()}
-	}
-	return nil
+	return q.Check()
 }
 
 func checkAdvance(c *Control, _ map[string]string, q *advance) error {

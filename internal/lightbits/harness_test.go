@@ -88,7 +88,7 @@ func newServer(t *testing.T, options ...option) *server {
 	}))
 	require.NoError(t, s.db.CreateWorld(api.DefaultWorld, "test", nil, nil))
 	frozen := statemachine.Frozen
-	require.NoError(t, s.engine.SetClock(api.DefaultWorld, statemachine.ClockSetting{Mode: &frozen, Now: &start}))
+	require.NoError(t, s.engine.SetClock(s.t.Context(), api.DefaultWorld, statemachine.ClockSetting{Mode: &frozen, Now: &start}))
 	return s
 }
 
@@ -149,7 +149,7 @@ func (s *server) run(name string, fn func(t *testing.T)) {
 // advance moves the clock and fires what is due.
 func (s *server) advance(d time.Duration) {
 	s.t.Helper()
-	_, _, err := s.engine.Advance(api.DefaultWorld, statemachine.Advance{By: d})
+	_, err := s.engine.Advance(s.t.Context(), api.DefaultWorld, statemachine.Advance{By: d})
 	require.NoError(s.t, err)
 }
 

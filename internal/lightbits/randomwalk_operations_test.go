@@ -241,7 +241,7 @@ func (w *walker) fork() (string, bool) {
 	}
 	require.NoError(w.t, w.db.Fork(api.DefaultWorld, from, forked, nil, nil))
 	w.inWorld(forked, w.check)
-	_, _, err := w.engine.Advance(forked, statemachine.Advance{By: time.Hour})
+	_, err := w.engine.Advance(w.t.Context(), forked, statemachine.Advance{By: time.Hour})
 	require.NoError(w.t, err)
 	w.inWorld(forked, w.check)
 	return "from checkpoint " + from, true

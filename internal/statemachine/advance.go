@@ -1,6 +1,7 @@
 package statemachine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -10,7 +11,7 @@ import (
 
 // Advance is how far a clock moves. Exactly one of By, To, Next and Until must be set.
 type Advance struct {
-	By    time.Duration // > 0
+	By    time.Duration // > 0, in whole milliseconds
 	To    time.Time
 	Next  bool // to the earliest timer
 	Until *Until
@@ -24,226 +25,176 @@ type Until struct {
 	State State  `json:"state" required:""`
 }
 
-// NotReachedError is the error of an advance that ends, at its limit or because no timer is pending, before the row is
-// in
-// the state.
-type NotReachedError struct {
-	Until Until
-	State State
+// maxFired is the number of transitions that an Advanced lists.
+const maxFired = 1000
+
+// Advanced is the result of an advance: the instant that the clock shows, and the transitions on the way, in order.
+type Advanced struct {
 	Now   time.Time
-	Why   string
+	Fired []Transition // the first maxFired of them
+	Count int          // the number of all of them
 }
 
-func (err *NotReachedError) Error() string {
-	return fmt.Sprintf("%s %s did not reach %s: it is %s at %s, and %s", err.Until.Kind, err.Until.ID, err.Until.State,
-		shown(err.State), err.Now.Format(time.RFC3339Nano), err.Why)
+// RangeError is the error of an advance past the last instant that a clock can show.
+type RangeError struct{ Now time.Time }
+
+func (e *RangeError) Error() string {
+	return fmt.Sprintf("the clock shows %s and ends at %s; the advance goes past that",
+		e.Now.Format(time.RFC3339Nano), lastInstant.Format(time.RFC3339Nano))
 }
 
-func shown(s State) string {
-	if s == Gone {
-		return "gone"
+// ReplacedError is the error of an advance whose world was replaced before the advance ended.
+type ReplacedError struct {
+	World string
+	Count int // the transitions that the advance had fired in the old world
+}
+
+func (e *ReplacedError) Error() string {
+	return fmt.Sprintf("world %q was replaced meanwhile (reset, restored, loaded, deleted or created again), and the "+
+		"advance ended with it after %d transitions; the clock of the new world was not moved", e.World, e.Count)
+}
+
+// Advance moves a world's clock. Next moves to the earliest timer and fires all timers that are due at its instant. A
+// running clock goes on from there.
+//
+// One advance of a world runs at a time; the next one starts at the instant at which it ends. An advance that fails has
+// fired what the result lists, and the clock shows the instant of the last one of them. It fails with the error of the
+// context, with a *ReplacedError if the world is replaced or deleted, with a *RangeError, and with the errors of Until:
+// a *NoResourceError, a *NotReachedError and an *UnknownKindError.
+func (e *Engine) Advance(ctx context.Context, world string, a Advance) (Advanced, error) {
+	m, leave, err := e.move(ctx, world)
+	if err != nil {
+		return Advanced{Fired: []Transition{}}, err
 	}
-	return string(s)
+	defer leave()
+	err = m.advance(a)
+	return m.done, m.replaced(err)
 }
 
-// brokenTimerError is the error of a timer whose transition fails.
-type brokenTimerError struct {
-	timer Timer
-	err   error
+// move is a change of a world's clock that fires timers on the way.
+type move struct {
+	engine *Engine
+	ctx    context.Context
+	world  string
+	life   uint64
+	done   Advanced
 }
 
-func (e *brokenTimerError) Error() string { return e.err.Error() }
-
-func (e *brokenTimerError) Unwrap() error { return e.err }
-
-// fireFirst fires the first timer of the transaction's world if it is due by limit, at its own instant, and moves the
-// clock there if move is set. ok is false if no timer is due. After a *brokenTimerError the caller must roll the
-// transaction back and drop the timer by dropTimer.
-func (e *Engine) fireFirst(
-	tx *store.Tx, clock Clock, limit time.Time, move bool,
-) (fired []Transition, ok bool, err error) {
-	root := tx.In("")
-	t, ok := firstTimer(root, limit)
-	if !ok {
-		return nil, false, nil
+// move waits until no other move of the world runs. The caller must call leave in the end.
+func (e *Engine) move(ctx context.Context, world string) (m *move, leave func(), err error) {
+	m = &move{engine: e, ctx: ctx, world: world, done: Advanced{Fired: []Transition{}}}
+	if err := e.db.View(world, func(tx *store.Tx) error { m.life = tx.Life(); return nil }); err != nil {
+		return nil, nil, err
 	}
-	tx.Now, tx.By, tx.Owner = t.Due, "timer "+t.Kind+"."+string(t.Event), &txState{engine: e}
-	if move {
-		clock = clock.at(t.Due, e.wall())
-		if err := clocks.Put(root, &clock); err != nil {
-			return nil, true, err
+	leave, err = e.moves.enter(ctx, world)
+	return m, leave, err
+}
+
+// replaced returns the error for the caller: a *ReplacedError if the world was deleted.
+func (m *move) replaced(err error) error {
+	if errors.Is(err, store.ErrNoWorld) {
+		return &ReplacedError{World: m.world, Count: m.done.Count}
+	}
+	return err
+}
+
+// check returns an error if the move must end.
+func (m *move) check(tx *store.Tx) error {
+	if err := m.ctx.Err(); err != nil {
+		return err
+	}
+	if tx.Life() != m.life {
+		return &ReplacedError{World: m.world, Count: m.done.Count}
+	}
+	return nil
+}
+
+func (m *move) advance(a Advance) (err error) {
+	if err := m.catchUp(); err != nil {
+		return err
+	}
+	if a.Until != nil {
+		return m.advanceUntil(a)
+	}
+	to := a.To
+	switch {
+	case a.Next:
+		next, ok, err := m.nextDue()
+		if err != nil || !ok {
+			return err
+		}
+		to = next
+	case to.IsZero():
+		to = m.done.Now.Add(a.By)
+		if to.After(lastInstant) {
+			return &RangeError{Now: m.done.Now}
 		}
 	}
-	e.publish(tx, clock)
-	if err := dequeue(root, &t); err != nil {
-		return nil, true, err
-	}
-	m := e.kinds[t.Kind]
-	if m == nil {
-		return nil, true, nil
-	}
-	if err := m.fireTimer(tx.In(t.Partition), t); err != nil {
-		return nil, true, &brokenTimerError{timer: t, err: err}
-	}
-	return stateOf(tx).moves, true, nil
-}
-
-// step calls fireFirst in a transaction and commits it.
-func (e *Engine) step(world string, limit time.Time, move bool) (fired []Transition, ok bool, err error) {
-	err = e.write(world, func(tx *store.Tx) (more bool, err error) {
-		fired, ok, err = e.fireFirst(tx, clockOf(tx), limit, move)
-		return false, err
+	return m.fireBy(func(Clock) time.Time { return to }, true, func(tx *store.Tx, c Clock) (err error) {
+		m.done.Now, err = m.engine.setClock(tx, c, ClockSetting{Now: &to})
+		return err
 	})
-	return fired, ok, e.afterBroken(world, err)
 }
 
-// afterBroken drops the timer of a *brokenTimerError. It returns every other error.
-func (e *Engine) afterBroken(world string, err error) error {
-	var broken *brokenTimerError
-	if errors.As(err, &broken) {
-		e.logBroken(world, broken)
-		return e.write(world, func(tx *store.Tx) (bool, error) { return false, dropTimer(tx, &broken.timer) })
-	}
-	return err
-}
-
-func (e *Engine) logBroken(world string, b *brokenTimerError) {
-	t := &b.timer
-	e.log.Error().Err(b.err).Str("world", world).Str("machine", t.Kind).Str("id", t.ID).Str("event", string(t.Event)).
-		Time("sim_time", t.Due).Msg("timer could not be fired and was dropped")
-}
-
-// dropTimer removes a timer whose transition cannot be made, so that it does not block all later ones.
-func dropTimer(tx *store.Tx, t *Timer) error {
-	err := timers.Delete(tx.In(""), timerKey(t))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
-// catchUp fires all timers that are due by the present of the world's clock, in due order. It writes nothing if none is
-// due.
-func (e *Engine) catchUp(world string) (fired []Transition, err error) {
-	wall := e.wall()
-	due := false
-	err = e.db.View(world, func(tx *store.Tx) error {
+// catchUp fires the timers that are due by the present.
+func (m *move) catchUp() error {
+	wall, due := m.engine.wall(), false
+	look := func(tx *store.Tx) error {
 		ahead := outlooks.Of(tx)
-		due = ahead.awaits && !ahead.due.After(ahead.clock.show(wall))
-		return nil
-	})
-	if err != nil || !due {
-		return []Transition{}, err
+		m.done.Now, due = ahead.present(m.engine.wall()), ahead.overdue(wall)
+		return m.check(tx)
 	}
-	nothing := func(*store.Tx, Clock) error { return nil }
-	return e.fireBy(world, func(c Clock) time.Time { return c.show(wall) }, false, nothing)
+	if err := m.engine.db.View(m.world, look); err != nil || !due {
+		return err
+	}
+	return m.fireBy(func(c Clock) time.Time { return c.show(wall) }, false, func(tx *store.Tx, _ Clock) error {
+		return look(tx)
+	})
 }
 
-// fireBy fires all timers that are due by limit, in due order, each in a transaction of its own. then runs in the
-// transaction that finds no more of them. The transactions share commits.
-func (e *Engine) fireBy(
-	world string, limit func(Clock) time.Time, move bool, then func(tx *store.Tx, c Clock) error,
-) ([]Transition, error) {
-	fired := []Transition{}
+// fireBy fires all timers that are due by limit, in due order, each in a transaction of its own. Then runs in the
+// transaction that finds no more of them. The transactions share commits, and other writers get their turn in between.
+func (m *move) fireBy(
+	limit func(Clock) time.Time, moveClock bool, then func(tx *store.Tx, c Clock) error,
+) error {
 	for more := true; more; {
-		err := e.write(world, func(tx *store.Tx) (bool, error) {
+		n := 0
+		err := m.engine.write(m.world, func(tx *store.Tx) (bool, error) {
+			if err := m.check(tx); err != nil {
+				return false, err
+			}
 			clock := clockOf(tx)
-			moves, ok, err := e.fireFirst(tx, clock, limit(clock), move)
-			fired = append(fired, moves...)
+			ok, err := m.fire(tx, clock, limit(clock), moveClock)
 			if more = ok; ok || err != nil {
-				return ok, err
+				n++
+				return ok && n < turnTimers, err
 			}
 			return false, then(tx, clock)
 		})
-		if err = e.afterBroken(world, err); err != nil {
-			return fired, err
+		if err = m.engine.afterBroken(m.world, err); err != nil {
+			return err
 		}
 	}
-	return fired, nil
+	return nil
 }
 
-// Advance moves a world's clock. It returns the instant that the clock then shows and the transitions on the way, in
-// order. Next moves to the earliest timer and fires all timers that are due at its instant. A running clock goes on
-// from
-// there.
-func (e *Engine) Advance(world string, a Advance) (now time.Time, fired []Transition, err error) {
-	fired, err = e.catchUp(world)
-	if err != nil {
-		return now, fired, err
+// fire fires the first timer if it is due by limit.
+func (m *move) fire(tx *store.Tx, clock Clock, limit time.Time, moveClock bool) (ok bool, err error) {
+	moved, ok, err := m.engine.fireFirst(tx, clock, limit, moveClock)
+	if err != nil || !ok {
+		return ok, err
 	}
-	if now, err = e.Now(world); err != nil {
-		return now, fired, err
-	}
-	var moves []Transition
-	switch {
-	case a.Until != nil:
-		now, moves, err = e.advanceUntil(world, now, a)
-		return now, append(fired, moves...), err
-	case a.Next:
-		next, ok, err := e.nextDue(world)
-		if err != nil || !ok {
-			return now, fired, err
-		}
-		a.To = next
-	case a.To.IsZero():
-		a.To = now.Add(a.By)
-	}
-	limit := func(Clock) time.Time { return a.To }
-	moves, err = e.fireBy(world, limit, true, func(tx *store.Tx, c Clock) (err error) {
-		now, err = e.setClock(tx, c, ClockSetting{Now: &a.To})
-		return err
-	})
-	return now, append(fired, moves...), err
+	m.done.Count += len(moved)
+	m.done.Fired = append(m.done.Fired, moved[:min(len(moved), maxFired-len(m.done.Fired))]...)
+	m.done.Now = tx.Now
+	return true, nil
 }
 
-// nextDue returns the instant of a world's earliest timer; ok is false if none is due at an instant.
-func (e *Engine) nextDue(world string) (due time.Time, ok bool, err error) {
-	err = e.db.View(world, func(tx *store.Tx) error {
+// nextDue returns the instant of the world's earliest timer; ok is false if none is due at an instant.
+func (m *move) nextDue() (due time.Time, ok bool, err error) {
+	err = m.engine.db.View(m.world, func(tx *store.Tx) error {
 		due, ok = firstDue(tx)
-		return nil
+		return m.check(tx)
 	})
 	return due, ok, err
-}
-
-func (e *Engine) advanceUntil(world string, start time.Time, a Advance) (now time.Time, fired []Transition, err error) {
-	if a.Limit == 0 {
-		a.Limit = time.Hour
-	}
-	limit := start.Add(a.Limit)
-	now, fired = start, []Transition{}
-	for {
-		state, err := e.stateNow(world, a.Until)
-		if err != nil {
-			return now, fired, err
-		}
-		if state == a.Until.State {
-			return now, fired, nil
-		}
-		moves, ok, err := e.step(world, limit, true)
-		if err != nil {
-			return now, fired, err
-		}
-		if !ok {
-			return now, fired, &NotReachedError{Until: *a.Until, State: state, Now: now,
-				Why: fmt.Sprintf("nothing more is due before %s", limit.Format(time.RFC3339Nano))}
-		}
-		fired = append(fired, moves...)
-		if now, err = e.Now(world); err != nil {
-			return now, fired, err
-		}
-	}
-}
-
-// stateNow returns the state of a row, or Gone if it does not exist.
-func (e *Engine) stateNow(world string, u *Until) (State, error) {
-	var r Resource
-	err := e.db.View(world, func(tx *store.Tx) error {
-		var err error
-		r, err = e.Find(tx, u.Kind, Partitions(tx), u.ID)
-		return err
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return Gone, nil
-	}
-	return r.State, err
 }

@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"storagesim/internal/store"
+	"storagesim/internal/strict"
 	"storagesim/internal/varint"
 )
 
@@ -24,8 +26,19 @@ const (
 // Names lists the modes.
 func (Mode) Names() []string { return []string{string(Real), string(Frozen), string(Auto)} }
 
-// maxRate is the highest rate of a clock in relation to the wall clock.
-const maxRate = 1e6
+// The lowest and the highest rate of a clock in relation to the wall clock.
+const (
+	minRate = 1e-9
+	maxRate = 1e9
+)
+
+// checkRate returns an error for a rate that no clock can have.
+func checkRate(rate float64) error {
+	if !(rate >= minRate && rate <= maxRate) {
+		return fmt.Errorf("%v: must be from %v to %v; 1 is real time, 60 a minute for each second", rate, minRate, maxRate)
+	}
+	return nil
+}
 
 // Clock is a world's clock: at the wall instant Wall it showed Base.
 type Clock struct {
@@ -66,19 +79,20 @@ func clockOf(tx *store.Tx) Clock {
 	return c
 }
 
-// show returns the instant that the clock shows at a wall instant, in UTC and whole milliseconds.
+// show returns the instant that the clock shows at a wall instant, in UTC and whole milliseconds. A clock stands at
+// lastInstant, and shows Base until the wall instant Wall.
 func (c Clock) show(wall time.Time) time.Time {
 	switch {
 	case c.Mode == Frozen:
 		return c.Base
 	case c.Base.IsZero():
-		return wall.UTC().Truncate(time.Millisecond)
+		return inRange(wall.UTC().Truncate(resolution))
 	}
-	passed := time.Duration(float64(wall.Sub(c.Wall)) * c.Rate)
-	return c.Base.Add(passed).UTC().Truncate(time.Millisecond)
+	return shift(c.Base, max(nanoseconds(c.Wall, wall), 0)*c.Rate)
 }
 
-// wallAt returns the wall instant at which the clock will show t. It returns false for a frozen clock.
+// wallAt returns the wall instant at which the clock will show t. It returns false if it never will: for a frozen
+// clock, and if the instant is more than 9999 years away.
 func (c Clock) wallAt(t time.Time) (time.Time, bool) {
 	switch {
 	case c.Mode == Frozen:
@@ -86,12 +100,22 @@ func (c Clock) wallAt(t time.Time) (time.Time, bool) {
 	case c.Base.IsZero():
 		return t, true
 	}
-	return c.Wall.Add(time.Duration(float64(t.Sub(c.Base)) / c.Rate)), true
+	ahead := max(nanoseconds(c.Base, t), 0) / c.Rate
+	if ahead > nanoseconds(firstInstant, lastInstant) {
+		return time.Time{}, false
+	}
+	seconds, fraction := math.Modf(ahead / float64(time.Second))
+	at := time.Unix(c.Wall.Unix()+int64(seconds), int64(c.Wall.Nanosecond())+int64(fraction*float64(time.Second))).UTC()
+	// The division may have rounded down. An instant that is too early would wake the timer loop for nothing.
+	for step := time.Microsecond; c.show(at).Before(t) && step < time.Hour; step *= 10 {
+		at = at.Add(step)
+	}
+	return at, true
 }
 
 // at returns the clock, moved so that it shows t at the wall instant.
 func (c Clock) at(t, wall time.Time) Clock {
-	c.Base, c.Wall = t.UTC().Truncate(time.Millisecond), wall
+	c.Base, c.Wall = inRange(t.UTC().Truncate(resolution)), wall
 	return c
 }
 
@@ -102,32 +126,44 @@ type ClockSetting struct {
 	Now  *time.Time `json:"now"`
 }
 
+// Check returns a *strict.Error for a setting that no clock can have.
+func (s ClockSetting) Check() error {
+	if s.Now != nil {
+		if err := CheckInstant(*s.Now); err != nil {
+			return &strict.Error{Path: "now", Detail: s.Now.Format(time.RFC3339Nano) + ": " + err.Error()}
+		}
+	}
+	if s.Mode != nil && !slices.Contains(Mode("").Names(), string(*s.Mode)) {
+		return &strict.Error{Path: "mode", Detail: fmt.Sprintf("%.80q is not a clock mode", *s.Mode),
+			Valid: Mode("").Names()}
+	}
+	if s.Rate != nil {
+		if err := checkRate(*s.Rate); err != nil {
+			return &strict.Error{Path: "rate", Detail: err.Error()}
+		}
+	}
+	return nil
+}
+
 // apply returns the clock with the setting. A clock may only be set forward: timers, tokens and events already hold
 // instants that it has shown.
 func (s ClockSetting) apply(c Clock, wall time.Time) (Clock, error) {
+	if err := s.Check(); err != nil {
+		return c, err
+	}
 	now := c.show(wall)
 	if s.Now != nil {
 		if s.Now.Before(now) {
-			return c, fmt.Errorf("now %s: the clock already shows %s and does not go back; reset or restore the world for that",
-				s.Now.UTC().Format(time.RFC3339Nano), now.Format(time.RFC3339Nano))
-		}
-		if s.Now.Sub(now) > maxDelay {
-			return c, fmt.Errorf("now %s: more than %s ahead of the clock", s.Now.UTC().Format(time.RFC3339), maxDelay)
+			return c, &strict.Error{Path: "now", Detail: fmt.Sprintf(
+				"%s: the clock already shows %s and does not go back; reset or restore the world for that",
+				s.Now.UTC().Format(time.RFC3339Nano), now.Format(time.RFC3339Nano))}
 		}
 		now = *s.Now
 	}
 	if s.Mode != nil {
-		switch *s.Mode {
-		case Real, Frozen, Auto:
-			c.Mode = *s.Mode
-		default:
-			return c, fmt.Errorf("mode %q: must be real, frozen or auto", *s.Mode)
-		}
+		c.Mode = *s.Mode
 	}
 	if s.Rate != nil {
-		if !(*s.Rate > 0 && *s.Rate <= maxRate) {
-			return c, fmt.Errorf("rate %v: must be above 0 and at most %v", *s.Rate, maxRate)
-		}
 		c.Rate = *s.Rate
 	}
 	return c.at(now, wall), nil

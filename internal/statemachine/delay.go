@@ -195,5 +195,8 @@ func (d Delay) draw(random func() *rand.Rand) time.Duration {
 
 // multiply multiplies a duration by a factor. The result is bounded by 0 and maxDelay.
 func multiply(d time.Duration, units float64) time.Duration {
+	if math.IsNaN(units) {
+		return d
+	}
 	return time.Duration(min(max(float64(d)*units, 0), float64(maxDelay))).Round(time.Millisecond)
 }

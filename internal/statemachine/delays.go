@@ -6,10 +6,11 @@ import (
 	"maps"
 	"slices"
 
+	"storagesim/internal/nearest"
 	"storagesim/internal/store"
 )
 
-// UnknownDelayError is the error of a delay name that no machine has. Valid lists the names.
+// UnknownDelayError is the error of a delay name that no machine has. Valid lists the most similar names.
 type UnknownDelayError struct {
 	Name  string
 	Valid []string
@@ -33,14 +34,13 @@ func (e *Engine) Delays(tx *store.Tx) (map[string]Delay, error) {
 }
 
 // SetDelays sets the given delays and leaves the others as they are. A nil delay is reset to its default. For an
-// unknown
-// name SetDelays returns an *UnknownDelayError, and the caller must roll back. Pending transitions keep their due
+// unknown name SetDelays returns an *UnknownDelayError, and the caller must roll back. Pending transitions keep their due
 // times.
 func (e *Engine) SetDelays(tx *store.Tx, set map[string]*Delay) error {
 	root := tx.In("")
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		if _, ok := e.defaults[name]; !ok {
-			return &UnknownDelayError{Name: name, Valid: slices.Sorted(maps.Keys(e.defaults))}
+			return &UnknownDelayError{Name: name, Valid: nearest.To(name, slices.Collect(maps.Keys(e.defaults)))}
 		}
 		if d := set[name]; d != nil {
 			if err := delayOverrides.Put(root, &delayOverride{Name: name, Delay: *d}); err != nil {

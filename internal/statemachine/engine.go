@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -22,10 +23,13 @@ type Engine struct {
 	kinds    map[string]Lifecycle
 	defaults map[string]Delay
 	wall     func() time.Time
+	wakeups  atomic.Int64 // of the timer loop
 	// write runs transactions by store.DB.UpdateEach. Tests count them.
 	write  func(world string, next func(tx *store.Tx) (more bool, err error)) error
 	turn   func(world string, fire func()) // of the timer loop
 	agenda agenda
+	moves  moves
+	logged logLimit
 
 	mu        sync.Mutex
 	listeners []func(world string, moved []Transition)
@@ -36,7 +40,7 @@ type Engine struct {
 // New returns an engine for the machines of all vendors. The profile selects the defaults of their delays.
 func New(db *store.DB, profile Profile, log zerolog.Logger, machines ...Lifecycle) (*Engine, error) {
 	e := &Engine{
-		db: db, log: log, wall: wallNow, write: db.UpdateEach, turn: func(_ string, fire func()) { fire() },
+		db: db, log: log, wall: NewWall(time.Now).Now, write: db.UpdateEach, turn: func(_ string, fire func()) { fire() },
 		kinds: make(map[string]Lifecycle, len(machines)), defaults: make(map[string]Delay),
 	}
 	e.agenda.init()
@@ -142,11 +146,12 @@ var errDue = errors.New("timers are due")
 // View runs fn in a read transaction of the world at the present instant of its clock. Timers that are due by then fire
 // first. In the clock mode auto, fn may run twice.
 func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
+	caught := 0 // timers fired so far
 	for {
 		var state *txState
 		err := e.db.View(world, func(tx *store.Tx) error {
 			ahead := outlooks.Of(tx)
-			if err := begin(e, tx, ahead, by); err != nil {
+			if err := begin(e, tx, ahead, by, caught); err != nil {
 				return err
 			}
 			state = stateOf(tx)
@@ -154,7 +159,8 @@ func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
 			return fn(tx)
 		})
 		if errors.Is(err, errDue) {
-			if _, err := e.catchUp(world); err != nil {
+			fired, err := e.catchUp(world, catchUpTimers-caught)
+			if caught += fired; err != nil {
 				return err
 			}
 			continue
@@ -176,11 +182,13 @@ func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
 // another name for the origin of the change. Timers that are due fire first, in their own transactions, which share the
 // commit.
 func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
+	caught := 0
 	for {
 		ran := false
 		err := e.write(world, func(tx *store.Tx) (more bool, err error) {
-			ran, more, err = e.fireOrRun(tx, by, fn)
-			return more, err
+			ran, err = e.fireOrRun(tx, by, caught, fn)
+			caught++
+			return !ran && caught%turnTimers != 0, err
 		})
 		if ran || err != nil && !errors.As(err, new(*brokenTimerError)) {
 			return err
@@ -191,16 +199,16 @@ func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
 	}
 }
 
-// fireOrRun fires the first timer that is due or, if none is, runs fn.
-func (e *Engine) fireOrRun(tx *store.Tx, by string, fn func(tx *store.Tx) error) (ran, more bool, err error) {
+// fireOrRun fires the first timer that is due or, if none is or too many were fired, runs fn.
+func (e *Engine) fireOrRun(tx *store.Tx, by string, caught int, fn func(tx *store.Tx) error) (ran bool, err error) {
 	ahead := outlooks.Of(tx)
-	err = begin(e, tx, ahead, by)
+	err = begin(e, tx, ahead, by, caught)
 	if errors.Is(err, errDue) {
-		_, more, err = e.fireFirst(tx, ahead.clock, ahead.clock.show(e.wall()), false)
-		return false, more, err
+		_, _, err = e.fireFirst(tx, ahead.clock, ahead.clock.show(e.wall()), false)
+		return false, err
 	}
 	e.publish(tx, ahead.clock)
-	return true, false, fn(tx)
+	return true, fn(tx)
 }
 
 // Start creates a world or replaces its state with put, which calls a method of store.DB with next, and runs fn in a
@@ -211,6 +219,7 @@ func (e *Engine) Start(
 	world, by string, put func(next func(tx *store.Tx) (more bool, err error)) error, fn func(tx *store.Tx) error,
 ) error {
 	var broken []Timer // found by earlier attempts
+	caught := 0
 	next := func(tx *store.Tx) (more bool, err error) {
 		if err := e.anchor(tx); err != nil || fn == nil {
 			return false, err
@@ -220,8 +229,9 @@ func (e *Engine) Start(
 				return false, err
 			}
 		}
-		ran, more, err := e.fireOrRun(tx, by, fn)
-		return more || !ran, err
+		ran, err := e.fireOrRun(tx, by, caught, fn)
+		caught++
+		return !ran, err
 	}
 	for {
 		err := put(next)
@@ -251,13 +261,25 @@ var outlooks = store.NewMemo(func(tx *store.Tx) (o outlook) {
 	return o
 })
 
-// begin sets a transaction's instant. It returns errDue if a timer is due.
-func begin(e *Engine, tx *store.Tx, ahead outlook, by string) error {
-	now := ahead.clock.show(e.wall())
-	if ahead.awaits && !ahead.due.After(now) {
+// overdue reports whether a timer is due at a wall instant.
+func (o *outlook) overdue(wall time.Time) bool { return o.awaits && !o.due.After(o.clock.show(wall)) }
+
+// present returns the instant that the world's clock shows. Time does not pass a timer before it fires.
+func (o outlook) present(wall time.Time) time.Time {
+	if o.overdue(wall) {
+		return o.due
+	}
+	return o.clock.show(wall)
+}
+
+// begin sets a transaction's instant. It returns errDue if a timer is due, unless the caller has caught up with
+// catchUpTimers of them.
+func begin(e *Engine, tx *store.Tx, ahead outlook, by string, caught int) error {
+	wall := e.wall()
+	if caught < catchUpTimers && ahead.overdue(wall) {
 		return errDue
 	}
-	tx.Now, tx.By, tx.Owner = now, by, &txState{engine: e}
+	tx.Now, tx.By, tx.Owner = ahead.present(wall), by, &txState{engine: e}
 	return nil
 }
 

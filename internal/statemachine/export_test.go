@@ -6,8 +6,30 @@ import (
 	"storagesim/internal/store"
 )
 
+// The limits, for tests.
+const (
+	MaxFired      = maxFired
+	TurnTimers    = turnTimers
+	CatchUpTimers = catchUpTimers
+)
+
+// The ends of all clocks, for tests.
+var (
+	FirstInstant = firstInstant
+	LastInstant  = lastInstant
+)
+
+// Show returns the instant that the clock shows at a wall instant.
+func (c Clock) Show(wall time.Time) time.Time { return c.show(wall) }
+
+// WallAt returns the wall instant at which the clock will show t.
+func (c Clock) WallAt(t time.Time) (time.Time, bool) { return c.wallAt(t) }
+
 // SetWall replaces the wall clock of an engine.
 func (e *Engine) SetWall(wall func() time.Time) { e.wall = wall }
+
+// Wakeups returns how often the timer loop woke up.
+func (e *Engine) Wakeups() int64 { return e.wakeups.Load() }
 
 // CountSessions returns a counter of the write transactions that the engine runs from now on.
 func (e *Engine) CountSessions() *int {
@@ -19,4 +41,15 @@ func (e *Engine) CountSessions() *int {
 		})
 	}
 	return n
+}
+
+// BeforeWrites calls fn before each call that writes to a world. An error of fn fails the call.
+func (e *Engine) BeforeWrites(fn func(world string) error) {
+	write := e.write
+	e.write = func(world string, next func(tx *store.Tx) (bool, error)) error {
+		if err := fn(world); err != nil {
+			return err
+		}
+		return write(world, next)
+	}
 }

@@ -127,7 +127,7 @@ func TestSetDelays_RefusesUnknownNames(t *testing.T) {
 	})
 	var unknown *statemachine.UnknownDelayError
 	require.ErrorAs(t, err, &unknown)
-	require.Equal(t, []string{"test.lamp.dim", "test.lamp.warm"}, unknown.Valid)
+	require.Equal(t, []string{"test.lamp.warm", "test.lamp.dim"}, unknown.Valid)
 }
 
 func TestRow_KeepsItsLife(t *testing.T) {

@@ -1,6 +1,7 @@
 package statemachine
 
 import (
+	"context"
 	"time"
 
 	"storagesim/internal/store"
@@ -28,8 +29,7 @@ func (e *Engine) observe(world string, seen []observation, auto bool) (again boo
 	if err != nil || jump.IsZero() {
 		return false, err
 	}
-	_, _, err = e.Advance(world, Advance{To: jump})
-	return true, err
+	return true, e.jump(world, jump)
 }
 
 // count counts one observation on a timer. At the second one in the clock mode auto, it returns the instant to jump to.
@@ -51,4 +51,17 @@ func (e *Engine) count(tx *store.Tx, t Timer, auto bool) (jump time.Time, err er
 	}
 	t.Seen++
 	return jump, timers.Put(root, &t)
+}
+
+// jump moves a world's clock to an instant, unless it shows a later one.
+func (e *Engine) jump(world string, to time.Time) error {
+	m := &move{engine: e, ctx: context.Background(), world: world}
+	err := e.db.View(world, func(tx *store.Tx) error { m.life = tx.Life(); return nil })
+	if err != nil {
+		return err
+	}
+	return m.fireBy(func(Clock) time.Time { return to }, true, func(tx *store.Tx, c Clock) error {
+		_, err := e.setClock(tx, c, ClockSetting{Now: &to})
+		return err
+	})
 }

@@ -3,77 +3,16 @@ package statemachine
 import (
 	"context"
 	"errors"
-	"sync"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"storagesim/internal/store"
 )
 
-// wallNow reads the wall clock. All other code reads it through Engine.wall.
-func wallNow() time.Time { return time.Now() }
-
-// agenda holds for each world the wall instant at which its next timer is due. It is only a hint that wakes the timer
-// loop: which timers fire is read from the world.
-type agenda struct {
-	mu   sync.Mutex
-	next map[string]time.Time
-	wake chan struct{}
-}
-
-func (a *agenda) init() {
-	a.next = make(map[string]time.Time)
-	a.wake = make(chan struct{}, 1)
-}
-
-// add sets a world's next instant if it is earlier than the present one.
-func (a *agenda) add(world string, at time.Time) {
-	a.mu.Lock()
-	known, ok := a.next[world]
-	earlier := !ok || at.Before(known)
-	if earlier {
-		a.next[world] = at
-	}
-	a.mu.Unlock()
-	if earlier {
-		a.signal()
-	}
-}
-
-// set replaces a world's next instant. The zero time removes it.
-func (a *agenda) set(world string, at time.Time) {
-	a.mu.Lock()
-	if at.IsZero() {
-		delete(a.next, world)
-	} else {
-		a.next[world] = at
-	}
-	a.mu.Unlock()
-	a.signal()
-}
-
-func (a *agenda) signal() {
-	select {
-	case a.wake <- struct{}{}:
-	default:
-	}
-}
-
-// due returns the worlds whose instant is not after wall, and the earliest instant of the others.
-func (a *agenda) due(wall time.Time) (worlds []string, next time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for world, at := range a.next {
-		if !at.After(wall) {
-			worlds = append(worlds, world)
-		} else if next.IsZero() || at.Before(next) {
-			next = at
-		}
-	}
-	return worlds, next
-}
-
-// afterFailure is the pause of the loop after timers could not be fired, for example because the disk is full.
-const afterFailure = time.Second
+// longestSleep is the longest time that the timer loop sleeps while a timer is pending. The system's clock may be set
+// forward meanwhile.
+const longestSleep = time.Minute
 
 // Run fires timers as their worlds' clocks reach them, until the context ends.
 func (e *Engine) Run(ctx context.Context) {
@@ -93,34 +32,63 @@ func (e *Engine) Run(ctx context.Context) {
 		case <-e.agenda.wake:
 		case <-timer.C:
 		}
-		due, next := e.agenda.due(e.wall())
-		failed := false
-		for _, world := range due {
-			e.turn(world, func() { failed = !e.fireDue(world) || failed })
-		}
-		switch {
-		case failed:
-			timer.Reset(afterFailure)
-		case len(due) > 0:
-			timer.Reset(0)
-		case next.IsZero():
+		if sleep, pending := e.fireWorlds(); pending {
+			timer.Reset(sleep)
+		} else {
 			timer.Stop()
-		default:
-			timer.Reset(max(next.Sub(e.wall()), 0))
 		}
 	}
 }
 
-// FireDue fires all timers of a world that are due by the present instant of its clock.
-func (e *Engine) FireDue(world string) { e.fireDue(world) }
+// fireWorlds fires the timers that are due in all worlds. It returns how long the loop sleeps until the next one;
+// pending is false if no timer is pending.
+func (e *Engine) fireWorlds() (sleep time.Duration, pending bool) {
+	e.wakeups.Add(1)
+	due, next := e.agenda.due(e.wall())
+	for _, world := range due {
+		e.turn(world, func() { e.FireDue(world) })
+	}
+	if len(due) > 0 {
+		return 0, true
+	}
+	return min(max(next.Sub(e.wall()), 0), longestSleep), !next.IsZero()
+}
 
-func (e *Engine) fireDue(world string) (ok bool) {
-	_, err := e.catchUp(world)
-	if ok = err == nil || errors.Is(err, store.ErrNoWorld); !ok {
-		e.log.Error().Err(err).Str("world", world).Msg("timers could not be fired")
+// FireDue fires timers of a world that are due by the present instant of its clock. If it fails, the timer loop leaves
+// out the world for a while.
+func (e *Engine) FireDue(world string) {
+	err := e.catchUpRecovering(world)
+	if err == nil || errors.Is(err, store.ErrNoWorld) {
+		e.agenda.recovered(world)
+	} else {
+		wall := e.wall()
+		e.agenda.failed(world, wall)
+		e.logFailure(world, err, wall)
 	}
 	e.rescan(world)
-	return ok
+}
+
+// catchUpRecovering is catchUp for the timer loop. It returns a *panicError instead of a panic.
+func (e *Engine) catchUpRecovering(world string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{value: p, stack: debug.Stack()}
+		}
+	}()
+	_, err = e.catchUp(world, turnTimers)
+	return err
+}
+
+func (e *Engine) logFailure(world string, err error, wall time.Time) {
+	if !e.logged.allow(world+"\x00"+err.Error(), wall) {
+		return
+	}
+	event := e.log.Error().Err(err).Str("world", world)
+	var panicked *panicError
+	if errors.As(err, &panicked) {
+		event = event.Bytes("stack", panicked.stack)
+	}
+	event.Msg(fmt.Sprintf("timers could not be fired; the same error is logged once in %s", logEvery))
 }
 
 // UseTurns replaces the wall clock of the engine by wall, and lets the timer loop fire a world's due timers inside a
@@ -137,9 +105,9 @@ func (e *Engine) OnReplaced(fn func(world string)) {
 }
 
 // Rescan reads again when a world's next timer is due. It must be called after a restore, a reset, a fork and the end
-// of
-// a world.
+// of a world.
 func (e *Engine) Rescan(world string) {
+	e.agenda.recovered(world)
 	e.rescan(world)
 	e.mu.Lock()
 	replaced := e.replaced

@@ -1,15 +1,16 @@
 package statemachine
 
 import (
+	"context"
 	"time"
 
 	"storagesim/internal/store"
 )
 
-// Now returns the instant that a world's clock shows.
+// Now returns the instant that a world's clock shows. It fires no timers: if one is due, Now returns its instant.
 func (e *Engine) Now(world string) (now time.Time, err error) {
 	err = e.db.View(world, func(tx *store.Tx) error {
-		now = clockOf(tx).show(e.wall())
+		now = outlooks.Of(tx).present(e.wall())
 		return nil
 	})
 	return now, err
@@ -29,27 +30,32 @@ func (e *Engine) Clock(world string) (r ClockReading, err error) {
 }
 
 // SetClock changes a world's clock. Timers that are due by a later instant fire first, in due order. A clock that is
-// frozen
-// there shows exactly that instant, however long the firing took.
-func (e *Engine) SetClock(world string, s ClockSetting) error {
-	if _, err := e.catchUp(world); err != nil {
+// frozen there shows exactly that instant, however long the firing took. SetClock waits for advances of the world that
+// are under way, and has the errors of Advance for a context that ends and for a world that is replaced.
+func (e *Engine) SetClock(ctx context.Context, world string, s ClockSetting) error {
+	m, leave, err := e.move(ctx, world)
+	if err != nil {
 		return err
 	}
-	if s.Now == nil {
-		return e.write(world, func(tx *store.Tx) (more bool, err error) {
-			_, err = e.setClock(tx, clockOf(tx), s)
-			return false, err
-		})
-	}
-	if err := e.checkClock(world, s); err != nil {
+	defer leave()
+	return m.replaced(m.setClock(s))
+}
+
+func (m *move) setClock(s ClockSetting) error {
+	if err := m.catchUp(); err != nil {
 		return err
 	}
-	limit := func(Clock) time.Time { return *s.Now }
-	_, err := e.fireBy(world, limit, true, func(tx *store.Tx, c Clock) error {
-		_, err := e.setClock(tx, c, s)
+	if err := m.engine.checkClock(m.world, s); err != nil {
+		return err
+	}
+	limit := func(Clock) time.Time { return firstInstant }
+	if s.Now != nil {
+		limit = func(Clock) time.Time { return *s.Now }
+	}
+	return m.fireBy(limit, true, func(tx *store.Tx, c Clock) error {
+		_, err := m.engine.setClock(tx, c, s)
 		return err
 	})
-	return err
 }
 
 func (e *Engine) checkClock(world string, s ClockSetting) error {
@@ -60,8 +66,7 @@ func (e *Engine) checkClock(world string, s ClockSetting) error {
 }
 
 // setClock changes the clock c of the transaction's world and returns the instant that it then shows. A running clock
-// may
-// have passed s.Now while timers fired; then it keeps its time.
+// may have passed s.Now while timers fired; then it keeps its time.
 func (e *Engine) setClock(tx *store.Tx, c Clock, s ClockSetting) (now time.Time, err error) {
 	wall := e.wall()
 	if s.Now != nil && s.Now.Before(c.show(wall)) {
@@ -76,17 +81,21 @@ func (e *Engine) setClock(tx *store.Tx, c Clock, s ClockSetting) (now time.Time,
 			world := tx.World()
 			tx.OnCommit(func() { e.agenda.add(world, at) })
 		}
+		if due.Before(now) {
+			now = due // see catchUpTimers
+		}
 	}
 	e.tellClock(tx, c, now)
 	return now, clocks.Put(tx.In(""), &c)
 }
 
 // StartClock sets a clock that was never set or moved to any instant, also to an earlier one: the first setting chooses
-// the
-// world's calendar. It reports whether it did. It changes nothing if the clock was set or moved before, or if the
-// setting
-// has no instant; SetClock is for those.
+// the world's calendar. It reports whether it did. It changes nothing if the clock was set or moved before, or if the
+// setting has no instant; SetClock is for those. It returns a *strict.Error for an invalid setting.
 func (e *Engine) StartClock(world string, s ClockSetting) (started bool, err error) {
+	if err := s.Check(); err != nil {
+		return false, err
+	}
 	err = e.db.Update(world, func(tx *store.Tx) error {
 		clock := clockOf(tx)
 		if started = s.Now != nil && clock.Base.IsZero(); !started {

@@ -134,11 +134,18 @@ func firstTimer(tx *store.Tx, limit time.Time) (Timer, bool) {
 	return timers.Decode(key, raw), true
 }
 
-// schedule puts a timer into the queue of the transaction's world.
+// schedule puts a timer into the queue of the transaction's world. Its due time is rounded up to the clock's
+// resolution. A timer that would be due after the last instant of all clocks is held.
 func schedule(tx *store.Tx, t Timer) error {
 	seq := sequenceOf(tx)
 	seq.Next++
 	t.Seq = seq.Next
+	if !t.Due.IsZero() {
+		t.Due = whole(t.Due)
+	}
+	if t.Due.After(lastInstant) {
+		t.Due, t.Held = time.Time{}, true
+	}
 	stateOf(tx).touch(t.Due)
 	return enqueue(tx, seq, &t)
 }

@@ -44,32 +44,32 @@ func TestAdvance_Next(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("a", "b")
-	now, fired, err := b.engine.Advance("w", statemachine.Advance{Next: true})
+	done, err := b.engine.Advance(t.Context(), "w", statemachine.Advance{Next: true})
 	require.NoError(t, err)
-	require.Equal(t, []string{"2s a shine Warming>Shining", "2s b shine Warming>Shining"}, lines(fired))
-	require.Equal(t, start.Add(2*time.Second), now)
-	now, fired, err = b.engine.Advance("w", statemachine.Advance{Next: true})
+	require.Equal(t, []string{"2s a shine Warming>Shining", "2s b shine Warming>Shining"}, lines(done.Fired))
+	require.Equal(t, start.Add(2*time.Second), done.Now)
+	done, err = b.engine.Advance(t.Context(), "w", statemachine.Advance{Next: true})
 	require.NoError(t, err)
-	require.Empty(t, fired)
-	require.Equal(t, start.Add(2*time.Second), now)
+	require.Empty(t, done.Fired)
+	require.Equal(t, start.Add(2*time.Second), done.Now)
 }
 
 func TestAdvance_Until(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("a")
-	now, _, err := b.engine.Advance("w",
+	done, err := b.engine.Advance(t.Context(), "w",
 		statemachine.Advance{Until: &statemachine.Until{Kind: "test.lamp", ID: "a", State: shining}})
 	require.NoError(t, err)
-	require.Equal(t, start.Add(2*time.Second), now)
+	require.Equal(t, start.Add(2*time.Second), done.Now)
 
-	_, _, err = b.engine.Advance("w",
+	_, err = b.engine.Advance(t.Context(), "w",
 		statemachine.Advance{Until: &statemachine.Until{Kind: "test.lamp", ID: "a", State: dimmed}})
 	var not *statemachine.NotReachedError
 	require.ErrorAs(t, err, &not)
 	require.Equal(t, shining, not.State)
 
-	_, _, err = b.engine.Advance("w",
+	_, err = b.engine.Advance(t.Context(), "w",
 		statemachine.Advance{Until: &statemachine.Until{Kind: "test.lmap", ID: "a", State: dimmed}})
 	var unknown *statemachine.UnknownKindError
 	require.ErrorAs(t, err, &unknown)
@@ -119,7 +119,7 @@ func TestClock_Real(t *testing.T) {
 func TestClock_Rate(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	rate := 10.0
-	require.NoError(t, b.engine.SetClock("w", statemachine.ClockSetting{Rate: &rate}))
+	require.NoError(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Rate: &rate}))
 	b.create("a")
 	b.pass(199 * time.Millisecond)
 	require.Equal(t, "Warming", b.state("a"))
@@ -149,10 +149,10 @@ func TestClock_AutoJumpsBeforeTheSecondRead(t *testing.T) {
 func TestClock_DoesNotGoBack(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	earlier := start.Add(-time.Second)
-	require.ErrorContains(t, b.engine.SetClock("w", statemachine.ClockSetting{Now: &earlier}), "does not go back")
+	require.ErrorContains(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Now: &earlier}), "does not go back")
 	bad, rate := statemachine.Mode("fast"), -1.0
-	require.ErrorContains(t, b.engine.SetClock("w", statemachine.ClockSetting{Mode: &bad}), "real, frozen or auto")
-	require.ErrorContains(t, b.engine.SetClock("w", statemachine.ClockSetting{Rate: &rate}), "above 0")
+	require.ErrorContains(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Mode: &bad}), "is not a clock mode")
+	require.ErrorContains(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Rate: &rate}), "must be from 1e-09 to 1e+09")
 }
 
 func TestClock_SettingItForwardFiresWhatIsDue(t *testing.T) {
@@ -160,7 +160,7 @@ func TestClock_SettingItForwardFiresWhatIsDue(t *testing.T) {
 	b.clock(statemachine.Frozen)
 	b.create("a")
 	later := start.Add(time.Minute)
-	require.NoError(t, b.engine.SetClock("w", statemachine.ClockSetting{Now: &later}))
+	require.NoError(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Now: &later}))
 	require.Equal(t, "Shining", b.state("a"))
 }
 
@@ -171,7 +171,7 @@ func TestClock_IsStoppedAtTheInstantAsked(t *testing.T) {
 		return b.now()
 	})
 	frozen, later := statemachine.Frozen, start.Add(time.Hour)
-	require.NoError(t, b.engine.SetClock("w", statemachine.ClockSetting{Mode: &frozen, Now: &later}))
+	require.NoError(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Mode: &frozen, Now: &later}))
 	now, err := b.engine.Now("w")
 	require.NoError(t, err)
 	require.Equal(t, later, now)
@@ -306,7 +306,7 @@ func TestSetClock_WriteSessions(t *testing.T) {
 	b.create("a")
 	sessions := b.engine.CountSessions()
 	later := start.Add(time.Minute)
-	require.NoError(t, b.engine.SetClock("w", statemachine.ClockSetting{Now: &later}))
+	require.NoError(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Now: &later}))
 	require.Equal(t, 2, *sessions)
 	require.Equal(t, "Shining", b.state("a"))
 }

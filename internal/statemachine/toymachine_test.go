@@ -114,7 +114,7 @@ func (b *bench) pass(d time.Duration) {
 
 func (b *bench) clock(mode statemachine.Mode) {
 	b.Helper()
-	require.NoError(b, b.engine.SetClock("w", statemachine.ClockSetting{Mode: &mode}))
+	require.NoError(b, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Mode: &mode}))
 }
 
 func (b *bench) update(fn func(tx *store.Tx) error) {
@@ -162,9 +162,9 @@ func (b *bench) warmUpTakes(value string) {
 
 func (b *bench) advance(d time.Duration) []string {
 	b.Helper()
-	_, fired, err := b.engine.Advance("w", statemachine.Advance{By: d})
+	done, err := b.engine.Advance(b.Context(), "w", statemachine.Advance{By: d})
 	require.NoError(b, err)
-	return lines(fired)
+	return lines(done.Fired)
 }
 
 func lines(fired []statemachine.Transition) []string {

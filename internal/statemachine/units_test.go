@@ -37,7 +37,7 @@ func TestRule_UnitsStretchTheDelay(t *testing.T) {
 	require.NoError(t, engine.Base("b", 1, start, func(*store.Tx) error { return nil }))
 	require.NoError(t, db.CreateWorld("w", "b", nil, nil))
 	frozen := statemachine.Frozen
-	require.NoError(t, engine.SetClock("w", statemachine.ClockSetting{Mode: &frozen}))
+	require.NoError(t, engine.SetClock(t.Context(), "w", statemachine.ClockSetting{Mode: &frozen}))
 	begun, err := engine.Now("w")
 	require.NoError(t, err)
 

@@ -2,11 +2,11 @@ package statemachine
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"storagesim/internal/nearest"
 	"storagesim/internal/store"
 	"storagesim/internal/strict"
 )
@@ -14,12 +14,12 @@ import (
 // EngineState is the engine's part of a world file: everything but the rows of machines.
 type EngineState struct {
 	Clock     EngineClock       `json:"clock"`
-	Delays    map[string]*Delay `json:"delays,omitempty"` // those that the world sets for itself
+	Delays    map[string]*Delay `json:"delays,omitempty"` // only those that are set in the world
 	LastTimer uint64            `json:"lastTimer"`        // timers are numbered in order of creation
 }
 
-// EngineClock is a clock: it showed Now at the wall instant At, and goes on from there in its mode. Without either it
-// shows the wall's time. A frozen clock has no At.
+// EngineClock is a clock: it showed Now at the wall instant At and continues from there in its mode. Without both it
+// shows the time of the wall clock. A frozen clock has no At.
 type EngineClock struct {
 	Mode Mode      `json:"mode"`
 	Rate float64   `json:"rate"`
@@ -78,8 +78,8 @@ func (e *Engine) ImportEngine(tx *store.Tx, f *EngineState) error {
 	for _, name := range slices.Sorted(maps.Keys(f.Delays)) {
 		d := f.Delays[name]
 		if _, ok := e.defaults[name]; !ok {
-			wrong = append(wrong, &strict.Error{Path: "delays." + name, Detail: "is not a known delay",
-				Valid: slices.Sorted(maps.Keys(e.defaults))})
+			wrong = append(wrong, &strict.Error{Path: "delays." + name, Detail: "is not a delay",
+				Valid: nearest.To(name, slices.Collect(maps.Keys(e.defaults)))})
 		} else if d == nil {
 			wrong = append(wrong, &strict.Error{Path: "delays." + name,
 				Detail: "must not be null; leave it out for the default"})
@@ -100,25 +100,11 @@ func (e *Engine) importClock(tx *store.Tx, in EngineClock) error {
 	if in.Mode == "" {
 		in.Mode = Real
 	}
-	switch {
-	case !slices.Contains([]Mode{Real, Frozen, Auto}, in.Mode):
-		return &strict.Error{Path: "mode", Detail: fmt.Sprintf("%q is no mode", in.Mode),
-			Valid: []string{string(Auto), string(Frozen), string(Real)}}
-	case in.Rate == 0:
+	if in.Rate == 0 {
 		in.Rate = 1
-	case !(in.Rate > 0 && in.Rate <= maxRate):
-		return &strict.Error{Path: "rate", Detail: fmt.Sprintf("%v must be above 0 and at most %v", in.Rate, maxRate)}
 	}
-	if in.Now.IsZero() && in.Mode == Frozen {
-		return &strict.Error{Path: "now", Detail: "must be given for a frozen clock"}
-	}
-	if in.Now.IsZero() && !in.At.IsZero() {
-		return &strict.Error{Path: "now", Detail: "must be given where at is: the clock showed now at the wall instant at"}
-	}
-	for path, t := range map[string]time.Time{"now": in.Now, "at": in.At} {
-		if err := goodInstant(path, t); err != nil && !t.IsZero() {
-			return err
-		}
+	if err := checkEngineClock(&in); err != nil {
+		return err
 	}
 	clock := Clock{Mode: in.Mode, Rate: in.Rate}
 	if in.Now.IsZero() && in.Mode == Real && in.Rate == 1 {
@@ -132,9 +118,24 @@ func (e *Engine) importClock(tx *store.Tx, in EngineClock) error {
 		in.At = wall
 	}
 	clock = clock.at(in.Now, in.At)
-	if shown := clock.show(wall); shown.Year() < 1 || shown.Year() > 9999 {
-		return &strict.Error{Path: "at", Detail: fmt.Sprintf("the clock would show %s by now", shown.Format(time.RFC3339))}
-	}
 	tx.Now = clock.show(wall)
 	return clocks.Put(tx.In(""), &clock)
+}
+
+// checkEngineClock returns a *strict.Error for a clock that cannot be loaded.
+func checkEngineClock(in *EngineClock) error {
+	if err := (ClockSetting{Mode: &in.Mode, Rate: &in.Rate}).Check(); err != nil {
+		return err
+	}
+	if in.Now.IsZero() && in.Mode == Frozen {
+		return &strict.Error{Path: "now", Detail: "is missing; a frozen clock needs it"}
+	}
+	if in.Now.IsZero() && !in.At.IsZero() {
+		return &strict.Error{Path: "now",
+			Detail: `is missing; a clock with "at" needs it: the clock showed "now" at the wall instant "at"`}
+	}
+	if err := checkOptionalInstant("now", in.Now); err != nil {
+		return err
+	}
+	return checkOptionalInstant("at", in.At)
 }

@@ -192,13 +192,13 @@ func (m *Machine[B]) importRow(tx *store.Tx, doc []byte) error {
 		for _, s := range m.states() {
 			valid = append(valid, string(s))
 		}
-		return &strict.Error{Path: "state", Detail: fmt.Sprintf("%q is no state of %s", in.State, m.Kind), Valid: valid}
+		return &strict.Error{Path: "state", Detail: fmt.Sprintf("%q is not a state of %s", in.State, m.Kind), Valid: valid}
 	}
 	if in.Version == 0 || in.Stamp == 0 {
-		return &strict.Error{Path: "version", Detail: "version and stamp count from 1"}
+		return &strict.Error{Path: "version", Detail: "version and stamp must be at least 1"}
 	}
-	if err := goodInstant("since", in.Since); err != nil {
-		return err
+	if err := CheckInstant(in.Since); err != nil {
+		return &strict.Error{Path: "since", Detail: err.Error()}
 	}
 	row := Row[B]{Life: Life{State: in.State, Version: in.Version, Stamp: in.Stamp,
 		Since: in.Since.UTC().Truncate(time.Millisecond), By: in.By}}
@@ -220,11 +220,11 @@ func (m *Machine[B]) importRow(tx *store.Tx, doc []byte) error {
 func (m *Machine[B]) readBody(text []byte, row *Row[B]) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // Mirror may rely on members that are missing in a file written by hand
-			err = &strict.Error{Detail: fmt.Sprintf("a part is missing that %s always has (%v)", m.Kind, p)}
+			err = &strict.Error{Detail: fmt.Sprintf("a member is missing that every %s has (%v)", m.Kind, p)}
 		}
 	}()
 	if len(text) == 0 {
-		return &strict.Error{Detail: "must be given"}
+		return &strict.Error{Detail: "is missing"}
 	}
 	if err := strict.Check(text, reflect.TypeFor[B]()); err != nil {
 		return err
@@ -247,17 +247,17 @@ func (m *Machine[B]) readBody(text []byte, row *Row[B]) (err error) {
 	if bytes.Equal(before, after) {
 		return nil
 	}
-	given, err := readObject(text)
+	members, err := readObject(text)
 	if err != nil {
 		return &strict.Error{Detail: err.Error()}
 	}
-	said, _ := readObject(before) // what wire writes is an object
-	made, _ := readObject(after)
-	for _, member := range given {
-		if !bytes.Equal(said.value(member.name), made.value(member.name)) {
+	given, _ := readObject(before) // what wire writes is an object
+	derived, _ := readObject(after)
+	for _, member := range members {
+		if !bytes.Equal(given.value(member.name), derived.value(member.name)) {
 			return &strict.Error{Path: member.name, Detail: fmt.Sprintf(
-				"says %s, but follows from the row's state and version, which make it %s; leave it out, or make them agree",
-				said.value(member.name), made.value(member.name))}
+				"is %s, but the row's state and version make it %s; leave it out or correct it",
+				given.value(member.name), derived.value(member.name))}
 		}
 	}
 	return nil
@@ -279,16 +279,16 @@ func (m *Machine[B]) importTimer(tx *store.Tx, row *Row[B], in *fileTimer) error
 	}
 	switch {
 	case !slices.Contains(events, string(in.Event)):
-		return &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is no event that %s takes in %s", in.Event, m.Kind,
-			row.Life.State), Valid: events}
+		return &strict.Error{Path: "event", Detail: fmt.Sprintf("%q is not an event of %s in the state %s", in.Event,
+			m.Kind, row.Life.State), Valid: events}
 	case waits != 1 || in.Reads < 0 || in.Reads > maxReads || in.Seen < 0:
-		return &strict.Error{Detail: "exactly one of due, reads (from 1 up) and held must be given",
+		return &strict.Error{Detail: "needs exactly one of due, reads and held; reads is a number from 1",
 			Valid: []string{"due", "held", "reads"}}
 	}
-	if err := goodInstant("due", in.Due); err != nil && !in.Due.IsZero() {
+	if err := checkOptionalInstant("due", in.Due); err != nil {
 		return err
 	}
-	t := Timer{Due: in.Due.UTC(), Partition: tx.Partition(), Kind: m.Kind, Key: m.Key(&row.Body), ID: m.id(&row.Body),
+	t := Timer{Due: whole(in.Due.UTC()), Partition: tx.Partition(), Kind: m.Kind, Key: m.Key(&row.Body), ID: m.id(&row.Body),
 		Event: in.Event, Stamp: row.Life.Stamp, Reads: in.Reads, Held: in.Held, Seen: in.Seen}
 	if in.Order == 0 {
 		return schedule(tx, t)
@@ -296,21 +296,24 @@ func (m *Machine[B]) importTimer(tx *store.Tx, row *Row[B], in *fileTimer) error
 	t.Seq = in.Order
 	last := sequenceOf(tx)
 	if in.Order > last.Next {
-		return &strict.Error{Path: "order", Detail: fmt.Sprintf("%d is greater than the number of the last timer, %d",
-			in.Order, last.Next)}
+		return &strict.Error{Path: "order", Detail: fmt.Sprintf(
+			"%d is greater than lastTimer, the number of the last timer, which is %d", in.Order, last.Next)}
 	}
 	if err := enqueue(tx, last, &t); errors.Is(err, store.ErrExists) {
-		return &strict.Error{Path: "order", Detail: fmt.Sprintf("%d is given twice for one instant", in.Order)}
+		return &strict.Error{Path: "order", Detail: fmt.Sprintf("%d is used by two timers that are due at the same instant", in.Order)}
 	} else if err != nil {
 		return err
 	}
 	return nil
 }
 
-// goodInstant returns an error for an instant that RFC 3339 cannot express.
-func goodInstant(path string, t time.Time) error {
-	if t.Year() < 1 || t.Year() > 9999 || t.IsZero() {
-		return &strict.Error{Path: path, Detail: "must be an instant in the years 1 to 9999"}
+// checkOptionalInstant returns a *strict.Error for an instant that no clock can show. The zero time is valid.
+func checkOptionalInstant(path string, t time.Time) error {
+	if t.IsZero() {
+		return nil
+	}
+	if err := CheckInstant(t); err != nil {
+		return &strict.Error{Path: path, Detail: err.Error()}
 	}
 	return nil
 }
