@@ -61,9 +61,9 @@ type advance struct {
 
 type advanced struct {
 	Now   string                    `json:"now"`
-	Fired []statemachine.Transition `json:"fired"`
-	Count int                       `json:"count"`
-	More  bool                      `json:"more,omitempty"`
+	Fired []statemachine.Transition `json:"fired" doc:"The first 1000 transitions that fired, in order."`
+	Count int                       `json:"count" doc:"The number of all transitions that fired."`
+	More  bool                      `json:"more,omitempty" doc:"Fired does not list all of them."`
 }
 
 func advanceClock(c *Control, r *call, body *advance) (advanced, error) {

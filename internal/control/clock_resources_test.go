@@ -43,9 +43,13 @@ func TestAdvance(t *testing.T) {
 	for _, body := range []string{`{"by":"1s","next":true}`, `{"by":"-1s"}`, `{"by":"1"}`, `{"next":false}`,
 		`{"by":"1s","limit":"1s"}`,
 		`{"to":"2026-05-01T00:00:00Z"}`, `{"until":{"kind":"lamps.lamp","state":"Lit"}}`,
-		`{"until":{"kind":"lamps.lamp","id":"x","State":"Lit"}}`} {
+		`{"until":{"kind":"lamps.lamp","id":"x","State":"Lit"}}`, `{"by":"900us"}`, `{"by":"1500us"}`,
+		`{"to":"9999-12-31T23:59:59-01:00"}`} {
 		advance(400, body)
 	}
+	missing := advance(404, `{"until":{"kind":"lamps.lamp","id":"aa","state":"Lit"}}`)
+	require.Contains(t, missing.Text(".valid"), `"a"`)
+	require.Equal(t, "2026-06-01T00:00:00Z", s.Must(200, http.MethodGet, "/_sim/clock", "").Text(".now"))
 	require.Equal(t, `["lamps.lamp"]`, advance(400, `{"until":{"kind":"lamp","id":"x","state":"Lit"}}`).Text(".valid"))
 	require.Equal(t, `["Made","Lit","Broken","Removed","gone"]`, advance(400, until+`"lit"}}`).Text(".valid"))
 	require.Contains(t, advance(409, until+`"Lit"},"limit":"200ms"}`).Text(".detail"), "did not reach Lit")
@@ -53,6 +57,7 @@ func TestAdvance(t *testing.T) {
 	lit := advance(200, until+`"Lit"}}`)
 	require.Equal(t, "2026-06-01T00:00:00.3Z", lit.Text(".now"))
 	require.Equal(t, "Made", lit.Text(".fired[0].from"))
+	require.Equal(t, "1", lit.Text(".count"))
 	require.Equal(t, "[]", advance(200, `{"to":"2026-06-01T01:00:00Z"}`).Text(".fired"))
 	s.Must(200, http.MethodPost, lamp+id+"/events", `{"event":"remove"}`)
 	require.Equal(t, "2026-06-01T01:00:01Z", advance(200, `{"next":true}`).Text(".now"))

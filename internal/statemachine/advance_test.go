@@ -111,7 +111,7 @@ func TestAdvance_WaitsWithItsContext(t *testing.T) {
 
 func TestAdvance_EndsWithTheLifeOfItsWorld(t *testing.T) {
 	for name, replace := range map[string]func(b *bench){
-		"restore": func(b *bench) { require.NoError(b, b.db.Restore("w", "before")) },
+		"restore": func(b *bench) { require.NoError(b, b.db.Restore("w", "before", nil)) },
 		"delete":  func(b *bench) { require.NoError(b, b.db.DeleteWorld("w")) },
 		"create again": func(b *bench) {
 			require.NoError(b, b.db.DeleteWorld("w"))
@@ -122,7 +122,7 @@ func TestAdvance_EndsWithTheLifeOfItsWorld(t *testing.T) {
 			b := newBench(t, statemachine.Fast)
 			b.clock(statemachine.Frozen)
 			b.createMany(2 * statemachine.TurnTimers)
-			require.NoError(t, b.db.Checkpoint("w", "before"))
+			require.NoError(t, b.db.Checkpoint("w", "before", nil))
 			calls := 0
 			b.engine.BeforeWrites(func(string) error {
 				if calls++; calls == 2 {

@@ -30,7 +30,7 @@ func TestRestore_ClockGoesOnFromTheCheckpoint(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, statemachine.Realistic)
 			if set != nil {
-				require.NoError(t, b.engine.SetClock("w", *set))
+				require.NoError(t, b.engine.SetClock(t.Context(), "w", *set))
 			}
 			b.pass(time.Minute)
 			kept, err := b.engine.Checkpoint("w", "c")
@@ -77,7 +77,7 @@ func TestFork_BeginsAtTheCheckpoint(t *testing.T) {
 // The clock of a world that was never set shows the wall's time after a reset, too.
 func TestReset_NeverSetClock(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
-	require.NoError(t, b.engine.SetClock("w", statemachine.ClockSetting{Now: new(start.Add(24 * time.Hour))}))
+	require.NoError(t, b.engine.SetClock(t.Context(), "w", statemachine.ClockSetting{Now: new(start.Add(24 * time.Hour))}))
 	require.NoError(t, b.engine.Reset("w"))
 	require.Equal(t, b.now(), b.reads("w"))
 }
