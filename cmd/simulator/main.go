@@ -22,9 +22,14 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, arguments(), os.Getenv, os.Stdout, os.Stderr))
+}
+
+// untilSignal returns a context that ends at the first signal to stop.
+func untilSignal() (ctx context.Context, stop context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 }
 
 // run runs a subcommand and returns the exit code. It returns soon after the context ends.

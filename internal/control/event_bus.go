@@ -61,6 +61,7 @@ func (b *eventBus) attach(c *Config) {
 		}
 		b.publish(clockEvent, world, clockMoved{World: world, Mode: reading.Mode, Rate: reading.Rate, Now: reading.Now,
 			Replaced: true})
+		b.ended(world)
 	})
 }
 
@@ -123,7 +124,7 @@ func (b *eventBus) publish(kind, world string, data any) {
 	}
 }
 
-// ended ends the subscriptions of a deleted world.
+// ended ends the subscriptions to a world whose life has ended.
 func (b *eventBus) ended(world string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

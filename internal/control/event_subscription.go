@@ -21,7 +21,7 @@ type subscription struct {
 	mu      sync.Mutex
 	queue   []event
 	dropped uint64
-	over    bool // the world was deleted
+	over    bool // the life of the world has ended
 }
 
 // subscribe adds a subscription. After, if not empty, is the id of the last event that the client received; the

@@ -17,7 +17,7 @@ import (
 const writeWithin = 30 * time.Second
 
 // streamEvents streams the events of the call's world from now on, or after Last-Event-ID, as text/event-stream (WHATWG
-// HTML 9.2). The stream ends when the world is deleted, the program stops or the client disconnects.
+// HTML 9.2). The stream ends when the world's life ends, the program stops or the client disconnects.
 func streamEvents(c *Control, r *call) (stream, error) {
 	kinds, err := readTypes(r.query.Get("type"))
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *Control) writeEvents(ctx context.Context, sub *subscription, out *event
 			out.event(&events[i])
 		}
 		if over {
-			out.comment("the world " + sub.world + " was deleted")
+			out.comment("the world " + sub.world + " was deleted, reset, restored or replaced")
 			out.send()
 			return
 		}

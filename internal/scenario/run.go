@@ -68,7 +68,7 @@ func failed(format string, args ...any) error { return &failure{fmt.Sprintf(form
 // Start starts a scenario in a world, or in a world of its own if the scenario has one.
 func Start(s *Scenario, id, world string, on Surface) *Run {
 	r := &Run{s: s, on: on, world: world, began: on.Wall(), done: make(chan struct{}), counts: map[seen]int{},
-		vars: values{}, since: make([]time.Time, len(s.Steps)), wake: make(chan struct{}, 1),
+		vars: values{}, unfollow: func() {}, since: make([]time.Time, len(s.Steps)), wake: make(chan struct{}, 1),
 		// One connection per request: net/http retries a request on a reused connection that was closed.
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
@@ -86,6 +86,9 @@ func Start(s *Scenario, id, world string, on Surface) *Run {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	r.cancel = cancel
+	if s.World == nil {
+		r.follow() // not later: the caller may replace the world as soon as Start returns
+	}
 	go r.run(ctx)
 	return r
 }
@@ -143,7 +146,9 @@ func (r *Run) play(ctx context.Context) error {
 	}
 	stop := r.on.Watch(r.world, r.saw)
 	defer stop()
-	r.follow()
+	if r.made {
+		r.follow()
+	}
 	defer func() { r.unfollow() }()
 	if err := r.prepare(ctx); err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 
 // catalog holds the fixtures that worlds can start from: the built-in ones, and the file that the user chose.
 type catalog struct {
+	db     *store.DB
 	engine *statemachine.Engine
 	worlds *fixture.Worlds
 	file   string // the path of the user's file, or empty
@@ -28,19 +29,24 @@ type catalog struct {
 	text   []byte
 
 	mu    sync.Mutex
-	bases map[string]madeBase // bases that exist in the store, by fixture and seed
+	bases []madeBase // those in the store, the last used first
 }
 
 // madeBase is the state of a fixture in the store, and its seed.
 type madeBase struct {
+	key  string // the fixture and the requested seed
 	name string
 	seed uint64
 }
 
+// keptBases is how many bases stay in the store. A world keeps its state when its base is deleted; only the next world
+// from the same fixture and seed takes longer to create.
+const keptBases = 8
+
 // openCatalog returns a catalog whose default fixture is the given one: the name of a built-in fixture, or the path of
 // a file.
 func openCatalog(name string) (*catalog, error) {
-	c := &catalog{bases: map[string]madeBase{}}
+	c := &catalog{}
 	if slices.Contains(fixtures.Names(), name) {
 		c.own = name
 		return c, nil
@@ -71,7 +77,9 @@ func (c *catalog) base(name string, seed uint64) (base string, actual uint64, er
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := fmt.Sprintf("%s#%d", name, seed)
-	if made, ok := c.bases[key]; ok {
+	if i := slices.IndexFunc(c.bases, func(b madeBase) bool { return b.key == key }); i >= 0 {
+		made := c.bases[i]
+		c.bases = slices.Insert(slices.Delete(c.bases, i, i+1), 0, made)
 		return made.name, made.seed, nil
 	}
 	text, where := c.text, c.file
@@ -86,16 +94,32 @@ func (c *catalog) base(name string, seed uint64) (base string, actual uint64, er
 		return "", 0, explain(where, document, err)
 	}
 	sum := sha256.Sum256(text)
-	made := madeBase{name: fmt.Sprintf("%s@%s#%d", name, hex.EncodeToString(sum[:6]), seed), seed: seed}
+	made := madeBase{key: key, name: fmt.Sprintf("%s@%s#%d", name, hex.EncodeToString(sum[:6]), seed), seed: seed}
 	if document.Exact() {
-		made = madeBase{name: fmt.Sprintf("%s@%s", name, hex.EncodeToString(sum[:6])), seed: document.Seed()}
+		made = madeBase{key: key, name: fmt.Sprintf("%s@%s", name, hex.EncodeToString(sum[:6])), seed: document.Seed()}
 	}
 	err = c.engine.Base(made.name, seed, fixture.Epoch, func(tx *store.Tx) error { return c.worlds.Load(tx, document) })
 	if err != nil {
 		return "", 0, explain(where, document, err)
 	}
-	c.bases[key] = made
-	return made.name, made.seed, nil
+	c.bases = slices.Insert(c.bases, 0, made)
+	return made.name, made.seed, c.collect()
+}
+
+// collect deletes the bases that were not used lately, and those of earlier runs of the program.
+func (c *catalog) collect() error {
+	c.bases = c.bases[:min(len(c.bases), keptBases)]
+	stored, err := c.db.Bases()
+	if err != nil {
+		return err
+	}
+	unused := slices.DeleteFunc(stored, func(name string) bool {
+		return slices.ContainsFunc(c.bases, func(b madeBase) bool { return b.name == name })
+	})
+	if len(unused) == 0 {
+		return nil
+	}
+	return c.db.DeleteBases(unused...)
 }
 
 // explain adds line numbers and valid values to the errors of a fixture.

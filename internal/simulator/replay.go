@@ -64,7 +64,7 @@ func fromRecording(config Config, player *record.Player) (*Simulator, error) {
 	if settings.FixtureText == nil && !slices.Contains(fixtures.Names(), settings.Fixture) {
 		return nil, errNoFixture
 	}
-	catalog := &catalog{bases: map[string]madeBase{}, own: settings.Fixture}
+	catalog := &catalog{own: settings.Fixture}
 	if settings.FixtureText != nil {
 		catalog.file, catalog.text = settings.Fixture, []byte(*settings.FixtureText)
 	}

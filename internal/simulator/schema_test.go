@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	"compress/gzip"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"storagesim/internal/simulator"
 	"storagesim/internal/simulator/simtest"
+	"storagesim/internal/store"
 )
 
 // Data directories of older programs, one for each schema that was released, as a killed process leaves them: with
@@ -61,4 +63,23 @@ func unpacked(t *testing.T, dir string) string {
 		require.NoError(t, os.WriteFile(filepath.Join(to, name), content, 0o600))
 	}
 	return to
+}
+
+// Worlds with seeds of their own leave nothing behind: the states that they started from are deleted.
+func TestWorlds_BasesAreCollected(t *testing.T) {
+	data := t.TempDir()
+	s := simtest.New(t, func(c *simulator.Config) { c.Data = data }, simtest.ToyVendor)
+	for seed := range 30 {
+		name := fmt.Sprintf("w%d", seed)
+		s.Must(201, http.MethodPost, "/_sim/worlds", fmt.Sprintf(`{"name":%q,"seed":%d}`, name, seed+100))
+		s.Must(200, http.MethodDelete, "/_sim/worlds/"+name, "")
+	}
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"again","seed":100}`)
+	s.Close()
+	db, err := store.Open(filepath.Join(data, "simulator.db"), store.Options{})
+	require.NoError(t, err)
+	defer db.Close()
+	bases, err := db.Bases()
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(bases), 8)
 }

@@ -149,7 +149,7 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	targets := api.FaultTargets(s.engine.Machines(), services...)
 	s.faults = fault.New(s.db, s.engine, targets, s.config.Log, s.conductor.now)
 	server.UseFaults(s.faults)
-	catalog.engine, catalog.worlds = s.engine, fixture.New(s.engine, parts, s.faults)
+	catalog.db, catalog.engine, catalog.worlds = s.db, s.engine, fixture.New(s.engine, parts, s.faults)
 	s.server = server
 	if _, _, err := catalog.base(catalog.own, s.config.Seed); err != nil {
 		return err
@@ -297,8 +297,22 @@ func (s *Simulator) Close(ctx context.Context) error {
 	}
 	closing.Wait()
 	s.cancel()
-	s.work.Wait()
+	s.awaitWork(ctx)
 	return errors.Join(s.faults.Flush(), s.conductor.close(), s.closeData())
+}
+
+// awaitWork returns when all background work has ended, or when the context ends. What still runs then fails when the
+// database is closed.
+func (s *Simulator) awaitWork(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		s.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 func (s *Simulator) closeData() error {
