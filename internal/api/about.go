@@ -207,13 +207,3 @@ func describeToken(authorization string) string {
 	}
 	return scheme + ": an opaque token"
 }
-
-// memorySize estimates how many bytes values hold in memory.
-func memorySize(values ...any) int {
-	n := 0
-	for _, v := range values {
-		text, _ := json.Marshal(v) // a value that cannot be encoded counts as 0
-		n += 2 * len(text)
-	}
-	return n
-}

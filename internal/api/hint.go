@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"storagesim/internal/nearest"
 )
 
 // hint names the operation that a request to an unknown route was probably meant for: one with another method, or one
@@ -123,4 +125,29 @@ func methodsOf(services []Service, at string) []string {
 		}
 	}
 	return list
+}
+
+// NearestRoutes returns the operations of the service whose method and path are the most similar to a request's.
+func (svc *Service) NearestRoutes(method, requested string) []string {
+	var routes []string
+	for i := range svc.Operations {
+		for _, at := range svc.Operations[i].Paths() {
+			routes = append(routes, svc.Operations[i].Method+" "+at)
+		}
+	}
+	return nearest.To(method+" "+requested, routes)
+}
+
+// nearestRoute names the operation of the vendor whose path is the most similar to the target of a request.
+func (s *Server) nearestRoute(vendor, method, target string) string {
+	at, _, _ := strings.Cut(target, "?")
+	for i := range s.services {
+		if s.services[i].Vendor != vendor {
+			continue
+		}
+		if list := s.services[i].NearestRoutes(method, at); len(list) > 0 {
+			return "no operation has this path; the nearest is " + list[0]
+		}
+	}
+	return "no operation has this path"
 }

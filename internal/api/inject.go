@@ -223,11 +223,19 @@ func (s *Server) before(svc *Service, r *Request, inj *injection, out *outcome) 
 // after injects the faults that come after the operation.
 func (s *Server) after(svc *Service, r *Request, inj *injection, out *outcome) {
 	out.fault = inj.mark()
-	if inj.gone = !s.wait(r, inj, inj.After.Delay); inj.gone || inj.After.Effect == nil {
+	if inj.gone = !s.wait(r, inj, inj.After.Delay); !inj.gone && inj.After.Effect == nil {
 		return
 	}
-	if out.stream != nil {
+	if out.stream != nil && !inj.gone {
 		s.hold(svc, r, out)
+	}
+	if inj.gone || !inj.After.Effect.Delivers() {
+		own := out.resp
+		own.Body = bytes.Clone(own.Body)
+		out.lost = &lost{resp: own, committed: own.Status < http.StatusBadRequest && !r.Operation.Reads()}
+	}
+	if inj.gone {
+		return
 	}
 	if n := inj.After.Effect.Stale; n > 0 {
 		s.stale(svc, r, n, out)

@@ -2,20 +2,22 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"storagesim/internal/fault"
-	"storagesim/internal/redact"
 	"storagesim/internal/refusal"
+	"storagesim/internal/store"
 )
 
 // Exchange is a request and its response in the journal.
 type Exchange struct {
-	ID           string        `json:"id"`
+	ID string `json:"id"`
+	// Open is set until the exchange has ended. Ended is set if its world has begun another life or was deleted since.
+	Open         bool          `json:"open,omitempty"`
+	Ended        bool          `json:"ended,omitempty"`
 	World        string        `json:"world"`
 	Cluster      string        `json:"cluster,omitempty"`
 	Vendor       string        `json:"vendor"`
@@ -28,7 +30,7 @@ type Exchange struct {
 	Header       http.Header   `json:"header"`
 	Body         string        `json:"body,omitempty"`
 	BodyCut      int           `json:"bodyCut,omitempty"` // number of bytes cut off at the end of Body
-	Status       int           `json:"status"`            // 0 if no response was sent
+	Status       int           `json:"status"`            // 0 if no response was sent, or not yet
 	AnswerHeader http.Header   `json:"answerHeader,omitempty"`
 	Answer       string        `json:"answer,omitempty"`
 	AnswerCut    int           `json:"answerCut,omitempty"`
@@ -49,17 +51,34 @@ type Exchange struct {
 	About *About `json:"finding,omitempty"`
 	// Hint names the operation that a request to an unknown route was probably meant for.
 	Hint string `json:"hint,omitempty"`
+	// Lost is the operation's own response, if a fault lost it or sent another one. It is nil if the operation did not run.
+	Lost *Lost `json:"lost,omitempty"`
 }
 
-// Journal keeps the latest exchanges of all worlds in memory, bounded by count and bytes. Its methods may be called
-// concurrently.
+// Lost is a response that the client did not get.
+type Lost struct {
+	Committed bool   `json:"committed"` // the operation changed the world, and the change stays
+	Status    int    `json:"status"`
+	Answer    string `json:"answer,omitempty"`
+	AnswerCut int    `json:"answerCut,omitempty"`
+}
+
+// Journal keeps the latest exchanges in memory, by the lives of worlds, bounded by count and bytes. When it is full it
+// drops exchanges of lives that are over, then the oldest ones of the life that has most: a world that fills the journal
+// does not drop the exchanges of another that has few. Its methods may be called concurrently.
 type Journal struct {
 	mu       sync.Mutex
-	ring     []entry
-	first, n int
+	live     []*book
+	over     []*book // of lives that have ended and still have exchanges, in the order of their ends
+	strays   *book   // requests to worlds that do not exist
+	count    int
 	bytes    int64
+	maxCount int
 	maxBytes int64
 	dropped  uint64
+	last     uint64 // number of the last exchange
+	reserved uint64 // the last number that reserve was called with
+	reserve  func(until uint64)
 
 	listeners []func(*Exchange)
 }
@@ -67,149 +86,202 @@ type Journal struct {
 // NewJournal returns a journal that keeps at most count exchanges, at least one, with a total size of at most bytes
 // bytes.
 func NewJournal(count int, bytes int64) *Journal {
-	return &Journal{ring: make([]entry, max(count, 1)), maxBytes: bytes}
+	return &Journal{maxCount: max(count, 1), maxBytes: bytes, strays: &book{}}
 }
 
-// Listen registers fn, which is called with each exchange that is added later, kept or not. The exchange has no headers
-// and no bodies. fn must not block and must not retain the exchange. Listen must be called before the first request is
+// Listen registers fn, which is called with each exchange that ends later, kept or not. The exchange has no headers and
+// no bodies. fn must not block and must not retain the exchange. Listen must be called before the first request is
 // served.
 func (j *Journal) Listen(fn func(*Exchange)) { j.listeners = append(j.listeners, fn) }
 
-// Add appends an exchange and drops the oldest ones that no longer fit. It drops x itself if x is larger than the
-// journal.
-func (j *Journal) Add(x Exchange) {
-	j.add(&x, bulk{header: x.Header, answerHeader: x.AnswerHeader, body: []byte(x.Body), answer: []byte(x.Answer)})
+// LastID returns the number in the last exchange's id.
+func (j *Journal) LastID() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last
 }
 
-func (j *Journal) add(x *Exchange, b bulk) {
-	j.keep(pack(x, b))
+// idBlock is the number of ids that ContinueAfter reserves at once.
+const idBlock = 10_000
+
+// ContinueAfter makes the ids continue after a number, so that the id of an exchange of an earlier process names no
+// other one. Reserve is called before ids above the last reserved number are used; it must store the number that it is
+// passed, for the next process. It is called before the first request is served.
+func (j *Journal) ContinueAfter(last uint64, reserve func(until uint64)) {
+	j.last, j.reserved, j.reserve = last, last, reserve
+}
+
+// next returns the number of the next exchange.
+func (j *Journal) next() uint64 {
+	j.last++
+	if j.reserve != nil && j.last > j.reserved {
+		j.reserved += idBlock
+		j.reserve(j.reserved)
+	}
+	return j.last
+}
+
+// begin adds an exchange of a life, which is nil if the world does not exist. It sets its id. The record stays open
+// until complete is called; request has the header and the body meanwhile.
+func (j *Journal) begin(x *Exchange, life *store.Life, request *Request) *record {
+	rec := &record{short: *x, open: request, size: recordSize + int64(len(x.URL))}
+	rec.short.Open = true
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	rec.number = j.next()
+	if rec.short.ID == "" {
+		rec.short.ID = "req-" + strconv.FormatUint(rec.number, 10)
+	}
+	x.ID = rec.short.ID
+	j.keep(j.bookOf(life), rec)
+	return rec
+}
+
+// bookOf returns the book of a life.
+func (j *Journal) bookOf(life *store.Life) *book {
+	if life == nil {
+		return j.strays
+	}
+	for _, list := range [][]*book{j.live, j.over} {
+		for i := len(list) - 1; i >= 0; i-- {
+			if list[i].life.Number == life.Number {
+				return list[i]
+			}
+		}
+	}
+	b := &book{life: life}
+	if life.Ended() {
+		j.over = append(j.over, b)
+	} else {
+		j.live = append(j.live, b)
+	}
+	return b
+}
+
+// keep appends a record to a book, and drops what no longer fits.
+func (j *Journal) keep(b *book, rec *record) {
+	if rec.size > j.maxBytes {
+		j.dropped++
+		b.dropped++
+		return
+	}
+	for j.count > 0 && j.count >= j.maxCount {
+		j.dropOne()
+	}
+	rec.book = b
+	b.records = append(b.records, rec)
+	j.count++
+	j.resize(rec, rec.size)
+}
+
+// resize adds to the size that is held, and drops what no longer fits.
+func (j *Journal) resize(rec *record, added int64) {
+	rec.book.bytes += added
+	j.bytes += added
+	for j.count > 0 && j.bytes > j.maxBytes {
+		j.dropOne()
+	}
+}
+
+// dropOne drops the exchange that the journal can best do without.
+func (j *Journal) dropOne() {
+	victim := j.strays
+	if len(j.over) > 0 && (len(victim.records) == 0 || j.over[0].records[0].number < victim.records[0].number) {
+		victim = j.over[0]
+	}
+	if len(victim.records) == 0 {
+		for _, b := range j.live {
+			if b.share(j) > victim.share(j) {
+				victim = b
+			}
+		}
+	}
+	j.drop(victim.records[0])
+}
+
+// drop takes a record out and counts it. Whoever still holds it finds it empty.
+func (j *Journal) drop(rec *record) {
+	rec.book.dropped++
+	j.dropped++
+	j.take(rec)
+	*rec = record{}
+}
+
+// take takes a record out of its book.
+func (j *Journal) take(rec *record) {
+	b := rec.book
+	if at := b.search(rec.number); at == 0 {
+		b.records[0] = nil
+		b.records = b.records[1:]
+	} else {
+		b.records = slices.Delete(b.records, at, at+1)
+	}
+	b.bytes -= rec.size
+	j.bytes -= rec.size
+	j.count--
+	rec.book = nil
+	if len(b.records) == 0 {
+		b.records = nil
+		j.over = slices.DeleteFunc(j.over, func(other *book) bool { return other == b })
+	}
+}
+
+// relocate moves an open exchange to the life that its body names.
+func (j *Journal) relocate(rec *record, world string, life *store.Life) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	rec.short.World = world
+	if rec.book == nil {
+		return
+	}
+	j.take(rec)
+	b := j.bookOf(life)
+	b.records = slices.Insert(b.records, b.search(rec.number), rec)
+	rec.book = b
+	b.bytes += rec.size
+	j.bytes += rec.size
+	j.count++
+}
+
+// complete ends an exchange. It does nothing but call the listeners if the journal has dropped it meanwhile.
+func (j *Journal) complete(rec *record, x *Exchange, b bulk) {
+	packed := pack(x, b)
+	j.mu.Lock()
+	if rec.book != nil {
+		packed.number, packed.book = rec.number, rec.book
+		added := packed.size - rec.size
+		if rec.open = nil; packed.size > j.maxBytes {
+			j.drop(rec)
+		} else {
+			*rec = packed
+			j.resize(rec, added)
+		}
+	}
+	j.mu.Unlock()
 	for _, fn := range j.listeners {
 		fn(x)
 	}
 }
 
-func (j *Journal) keep(e entry) {
+// EndLives moves the books of lives that have ended. It must be called when a world was replaced or deleted.
+func (j *Journal) EndLives() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if e.size > j.maxBytes {
-		j.dropped++
-		return
-	}
-	for j.n > 0 && (j.n == len(j.ring) || j.bytes+e.size > j.maxBytes) {
-		old := &j.ring[j.first]
-		j.bytes -= old.size
-		*old = entry{}
-		j.first = (j.first + 1) % len(j.ring)
-		j.n--
-		j.dropped++
-	}
-	j.ring[(j.first+j.n)%len(j.ring)] = e
-	j.n++
-	j.bytes += e.size
-}
-
-// List returns the latest exchanges for which keep returns true, at most limit of them and oldest first, and the number
-// of exchanges dropped since the journal was last cleared. The exchanges passed to keep have no headers and no bodies.
-func (j *Journal) List(limit int, keep func(*Exchange) bool) (list []Exchange, dropped uint64) {
-	found, dropped := j.find(limit, keep)
-	for i := len(found) - 1; i >= 0; i-- {
-		list = append(list, found[i].unpack())
-	}
-	return list, dropped
-}
-
-// find is like List, but returns the newest exchange first.
-func (j *Journal) find(limit int, keep func(*Exchange) bool) (found []entry, dropped uint64) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for i := j.n - 1; i >= 0 && len(found) < limit; i-- {
-		e := &j.ring[(j.first+i)%len(j.ring)]
-		if keep(&e.short) {
-			found = append(found, *e)
+	j.live = slices.DeleteFunc(j.live, func(b *book) bool {
+		if !b.life.Ended() {
+			return false
 		}
-	}
-	return found, j.dropped
+		if len(b.records) > 0 {
+			j.over = append(j.over, b)
+		}
+		return true
+	})
 }
 
-// Size returns the number of exchanges in the journal, their estimated size in bytes, and the number dropped since the
-// journal was last cleared.
+// Size returns the number of exchanges in the journal, their size in memory in bytes, and the number dropped since all
+// of it was last cleared.
 func (j *Journal) Size() (entries int, bytes int64, dropped uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.n, j.bytes, j.dropped
-}
-
-// Clear removes all exchanges and resets the number of dropped ones.
-func (j *Journal) Clear() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	clear(j.ring)
-	j.first, j.n, j.bytes, j.dropped = 0, 0, 0, 0
-}
-
-// record adds the exchange to the journal and writes it to the log.
-func (s *Server) record(vendor string, r *Request, out outcome, started time.Time) {
-	took := s.wall().Sub(started)
-	if conducted, ok := r.out.(interface{ Took() time.Duration }); ok {
-		took = conducted.Took() // a conducted request has its own measure: the wall clock stands still meanwhile
-	}
-	x := Exchange{
-		ID: r.ID, World: r.World, Cluster: r.Cluster, Vendor: vendor, Method: r.HTTP.Method,
-		URL: requestURI(r.HTTP), Status: out.resp.Status,
-		At: out.at, Started: started, Took: took, Fault: out.fault, CauseKind: out.kind, About: out.about, Hint: out.hint,
-		Host: r.HTTP.Host, Proto: r.HTTP.Proto, TLS: r.HTTP.TLS != nil,
-	}
-	if out.cause != nil {
-		x.Cause = out.cause
-	}
-	b := bulk{header: r.HTTP.Header, answered: &out.resp}
-	b.body, x.BodyCut = kept(r.body)
-	b.answer, x.AnswerCut = kept(out.resp.Body)
-	if wait := out.resp.Header["Retry-After"]; wait != "" {
-		x.RetryAfter = retrySeconds(wait, out.at)
-	}
-	if r.Operation != nil {
-		x.Operation = r.Operation.ID()
-	}
-	if out.inj != nil {
-		x.Faults = out.inj.Verdicts
-	}
-	s.journal.add(&x, b)
-	if s.observe != nil {
-		s.observe(vendor, r.Operation, x.Status, x.Fault != "", took)
-	}
-	level := zerolog.DebugLevel
-	if out.hint != "" {
-		s.log.Info().Str("request_id", r.ID).Str("world", r.World).Str("vendor", vendor).Int("status", x.Status).
-			Msg(redact.Line(x.Method) + " " + redact.URL(x.URL) + ": " + redact.Line(out.hint))
-	}
-	if out.resp.Status >= http.StatusInternalServerError && out.fault == "" && out.cause == nil {
-		level = zerolog.WarnLevel
-	}
-	if e := s.log.WithLevel(level); e.Enabled() {
-		e.Str("op", x.Operation).Str("request_id", r.ID).Str("world", r.World).Int("status", x.Status).
-			Dur("dur", took).Str("fault", out.fault).Msg(redact.Line(r.HTTP.Method + " " + r.HTTP.URL.Path))
-	}
-}
-
-// requestURI returns the target of the request line.
-func requestURI(req *http.Request) string {
-	if req.RequestURI != "" {
-		return req.RequestURI
-	}
-	return req.URL.RequestURI()
-}
-
-// retrySeconds returns the seconds of a header Retry-After, which is a number or, if a fault rule says so, a date on the
-// world's clock.
-func retrySeconds(value string, now time.Time) int {
-	seconds, err := strconv.Atoi(value)
-	if err == nil {
-		return seconds
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	return int(at.Sub(now).Round(time.Second) / time.Second)
+	return j.count, j.bytes, j.dropped
 }

@@ -31,6 +31,13 @@ func (x Exchange) Redacted() Exchange {
 			}
 		}
 	}
+	if x.Lost != nil {
+		lost := *x.Lost
+		if lost.Answer = r.Text(lost.Answer); echoes != nil {
+			lost.Answer = echoes(lost.Answer)
+		}
+		x.Lost = &lost
+	}
 	x.Hint = line(x.Hint)
 	x.Faults = slices.Clone(x.Faults)
 	for i := range x.Faults {

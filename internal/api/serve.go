@@ -10,7 +10,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -30,7 +29,6 @@ type Server struct {
 	journal  *Journal
 	log      zerolog.Logger
 	wall     func() time.Time
-	ids      atomic.Uint64
 
 	faults   *fault.Injector // nil: only faults that a request asks for
 	stopping chan struct{}
@@ -61,14 +59,12 @@ func NewServer(
 		}
 	}
 	s.stop = sync.OnceFunc(func() { close(s.stopping) })
+	e.OnReplaced(func(string) { j.EndLives() })
 	return s, nil
 }
 
 // Services returns the services.
 func (s *Server) Services() []Service { return s.services }
-
-// NextID returns a new id of an exchange, unique in the process.
-func (s *Server) NextID() string { return "req-" + strconv.FormatUint(s.ids.Add(1), 10) }
 
 // WithListener returns a context for the requests of a listener that has its own world or cluster.
 func WithListener(ctx context.Context, p Place) context.Context {
@@ -140,6 +136,13 @@ type outcome struct {
 	hint   string     // for a request that matches no operation
 	inj    *injection // the injected faults; nil if there are none
 	stream *Stream    // the body, if it is generated while it is sent
+	lost   *lost
+}
+
+// lost is the operation's own response that a fault replaces or loses.
+type lost struct {
+	resp      Response
+	committed bool
 }
 
 // serve returns the handler of an operation.
@@ -147,20 +150,30 @@ func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		started := s.wall()
 		place := Locate(req, ListenerPlace(req.Context()))
-		r := &Request{ID: s.NextID(), World: place.World, Cluster: place.Cluster, Operation: op, HTTP: req, out: w}
+		r := &Request{World: place.World, Cluster: place.Cluster, Operation: op, HTTP: req, out: w}
 		r.life, _ = s.engine.Life(r.World) // the transaction refuses an unknown world
+		rec := s.begin(svc.Vendor, r, started)
+		var out outcome
+		ended := false
+		end := func() {
+			if !ended {
+				ended = true
+				s.record(svc.Vendor, r, rec, out, started)
+			}
+		}
+		defer end() // also if the connection is aborted by a panic
 		buf := buffers.Get().(*[]byte)
-		out := s.respond(svc, r, (*buf)[:0])
+		out = s.respond(svc, r, rec, (*buf)[:0])
 		if out.stream != nil && !out.inj.replaces() {
-			s.stream(w, svc, r, &out, func() { s.record(svc.Vendor, r, out, started) })
+			s.stream(w, svc, r, &out, end)
 			return
 		}
 		if out.inj != nil {
-			s.deliver(w, r, &out, func() { s.record(svc.Vendor, r, out, started) })
+			s.deliver(w, r, &out, end)
 			return
 		}
 		write(w, r, out)
-		s.record(svc.Vendor, r, out, started)
+		end()
 		if out.pooled && cap(out.resp.Body) <= maxKeptBuffer {
 			*buf = out.resp.Body[:0]
 		}
@@ -168,7 +181,7 @@ func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
 	}
 }
 
-func (s *Server) respond(svc *Service, r *Request, buf []byte) (out outcome) {
+func (s *Server) respond(svc *Service, r *Request, rec *record, buf []byte) (out outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -182,9 +195,11 @@ func (s *Server) respond(svc *Service, r *Request, buf []byte) (out outcome) {
 	if err := r.readBody(); err != nil {
 		return s.refused(svc, r, out, err)
 	}
+	s.journal.bodyRead(rec, r.body)
 	world := r.World
 	if svc.locateByBody(r); r.World != world {
 		r.life, _ = s.engine.Life(r.World)
+		s.journal.relocate(rec, r.World, r.life)
 	}
 	inj, done := s.precede(svc, r, &out)
 	if done {
@@ -377,11 +392,13 @@ func (s *Server) refuseRoute(refuse func(*Service, *Request) Response) http.Hand
 	return func(w http.ResponseWriter, req *http.Request) {
 		started := s.wall()
 		place := Locate(req, ListenerPlace(req.Context()))
-		r := &Request{ID: s.NextID(), World: place.World, HTTP: req, out: w}
+		r := &Request{World: place.World, HTTP: req, out: w}
+		r.life, _ = s.engine.Life(r.World) // the vendor responds without a world too
 		svc := s.owner(req.URL.Path)
+		rec := s.begin(svc.Vendor, r, started)
 		out := outcome{resp: refuse(svc, r), kind: refusal.Route, hint: hint(s.services, req.Method, req.URL.Path)}
 		write(w, r, out)
-		s.record(svc.Vendor, r, out, started)
+		s.record(svc.Vendor, r, rec, out, started)
 	}
 }
 

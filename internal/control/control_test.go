@@ -140,24 +140,33 @@ func TestJournal(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(s.Must(200, http.MethodGet, "/_sim/requests"+query, "").Body), &list))
 		return len(list.Requests)
 	}
-	require.Equal(t, 4, count(""))
+	require.Equal(t, 3, count(""))
+	require.Equal(t, 4, count("?world=*"))
 	require.Equal(t, 2, count("?operation=lamps.CreateLamp"))
-	require.Equal(t, 4, count("?operation=lamps.*"))
+	require.Equal(t, 4, count("?operation=lamps.*&world=*"))
 	require.Equal(t, 1, count("?status=404"))
-	require.Equal(t, 2, count("?status=2xx"))
+	require.Equal(t, 1, count("?status=2xx"))
 	require.Equal(t, 1, count("?world=t"))
 	require.Equal(t, 2, count("?limit=2"))
-	require.Equal(t, 4, count("?since=2026-06-01T00:00:00Z"))
-	require.Equal(t, 1, count("?since=2026-06-01T00:00:01Z"), "only the other world's clock is later")
+	require.Equal(t, 3, count("?since=2026-06-01T00:00:00Z"))
+	require.Equal(t, 1, count("?world=*&since=2026-06-01T00:00:01Z"), "only the other world's clock is later")
 	first := all.Text(".requests[0].id")
-	require.Equal(t, 3, count("?since="+first))
+	require.Equal(t, 2, count("?since="+first))
+	second := all.Text(".requests[1].id")
+	page := s.Must(200, http.MethodGet, "/_sim/requests?limit=1&before="+all.Text(".requests[2].id"), "")
+	require.Equal(t, second, page.Text(".requests[0].id"))
+	require.Equal(t, second, page.Text(".next"))
+	page = s.Must(200, http.MethodGet, "/_sim/requests?before="+second, "")
+	require.Equal(t, first, page.Text(".requests[0].id"))
+	require.Nil(t, page.Get(".next"))
 	require.Equal(t, id, s.Must(200, http.MethodGet, "/lamps/"+id, "").Text(".id"))
 
 	require.Equal(t, "lamps.CreateLamp", s.Must(200, http.MethodGet, "/_sim/requests/"+first, "").Text(".operation"))
 	s.Must(404, http.MethodGet, "/_sim/requests/req-999", "")
 	require.Contains(t, s.Must(400, http.MethodGet, "/_sim/requests?operation=lamps.MakeLamp", "").Text(".valid"),
 		"lamps.CreateLamp")
-	for _, query := range []string{"?status=99", "?status=6xx", "?since=yesterday", "?limit=0", "?limit=1&limit=2"} {
+	for _, query := range []string{"?status=99", "?status=6xx", "?since=yesterday", "?limit=0", "?limit=1&limit=2",
+		"?before=5", "?world=T"} {
 		s.Must(400, http.MethodGet, "/_sim/requests"+query, "")
 	}
 	s.Must(200, http.MethodDelete, "/_sim/requests", "")

@@ -14,7 +14,7 @@ import (
 // subscription is the event queue of one client. If the queue is full, the oldest event is dropped and counted.
 type subscription struct {
 	bus   *eventBus
-	world string
+	world string   // "" for all worlds
 	kinds []string // of eventTypes; empty for all
 	wake  chan struct{}
 
@@ -71,7 +71,7 @@ func (s *subscription) leave() {
 
 // offer queues an event if it matches the world and the types of the subscription.
 func (s *subscription) offer(e event) {
-	if e.world != s.world || len(s.kinds) > 0 && !slices.Contains(s.kinds, e.kind) {
+	if s.world != "" && e.world != s.world || len(s.kinds) > 0 && !slices.Contains(s.kinds, e.kind) {
 		return
 	}
 	s.mu.Lock()

@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,17 +17,23 @@ import (
 // writeWithin is the real time after which a blocked write ends the stream.
 const writeWithin = 30 * time.Second
 
-// streamEvents streams the events of the call's world from now on, or after Last-Event-ID, as text/event-stream (WHATWG
-// HTML 9.2). The stream ends when the world's life ends, the program stops or the client disconnects.
+// streamEvents streams the events of the world, or with world=* those of all worlds, from now on, or after
+// Last-Event-ID, as text/event-stream (WHATWG HTML 9.2). The stream ends when the world's life ends, the program stops or
+// the client disconnects.
 func streamEvents(c *Control, r *call) (stream, error) {
 	kinds, err := readTypes(r.query.Get("type"))
 	if err != nil {
 		return stream{}, err
 	}
-	if _, err := c.DB.World(r.world()); err != nil {
+	scope, err := c.scope(r)
+	if err != nil {
 		return stream{}, err
 	}
-	sub, missing, lost, err := c.events.subscribe(r.world(), kinds, r.http.Header.Get("Last-Event-ID"))
+	world := cmp.Or(r.query.Get("world"), r.world())
+	if scope.All {
+		world = ""
+	}
+	sub, missing, lost, err := c.events.subscribe(world, kinds, r.http.Header.Get("Last-Event-ID"))
 	if err != nil {
 		return stream{}, err
 	}
@@ -59,7 +66,11 @@ func readTypes(text string) ([]string, error) {
 
 // writeEvents writes events and heartbeats until the stream ends.
 func (c *Control) writeEvents(ctx context.Context, sub *subscription, out *eventWriter) {
-	out.comment("events of the world " + sub.world)
+	if sub.world == "" {
+		out.comment("events of all worlds")
+	} else {
+		out.comment("events of the world " + sub.world)
+	}
 	for out.send() {
 		beat, cancel := context.WithTimeout(ctx, c.Heartbeat)
 		select {

@@ -26,16 +26,23 @@ type explanation struct {
 	About     *api.About      `json:"about,omitempty"`
 	Faults    []fault.Verdict `json:"faults,omitempty"` // the rules that fired, and those that matched but did not fire
 	WouldWork []string        `json:"wouldWork,omitempty"`
+	Open      bool            `json:"open,omitempty"` // the request has not ended
+	Lost      *api.Lost       `json:"lost,omitempty"` // the response that a fault kept from the client
 }
 
 // explainRequest returns the cause of a response: an injected fault, a state, an ETag, a permission and so on.
 func explainRequest(c *Control, r *call) (explanation, error) {
-	x, err := getRequest(c, r)
+	x, err := c.exchange(r)
 	if err != nil {
 		return explanation{}, err
 	}
-	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, About: x.About, Faults: x.Faults}
+	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, About: x.About, Faults: x.Faults, Open: x.Open,
+		Lost: x.Lost}
 	switch {
+	case x.Open:
+		e.Why = "the request has not ended: no response, or only a part of it, has been sent"
+	case x.Lost != nil:
+		explainLost(&x, &e)
 	case x.Fault != "" && (x.Status < http.StatusBadRequest || x.CauseKind == refusal.Rule):
 		e.Why = "a fault was injected by " + faultSources(&x)
 		e.WouldWork = []string{"the same request without the fault"}
@@ -53,6 +60,20 @@ func explainRequest(c *Control, r *call) (explanation, error) {
 		e.Why += "; a fault was also injected by " + faultSources(&x)
 	}
 	return e, nil
+}
+
+// explainLost explains a response that a fault lost or replaced after the operation.
+func explainLost(x *api.Exchange, e *explanation) {
+	happened := "the operation changed nothing"
+	if x.Lost.Committed {
+		happened = "the operation's change was committed and stays"
+	}
+	e.Why = fmt.Sprintf("a fault was injected by %s after the operation: %s; its response, with status %d, did not reach "+
+		"the client", faultSources(x), happened, x.Lost.Status)
+	e.WouldWork = []string{"the same request without the fault"}
+	if x.Lost.Committed {
+		e.WouldWork = append(e.WouldWork, "a client that reads the resource after a lost response, before it repeats the request")
+	}
 }
 
 // faultSources names the rules and plans that injected a fault, and the request's own header.

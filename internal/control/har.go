@@ -23,8 +23,8 @@ type (
 	harLog struct {
 		Version string     `json:"version"`
 		Creator harCreator `json:"creator"`
-		Entries []harEntry `json:"entries"`
 		Comment string     `json:"comment,omitempty"`
+		Entries []harEntry `json:"entries"` // the last member: see writeRequests
 	}
 	harCreator struct {
 		Name    string `json:"name"`
@@ -44,6 +44,7 @@ type (
 		At        time.Time `json:"_at"`
 		Operation string    `json:"_operation,omitempty"`
 		Fault     string    `json:"_fault,omitempty"`
+		Open      bool      `json:"_open,omitempty"`
 	}
 	harRequest struct {
 		Method      string    `json:"method"`
@@ -102,25 +103,21 @@ func wantsHAR(req *http.Request) bool {
 	return false
 }
 
-// archive makes a HAR file of redacted exchanges.
-func archive(version string, list *requestList) harFile {
-	file := harFile{Log: harLog{Version: "1.2", Creator: harCreator{Name: "storagesim", Version: version},
-		Entries: []harEntry{}}}
-	if list.Dropped > 0 {
-		file.Log.Comment = strconv.FormatUint(list.Dropped, 10) +
-			" earlier exchanges were dropped because the journal is full"
+// harHead returns a HAR file without entries. Dropped is the number of exchanges that the journal no longer has.
+func (c *Control) harHead(dropped uint64) harLog {
+	head := harLog{Version: "1.2", Creator: harCreator{Name: "storagesim", Version: c.Version}}
+	if dropped > 0 {
+		head.Comment = strconv.FormatUint(dropped, 10) + " earlier exchanges were dropped because the journal is full"
 	}
-	for i := range list.Requests {
-		file.Log.Entries = append(file.Log.Entries, harOf(&list.Requests[i]))
-	}
-	return file
+	head.Entries = []harEntry{}
+	return head
 }
 
 func harOf(x *api.Exchange) harEntry {
 	took := float64(x.Took) / float64(time.Millisecond)
 	return harEntry{
 		Started: x.Started, Time: took, Timings: harTimings{Wait: took}, Request: harRequestOf(x), Response: harResponseOf(x),
-		Comment: x.Hint, ID: x.ID, World: x.World, At: x.At, Operation: x.Operation, Fault: x.Fault,
+		Comment: x.Hint, ID: x.ID, World: x.World, At: x.At, Operation: x.Operation, Fault: x.Fault, Open: x.Open,
 	}
 }
 

@@ -136,13 +136,24 @@ func (c *Control) respond(r *call) (resp api.Response) {
 	return api.Response{Status: status, ContentType: "application/json", Body: append(body, '\n')}
 }
 
+// checkAdminToken returns an error unless the call has the admin token, if one is set.
+func (c *Control) checkAdminToken(r *call) error {
+	if c.AdminToken == "" {
+		return nil
+	}
+	scheme, token, _ := strings.Cut(r.http.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(token), []byte(c.AdminToken)) != 1 {
+		return &Problem{Status: http.StatusUnauthorized,
+			Detail: "this call needs the admin token: send Authorization: Bearer with the value of --admin-token"}
+	}
+	return nil
+}
+
 // admit checks the admin token and the query parameters.
 func (c *Control) admit(r *call) error {
-	if c.AdminToken != "" && r.http.Method != http.MethodGet && r.http.Method != http.MethodHead {
-		scheme, token, _ := strings.Cut(r.http.Header.Get("Authorization"), " ")
-		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(token), []byte(c.AdminToken)) != 1 {
-			return &Problem{Status: http.StatusUnauthorized,
-				Detail: "this call needs the admin token: send Authorization: Bearer with the value of --admin-token"}
+	if r.http.Method != http.MethodGet && r.http.Method != http.MethodHead {
+		if err := c.checkAdminToken(r); err != nil {
+			return err
 		}
 	}
 	if r.row.Method != "" && !r.row.Implemented() {

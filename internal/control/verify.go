@@ -21,6 +21,7 @@ type verification struct {
 	NoEarlyRetry bool        `json:"noEarlyRetry"`
 	NoLeaks      bool        `json:"noLeaks"`
 	NoUnexpected bool        `json:"noUnexpected"`
+	Since        string      `json:"since"`
 }
 
 // verifyMatch selects exchanges: by an operation's id or a glob, and by a status or a class such as 4xx. An absent
@@ -106,14 +107,26 @@ func (c *Control) exchanges(r *call, q *verification) ([]api.Exchange, error) {
 	if err := c.checkVerification(q); err != nil {
 		return nil, err
 	}
-	seen, dropped := c.Journal.List(maxVerified, func(x *api.Exchange) bool { return x.World == r.world() })
+	since, err := readSince("since", q.Since)
+	if err != nil {
+		return nil, err
+	}
+	life, err := c.Engine.Life(r.world())
+	if err != nil {
+		return nil, err
+	}
+	found, _, dropped := c.Journal.Find(api.Scope{Life: life}, maxVerified, 0, since)
 	if dropped > 0 {
 		return nil, &Problem{Status: http.StatusConflict, Detail: fmt.Sprintf(
 			"the journal dropped %d exchanges because it is full; clear it (DELETE /_sim/requests) before the test, "+
 				"so that all requests of the test are verified", dropped)}
 	}
-	for i := range seen {
-		seen[i].URL = redact.URL(seen[i].URL) // error texts show it
+	var seen []api.Exchange
+	for _, f := range found {
+		if x, ok := c.Journal.Read(f); ok {
+			x.URL = redact.URL(x.URL) // error texts show it
+			seen = append(seen, x)
+		}
 	}
 	return seen, nil
 }

@@ -153,6 +153,11 @@ func (e *Effect) terminal() bool {
 	return e.Status != 0 || e.Connection != "" || e.Malformed || e.Stale > 0
 }
 
+// Delivers reports whether the client gets the operation's own response, perhaps slowly.
+func (e *Effect) Delivers() bool {
+	return e.Status == 0 && !e.Malformed && e.Stale == 0 && (e.Connection == "" || e.Connection == Drip)
+}
+
 // Mangle returns the body as the effect changes it.
 func (e *Effect) Mangle(body []byte) []byte {
 	if e.Malformed {

@@ -202,6 +202,17 @@ func TestJournal_IsBounded(t *testing.T) {
 	require.Equal(t, "1", s.Must(200, http.MethodGet, "/_sim/requests", "").Text(".dropped"))
 }
 
+func TestRestart_RequestIDsContinue(t *testing.T) {
+	s := simtest.New(t, simtest.ToyVendor)
+	s.Must(201, http.MethodPost, "/_sim/faults",
+		`{"id":"f","match":{"operation":"lamps.ListLamps"},"when":{"times":1},"force":true,"effect":{"status":500}}`)
+	require.Equal(t, "req-1", s.Must(500, http.MethodGet, "/lamps", "").Header.Get("X-Sim-Request-Id"))
+	s.Restart()
+	require.Equal(t, "req-1", s.Must(200, http.MethodGet, "/_sim/faults/f", "").Text(".lastHitRequest"))
+	require.Equal(t, "req-2", s.Must(200, http.MethodGet, "/lamps", "").Header.Get("X-Sim-Request-Id"))
+	s.Must(404, http.MethodGet, "/_sim/requests/req-1", "")
+}
+
 func TestFixture(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "hall.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("lamps:\n  lamps:\n    - name: first\n"), 0o600))

@@ -37,6 +37,7 @@ type Simulator struct {
 	engine    *statemachine.Engine
 	control   *control.Control
 	server    *api.Server
+	journal   *api.Journal
 	faults    *fault.Injector
 	handler   http.Handler
 	identity  *identity
@@ -142,6 +143,9 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	}
 	s.engine.UseTurns(s.conductor.now, s.conductor.timers)
 	journal := api.NewJournal(s.config.Limits.JournalCount, s.config.Limits.JournalBytes)
+	if err := s.continueIDs(journal); err != nil {
+		return err
+	}
 	server, err := api.NewServer(s.engine, journal, s.config.Log, s.conductor.now, services...)
 	if err != nil {
 		return err
@@ -298,7 +302,7 @@ func (s *Simulator) Close(ctx context.Context) error {
 	closing.Wait()
 	s.cancel()
 	s.awaitWork(ctx)
-	return errors.Join(s.faults.Flush(), s.conductor.close(), s.closeData())
+	return errors.Join(s.faults.Flush(), s.conductor.close(), s.closeIDs(), s.closeData())
 }
 
 // awaitWork returns when all background work has ended, or when the context ends. What still runs then fails when the

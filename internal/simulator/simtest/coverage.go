@@ -21,27 +21,22 @@ func (s *Server) writeCoverage() {
 	if dir == "" || s.sim == nil {
 		return
 	}
-	var journal struct {
-		Requests []struct {
-			Operation, Fault string
-			Status           int
-		}
-	}
-	// The context of the test, which s.Do uses, has ended.
-	resp, err := (&http.Client{Timeout: Patience}).Get(s.URL + "/_sim/requests?limit=100000")
-	require.NoError(s.tb, err)
-	defer resp.Body.Close()
-	require.NoError(s.tb, json.NewDecoder(resp.Body).Decode(&journal))
 	var lines strings.Builder
-	for _, x := range journal.Requests {
-		if x.Operation == "" {
-			continue
+	for before := ""; ; {
+		page := s.page(before)
+		for _, x := range page.Requests {
+			if x.Operation == "" {
+				continue
+			}
+			how := ""
+			if x.Fault != "" {
+				how = " injected"
+			}
+			fmt.Fprintf(&lines, "%s %d%s\n", x.Operation, x.Status, how)
 		}
-		how := ""
-		if x.Fault != "" {
-			how = " injected"
+		if before = page.Next; before == "" {
+			break
 		}
-		fmt.Fprintf(&lines, "%s %d%s\n", x.Operation, x.Status, how)
 	}
 	require.NoError(s.tb, os.MkdirAll(dir, 0o755))
 	file, err := os.CreateTemp(dir, filepath.Base(os.Args[0])+"-*.txt")
@@ -49,4 +44,22 @@ func (s *Server) writeCoverage() {
 	_, err = file.WriteString(lines.String())
 	require.NoError(s.tb, err)
 	require.NoError(s.tb, file.Close())
+}
+
+// journalPage is a page of the journal of all worlds.
+type journalPage struct {
+	Requests []struct {
+		Operation, Fault string
+		Status           int
+	}
+	Next string
+}
+
+func (s *Server) page(before string) (page journalPage) {
+	// The context of the test, which s.Do uses, has ended.
+	resp, err := (&http.Client{Timeout: Patience}).Get(s.URL + "/_sim/requests?world=*&before=" + before)
+	require.NoError(s.tb, err)
+	defer resp.Body.Close()
+	require.NoError(s.tb, json.NewDecoder(resp.Body).Decode(&page))
+	return page
 }
