@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"storagesim/internal/api"
 	"storagesim/internal/signing"
 	"storagesim/internal/simulator"
 	"storagesim/internal/statemachine"
@@ -77,7 +78,7 @@ var serveOptions = [...]option{
 			return nil
 		}},
 	{"auth", "MODE", "how credentials are checked: lenient, strict or off (default lenient)",
-		func(s *settings, v string) error { s.config.Auth = v; return oneOf(v, simulator.AuthModes[:]) }},
+		func(s *settings, v string) error { s.config.Auth = v; return oneOf(v, api.AuthMode("").Names()) }},
 	{"signing-key", "FILE",
 		"PEM file of the RSA key that signs tokens (default: a published key, which anyone can sign with)",
 		func(s *settings, v string) error { return s.readSigningKey(v) }},

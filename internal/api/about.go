@@ -154,7 +154,7 @@ func (r *Request) mentioned(message string) []string {
 // findMember sets Members to the members that the operation accepts, and Member to the longest one that occurs in
 // message.
 func (a *About) findMember(r *Request, message string) {
-	if !r.Operation.Implemented() {
+	if !r.Operation.handled() {
 		return
 	}
 	t := strict.Pointed(reflect.TypeOf(r.Operation.Endpoint.newRequest()))

@@ -61,13 +61,6 @@ func HandleAs[Body, Q, A any](handler func(tx *store.Tx, r *Request, q *Q) (A, e
 	return e
 }
 
-// Withheld returns an endpoint for an operation that the program's configuration disables. The operation returns 501;
-// the documents still describe its request and its response.
-func (e Endpoint) Withheld() Endpoint {
-	e.newRequest, e.call = nil, nil
-	return e
-}
-
 // RequestType returns the type that the dialect decodes a request into. It is nil for an operation without a handler.
 func (op *Operation) RequestType() reflect.Type { return op.Endpoint.requestType }
 

@@ -38,8 +38,11 @@ type Operation struct {
 	Needs Permission
 	// Endpoint is the handler. An operation with the zero value returns 501 in the vendor's format.
 	Endpoint Endpoint
-	// Unavailable is the message of the 501 of an operation without an endpoint. "" means the default message, which says
-	// that the operation is not emulated.
+	// Enabled reports whether a world with the given settings has the operation; nil means that every world has it. An
+	// operation that is not enabled returns 501.
+	Enabled func(WorldSettings) bool
+	// Unavailable is the message of the 501 of an operation that has no endpoint or is not enabled. "" means the default
+	// message, which says that the operation is not emulated.
 	Unavailable string
 	// ReadOnly reports that the operation changes nothing although its method is not GET.
 	ReadOnly bool
@@ -78,13 +81,19 @@ func (op *Operation) Paths() []string { return append([]string{op.Path}, op.Also
 // Reads reports whether the operation runs in a read transaction.
 func (op *Operation) Reads() bool { return op.Method == http.MethodGet || op.ReadOnly }
 
-// Implemented reports whether the operation has a handler.
-func (op *Operation) Implemented() bool { return op.Endpoint.call != nil }
+// Implemented reports whether the operation has a handler and is enabled in a world without settings of its own.
+func (op *Operation) Implemented() bool { return op.implementedIn(WorldSettings{}) }
+
+func (op *Operation) implementedIn(world WorldSettings) bool {
+	return op.handled() && (op.Enabled == nil || op.Enabled(world))
+}
+
+func (op *Operation) handled() bool { return op.Endpoint.call != nil }
 
 // AllStatuses returns Statuses followed by Further.
 func (op *Operation) AllStatuses() []int { return slices.Concat(op.Statuses, op.Further) }
 
-// notImplemented returns the refusal of an operation without an endpoint.
+// notImplemented returns the refusal of an operation that has no endpoint or is not enabled.
 func (op *Operation) notImplemented() error {
 	if op.Unavailable != "" {
 		return refusal.New(refusal.Unimplemented, "%s", op.Unavailable)

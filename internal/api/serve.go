@@ -207,7 +207,7 @@ func (s *Server) respond(svc *Service, r *Request, rec *record, buf []byte) (out
 	}
 	var input any
 	var bindErr error
-	if r.Operation.Implemented() {
+	if r.Operation.handled() {
 		input = r.Operation.Endpoint.newRequest()
 		bindErr = svc.Dialect.Bind(r, input)
 	}
@@ -219,7 +219,7 @@ func (s *Server) respond(svc *Service, r *Request, rec *record, buf []byte) (out
 			return err
 		}
 		switch {
-		case !r.Operation.Implemented():
+		case !r.Operation.implementedIn(SettingsOf(tx)):
 			return r.Operation.notImplemented()
 		case bindErr != nil:
 			return bindErr
@@ -231,7 +231,7 @@ func (s *Server) respond(svc *Service, r *Request, rec *record, buf []byte) (out
 		return out.render(svc, r, result, buf[:0])
 	}
 	var err error
-	if r.Operation.Reads() || !r.Operation.Implemented() {
+	if r.Operation.Reads() || !r.Operation.handled() {
 		err = s.engine.View(r.World, r.ID, run)
 	} else if err = s.engine.Update(r.World, r.ID, run); err == nil {
 		s.committed(r.World)

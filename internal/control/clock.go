@@ -198,9 +198,22 @@ func getDelays(c *Control, r *call) (map[string]statemachine.Delay, error) {
 }
 
 func setDelays(c *Control, r *call, body *map[string]json.RawMessage) (map[string]statemachine.Delay, error) {
-	set := make(map[string]*statemachine.Delay, len(*body))
-	for _, name := range slices.Sorted(maps.Keys(*body)) {
-		text := (*body)[name]
+	set, err := delaysOf(*body)
+	if err != nil {
+		return nil, err
+	}
+	err = c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) error { return c.Engine.SetDelays(tx, set) })
+	if err != nil {
+		return nil, err
+	}
+	return getDelays(c, r)
+}
+
+// delaysOf parses delays by name; null is nil, the default.
+func delaysOf(body map[string]json.RawMessage) (map[string]*statemachine.Delay, error) {
+	set := make(map[string]*statemachine.Delay, len(body))
+	for _, name := range slices.Sorted(maps.Keys(body)) {
+		text := body[name]
 		if set[name] = nil; string(text) == "null" {
 			continue
 		}
@@ -210,11 +223,7 @@ func setDelays(c *Control, r *call, body *map[string]json.RawMessage) (map[strin
 		}
 		set[name] = &d
 	}
-	err := c.Engine.Update(r.world(), r.by(), func(tx *store.Tx) error { return c.Engine.SetDelays(tx, set) })
-	if err != nil {
-		return nil, err
-	}
-	return getDelays(c, r)
+	return set, nil
 }
 
 // clockDuration parses a duration by which a clock can move: above zero, in whole milliseconds.

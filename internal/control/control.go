@@ -51,6 +51,8 @@ type Config struct {
 	// Seed and Fixture are the defaults for new worlds.
 	Seed    uint64
 	Fixture string
+	// Settings are the program's, which hold in a world that has none of its own.
+	Settings api.WorldSettings
 	// Fixtures are the names that Base accepts, sorted.
 	Fixtures []string
 	// Base stores the state of a fixture unless it is stored already. It returns the name of the state in the store and

@@ -26,10 +26,17 @@ type check[B any] func(c *Control, params map[string]string, body *B) error
 // handle makes an endpoint of a handler that takes a JSON body. The body is decoded strictly and must have all required
 // members. checks are run on the bodies of scenarios before a scenario starts.
 func handle[B, A any](fn func(c *Control, r *call, body *B) (A, error), checks ...check[B]) endpoint {
+	return handleUpTo(maxBody, fn, checks...)
+}
+
+// handleUpTo is handle with the largest body that the call reads, in bytes.
+func handleUpTo[B, A any](
+	most int64, fn func(c *Control, r *call, body *B) (A, error), checks ...check[B],
+) endpoint {
 	needs := strict.NeedsOf(reflect.TypeFor[B]())
 	e := endpoint{
 		call: func(c *Control, r *call) (any, error) {
-			text, err := r.body()
+			text, err := r.bodyOf(most)
 			if err != nil {
 				return nil, err
 			}

@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"storagesim/internal/api"
+	"storagesim/internal/fixture"
 	"storagesim/internal/scenario"
 )
 
@@ -80,10 +81,13 @@ var operations = []Row{
 		Endpoint: query(getCA), Produces: "application/x-pem-file",
 		Doc: "Returns the CA certificate of the TLS listener in PEM."},
 
-	{Name: "CreateWorld", Method: post, Path: "/_sim/worlds", Statuses: []int{201, 400, 404, 409, 429},
-		Example:  api.Example{Body: `{"name":"test-1","from":"small","seed":7,"ttl":"1h"}`},
-		Endpoint: handle(createWorld),
-		Doc:      "Creates a world from a fixture or a checkpoint."},
+	{Name: "CreateWorld", Method: post, Path: "/_sim/worlds", Statuses: []int{201, 400, 404, 409, 413, 429},
+		Example: api.Example{Body: `{"name":"test-1","from":"small","seed":7,"ttl":"1h",` +
+			`"clock":{"mode":"frozen","now":"2040-01-02T03:04:05Z"},"delays":{"lightbits.volume.create":"5s"},` +
+			`"auth":"strict","federation":true,"maxRunningWorkflows":5}`},
+		Endpoint: handleUpTo(fixture.MaxSize, createWorld, checkNewWorld),
+		Doc: "Creates a world from a fixture, a checkpoint or the fixture in state, with its clock, its delays and its " +
+			"settings, in one step."},
 	{Name: "ListWorlds", Method: get, Path: "/_sim/worlds", Statuses: []int{200},
 		Endpoint: query(listWorlds),
 		Doc:      "Lists all worlds by name."},

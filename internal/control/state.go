@@ -118,14 +118,8 @@ func putState(c *Control, r *call) (putStateAnswer, error) {
 // replaceWorld loads the document into the world. Unless the world is the default one or the document is an exported
 // world, it mints new tokens.
 func (c *Control) replaceWorld(r *call, world string, meta *worldMeta, document *fixture.Document) error {
-	load := func(tx *store.Tx) (json.RawMessage, error) {
-		tx.SetSeed(meta.Seed)
-		if err := c.States.Load(tx, document); err != nil {
-			return nil, err
-		}
-		meta.From, meta.Cluster, meta.Seed = fromState, "", tx.Seed()
-		return mustJSON(meta), nil
-	}
+	meta.Cluster = ""
+	load := c.loader(meta, document, fromState)
 	if document.Exact() || world == api.DefaultWorld {
 		return c.Engine.Replace(world, r.by(), load, nil)
 	}
@@ -133,6 +127,21 @@ func (c *Control) replaceWorld(r *call, world string, meta *worldMeta, document 
 		_, err := c.mint(tx, meta)
 		return err
 	})
+}
+
+// loader returns the function that loads the document into an empty world and returns the world's meta, with the origin
+// and the seed.
+func (c *Control) loader(
+	meta *worldMeta, document *fixture.Document, from string,
+) func(*store.Tx) (json.RawMessage, error) {
+	return func(tx *store.Tx) (json.RawMessage, error) {
+		tx.SetSeed(meta.Seed)
+		if err := c.States.Load(tx, document); err != nil {
+			return nil, err
+		}
+		meta.From, meta.Seed = from, tx.Seed()
+		return mustJSON(meta), nil
+	}
 }
 
 // fromState is the origin, in listings, of a world that PutState has replaced.
@@ -146,7 +155,7 @@ func unreadable(document *fixture.Document, err error) error {
 	return &Problem{Status: http.StatusBadRequest, Detail: "the document is invalid: " + err.Error()}
 }
 
-// flaws returns the problem for a document, with all its errors.
+// flaws returns the problem for a document, with all its errors. Without the document they have no lines.
 func flaws(document *fixture.Document, err error) error {
 	var wrong *fixture.Errors
 	if !errors.As(err, &wrong) {
@@ -154,7 +163,11 @@ func flaws(document *fixture.Document, err error) error {
 	}
 	p := &Problem{Status: http.StatusBadRequest, Detail: wrong.Error(), Valid: wrong.List[0].Valid}
 	for _, one := range wrong.List {
-		p.Errors = append(p.Errors, flaw{Path: one.Path, Line: document.Line(one.Path), Detail: one.Detail, Valid: one.Valid})
+		found := flaw{Path: one.Path, Detail: one.Detail, Valid: one.Valid}
+		if document != nil {
+			found.Line = document.Line(one.Path)
+		}
+		p.Errors = append(p.Errors, found)
 	}
 	if wrong.More > 0 {
 		p.Errors = append(p.Errors, flaw{Detail: fmt.Sprintf("%d more errors are not listed", wrong.More)})

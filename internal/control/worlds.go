@@ -19,6 +19,9 @@ type worldMeta struct {
 	Address string     `json:"address,omitempty"` // the actual address
 	Created time.Time  `json:"created"`           // on the wall clock
 	Expires *time.Time `json:"expires,omitempty"`
+
+	// Settings are those that the world was created with; api.SettingsOf reads them.
+	Settings *api.WorldSettings `json:"settings,omitempty"`
 }
 
 func metaOf(raw json.RawMessage) (m worldMeta, err error) {
@@ -38,16 +41,26 @@ type worldEntry struct {
 	Created     time.Time  `json:"created"`
 	Expires     *time.Time `json:"expires,omitempty"`
 	Checkpoints []string   `json:"checkpoints"`
+
+	Auth       api.AuthMode `json:"auth"`
+	Federation bool         `json:"federation"`
+	// MaxRunningWorkflows is absent if the fixture's limit holds.
+	MaxRunningWorkflows int `json:"maxRunningWorkflows,omitempty"`
 }
 
-func entryOf(r *call, w store.World) (worldEntry, error) {
+func (c *Control) entryOf(r *call, w store.World) (worldEntry, error) {
 	m, err := metaOf(w.Meta)
-	return m.entry(r, w.Name, w.Checkpoints), err
+	return c.entry(r, &m, w.Name, w.Checkpoints), err
 }
 
-func (m *worldMeta) entry(r *call, name string, checkpoints []string) worldEntry {
+func (c *Control) entry(r *call, m *worldMeta, name string, checkpoints []string) worldEntry {
+	set := c.Settings
+	if m.Settings != nil {
+		set = m.Settings.Or(set)
+	}
 	return worldEntry{Name: name, From: m.From, Seed: m.Seed, Cluster: m.Cluster, URL: worldURL(r, name, m.Address),
-		Created: m.Created, Expires: m.Expires, Checkpoints: append([]string{}, checkpoints...)}
+		Created: m.Created, Expires: m.Expires, Checkpoints: append([]string{}, checkpoints...),
+		Auth: set.Auth, Federation: set.Federation != nil && *set.Federation, MaxRunningWorkflows: set.MaxRunningWorkflows}
 }
 
 // worldURL returns the URL of the world's own port, or without one the address that the caller used.
@@ -73,7 +86,7 @@ func listWorlds(c *Control, r *call) (worldList, error) {
 	worlds, err := c.DB.Worlds()
 	list := worldList{Worlds: []worldEntry{}}
 	for _, w := range worlds {
-		entry, err := entryOf(r, w)
+		entry, err := c.entryOf(r, w)
 		if err != nil {
 			return worldList{}, err
 		}
@@ -87,7 +100,7 @@ func getWorld(c *Control, r *call) (worldEntry, error) {
 	if err != nil {
 		return worldEntry{}, err
 	}
-	return entryOf(r, w)
+	return c.entryOf(r, w)
 }
 
 type deletedWorld struct {

@@ -50,7 +50,7 @@ func (s *Service) caller(tx *store.Tx, r *api.Request) (string, error) {
 	users := s.settings(tx).Users
 	name, password, ok := r.HTTP.BasicAuth()
 	switch {
-	case s.options.Auth == api.AuthOff && !ok:
+	case s.options.Auth.In(tx) == api.AuthOff && !ok:
 		return users[0].Name, nil
 	case r.HTTP.Header.Get("Authorization") == "":
 		return "", refusal.New(refusal.Unauthenticated,
@@ -60,7 +60,7 @@ func (s *Service) caller(tx *store.Tx, r *api.Request) (string, error) {
 			"no credentials: the Authorization header must be Basic and the base64 of user:password")
 	}
 	for _, u := range users {
-		if s.options.Auth == api.AuthOff || u.Name == name && u.Password == password {
+		if s.options.Auth.In(tx) == api.AuthOff || u.Name == name && u.Password == password {
 			return name, nil
 		}
 	}

@@ -283,6 +283,24 @@ func TestMaxRunningWorkflows_FlagOverridesFixture(t *testing.T) {
 	s.Must(200, http.MethodPost, "/api/v1/clusters", `{"apiEndpoint":"10.1.0.10:443"}`)
 }
 
+func TestMaxRunningWorkflows_OfAWorldOverridesFlag(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, func(c *simulator.Config) { c.MaxRunningWorkflows = 3 })
+	s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"one","maxRunningWorkflows":1}`)
+	require.Equal(t, "1", s.Must(200, http.MethodGet, "/_sim/worlds/one", "").Text(".maxRunningWorkflows"))
+	require.Equal(t, "3", s.Must(200, http.MethodGet, "/_sim/worlds/default", "").Text(".maxRunningWorkflows"))
+	one := s.In("one")
+	for range 2 {
+		one.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"2040-01-01T00:00:00Z"}`)
+		east, west := attachBoth(t, one)
+		snap := snapshot(t, one)
+		one.Must(200, http.MethodPost, "/api/v1/volumes/thickclone", cloneBody(snap, east, "copy0", west))
+		full := one.Must(429, http.MethodPost, "/api/v1/volumes/thickclone", cloneBody(snap, east, "copy1", west))
+		require.Contains(t, full.Text(".message"), "(1)")
+		one.Must(200, http.MethodPost, "/_sim/reset", "")
+	}
+}
+
 func TestFixture_InvalidMemberIsNamed(t *testing.T) {
 	t.Parallel()
 	for text, wrong := range map[string]string{

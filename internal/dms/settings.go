@@ -3,6 +3,7 @@ package dms
 import (
 	"time"
 
+	"storagesim/internal/api"
 	"storagesim/internal/store"
 )
 
@@ -41,6 +42,9 @@ func (s *Service) settings(tx *store.Tx) settings {
 	}
 	if s.options.MaxRunningWorkflows > 0 {
 		set.MaxRunning = s.options.MaxRunningWorkflows
+	}
+	if own := api.SettingsOf(tx).MaxRunningWorkflows; own > 0 {
+		set.MaxRunning = own
 	}
 	return set
 }

@@ -64,7 +64,7 @@ type guardedWorld struct {
 func newGuardedWorld(t *testing.T) *guardedWorld {
 	w := &guardedWorld{ids: map[string]string{}, tokens: map[string]string{}}
 	w.Server = simtest.New(t, func(c *simulator.Config) {
-		c.Auth, c.Delays, c.Federation = simulator.AuthModes[1], statemachine.Instant, true
+		c.Auth, c.Delays, c.Federation = "strict", statemachine.Instant, true
 	})
 	w.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"2026-06-01T00:00:00Z"}`)
 	w.mint(t, "expired", "system:cluster-admin", "1m")

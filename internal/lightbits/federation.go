@@ -35,12 +35,16 @@ func (s *Service) federationOperations() []api.Operation {
 			Statuses: []int{200, 401, 500}, Endpoint: api.Handle(s.cfLogin)},
 	}
 	for i := range rows {
-		if !s.federation {
-			rows[i].Endpoint, rows[i].Unavailable = rows[i].Endpoint.Withheld(),
-				"method "+rows[i].Name+" not implemented"
-		}
+		rows[i].Enabled, rows[i].Unavailable = s.hasFederation, "method "+rows[i].Name+" not implemented"
 	}
 	return rows
+}
+
+func (s *Service) hasFederation(world api.WorldSettings) bool {
+	if world.Federation != nil {
+		return *world.Federation
+	}
+	return s.federation
 }
 
 // FederatedCluster is a cluster of the federation (facts/lightbits.md 4.24). All members except the connection status

@@ -24,7 +24,7 @@ type cfLoginResponse struct {
 func (s *Service) cfLogin(tx *store.Tx, r *api.Request, _ *api.Empty) (cfLoginResponse, error) {
 	name, password, ok := r.HTTP.BasicAuth()
 	switch {
-	case s.auth == api.AuthOff:
+	case s.auth.In(tx) == api.AuthOff:
 	case !ok:
 		return cfLoginResponse{}, unauthenticated(
 			"no credentials: the Authorization header must be Basic and the base64 of user:password")

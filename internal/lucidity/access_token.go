@@ -57,7 +57,7 @@ func (s *Service) refreshToken(tx *store.Tx, _ *api.Request, q *refreshTokenRequ
 
 // refreshUntil returns the time of expiry of the refresh token.
 func (s *Service) refreshUntil(tx *store.Tx, token string) (time.Time, error) {
-	if s.auth == api.AuthOff {
+	if s.auth.In(tx) == api.AuthOff {
 		return tx.Now.Add(refreshTTL), nil
 	}
 	if known, err := refreshTokens.Get(tx, digest(token)); err == nil {

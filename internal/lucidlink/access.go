@@ -42,7 +42,7 @@ func accountOf(r *api.Request) string {
 // example, and after Bearer, as libraries send it (facts/dms-lucidlink-lucidity.md 1.1). In the mode lenient an opaque
 // token stands for the world's first account (assumption 150).
 func (s *Service) authenticate(tx *store.Tx, header string) (account string, err error) {
-	if s.auth == api.AuthOff {
+	if s.auth.In(tx) == api.AuthOff {
 		return settingsOf(tx).DefaultAccount, nil
 	}
 	token := strings.TrimSpace(header)
@@ -56,7 +56,7 @@ func (s *Service) authenticate(tx *store.Tx, header string) (account string, err
 		return "", illegal(Illegal{Reason: "the Authorization header must hold an access token, alone or after Bearer"})
 	case strings.HasPrefix(token, api.OpaquePrefix):
 		return s.verify(tx, token)
-	case s.auth == api.AuthStrict:
+	case s.auth.In(tx) == api.AuthStrict:
 		return "", illegal(Illegal{Reason: "the token was not issued by this simulator"})
 	}
 	return settingsOf(tx).DefaultAccount, nil

@@ -57,7 +57,7 @@ type Limits struct {
 // Default returns the settings of a program without flags.
 func Default() Config {
 	return Config{
-		Listen: "127.0.0.1:8080", TLSListen: "127.0.0.1:8443", Seed: 1, Fixture: "small", Auth: AuthModes[0],
+		Listen: "127.0.0.1:8080", TLSListen: "127.0.0.1:8443", Seed: 1, Fixture: "small", Auth: string(api.AuthLenient),
 		Delays: statemachine.Fast, SigningKey: signing.Published(), MaxWorlds: 1000, Version: "dev", Log: zerolog.Nop(),
 		Limits: Limits{
 			HeaderBytes: 64 << 10, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
@@ -67,12 +67,9 @@ func Default() Config {
 	}
 }
 
-// AuthModes are the values of Config.Auth, the default first.
-var AuthModes = [...]string{string(api.AuthLenient), string(api.AuthStrict), string(api.AuthOff)}
-
 func (c *Config) check() error {
-	if !slices.Contains(AuthModes[:], c.Auth) {
-		return fmt.Errorf("auth %q: must be one of %s", c.Auth, strings.Join(AuthModes[:], ", "))
+	if modes := api.AuthMode("").Names(); !slices.Contains(modes, c.Auth) {
+		return fmt.Errorf("auth %q: must be one of %s", c.Auth, strings.Join(modes, ", "))
 	}
 	if c.MaxWorlds < 1 {
 		return fmt.Errorf("max-worlds %d: must be at least 1", c.MaxWorlds)

@@ -182,6 +182,8 @@ func (s *Simulator) controlConfig(
 	c := control.Config{
 		DB: s.db, Engine: s.engine, Journal: journal, Faults: s.faults, Vendors: parts, Log: s.config.Log,
 		Version: s.config.Version, AdminToken: s.config.AdminToken, MaxWorlds: s.config.MaxWorlds, Seed: s.config.Seed,
+		Settings: api.WorldSettings{Auth: api.AuthMode(s.config.Auth), Federation: &s.config.Federation,
+			MaxRunningWorkflows: s.config.MaxRunningWorkflows},
 		Fixture: catalog.own, Fixtures: catalog.names(), Base: catalog.base, States: catalog.worlds,
 		Listen: s.listenWorld, Unlisten: s.unlistenWorld, Expiring: s.expire, Pending: s.pending,
 		Wall: s.conductor.now, SigningKey: s.config.SigningKey, Metrics: meter.Text,

@@ -330,8 +330,24 @@ func (e *Engine) Verifiers() []store.Verifier {
 func (e *Engine) Replace(
 	world, by string, load func(tx *store.Tx) (meta json.RawMessage, err error), fn func(tx *store.Tx) error,
 ) error {
+	return e.startLoaded(world, by, e.db.Replace, load, fn)
+}
+
+// Build creates a world whose state and start is what load writes into an empty one, as Replace does for a world that
+// exists. It returns store.ErrWorldExists if the world exists.
+func (e *Engine) Build(
+	world, by string, load func(tx *store.Tx) (meta json.RawMessage, err error), fn func(tx *store.Tx) error,
+) error {
+	return e.startLoaded(world, by, e.db.BuildWorld, load, fn)
+}
+
+func (e *Engine) startLoaded(
+	world, by string,
+	put func(string, func(*store.Tx) (json.RawMessage, error), func(*store.Tx) (bool, error)) error,
+	load func(tx *store.Tx) (json.RawMessage, error), fn func(tx *store.Tx) error,
+) error {
 	return e.Start(world, by, func(next func(tx *store.Tx) (bool, error)) error {
-		return e.db.Replace(world, func(tx *store.Tx) (json.RawMessage, error) {
+		return put(world, func(tx *store.Tx) (json.RawMessage, error) {
 			tx.Now, tx.By, tx.Owner = e.wall().UTC().Truncate(time.Millisecond), by, &txState{engine: e}
 			return load(tx)
 		}, next)

@@ -97,19 +97,40 @@ func (e *Engine) StartClock(world string, s ClockSetting) (started bool, err err
 		return false, err
 	}
 	err = e.db.Update(world, func(tx *store.Tx) error {
-		clock := clockOf(tx)
-		if started = s.Now != nil && clock.Base.IsZero(); !started {
+		if started = s.Now != nil && clockOf(tx).Base.IsZero(); !started {
 			return nil
 		}
-		wall := e.wall()
-		clock, err := ClockSetting{Mode: s.Mode, Rate: s.Rate}.apply(clock, wall)
-		if err != nil {
-			return err
-		}
-		clock = clock.at(*s.Now, wall)
-		e.tellClock(tx, clock, clock.show(wall))
-		return clocks.Put(tx.In(""), &clock)
+		_, err := e.startClock(tx, s)
+		return err
 	})
 	e.rescan(world)
 	return started, err
+}
+
+// SetStartClock changes the clock of the transaction's world and moves the transaction to the instant that the clock
+// then shows. The transaction is that of a function of Start, so the clock is part of the world's start. Timers that
+// are due by a later instant fire before the next transaction.
+func (e *Engine) SetStartClock(tx *store.Tx, s ClockSetting) (err error) {
+	if s.Now != nil && clockOf(tx).Base.IsZero() {
+		tx.Now, err = e.startClock(tx, s)
+		return err
+	}
+	if _, err := s.apply(clockOf(tx), e.wall()); err != nil {
+		return err
+	}
+	tx.Now, err = e.setClock(tx, clockOf(tx), s)
+	return err
+}
+
+// startClock sets a clock that was never set to s.Now and returns the instant that it then shows.
+func (e *Engine) startClock(tx *store.Tx, s ClockSetting) (now time.Time, err error) {
+	wall := e.wall()
+	clock, err := ClockSetting{Mode: s.Mode, Rate: s.Rate}.apply(clockOf(tx), wall)
+	if err != nil {
+		return now, err
+	}
+	clock = clock.at(*s.Now, wall)
+	now = clock.show(wall)
+	e.tellClock(tx, clock, now)
+	return now, clocks.Put(tx.In(""), &clock)
 }

@@ -93,6 +93,30 @@ func (db *DB) Replace(
 	if _, err := db.World(world); err != nil {
 		return err
 	}
+	return db.dropped(db.startBuilt(world, fn, next, func(btx *bolt.Tx) (worldRecord, error) {
+		return readWorld(btx, world, nil)
+	}))
+}
+
+// BuildWorld makes a world that starts as what fn writes into an empty store of its own, with the meta that fn returns.
+// Like Replace it runs fn concurrently with all other transactions and makes the world in one step. The errors are
+// those of fn and next, ErrWorldExists and ErrBadName.
+func (db *DB) BuildWorld(
+	name string, fn func(*Tx) (meta json.RawMessage, err error), next func(*Tx) (more bool, err error),
+) error {
+	if err := checkName("world", name); err != nil {
+		return err
+	}
+	return db.startBuilt(name, fn, next, func(btx *bolt.Tx) (worldRecord, error) {
+		return worldRecord{}, worldIsNew(btx, name)
+	})
+}
+
+// startBuilt begins a life of the world, whose record find returns, on what fn writes.
+func (db *DB) startBuilt(
+	world string, fn func(*Tx) (json.RawMessage, error), next func(*Tx) (bool, error),
+	find func(*bolt.Tx) (worldRecord, error),
+) error {
 	db.buildMu.Lock()
 	defer db.buildMu.Unlock()
 	s := &session{writable: true, src: &source{opened: true, world: world}, mem: &arena{}}
@@ -106,14 +130,14 @@ func (db *DB) Replace(
 		return err
 	}
 	defer db.unpin(id)
-	return db.dropped(db.changed(db.changeCall(func(btx *bolt.Tx, c *call) error {
-		r, err := readWorld(btx, world, nil)
+	return db.changed(db.changeCall(func(btx *bolt.Tx, c *call) error {
+		r, err := find(btx)
 		if err != nil {
 			return err
 		}
 		r.meta = meta
 		return db.startWorld(btx, c, world, &r, origin{chain: []uint64{id}}, next)
-	}), world))
+	}), world)
 }
 
 // Restore puts the world back to a checkpoint, which stays, and begins a new life. The transactions of next run as those
