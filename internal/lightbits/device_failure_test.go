@@ -26,35 +26,43 @@ func TestCorruptDevice(t *testing.T) {
 		one = *decodeWire[Volume](t, s, projectPath+"volumes/?name=one").Statistics
 		return device, onNode, one, *decodeWire[Volume](t, s, projectPath+"volumes/?name=three").Statistics
 	}
-	s.must("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":3,"volume":"one"}`, first))
-	s.must("corrupt-device", fmt.Sprintf(`{"serial":%q}`, first))
-	device, onNode, one, _ := errorsOf()
-	require.Equal(t, NvmeDeviceStatistics{RecoverableDataIntegrityErrors: 4}, device)
-	require.Equal(t, uint32(4), onNode.RecoverableDataIntegrityErrors)
-	require.Equal(t, uint32(3), one.RecoverableDataIntegrityErrors)
-	require.Equal(t, []string{"DataIntegrityErrorRecovered"}, s.eventNames("?componentType=DataIntegrity"),
-		"one event in DeviceHealthIntervalForRaisingEvent")
-
-	s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, second))
-	for _, volume := range []string{"one", "three"} {
-		s.must("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":5,"volume":%q}`, first, volume))
-	}
-	device, onNode, one, three := errorsOf()
-	require.Equal(t, NvmeDeviceStatistics{RecoverableDataIntegrityErrors: 4, UnrecoverableDataIntegrityErrors: 10},
-		device)
-	require.Equal(t, uint32(10), onNode.UnrecoverableDataIntegrityErrors)
-	require.Equal(t, uint32(5), one.UnrecoverableDataIntegrityErrors, "no parity and no other replica")
-	require.Equal(t, uint32(5), three.RecoverableDataIntegrityErrors, "two other replicas")
-	require.Zero(t, three.UnrecoverableDataIntegrityErrors)
-	s.must("write-volume", `{"volume":"one","bytes":4096}`)
-	_, _, one, _ = errorsOf()
-	require.Equal(t, uint32(5), one.UnrecoverableDataIntegrityErrors, "earlier errors stay counted")
-
-	_, err := s.action("corrupt-device", fmt.Sprintf(`{"serial":%q}`, second))
-	require.ErrorContains(t, err, "is Failed and holds no data")
-	_, err = s.action("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":1000001}`, first))
-	var input *strict.Error
-	require.ErrorAs(t, err, &input)
+	s.run("a device with parity recovers its errors", func(t *testing.T) {
+		s.must("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":3,"volume":"one"}`, first))
+		s.must("corrupt-device", fmt.Sprintf(`{"serial":%q}`, first))
+		device, onNode, one, _ := errorsOf()
+		require.Equal(t, NvmeDeviceStatistics{RecoverableDataIntegrityErrors: 4}, device)
+		require.Equal(t, uint32(4), onNode.RecoverableDataIntegrityErrors)
+		require.Equal(t, uint32(3), one.RecoverableDataIntegrityErrors)
+	})
+	s.run("one event in DeviceHealthIntervalForRaisingEvent", func(t *testing.T) {
+		require.Equal(t, []string{"DataIntegrityErrorRecovered"}, s.eventNames("?componentType=DataIntegrity"))
+	})
+	s.run("errors without parity", func(t *testing.T) {
+		s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, second))
+		for _, volume := range []string{"one", "three"} {
+			s.must("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":5,"volume":%q}`, first, volume))
+		}
+		device, onNode, one, three := errorsOf()
+		require.Equal(t, NvmeDeviceStatistics{RecoverableDataIntegrityErrors: 4, UnrecoverableDataIntegrityErrors: 10},
+			device)
+		require.Equal(t, uint32(10), onNode.UnrecoverableDataIntegrityErrors)
+		require.Equal(t, uint32(5), one.UnrecoverableDataIntegrityErrors, "no other replica")
+		require.Equal(t, uint32(5), three.RecoverableDataIntegrityErrors, "two other replicas")
+		require.Zero(t, three.UnrecoverableDataIntegrityErrors)
+	})
+	s.run("a write keeps the counts", func(t *testing.T) {
+		s.must("write-volume", `{"volume":"one","bytes":4096}`)
+		_, _, one, _ := errorsOf()
+		require.Equal(t, uint32(5), one.UnrecoverableDataIntegrityErrors)
+	})
+	s.run("failed device is refused", func(t *testing.T) {
+		_, err := s.action("corrupt-device", fmt.Sprintf(`{"serial":%q}`, second))
+		require.ErrorContains(t, err, "is Failed and holds no data")
+	})
+	s.run("too many blocks are refused", func(t *testing.T) {
+		_, err := s.action("corrupt-device", fmt.Sprintf(`{"serial":%q,"blocks":1000001}`, first))
+		require.ErrorAs(t, err, new(*strict.Error))
+	})
 }
 
 // A local rebuild stops when its node fails, and starts again when the node recovers.

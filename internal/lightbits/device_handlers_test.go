@@ -36,24 +36,37 @@ func TestListNvmeDevices(t *testing.T) {
 		return list.NvmeDevices
 	}
 	node, other := s.node("server01-1"), s.node("server00-0")
-	require.Len(t, list(""), 12)
-	require.Len(t, list("?serverUUID="+node.ServerUUID), 6)
-	require.Len(t, list("?nodeUUID="+node.UUID), 3)
-	require.Empty(t, list("?nodeUUID="+node.UUID+"&serverUUID="+other.ServerUUID))
-	require.Len(t, list("?NodeUUID="+node.UUID), 12, "the documented spelling has no effect")
-	require.Empty(t, list("?nodeUUID=nobody"))
-	require.Len(t, list("?deviceUsages=Data&deviceUsages=OS"), 12)
-	require.Empty(t, list("?deviceUsages=Journal"))
-	status, _ := s.do(http.MethodGet, "/api/v2/nvmeDevices?deviceUsages=Toys", admin, "")
-	require.Equal(t, 400, status)
-	d := list("?nodeUUID=" + node.UUID)[0]
-	require.Equal(t, uint64(1<<40), d.Size)
-	require.Equal(t, DeviceHealthy, d.State)
-	require.Equal(t, uint64(1), d.NumaNodeID)
-	var one NvmeDevice
-	s.get("/api/v2/nvmeDevices/"+d.Serial, &one)
-	require.Equal(t, *d, one)
-	status, body := s.do(http.MethodGet, "/api/v2/nvmeDevices/nobody", admin, "")
-	require.Equal(t, 404, status, body)
-	require.False(t, node.Ec, "fewer than eight devices")
+	for name, c := range map[string]struct {
+		query string
+		want  int
+	}{
+		"no filter":                         {"", 12},
+		"server":                            {"?serverUUID=" + node.ServerUUID, 6},
+		"node":                              {"?nodeUUID=" + node.UUID, 3},
+		"node of another server":            {"?nodeUUID=" + node.UUID + "&serverUUID=" + other.ServerUUID, 0},
+		"documented spelling has no effect": {"?NodeUUID=" + node.UUID, 12},
+		"unknown node":                      {"?nodeUUID=nobody", 0},
+		"any of two usages":                 {"?deviceUsages=Data&deviceUsages=OS", 12},
+		"usage that no device has":          {"?deviceUsages=Journal", 0},
+	} {
+		s.run(name, func(t *testing.T) { require.Len(t, list(c.query), c.want) })
+	}
+	s.run("unknown usage is 400", func(t *testing.T) {
+		status, _ := s.do(http.MethodGet, "/api/v2/nvmeDevices?deviceUsages=Toys", admin, "")
+		require.Equal(t, 400, status)
+	})
+	s.run("get returns the same device", func(t *testing.T) {
+		d := list("?nodeUUID=" + node.UUID)[0]
+		require.Equal(t, uint64(1<<40), d.Size)
+		require.Equal(t, DeviceHealthy, d.State)
+		require.Equal(t, uint64(1), d.NumaNodeID)
+		var one NvmeDevice
+		s.get("/api/v2/nvmeDevices/"+d.Serial, &one)
+		require.Equal(t, *d, one)
+	})
+	s.run("get of an unknown serial is 404", func(t *testing.T) {
+		status, body := s.do(http.MethodGet, "/api/v2/nvmeDevices/nobody", admin, "")
+		require.Equal(t, 404, status, body)
+	})
+	s.run("node with fewer than eight devices has no parity", func(t *testing.T) { require.False(t, node.Ec) })
 }

@@ -40,32 +40,44 @@ func TestListEvents_Filters(t *testing.T) {
 	b := s.volumes("tenant")["b"]
 	s.advance(time.Hour)
 	s.must("fail-node", `{"node":"`+b.NodeList[0]+`"}`)
-	node := s.events("?componentType=Node").Events[0]
-
-	require.Equal(t, []string{"ClusterReady", "NodeInactive", "VolumeDegraded", "VolumeNotAvailable"}, s.eventNames(""))
-	require.Equal(t, []string{"NodeInactive", "VolumeNotAvailable"}, s.eventNames("?severity=High&severity=Critical"))
-	require.Equal(t, []string{"VolumeDegraded", "VolumeNotAvailable"}, s.eventNames("?componentType=Volume"))
-	require.Equal(t, []string{"VolumeNotAvailable"}, s.eventNames("?projectName=tenant"))
-	var list shownEvents
-	s.get("/api/v2/projects/tenant/events", &list)
-	require.Len(t, list.Events, 1)
-	require.Equal(t, map[string]*events.VolumeComponentInfoList{
-		"tenant": {VolumeComponentInfoList: []*events.ComponentInfo{{ID: b.UUID, Name: "b"}}},
-	}, list.Events[0].ComponentVolumesInfo.ProjectVolumesMap)
-	require.Equal(t, &events.ComponentInfo{ID: b.NodeList[0], Name: node.ComponentNodeInfo.Name},
-		node.ComponentNodeInfo)
-	require.Equal(t, start.Add(time.Hour), node.Time)
-	require.Equal(t, uint32(2001), node.EventCode)
-	require.Equal(t, events.SeverityHigh, node.Severity)
-	require.Contains(t, node.Description, "server0")
-
-	require.Equal(t, []string{"ClusterReady"}, s.eventNames("?until=2040-01-02T04:04:04.999Z"))
-	require.Len(t, s.eventNames("?until=2040-01-02T04:04:05.000Z"), 4, "until is inclusive")
-	require.Len(t, s.eventNames("?since=2040-01-02T04:04:05Z"), 3, "since is inclusive")
-	require.Empty(t, s.eventNames("?since=2040-01-02T04:04:05.001Z"))
-	status, body := s.do(http.MethodGet, "/api/v2/projects/default/events?since=2041-01-01T00:00:00Z", admin, "")
-	require.Equal(t, 200, status)
-	require.Equal(t, "{}", body)
+	all := []string{"ClusterReady", "NodeInactive", "VolumeDegraded", "VolumeNotAvailable"}
+	for name, c := range map[string]struct {
+		query string
+		want  []string
+	}{
+		"none":                       {"", all},
+		"two severities":             {"?severity=High&severity=Critical", []string{"NodeInactive", "VolumeNotAvailable"}},
+		"component type":             {"?componentType=Volume", []string{"VolumeDegraded", "VolumeNotAvailable"}},
+		"project":                    {"?projectName=tenant", []string{"VolumeNotAvailable"}},
+		"until before the failure":   {"?until=2040-01-02T04:04:04.999Z", all[:1]},
+		"until includes its instant": {"?until=2040-01-02T04:04:05.000Z", all},
+		"since includes its instant": {"?since=2040-01-02T04:04:05Z", all[1:]},
+		"since after the failure":    {"?since=2040-01-02T04:04:05.001Z", nil},
+	} {
+		s.run(name, func(t *testing.T) { require.Equal(t, c.want, s.eventNames(c.query)) })
+	}
+	s.run("no event of the project is an empty object", func(t *testing.T) {
+		status, body := s.do(http.MethodGet, "/api/v2/projects/default/events?since=2041-01-01T00:00:00Z", admin, "")
+		require.Equal(t, 200, status)
+		require.Equal(t, "{}", body)
+	})
+	s.run("event of a volume names it below its project", func(t *testing.T) {
+		var list shownEvents
+		s.get("/api/v2/projects/tenant/events", &list)
+		require.Len(t, list.Events, 1)
+		require.Equal(t, map[string]*events.VolumeComponentInfoList{
+			"tenant": {VolumeComponentInfoList: []*events.ComponentInfo{{ID: b.UUID, Name: "b"}}},
+		}, list.Events[0].ComponentVolumesInfo.ProjectVolumesMap)
+	})
+	s.run("event of a node names it", func(t *testing.T) {
+		node := s.events("?componentType=Node").Events[0]
+		require.Equal(t, &events.ComponentInfo{ID: b.NodeList[0], Name: node.ComponentNodeInfo.Name},
+			node.ComponentNodeInfo)
+		require.Equal(t, start.Add(time.Hour), node.Time)
+		require.Equal(t, uint32(2001), node.EventCode)
+		require.Equal(t, events.SeverityHigh, node.Severity)
+		require.Contains(t, node.Description, "server0")
+	})
 }
 
 func TestListEvents_InvalidQuery(t *testing.T) {

@@ -64,9 +64,15 @@ func TestGetNode(t *testing.T) {
 		"freePhysicalStorage": "24192000000000", "estimatedFreeLogicalStorage": "24192000000000",
 		"estimatedLogicalStorage": "26880000000000", "compressionRatio": 1.0,
 	}, n.Statistics)
-	for _, path := range []string{"/api/v2/nodes/nobody", "/api/v2/nodes/"} {
-		status, body := s.do(http.MethodGet, path, admin, "")
-		require.Equal(t, 404, status, body)
+}
+
+func TestGetNode_UnknownUUID(t *testing.T) {
+	s := newServer(t, withCluster("servers: 1"))
+	for _, uuid := range []string{"nobody", ""} {
+		s.run(fmt.Sprintf("%q", uuid), func(t *testing.T) {
+			status, body := s.do(http.MethodGet, "/api/v2/nodes/"+uuid, admin, "")
+			require.Equal(t, 404, status, body)
+		})
 	}
 }
 

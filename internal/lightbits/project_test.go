@@ -120,87 +120,108 @@ func TestDeleteProject(t *testing.T) {
 	remove := func(name string, header ...string) (int, string) {
 		return s.do(http.MethodDelete, "/api/v2/projects/"+name, admin, "", header...)
 	}
-	for name, want := range map[string]struct {
-		status int
-		words  string
-	}{"system": {400, "every cluster has it"}, "default": {400, "every cluster has it"}, "none": {404,
-		"does not exist"}, "": {400, "missing"}} {
-		status, body := remove(name)
-		require.Equal(t, want.status, status, body)
-		require.Contains(t, body, want.words)
+	for name, c := range map[string]struct {
+		project string
+		header  []string
+		status  int
+		words   string
+	}{
+		"system is 400":          {"system", nil, 400, "every cluster has it"},
+		"default is 400":         {"default", nil, 400, "every cluster has it"},
+		"unknown project is 404": {"none", nil, 404, "does not exist"},
+		"empty name is 400":      {"", nil, 400, "missing"},
+		"stale If-Match is 412":  {"acme", []string{"If-Match: 2"}, 412, `"code":9`},
+		"ETag is checked first":  {"default", []string{"If-Match: 2"}, 412, `"code":9`},
+	} {
+		s.run(name, func(t *testing.T) {
+			status, body := remove(c.project, c.header...)
+			require.Equal(t, c.status, status, body)
+			require.Contains(t, body, c.words)
+		})
 	}
-	status, body := remove("acme", "If-Match: 2")
-	require.Equal(t, 412, status, body)
-	require.Contains(t, body, `"code":9`)
-
-	s.update(func(tx *store.Tx) error {
-		_, err := s.service.volumes.Create(tx, Volume{UUID: "v1", ProjectName: "acme", Name: "v1"},
-			statemachine.State(VolumeAvailable))
-		return err
-	})
-	status, body = remove("acme")
-	require.Equal(t, 400, status, body)
-	require.Contains(t, body, "it has volumes")
-	s.update(func(tx *store.Tx) error {
-		row, err := s.service.volumes.Find(tx, "v1")
-		if err != nil {
+	s.run("project with a volume is 400", func(t *testing.T) {
+		s.update(func(tx *store.Tx) error {
+			_, err := s.service.volumes.Create(tx, Volume{UUID: "v1", ProjectName: "acme", Name: "v1"},
+				statemachine.State(VolumeAvailable))
 			return err
-		}
-		_, err = s.service.snapshots.Create(tx, Snapshot{UUID: "s1", ProjectName: "acme", Name: "s1"},
-			statemachine.State(SnapshotAvailable))
-		if err != nil {
-			return err
-		}
-		return s.service.volumes.Remove(tx, &row)
+		})
+		status, body := remove("acme")
+		require.Equal(t, 400, status, body)
+		require.Contains(t, body, "it has volumes")
 	})
-	status, body = remove("acme")
-	require.Equal(t, 400, status, body)
-	require.Contains(t, body, "it has snapshots")
-	s.update(func(tx *store.Tx) error {
-		row, err := s.service.snapshots.Find(tx, "s1")
-		if err != nil {
-			return err
-		}
-		return s.service.snapshots.Remove(tx, &row)
+	s.run("project with a snapshot is 400", func(t *testing.T) {
+		s.update(func(tx *store.Tx) error {
+			row, err := s.service.volumes.Find(tx, "v1")
+			if err != nil {
+				return err
+			}
+			_, err = s.service.snapshots.Create(tx, Snapshot{UUID: "s1", ProjectName: "acme", Name: "s1"},
+				statemachine.State(SnapshotAvailable))
+			if err != nil {
+				return err
+			}
+			return s.service.volumes.Remove(tx, &row)
+		})
+		status, body := remove("acme")
+		require.Equal(t, 400, status, body)
+		require.Contains(t, body, "it has snapshots")
 	})
-
-	status, body = remove("acme", "If-Match: 1")
-	require.Equal(t, 200, status, body)
-	require.Equal(t, `{}`, body)
-	status, _ = s.do(http.MethodGet, "/api/v2/projects/acme", admin, "")
-	require.Equal(t, 404, status)
-
-	status, body = s.do(http.MethodPost, "/api/v2/projects", admin, `{"name":"acme"}`)
-	require.Equal(t, 200, status, body)
-	_, body = s.do(http.MethodGet, "/api/v2/projects/acme/credentials", admin, "")
-	require.Equal(t, `{}`, body, "the credentials of the old project were deleted")
-	_, body = s.do(http.MethodGet, "/api/v2/policies/"+gold, admin, "")
-	require.Contains(t, body, `"projectsNamesScope":["default"]`)
+	s.run("empty project is deleted", func(t *testing.T) {
+		s.update(func(tx *store.Tx) error {
+			row, err := s.service.snapshots.Find(tx, "s1")
+			if err != nil {
+				return err
+			}
+			return s.service.snapshots.Remove(tx, &row)
+		})
+		status, body := remove("acme", "If-Match: 1")
+		require.Equal(t, 200, status, body)
+		require.Equal(t, `{}`, body)
+		status, _ = s.do(http.MethodGet, "/api/v2/projects/acme", admin, "")
+		require.Equal(t, 404, status)
+	})
+	s.run("new project of the same name has no credentials", func(t *testing.T) {
+		status, body := s.do(http.MethodPost, "/api/v2/projects", admin, `{"name":"acme"}`)
+		require.Equal(t, 200, status, body)
+		_, body = s.do(http.MethodGet, "/api/v2/projects/acme/credentials", admin, "")
+		require.Equal(t, `{}`, body)
+	})
+	s.run("policy no longer has the project in its scope", func(t *testing.T) {
+		_, body := s.do(http.MethodGet, "/api/v2/policies/"+gold, admin, "")
+		require.Contains(t, body, `"projectsNamesScope":["default"]`)
+	})
 }
 
 func TestUpdateProject(t *testing.T) {
 	s := newServer(t)
 	gold := s.newPolicy(Policy{Name: "gold", QoSRateLimitPolicy: &QoSRateLimitPolicy{}})
 	defaults := `{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"` + gold + `"}]}`
-	status, body := s.do(http.MethodPut, "/api/v2/projects/default", admin, defaults)
-	require.Equal(t, 200, status, body)
-	require.Equal(t, `{}`, body)
-	_, body = s.do(http.MethodGet, "/api/v2/projects/default", admin, "")
-	require.Contains(t, body, `"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+gold+`"}]`)
-	status, body = s.do(http.MethodDelete, "/api/v2/projects/default", admin, "", "If-Match: 1")
-	require.Equal(t, 412, status, "the update changed the ETag: %s", body)
-
-	for path, c := range map[string]struct{ body, words string }{
-		"/api/v2/projects/default": {`{}`, "defaultPolicies is missing"},
-		"/api/v2/projects/none":    {defaults, "does not exist"},
-		"/api/v2/projects/":        {defaults, "projectName is missing"},
-		"/api/v2/projects/system": {`{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"none"}]}`,
-			"does not exist"},
+	s.run("default policies are replaced", func(t *testing.T) {
+		status, body := s.do(http.MethodPut, "/api/v2/projects/default", admin, defaults)
+		require.Equal(t, 200, status, body)
+		require.Equal(t, `{}`, body)
+		_, body = s.do(http.MethodGet, "/api/v2/projects/default", admin, "")
+		require.Contains(t, body, `"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+gold+`"}]`)
+	})
+	s.run("ETag has changed", func(t *testing.T) {
+		status, body := s.do(http.MethodDelete, "/api/v2/projects/default", admin, "", "If-Match: 1")
+		require.Equal(t, 412, status, body)
+	})
+	for name, c := range map[string]struct{ project, body, words string }{
+		"body without defaultPolicies is 400": {"default", `{}`, "defaultPolicies is missing"},
+		"unknown project is 400":              {"none", defaults, "does not exist"},
+		"no project name is 400":              {"", defaults, "projectName is missing"},
+		"unknown policy is 400": {"system",
+			`{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"none"}]}`, "does not exist"},
 	} {
-		status, body := s.do(http.MethodPut, path, admin, c.body)
-		require.Equal(t, 400, status, body)
-		require.Contains(t, body, c.words)
+		s.run(name, func(t *testing.T) {
+			status, body := s.do(http.MethodPut, "/api/v2/projects/"+c.project, admin, c.body)
+			require.Equal(t, 400, status, body)
+			require.Contains(t, body, c.words)
+		})
 	}
-	status, body = s.do(http.MethodPut, "/api/v2/projects/", admin, `{"projectName":"system",`+defaults[1:])
-	require.Equal(t, 200, status, body)
+	s.run("project name in the body", func(t *testing.T) {
+		status, body := s.do(http.MethodPut, "/api/v2/projects/", admin, `{"projectName":"system",`+defaults[1:])
+		require.Equal(t, 200, status, body)
+	})
 }

@@ -100,45 +100,50 @@ func TestListPolicies_Filters(t *testing.T) {
 	none := []string(nil)
 	all := []string{"hidden", unlimitedPolicy, "scoped"}
 	open := []string{unlimitedPolicy, "scoped"}
-	for _, c := range []struct {
+	viewer, other := as(t, "acme:viewer"), as(t, "default:admin")
+	for name, c := range map[string]struct {
 		token, query string
 		names        []string // nil is 404
 	}{
-		{admin, "", all},
-		{as(t, "system:viewer"), "", all},
-		{admin, "?name=hidden", []string{"hidden"}},
-		{admin, "?UUID=" + uuids["scoped"], []string{"scoped"}},
-		{admin, "?UUID=" + uuids["scoped"] + "&name=scoped", []string{"scoped"}},
-		{admin, "?UUID=" + uuids["scoped"] + "&name=hidden", none},
-		{admin, "?name=none", none},
-		{admin, "?UUID=00000000-0000-4000-8000-000000000000", none},
-		{admin, "?projectName=acme", open},
-		{admin, "?projectName=default", []string{unlimitedPolicy}},
-		{admin, "?projectName=none", none},
-		{admin, "?projectName=default&name=scoped", none},
-		{as(t, "acme:viewer"), "", open},
-		{as(t, "acme:viewer"), "?projectName=acme", open},
-		{as(t, "acme:viewer"), "?name=hidden", none},
-		{as(t, "default:admin"), "", []string{unlimitedPolicy}},
-		{as(t, "default:admin"), "?UUID=" + uuids["scoped"], none},
+		"administrator":                     {admin, "", all},
+		"viewer of system":                  {as(t, "system:viewer"), "", all},
+		"by name":                           {admin, "?name=hidden", []string{"hidden"}},
+		"by UUID":                           {admin, "?UUID=" + uuids["scoped"], []string{"scoped"}},
+		"by UUID and name":                  {admin, "?UUID=" + uuids["scoped"] + "&name=scoped", []string{"scoped"}},
+		"UUID and name of two policies":     {admin, "?UUID=" + uuids["scoped"] + "&name=hidden", none},
+		"unknown name":                      {admin, "?name=none", none},
+		"unknown UUID":                      {admin, "?UUID=00000000-0000-4000-8000-000000000000", none},
+		"project in the scope":              {admin, "?projectName=acme", open},
+		"project outside the scope":         {admin, "?projectName=default", []string{unlimitedPolicy}},
+		"unknown project":                   {admin, "?projectName=none", none},
+		"project outside the scope by name": {admin, "?projectName=default&name=scoped", none},
+		"viewer in the scope":               {viewer, "", open},
+		"viewer in the scope by project":    {viewer, "?projectName=acme", open},
+		"viewer of a hidden policy":         {viewer, "?name=hidden", none},
+		"caller outside the scope":          {other, "", []string{unlimitedPolicy}},
+		"caller outside the scope by UUID":  {other, "?UUID=" + uuids["scoped"], none},
 	} {
-		status, body := s.do(http.MethodGet, "/api/v2/policies"+c.query, c.token, "")
-		if c.names == nil {
-			require.Equal(t, 404, status, "%s: %s", c.query, body)
-			continue
-		}
-		require.Equal(t, 200, status, "%s: %s", c.query, body)
-		var answer listPoliciesResponse
-		require.NoError(t, json.Unmarshal([]byte(body), &answer))
-		var names []string
-		for _, p := range answer.Policies {
-			require.Equal(t, uuids[p.Name], p.UUID)
-			names = append(names, p.Name)
-		}
-		require.ElementsMatch(t, c.names, names, "%s", c.query)
+		s.run(name, func(t *testing.T) {
+			status, body := s.do(http.MethodGet, "/api/v2/policies"+c.query, c.token, "")
+			if c.names == nil {
+				require.Equal(t, 404, status, body)
+				return
+			}
+			require.Equal(t, 200, status, body)
+			var answer listPoliciesResponse
+			require.NoError(t, json.Unmarshal([]byte(body), &answer))
+			var names []string
+			for _, p := range answer.Policies {
+				require.Equal(t, uuids[p.Name], p.UUID)
+				names = append(names, p.Name)
+			}
+			require.ElementsMatch(t, c.names, names)
+		})
 	}
-	status, body := s.do(http.MethodGet, "/api/v2/policies?projectName=acme", as(t, "default:admin"), "")
-	require.Equal(t, 403, status, body)
+	s.run("project of others is 403", func(t *testing.T) {
+		status, body := s.do(http.MethodGet, "/api/v2/policies?projectName=acme", other, "")
+		require.Equal(t, 403, status, body)
+	})
 }
 
 func TestGetPolicy_Visibility(t *testing.T) {
@@ -293,27 +298,33 @@ func TestEffectivePolicy(t *testing.T) {
 	})
 	s.do(http.MethodPut, "/api/v2/projects/default", admin,
 		`{"defaultPolicies":[{"policyType":"qosRateLimit","policyUUID":"`+hidden+`"}]}`)
-	for _, c := range []struct {
+	for name, c := range map[string]struct {
 		project, uuid, name string
 		want                string // the name of the policy, or words of the refusal
 	}{
-		{"acme", "", "", unlimitedPolicy}, {"default", "", "", "hidden"},
-		{"acme", scoped, "", "scoped"}, {"acme", "", "scoped", "scoped"},
-		{"default", "", unlimitedPolicy, unlimitedPolicy},
-		{"default", scoped, "", "no QoS policy"}, {"default", "", "scoped", "no QoS policy"},
-		{"default", hidden, "", "no QoS policy"},
-		{"acme", "none", "", "no QoS policy"}, {"acme", "", "none", "no QoS policy"},
-		{"acme", old, "", "is Deprecated"},
-		{"none", "", "", "does not exist"},
+		"default of the cluster":           {"acme", "", "", unlimitedPolicy},
+		"default of the project":           {"default", "", "", "hidden"},
+		"UUID in the scope":                {"acme", scoped, "", "scoped"},
+		"name in the scope":                {"acme", "", "scoped", "scoped"},
+		"name of a global policy":          {"default", "", unlimitedPolicy, unlimitedPolicy},
+		"UUID outside the scope":           {"default", scoped, "", "no QoS policy"},
+		"name outside the scope":           {"default", "", "scoped", "no QoS policy"},
+		"UUID of the project's own hidden": {"default", hidden, "", "no QoS policy"},
+		"unknown UUID":                     {"acme", "none", "", "no QoS policy"},
+		"unknown name":                     {"acme", "", "none", "no QoS policy"},
+		"deprecated policy":                {"acme", old, "", "is Deprecated"},
+		"unknown project":                  {"none", "", "", "does not exist"},
 	} {
-		s.view(func(tx *store.Tx) error {
-			p, err := s.service.effectivePolicy(tx, c.project, c.uuid, c.name)
-			if err != nil {
-				require.ErrorContains(t, err, c.want, "%+v", c)
+		s.run(name, func(t *testing.T) {
+			s.view(func(tx *store.Tx) error {
+				p, err := s.service.effectivePolicy(tx, c.project, c.uuid, c.name)
+				if err != nil {
+					require.ErrorContains(t, err, c.want)
+					return nil
+				}
+				require.Equal(t, c.want, p.Name)
 				return nil
-			}
-			require.Equal(t, c.want, p.Name, "%+v", c)
-			return nil
+			})
 		})
 	}
 }

@@ -73,26 +73,37 @@ func TestListChangedBlocks_BetweenSnapshots(t *testing.T) {
 	h.write(v, 1000, 2)
 	s2 := h.newSnapshot("s2", v)
 
-	require.Empty(t, h.changed(empty))
-	require.Equal(t, span(60, 10), h.changed(s1))
-	require.Equal(t, append(span(60, 10), 1000, 1001), h.changed(s2))
-	require.Equal(t, span(60, 10), h.changed(s1, "baseSnapshotUUID", empty))
-	require.Equal(t, []uint64{65, 1000, 1001}, h.changed(s2, "baseSnapshotUUID", s1))
-	require.Equal(t, []uint64{65, 1000, 1001}, h.changed("", "snapshotName", "s2", "baseSnapshotName", "s1"))
-	require.Equal(t, []uint64{65, 1000, 1001}, h.changed(s2, "baseSnapshotName", "s1"))
-
-	h.ok(http.MethodPut, volumesPath+"/"+v+"/rollback", fmt.Sprintf(`{"srcSnapshotUUID":%q}`, s1))
-	s3 := h.newSnapshot("s3", v)
-	require.Empty(t, h.changed(s3, "baseSnapshotUUID", s1), "a rollback restores the same blocks")
-	require.Equal(t, []uint64{65, 1000, 1001}, h.changed(s3, "baseSnapshotUUID", s2), "and removes the others")
-
-	status, body := h.diff(s2, "baseSnapshotUUID", s1)
-	require.Equal(t, http.StatusOK, status)
-	require.JSONEq(t, `{"lbaRanges":[
-		{"lbaStart":"64","lbaEnd":"127","dataBitMap":"AgAAAAAAAAA="},
-		{"lbaStart":"960","lbaEnd":"1023","dataBitMap":"AAAAAAADAAA="}]}`, body)
-	_, body = h.diff(empty)
-	require.JSONEq(t, `{}`, body)
+	overwritten := []uint64{65, 1000, 1001}
+	for name, c := range map[string]struct {
+		target string
+		pairs  []string
+		want   []uint64
+	}{
+		"nothing written":                 {empty, nil, nil},
+		"since the volume was created":    {s1, nil, span(60, 10)},
+		"two writes, one block in both":   {s2, nil, append(span(60, 10), 1000, 1001)},
+		"base without blocks":             {s1, []string{"baseSnapshotUUID", empty}, span(60, 10)},
+		"blocks overwritten or added":     {s2, []string{"baseSnapshotUUID", s1}, overwritten},
+		"target and base by name":         {"", []string{"snapshotName", "s2", "baseSnapshotName", "s1"}, overwritten},
+		"target by UUID and base by name": {s2, []string{"baseSnapshotName", "s1"}, overwritten},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, h.changed(c.target, c.pairs...)) })
+	}
+	t.Run("rollback restores the same blocks", func(t *testing.T) {
+		h.ok(http.MethodPut, volumesPath+"/"+v+"/rollback", fmt.Sprintf(`{"srcSnapshotUUID":%q}`, s1))
+		s3 := h.newSnapshot("s3", v)
+		require.Empty(t, h.changed(s3, "baseSnapshotUUID", s1))
+		require.Equal(t, overwritten, h.changed(s3, "baseSnapshotUUID", s2), "and removes the others")
+	})
+	t.Run("ranges of 64 blocks with a bit map", func(t *testing.T) {
+		status, body := h.diff(s2, "baseSnapshotUUID", s1)
+		require.Equal(t, http.StatusOK, status)
+		require.JSONEq(t, `{"lbaRanges":[
+			{"lbaStart":"64","lbaEnd":"127","dataBitMap":"AgAAAAAAAAA="},
+			{"lbaStart":"960","lbaEnd":"1023","dataBitMap":"AAAAAAADAAA="}]}`, body)
+		_, body = h.diff(empty)
+		require.JSONEq(t, `{}`, body)
+	})
 }
 
 func TestListChangedBlocks_OffsetAndPages(t *testing.T) {
@@ -136,10 +147,11 @@ func TestListChangedBlocks_Refusals(t *testing.T) {
 	h.advance(time.Second)
 	s1, other := h.newSnapshot("s1", v), h.newSnapshot("other", w)
 	refused := func(name string, status int, words, target string, pairs ...string) {
-		t.Helper()
-		got, body := h.diff(target, pairs...)
-		require.Equal(t, status, got, "%s: %s", name, body)
-		require.Contains(t, body, words, name)
+		t.Run(fmt.Sprintf("%s is %d", name, status), func(t *testing.T) {
+			got, body := h.diff(target, pairs...)
+			require.Equal(t, status, got, body)
+			require.Contains(t, body, words)
+		})
 	}
 	refused("target in Creating", 400, "is Creating", s1)
 	h.advance(time.Second)
@@ -158,11 +170,14 @@ func TestListChangedBlocks_Refusals(t *testing.T) {
 	refused("base newer than target", 400, "newer", s1, "baseSnapshotUUID", s2)
 	refused("offset beyond the size", 400, "offsetLBA 256 exceeds", s2, "offsetLBA", "256")
 	refused("negative offset", 400, "offsetLBA", s2, "offsetLBA", "-1")
-	status, _ := h.diff(s2, "offsetLBA", "255")
-	require.Equal(t, 200, status, "the last LBA is a valid offset")
-
-	status, body := h.do(http.MethodGet, "/api/v2/projects/nowhere/snapshots/diff/"+s1, "", "")
-	require.Equal(t, 404, status, body)
+	t.Run("offset of the last LBA is 200", func(t *testing.T) {
+		status, body := h.diff(s2, "offsetLBA", "255")
+		require.Equal(t, 200, status, body)
+	})
+	t.Run("unknown project is 404", func(t *testing.T) {
+		status, body := h.do(http.MethodGet, "/api/v2/projects/nowhere/snapshots/diff/"+s1, "", "")
+		require.Equal(t, 404, status, body)
+	})
 	h.ok(http.MethodDelete, snapshotsPath+"/"+s1, "")
 	refused("target in Deleting", 400, "is Deleting", s1)
 }

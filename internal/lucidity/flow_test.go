@@ -186,28 +186,41 @@ func TestHostileBodies(t *testing.T) {
 	c := newClient(t)
 	c.renew()
 	long := fmt.Sprintf("%0*d", 5000, 7)
-	for _, op := range []struct{ method, path string }{
-		{"POST", refreshPath}, {"POST", createPath}, {"POST", statusPath}, {"POST", detailsPath},
-		{"POST", tenantsPath + "/onboard"}, {"PATCH", tenantsPath}, {"PUT", tenantsPath + "/deboard"},
-		{"PATCH", "/external/api/v1/autoscaler/instance/buffer/request"},
+	account := func(id string) string {
+		return `{"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"` + id + `"}}`
+	}
+	bodies := map[string]string{
+		"empty": ``, "null": `null`, "array": `[]`, "cut off": `{`, "string": `"x"`, "zero byte": "\x00",
+		"name is not UTF-8":               "{\"\xff\":1}",
+		"null token":                      `{"refreshToken":null}`,
+		"token without a world":           `{"refreshToken":"sim."}`,
+		"token with empty parts":          `{"refreshToken":"sim.default.refresh..."}`,
+		"long token":                      `{"refreshToken":"` + long + `"}`,
+		"null instance":                   `{"instanceIdentifier":null,"partition":null}`,
+		"instance is an array":            `{"instanceIdentifier":[]}`,
+		"provider is an object":           `{"instanceIdentifier":{"cloudProvider":{}}}`,
+		"long partition":                  `{` + plain + `,"partition":"` + long + `"}`,
+		"partition with a zero character": `{` + plain + `,"partition":"/a\u0000b"}`,
+		"long key":                        `{` + plain + `,"partition":"/mnt/data","awsKmsKeyId":"` + long + `"}`,
+		"account is a number":             `{"cloudEntityInformation":7}`,
+		"long account":                    account(long),
+		"account with a zero character":   account(`a\u0000b`),
+	}
+	for name, op := range map[string]struct{ method, path string }{
+		"refresh": {"POST", refreshPath}, "create": {"POST", createPath}, "status": {"POST", statusPath},
+		"details": {"POST", detailsPath}, "onboard tenant": {"POST", tenantsPath + "/onboard"},
+		"change tenant": {"PATCH", tenantsPath}, "deboard tenant": {"PUT", tenantsPath + "/deboard"},
+		"request buffer": {"PATCH", "/external/api/v1/autoscaler/instance/buffer/request"},
 	} {
-		for _, body := range []string{
-			``, `null`, `[]`, `{`, `"x"`, "\x00", "{\"\xff\":1}", `{"refreshToken":null}`, `{"refreshToken":"sim."}`,
-			`{"refreshToken":"sim.default.refresh..."}`, `{"refreshToken":"` + long + `"}`,
-			`{"instanceIdentifier":null,"partition":null}`, `{"instanceIdentifier":[]}`,
-			`{"instanceIdentifier":{"cloudProvider":{}}}`,
-			`{` + plain + `,"partition":"` + long + `"}`, `{` + plain + `,"partition":"/a\u0000b"}`,
-			`{` + plain + `,"partition":"/mnt/data","awsKmsKeyId":"` + long + `"}`,
-			`{"cloudEntityInformation":7}`, `{"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"` +
-				long + `"}}`,
-			`{"cloudEntityInformation":{"cloudProvider":"AWS","cloudProviderAccountId":"a\u0000b"},"productList":null}`,
-		} {
+		for what, body := range bodies {
 			if op.path == detailsPath && strings.Contains(body, plain) {
 				continue // the operation has no partition
 			}
-			a := c.call(op.method, op.path, body)
-			require.Equal(t, 400, a.Status, "%s %s %s: %s", op.method, op.path, body, a.Body)
-			require.NotEmpty(t, a.Body)
+			t.Run(name+"/"+what+" is 400", func(t *testing.T) {
+				a := c.call(op.method, op.path, body)
+				require.Equal(t, 400, a.Status, a.Body)
+				require.NotEmpty(t, a.Body)
+			})
 		}
 	}
 }
@@ -218,15 +231,11 @@ func TestBuffers_RateLimit(t *testing.T) {
 	const buffer = "/external/api/v1/autoscaler/instance/buffer"
 	c := newClient(t)
 	id := c.call("PATCH", buffer+"/request", `{`+plain+`}`).Text(".data.bufferId")
-	for range 60 {
-		require.Equal(t, 400, c.call("PATCH", buffer+"/request", `{}`).Status)
-		require.Equal(t, 200, c.call("GET", buffer+"/"+id+"/status", "").Status)
+	request := func() int {
+		return c.call("PATCH", buffer+"/request", `{`+plain+`,"requestId":"one"}`).Status
 	}
-	c.Must(200, "POST", "/_sim/clock/advance", `{"by":"30s"}`)
-	for range 49 {
-		require.Equal(t, 200, c.call("PATCH", buffer+"/request", `{`+plain+`,"requestId":"one"}`).Status)
-	}
-	refused := func() {
+	refused := func(t *testing.T) {
+		t.Helper()
 		for _, a := range []simtest.Response{
 			c.call("PATCH", buffer+"/request", `{`+plain+`}`), c.call("GET", buffer+"/"+id+"/status", ""),
 			c.call("POST", buffer+"/"+id+"/revoke", ""),
@@ -235,13 +244,31 @@ func TestBuffers_RateLimit(t *testing.T) {
 			require.Contains(t, a.Text(".message"), "at most 50 requests per minute; the next one is possible in 30s")
 		}
 	}
-	refused()
-	c.Restart()
-	refused()
+	t.Run("refused calls and reads do not count", func(t *testing.T) {
+		for range 60 {
+			require.Equal(t, 400, c.call("PATCH", buffer+"/request", `{}`).Status)
+			require.Equal(t, 200, c.call("GET", buffer+"/"+id+"/status", "").Status)
+		}
+	})
 	c.Must(200, "POST", "/_sim/clock/advance", `{"by":"30s"}`)
-	require.Equal(t, 200, c.call("GET", buffer+"/"+id+"/status", "").Status)
-	require.Equal(t, "REVOKED", c.call("POST", buffer+"/"+id+"/revoke", "").Text(".data.status"))
-	require.Equal(t, 429, c.call("POST", buffer+"/"+id+"/revoke", "").Status,
-		"the other forty-nine count for half a minute more")
-	require.Len(t, c.Must(200, "GET", "/_sim/resources?kind=lucidity.buffer", "").Get(".resources"), 2)
+	t.Run("fifty calls are accepted", func(t *testing.T) {
+		for range 49 { // the first call was half a minute ago
+			require.Equal(t, 200, request())
+		}
+	})
+	t.Run("the next call is 429", refused)
+	t.Run("the next call is 429 after a restart", func(t *testing.T) {
+		c.Restart()
+		refused(t)
+	})
+	t.Run("a call older than a minute no longer counts", func(t *testing.T) {
+		c.Must(200, "POST", "/_sim/clock/advance", `{"by":"30s"}`)
+		require.Equal(t, 200, c.call("GET", buffer+"/"+id+"/status", "").Status)
+		require.Equal(t, "REVOKED", c.call("POST", buffer+"/"+id+"/revoke", "").Text(".data.status"))
+		require.Equal(t, 429, c.call("POST", buffer+"/"+id+"/revoke", "").Status,
+			"the other forty-nine count for half a minute more")
+	})
+	t.Run("calls with one requestId request one buffer", func(t *testing.T) {
+		require.Len(t, c.Must(200, "GET", "/_sim/resources?kind=lucidity.buffer", "").Get(".resources"), 2)
+	})
 }
