@@ -131,7 +131,7 @@ func (c *Control) openAPI() ([]byte, error) {
 	for i := range c.rows {
 		row := &c.rows[i]
 		one := openapi.Call{
-			ID: row.Name, Operation: row.Name, Summary: row.summary(), Tag: row.tag(), Method: row.Method, Path: row.Path,
+			ID: row.Name, Operation: row.Name, Summary: row.Doc, Tag: row.tag(), Method: row.Method, Path: row.Path,
 			Named: row.Query, World: true, Asks: row.Endpoint.body, Answers: row.Endpoint.response,
 			Consumes: row.Consumes, Other: row.Other, Events: row.Events, Example: row.Example,
 		}
@@ -164,14 +164,6 @@ func (c *Control) openAPI() ([]byte, error) {
 func refused(status int) openapi.Refusal {
 	text, _ := json.Marshal(Problem{Title: http.StatusText(status), Status: status, Detail: "by: \"soon\" is not a duration, such as \"90s\""})
 	return openapi.Refusal{Status: status, ContentType: "application/problem+json", Body: text}
-}
-
-// summary returns the description of the call.
-func (row *Row) summary() string {
-	if row.Doc == "" {
-		return row.ID() + " is not implemented: it returns 501."
-	}
-	return row.Doc
 }
 
 // tag returns the first path segment after the prefix.

@@ -39,9 +39,6 @@ type Row struct {
 // ID returns the name of the call in listings and logs, such as "control.CreateWorld".
 func (row *Row) ID() string { return "control." + row.Name }
 
-// Implemented reports whether the call has a handler. Without one it returns 501.
-func (row *Row) Implemented() bool { return row.Endpoint.call != nil }
-
 // Operations returns all calls.
 func Operations() []Row { return operations }
 

@@ -156,9 +156,6 @@ func (c *Control) admit(r *call) error {
 			return err
 		}
 	}
-	if r.row.Method != "" && !r.row.Implemented() {
-		return &Problem{Status: http.StatusNotImplemented, Detail: r.row.ID() + " is not implemented"}
-	}
 	query, err := url.ParseQuery(r.http.URL.RawQuery)
 	if err != nil {
 		return &Problem{Status: http.StatusBadRequest, Detail: "the query is invalid: " + err.Error()}
