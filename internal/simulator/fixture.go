@@ -82,21 +82,13 @@ func (c *catalog) base(name string, seed uint64) (base string, actual uint64, er
 		c.bases = slices.Insert(slices.Delete(c.bases, i, i+1), 0, made)
 		return made.name, made.seed, nil
 	}
-	text, where := c.text, c.file
-	if c.file == "" || name != c.own {
-		if text, err = fixtures.Read(name); err != nil {
-			return "", 0, fmt.Errorf("fixture %q: %w", name, err)
-		}
-		where = name + ".yaml"
-	}
-	document, err := fixture.Parse(text)
+	document, version, where, err := c.read(name)
 	if err != nil {
 		return "", 0, explain(where, document, err)
 	}
-	sum := sha256.Sum256(text)
-	made := madeBase{key: key, name: fmt.Sprintf("%s@%s#%d", name, hex.EncodeToString(sum[:6]), seed), seed: seed}
+	made := madeBase{key: key, name: fmt.Sprintf("%s@%s#%d", name, version, seed), seed: seed}
 	if document.Exact() {
-		made = madeBase{key: key, name: fmt.Sprintf("%s@%s", name, hex.EncodeToString(sum[:6])), seed: document.Seed()}
+		made = madeBase{key: key, name: fmt.Sprintf("%s@%s", name, version), seed: document.Seed()}
 	}
 	err = c.engine.Base(made.name, seed, fixture.Epoch, func(tx *store.Tx) error { return c.worlds.Load(tx, document) })
 	if err != nil {
@@ -120,6 +112,43 @@ func (c *catalog) collect() error {
 		return nil
 	}
 	return c.db.DeleteBases(unused...)
+}
+
+// read returns a fixture, the version of its text, and the name of its file.
+func (c *catalog) read(name string) (document *fixture.Document, version, file string, err error) {
+	if c.file != "" && name == c.own {
+		document, err = fixture.Parse(c.text)
+		return document, versionOf(c.text), c.file, err
+	}
+	file = name + ".yaml"
+	if known, ok := parsed.Load(name); ok {
+		builtIn := known.(*parsedFixture)
+		return builtIn.document, builtIn.version, file, nil
+	}
+	text, err := fixtures.Read(name)
+	if err != nil {
+		return nil, "", file, err
+	}
+	document, err = fixture.Parse(text)
+	if err == nil {
+		parsed.Store(name, &parsedFixture{document, versionOf(text)})
+	}
+	return document, versionOf(text), file, err
+}
+
+// parsed holds the built-in fixtures by name, once a simulator of this process has parsed them. They take milliseconds
+// to parse, and never change.
+var parsed sync.Map
+
+type parsedFixture struct {
+	document *fixture.Document
+	version  string
+}
+
+// versionOf returns a part of the text's checksum.
+func versionOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:6])
 }
 
 // explain adds line numbers and valid values to the errors of a fixture.
