@@ -3,6 +3,7 @@ package store_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	bolt "go.etcd.io/bbolt"
@@ -32,9 +34,16 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// processTime bounds how long another process may run.
+const processTime = time.Minute
+
+// otherProcess returns a command that runs the test program in a role. The process is killed when the test ends, or
+// after processTime.
 func otherProcess(t *testing.T, role, path string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
+	ctx, cancel := context.WithTimeout(t.Context(), processTime)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), roleVariable+"="+role, "STORE_TEST_PATH="+path)
 	cmd.Stderr = os.Stderr
 	return cmd
