@@ -53,3 +53,79 @@ func TestStart_ErrorLeavesNoWorld(t *testing.T) {
 	_, err := b.db.World("v")
 	require.ErrorIs(t, err, store.ErrNoWorld)
 }
+
+// A timer of the forked state whose transition fails is dropped, and the world starts without it. Other timers fire.
+func TestStart_BrokenTimersAreDropped(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.create("a")
+	b.update(func(tx *store.Tx) error {
+		for _, id := range []string{"x", "y"} {
+			row, err := b.lamps.Create(tx, lamp{ID: id}, shining)
+			require.NoError(t, err)
+			// A shining lamp has no transition for this event.
+			require.NoError(t, b.lamps.After(tx, &row, "brighten", start.Add(time.Second)))
+		}
+		return nil
+	})
+	require.NoError(t, b.db.Checkpoint("w", "c"))
+	b.pass(time.Minute)
+	ran := 0
+	require.NoError(t, b.fork(func(tx *store.Tx) error {
+		ran++
+		require.Zero(t, statemachine.CountTimers(tx))
+		row, err := b.lamps.Find(tx, "a")
+		require.Equal(t, shining, row.Life.State)
+		return err
+	}))
+	require.Equal(t, 1, ran)
+	require.NoError(t, b.engine.View("v", "test", func(tx *store.Tx) error {
+		for _, id := range []string{"x", "y"} {
+			row, err := b.lamps.Find(tx, id)
+			require.NoError(t, err)
+			require.Equal(t, shining, row.Life.State)
+		}
+		require.Zero(t, statemachine.CountTimers(tx))
+		return nil
+	}))
+}
+
+// The timer loop fires the timers of a world that was started while it ran.
+func TestStart_TimersAreOnTheAgenda(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.warmUpTakes("1ms")
+	b.create("a")
+	require.NoError(t, b.db.Checkpoint("w", "c"))
+	b.update(func(tx *store.Tx) error { // only the fork has a timer
+		row, err := b.lamps.Find(tx, "a")
+		require.NoError(t, err)
+		return b.lamps.Remove(tx, &row)
+	})
+	wait := b.run()
+	require.NoError(t, b.fork(func(*store.Tx) error { return nil }))
+	b.pass(time.Millisecond)
+	require.Equal(t, "v", wait())
+}
+
+func TestStartClock(t *testing.T) {
+	earlier, frozen := start.AddDate(-10, 0, 0), statemachine.Frozen
+	b := newBench(t, statemachine.Fast)
+	for _, c := range []struct {
+		name    string
+		setting statemachine.ClockSetting
+		started bool
+		shows   time.Time
+	}{
+		{"without an instant nothing happens", statemachine.ClockSetting{Mode: &frozen}, false, start},
+		{"the first instant may be earlier", statemachine.ClockSetting{Now: &earlier, Mode: &frozen}, true, earlier},
+		{"a second one is not set", statemachine.ClockSetting{Now: &start}, false, earlier},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			started, err := b.engine.StartClock("w", c.setting)
+			require.NoError(t, err)
+			require.Equal(t, c.started, started)
+			now, err := b.engine.Now("w")
+			require.NoError(t, err)
+			require.Equal(t, c.shows, now)
+		})
+	}
+}
