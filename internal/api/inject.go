@@ -323,6 +323,9 @@ func (s *Server) asOf(svc *Service, r *Request, version string) (resp Response, 
 			tx = tx.In(r.Cluster)
 		}
 		result, err := r.Operation.Endpoint.call(tx, r, input)
+		if late, ok := result.(later); ok {
+			result, err = late()
+		}
 		if err == nil {
 			resp, err = svc.Dialect.Respond(r, result, nil)
 		}

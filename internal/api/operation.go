@@ -135,6 +135,26 @@ func Handle[Q, A any](handler func(tx *store.Tx, r *Request, q *Q) (A, error)) E
 	}
 }
 
+// HandleLater is Handle for a response that takes long to make, such as a token that is signed. The handler returns a
+// function, which the server calls after the transaction, so that no other writer waits for it. The function's result
+// is the response. Its error does not roll the transaction back.
+func HandleLater[Q, A any](handler func(tx *store.Tx, r *Request, q *Q) (func() (A, error), error)) Endpoint {
+	e := Handle(handler)
+	call := e.call
+	e.call = func(tx *store.Tx, r *Request, q any) (any, error) {
+		result, err := call(tx, r, q)
+		if err != nil {
+			return nil, err
+		}
+		return later(func() (any, error) { return result.(func() (A, error))() }), nil
+	}
+	e.responseType = reflect.TypeFor[A]()
+	return e
+}
+
+// later is the result of an endpoint whose response is made after the transaction.
+type later func() (any, error)
+
 // JSON is a response that is already encoded. Dialect.Respond copies it unchanged.
 type JSON []byte
 

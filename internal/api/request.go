@@ -1,6 +1,8 @@
 package api
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -45,6 +47,32 @@ func (r *Request) Space() []byte { return r.space }
 func NewRequest(op *Operation, req *http.Request) (*Request, error) {
 	r := &Request{ID: "req-1", World: DefaultWorld, Operation: op, HTTP: req}
 	return r, r.readBody()
+}
+
+func (r *Request) readBody() error {
+	limit := r.Operation.MaxBody
+	if limit == 0 {
+		limit = DefaultMaxBody
+	}
+	if r.HTTP.Body == nil || r.HTTP.ContentLength == 0 {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.HTTP.Body, limit+1))
+	if err != nil {
+		return refusal.New(refusal.InvalidArgument, "reading the request body failed: %v", err)
+	}
+	if int64(len(body)) > limit {
+		return &TooLargeError{Limit: limit}
+	}
+	r.body = body
+	return nil
+}
+
+// TooLargeError is the error of a request body that is larger than its operation accepts. Limit is in bytes.
+type TooLargeError struct{ Limit int64 }
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the request body is larger than %d bytes, the limit of this operation", e.Limit)
 }
 
 // Param returns a path parameter, unescaped, or "" if the path has no parameter of that name.

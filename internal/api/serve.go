@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -137,6 +135,7 @@ type outcome struct {
 	inj    *injection // the injected faults; nil if there are none
 	stream *Stream    // the body, if it is generated while it is sent
 	lost   *lost
+	later  later // the response, if it is made after the transaction
 }
 
 // lost is the operation's own response that a fault replaces or loses.
@@ -236,6 +235,9 @@ func (s *Server) respond(svc *Service, r *Request, rec *record, buf []byte) (out
 	} else if err = s.engine.Update(r.World, r.ID, run); err == nil {
 		s.committed(r.World)
 	}
+	if err == nil && out.later != nil {
+		err = out.complete(svc, r, buf[:0])
+	}
 	if err != nil {
 		out = s.refused(svc, r, out, err)
 	}
@@ -247,13 +249,26 @@ func (s *Server) respond(svc *Service, r *Request, rec *record, buf []byte) (out
 
 // render sets the response to the result of the handler.
 func (out *outcome) render(svc *Service, r *Request, result any, space []byte) (err error) {
-	if st, ok := result.(*Stream); ok {
-		out.resp, out.stream = st.head(), st
+	switch result := result.(type) {
+	case *Stream:
+		out.resp, out.stream = result.head(), result
+		return nil
+	case later:
+		out.later = result
 		return nil
 	}
 	out.resp, err = svc.Dialect.Respond(r, result, space)
 	out.pooled = err == nil
 	return err
+}
+
+// complete makes a response that is not made in the transaction.
+func (out *outcome) complete(svc *Service, r *Request, space []byte) error {
+	result, err := out.later()
+	if err != nil {
+		return err
+	}
+	return out.render(svc, r, result, space)
 }
 
 // enter resolves the cluster and authorizes the caller. It returns the transaction in the cluster's partition.
@@ -275,32 +290,6 @@ func (s *Server) enter(svc *Service, r *Request, tx *store.Tx) (*store.Tx, error
 		return tx, nil
 	}
 	return tx, svc.Authorize(tx, r)
-}
-
-func (r *Request) readBody() error {
-	limit := r.Operation.MaxBody
-	if limit == 0 {
-		limit = DefaultMaxBody
-	}
-	if r.HTTP.Body == nil || r.HTTP.ContentLength == 0 {
-		return nil
-	}
-	body, err := io.ReadAll(io.LimitReader(r.HTTP.Body, limit+1))
-	if err != nil {
-		return refusal.New(refusal.InvalidArgument, "reading the request body failed: %v", err)
-	}
-	if int64(len(body)) > limit {
-		return &TooLargeError{Limit: limit}
-	}
-	r.body = body
-	return nil
-}
-
-// TooLargeError is the error of a request body that is larger than its operation accepts. Limit is in bytes.
-type TooLargeError struct{ Limit int64 }
-
-func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("the request body is larger than %d bytes, the limit of this operation", e.Limit)
 }
 
 func internalError(id string) *refusal.Error {

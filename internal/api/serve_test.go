@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -250,4 +251,47 @@ func TestServe_Journal(t *testing.T) {
 	require.Equal(t, 404, x.Status)
 	require.Equal(t, `NotFound: no toy "none"`, x.Answer)
 	require.Equal(t, lookedFor{"everywhere"}, x.Cause)
+}
+
+// The journal describes what a refused request was about, but not what an internal error was about.
+func TestServe_JournalDescribesRefusals(t *testing.T) {
+	for name, c := range map[string]struct {
+		target string
+		status int
+		kind   string // of the description; "" if there is none
+	}{
+		"409":                    {"/toys/x/break", 409, "AlreadyExists"},
+		"503":                    {"/toys/later/break", 503, "Unavailable"},
+		"500 has no description": {"/toys/internal/break", 500, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			require.Equal(t, c.status, s.do("POST", c.target, "").Code)
+			list, _ := s.journal.List(1, func(*api.Exchange) bool { return true })
+			if c.kind == "" {
+				require.Nil(t, list[0].About)
+				return
+			}
+			require.NotNil(t, list[0].About)
+			require.Equal(t, c.kind, list[0].About.Kind)
+			require.Equal(t, []string{strings.Split(c.target, "/")[2]}, list[0].About.Names)
+		})
+	}
+}
+
+func TestServe_RetryAfter(t *testing.T) {
+	for seconds, want := range map[int]string{0: "", 1: "1", 60: "60"} {
+		t.Run(fmt.Sprintf("%d seconds", seconds), func(t *testing.T) {
+			s := newServer(t, func(svc *api.Service) {
+				svc.Authorize = func(*store.Tx, *api.Request) error {
+					e := refusal.New(refusal.Unavailable, "busy")
+					e.RetryAfter = seconds
+					return e
+				}
+			})
+			require.Equal(t, want, s.do("GET", "/toys", "").Header().Get("Retry-After"))
+			list, _ := s.journal.List(1, func(*api.Exchange) bool { return true })
+			require.Equal(t, seconds, list[0].RetryAfter)
+		})
+	}
 }

@@ -19,7 +19,7 @@ import (
 func (s *Service) loginOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "Login", Method: http.MethodPost, Path: "/login", Statuses: []int{200, 401, 500},
-			Endpoint: api.Handle(s.login)},
+			Endpoint: api.HandleLater(s.login)},
 	}
 }
 
@@ -36,13 +36,16 @@ type loginResponse struct {
 }
 
 // login implements seeds/003 "Login to the DMS service". It ignores the body.
-func (s *Service) login(tx *store.Tx, r *api.Request, _ *api.Empty) (loginResponse, error) {
+func (s *Service) login(tx *store.Tx, r *api.Request, _ *api.Empty) (func() (loginResponse, error), error) {
 	name, err := s.caller(tx, r)
 	if err != nil {
-		return loginResponse{}, err
+		return nil, err
 	}
-	signed, err := s.key.Token(s.token(tx, name, tokenTTL))
-	return loginResponse{TokenType: "Bearer", ExpiresIn: uint64(tokenTTL / time.Second), IDToken: signed}, err
+	t := s.token(tx, name, tokenTTL)
+	return func() (loginResponse, error) {
+		signed, err := s.key.Token(t)
+		return loginResponse{TokenType: "Bearer", ExpiresIn: uint64(tokenTTL / time.Second), IDToken: signed}, err
+	}, nil
 }
 
 // caller returns the user whose name and password the request carries, or refuses with Unauthenticated.

@@ -32,7 +32,7 @@ func (s *Service) federationOperations() []api.Operation {
 		{Name: "GetWorkflow", Method: http.MethodGet, Path: "/api/v2/workflows/{workflowId}",
 			Statuses: []int{200, 400, 401, 500}, Needs: can("workflows", "get"), Endpoint: api.Handle(s.getWorkflow)},
 		{Name: "CFLogin", Method: http.MethodPost, Path: "/cflogin", Also: []string{"/api/v2/cflogin"},
-			Statuses: []int{200, 401, 500}, Endpoint: api.Handle(s.cfLogin)},
+			Statuses: []int{200, 401, 500}, Endpoint: api.HandleLater(s.cfLogin)},
 	}
 	for i := range rows {
 		rows[i].Enabled, rows[i].Unavailable = s.hasFederation, "method "+rows[i].Name+" not implemented"
