@@ -67,7 +67,7 @@ func TestStart_BrokenTimersAreDropped(t *testing.T) {
 		}
 		return nil
 	})
-	require.NoError(t, b.db.Checkpoint("w", "c"))
+	require.NoError(t, b.db.Checkpoint("w", "c", nil))
 	b.pass(time.Minute)
 	ran := 0
 	require.NoError(t, b.fork(func(tx *store.Tx) error {
@@ -94,7 +94,7 @@ func TestStart_TimersAreOnTheAgenda(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.warmUpTakes("1ms")
 	b.create("a")
-	require.NoError(t, b.db.Checkpoint("w", "c"))
+	require.NoError(t, b.db.Checkpoint("w", "c", nil))
 	b.update(func(tx *store.Tx) error { // only the fork has a timer
 		row, err := b.lamps.Find(tx, "a")
 		require.NoError(t, err)
