@@ -56,9 +56,9 @@ func (s *suite) refusesFault(t *testing.T, op *api.Operation, a Response) {
 	require.NoError(t, json.Unmarshal(a.Body, &problem))
 	require.Equal(t, http.StatusBadRequest, problem.Status)
 	require.Contains(t, problem.Detail, op.ID())
-	var valid []string
 	for _, status := range op.AllStatuses() {
-		valid = append(valid, strconv.Itoa(status))
+		if status >= http.StatusBadRequest {
+			require.Contains(t, problem.Valid, strconv.Itoa(status))
+		}
 	}
-	require.Equal(t, valid, problem.Valid)
 }
