@@ -121,6 +121,7 @@ func (s *Service) newClone(tx *store.Tx, src *cloneSource, dst *cloneTarget, ver
 		return nil, err
 	}
 	if c := (Crowded{MaxRunning: s.settings(tx).MaxRunning, Running: s.running(tx)}); c.Running >= c.MaxRunning {
+		s.runningObserved(tx)
 		return nil, refusal.New(refusal.ResourceExhausted, "the maximum number of running workflows (%d) "+
 			"has been reached, please retry after some workflows complete", c.MaxRunning).Because(c)
 	}

@@ -265,6 +265,13 @@ func (s *Service) forgetOldest(tx *store.Tx) error {
 	return nil
 }
 
+// runningObserved records that the running workflows refuse a request.
+func (s *Service) runningObserved(tx *store.Tx) {
+	for key, raw := range s.workflows.Table().Scan(tx, "", "") {
+		s.workflows.ObservedStored(tx, key, statemachine.Peek(raw).State)
+	}
+}
+
 // running returns the number of workflows of all types that have not ended (assumption 127).
 func (s *Service) running(tx *store.Tx) int {
 	n := 0

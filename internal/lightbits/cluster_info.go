@@ -53,6 +53,9 @@ func (s *Service) getCluster(tx *store.Tx, _ *api.Request, _ *api.Empty) (Cluste
 	if err != nil {
 		return Cluster{}, err
 	}
+	for _, node := range s.busyNodes.Of(tx) {
+		s.nodeObserved(tx, node) // the health shows them
+	}
 	ends := s.endpoints(tx)
 	all := s.usages(tx)
 	c := Cluster{

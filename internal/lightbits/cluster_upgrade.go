@@ -48,12 +48,13 @@ var clusterUpgradeStatusNames = map[string]int32{"Unknown": 0, "None": 1, "Upgra
 // EnumNumbers implements wire.Enum with the vendor's numbers.
 func (ClusterUpgradeStatus) EnumNumbers() map[string]int32 { return clusterUpgradeStatusNames }
 
-// clusterLastUpgrade returns the latest upgrade of the cluster.
+// clusterLastUpgrade returns the latest upgrade of the cluster for a client, which has then observed it.
 func (s *Service) clusterLastUpgrade(tx *store.Tx) *ClusterLastUpgrade {
 	row, err := s.clusterUpgrades.Get(tx, clusterKey)
 	if err != nil {
 		return &ClusterLastUpgrade{Status: ClusterUpgradeNone}
 	}
+	s.clusterUpgradeObserved(tx, &row)
 	return &row.Body.Last
 }
 

@@ -84,6 +84,7 @@ type Service struct {
 	volumes     *statemachine.Machine[Volume]
 	snapshots   *statemachine.Machine[Snapshot]
 	nodes       *statemachine.Machine[Node]
+	busyNodes   *store.Memo[[]string] // the keys of those in transient states
 	servers     *statemachine.Machine[Server]
 	nvmeDevices *statemachine.Machine[NvmeDevice]
 	policies    *statemachine.Machine[Policy]
@@ -115,6 +116,7 @@ func New(o Options) *Service {
 	s.volumes = s.volumeMachine()
 	s.snapshots = s.snapshotMachine()
 	s.nodes = s.nodeMachine()
+	s.busyNodes = store.NewMemo(s.findBusyNodes)
 	s.servers = s.serverMachine()
 	s.nvmeDevices = s.nvmeDeviceMachine()
 	s.policies = s.policyMachine()

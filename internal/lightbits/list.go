@@ -48,7 +48,7 @@ type listPage struct {
 	key     string
 	limit   int
 	showAll bool // include those that are Deleting
-	observe func(key string, state []byte)
+	observe func(key string, row statemachine.Stored)
 
 	n    int
 	body []byte
@@ -60,7 +60,7 @@ func (p *listPage) add(key string, raw []byte) bool {
 	if !p.showAll && string(row.State) == string(VolumeDeleting) {
 		return true
 	}
-	p.observe(key, row.State)
+	p.observe(key, row)
 	if p.n == 0 {
 		p.body = append(append(append(p.body, `{"`...), p.key...), `":[`...)
 	} else {

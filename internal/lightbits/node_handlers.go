@@ -44,7 +44,7 @@ func (s *Service) listNodes(tx *store.Tx, _ *api.Request, q *listNodesRequest) (
 			q.FailureDomain != "" && !slices.Contains(n.FailureDomains, q.FailureDomain) {
 			continue
 		}
-		s.nodes.Observed(tx, &row)
+		s.nodeObserved(tx, row.Body.UUID)
 		shown, err := s.shownNode(tx, n)
 		if err != nil {
 			return response, err
@@ -68,7 +68,7 @@ func (s *Service) getNode(tx *store.Tx, _ *api.Request, q *getNodeRequest) (Node
 	if err != nil {
 		return Node{}, err
 	}
-	s.nodes.Observed(tx, &row)
+	s.nodeObserved(tx, row.Body.UUID)
 	return s.shownNode(tx, &row.Body)
 }
 

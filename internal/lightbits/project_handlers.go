@@ -85,10 +85,12 @@ func (s *Service) deleteProject(tx *store.Tx, r *api.Request, q *projectRequest)
 			"project %q is not allowed to be deleted: every cluster has it", q.Name)
 	}
 	for range s.volumes.Table().Scan(tx, scopedKey(q.Name, ""), "") {
+		s.projectPending(tx, q.Name)
 		return none, refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: it has volumes",
 			q.Name)
 	}
 	for range s.snapshots.Table().Scan(tx, scopedKey(q.Name, ""), "") {
+		s.projectPending(tx, q.Name)
 		return none, refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: it has snapshots",
 			q.Name)
 	}

@@ -97,8 +97,9 @@ func (s *Service) policyInUse(tx *store.Tx, uuid string) string {
 		}
 	}
 	member := []byte(`"qosPolicyUUID":"` + uuid + `"`)
-	for _, raw := range s.volumes.Table().Scan(tx, "", "") {
-		if bytes.Contains(statemachine.Peek(raw).Body, member) {
+	for key, raw := range s.volumes.Table().Scan(tx, "", "") {
+		if row := statemachine.Peek(raw); bytes.Contains(row.Body, member) {
+			s.volumeObserved(tx, key, row) // it may be about to go
 			return "a volume"
 		}
 	}

@@ -31,11 +31,13 @@ func (s *Service) deleteServer(tx *store.Tx, r *api.Request, q *deleteServerRequ
 		return none, err
 	}
 	if single := s.singleReplicas(tx, v); single > 0 {
+		s.replicasPending(tx, v)
 		return none, refusal.New(refusal.InvalidArgument,
 			"server %s holds %d volumes or snapshots with a single replica; "+
 				"they must be removed before the server can be deleted", v.Name, single)
 	}
 	if s.holdsAnything(tx, v) && !q.ForceDelete {
+		s.replicasPending(tx, v)
 		return none, refusal.New(refusal.InvalidArgument,
 			"server %s still has resources attached to it: replicas of volumes or snapshots; "+
 				"replace its nodes first, or use forceDelete", v.Name)

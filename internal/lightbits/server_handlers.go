@@ -35,7 +35,7 @@ func (s *Service) listServers(tx *store.Tx, _ *api.Request, q *listServersReques
 				q.RiskOfServiceLoss != shown.RiskOfServiceLossState {
 			continue
 		}
-		s.servers.Observed(tx, &row)
+		s.serverObserved(tx, &row)
 		response.Servers = append(response.Servers, &shown)
 	}
 	slices.SortFunc(response.Servers, func(a, b *Server) int { return strings.Compare(a.Name, b.Name) })
@@ -55,7 +55,7 @@ func (s *Service) getServer(tx *store.Tx, _ *api.Request, q *getServerRequest) (
 	if err != nil {
 		return Server{}, err
 	}
-	s.servers.Observed(tx, &row)
+	s.serverObserved(tx, &row)
 	return s.shownServer(tx, &row.Body, s.serviceRisks(tx)), nil
 }
 
@@ -109,6 +109,9 @@ func (s *Service) findServer(tx *store.Tx, ref serverRef) (statemachine.Row[Serv
 // server.
 func (s *Service) serverBusy(tx *store.Tx, v *Server) error {
 	busy := func(what string) error {
+		if row, err := s.servers.Get(tx, v.UUID); err == nil {
+			s.serverObserved(tx, &row)
+		}
 		return refusal.New(refusal.Aborted, "there is a user operation in progress on server %s: %s", v.Name, what).
 			Because(Busy{Server: v.UUID, Operation: what})
 	}

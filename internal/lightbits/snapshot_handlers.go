@@ -115,7 +115,7 @@ func (s *Service) getSnapshot(tx *store.Tx, r *api.Request, q *getSnapshotReques
 	if err != nil {
 		return nil, err
 	}
-	s.snapshots.Observed(tx, &row)
+	s.snapshotObserved(tx, snapshotKey(&row.Body), []byte(row.Life.State))
 	raw, _ := s.snapshots.Table().Raw(tx, snapshotKey(&row.Body))
 	return statemachine.Peek(raw).Body, nil
 }
@@ -136,9 +136,7 @@ func (s *Service) listSnapshots(tx *store.Tx, r *api.Request, q *listSnapshotsRe
 	}
 	table := s.snapshots.Table()
 	page := listPage{key: "snapshots", limit: pageSize(q.Limit), showAll: q.ShowAll,
-		observe: func(key string, state []byte) {
-			s.snapshots.ObservedStored(tx, key, state)
-		}}
+		observe: func(key string, row statemachine.Stored) { s.snapshotObserved(tx, key, row.State) }}
 	prefix, after, err := s.listRange(tx, q.ProjectName, q.OffsetUUID)
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ func (s *Service) getVolume(tx *store.Tx, r *api.Request, q *getVolumeRequest) (
 		_, err := s.findVolume(tx, q.ProjectName, q.volumeRef)
 		return nil, err
 	}
-	s.volumes.ObservedStored(tx, key, row.State)
+	s.volumeObserved(tx, key, row)
 	return row.Body, nil
 }
 
@@ -76,7 +76,7 @@ func (s *Service) listVolumes(tx *store.Tx, r *api.Request, q *listVolumesReques
 	}
 	page := listPage{
 		key: "volumes", limit: pageSize(q.Limit), showAll: q.ShowAll, body: r.Space(),
-		observe: func(key string, state []byte) { s.volumes.ObservedStored(tx, key, state) },
+		observe: func(key string, row statemachine.Stored) { s.volumeObserved(tx, key, row) },
 	}
 	prefix, after, err := s.listRange(tx, q.ProjectName, q.OffsetUUID)
 	if err != nil {

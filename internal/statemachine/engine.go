@@ -99,9 +99,6 @@ func (e *Engine) tellClock(tx *store.Tx, c Clock, now time.Time) {
 	})
 }
 
-// observation is a row that a response shows while a timer is pending for it.
-type observation struct{ partition, kind, key string }
-
 // txState is the engine's state of a transaction.
 type txState struct {
 	engine   *Engine
@@ -125,15 +122,6 @@ func (s *txState) moved(tx *store.Tx, kind, id string, on Event, from, to State)
 	})
 }
 
-// observed records an observation of a row if one of its timers counts observations.
-func (s *txState) observed(tx *store.Tx, kind, key string) {
-	counts := func(t Timer) bool { return t.Reads > 0 || s.auto && !t.Held }
-	o := observation{tx.Partition(), kind, key}
-	if slices.ContainsFunc(pending(tx, kind, key), counts) && !slices.Contains(s.seen, o) {
-		s.seen = append(s.seen, o)
-	}
-}
-
 func (s *txState) touch(due time.Time) {
 	if !due.IsZero() && (s.earliest.IsZero() || due.Before(s.earliest)) {
 		s.earliest = due
@@ -144,33 +132,14 @@ func (s *txState) touch(due time.Time) {
 var errDue = errors.New("timers are due")
 
 // View runs fn in a read transaction of the world at the present instant of its clock. Timers that are due by then fire
-// first. In the clock mode auto, fn may run twice.
+// first. In the clock mode auto, fn may run several times: see poll.
 func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
-	caught := 0 // timers fired so far
+	var p poll
 	for {
-		var state *txState
-		err := e.db.View(world, func(tx *store.Tx) error {
-			ahead := outlooks.Of(tx)
-			if err := begin(e, tx, ahead, by, caught); err != nil {
-				return err
-			}
-			state = stateOf(tx)
-			state.auto = ahead.clock.Mode == Auto
-			return fn(tx)
-		})
-		if errors.Is(err, errDue) {
-			fired, err := e.catchUp(world, catchUpTimers-caught)
-			if caught += fired; err != nil {
-				return err
-			}
-			continue
-		}
-		if state == nil || len(state.seen) == 0 {
-			return err
-		}
-		again, oerr := e.observe(world, state.seen, state.auto)
-		if oerr != nil {
-			return oerr
+		state, err := e.viewOnce(world, by, fn)
+		again, pollErr := e.poll(world, state, &p)
+		if pollErr != nil {
+			return pollErr
 		}
 		if !again {
 			return err
@@ -178,23 +147,69 @@ func (e *Engine) View(world, by string, fn func(tx *store.Tx) error) error {
 	}
 }
 
+// viewOnce runs fn once.
+func (e *Engine) viewOnce(world, by string, fn func(tx *store.Tx) error) (state *txState, err error) {
+	caught := 0 // timers fired so far
+	for {
+		err := e.db.View(world, func(tx *store.Tx) error {
+			ahead := outlooks.Of(tx)
+			if err := begin(e, tx, ahead, by, caught); err != nil {
+				return err
+			}
+			state = stateOf(tx)
+			return fn(tx)
+		})
+		if !errors.Is(err, errDue) {
+			return state, err
+		}
+		fired, err := e.catchUp(world, catchUpTimers-caught)
+		if caught += fired; err != nil {
+			return nil, err
+		}
+	}
+}
+
 // Update runs fn in a write transaction of the world and rolls it back if fn fails. by is the ID of the request, or
 // another name for the origin of the change. Timers that are due fire first, in their own transactions, which share the
-// commit.
+// commit. A refusal because of a row in a transient state is an observation of that row, as a read is. In the clock mode
+// auto, fn may run several times: see poll.
 func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
+	var p poll
+	for {
+		state, err := e.updateOnce(world, by, fn)
+		if err == nil || state == nil {
+			return err
+		}
+		if refused := e.refusedBy(world, state, err); refused != nil {
+			return refused
+		}
+		again, pollErr := e.poll(world, state, &p)
+		if pollErr != nil {
+			return pollErr
+		}
+		if !again {
+			return err
+		}
+	}
+}
+
+// updateOnce runs fn once. state is nil if fn did not run.
+func (e *Engine) updateOnce(world, by string, fn func(tx *store.Tx) error) (state *txState, err error) {
 	caught := 0
 	for {
 		ran := false
 		err := e.write(world, func(tx *store.Tx) (more bool, err error) {
 			ran, err = e.fireOrRun(tx, by, caught, fn)
-			caught++
+			if caught++; ran {
+				state = stateOf(tx)
+			}
 			return !ran && caught%turnTimers != 0, err
 		})
 		if ran || err != nil && !errors.As(err, new(*brokenTimerError)) {
-			return err
+			return state, err
 		}
 		if err := e.afterBroken(world, err); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }
@@ -279,7 +294,7 @@ func begin(e *Engine, tx *store.Tx, ahead outlook, by string, caught int) error 
 	if caught < catchUpTimers && ahead.overdue(wall) {
 		return errDue
 	}
-	tx.Now, tx.By, tx.Owner = ahead.present(wall), by, &txState{engine: e}
+	tx.Now, tx.By, tx.Owner = ahead.present(wall), by, &txState{engine: e, auto: ahead.clock.Mode == Auto}
 	return nil
 }
 

@@ -233,6 +233,11 @@ func (m *Machine[B]) Observed(tx *store.Tx, row *Row[B]) {
 	}
 }
 
+// ObservedWaiting is Observed for a row in any state: it counts if an event of After is pending for the row, too.
+func (m *Machine[B]) ObservedWaiting(tx *store.Tx, row *Row[B]) {
+	stateOf(tx).observed(tx, m.Kind, m.Key(&row.Body))
+}
+
 // ObservedStored is Observed for a row that was not decoded.
 func (m *Machine[B]) ObservedStored(tx *store.Tx, key string, state []byte) {
 	if m.Transient(State(state)) {

@@ -52,6 +52,7 @@ type Lifecycle interface {
 	exportRows(tx *store.Tx, each func(doc []byte) error) error
 	importRow(tx *store.Tx, doc []byte) error
 	hasID(tx *store.Tx, id string) bool
+	keyOf(tx *store.Tx, c *StateCause) (key string, ok bool)
 }
 
 func (m *Machine[B]) kind() string { return m.Kind }
@@ -64,6 +65,15 @@ func (m *Machine[B]) resources(tx *store.Tx, each func(Resource) bool) {
 			return
 		}
 	}
+}
+
+// keyOf returns the key of the row that a cause describes.
+func (m *Machine[B]) keyOf(tx *store.Tx, c *StateCause) (key string, ok bool) {
+	row, err := m.Find(tx, c.ID)
+	if err != nil || row.Life.State != c.State || !row.Life.Since.Equal(c.Since) {
+		return "", false
+	}
+	return m.Key(&row.Body), true
 }
 
 // find looks up a row by ID, or else by a name that only one row has.
@@ -109,7 +119,16 @@ func (m *Machine[B]) fireTimer(tx *store.Tx, t Timer) error {
 	if err != nil {
 		return err
 	}
-	return m.Fire(tx, &row, t.Event)
+	if err := m.Fire(tx, &row, t.Event); err != nil || t.Seen == 0 {
+		return err
+	}
+	for _, next := range pending(tx, m.Kind, t.Key) { // a client that has read the row waits for all of its stages
+		next.Seen = max(next.Seen, t.Seen)
+		if err := timers.Put(tx.In(""), &next); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m *Machine[B]) fireByID(tx *store.Tx, id string, on Event) (Resource, error) {
