@@ -22,7 +22,7 @@ func (s *Server) deliver(w http.ResponseWriter, r *Request, out *outcome, record
 		panic(http.ErrAbortHandler)
 	}
 	if h == nil {
-		write(w, r, *out)
+		s.write(w, r, *out)
 		return
 	}
 	switch h.Effect.Connection {
@@ -38,20 +38,20 @@ func (s *Server) deliver(w http.ResponseWriter, r *Request, out *outcome, record
 		if h.Effect.TruncateAt != nil {
 			at = *h.Effect.TruncateAt
 		}
-		begin(w, r, out, at)
+		s.sendPart(w, r, out, at)
 		panic(http.ErrAbortHandler)
 	case fault.Stall:
 		if h.Effect.TruncateAt == nil {
 			out.resp = Response{}
 		} else {
-			begin(w, r, out, *h.Effect.TruncateAt)
+			s.sendPart(w, r, out, *h.Effect.TruncateAt)
 		}
 		s.stall(r, out.inj, h.Stall)
 		panic(http.ErrAbortHandler)
 	case fault.Drip:
 		s.dribble(w, r, out, h)
 	default:
-		write(w, r, *out)
+		s.write(w, r, *out)
 	}
 }
 
@@ -71,15 +71,15 @@ func reset(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// begin sends the header of the response and the first at bytes of its body, but never the whole body. It sends nothing
+// sendPart sends the header of the response and the first at bytes of its body, but never the whole body. It sends nothing
 // if the response has no body.
-func begin(w http.ResponseWriter, r *Request, out *outcome, at int) {
+func (s *Server) sendPart(w http.ResponseWriter, r *Request, out *outcome, at int) {
 	at = max(min(at, len(out.resp.Body)-1), 0)
 	if len(out.resp.Body) == 0 {
 		out.resp = Response{}
 		return
 	}
-	mark(w, r, *out)
+	s.mark(w, r, *out)
 	writeHead(w, out.resp)
 	out.resp.Body = out.resp.Body[:at]
 	_, _ = w.Write(out.resp.Body)
@@ -96,7 +96,7 @@ func (s *Server) stall(r *Request, inj *injection, d time.Duration) {
 
 // dribble sends the body in small pieces with a pause after each. When the pauses end early, it sends the rest at once.
 func (s *Server) dribble(w http.ResponseWriter, r *Request, out *outcome, h *fault.PhaseEffect) {
-	mark(w, r, *out)
+	s.mark(w, r, *out)
 	writeHead(w, out.resp)
 	flush := http.NewResponseController(w).Flush
 	for body := out.resp.Body; len(body) > 0; {

@@ -23,6 +23,7 @@ import (
 
 // Server is the HTTP server of the vendors' operations.
 type Server struct {
+	date     httpDate
 	engine   *statemachine.Engine
 	services []Service
 	journal  *Journal
@@ -172,7 +173,7 @@ func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
 			s.deliver(w, r, &out, end)
 			return
 		}
-		write(w, r, out)
+		s.write(w, r, out)
 		end()
 		if out.pooled && cap(out.resp.Body) <= maxKeptBuffer {
 			*buf = out.resp.Body[:0]
@@ -339,19 +340,28 @@ func with(h map[string]string, name, value string) map[string]string {
 	return h
 }
 
-func write(w http.ResponseWriter, r *Request, out outcome) {
-	mark(w, r, out)
+func (s *Server) write(w http.ResponseWriter, r *Request, out outcome) {
+	s.mark(w, r, out)
 	Write(w, out.resp)
 }
 
-// mark adds the headers with the request's id, its world and the injected faults.
-func mark(w http.ResponseWriter, r *Request, out outcome) {
+// mark adds the headers with the request's id, its world and the injected faults, and a Date of the world's clock. The
+// Date of a response without a world is that of the wall clock.
+func (s *Server) mark(w http.ResponseWriter, r *Request, out outcome) {
 	h := w.Header()
 	values := [...]string{r.ID, r.World, out.fault} // one allocation
 	h[HeaderRequestID], h[HeaderWorld] = values[0:1:1], values[1:2:2]
 	if out.fault != "" {
 		h[HeaderFault] = values[2:3:3]
 	}
+	at := out.at
+	if at.IsZero() {
+		var err error
+		if at, err = s.engine.Now(r.World); err != nil {
+			at = s.wall()
+		}
+	}
+	h["Date"] = s.date.header(at)
 }
 
 // Write sends a response.
@@ -387,7 +397,7 @@ func (s *Server) refuseRoute(refuse func(*Service, *Request) Response) http.Hand
 		svc := s.owner(req.URL.Path)
 		rec := s.begin(svc.Vendor, r, started)
 		out := outcome{resp: refuse(svc, r), kind: refusal.Route, hint: hint(s.services, req.Method, req.URL.Path)}
-		write(w, r, out)
+		s.write(w, r, out)
 		s.record(svc.Vendor, r, rec, out, started)
 	}
 }

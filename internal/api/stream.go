@@ -54,7 +54,7 @@ func (s *Server) view(svc *Service, r *Request) View {
 
 // stream sends a stream. If writing the body fails it aborts the connection with the panic http.ErrAbortHandler.
 func (s *Server) stream(w http.ResponseWriter, svc *Service, r *Request, out *outcome, record func()) {
-	mark(w, r, *out)
+	s.mark(w, r, *out)
 	h := w.Header()
 	for name, value := range out.resp.Header {
 		h.Set(name, value)

@@ -1,10 +1,13 @@
 package lightbits
 
 import (
+	"fmt"
+	"iter"
 	"slices"
 	"time"
 
 	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 	"storagesim/internal/wire"
 )
@@ -69,6 +72,14 @@ const (
 
 // check returns InvalidArgument for an invalid schedule, and sets missing start times to now (assumption 230).
 func (p *SnapshotSchedulePolicy) check(now time.Time) error {
+	if err := p.checkCycles(now); err != nil {
+		return err
+	}
+	return p.checkStartTimes()
+}
+
+// checkCycles is check but for the range of the start times.
+func (p *SnapshotSchedulePolicy) checkCycles(now time.Time) error {
 	switch {
 	case p.HourlySchedule != nil:
 		h := p.HourlySchedule
@@ -84,6 +95,43 @@ func (p *SnapshotSchedulePolicy) check(now time.Time) error {
 	return refusal.New(refusal.InvalidArgument,
 		"the mandatory argument schedulePolicy.snapshotSchedulePolicy is missing: "+
 			"it must have one of hourlySchedule, dailySchedule and weeklySchedule")
+}
+
+// checkStartTimes returns InvalidArgument for a start time that no clock shows.
+func (p *SnapshotSchedulePolicy) checkStartTimes() error {
+	for member, at := range p.startTimes() {
+		if err := statemachine.CheckInstant(*at); err != nil {
+			return refusal.New(refusal.InvalidArgument, "%s %s %s", member, at.Format(time.RFC3339Nano), err)
+		}
+	}
+	return nil
+}
+
+// checkDue returns InvalidArgument for a schedule that is not due before the end of all clocks. It must have been
+// checked.
+func (p *SnapshotSchedulePolicy) checkDue(now time.Time) error {
+	if statemachine.CheckInstant(p.next(now)) != nil {
+		return refusal.New(refusal.InvalidArgument, "the schedule is not due before the end of the year 9999")
+	}
+	return nil
+}
+
+// startTimes returns the start times of the schedule and their members.
+func (p *SnapshotSchedulePolicy) startTimes() iter.Seq2[string, *time.Time] {
+	return func(yield func(string, *time.Time) bool) {
+		switch {
+		case p.HourlySchedule != nil:
+			yield("hourlySchedule.startTime", &p.HourlySchedule.StartTime)
+		case p.DailySchedule != nil:
+			yield("dailySchedule.startTime", &p.DailySchedule.StartTime)
+		case p.WeeklySchedule != nil:
+			for i, e := range p.WeeklySchedule.DaysOfWeek {
+				if !yield(fmt.Sprintf("weeklySchedule.daysOfWeek[%d].startTime", i), &e.StartTime) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func begin(at *time.Time, now time.Time) {

@@ -38,6 +38,9 @@ func (s *Service) createResourcePolicy(tx *store.Tx, r *api.Request, q *createRe
 	if err := q.SchedulePolicy.check(tx); err != nil {
 		return none, err
 	}
+	if err := q.SchedulePolicy.SnapshotSchedulePolicy.checkDue(tx.Now); err != nil {
+		return none, err
+	}
 	for range s.resourcePolicies.Table().KeysBy(tx, resourcePoliciesByName, scopedKey(q.ProjectName, q.Name)) {
 		return none, refusal.New(refusal.AlreadyExists,
 			"a resource policy with the name %q already exists in project %s", q.Name, q.ProjectName)
@@ -203,6 +206,9 @@ func (s *Service) updateResourcePolicy(tx *store.Tx, r *api.Request, q *updateRe
 	}
 	if given.SnapshotSchedulePolicy != nil {
 		if err := given.SnapshotSchedulePolicy.check(tx.Now); err != nil {
+			return none, err
+		}
+		if err := given.SnapshotSchedulePolicy.checkDue(tx.Now); err != nil {
 			return none, err
 		}
 		row.Body.SchedulePolicy.SnapshotSchedulePolicy = given.SnapshotSchedulePolicy

@@ -33,7 +33,7 @@ type conductor struct {
 // alone is the conductor of a program that neither records nor replays.
 func alone() conductor {
 	return conductor{
-		now:     time.Now,
+		now:     statemachine.NewWall(time.Now).Now,
 		timers:  func(_ string, fire func()) { fire() },
 		expire:  func(remove func(time.Time)) { remove(time.Now()) },
 		listen:  func(open func() (string, error)) (string, error) { return open() },

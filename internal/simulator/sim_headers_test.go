@@ -71,3 +71,22 @@ func TestSimHeaders_PanicAndTimeout(t *testing.T) {
 	s.Close()
 	require.Contains(t, log.String(), "too bright")
 }
+
+// The header Date of the vendors' responses shows the world's clock. The control surface is not part of the world.
+func TestDate_ShowsTheWorldsClock(t *testing.T) {
+	s := simtest.New(t)
+	s.Record()
+	s.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen","now":"2031-05-06T07:08:09.999Z"}`)
+	const want = "Tue, 06 May 2031 07:08:09 GMT"
+	for path, token := range map[string]string{
+		"/api/v2/nodes": "Bearer x", "/api/v2/nodes?name=a&UUID=b": "Bearer x", "/api/v2/volumes": "", "/nowhere": "Bearer x",
+	} {
+		require.Equal(t, want, s.Do(http.MethodGet, path, "", "Authorization", token).Header.Get("Date"), path)
+	}
+	rule := `{"match":{"operation":"lightbits.ListNodes"},"effect":{"status":500}}`
+	s.Must(200, http.MethodPut, "/_sim/faults/broken", rule)
+	require.Equal(t, want, s.Must(500, http.MethodGet, "/api/v2/nodes", "", "Authorization", "Bearer x").Header.Get("Date"))
+	require.NotContains(t, s.Must(200, http.MethodGet, "/_sim/clock", "").Header.Get("Date"), "2031")
+	unknown := s.In("none").Do(http.MethodGet, "/api/v2/nodes", "", "Authorization", "Bearer x")
+	require.NotContains(t, unknown.Header.Get("Date"), "2031")
+}
