@@ -142,7 +142,7 @@ func TestCreateWorld_InvalidMembersCreateNone(t *testing.T) {
 	for body, path := range map[string]string{
 		`{"clock":{"now":"tomorrow"}}`:                            "clock.now: ",
 		`{"clock":{"mode":"slow"}}`:                               "clock.mode: ",
-		`{"clock":{"rate":-1}}`:                                   "clock.rate ",
+		`{"clock":{"rate":-1}}`:                                   "clock.rate: ",
 		`{"clock":{"nwo":"2030-01-01T00:00:00Z"}}`:                "clock.nwo: ",
 		`{"delays":{"lightbits.volume.creat":"5s"}}`:              "delays.lightbits.volume.creat: ",
 		`{"delays":{"lightbits.volume.create":"soon"}}`:           "delays.lightbits.volume.create: ",

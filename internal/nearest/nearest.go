@@ -25,14 +25,14 @@ func To(given string, names []string) []string {
 	return list[:min(most, len(list))]
 }
 
-// Hint returns "; did you mean X?" with the most similar name, quoted, if it is similar: at most a third of the given
+// Hint returns " (did you mean X?)" with the most similar name, quoted, if it is similar: at most a third of the given
 // name's letters are different. Otherwise it returns "".
 func Hint(given string, names []string) string {
 	list := To(given, names)
 	if len(list) == 0 || distance(strings.ToLower(given), strings.ToLower(list[0])) > max(1, len(given)/3) {
 		return ""
 	}
-	return fmt.Sprintf("; did you mean %q?", list[0])
+	return fmt.Sprintf(" (did you mean %q?)", list[0])
 }
 
 // distance is the Levenshtein distance of a and b.

@@ -33,7 +33,7 @@ func TestDistance(t *testing.T) {
 }
 
 func TestHint(t *testing.T) {
-	require.Equal(t, `; did you mean "lightbits.*"?`, Hint("lightbit.*", []string{"lightbits.*", "dms.*"}))
+	require.Equal(t, ` (did you mean "lightbits.*"?)`, Hint("lightbit.*", []string{"lightbits.*", "dms.*"}))
 	require.Empty(t, Hint("x", []string{"lightbits.*"}))
 	require.Empty(t, Hint("x", nil))
 }
