@@ -45,6 +45,8 @@ func lamps() *statemachine.Machine[lamp] {
 						return "die"
 					case r.Body.ID == "stubborn":
 						return statemachine.Stay
+					case r.Body.ID == "explosive":
+						panic("boom")
 					}
 					return ""
 				}},
