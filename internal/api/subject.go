@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -21,33 +22,8 @@ import (
 // query and the body. Its resource is the one that one of the names identifies. Its project is the path parameter
 // whose name begins with project, otherwise the member projectName (assumption 104).
 func (s *Server) subject(tx *store.Tx, r *Request) *fault.Subject {
-	subject := &fault.Subject{}
-	body := map[string]json.RawMessage{}
-	if len(r.body) > 0 {
-		_ = json.Unmarshal(r.body, &body) // a body that is not an object has no names
-	}
-	query := r.Query()
-	member := func(name string) string {
-		if text := query.Get(name); text != "" {
-			return text
-		}
-		var text string
-		_ = json.Unmarshal(body[name], &text) // only strings are names
-		return text
-	}
-	subject.Project = member("projectName")
-	r.EachParam(func(name, value string) {
-		if strings.HasPrefix(name, "project") {
-			subject.Project = value
-			return
-		}
-		subject.Names = append([]string{value}, subject.Names...)
-	})
-	for _, name := range nameMembers {
-		if text := member(name); text != "" && !slices.Contains(subject.Names, text) {
-			subject.Names = append(subject.Names, text)
-		}
-	}
+	subject := namesIn(r.EachParam, r.Query(), r.body)
+	member := memberOf(r.Query(), r.body)
 	subject.Client = clientOf(r)
 	subject.Resource = func() *fault.Resource { return s.resourceOf(tx, s.kinds(r), subject.Names) }
 	subject.Source = func() *fault.Resource {
@@ -59,6 +35,42 @@ func (s *Server) subject(tx *store.Tx, r *Request) *fault.Subject {
 		return nil
 	}
 	return subject
+}
+
+// namesIn returns a subject with the names and the project of a request with these path parameters, query and body.
+func namesIn(eachParam func(fn func(name, value string)), query url.Values, body []byte) *fault.Subject {
+	subject := &fault.Subject{}
+	member := memberOf(query, body)
+	subject.Project = member("projectName")
+	eachParam(func(name, value string) {
+		if strings.HasPrefix(name, "project") {
+			subject.Project = value
+			return
+		}
+		subject.Names = append([]string{value}, subject.Names...)
+	})
+	for _, name := range nameMembers {
+		if text := member(name); text != "" && !slices.Contains(subject.Names, text) {
+			subject.Names = append(subject.Names, text)
+		}
+	}
+	return subject
+}
+
+// memberOf returns a function that returns a text in the query or, without it, in the body.
+func memberOf(query url.Values, body []byte) func(name string) string {
+	members := map[string]json.RawMessage{}
+	if len(body) > 0 {
+		_ = json.Unmarshal(body, &members) // a body that is not an object has no names
+	}
+	return func(name string) string {
+		if text := query.Get(name); text != "" {
+			return text
+		}
+		var text string
+		_ = json.Unmarshal(members[name], &text) // only strings are names
+		return text
+	}
 }
 
 // nameMembers are the members of the query and the body that name the resource of a request.

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"path"
@@ -18,17 +19,11 @@ type verification struct {
 	Match        verifyMatch `json:"match"`
 	Count        *countRange `json:"count"`
 	Order        []string    `json:"order"`
+	NotFollowed  []string    `json:"notFollowedBy" doc:"Two operations: after the first, no request for the second began."`
 	NoEarlyRetry bool        `json:"noEarlyRetry"`
 	NoLeaks      bool        `json:"noLeaks"`
 	NoUnexpected bool        `json:"noUnexpected"`
-	Since        string      `json:"since"`
-}
-
-// verifyMatch selects exchanges: by an operation's id or a glob, and by a status or a class such as 4xx. An absent
-// member matches all.
-type verifyMatch struct {
-	Operation string `json:"operation"`
-	Status    string `json:"status"`
+	Since        string      `json:"since" doc:"A request id, such as req-12, or a time of the world's clock: only later requests count."`
 }
 
 // countRange limits the number of exchanges. An absent limit does not apply.
@@ -72,12 +67,21 @@ func verify(c *Control, r *call, q *verification) (verified, error) {
 		v.Checks = append(v.Checks, verdict{Check: check, Holds: actual == "", Expected: expected, Actual: actual})
 		v.Holds = v.Holds && actual == ""
 	}
-	if q.Count != nil {
-		expected, actual := q.Count.judge(c.matching(seen, q.Match))
-		add("count", expected, actual)
-	}
-	if len(q.Order) > 0 {
-		add("order", strings.Join(q.Order, " before "), outOfOrder(seen, q.Order))
+	if q.Count != nil || len(q.Order) > 0 || len(q.NotFollowed) > 0 {
+		selected, err := c.selected(r.world(), seen, &q.Match)
+		if err != nil {
+			return verified{}, err
+		}
+		if q.Count != nil {
+			expected, actual := q.Count.judge(q.Match.count(selected))
+			add("count", expected, actual)
+		}
+		if len(q.Order) > 0 {
+			add("order", strings.Join(q.Order, " before "), outOfOrder(selected, q.Order))
+		}
+		if len(q.NotFollowed) > 0 {
+			add("notFollowedBy", strings.Join(q.NotFollowed, " without a later "), followed(selected, q.NotFollowed))
+		}
 	}
 	if q.NoEarlyRetry {
 		add("noEarlyRetry", "no retry before Retry-After has elapsed, on the world's clock or on the wall clock",
@@ -141,34 +145,33 @@ func (c *Control) checkVerification(q *verification) error {
 			return &strict.Error{Path: "order", Detail: "an empty string is not an operation"}
 		}
 	}
-	if _, _, err := statusRange(q.Match.Status); err != nil {
+	for _, operation := range q.NotFollowed {
+		if err := c.checkOperation(operation); err != nil || operation == "" {
+			return cmp.Or(err, error(&strict.Error{Path: "notFollowedBy", Detail: "an empty string is not an operation"}))
+		}
+	}
+	if n := len(q.NotFollowed); n != 0 && n != 2 {
+		return &strict.Error{Path: "notFollowedBy", Detail: fmt.Sprintf("has %d operations and not two, such as "+
+			`["lightbits.DeleteVolume","lightbits.UpdateVolume"]`, n)}
+	}
+	if err := c.checkVerifyMatch(&q.Match); err != nil {
+		return err
+	}
+	if _, err := readSince("since", q.Since); err != nil {
 		return err
 	}
 	if q.Count != nil && q.Count.Min == nil && q.Count.Max == nil {
 		return &strict.Error{Path: "count", Detail: "needs min or max", Valid: []string{"min", "max"}}
 	}
-	if q.Count == nil && len(q.Order) == 0 && !q.NoEarlyRetry && !q.NoLeaks && !q.NoUnexpected {
+	if q.Count == nil && len(q.Order) == 0 && len(q.NotFollowed) == 0 && !q.NoEarlyRetry && !q.NoLeaks && !q.NoUnexpected {
 		return &strict.Error{Path: "", Detail: "the request verifies nothing; give at least one check",
-			Valid: []string{"count", "order", "noEarlyRetry", "noLeaks", "noUnexpected"}}
+			Valid: []string{"count", "order", "notFollowedBy", "noEarlyRetry", "noLeaks", "noUnexpected"}}
 	}
 	return nil
 }
 
 // maxVerified is larger than any journal.
 const maxVerified = 1 << 30
-
-// matching counts the exchanges that match.
-func (c *Control) matching(seen []api.Exchange, m verifyMatch) int {
-	low, high, _ := statusRange(m.Status) // checked before
-	n := 0
-	for i := range seen {
-		x := &seen[i]
-		if isOperation(x, m.Operation) && x.Status >= low && x.Status <= high {
-			n++
-		}
-	}
-	return n
-}
 
 // isOperation reports whether the exchange's operation matches the pattern. The pattern "" matches any operation.
 func isOperation(x *api.Exchange, pattern string) bool {
@@ -200,7 +203,7 @@ func outOfOrder(seen []api.Exchange, order []string) string {
 	for k, pattern := range order {
 		found := -1
 		for i := from; i < len(seen); i++ {
-			if isOperation(&seen[i], pattern) && seen[i].Status < http.StatusBadRequest {
+			if isOperation(&seen[i], pattern) && happened(&seen[i]) {
 				found = i
 				break
 			}
@@ -212,6 +215,33 @@ func outOfOrder(seen []api.Exchange, order []string) string {
 			return fmt.Sprintf("no %s succeeded after %s", pattern, order[k-1])
 		}
 		from = found + 1
+	}
+	return ""
+}
+
+// happened reports whether an exchange did what it asks for, or may still do it: it succeeded, its response was lost
+// after the operation had succeeded, or it is open.
+func happened(x *api.Exchange) bool {
+	switch {
+	case x.Open:
+		return true
+	case x.Lost != nil:
+		return x.Lost.Status < http.StatusBadRequest
+	}
+	return x.Status != 0 && x.Status < http.StatusBadRequest
+}
+
+// followed describes the first request for the second operation that began after one for the first that happened; "" if
+// there is none.
+func followed(seen []api.Exchange, pair []string) string {
+	first := ""
+	for i := range seen {
+		if first != "" && isOperation(&seen[i], pair[1]) {
+			return fmt.Sprintf("%s %s followed %s", seen[i].Operation, seen[i].ID, first)
+		}
+		if first == "" && isOperation(&seen[i], pair[0]) && happened(&seen[i]) {
+			first = seen[i].Operation + " " + seen[i].ID
+		}
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"os"
 	"testing"
@@ -143,4 +144,66 @@ func TestVerify_InvalidAssertions(t *testing.T) {
 		s.Must(400, http.MethodPost, "/_sim/verify", body)
 	}
 	s.In("nowhere").Must(404, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`)
+}
+
+// A verification selects requests by what they are about, as fault rules do.
+func TestVerify_MatchByResourceHeaderQueryAndBody(t *testing.T) {
+	s := lightbitsServer(t)
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
+	uuid := s.Must(200, http.MethodGet, volumesPath+"/?name=v", "", "X-Job", "7").Text(".UUID")
+	s.Must(200, http.MethodDelete, volumesPath+"/"+uuid, "")
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
+	s.Must(200, http.MethodPost, volumesPath,
+		`{"name":"w","size":"2GiB","replicaCount":2,"acl":{"values":["a","x"]}}`)
+	for match, count := range map[string]int{
+		`{"kind":"lightbits.volume"}`:                            4,
+		`{"kind":"lightbits.snapshot"}`:                          0,
+		`{"resource":"v"}`:                                       3, // by name and, although it is gone, by id
+		`{"resource":"` + uuid + `"}`:                            3,
+		`{"resource":"?","operation":"lightbits.CreateVolume"}`:  2,
+		`{"project":"default"}`:                                  4,
+		`{"project":"other"}`:                                    0,
+		`{"header":{"x-job":"7"}}`:                               1,
+		`{"header":{"Host":"127.0.0.1*"}}`:                       4,
+		`{"query":{"name":"v*"}}`:                                1,
+		`{"body":{"replicaCount":2}}`:                            1,
+		`{"body":{"acl.values[1]":"x","name":"?"}}`:              1,
+		`{"body":{"acl.values":["ALLOW_ANY"]}}`:                  1,
+		`{"body":{"acl.values[2]":"x"}}`:                         0,
+		`{"resource":"w","status":"2xx","body":{"size":"2GiB"}}`: 1,
+		`{"resource":"w","operation":"lightbits.Delete*"}`:       0,
+	} {
+		s.Must(200, http.MethodPost, "/_sim/verify", fmt.Sprintf(`{"match":%s,"count":{"min":%d,"max":%d}}`, match, count, count))
+	}
+	for body, status := range map[string]int{
+		`{"notFollowedBy":["lightbits.DeleteVolume","lightbits.CreateVolume"]}`:                          406,
+		`{"notFollowedBy":["lightbits.DeleteVolume","lightbits.CreateVolume"],"match":{"resource":"v"}}`: 200,
+		`{"notFollowedBy":["lightbits.CreateVolume","lightbits.DeleteVolume"],"match":{"resource":"w"}}`: 200,
+		`{"order":["lightbits.CreateVolume","lightbits.DeleteVolume"],"match":{"resource":"w"}}`:         406,
+		`{"order":["lightbits.CreateVolume","lightbits.DeleteVolume"],"since":"req-1"}`:                  406,
+		`{"count":{"max":1},"since":"req-3"}`:                                                            200,
+		`{"notFollowedBy":["lightbits.DeleteVolume"]}`:                                                   400,
+		`{"notFollowedBy":["lightbits.DeleteVolume",""]}`:                                                400,
+		`{"count":{"max":1},"since":"yesterday"}`:                                                        400,
+		`{"count":{"max":1},"match":{"kind":"lightbits.volum"}}`:                                         400,
+		`{"count":{"max":1},"match":{"body":{"a[x]":1}}}`:                                                400,
+		`{"count":{"max":1},"match":{"header":{"a b":"c"}}}`:                                             400,
+	} {
+		s.Must(status, http.MethodPost, "/_sim/verify", body)
+	}
+}
+
+// Nobody is blamed for what is being deleted, or for what the API refuses to delete.
+func TestVerify_NoLeaksOfWhatClientsCannotDelete(t *testing.T) {
+	s := lightbitsServer(t)
+	s.Must(406, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`)
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
+	s.Must(406, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`)
+	s.Must(200, http.MethodDelete, volumesPath+"/?name=v", "")
+	s.Must(200, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`)
+	id := s.Must(200, http.MethodPost, volumesPath,
+		`{"name":"w","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`).Text(".UUID")
+	s.Must(200, http.MethodPost, "/_sim/resources/lightbits.volume/"+id+"/events", `{"event":"fail"}`)
+	s.Must(400, http.MethodDelete, volumesPath+"/"+id, "")
+	s.Must(200, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`)
 }
