@@ -61,6 +61,17 @@ var serveOptions = [...]option{
 			}
 			return goodAddress(v)
 		}},
+	{"tls-names", "NAME,…", "further names of the TLS certificate: host names, domains as *.example.com, IP addresses",
+		func(s *settings, v string) error {
+			s.config.TLSNames = strings.Split(strings.ToLower(v), ",")
+			return nil
+		}},
+	{"tls-cert", "FILE", "PEM file of the TLS certificate and its chain (default: made for each name that is asked for)",
+		func(s *settings, v string) error { s.config.TLSCert = v; return nil }},
+	{"tls-key", "FILE", "PEM file of the key of --tls-cert",
+		func(s *settings, v string) error { s.config.TLSKey = v; return nil }},
+	{"world-domain", "DOMAIN", "a domain whose labels name worlds, as those of localhost do: t1.sim.internal (default none)",
+		func(s *settings, v string) error { s.config.WorldDomain = strings.ToLower(v); return nil }},
 	{"data", "DIR", "the data directory; without it, a temporary directory that is deleted at exit",
 		func(s *settings, v string) error { s.config.Data = v; return nil }},
 	{"seed", "N", "the seed of ids, placement and random draws (default 1)",

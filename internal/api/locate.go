@@ -34,13 +34,16 @@ type Place struct{ World, Cluster string }
 
 type placeKey struct{}
 
-// Locate returns the world and the cluster that a request selects. The first of these that names one wins: the headers
-// X-Sim-World and X-Sim-Cluster, a token that the simulator minted for a world, a Host below .localhost, and listener,
-// the place of the listener that accepted the request. Without any, the world is DefaultWorld and the cluster "".
-// Locate does not check that they exist.
+// Locate returns the world and the cluster that a request selects. The first of these that names one wins: the path
+// prefix that InWorld removed, the headers X-Sim-World and X-Sim-Cluster, a token that the simulator minted for a world,
+// a Host below .localhost or below the domain of InWorld, and listener, the place of the listener that accepted the
+// request. Without any, the world is DefaultWorld and the cluster "". Locate does not check that they exist.
 func Locate(req *http.Request, listener Place) Place {
 	place := Place{World: first(req.Header, HeaderWorld), Cluster: first(req.Header, HeaderCluster)}
-	host := hostPlace(req.Host)
+	host, prefixed := urlPlace(req)
+	if prefixed != "" {
+		place.World = prefixed
+	}
 	if place.World == "" {
 		place.World = tokenWorld(first(req.Header, "Authorization"))
 	}
@@ -66,7 +69,8 @@ func Locate(req *http.Request, listener Place) Place {
 // as one in the header Authorization.
 func (svc *Service) locateByBody(r *Request) {
 	h := r.HTTP.Header
-	if svc.BodyToken == nil || first(h, HeaderWorld) != "" || tokenWorld(first(h, "Authorization")) != "" {
+	_, prefixed := urlPlace(r.HTTP)
+	if svc.BodyToken == nil || prefixed != "" || first(h, HeaderWorld) != "" || tokenWorld(first(h, "Authorization")) != "" {
 		return
 	}
 	if world := tokenWorld(svc.BodyToken(r)); world != "" {
@@ -74,30 +78,31 @@ func (svc *Service) locateByBody(r *Request) {
 	}
 }
 
-// hostPlace returns the world t1 for the Host t1.localhost, and the world t1 and the cluster west for
-// west.t1.localhost. Any other Host selects nothing, because clients send placeholders in it
-// (facts/dms-lucidlink-lucidity.md part 4).
-func hostPlace(host string) Place {
+// localhost is the domain below which names select a world without any configuration.
+const localhost = "localhost"
+
+// hostPlace returns the world t1 for the Host t1.domain, and the world t1 and the cluster west for west.t1.domain. With
+// more labels it returns a world that cannot exist, so that the request is refused. Any Host that is not below domain
+// selects nothing, because clients send placeholders in it (facts/dms-lucidlink-lucidity.md part 4).
+func hostPlace(host, domain string) Place {
 	name := host
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		name = host[:i]
 	}
 	name = strings.TrimSuffix(name, ".")
-	const suffix = "localhost"
-	if len(name) <= len(suffix) || !strings.EqualFold(name[len(name)-len(suffix):], suffix) {
+	at := len(name) - len(domain) - 1
+	if at < 0 || name[at] != '.' || !strings.EqualFold(name[at+1:], domain) {
 		return Place{}
 	}
-	labels := strings.Split(strings.ToLower(name), ".")
-	if labels[len(labels)-1] != suffix {
-		return Place{}
+	name = strings.ToLower(name[:at])
+	cluster, world, ok := strings.Cut(name, ".")
+	if !ok {
+		cluster, world = "", name
 	}
-	switch len(labels) {
-	case 2:
-		return Place{World: labels[0]}
-	case 3:
-		return Place{World: labels[1], Cluster: labels[0]}
+	if world == "" || strings.Contains(world, ".") || ok && cluster == "" {
+		return Place{World: name + "."}
 	}
-	return Place{}
+	return Place{World: world, Cluster: cluster}
 }
 
 // GoodLabel reports whether name is a lower-case host name label (RFC 1123). Names of worlds and clusters must be.

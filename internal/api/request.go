@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -58,6 +59,12 @@ func (r *Request) readBody() error {
 		return nil
 	}
 	body, err := io.ReadAll(io.LimitReader(r.HTTP.Body, limit+1))
+	var encoding *EncodingError
+	if errors.As(err, &encoding) {
+		e := refusal.New(refusal.InvalidArgument, "%s", encoding.Error())
+		e.Status, e.Header = http.StatusUnsupportedMediaType, map[string]string{"Accept-Encoding": "gzip"}
+		return e
+	}
 	if err != nil {
 		return refusal.New(refusal.InvalidArgument, "reading the request body failed: %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"storagesim/internal/api"
 	"storagesim/internal/idp"
 	"storagesim/internal/store"
 	"storagesim/internal/strict"
@@ -21,7 +22,7 @@ func issuerURL(r *call) string {
 	if r.http.TLS != nil {
 		scheme = "https"
 	}
-	return idp.URL(scheme+"://"+r.http.Host, r.param("world"))
+	return idp.URL(scheme+"://"+r.http.Host+api.PathPrefix(r.http.Context()), r.param("world"))
 }
 
 // atIssuer runs fn in the world of the identity provider. An unknown world is a 404; an identity provider that is down

@@ -52,6 +52,8 @@ func (c *Control) refuse(r *call, err error) api.Response {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		resp.Header = map[string]string{"WWW-Authenticate": `Bearer realm="storagesim control"`}
+	case http.StatusUnsupportedMediaType:
+		resp.Header = map[string]string{"Accept-Encoding": "gzip"}
 	case http.StatusMethodNotAllowed:
 		resp.Header = map[string]string{"Allow": strings.Join(p.Valid, ", ")}
 	}

@@ -110,7 +110,7 @@ func listMachines(c *Control, r *call) (reply[machineList], error) {
 func getCA(c *Control, _ *call) (plain, error) {
 	if c.CA == nil {
 		return plain{}, &Problem{Status: http.StatusNotFound,
-			Detail: "there is no CA certificate: this simulator was started without a TLS listener"}
+			Detail: "there is no CA certificate: this simulator was started without a TLS listener or with --tls-cert"}
 	}
 	return plain{contentType: "application/x-pem-file", text: c.CA}, nil
 }

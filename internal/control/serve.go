@@ -3,6 +3,7 @@ package control
 import (
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -66,6 +67,10 @@ func (r *call) body() ([]byte, error) { return r.bodyOf(maxBody) }
 // bodyOf reads a body of at most the given number of bytes.
 func (r *call) bodyOf(most int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r.http.Body, most+1))
+	var encoding *api.EncodingError
+	if errors.As(err, &encoding) {
+		return nil, &Problem{Status: http.StatusUnsupportedMediaType, Detail: encoding.Error()}
+	}
 	if err != nil {
 		return nil, &Problem{Status: http.StatusBadRequest,
 			Detail: "could not read the request body: " + err.Error()}

@@ -3,7 +3,6 @@ package control
 import (
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"storagesim/internal/api"
@@ -63,19 +62,24 @@ func (c *Control) entry(r *call, m *worldMeta, name string, checkpoints []string
 		Auth: set.Auth, Federation: set.Federation != nil && *set.Federation, MaxRunningWorkflows: set.MaxRunningWorkflows}
 }
 
-// worldURL returns the URL of the world's own port, or without one the address that the caller used.
+// worldURL returns a URL that reaches the world without anything else that names it: that of its own port or, without
+// one, the caller's address with the world in the host name if the caller's has one, or else in the path.
 func worldURL(r *call, name, own string) string {
 	if own != "" {
 		return "http://" + own
 	}
-	scheme, host := "http", r.http.Host
+	scheme := "http"
 	if r.http.TLS != nil {
 		scheme = "https"
 	}
-	if _, port, ok := strings.Cut(host, ".localhost"); ok {
-		host = name + ".localhost" + port // a caller that can resolve one such name can resolve this one
+	if domain := api.HostDomain(r.http); domain != "" {
+		return scheme + "://" + name + domain // a caller that can resolve one such name can resolve this one
 	}
-	return scheme + "://" + host
+	base := scheme + "://" + r.http.Host
+	if name == api.DefaultWorld && api.ListenerPlace(r.http.Context()).World == "" {
+		return base
+	}
+	return base + api.WorldPrefix + name
 }
 
 type worldList struct {

@@ -22,7 +22,7 @@ func TestWorlds_AreIsolated(t *testing.T) {
 	s := simtest.New(t, simtest.ToyVendor)
 	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"t1"}`)
 	require.Equal(t, "t1", made.Text(".name"))
-	require.Equal(t, s.URL, made.Text(".url"))
+	require.Equal(t, s.URL+"/_sim/in/t1", made.Text(".url"))
 	require.Equal(t, "sim.t1.0s", made.Text(".tokens.lamps"))
 	t1 := s.In("t1")
 	freeze(t1)

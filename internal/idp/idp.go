@@ -39,6 +39,9 @@ const (
 	TokenPath     = "/token"
 )
 
+// worldPrefix and the name of a world may precede the path of an issuer.
+const worldPrefix = "/_sim/in/"
+
 // URL returns the issuer of a world for a client that reaches the simulator at base, such as "http://127.0.0.1:8080".
 func URL(base, world string) string { return base + Prefix + "/" + world }
 
@@ -49,7 +52,12 @@ func WorldOf(issuer string) (world string, ok bool) {
 	if err != nil {
 		return "", false
 	}
-	world, ok = strings.CutPrefix(u.Path, Prefix+"/")
+	path := u.Path
+	if rest, ok := strings.CutPrefix(path, worldPrefix); ok {
+		_, path, _ = strings.Cut(rest, "/")
+		path = "/" + path
+	}
+	world, ok = strings.CutPrefix(path, Prefix+"/")
 	return world, ok && world != "" && !strings.Contains(world, "/")
 }
 

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,11 +18,18 @@ import (
 type Config struct {
 	Listen    string // host:port of the HTTP listener; port 0 selects a free port
 	TLSListen string // host:port of the TLS listener; empty: no TLS
-	Data      string // data directory; empty: a temporary one that Close removes
-	Seed      uint64 // determines ids, placement and random choices
-	Fixture   string // name of a built-in fixture, or path of a file
-	Auth      string // lenient, strict or off
-	Delays    statemachine.Profile
+	// TLSNames are further names of the TLS certificate: host names, domains as *.domain, and IP addresses.
+	TLSNames []string
+	// TLSCert and TLSKey are PEM files of a certificate and its key, used instead of certificates of the program's own
+	// authority.
+	TLSCert, TLSKey string
+	// WorldDomain is a domain, such as sim.internal, whose labels name worlds as those of localhost do; empty: none.
+	WorldDomain string
+	Data        string // data directory; empty: a temporary one that Close removes
+	Seed        uint64 // determines ids, placement and random choices
+	Fixture     string // name of a built-in fixture, or path of a file
+	Auth        string // lenient, strict or off
+	Delays      statemachine.Profile
 	// MaxRunningWorkflows is how many DMS workflows run at the same time. It overrides the fixture; 0 does not.
 	MaxRunningWorkflows int
 	// Federation enables the operations of a Lightbits cluster federation.
@@ -76,6 +84,19 @@ func (c *Config) check() error {
 	}
 	if c.MaxRunningWorkflows < 0 {
 		return fmt.Errorf("max-running-workflows %d: must not be negative", c.MaxRunningWorkflows)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("tls-cert and tls-key: must be given together, as PEM files of a certificate and its key")
+	}
+	for _, name := range c.TLSNames {
+		if err := checkTLSName(name); err != nil {
+			return fmt.Errorf("tls-names: %w", err)
+		}
+	}
+	if c.WorldDomain != "" {
+		if err := checkTLSName(c.WorldDomain); err != nil || strings.Contains(c.WorldDomain, "*") {
+			return fmt.Errorf("world-domain %q: must be a lower-case domain, such as sim.internal", c.WorldDomain)
+		}
 	}
 	_, err := statemachine.ParseProfile(string(c.Delays))
 	return err

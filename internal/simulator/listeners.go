@@ -41,7 +41,7 @@ func (s *Simulator) bind(address string, place api.Place, identity *identity) (*
 		server.Protocols.SetUnencryptedHTTP2(true)
 	} else {
 		server.Protocols.SetHTTP2(true)
-		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{identity.cert}, MinVersion: tls.VersionTLS12}
+		server.TLSConfig = &tls.Config{GetCertificate: identity.certificate, MinVersion: tls.VersionTLS12}
 	}
 	return &port{listener: listener, server: server}, nil
 }

@@ -67,6 +67,7 @@ type recorded struct {
 	JournalEntries      int                  `json:"journalEntries"`
 	JournalBytes        int64                `json:"journalBytes"`
 	CA                  string               `json:"ca,omitempty"`
+	WorldDomain         string               `json:"worldDomain,omitempty"`
 }
 
 // record opens the recording, if there is one. The data must be new: what was there before would be missing in a replay
@@ -84,6 +85,7 @@ func (s *Simulator) record(catalog *catalog) error {
 		Seed: c.Seed, Fixture: catalog.own, Auth: c.Auth, Delays: c.Delays,
 		MaxRunningWorkflows: c.MaxRunningWorkflows, Federation: c.Federation, AdminToken: c.AdminToken,
 		MaxWorlds: c.MaxWorlds, JournalEntries: c.Limits.JournalCount, JournalBytes: c.Limits.JournalBytes,
+		WorldDomain: c.WorldDomain,
 	}
 	if catalog.file != "" {
 		text := string(catalog.text)

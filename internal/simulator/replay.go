@@ -56,7 +56,7 @@ func fromRecording(config Config, player *record.Player) (*Simulator, error) {
 	c.Log, c.Vendors, c.Version, c.TLSListen = config.Log, config.Vendors, player.Header.Program, ""
 	c.Seed, c.Fixture, c.Auth, c.Delays = settings.Seed, settings.Fixture, settings.Auth, settings.Delays
 	c.MaxRunningWorkflows, c.Federation = settings.MaxRunningWorkflows, settings.Federation
-	c.AdminToken, c.MaxWorlds = settings.AdminToken, settings.MaxWorlds
+	c.AdminToken, c.MaxWorlds, c.WorldDomain = settings.AdminToken, settings.MaxWorlds, settings.WorldDomain
 	c.Limits.JournalCount, c.Limits.JournalBytes = settings.JournalEntries, settings.JournalBytes
 	if err := c.check(); err != nil {
 		return nil, err

@@ -159,7 +159,7 @@ func (s *Simulator) assemble(catalog *catalog) error {
 		return err
 	}
 	if s.config.TLSListen != "" {
-		if s.identity, err = loadIdentity(s.dir, time.Now()); err != nil {
+		if s.identity, err = s.loadIdentity(time.Now()); err != nil {
 			return err
 		}
 	}
@@ -172,7 +172,7 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	router := chi.NewRouter()
 	server.Mount(router)
 	s.control.Mount(router)
-	s.handler = s.conductor.handler(router)
+	s.handler = s.conductor.handler(api.InWorld(s.config.WorldDomain, api.Decompress(router)))
 	return nil
 }
 
