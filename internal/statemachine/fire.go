@@ -114,7 +114,7 @@ const (
 	turnTimers = 128
 	// catchUpTimers is the number of timers that fire before a transaction. A clock with a high rate may move faster
 	// than its timers can fire. It then shows the instant of the first timer that is due.
-	catchUpTimers = 20_000
+	catchUpTimers = 10_000
 )
 
 // catchUp fires the timers that are due by the present of the world's clock, in due order, but at most most of them. It
