@@ -17,7 +17,7 @@ func TestCheck_AcceptsALifecycle(t *testing.T) {
 	require.Empty(t, lamps().Check())
 }
 
-func TestCheck_FindsWhatIsWrong(t *testing.T) {
+func TestCheck_ListsErrors(t *testing.T) {
 	m := statemachine.Define(statemachine.Machine[lamp]{
 		Kind: "test.wrong", Initial: []statemachine.State{"A"}, Ends: []statemachine.State{"B"},
 		Key: func(l *lamp) string { return l.ID },
@@ -42,7 +42,7 @@ func TestCheck_FindsWhatIsWrong(t *testing.T) {
 	}, m.Check())
 }
 
-func TestDescription_Draws(t *testing.T) {
+func TestDescription_MermaidAndGrid(t *testing.T) {
 	d := lamps().Describe()
 	require.Equal(t, `stateDiagram-v2
     [*] --> Warming
@@ -130,7 +130,7 @@ func TestSetDelays_RefusesUnknownNames(t *testing.T) {
 	require.Equal(t, []string{"test.lamp.warm", "test.lamp.dim"}, unknown.Valid)
 }
 
-func TestRow_KeepsItsLife(t *testing.T) {
+func TestRow_Stored(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("a")
@@ -144,7 +144,7 @@ func TestRow_KeepsItsLife(t *testing.T) {
 		stored := statemachine.Peek(raw)
 		require.Equal(t, "Shining", string(stored.State))
 		require.True(t, bytes.Equal([]byte(`{"ID":"a","state":"Shining","version":"2"}`), stored.Body),
-			"byte for byte what is answered: %s", stored.Body)
+			"the body is stored in the form of the response: %s", stored.Body)
 		require.Empty(t, statemachine.Peek([]byte{0xff}).Body)
 		return nil
 	})

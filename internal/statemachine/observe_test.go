@@ -93,7 +93,7 @@ func TestAuto_SecondReadFindsTheFinalState(t *testing.T) {
 	require.Equal(t, start.Add(6*time.Hour), now)
 }
 
-func TestAuto_FirstReadOfAnotherRowInTheSameListDoesNotCountAsTwo(t *testing.T) {
+func TestAuto_ListCountsEachRow(t *testing.T) {
 	b := newJobBench(t)
 	b.create("a")
 	b.read("a")

@@ -13,7 +13,7 @@ import (
 	"storagesim/internal/store"
 )
 
-func TestAdvance_FiresInDueOrderEachAtItsOwnInstant(t *testing.T) {
+func TestAdvance_FiresInDueOrder(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("a")
@@ -27,7 +27,7 @@ func TestAdvance_FiresInDueOrderEachAtItsOwnInstant(t *testing.T) {
 	require.Equal(t, start.Add(11*time.Second), now)
 }
 
-func TestAdvance_FollowsChains(t *testing.T) {
+func TestAdvance_FiresTimersScheduledOnTheWay(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("a")
@@ -76,7 +76,7 @@ func TestAdvance_Until(t *testing.T) {
 	require.Equal(t, []string{"test.lamp"}, unknown.Valid)
 }
 
-func TestTimer_OfARowThatMovedOnIsDropped(t *testing.T) {
+func TestTimer_RowInAnotherState(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("a")
@@ -89,7 +89,7 @@ func TestTimer_OfARowThatMovedOnIsDropped(t *testing.T) {
 	require.Equal(t, "Dead", b.state("a"))
 }
 
-func TestTimer_ContinuesAfterARestart(t *testing.T) {
+func TestTimer_AfterRestart(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("a")
@@ -113,7 +113,7 @@ func TestClock_Real(t *testing.T) {
 	b.pass(1999 * time.Millisecond)
 	require.Equal(t, "Warming", b.state("a"))
 	b.pass(time.Millisecond)
-	require.Equal(t, "Shining", b.state("a"), "what is due by the instant of a read has happened before it")
+	require.Equal(t, "Shining", b.state("a"), "timers that are due fire before a read")
 }
 
 func TestClock_Rate(t *testing.T) {
@@ -135,7 +135,7 @@ func TestClock_FrozenDoesNotMove(t *testing.T) {
 	require.Equal(t, "Warming", b.state("a"))
 }
 
-func TestClock_AutoJumpsBeforeTheSecondRead(t *testing.T) {
+func TestAuto_SecondReadJumps(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Auto)
 	b.create("a")
@@ -155,7 +155,7 @@ func TestClock_DoesNotGoBack(t *testing.T) {
 	require.ErrorContains(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Rate: &rate}), "must be from 1e-09 to 1e+09")
 }
 
-func TestClock_SettingItForwardFiresWhatIsDue(t *testing.T) {
+func TestSetClock_FiresDueTimers(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("a")
@@ -164,7 +164,7 @@ func TestClock_SettingItForwardFiresWhatIsDue(t *testing.T) {
 	require.Equal(t, "Shining", b.state("a"))
 }
 
-func TestClock_IsStoppedAtTheInstantAsked(t *testing.T) {
+func TestSetClock_FrozenAtTheGivenInstant(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.engine.SetWall(func() time.Time {
 		b.pass(time.Millisecond)
@@ -188,7 +188,7 @@ func TestDelay_Reads(t *testing.T) {
 	require.Equal(t, "Shining", b.state("a"))
 }
 
-func TestDelay_InstantAnswersTheFinalState(t *testing.T) {
+func TestDelay_Instant(t *testing.T) {
 	b := newBench(t, statemachine.Instant)
 	b.update(func(tx *store.Tx) error {
 		row, err := b.lamps.Create(tx, lamp{ID: "a"}, warming)
@@ -198,7 +198,7 @@ func TestDelay_InstantAnswersTheFinalState(t *testing.T) {
 	})
 }
 
-func TestDelay_OfARefusedTransactionIsNotPending(t *testing.T) {
+func TestDelay_RolledBackTransactionLeavesNoTimer(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	err := b.engine.Update("w", "test", func(tx *store.Tx) error {
 		if _, err := b.lamps.Create(tx, lamp{ID: "a"}, warming); err != nil {
@@ -225,7 +225,7 @@ func TestMachine_UnlessAndDivert(t *testing.T) {
 	require.Equal(t, []string{"2s broken die Warming>Dead", "2s doomed die Warming>Dead"}, b.advance(time.Minute))
 }
 
-func TestMachine_IllegalEventSaysWhatWouldBeTaken(t *testing.T) {
+func TestFire_IllegalEventListsPossibleEvents(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.create("a")
 	err := b.engine.Update("w", "test", func(tx *store.Tx) error {
@@ -312,7 +312,7 @@ func TestSetClock_WriteSessions(t *testing.T) {
 }
 
 // A checkpoint contains the clock and the pending timers: a restored world takes the same course again.
-func TestCheckpoint_HoldsClockAndTimers(t *testing.T) {
+func TestCheckpoint_ContainsClockAndTimers(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("a")
@@ -328,7 +328,7 @@ func TestCheckpoint_HoldsClockAndTimers(t *testing.T) {
 	}
 }
 
-func TestMachine_StayWaitsForNothingAnyMore(t *testing.T) {
+func TestStay_LeavesNoTimer(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("stubborn")
@@ -340,7 +340,7 @@ func TestMachine_StayWaitsForNothingAnyMore(t *testing.T) {
 }
 
 // A row that a release leaves in its state has no pending timer any more.
-func TestEngine_ReleaseOfWhatStays(t *testing.T) {
+func TestRelease_StayLeavesNoTimer(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	b.clock(statemachine.Frozen)
 	b.create("stubborn")

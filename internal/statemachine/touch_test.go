@@ -10,7 +10,7 @@ import (
 )
 
 // Measured values change without making a client's ETag stale; configured values do not.
-func TestMachine_TouchKeepsVersionAndState(t *testing.T) {
+func TestTouch_KeepsVersionAndState(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, statemachine.Fast)
 	require.NoError(t, b.engine.Update("w", "maker", func(tx *store.Tx) error {
@@ -24,7 +24,7 @@ func TestMachine_TouchKeepsVersionAndState(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			row.Body.Broken, row.Body.Version = !row.Body.Broken, "not the body's to choose"
+			row.Body.Broken, row.Body.Version = !row.Body.Broken, "overwritten"
 			return keep(tx, &row)
 		}))
 		require.NoError(t, b.engine.View("w", "reader", func(tx *store.Tx) (err error) {
@@ -39,5 +39,5 @@ func TestMachine_TouchKeepsVersionAndState(t *testing.T) {
 	require.Equal(t, statemachine.Life{State: shining, Version: 1, Stamp: 1, Since: start, By: "maker"}, touched.Life)
 
 	saved := change(b.lamps.Save)
-	require.Equal(t, "2", saved.Body.Version, "Save is what moves the version")
+	require.Equal(t, "2", saved.Body.Version, "Save increases the version")
 }

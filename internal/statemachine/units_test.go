@@ -18,7 +18,7 @@ type load struct {
 	Weigh float64 `json:"weigh"`
 }
 
-func TestRule_UnitsStretchTheDelay(t *testing.T) {
+func TestRule_UnitsMultiplyTheDelay(t *testing.T) {
 	t.Parallel()
 	loads := statemachine.Define(statemachine.Machine[load]{
 		Kind: "test.load", Initial: []statemachine.State{"Up"}, Ends: []statemachine.State{"Down"},
