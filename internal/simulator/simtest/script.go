@@ -28,7 +28,7 @@ const ScriptClock = "2026-06-01T00:00:00Z"
 //
 //   - straight: one simulator for the whole script. The run is recorded, and a replay must give the same responses.
 //   - interrupted: the simulator is closed and reopened on its data before every step.
-//   - transplanted: the default world is written to a file and read back at least every few steps (see transplants).
+//   - transplanted: the default world is written to a file and read back a few times (see transplants).
 //     A script that begins with a line `# not from a file: <why>` is left out. So is every script under the race
 //     detector, since this run uses no code that the other two do not use.
 //
@@ -66,7 +66,7 @@ func RunScripts(t *testing.T, dir string, opts ...Option) {
 		require.NoError(t, err)
 		run := &scriptRun{file: file, text: string(text), opts: opts}
 		run.start(t, "straight", "run the test with -update if the change is meant", nil)
-		run.start(t, "interrupted", "a restart must not change any response", func() func(*Server, block) {
+		run.start(t, "interrupted", "a restart must not change any response", func(int) func(*Server, block) {
 			return func(s *Server, _ block) { s.Restart() }
 		})
 		if !slowed {
@@ -81,9 +81,9 @@ type scriptRun struct {
 	opts       []Option
 }
 
-// start runs the script as a subtest. Before makes the function that is called before each step; a run without one is
-// straight.
-func (r *scriptRun) start(t *testing.T, how, why string, before func() func(*Server, block)) {
+// start runs the script as a subtest. Before makes the function that is called before each of the script's steps; a run
+// without one is straight.
+func (r *scriptRun) start(t *testing.T, how, why string, before func(steps int) func(*Server, block)) {
 	t.Helper()
 	t.Run(strings.TrimSuffix(filepath.Base(r.file), ".txt")+"/"+how, func(t *testing.T) {
 		if !*update { // with -update the other runs need the text that the straight run has written
@@ -94,7 +94,7 @@ func (r *scriptRun) start(t *testing.T, how, why string, before func() func(*Ser
 		}
 		var each func(*Server, block)
 		if before != nil {
-			each = before()
+			each = before(strings.Count(r.text, "\n\n") + 1)
 		}
 		got := make([]string, 0, strings.Count(r.text, "\n\n")+1)
 		defer func() { // also after a step that ended the test, whose cause is often an earlier difference
@@ -110,17 +110,21 @@ func (r *scriptRun) start(t *testing.T, how, why string, before func() func(*Ser
 	})
 }
 
-// transplantDistance is the least number of steps between two transplants.
-const transplantDistance = 3
+// Bounds of the transplants in a script: how many there are at most, and how many steps are between two at least.
+const (
+	maxTransplants     = 3
+	transplantDistance = 3
+)
 
 // transplants returns a function that writes the default world to a file, by turns as JSON and as YAML, and puts it in
-// its own place. The file must be the same then. This takes much longer than a step, so it is left out before a step if
-// the last transplant is less than transplantDistance steps ago, or if only GET requests have been sent since.
-func transplants() func(*Server, block) {
+// its own place. The file must be the same then. This takes much longer than a step, so it is done maxTransplants times
+// in a script, spread over its steps, and only if a request other than GET has been sent since the last time.
+func transplants(steps int) func(*Server, block) {
+	distance := max(transplantDistance, steps/maxTransplants)
 	since, changed, turn := 0, true, 0
 	return func(s *Server, b block) {
 		s.tb.Helper()
-		if since++; changed && since >= transplantDistance {
+		if since++; changed && since >= distance {
 			form := []string{"application/json", "application/yaml"}[turn%2]
 			before := s.Must(http.StatusOK, http.MethodGet, "/_sim/state", "", "Accept", form).Body
 			s.Must(http.StatusOK, http.MethodPut, "/_sim/state", before)
