@@ -18,7 +18,7 @@ import (
 
 // withFaults installs rules for the operations on toys.
 func withFaults(t testing.TB, s *server, rules ...fault.Rule) *fault.Injector {
-	in := fault.New(s.db, s.engine, api.FaultTargets(nil, s.server.Services()...), zerolog.Nop(),
+	in := fault.New(s.db, s.engine, func() fault.Targets { return api.FaultTargets(nil, s.server.Services()...) }, zerolog.Nop(),
 		func() time.Time { return epoch })
 	s.server.UseFaults(in)
 	require.NoError(t, s.engine.Update(api.DefaultWorld, "test",

@@ -18,7 +18,7 @@ import (
 // goroutine. Make one with New.
 type Injector struct {
 	db      *store.DB
-	targets Targets
+	targets func() *Targets                      // lists them when a rule is first checked
 	check   func(Rule, *Targets) (*Ready, error) // Check; tests count its calls
 	wall    func() time.Time
 	log     zerolog.Logger
@@ -32,12 +32,16 @@ type Injector struct {
 	keeping sync.Mutex // is held while kept versions of worlds are created or deleted
 }
 
-// New returns an Injector whose rules may refer to the targets. The ttl of a rule is measured on the real clock, wall.
+// New returns an Injector whose rules may refer to the targets. It calls targets when it first needs them, since they take
+// longer to list than all other parts of a start. The ttl of a rule is measured on the real clock, wall.
 func New(
-	db *store.DB, engine *statemachine.Engine, targets Targets, log zerolog.Logger, wall func() time.Time,
+	db *store.DB, engine *statemachine.Engine, targets func() Targets, log zerolog.Logger, wall func() time.Time,
 ) *Injector {
-	in := &Injector{db: db, targets: targets, check: Check, log: log, wall: wall,
-		changes: map[string]chan struct{}{}}
+	once := sync.OnceValue(func() *Targets {
+		t := targets()
+		return &t
+	})
+	in := &Injector{db: db, targets: once, check: Check, log: log, wall: wall, changes: map[string]chan struct{}{}}
 	engine.OnReplaced(in.replaced)
 	return in
 }
@@ -144,7 +148,7 @@ func (in *Injector) ready(world string, r *row) (*Ready, error) {
 			return ready, nil
 		}
 	}
-	ready, err := in.check(r.Rule, &in.targets)
+	ready, err := in.check(r.Rule, in.targets())
 	if err != nil {
 		return nil, err
 	}

@@ -158,8 +158,8 @@ func (in *Injector) checkPlan(p *Plan) error {
 		at, steps := "operations."+id, p.Operations[id]
 		op := in.Operation(id)
 		if op == nil {
-			return &InvalidError{Path: "operations", Valid: nearest.To(id, in.targets.names()),
-				Detail: fmt.Sprintf("unknown operation %.80q", id) + nearest.Hint(id, in.targets.names())}
+			return &InvalidError{Path: "operations", Valid: nearest.To(id, in.targets().names()),
+				Detail: fmt.Sprintf("unknown operation %.80q", id) + nearest.Hint(id, in.targets().names())}
 		}
 		if len(steps) == 0 || len(steps) > maxSteps {
 			return invalid(at, "must have 1 to %d steps", maxSteps)
@@ -177,9 +177,10 @@ func (in *Injector) checkPlan(p *Plan) error {
 
 // Operation returns the operation with that ID, or nil.
 func (in *Injector) Operation(id string) *Operation {
-	for i := range in.targets.Operations {
-		if in.targets.Operations[i].ID == id {
-			return &in.targets.Operations[i]
+	known := in.targets().Operations
+	for i := range known {
+		if known[i].ID == id {
+			return &known[i]
 		}
 	}
 	return nil

@@ -221,7 +221,7 @@ func (in *Injector) Insert(tx *store.Tx, rule Rule) (Listed, error) {
 
 // put checks a rule and stores it.
 func (in *Injector) put(tx *store.Tx, rule Rule, generation uint64) (r row, ready *Ready, err error) {
-	if ready, err = in.check(rule, &in.targets); err != nil {
+	if ready, err = in.check(rule, in.targets()); err != nil {
 		return r, nil, err
 	}
 	r = row{Rule: ready.Rule, Generation: generation, Born: tx.Now}

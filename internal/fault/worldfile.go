@@ -53,7 +53,7 @@ func (in *Injector) CheckRows(tx *store.Tx) error {
 	}
 	n, count := 0, uint64(0)
 	for _, r := range rules.All(tx, "", "") {
-		_, err := in.check(r.Rule, &in.targets)
+		_, err := in.check(r.Rule, in.targets())
 		note(rules.Name()+"."+r.Rule.ID, err)
 		n, count = n+1, max(count, r.Seq)
 	}

@@ -32,6 +32,7 @@
 //	refusal_     causes of refusals, as explain shows them
 //	rows         keys and compact encoding of rows, lookup by name
 //	list         pages of volumes and snapshots
+//	observed     which other rows a response shows the progress of
 //	actions      what users and failures do to a cluster beside its API
 //	seed_        a world's first state, from the section lightbits of a fixture
 //	worldfile    the rows of a world as a file holds them

@@ -148,7 +148,7 @@ func TestMetrics_OnlyGet(t *testing.T) {
 	s := simtest.New(t)
 	a := s.Must(http.StatusMethodNotAllowed, http.MethodPost, "/metrics", "")
 	require.Equal(t, "application/problem+json", a.Header.Get("Content-Type"))
-	require.Equal(t, "GET", a.Header.Get("Allow"))
+	require.Equal(t, "GET, HEAD", a.Header.Get("Allow"))
 	s.Must(http.StatusBadRequest, http.MethodGet, "/metrics?name=x", "")
 }
 

@@ -150,7 +150,7 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	if err != nil {
 		return err
 	}
-	targets := api.FaultTargets(s.engine.Machines(), services...)
+	targets := func() fault.Targets { return api.FaultTargets(s.engine.Machines(), services...) }
 	s.faults = fault.New(s.db, s.engine, targets, s.config.Log, s.conductor.now)
 	server.UseFaults(s.faults)
 	catalog.db, catalog.engine, catalog.worlds = s.db, s.engine, fixture.New(s.engine, parts, s.faults)
