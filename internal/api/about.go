@@ -31,7 +31,9 @@ type About struct {
 	// Member is the member of the request that the refusal is about. Members lists all members that the operation accepts.
 	Member  string   `json:"member,omitempty"`
 	Members []string `json:"members,omitempty"`
-	Token   string   `json:"token,omitempty"` // a description of the token in the request, without any part of it
+	// Byte is the position of the syntax error in the body, counted from 1. Member is then body.
+	Byte  int64  `json:"byte,omitempty"`
+	Token string `json:"token,omitempty"` // a description of the token in the request, without any part of it
 }
 
 // Standing is the state of a resource when a request was refused.
@@ -64,7 +66,13 @@ func (s *Server) describe(r *Request, e *refusal.Error) *About {
 		about.Token = describeToken(r.HTTP.Header.Get("Authorization"))
 		return about
 	case refusal.InvalidArgument, refusal.OutOfRange:
+		if about.Byte = brokenAt(r.body, e.Message); about.Byte > 0 {
+			about.Member = "body"
+			return about
+		}
 		about.findMember(r, e.Message)
+	case refusal.ResourceExhausted:
+		return about // it is about no resource by name
 	default:
 	}
 	err := s.engine.View(r.World, r.ID, func(tx *store.Tx) error {
@@ -186,6 +194,17 @@ func (r *Request) emptyParam() string {
 		return ""
 	}
 	return strings.Trim(r.Operation.Path[lastSlash(r.Operation.Path)+1:], "{}")
+}
+
+// brokenAt returns the position, counted from 1, of the syntax error in a JSON body: that of its last byte if the body
+// ends too early. It returns 0 if the body is valid, or if the refusal is not about JSON.
+func brokenAt(body []byte, message string) int64 {
+	var whole json.RawMessage
+	var invalid *json.SyntaxError
+	if !strings.Contains(message, "JSON") || len(body) == 0 || !errors.As(json.Unmarshal(body, &whole), &invalid) {
+		return 0
+	}
+	return min(max(invalid.Offset, 1), int64(len(body)))
 }
 
 // describeToken describes the header Authorization without repeating any part of the token.

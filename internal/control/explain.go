@@ -8,7 +8,6 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/fault"
-	"storagesim/internal/nearest"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
 )
@@ -55,6 +54,7 @@ func explainRequest(c *Control, r *call) (explanation, error) {
 	}
 	if x.CauseKind != "" {
 		e.Cause = causeOf(&x)
+		c.findAuthor(&x, &e)
 	}
 	if x.Fault != "" && x.CauseKind != "" && x.CauseKind != refusal.Rule {
 		e.Why += "; a fault was also injected by " + faultSources(&x)
@@ -137,6 +137,9 @@ func remedies(x *api.Exchange) []string {
 		return nil
 	}
 	var list []string
+	if f.Byte > 0 {
+		return append(list, fmt.Sprintf("a body that is valid JSON; the error is at byte %d", f.Byte))
+	}
 	if f.Member != "" {
 		list = append(list, fmt.Sprintf("another value of %s; the response says which values are valid", f.Member))
 	} else if len(f.Members) > 0 {
@@ -229,14 +232,12 @@ func (c *Control) explainRoute(x *api.Exchange, e *explanation) {
 		x.Method, at, x.Vendor)
 	var routes []string
 	for i := range c.Vendors {
-		rows := c.Vendors[i].Service.Operations
-		for k := range rows {
-			for _, p := range rows[k].Paths() {
-				routes = append(routes, rows[k].Method+" "+p)
-			}
+		svc := &c.Vendors[i].Service
+		if svc.Vendor == x.Vendor { // not those of another vendor that responds elsewhere
+			routes = svc.NearestRoutes(x.Method, at)
 		}
 	}
-	e.WouldWork = append(nearest.To(x.Method+" "+at, routes), "GET /_sim/operations lists all operations")
+	e.WouldWork = append(routes, "GET /_sim/operations lists all operations")
 	if x.Hint != "" {
 		e.Why += "; " + x.Hint
 	}

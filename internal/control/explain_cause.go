@@ -30,23 +30,27 @@ type causeMembers struct {
 	Expected  string               `json:"expected,omitempty"`
 	Current   string               `json:"current,omitempty"`
 	ChangedBy string               `json:"changedBy,omitempty"`
-	Rule      string               `json:"rule,omitempty"`
-	Member    string               `json:"member,omitempty"`
-	Members   []string             `json:"members,omitempty"`
-	Names     []string             `json:"names,omitempty"`
-	There     []string             `json:"there,omitempty"`
-	Kinds     []string             `json:"kinds,omitempty"`
-	Thing     *api.Standing        `json:"thing,omitempty"`
-	Detail    string               `json:"detail,omitempty"`
-	Valid     []string             `json:"valid,omitempty"`
-	Rules     []string             `json:"rules,omitempty"`
-	Effects   []string             `json:"effects,omitempty"`
-	Method    string               `json:"method,omitempty"`
-	Path      string               `json:"path,omitempty"`
-	Vendor    string               `json:"vendor,omitempty"`
-	Hint      string               `json:"hint,omitempty"`
-	World     string               `json:"world,omitempty"`
-	Cluster   string               `json:"cluster,omitempty"`
+	// BegunBy is the client's request that led to the change of a timer: the last one before it for the resource.
+	BegunBy string `json:"begunBy,omitempty"`
+	// Byte is the position of a syntax error in the body, counted from 1.
+	Byte    int64         `json:"byte,omitempty"`
+	Rule    string        `json:"rule,omitempty"`
+	Member  string        `json:"member,omitempty"`
+	Members []string      `json:"members,omitempty"`
+	Names   []string      `json:"names,omitempty"`
+	There   []string      `json:"there,omitempty"`
+	Kinds   []string      `json:"kinds,omitempty"`
+	Thing   *api.Standing `json:"thing,omitempty"`
+	Detail  string        `json:"detail,omitempty"`
+	Valid   []string      `json:"valid,omitempty"`
+	Rules   []string      `json:"rules,omitempty"`
+	Effects []string      `json:"effects,omitempty"`
+	Method  string        `json:"method,omitempty"`
+	Path    string        `json:"path,omitempty"`
+	Vendor  string        `json:"vendor,omitempty"`
+	Hint    string        `json:"hint,omitempty"`
+	World   string        `json:"world,omitempty"`
+	Cluster string        `json:"cluster,omitempty"`
 }
 
 // Members returns the struct that the OpenAPI document describes.

@@ -132,3 +132,34 @@ func TestExplain_FaultsAndRefusals(t *testing.T) {
 	require.Equal(t, "etag", e.Text(".cause.kind"))
 	require.Equal(t, "fault race", e.Text(".cause.changedBy"))
 }
+
+func TestExplain_TimersChangeNamesTheClientsRequest(t *testing.T) {
+	s := lightbitsServer(t)
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
+	update := s.Must(200, http.MethodPut, volumesPath+"/?name=v", `{"size":"2GiB"}`).Header.Get("X-Sim-Request-Id")
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1m"}`)
+	uuid := s.Must(200, http.MethodGet, volumesPath+"/?name=v", "").Text(".UUID")
+	e := explain(s, s.Must(412, http.MethodPut, volumesPath+"/"+uuid, `{"size":"3GiB"}`, "If-Match", "1"))
+	require.Equal(t, "timer lightbits.volume.updated", e.Text(".cause.changedBy"))
+	require.Equal(t, update, e.Text(".cause.begunBy"))
+	require.Contains(t, e.Text(".why"), "timer lightbits.volume.updated, which "+update+" began")
+}
+
+func TestExplain_SyntaxErrorHasItsByte(t *testing.T) {
+	s := lightbitsServer(t)
+	for body, at := range map[string]string{"{": "1", `{"name":}`: "9", `{"name":"a"`: "11"} {
+		e := explain(s, s.Must(400, http.MethodPost, volumesPath, body))
+		require.Equal(t, "body", e.Text(".cause.member"), body)
+		require.Equal(t, at, e.Text(".cause.byte"), body)
+		require.Contains(t, e.Text(".wouldWork[0]"), "valid JSON; the error is at byte "+at)
+	}
+}
+
+func TestExplain_UnknownPathStaysWithTheVendor(t *testing.T) {
+	s := lightbitsServer(t)
+	e := explain(s, s.Must(404, http.MethodGet, "/external/foo", ""))
+	require.Equal(t, "lucidity", e.Text(".cause.vendor"))
+	for _, line := range e.Get(".wouldWork").([]any) {
+		require.NotContains(t, line, "/app/")
+	}
+}

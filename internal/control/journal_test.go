@@ -1,13 +1,16 @@
 package control_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"storagesim/internal/simulator"
 	"storagesim/internal/simulator/simtest"
 )
 
@@ -192,4 +195,14 @@ func TestJournal_HintsAtTheRightPath(t *testing.T) {
 		id := s.Do(http.MethodGet, path, "").Header.Get("X-Sim-Request-Id")
 		require.Nil(t, s.Must(200, http.MethodGet, "/_sim/requests/"+id, "").Get(".hint"))
 	}
+}
+
+func TestJournal_UnknownPathIsLoggedWithTheNearest(t *testing.T) {
+	var log bytes.Buffer
+	s := simtest.New(t, func(c *simulator.Config) {
+		c.Log = zerolog.New(zerolog.SyncWriter(&log)).Level(zerolog.InfoLevel)
+	})
+	s.Must(404, http.MethodGet, "/api/v2/volums", "")
+	s.Close()
+	require.Contains(t, log.String(), "GET /api/v2/volums: no operation has this path; the nearest is GET /api/v2/volumes")
 }

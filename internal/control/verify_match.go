@@ -2,6 +2,7 @@ package control
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"reflect"
@@ -43,6 +44,10 @@ func (c *Control) checkVerifyMatch(m *verifyMatch) error {
 		}
 	}
 	_, err := fault.Select(m.fault())
+	var invalid *fault.InvalidError
+	if errors.As(err, &invalid) {
+		return &strict.Error{Path: invalid.Path, Detail: invalid.Detail, Valid: invalid.Valid}
+	}
 	return err
 }
 

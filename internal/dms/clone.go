@@ -95,8 +95,9 @@ func (s *Service) createThickCloneSnapshot(
 
 // Crowded is the cause of a 429: the limit of running workflows is reached.
 type Crowded struct {
-	MaxRunning int `json:"maxRunningWorkflows"`
-	Running    int `json:"running"`
+	MaxRunning int      `json:"maxRunningWorkflows"`
+	Running    int      `json:"running"`
+	Workflows  []string `json:"workflows"` // the ids of the running ones
 }
 
 // CauseKind returns refusal.Limit.
@@ -120,7 +121,8 @@ func (s *Service) newClone(tx *store.Tx, src *cloneSource, dst *cloneTarget, ver
 	if _, err := attached(tx, "dst.clusterId", dst.ClusterID); err != nil {
 		return nil, err
 	}
-	if c := (Crowded{MaxRunning: s.settings(tx).MaxRunning, Running: s.running(tx)}); c.Running >= c.MaxRunning {
+	running := s.running(tx)
+	if c := (Crowded{s.settings(tx).MaxRunning, len(running), running}); c.Running >= c.MaxRunning {
 		s.runningObserved(tx)
 		return nil, refusal.New(refusal.ResourceExhausted, "the maximum number of running workflows (%d) "+
 			"has been reached, please retry after some workflows complete", c.MaxRunning).Because(c)

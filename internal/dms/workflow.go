@@ -272,13 +272,13 @@ func (s *Service) runningObserved(tx *store.Tx) {
 	}
 }
 
-// running returns the number of workflows of all types that have not ended (assumption 127).
-func (s *Service) running(tx *store.Tx) int {
-	n := 0
-	for _, raw := range s.workflows.Table().Scan(tx, "", "") {
+// running returns the ids of the workflows of all types that have not ended (assumption 127).
+func (s *Service) running(tx *store.Tx) []string {
+	var ids []string
+	for id, raw := range s.workflows.Table().Scan(tx, "", "") {
 		if !ended(statemachine.State(statemachine.Peek(raw).State)) {
-			n++
+			ids = append(ids, id)
 		}
 	}
-	return n
+	return ids
 }
