@@ -2,9 +2,9 @@ package simulator_test
 
 const volumes = "/api/v2/projects/default/volumes"
 
-// volume creates a volume and returns its path.
-func (w *waiting) volume(name string) (id, path string) {
-	id = w.do("POST "+volumes, `{"name":"`+name+`","size":"4 GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`).
+// volume creates a volume v and returns its ID and its path.
+func (w *waiting) volume() (id, path string) {
+	id = w.do("POST "+volumes, `{"name":"v","size":"4 GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`).
 		Text(".UUID")
 	return id, volumes + "/" + id
 }
@@ -15,41 +15,41 @@ var clusterReads = []string{"GET /api/v2/cluster", "GET /api/v2/clusterinfo"}
 
 var lightbitsWaiters = map[string]waiter{
 	"volume create": {[]string{"lightbits.volume"}, func(w *waiting) []string {
-		_, path := w.volume("v")
+		_, path := w.volume()
 		return volumeReads(path)
 	}},
 	"volume update": {[]string{"lightbits.volume"}, func(w *waiting) []string {
-		_, path := w.volume("v")
+		_, path := w.volume()
 		w.finish()
 		w.do("PUT "+path, `{"size":"5 GiB"}`)
 		return volumeReads(path)
 	}},
 	"volume rollback": {[]string{"lightbits.volume"}, func(w *waiting) []string {
-		id, path := w.volume("v")
+		id, path := w.volume()
 		w.finish()
 		w.event("lightbits.volume", id, "rollback")
 		return volumeReads(path)
 	}},
 	"volume migrate": {[]string{"lightbits.volume"}, func(w *waiting) []string {
-		id, path := w.volume("v")
+		id, path := w.volume()
 		w.finish()
 		w.event("lightbits.volume", id, "migrate")
 		return volumeReads(path)
 	}},
 	"volume delete": {[]string{"lightbits.volume"}, func(w *waiting) []string {
-		_, path := w.volume("v")
+		_, path := w.volume()
 		w.finish()
 		w.do("DELETE "+path, "")
 		return []string{"GET " + path, "GET " + volumes + "?showAll=true"}
 	}},
 	"snapshot create": {[]string{"lightbits.snapshot"}, func(w *waiting) []string {
-		id, _ := w.volume("v")
+		id, _ := w.volume()
 		w.finish()
 		snap := w.do("POST /api/v2/projects/default/snapshots", `{"name":"s","sourceVolumeUUID":"`+id+`"}`).Text(".UUID")
 		return []string{"GET /api/v2/projects/default/snapshots/" + snap, "GET /api/v2/projects/default/snapshots"}
 	}},
 	"snapshot delete": {[]string{"lightbits.snapshot"}, func(w *waiting) []string {
-		id, _ := w.volume("v")
+		id, _ := w.volume()
 		w.finish()
 		snap := w.do("POST /api/v2/projects/default/snapshots", `{"name":"s","sourceVolumeUUID":"`+id+`"}`).Text(".UUID")
 		w.finish()
@@ -94,7 +94,7 @@ var lightbitsWaiters = map[string]waiter{
 		return []string{"GET /api/v2/adminEndpoints/22", "GET /api/v2/adminEndpoints"}
 	}},
 	"node comes back": {[]string{"lightbits.node"}, func(w *waiting) []string {
-		_, path := w.volume("v")
+		_, path := w.volume()
 		w.finish()
 		node := w.do("GET "+path, "").Text(".nodeList[0]")
 		w.event("lightbits.node", node, "fail")
@@ -204,7 +204,7 @@ var idpReads = []string{"GET /api/v2/cluster/IdpConfiguration", "GET /api/v2/clu
 
 // schedule creates a resource policy and returns its ID.
 func (w *waiting) schedule() string {
-	w.volume("v")
+	w.volume()
 	w.finish()
 	return w.do("POST /api/v2/projects/default/resourcePolicies", `{"name":"nightly","resourceName":"v","schedulePolicy":`+
 		`{"snapshotSchedulePolicy":{"hourlySchedule":{"hoursInCycle":6}},"retentionTime":"3600s"}}`).Text(".UUID")
@@ -220,7 +220,7 @@ func (w *waiting) server(change string) []string {
 // evict starts the eviction of a server that holds replicas, and returns its ID.
 func (w *waiting) evict() string {
 	w.do("POST /_sim/actions/lightbits/set-feature-flag", `{"name":"evict-data","enabled":true}`)
-	_, path := w.volume("v")
+	_, path := w.volume()
 	w.finish()
 	node := w.do("GET "+path, "").Text(".nodeList[0]")
 	server := w.do("GET /api/v2/nodes/"+node, "").Text(".serverUUID")

@@ -74,7 +74,7 @@ func (w *waiting) clone() string {
 	w.credential("/api/v1/service-credentials", "west")
 	w.do("POST /api/v1/clusters", `{"apiEndpoint":"10.1.0.10:443"}`)
 	w.do("POST /api/v1/clusters", `{"apiEndpoint":"10.2.0.10:443"}`)
-	id, _ := w.volume("v")
+	id, _ := w.volume()
 	w.finish()
 	snap := w.do("POST /api/v2/projects/default/snapshots", `{"name":"s","sourceVolumeUUID":"`+id+`"}`).Text(".UUID")
 	w.finish()

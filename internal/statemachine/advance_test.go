@@ -45,7 +45,7 @@ func TestAdvance_ParallelAdvancesAddUp(t *testing.T) {
 	for range 10 {
 		wait.Go(func() {
 			_, err := b.engine.Advance(t.Context(), "w", statemachine.Advance{By: time.Hour})
-			assert.NoError(t, err)
+			assert.NoError(t, err) //nolint:testifylint // not the goroutine of the test
 		})
 	}
 	wait.Wait()
@@ -63,7 +63,7 @@ func TestAdvance_ParallelNextFiresEachTimerOnce(t *testing.T) {
 	for range 10 {
 		wait.Go(func() {
 			done, err := b.engine.Advance(t.Context(), "w", statemachine.Advance{Next: true})
-			assert.NoError(t, err)
+			assert.NoError(t, err) //nolint:testifylint // not the goroutine of the test
 			mu.Lock()
 			defer mu.Unlock()
 			assert.Len(t, done.Fired, 1)

@@ -31,8 +31,8 @@ func (e *Engine) Restore(world, name string) error {
 	return e.rescanned(world, e.db.Restore(world, name, func(tx *store.Tx) (bool, error) { return false, e.anchor(tx) }))
 }
 
-// Reset puts the world back to its start, with its clock. A clock that was set then goes on from the instant that it was
-// set to; one that was never set shows the wall clock's time. It returns store.ErrNoWorld if the world does not exist.
+// Reset puts the world back to its start, with its clock. A clock that was set then goes on from the instant that it
+// was set to; one that was never set shows the wall clock's time. It returns store.ErrNoWorld if the world does not exist.
 func (e *Engine) Reset(world string) error {
 	return e.rescanned(world, e.db.Reset(world, func(tx *store.Tx) (bool, error) {
 		clock := clockOf(tx)

@@ -13,7 +13,8 @@ import (
 
 func TestClock_NeverDecreasesAtAnyRate(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	bases := []time.Time{statemachine.FirstInstant, start, statemachine.LastInstant.Add(-time.Hour), statemachine.LastInstant}
+	bases := []time.Time{statemachine.FirstInstant, start, statemachine.LastInstant.Add(-time.Hour),
+		statemachine.LastInstant}
 	walls := []time.Time{start, start.AddDate(-2000, 0, 0), time.Date(2262, 4, 11, 0, 0, 0, 0, time.UTC)}
 	for range 2000 {
 		c := statemachine.Clock{Mode: statemachine.Real, Rate: math.Pow(10, random.Float64()*18-9),

@@ -34,8 +34,8 @@ func (e *Engine) Delays(tx *store.Tx) (map[string]Delay, error) {
 }
 
 // SetDelays sets the given delays and leaves the others as they are. A nil delay is reset to its default. For an
-// unknown name SetDelays returns an *UnknownDelayError, and the caller must roll back. Pending transitions keep their due
-// times.
+// unknown name SetDelays returns an *UnknownDelayError, and the caller must roll back. Pending transitions keep their
+// due times.
 func (e *Engine) SetDelays(tx *store.Tx, set map[string]*Delay) error {
 	root := tx.In("")
 	for _, name := range slices.Sorted(maps.Keys(set)) {

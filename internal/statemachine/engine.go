@@ -40,7 +40,7 @@ type Engine struct {
 // New returns an engine for the machines of all vendors. The profile selects the defaults of their delays.
 func New(db *store.DB, profile Profile, log zerolog.Logger, machines ...Lifecycle) (*Engine, error) {
 	e := &Engine{
-		db: db, log: log, wall: NewWall(time.Now).Now, write: db.UpdateEach, turn: func(_ string, fire func()) { fire() },
+		db: db, log: log, wall: NewWall(wallNow).Now, write: db.UpdateEach, turn: func(_ string, fire func()) { fire() },
 		kinds: make(map[string]Lifecycle, len(machines)), defaults: make(map[string]Delay),
 	}
 	e.agenda.init()
@@ -171,8 +171,8 @@ func (e *Engine) viewOnce(world, by string, fn func(tx *store.Tx) error) (state 
 
 // Update runs fn in a write transaction of the world and rolls it back if fn fails. by is the ID of the request, or
 // another name for the origin of the change. Timers that are due fire first, in their own transactions, which share the
-// commit. A refusal because of a row in a transient state is an observation of that row, as a read is. In the clock mode
-// auto, fn may run several times: see poll.
+// commit. A refusal because of a row in a transient state is an observation of that row, as a read is. In the clock
+// mode auto, fn may run several times: see poll.
 func (e *Engine) Update(world, by string, fn func(tx *store.Tx) error) error {
 	var p poll
 	for {

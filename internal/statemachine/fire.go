@@ -111,7 +111,7 @@ func dropTimer(tx *store.Tx, t *Timer) error {
 // Limits of firing.
 const (
 	// turnTimers is the number of timers that fire before other writers get their turn.
-	turnTimers = 128
+	turnTimers = 32
 	// catchUpTimers is the number of timers that fire before a transaction. A clock with a high rate may move faster
 	// than its timers can fire. It then shows the instant of the first timer that is due.
 	catchUpTimers = 10_000

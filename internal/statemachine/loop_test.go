@@ -65,6 +65,12 @@ func inBubble(t *testing.T, fn func(b *bench, log *logText)) {
 	})
 }
 
+// sleep lets the time of a bubble pass, and returns when all its goroutines wait again.
+func sleep(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // the clock of a bubble
+	synctest.Wait()
+}
+
 func TestRun_SleepsWhileNothingIsDue(t *testing.T) {
 	for name, c := range map[string]struct {
 		rate  float64
@@ -83,8 +89,7 @@ func TestRun_SleepsWhileNothingIsDue(t *testing.T) {
 				b.warmUpTakes(c.delay)
 				b.create("a")
 				before := b.engine.Wakeups()
-				time.Sleep(time.Hour)
-				synctest.Wait()
+				sleep(time.Hour)
 				require.LessOrEqual(t, b.engine.Wakeups()-before, c.most)
 			})
 		})
@@ -110,8 +115,7 @@ func TestRun_PausesAWorldWhoseTimersCannotBeFired(t *testing.T) {
 			return nil
 		})
 		before := b.engine.Wakeups()
-		time.Sleep(10 * time.Minute)
-		synctest.Wait()
+		sleep(10 * time.Minute)
 		require.Less(t, b.engine.Wakeups()-before, int64(50))
 		require.InDelta(t, 10, log.count("no space left"), 2, "the same error is logged once a minute")
 		require.NoError(t, b.db.View("other", func(tx *store.Tx) error {
@@ -122,8 +126,7 @@ func TestRun_PausesAWorldWhoseTimersCannotBeFired(t *testing.T) {
 		mu.Lock()
 		failing = false
 		mu.Unlock()
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
+		sleep(2 * time.Minute)
 		require.NoError(t, b.db.View("w", func(tx *store.Tx) error {
 			row, err := b.lamps.Get(tx, "a")
 			require.Equal(t, shining, row.Life.State)
@@ -135,8 +138,7 @@ func TestRun_PausesAWorldWhoseTimersCannotBeFired(t *testing.T) {
 func TestRun_PanicOfAMachineDropsTheTimer(t *testing.T) {
 	inBubble(t, func(b *bench, log *logText) {
 		b.create("explosive", "a")
-		time.Sleep(time.Minute)
-		synctest.Wait()
+		sleep(time.Minute)
 		require.Equal(t, 1, log.count("timer could not be fired and was dropped"))
 		require.Equal(t, 1, log.count("panic: boom"))
 		require.Contains(t, log.text.String(), "fireTimer", "the stack is logged")

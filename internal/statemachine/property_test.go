@@ -37,7 +37,8 @@ func TestTime_RandomWalk(t *testing.T) {
 				w.pass(time.Millisecond)
 				return w.now()
 			})
-			steps := []func(){w.set, w.advance, w.advance, w.passTime, w.createLamp, w.createLamp, w.read, w.checkpoint, w.restore}
+			steps := []func(){w.set, w.advance, w.advance, w.passTime, w.createLamp, w.createLamp, w.read, w.checkpoint,
+				w.restore}
 			for range 60 {
 				steps[w.random.IntN(len(steps))]()
 				w.check()
@@ -96,7 +97,7 @@ func (w *timeWalk) advance() {
 			if errors.As(err, new(*statemachine.RangeError)) {
 				return
 			}
-			assert.NoError(w, err)
+			assert.NoError(w, err) //nolint:testifylint // not the goroutine of the test
 			assert.False(w, done.Now.Before(before))
 			mu.Lock()
 			defer mu.Unlock()

@@ -10,6 +10,9 @@ import (
 	"storagesim/internal/store"
 )
 
+// wallNow reads the system's clock. All other code reads it through Engine.wall.
+func wallNow() time.Time { return time.Now() }
+
 // longestSleep is the longest time that the timer loop sleeps while a timer is pending. The system's clock may be set
 // forward meanwhile.
 const longestSleep = time.Minute

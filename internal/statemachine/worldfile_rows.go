@@ -288,7 +288,8 @@ func (m *Machine[B]) importTimer(tx *store.Tx, row *Row[B], in *fileTimer) error
 	if err := checkOptionalInstant("due", in.Due); err != nil {
 		return err
 	}
-	t := Timer{Due: whole(in.Due.UTC()), Partition: tx.Partition(), Kind: m.Kind, Key: m.Key(&row.Body), ID: m.id(&row.Body),
+	t := Timer{Due: whole(in.Due.UTC()), Partition: tx.Partition(), Kind: m.Kind, Key: m.Key(&row.Body),
+		ID:    m.id(&row.Body),
 		Event: in.Event, Stamp: row.Life.Stamp, Reads: in.Reads, Held: in.Held, Seen: in.Seen}
 	if in.Order == 0 {
 		return schedule(tx, t)
@@ -300,7 +301,8 @@ func (m *Machine[B]) importTimer(tx *store.Tx, row *Row[B], in *fileTimer) error
 			"%d is greater than lastTimer, the number of the last timer, which is %d", in.Order, last.Next)}
 	}
 	if err := enqueue(tx, last, &t); errors.Is(err, store.ErrExists) {
-		return &strict.Error{Path: "order", Detail: fmt.Sprintf("%d is used by two timers that are due at the same instant", in.Order)}
+		return &strict.Error{Path: "order",
+			Detail: fmt.Sprintf("%d is used by two timers that are due at the same instant", in.Order)}
 	} else if err != nil {
 		return err
 	}
