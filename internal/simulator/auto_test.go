@@ -15,6 +15,7 @@ import (
 
 	"storagesim/internal/simulator"
 	"storagesim/internal/simulator/simtest"
+	"storagesim/internal/statemachine"
 )
 
 // waiter starts timed transitions and names the reads that show them.
@@ -169,4 +170,24 @@ func (w *waiting) pending(kinds []string) (list []string) {
 		}
 	}
 	return list
+}
+
+// A client that only repeats a refused write comes to an end: the second refusal lets the clock jump.
+func TestAuto_RepeatedWritesSucceed(t *testing.T) {
+	s := simtest.New(t, func(c *simulator.Config) { c.Delays = statemachine.Realistic })
+	w := &waiting{Server: s, T: t}
+	w.Header.Set("Authorization", "Bearer x")
+	w.do("POST /api/v2/projects", `{"name":"acme"}`)
+	w.do("PUT /_sim/clock", `{"mode":"auto"}`)
+	const path = "/api/v2/projects/acme/volumes"
+	id := w.do("POST "+path, `{"name":"v","size":"4 GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`).Text(".UUID")
+	w.Must(503, "PUT", path+"/"+id, `{"size":"5 GiB"}`)
+	w.Must(200, "PUT", path+"/"+id, `{"size":"5 GiB"}`)
+	w.Must(503, "PUT", path+"/"+id, `{"size":"6 GiB"}`)
+	w.Must(200, "PUT", path+"/"+id, `{"size":"6 GiB"}`)
+	w.do("GET "+path, "")
+	w.do("GET "+path, "")
+	w.Must(200, "DELETE", path+"/"+id, "")
+	w.Must(400, "DELETE", "/api/v2/projects/acme", "")
+	w.Must(200, "DELETE", "/api/v2/projects/acme", "")
 }
