@@ -79,7 +79,7 @@ func (s *Server) record(vendor string, r *Request, rec *record, out outcome, sta
 
 func (s *Server) logExchange(x *Exchange, out *outcome) {
 	level := zerolog.DebugLevel
-	if x.Operation == "" && s.log.Info().Enabled() {
+	if x.Operation == "" && s.log.GetLevel() <= zerolog.InfoLevel {
 		s.log.Info().Str("request_id", x.ID).Str("world", x.World).Str("vendor", x.Vendor).Int("status", x.Status).
 			Msg(redact.Line(x.Method) + " " + redact.URL(x.URL) + ": " +
 				redact.Line(cmp.Or(out.hint, s.nearestRoute(x.Vendor, x.Method, x.URL))))

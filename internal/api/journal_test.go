@@ -127,7 +127,9 @@ func TestJournal_ReturnsWhatWasAdded(t *testing.T) {
 
 // A life that fills the journal does not drop the exchanges of another one that has few.
 func TestJournal_FairShareOfTheLives(t *testing.T) {
-	for name, j := range map[string]*api.Journal{"by count": api.NewJournal(10, 1<<30), "by bytes": api.NewJournal(1000, 12_000)} {
+	for name, j := range map[string]*api.Journal{
+		"by count": api.NewJournal(10, 1<<30), "by bytes": api.NewJournal(1000, 12_000),
+	} {
 		t.Run(name, func(t *testing.T) {
 			j.Add(two, api.Exchange{ID: "kept"})
 			for i := range 100 {
@@ -138,14 +140,14 @@ func TestJournal_FairShareOfTheLives(t *testing.T) {
 			require.Zero(t, dropped, "nothing of this life is missing")
 			list, dropped = inLife(j, one)
 			require.Equal(t, "99", list[len(list)-1].ID)
-			require.EqualValues(t, 100, len(list)+int(dropped))
+			require.Equal(t, 100, len(list)+int(dropped))
 			for i := range 100 {
 				j.Add(two, api.Exchange{ID: strconv.Itoa(i)})
 			}
 			first, _ := inLife(j, one)
 			second, dropped := inLife(j, two)
 			require.InDelta(t, len(first), len(second), 1, "two that want all of it have a half each")
-			require.EqualValues(t, 101, len(second)+int(dropped))
+			require.Equal(t, 101, len(second)+int(dropped))
 		})
 	}
 }

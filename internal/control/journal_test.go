@@ -139,9 +139,11 @@ func TestJournal_Filters(t *testing.T) {
 	s.Must(401, http.MethodGet, "/api/v2/nodes", "")
 	s.In("t").Must(200, http.MethodGet, "/api/v2/servers", "", "Authorization", anyToken)
 	for query, ids := range map[string]string{
-		"": "req-1 req-2 req-3", "world=*": "req-1 req-2 req-3 req-4", "operation=lightbits.ListNodes": "req-1 req-3", "operation=lightbits.Get*": "req-2",
+		"": "req-1 req-2 req-3", "world=*": "req-1 req-2 req-3 req-4", "operation=lightbits.ListNodes": "req-1 req-3",
+		"operation=lightbits.Get*": "req-2",
 		"status=401": "req-3", "status=4xx": "req-2 req-3", "world=t": "req-4", "world=default&status=200": "req-1",
-		"since=req-2": "req-3", "since=req-2&world=*": "req-3 req-4", "since=2026-06-01T01:00:00Z&world=default": "req-3", "limit=1": "req-3",
+		"since=req-2": "req-3", "since=req-2&world=*": "req-3 req-4", "since=2026-06-01T01:00:00Z&world=default": "req-3",
+		"limit=1": "req-3",
 		"limit=2": "req-2 req-3", "limit=2&before=req-3": "req-1 req-2",
 	} {
 		list := s.Must(200, http.MethodGet, "/_sim/requests?"+query, "")

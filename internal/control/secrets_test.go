@@ -94,7 +94,8 @@ func TestSecrets_AppearNowhere(t *testing.T) {
 		c.Log = zerolog.New(zerolog.SyncWriter(&log)).Level(zerolog.TraceLevel)
 	})
 	s.Must(201, http.MethodPost, "/_sim/faults",
-		`{"id":"r","match":{"operation":"lightbits.ListVolumes","header":{"Authorization":"Basic*","X-Auth-Token":"a"}},"effect":{"status":500}}`)
+		`{"id":"r","match":{"operation":"lightbits.ListVolumes","header":{"Authorization":"Basic*","X-Auth-Token":"a"}},`+
+			`"effect":{"status":500}}`)
 	stream := events(t, s, "?type=request,fault")
 	var told strings.Builder
 	for _, x := range secretRequests() {

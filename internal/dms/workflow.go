@@ -275,9 +275,9 @@ func (s *Service) runningObserved(tx *store.Tx) {
 // running returns the ids of the workflows of all types that have not ended (assumption 127).
 func (s *Service) running(tx *store.Tx) []string {
 	var ids []string
-	for id, raw := range s.workflows.Table().Scan(tx, "", "") {
-		if !ended(statemachine.State(statemachine.Peek(raw).State)) {
-			ids = append(ids, id)
+	for _, row := range s.workflows.Table().All(tx, "", "") {
+		if !ended(row.Life.State) {
+			ids = append(ids, row.Body.ID)
 		}
 	}
 	return ids

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// scanner redacts JSON that may be truncated or broken: it copies all bytes except the values of secret members. Outside
-// of strings it accepts single quotes and bare words too.
+// scanner redacts JSON that may be truncated or broken: it copies all bytes except the values of secret members.
+// Outside of strings it accepts single quotes and bare words too.
 type scanner struct {
 	r      *Redactor
 	src    string
