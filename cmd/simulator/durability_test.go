@@ -17,12 +17,18 @@ import (
 )
 
 // call sends a request as a cluster administrator.
-func call(client *http.Client, method, url, body string) (status int, text string, err error) {
+func call(client *http.Client, method, url, body string, header ...string) (status int, text string, err error) {
 	req, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}
 	req.Header.Set("Authorization", "Bearer x")
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+		if header[i] == "Host" {
+			req.Host = header[i+1]
+		}
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return 0, "", err

@@ -104,8 +104,24 @@ var serveOptions = [...]option{
 			s.config.SyncDisk = v == "disk"
 			return oneOf(v, []string{"os", "disk"})
 		}},
-	{"admin-token", "TOKEN", "the bearer token that control calls need if they change something (default none)",
+	{"admin-token", "TOKEN",
+		"the bearer token of control calls, but for health and the like (default none: no call needs a token)",
 		func(s *settings, v string) error { s.config.AdminToken = v; return nil }},
+	{"admin-token-file", "FILE", "a file with the admin token, which keeps it out of the list of processes",
+		func(s *settings, v string) error { return s.readAdminToken(v) }},
+	{"allowed-hosts", "NAME,…",
+		"further host names of the control surface, such as sim.example.com or *.example.com (default: on the loopback " +
+			"localhost, names below it and IP addresses; elsewhere any)",
+		func(s *settings, v string) error { s.config.AllowedHosts = list(v); return nil }},
+	{"cors-origins", "ORIGIN,…",
+		"origins whose web pages may call the simulator, such as http://localhost:3000, or * for any (default none)",
+		func(s *settings, v string) error { s.config.CORSOrigins = list(v); return nil }},
+	{"world-listen", "same|any",
+		"which interfaces a world's own port may use: same, that of --listen; any (default same)",
+		func(s *settings, v string) error {
+			s.config.WorldListen = v
+			return oneOf(v, simulator.WorldListens[:])
+		}},
 	{"max-worlds", "N", "the maximum number of worlds (default 1000)",
 		func(s *settings, v string) (err error) {
 			if s.config.MaxWorlds, err = strconv.Atoi(v); err != nil || s.config.MaxWorlds < 1 {
@@ -179,6 +195,29 @@ func (s *settings) readSigningKey(file string) error {
 	}
 	s.config.SigningKey, err = signing.Parse(text)
 	return err
+}
+
+// readAdminToken reads the token from a file. White space around it does not belong to it.
+func (s *settings) readAdminToken(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if s.config.AdminToken = strings.TrimSpace(string(text)); s.config.AdminToken == "" {
+		return errors.New("the file is empty; it must contain the token")
+	}
+	return nil
+}
+
+// list splits a comma-separated list.
+func list(v string) []string {
+	var elements []string
+	for element := range strings.SplitSeq(v, ",") {
+		if element = strings.TrimSpace(element); element != "" {
+			elements = append(elements, element)
+		}
+	}
+	return elements
 }
 
 func oneOf(v string, valid []string) error {

@@ -180,6 +180,34 @@ func TestFlags_EachChangesSomething(t *testing.T) {
 		status, _ := start(t, env(), "--admin-token=hush").request(http.MethodPost, "/_sim/worlds")
 		require.Equal(t, http.StatusUnauthorized, status)
 	})
+	t.Run("admin-token-file", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "token")
+		require.NoError(t, os.WriteFile(file, []byte("hush\n"), 0o600))
+		r := start(t, env(), "--admin-token-file", file)
+		status, _ := r.request(http.MethodGet, "/_sim/state")
+		require.Equal(t, http.StatusUnauthorized, status)
+		status, _, err := call(client, http.MethodGet, r.HTTP+"/_sim/state", "", "Authorization", "Bearer hush")
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, status)
+	})
+	t.Run("allowed-hosts and cors-origins", func(t *testing.T) {
+		for _, args := range [][]string{nil, {"--allowed-hosts=sim.test, *.sim.test", "--cors-origins=http://app.test"}} {
+			r := start(t, env(), args...)
+			for header, value := range map[string]string{"Host": "a.sim.test", "Origin": "http://app.test"} {
+				status, _, err := call(client, http.MethodGet, r.HTTP+"/_sim/health", "", header, value)
+				require.NoError(t, err)
+				require.Equal(t, args != nil, status == http.StatusOK, "%v %s", args, header)
+			}
+		}
+	})
+	t.Run("world-listen", func(t *testing.T) {
+		for want, args := range map[int][]string{http.StatusBadRequest: nil, http.StatusCreated: {"--world-listen=any"}} {
+			status, text, err := call(client, http.MethodPost, start(t, env(), args...).HTTP+"/_sim/worlds",
+				`{"listen":"0.0.0.0:0"}`)
+			require.NoError(t, err)
+			require.Equal(t, want, status, text)
+		}
+	})
 	t.Run("max-worlds", func(t *testing.T) {
 		status, _ := start(t, env(), "--max-worlds=1").request(http.MethodPost, "/_sim/worlds")
 		require.Equal(t, http.StatusTooManyRequests, status)

@@ -30,14 +30,21 @@ func first(h http.Header, canonical string) string {
 const DefaultWorld = "default"
 
 // Place is a world and, for clustered vendors, a cluster in it. An empty name means that none is selected.
-type Place struct{ World, Cluster string }
+type Place struct {
+	World, Cluster string
+	elsewhere      string
+}
+
+// Elsewhere returns the other world that a request selects on the port of one world, or "". Such a request is refused.
+func (p Place) Elsewhere() string { return p.elsewhere }
 
 type placeKey struct{}
 
 // Locate returns the world and the cluster that a request selects. The first of these that names one wins: the path
 // prefix that InWorld removed, the headers X-Sim-World and X-Sim-Cluster, a token that the simulator minted for a world,
 // a Host below .localhost or below the domain of InWorld, and listener, the place of the listener that accepted the
-// request. Without any, the world is DefaultWorld and the cluster "". Locate does not check that they exist.
+// request. Without any, the world is DefaultWorld and the cluster "". On the port of a world, the world is always that
+// one. Locate does not check that they exist.
 func Locate(req *http.Request, listener Place) Place {
 	place := Place{World: first(req.Header, HeaderWorld), Cluster: first(req.Header, HeaderCluster)}
 	host, prefixed := urlPlace(req)
@@ -50,8 +57,8 @@ func Locate(req *http.Request, listener Place) Place {
 	if place.World == "" {
 		place.World = host.World
 	}
-	if place.World == "" {
-		place.World = listener.World
+	if listener.World != "" && place.World != listener.World {
+		place.World, place.elsewhere = listener.World, place.World
 	}
 	if place.World == "" {
 		place.World = DefaultWorld
@@ -73,7 +80,12 @@ func (svc *Service) locateByBody(r *Request) {
 	if svc.BodyToken == nil || prefixed != "" || first(h, HeaderWorld) != "" || tokenWorld(first(h, "Authorization")) != "" {
 		return
 	}
-	if world := tokenWorld(svc.BodyToken(r)); world != "" {
+	world := tokenWorld(svc.BodyToken(r))
+	switch own := ListenerPlace(r.HTTP.Context()).World; {
+	case world == "":
+	case own != "" && own != world:
+		r.elsewhere = world
+	default:
 		r.World = world
 	}
 }
@@ -163,6 +175,12 @@ func noWorld(world string) *refusal.Error {
 	return refusal.New(refusal.NotFound,
 		"world %q does not exist; POST /_sim/worlds creates one, GET /_sim/worlds lists them", world).
 		Because(NoWorld{World: world})
+}
+
+// notHere returns the refusal of a request to another world than that of its port.
+func notHere(own, other string) *refusal.Error {
+	return refusal.New(refusal.NotFound, "this port serves only the world %q; the world %q has a port of its own, or is at "+
+		"the simulator's main address", own, other).Because(NoWorld{World: other})
 }
 
 // replaced returns the refusal of a request that waited while its world began another life.

@@ -20,12 +20,19 @@ func TestLocate(t *testing.T) {
 		host, world, cluster, authorization string
 		listener                            api.Place
 		want                                api.Place
+		elsewhere                           string
 	}{
 		"nothing": {want: api.Place{World: "default"}},
-		"header before all": {host: "h.localhost", world: "a", authorization: minted, listener: api.Place{World: "l"},
+		"header before all": {host: "h.localhost", world: "a", authorization: minted,
 			want: api.Place{World: "a"}},
-		"token before host": {host: "h.localhost", authorization: "Bearer " + minted, listener: api.Place{World: "l"},
+		"token before host": {host: "h.localhost", authorization: "Bearer " + minted,
 			want: api.Place{World: "byjwt"}},
+		"header of another world on a port": {world: "a", listener: api.Place{World: "l"},
+			want: api.Place{World: "l"}, elsewhere: "a"},
+		"token of another world on a port": {authorization: minted, listener: api.Place{World: "l"},
+			want: api.Place{World: "l"}, elsewhere: "byjwt"},
+		"header of the port's world": {world: "l", authorization: minted, listener: api.Place{World: "l"},
+			want: api.Place{World: "l"}},
 		"token without a scheme":  {authorization: minted, want: api.Place{World: "byjwt"}},
 		"scheme in any case":      {authorization: "bEARER " + minted, want: api.Place{World: "byjwt"}},
 		"opaque token":            {authorization: "sim.t2.secret", want: api.Place{World: "t2"}},
@@ -37,8 +44,8 @@ func TestLocate(t *testing.T) {
 		"no base64 in the token":  {authorization: "a.%.c", want: api.Place{World: "default"}},
 		"endless token": {authorization: jwt(`{"sim_world":"x","p":"` + strings.Repeat("x", 9000) + `"}`),
 			want: api.Place{World: "default"}},
-		"host before listener": {host: "t1.localhost:8080", listener: api.Place{World: "l", Cluster: "c"},
-			want: api.Place{World: "t1", Cluster: "c"}},
+		"host of another world on a port": {host: "t1.localhost:8080", listener: api.Place{World: "l", Cluster: "c"},
+			want: api.Place{World: "l", Cluster: "c"}, elsewhere: "t1"},
 		"host with a cluster":    {host: "West.T1.localhost.", want: api.Place{World: "t1", Cluster: "west"}},
 		"host too deep":          {host: "a.b.c.localhost", want: api.Place{World: "a.b.c."}},
 		"host with empty labels": {host: "..localhost", want: api.Place{World: ".."}},
@@ -60,7 +67,9 @@ func TestLocate(t *testing.T) {
 					req.Header.Set(header, value)
 				}
 			}
-			require.Equal(t, c.want, api.Locate(req, c.listener))
+			got := api.Locate(req, c.listener)
+			require.Equal(t, c.elsewhere, got.Elsewhere())
+			require.Equal(t, c.want, api.Place{World: got.World, Cluster: got.Cluster})
 			req = req.WithContext(api.WithListener(req.Context(), c.listener))
 			require.Equal(t, c.listener, api.ListenerPlace(req.Context()))
 		})

@@ -27,6 +27,7 @@ type Request struct {
 	query     url.Values          // parsed on the first call of Query
 	out       http.ResponseWriter // nil in tests of a dialect
 	space     []byte              // of the server's pool
+	elsewhere string              // see Place.Elsewhere
 	life      *store.Life         // of the world when the request arrived; nil if there was no such world
 }
 

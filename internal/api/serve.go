@@ -151,7 +151,8 @@ func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		started := s.wall()
 		place := Locate(req, ListenerPlace(req.Context()))
-		r := &Request{World: place.World, Cluster: place.Cluster, Operation: op, HTTP: req, out: w}
+		r := &Request{World: place.World, Cluster: place.Cluster, Operation: op, HTTP: req, out: w,
+			elsewhere: place.elsewhere}
 		r.life, _ = s.engine.Life(r.World) // the transaction refuses an unknown world
 		rec := s.begin(svc.Vendor, r, started)
 		var out outcome
@@ -201,6 +202,9 @@ func (s *Server) respond(svc *Service, r *Request, rec *record, buf []byte) (out
 	if svc.locateByBody(r); r.World != world {
 		r.life, _ = s.engine.Life(r.World)
 		s.journal.relocate(rec, r.World, r.life)
+	}
+	if r.elsewhere != "" {
+		return s.refused(svc, r, out, notHere(r.World, r.elsewhere))
 	}
 	inj, done := s.precede(svc, r, &out)
 	if done {
@@ -400,6 +404,16 @@ func (s *Server) refuseRoute(refuse func(*Service, *Request) Response) http.Hand
 		s.write(w, r, out)
 		s.record(svc.Vendor, r, rec, out, started)
 	}
+}
+
+// Forbid refuses a request with 403 in the dialect of the vendor that owns the path. The request gets no id and is not in
+// the journal.
+func (s *Server) Forbid(w http.ResponseWriter, req *http.Request, message string) {
+	place := Locate(req, ListenerPlace(req.Context()))
+	e := refusal.New(refusal.PermissionDenied, "%s", message)
+	e.Status = http.StatusForbidden
+	svc := s.owner(req.URL.Path)
+	Write(w, svc.Dialect.Refuse(&Request{World: place.World, HTTP: req, out: w}, e))
 }
 
 // owner returns the service that owns path, or the first service if none does.

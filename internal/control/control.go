@@ -44,7 +44,7 @@ type Config struct {
 	Vendors []api.Vendor
 	Log     zerolog.Logger
 	Version string
-	// AdminToken, if not empty, is the bearer token that every call except GET needs.
+	// AdminToken, if not empty, is the bearer token of every call whose Row is not Open.
 	AdminToken string
 	// MaxWorlds is the maximum number of worlds, including the default world.
 	MaxWorlds int
@@ -132,12 +132,17 @@ func (c *Control) Mount(outer chi.Router) {
 		}
 		c.mountRow(router, strings.TrimPrefix(c.rows[i].Path, Prefix), &c.rows[i])
 	}
-	router.NotFound(c.serve(&Row{Name: "Unknown", Endpoint: query(unknownPath)}))
+	router.NotFound(c.serve(&Row{Name: "Unknown", Open: true, Endpoint: query(unknownPath)}))
 	router.MethodNotAllowed(
-		c.serve(&Row{Name: "WrongMethod", Endpoint: query(func(_ *Control, r *call) (api.Empty, error) {
+		c.serve(&Row{Name: "WrongMethod", Open: true, Endpoint: query(func(_ *Control, r *call) (api.Empty, error) {
 			return api.Empty{}, wrongMethod(router, r.http)
 		})}))
 	outer.Mount(Prefix, router)
+}
+
+// Owns reports whether a path belongs to the control surface.
+func Owns(path string) bool {
+	return path == "/" || path == MetricsPath || path == Prefix || strings.HasPrefix(path, Prefix+"/")
 }
 
 // mountRow registers a call at a path. Each GET is a HEAD as well, whose body net/http leaves out.

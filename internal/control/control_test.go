@@ -93,7 +93,7 @@ func TestAdminToken(t *testing.T) {
 	require.Contains(t, a.Header.Get("WWW-Authenticate"), "Bearer")
 	s.Must(401, http.MethodPost, "/_sim/worlds", "", "Authorization", "Bearer hus")
 	s.Must(201, http.MethodPost, "/_sim/worlds", "", "Authorization", "Bearer hush")
-	s.Must(200, http.MethodGet, "/_sim/worlds", "")
+	s.Must(401, http.MethodHead, "/_sim/worlds", "")
 	s.Must(200, http.MethodPost, "/lamps", `{"name":"a"}`)
 }
 

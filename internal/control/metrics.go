@@ -21,7 +21,7 @@ func getMetrics(c *Control, _ *call) (plain, error) {
 // mountMetrics registers all methods of the path, so that no request for it reaches a vendor.
 func (c *Control) mountMetrics(router chi.Router, row *Row) {
 	router.Handle(MetricsPath,
-		c.serve(&Row{Name: "WrongMethod", Endpoint: query(func(_ *Control, r *call) (plain, error) {
+		c.serve(&Row{Name: "WrongMethod", Open: true, Endpoint: query(func(_ *Control, r *call) (plain, error) {
 			return plain{}, &Problem{Status: http.StatusMethodNotAllowed,
 				Detail: fmt.Sprintf("%s does not support the method %s", MetricsPath, r.http.Method), Valid: []string{http.MethodGet, http.MethodHead}}
 		})}))

@@ -144,7 +144,7 @@ func (c *Control) openAPI() ([]byte, error) {
 		if row.Takes != "" {
 			one.Takes = []string{row.Takes}
 		}
-		if row.Method != http.MethodGet {
+		if !row.Open {
 			one.Security = [][]api.Credential{{}, {{Name: "adminToken", Type: "http", Scheme: "bearer",
 				Doc: "The value of --admin-token; not needed if the program was started without it."}}}
 		}

@@ -18,6 +18,12 @@ type Row struct {
 	Query    []string
 	Doc      string
 
+	// Open marks a call that needs no admin token: it changes nothing, and returns nothing that clients have sent.
+	Open bool
+	// Process marks a call about the process or about several worlds. The port of one world refuses it.
+	Process bool
+	// OfWorld marks a call whose path parameter name is a world.
+	OfWorld bool
 	// Unscripted marks a call that a scenario cannot make.
 	Unscripted bool
 	// Produces is the media type of a response other than application/json. Form is its type if it is a JSON format.
@@ -50,49 +56,51 @@ const (
 )
 
 var operations = []Row{
-	{Name: "GetIndex", Method: get, Path: Prefix, Statuses: []int{200},
+	{Name: "GetIndex", Open: true, Method: get, Path: Prefix, Statuses: []int{200},
 		Endpoint: query(getIndex), Produces: "text/html",
-		Doc: "Says what the program is and links to what it serves, in JSON or, depending on Accept, in HTML. GET / is the same."},
-	{Name: "GetHealth", Method: get, Path: "/_sim/health", Statuses: []int{200},
+		Doc: "Says what the program is and links to what it serves, in JSON or, depending on Accept, in HTML. " +
+			"GET / is the same."},
+	{Name: "GetHealth", Open: true, Method: get, Path: "/_sim/health", Statuses: []int{200},
 		Endpoint: query(getHealth),
 		Doc:      "Returns the status, the version and the uptime of the program."},
-	{Name: "GetReadiness", Method: get, Path: "/_sim/ready", Statuses: []int{200, 503},
+	{Name: "GetReadiness", Open: true, Method: get, Path: "/_sim/ready", Statuses: []int{200, 503},
 		Endpoint: query(getReadiness),
 		Doc:      "Reports whether the program is ready; 503 lists what is pending."},
-	{Name: "ListOperations", Method: get, Path: "/_sim/operations", Statuses: []int{200, 400},
+	{Name: "ListOperations", Open: true, Method: get, Path: "/_sim/operations", Statuses: []int{200, 400},
 		Query:    []string{"vendor"},
 		Endpoint: query(listOperations),
 		Doc:      "Lists the vendors' operations; vendor=control lists the calls of the control surface."},
-	{Name: "ListMachines", Method: get, Path: "/_sim/machines", Statuses: []int{200, 400},
+	{Name: "ListMachines", Open: true, Method: get, Path: "/_sim/machines", Statuses: []int{200, 400},
 		Query:    []string{"format", "kind"},
 		Endpoint: query(listMachines), Produces: "text/plain",
 		Doc: "Lists the state machines of the resources; format=mermaid returns diagrams."},
-	{Name: "GetOpenAPI", Method: get, Path: "/_sim/openapi/{vendor}.json", Statuses: []int{200, 404},
+	{Name: "GetOpenAPI", Open: true, Method: get, Path: "/_sim/openapi/{vendor}.json", Statuses: []int{200, 404},
 		Example:  api.Example{Path: map[string]string{"vendor": "lightbits"}},
 		Endpoint: query(getOpenAPI),
 		Doc:      "Returns the OpenAPI 3.1 document of a vendor or of the control surface."},
-	{Name: "GetMetrics", Method: get, Path: MetricsPath, Statuses: []int{200},
+	{Name: "GetMetrics", Open: true, Process: true, Method: get, Path: MetricsPath, Statuses: []int{200},
 		Endpoint: query(getMetrics), Produces: "text/plain",
 		Doc: "Returns the program's metrics in the Prometheus text format."},
-	{Name: "GetCA", Method: get, Path: "/_sim/ca.pem", Statuses: []int{200, 404},
+	{Name: "GetCA", Open: true, Method: get, Path: "/_sim/ca.pem", Statuses: []int{200, 404},
 		Endpoint: query(getCA), Produces: "application/x-pem-file",
 		Doc: "Returns the CA certificate of the TLS listener in PEM."},
 
-	{Name: "CreateWorld", Method: post, Path: "/_sim/worlds", Statuses: []int{201, 400, 404, 409, 413, 429},
+	{Name: "CreateWorld", Process: true, Method: post, Path: "/_sim/worlds",
+		Statuses: []int{201, 400, 404, 409, 413, 429},
 		Example: api.Example{Body: `{"name":"test-1","from":"small","seed":7,"ttl":"1h",` +
 			`"clock":{"mode":"frozen","now":"2040-01-02T03:04:05Z"},"delays":{"lightbits.volume.create":"5s"},` +
 			`"auth":"strict","federation":true,"maxRunningWorkflows":5}`},
 		Endpoint: handleUpTo(fixture.MaxSize, createWorld, checkNewWorld),
 		Doc: "Creates a world from a fixture, a checkpoint or the fixture in state, with its clock, its delays and its " +
 			"settings, in one step."},
-	{Name: "ListWorlds", Method: get, Path: "/_sim/worlds", Statuses: []int{200},
+	{Name: "ListWorlds", Process: true, Method: get, Path: "/_sim/worlds", Statuses: []int{200},
 		Endpoint: query(listWorlds),
 		Doc:      "Lists all worlds by name."},
-	{Name: "GetWorld", Method: get, Path: "/_sim/worlds/{name}", Statuses: []int{200, 404},
+	{Name: "GetWorld", OfWorld: true, Method: get, Path: "/_sim/worlds/{name}", Statuses: []int{200, 404},
 		Example:  api.Example{Path: map[string]string{"name": "default"}},
 		Endpoint: query(getWorld),
 		Doc:      "Returns a world."},
-	{Name: "DeleteWorld", Method: del, Path: "/_sim/worlds/{name}", Statuses: []int{200, 404, 409},
+	{Name: "DeleteWorld", OfWorld: true, Method: del, Path: "/_sim/worlds/{name}", Statuses: []int{200, 404, 409},
 		Example:  api.Example{Path: map[string]string{"name": "test-1"}},
 		Endpoint: bare(deleteWorld),
 		Doc:      "Deletes a world and lists the resources that were left in it."},
@@ -168,7 +176,7 @@ var operations = []Row{
 		Example:  api.Example{Path: map[string]string{"kind": "lightbits.volume", "id": "vol1"}},
 		Endpoint: bare(releaseTransition),
 		Doc:      "Fires the resource's pending or held transition now."},
-	{Name: "ListActions", Method: get, Path: "/_sim/actions", Statuses: []int{200},
+	{Name: "ListActions", Open: true, Method: get, Path: "/_sim/actions", Statuses: []int{200},
 		Endpoint: query(listActions),
 		Doc:      "Lists the physical actions and their parameters."},
 	{Name: "DoAction", Method: post, Path: "/_sim/actions/{vendor}/{action}", Statuses: []int{200, 400, 404, 409},
@@ -183,16 +191,17 @@ var operations = []Row{
 		Endpoint: handle(createToken, checkToken),
 		Doc:      "Mints a token of a vendor for the world."},
 
-	{Name: "GetIdpDiscovery", Method: get, Path: "/_sim/idp/{world}/.well-known/openid-configuration",
+	{Name: "GetIdpDiscovery", Open: true, Method: get, Path: "/_sim/idp/{world}/.well-known/openid-configuration",
 		Statuses: []int{200, 404, 503},
 		Example:  api.Example{Path: map[string]string{"world": "default"}},
 		Endpoint: query(getIdpDiscovery),
 		Doc:      "Returns the discovery document of the world's identity provider."},
-	{Name: "GetIdpKeys", Method: get, Path: "/_sim/idp/{world}/jwks", Statuses: []int{200, 404, 503},
+	{Name: "GetIdpKeys", Open: true, Method: get, Path: "/_sim/idp/{world}/jwks", Statuses: []int{200, 404, 503},
 		Example:  api.Example{Path: map[string]string{"world": "default"}},
 		Endpoint: query(getIdpKeys),
 		Doc:      "Returns the public keys of the world's identity provider."},
-	{Name: "CreateIdpToken", Method: post, Path: "/_sim/idp/{world}/token", Statuses: []int{200, 400, 404, 503},
+	{Name: "CreateIdpToken", Open: true, Method: post, Path: "/_sim/idp/{world}/token",
+		Statuses: []int{200, 400, 404, 503},
 		Example: api.Example{
 			Path: map[string]string{"world": "default"},
 			Body: `{"grant_type":"client_credentials","client_id":"app"}`,
@@ -218,7 +227,7 @@ var operations = []Row{
 	{Name: "DeleteFaults", Method: del, Path: "/_sim/faults", Statuses: []int{200, 404},
 		Endpoint: bare(deleteFaults),
 		Doc:      "Deletes all fault rules of the world."},
-	{Name: "ListFaultCatalog", Method: get, Path: "/_sim/faults/catalog", Statuses: []int{200, 400},
+	{Name: "ListFaultCatalog", Open: true, Method: get, Path: "/_sim/faults/catalog", Statuses: []int{200, 400},
 		Query:    []string{"operation"},
 		Endpoint: query(listFaultCatalog),
 		Doc:      "Lists every documented error of every operation with its response body."},

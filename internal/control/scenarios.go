@@ -216,10 +216,13 @@ type scenarioList struct {
 	Shipped   []string        `json:"shipped"`   // built-in ones, for the parameter name
 }
 
-func listScenarios(c *Control, _ *call) (scenarioList, error) {
+func listScenarios(c *Control, caller *call) (scenarioList, error) {
 	list := scenarioList{Scenarios: []scenarioEntry{}, Shipped: fixtures.Scenarios()}
 	for _, r := range c.scenarios.all() {
 		report := r.Report()
+		if caller.reaches(report.World) != nil {
+			continue
+		}
 		list.Scenarios = append(list.Scenarios, scenarioEntry{ID: r.id, Name: report.Name, World: report.World,
 			Verdict: report.Verdict, Why: report.Why})
 	}
@@ -229,6 +232,9 @@ func listScenarios(c *Control, _ *call) (scenarioList, error) {
 func (c *Control) scenario(r *call) (*scenarioRun, error) {
 	var ids []string
 	for _, run := range c.scenarios.all() {
+		if r.reaches(run.Report().World) != nil {
+			continue
+		}
 		if run.id == r.param("id") {
 			return run, nil
 		}

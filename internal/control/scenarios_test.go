@@ -315,6 +315,8 @@ func TestScenarios_WithAnAdminToken(t *testing.T) {
 	const text = "name: x\nworld: {}\nsteps:\n  - {control: POST /tokens, body: {vendor: lamps}, save: {token: .token}}\n"
 	s.Must(401, http.MethodPost, scenariosPath, text)
 	a := s.Must(201, http.MethodPost, scenariosPath, text, "Authorization", "Bearer boss")
+	s.Must(401, http.MethodGet, scenariosPath+"/"+a.Text(".id"), "")
+	s.Header.Set("Authorization", "Bearer boss")
 	a = ended(t, s, a.Text(".id"))
 	require.Equal(t, "passed", a.Text(".verdict"), a.Body)
 	require.Contains(t, a.Text(".timeline[0].answer"), `"token":"[redacted]"`)

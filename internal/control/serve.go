@@ -154,12 +154,15 @@ func (c *Control) checkAdminToken(r *call) error {
 	return nil
 }
 
-// admit checks the admin token and the query parameters.
+// admit checks the admin token, the port and the query parameters.
 func (c *Control) admit(r *call) error {
-	if r.http.Method != http.MethodGet && r.http.Method != http.MethodHead {
+	if !r.row.Open {
 		if err := c.checkAdminToken(r); err != nil {
 			return err
 		}
+	}
+	if err := r.onPort(); err != nil {
+		return err
 	}
 	query, err := url.ParseQuery(r.http.URL.RawQuery)
 	if err != nil {
@@ -175,6 +178,9 @@ func (c *Control) admit(r *call) error {
 		if len(values) > 1 {
 			return &strict.Error{Path: name, Detail: "is given twice"}
 		}
+	}
+	if world := query.Get("world"); world != allWorlds {
+		return r.reaches(world)
 	}
 	return nil
 }

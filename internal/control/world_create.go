@@ -284,6 +284,9 @@ func (c *Control) start(r *call, member, from string) (world, checkpoint string,
 		return own.Name, from, nil
 	}
 	if world, checkpoint, ok := strings.Cut(from, "/"); ok {
+		if err := r.reaches(world); err != nil {
+			return "", "", err
+		}
 		if other, err := c.DB.World(world); err == nil && slices.Contains(other.Checkpoints, checkpoint) {
 			return world, checkpoint, nil
 		}

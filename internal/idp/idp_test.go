@@ -105,7 +105,7 @@ func TestIssuer_TokenVerifiesWithPublishedKey(t *testing.T) {
 	_, kidThen, keyThen := fetchKey(t, s, idp.URL(s.URL, "default"))
 	require.Equal(t, kid, kidThen)
 	require.Equal(t, key, keyThen)
-	s.Must(401, http.MethodPost, "/_sim/idp/default/token", "grant_type=client_credentials&client_id=a")
+	s.Must(200, http.MethodPost, "/_sim/idp/default/token", "grant_type=client_credentials", "Authorization", basic)
 }
 
 // A token selects the world that it was issued in, and no other world accepts it.

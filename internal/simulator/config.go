@@ -41,11 +41,18 @@ type Config struct {
 	// Record is the path of the recording to write; empty: no recording. Recording requires a new data directory.
 	Record string
 
-	AdminToken string // required for control requests that change something; empty: not required
-	MaxWorlds  int
-	Version    string
-	Log        zerolog.Logger
-	Limits     Limits
+	AdminToken string // required for control calls other than those whose Row is Open; empty: not required
+	// AllowedHosts are further names by which the control surface may be called: host names, and *.example.com for all
+	// names below example.com. If there are any, the names are checked on every listener, otherwise on the loopback.
+	AllowedHosts []string
+	// CORSOrigins are the origins of web pages that may call the simulator, such as http://localhost:3000; "*" is any.
+	CORSOrigins []string
+	// WorldListen is one of WorldListens.
+	WorldListen string
+	MaxWorlds   int
+	Version     string
+	Log         zerolog.Logger
+	Limits      Limits
 	// Vendors replaces the product's vendors, for tests of the program itself.
 	Vendors []api.Vendor
 }
@@ -66,7 +73,8 @@ type Limits struct {
 func Default() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", TLSListen: "127.0.0.1:8443", Seed: 1, Fixture: "small", Auth: string(api.AuthLenient),
-		Delays: statemachine.Fast, SigningKey: signing.Published(), MaxWorlds: 1000, Version: "dev", Log: zerolog.Nop(),
+		Delays: statemachine.Fast, WorldListen: WorldListens[0], SigningKey: signing.Published(), MaxWorlds: 1000,
+		Version: "dev", Log: zerolog.Nop(),
 		Limits: Limits{
 			HeaderBytes: 64 << 10, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 			IdleTimeout: 2 * time.Minute, Heartbeat: 15 * time.Second, EventQueue: 1024,
@@ -75,9 +83,19 @@ func Default() Config {
 	}
 }
 
+// WorldListens are the values of Config.WorldListen, the default first: a world's own port is on the interface of
+// Listen, or on any.
+var WorldListens = [...]string{"same", "any"}
+
 func (c *Config) check() error {
 	if modes := api.AuthMode("").Names(); !slices.Contains(modes, c.Auth) {
 		return fmt.Errorf("auth %q: must be one of %s", c.Auth, strings.Join(modes, ", "))
+	}
+	if !slices.Contains(WorldListens[:], c.WorldListen) {
+		return fmt.Errorf("world-listen %q: must be one of %s", c.WorldListen, strings.Join(WorldListens[:], ", "))
+	}
+	if err := errors.Join(checkHosts(c.AllowedHosts), checkOrigins(c.CORSOrigins)); err != nil {
+		return err
 	}
 	if c.MaxWorlds < 1 {
 		return fmt.Errorf("max-worlds %d: must be at least 1", c.MaxWorlds)

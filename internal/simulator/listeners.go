@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,9 +30,13 @@ func (s *Simulator) bind(address string, place api.Place, identity *identity) (*
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
+	gate, err := s.newGate(listener.Addr(), address)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	l := s.config.Limits
 	server := &http.Server{
-		Handler: s.handler, MaxHeaderBytes: headerBytes(l.HeaderBytes), ReadHeaderTimeout: l.ReadHeaderTimeout,
+		Handler: gate, MaxHeaderBytes: headerBytes(l.HeaderBytes), ReadHeaderTimeout: l.ReadHeaderTimeout,
 		ReadTimeout: l.ReadTimeout, IdleTimeout: l.IdleTimeout,
 		ErrorLog: log.New(debugLog{s.config.Log}, "", 0), Protocols: new(http.Protocols),
 		BaseContext: func(net.Listener) context.Context { return api.WithListener(context.Background(), place) },
@@ -105,7 +110,37 @@ func (s *Simulator) listenWorld(world, address string) (string, error) {
 	return s.conductor.listen(func() (string, error) { return s.openWorld(world, address) })
 }
 
+// checkWorldAddress returns an error for an address that a world's own port may not have. A name is refused, because the
+// system would look it up.
+func (s *Simulator) checkWorldAddress(address string) error {
+	host, number, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	if _, bad := strconv.ParseUint(number, 10, 16); err != nil || bad != nil || ip == nil && host != "" {
+		return fmt.Errorf("%q is not an IP address with a port from 0 to 65535, such as 127.0.0.1:0", address)
+	}
+	if s.config.WorldListen == WorldListens[0] && !s.reachesOnly(ip) {
+		return fmt.Errorf("%q is on another interface than the simulator's address %s; use %s, or start the simulator with "+
+			"--world-listen any", address, s.plain.address(), net.JoinHostPort(s.plainIP().String(), number))
+	}
+	return nil
+}
+
+// reachesOnly reports whether who reaches an IP address also reaches the main listener. An address that is not given is
+// that of all interfaces.
+func (s *Simulator) reachesOnly(ip net.IP) bool {
+	main := s.plainIP()
+	return main.IsUnspecified() || ip != nil && (ip.IsLoopback() || ip.Equal(main))
+}
+
+func (s *Simulator) plainIP() net.IP {
+	tcp, _ := s.plain.listener.Addr().(*net.TCPAddr) // bind listens on TCP
+	return tcp.IP
+}
+
 func (s *Simulator) openWorld(world, address string) (string, error) {
+	if err := s.checkWorldAddress(address); err != nil {
+		return "", err
+	}
 	p, err := s.bind(address, api.Place{World: world}, nil)
 	if err != nil {
 		return "", err

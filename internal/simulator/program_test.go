@@ -116,8 +116,6 @@ func TestWorld_OwnListener(t *testing.T) {
 	require.NotEqual(t, s.URL, own)
 	require.Equal(t, "t", s.Must(200, http.MethodPost, own+"/lamps", `{"name":"here"}`).Header.Get("X-Sim-World"))
 	require.Equal(t, "[]", s.Must(200, http.MethodGet, "/lamps", "").Body)
-	named := s.Must(200, http.MethodGet, own+"/lamps", "", "X-Sim-World", "default")
-	require.Equal(t, "default", named.Header.Get("X-Sim-World"))
 
 	s.Restart()
 	again := s.Must(200, http.MethodGet, "/_sim/worlds/t", "").Text(".url")

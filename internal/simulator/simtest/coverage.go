@@ -57,7 +57,10 @@ type journalPage struct {
 
 func (s *Server) page(before string) (page journalPage) {
 	// The context of the test, which s.Do uses, has ended.
-	resp, err := (&http.Client{Timeout: Patience}).Get(s.URL + "/_sim/requests?world=*&before=" + before)
+	req, err := http.NewRequest(http.MethodGet, s.URL+"/_sim/requests?world=*&before="+before, nil)
+	require.NoError(s.tb, err)
+	req.Header.Set("Authorization", "Bearer "+s.config.AdminToken)
+	resp, err := (&http.Client{Timeout: Patience}).Do(req)
 	require.NoError(s.tb, err)
 	defer resp.Body.Close()
 	require.NoError(s.tb, json.NewDecoder(resp.Body).Decode(&page))
