@@ -44,6 +44,9 @@ func (s *Simulator) newGate(listener net.Addr, own string) (*gate, error) {
 	if host, _, err := net.SplitHostPort(own); err == nil && host != "" {
 		g.hosts = append(g.hosts, strings.ToLower(host))
 	}
+	if d := s.config.WorldDomain; d != "" {
+		g.hosts = append(g.hosts, d, "*."+d)
+	}
 	g.checked = len(s.config.AllowedHosts) > 0 || isLoopback(listener)
 	return g, nil
 }
