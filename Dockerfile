@@ -6,8 +6,8 @@ RUN go mod download
 COPY . .
 ARG VERSION=unknown
 RUN CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/simulator ./cmd/simulator
-# scratch has no shell to make a directory with.
-RUN mkdir /out/data
+# scratch has no shell to make directories with. Platforms that choose the user's ID, such as OpenShift, use group 0.
+RUN mkdir /out/data /out/tmp && chmod 0775 /out/data && chmod 1777 /out/tmp
 
 FROM scratch
 ARG VERSION=unknown
@@ -16,10 +16,12 @@ LABEL org.opencontainers.image.title="storagesim" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /out/simulator /simulator
 # Owned by the user below: a new volume takes content and owner from here.
-COPY --from=build --chown=65532:65532 /out/data /data
+COPY --from=build --chown=65532:0 /out/data /data
+COPY --from=build /out/tmp /tmp
 USER 65532:65532
 # Unlike the program's own defaults these face outwards: inside a container the loopback reaches nobody.
-ENV SIM_LISTEN=0.0.0.0:8080 \
+ENV HOME=/tmp \
+    SIM_LISTEN=0.0.0.0:8080 \
     SIM_TLS_LISTEN=0.0.0.0:8443 \
     SIM_DATA=/data
 VOLUME /data

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"storagesim/internal/api"
+	"storagesim/internal/nearest"
 	"storagesim/internal/signing"
 	"storagesim/internal/simulator"
 	"storagesim/internal/statemachine"
@@ -27,12 +28,14 @@ type settings struct {
 	logFormat string
 	url       string
 	timeout   time.Duration
+	given     map[string]bool // the options that have a value
+	flagged   map[string]bool // those of them that are flags
 }
 
 func defaults() *settings {
 	s := &settings{config: simulator.Default(), logLevel: zerolog.InfoLevel, logFormat: logFormats[0],
-		timeout: 30 * time.Second}
-	s.config.Version = version
+		timeout: 30 * time.Second, given: map[string]bool{}, flagged: map[string]bool{}}
+	s.config.Version = versionText()
 	return s
 }
 
@@ -49,6 +52,10 @@ type option struct {
 func (o *option) variable() string {
 	return "SIM_" + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
 }
+
+// dataOption is an option of serve, and of the subcommands that look for a running simulator.
+var dataOption = option{"data", "DIR", "the data directory; without it, a temporary directory that is deleted at exit",
+	func(s *settings, v string) error { s.config.Data = v; return nil }}
 
 var serveOptions = [...]option{
 	{"listen", "HOST:PORT", "HTTP listener; port 0 chooses a free port (default 127.0.0.1:8080)",
@@ -72,8 +79,7 @@ var serveOptions = [...]option{
 		func(s *settings, v string) error { s.config.TLSKey = v; return nil }},
 	{"world-domain", "DOMAIN", "a domain whose labels name worlds, as those of localhost do: t1.sim.internal (default none)",
 		func(s *settings, v string) error { s.config.WorldDomain = strings.ToLower(v); return nil }},
-	{"data", "DIR", "the data directory; without it, a temporary directory that is deleted at exit",
-		func(s *settings, v string) error { s.config.Data = v; return nil }},
+	dataOption,
 	{"seed", "N", "the seed of ids, placement and random draws (default 1)",
 		func(s *settings, v string) (err error) {
 			if s.config.Seed, err = strconv.ParseUint(v, 10, 64); err != nil {
@@ -176,7 +182,7 @@ var logLevelNames = [...]string{"trace", "debug", "info", "warn", "error", "disa
 
 // askOptions are the options of the subcommands that call a running simulator.
 var askOptions = [...]option{
-	{"url", "URL", "the simulator's URL (default: from --listen or SIM_LISTEN)",
+	{"url", "URL", "the simulator's URL (default: of --listen, of the simulator that serves --data, or of SIM_LISTEN)",
 		func(s *settings, v string) error { s.url = v; return nil }},
 	{"timeout", "DURATION", "when to give up, such as 30s (default 30s; healthcheck: 2s)",
 		func(s *settings, v string) (err error) {
@@ -185,7 +191,7 @@ var askOptions = [...]option{
 			}
 			return nil
 		}},
-	serveOptions[0],
+	serveOptions[0], dataOption,
 }
 
 func (s *settings) readSigningKey(file string) error {
@@ -245,59 +251,42 @@ func parse(s *settings, options []option, args []string, getenv func(string) str
 			if err := o.set(s, v); err != nil {
 				return fmt.Errorf("%s=%q: %w", o.variable(), v, err)
 			}
+			s.given[o.name] = true
 		}
-		flags.Func(o.name, o.doc, func(v string) error { return o.set(s, v) })
+		flags.Func(o.name, o.doc, func(v string) error {
+			s.given[o.name], s.flagged[o.name] = true, true
+			return o.set(s, v)
+		})
 	}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return err
 	case err != nil:
-		return fmt.Errorf("%w; the flags are %s", err, flagNames(options))
+		name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
+		if !unknown {
+			return err
+		}
+		name = "--" + strings.TrimLeft(name, "-")
+		return unknownName("unknown flag "+name, name, flagNames(options), "simulator help lists the flags")
 	case flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	return nil
 }
 
-func flagNames(options []option) string {
+func flagNames(options []option) []string {
 	names := make([]string, len(options))
 	for i := range options {
 		names[i] = "--" + options[i].name
 	}
-	return strings.Join(names, " ")
+	return names
 }
 
-func help() string {
-	var b strings.Builder
-	b.WriteString(`simulator simulates the HTTP APIs of four storage vendors.
-
-  simulator [serve] [flags]        serve until SIGTERM; prints its addresses as a line of JSON
-  simulator healthcheck [--url U]  exit 0 if a simulator is ready
-  simulator wait [--url U] [--timeout D]
-                                   wait until a simulator is ready
-  simulator verify --data DIR      check every index of a data directory that no simulator uses
-  simulator replay FILE            replay a recording and compare the responses: exit 0 if they are the same byte for
-                                   byte, 2 at the first difference, which is printed, 1 on any other error
-  simulator scenario run FILE|NAME [--url U] [--junit FILE]
-                                   run a scenario; exit 0 if it passed, 2 if an expectation failed, 1 on any other error
-  simulator scenario check FILE|NAME
-                                   check a scenario without running it
-  simulator scenario list          list the scenarios that come with the program
-  simulator lucid COMMAND …        LucidLink's command-line client; also if the binary is named lucid
-  simulator version
-  simulator help
-
-Each flag is also an environment variable. The flag overrides the variable.
-
-`)
-	for i := range serveOptions {
-		o := &serveOptions[i]
-		fmt.Fprintf(&b, "  --%-24s %-17s %s\n", o.name+" "+o.form, o.variable(), o.doc)
+// unknownName returns the error for an unknown name, with the most similar valid one or, if none is similar, with where
+// to find the valid ones.
+func unknownName(text, name string, valid []string, where string) error {
+	if hint := nearest.Hint(name, valid); hint != "" {
+		return errors.New(text + hint)
 	}
-	b.WriteString("\nFor healthcheck and wait:\n\n")
-	for i := range askOptions {
-		o := &askOptions[i]
-		fmt.Fprintf(&b, "  --%-24s %-17s %s\n", o.name+" "+o.form, o.variable(), o.doc)
-	}
-	return b.String()
+	return errors.New(text + "; " + where)
 }

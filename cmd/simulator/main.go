@@ -9,10 +9,9 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-)
 
-// version is set by the build: -ldflags "-X main.version=…".
-var version = "dev"
+	"storagesim/internal/nearest"
+)
 
 // The exit codes.
 const (
@@ -24,7 +23,15 @@ const (
 func main() {
 	ctx, stop := untilSignal()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, arguments(), os.Getenv, os.Stdout, os.Stderr))
+	os.Exit(program(ctx))
+}
+
+// program runs the program with the arguments and the environment of the process.
+func program(ctx context.Context) int {
+	if err := checkVariables(os.Environ()); err != nil {
+		return complain(os.Stderr, exitUsage, err)
+	}
+	return run(ctx, arguments(), os.Getenv, os.Stdout, os.Stderr)
 }
 
 // untilSignal returns a context that ends at the first signal to stop.
@@ -35,8 +42,17 @@ func untilSignal() (ctx context.Context, stop context.CancelFunc) {
 // run runs a subcommand and returns the exit code. It returns soon after the context ends.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	name := "serve"
-	if len(args) > 0 && (args[0] == "" || args[0][0] != '-') {
+	switch {
+	case len(args) > 0 && (args[0] == "" || args[0][0] != '-'):
 		name, args = args[0], args[1:]
+	case len(args) > 0 && (args[0] == "--version" || args[0] == "-version"):
+		name, args = "version", args[1:]
+	case asksHelp(args):
+		name, args = "help", nil
+	}
+	if text, ok := helpOf(name); ok && name != lucidName && asksHelp(args) {
+		say(stdout, text)
+		return exitGood
 	}
 	switch name {
 	case "serve":
@@ -54,15 +70,32 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case lucidName:
 		return lucid(ctx, args, getenv, stdout, stderr)
 	case "version":
-		say(stdout, version+"\n")
+		say(stdout, versionText()+"\n")
 		return exitGood
 	case "help":
+		return showHelp(args, stdout, stderr)
+	}
+	return complain(stderr, exitUsage, unknownSubcommand(name))
+}
+
+func unknownSubcommand(name string) error {
+	names := subcommandNames()
+	return fmt.Errorf("unknown subcommand %q%s; the subcommands are %s", name, nearest.Hint(name, names),
+		strings.Join(names, ", "))
+}
+
+// showHelp prints the help of the program or, with an argument, of a subcommand.
+func showHelp(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
 		say(stdout, help())
 		return exitGood
 	}
-	return complain(stderr, exitUsage,
-		fmt.Errorf("unknown subcommand %q; the subcommands are serve, healthcheck, wait, verify, replay, scenario, "+
-			"lucid, version, help", name))
+	text, ok := helpOf(args[0])
+	if !ok {
+		return complain(stderr, exitUsage, unknownSubcommand(args[0]))
+	}
+	say(stdout, text)
+	return exitGood
 }
 
 // say writes text and ignores errors: the reader may be gone.

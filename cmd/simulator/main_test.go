@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("STORAGESIM_BE_THE_PROGRAM") != "" {
 		ctx, stop := untilSignal()
 		defer stop()
-		os.Exit(run(ctx, arguments(), os.Getenv, os.Stdout, os.Stderr))
+		os.Exit(program(ctx))
 	}
 	os.Exit(m.Run())
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -55,9 +58,37 @@ func wait(ctx context.Context, args []string, getenv func(string) string, stderr
 // readyURL is the URL of the readiness check.
 func (s *settings) readyURL() string { return s.base() + control.Prefix + "/ready" }
 
-// base is the base URL of the simulator: the given URL, otherwise the address of a simulator with the same settings.
+// addressFile is the file in the data directory with the ready line of the simulator that serves the data.
+const addressFile = "ready.json"
+
+func writeAddress(dir string, line []byte) error {
+	path := filepath.Join(dir, addressFile)
+	if err := os.WriteFile(path+".new", append(line, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// readAddress returns the URL of the simulator that serves the data directory, or "".
+func readAddress(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	var line ready
+	text, err := os.ReadFile(filepath.Join(dir, addressFile))
+	if err != nil || json.Unmarshal(text, &line) != nil {
+		return ""
+	}
+	return line.HTTP
+}
+
+// base is the base URL of the simulator: the given URL, the address of the flag --listen, the address of the simulator
+// that serves the data directory, or the address of a simulator with the same settings.
 func (s *settings) base() string {
 	base := strings.TrimSuffix(s.url, "/")
+	if base == "" && !s.flagged["listen"] {
+		base = readAddress(s.config.Data)
+	}
 	if base == "" {
 		host, port, _ := net.SplitHostPort(s.config.Listen) // goodAddress has checked it
 		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {

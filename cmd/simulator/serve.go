@@ -7,6 +7,7 @@ import (
 	"flag"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -39,6 +40,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	} else if err != nil {
 		return complain(stderr, exitUsage, err)
 	}
+	s.config.SeedGiven, s.config.FixtureGiven = s.given["seed"], s.given["fixture"]
 	s.config.Log = logger(s, stderr)
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -52,9 +54,16 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		return complain(stderr, exitError, errors.Join(err, sim.Close(ctx)))
 	}
 	line, _ := json.Marshal(ready{HTTP: sim.URL(), HTTPS: sim.TLSURL(), PID: os.Getpid()}) // strings always marshal
+	if s.config.Data != "" {
+		if err := writeAddress(s.config.Data, line); err != nil {
+			return complain(stderr, exitError, errors.Join(err, stop(sim)))
+		}
+		defer func() { _ = os.Remove(filepath.Join(s.config.Data, addressFile)) }()
+	}
 	say(stdout, string(line)+"\n")
-	s.config.Log.Info().Str("http", sim.URL()).Str("https", sim.TLSURL()).Uint64("seed", s.config.Seed).
-		Str("fixture", s.config.Fixture).Str("data", s.config.Data).Msg("serving")
+	fixture, seed := sim.Origin()
+	s.config.Log.Info().Str("http", sim.URL()).Str("https", sim.TLSURL()).Uint64("seed", seed).
+		Str("fixture", fixture).Str("data", s.config.Data).Msg("serving")
 	select {
 	case <-ctx.Done():
 	case <-sim.Stopped():

@@ -51,6 +51,8 @@ type Config struct {
 	// Seed and Fixture are the defaults for new worlds.
 	Seed    uint64
 	Fixture string
+	// FixtureSum is the checksum of the fixture's file; empty for a built-in fixture.
+	FixtureSum string
 	// Settings are the program's, which hold in a world that has none of its own.
 	Settings api.WorldSettings
 	// Fixtures are the names that Base accepts, sorted.

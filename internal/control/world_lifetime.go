@@ -20,7 +20,8 @@ func (c *Control) EnsureWorld() error {
 	if err != nil {
 		return err
 	}
-	meta := worldMeta{From: c.Fixture, Seed: seed, Created: c.Wall().UTC()}
+	meta := worldMeta{From: c.Fixture, Seed: seed, Created: c.Wall().UTC(),
+		Origin: &Origin{Fixture: c.Fixture, Sum: c.FixtureSum, Seed: c.Seed}}
 	return c.DB.CreateWorld(api.DefaultWorld, base, mustJSON(meta), nil)
 }
 

@@ -19,8 +19,27 @@ type worldMeta struct {
 	Created time.Time  `json:"created"`           // on the wall clock
 	Expires *time.Time `json:"expires,omitempty"`
 
+	// Origin is what the program made its data from. Only the default world has it.
+	Origin *Origin `json:"origin,omitempty"`
 	// Settings are those that the world was created with; api.SettingsOf reads them.
 	Settings *api.WorldSettings `json:"settings,omitempty"`
+}
+
+// Origin is what a program made its data from: the fixture and the seed of its flags.
+type Origin struct {
+	Fixture string `json:"fixture"`
+	Sum     string `json:"sum,omitempty"` // of the fixture's file; empty for a built-in fixture
+	Seed    uint64 `json:"seed"`
+}
+
+// OriginOf returns the origin in the meta of the default world. Data of earlier versions has none; then it is the
+// fixture and the seed of the world's last start.
+func OriginOf(meta json.RawMessage) (Origin, error) {
+	m, err := metaOf(meta)
+	if m.Origin != nil {
+		return *m.Origin, err
+	}
+	return Origin{Fixture: m.From, Seed: m.Seed}, err
 }
 
 func metaOf(raw json.RawMessage) (m worldMeta, err error) {

@@ -28,8 +28,11 @@ type Config struct {
 	Data        string // data directory; empty: a temporary one that Close removes
 	Seed        uint64 // determines ids, placement and random choices
 	Fixture     string // name of a built-in fixture, or path of a file
-	Auth        string // lenient, strict or off
-	Delays      statemachine.Profile
+	// SeedGiven and FixtureGiven report that the user chose the value. Data that was made from another one is then
+	// refused; otherwise the value of the data is used.
+	SeedGiven, FixtureGiven bool
+	Auth                    string // lenient, strict or off
+	Delays                  statemachine.Profile
 	// MaxRunningWorkflows is how many DMS workflows run at the same time. It overrides the fixture; 0 does not.
 	MaxRunningWorkflows int
 	// Federation enables the operations of a Lightbits cluster federation.

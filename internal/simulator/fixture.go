@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"storagesim/fixtures"
+	"storagesim/internal/api"
+	"storagesim/internal/control"
 	"storagesim/internal/fixture"
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
@@ -172,4 +174,51 @@ func explain(where string, document *fixture.Document, err error) error {
 		words = append(words, fmt.Sprintf("and %d more", wrong.More))
 	}
 	return &strict.Error{Detail: fmt.Sprintf("fixture %s: %s", where, strings.Join(words, "; "))}
+}
+
+// sum returns the checksum of the user's file, or "" without one.
+func (c *catalog) sum() string {
+	if c.file == "" {
+		return ""
+	}
+	sum := sha256.Sum256(c.text)
+	return hex.EncodeToString(sum[:6])
+}
+
+// matchData compares the fixture and the seed of the configuration with those that the data was made from. A value that
+// the user chose must be the same; otherwise the data's value is used, so that new worlds start as the default one did.
+func (s *Simulator) matchData(c *catalog) error {
+	world, err := s.db.World(api.DefaultWorld)
+	if errors.Is(err, store.ErrNoWorld) {
+		return nil // the data is new
+	}
+	if err != nil {
+		return err
+	}
+	made, err := control.OriginOf(world.Meta)
+	if err != nil {
+		return err
+	}
+	given := &s.config
+	switch {
+	case given.SeedGiven && made.Seed != given.Seed, given.FixtureGiven && made.Fixture != c.own:
+		return fmt.Errorf("data: %s was made with --fixture %s --seed %d, not with --fixture %s --seed %d; use the flags that "+
+			"it was made with, leave them out, or use another directory", s.dir, made.Fixture, made.Seed, c.own, given.Seed)
+	case given.FixtureGiven && made.Sum != "" && c.sum() != made.Sum:
+		return fmt.Errorf("data: %s was made from another version of the fixture %s; leave --fixture out to keep the data, or "+
+			"use another directory", s.dir, c.file)
+	}
+	given.Seed, s.made = made.Seed, made
+	if !given.FixtureGiven && c.file == "" && slices.Contains(fixtures.Names(), made.Fixture) {
+		c.own = made.Fixture
+	}
+	return nil
+}
+
+// Origin returns the fixture and the seed that the data was made from.
+func (s *Simulator) Origin() (fixture string, seed uint64) {
+	if s.made.Fixture != "" {
+		return s.made.Fixture, s.made.Seed
+	}
+	return s.config.Fixture, s.config.Seed
 }

@@ -32,7 +32,8 @@ type Simulator struct {
 	config    Config
 	dir       string
 	temporary bool
-	fresh     bool // the database was made by this program
+	made      control.Origin // of data that existed before; zero for new data
+	fresh     bool           // the database was made by this program
 	db        *store.DB
 	engine    *statemachine.Engine
 	control   *control.Control
@@ -85,7 +86,10 @@ func (s *Simulator) make(catalog *catalog) error {
 	if err := s.openData(); err != nil {
 		return errors.Join(err, s.removeTemporary())
 	}
-	err := s.assemble(catalog)
+	err := s.matchData(catalog)
+	if err == nil {
+		err = s.assemble(catalog)
+	}
 	if err == nil {
 		err = s.record(catalog)
 	}
@@ -184,7 +188,7 @@ func (s *Simulator) controlConfig(
 		Version: s.config.Version, AdminToken: s.config.AdminToken, MaxWorlds: s.config.MaxWorlds, Seed: s.config.Seed,
 		Settings: api.WorldSettings{Auth: api.AuthMode(s.config.Auth), Federation: &s.config.Federation,
 			MaxRunningWorkflows: s.config.MaxRunningWorkflows},
-		Fixture: catalog.own, Fixtures: catalog.names(), Base: catalog.base, States: catalog.worlds,
+		Fixture: catalog.own, FixtureSum: catalog.sum(), Fixtures: catalog.names(), Base: catalog.base, States: catalog.worlds,
 		Listen: s.listenWorld, Unlisten: s.unlistenWorld, Expiring: s.expire, Pending: s.pending,
 		Wall: s.conductor.now, SigningKey: s.config.SigningKey, Metrics: meter.Text,
 		Heartbeat: s.config.Limits.Heartbeat, EventQueue: s.config.Limits.EventQueue,
@@ -204,11 +208,11 @@ func (s *Simulator) controlConfig(
 // Open binds all listeners and starts to serve. If it returns an error, only Close may be called.
 func (s *Simulator) Open() (err error) {
 	if s.plain, err = s.bind(s.config.Listen, api.Place{}, nil); err != nil {
-		return err
+		return fmt.Errorf("--listen %s: %w; port 0 chooses a free port", s.config.Listen, err)
 	}
 	if s.config.TLSListen != "" {
 		if s.secure, err = s.bind(s.config.TLSListen, api.Place{}, s.identity); err != nil {
-			return err
+			return fmt.Errorf("--tls-listen %s: %w; port 0 chooses a free port, none disables TLS", s.config.TLSListen, err)
 		}
 	}
 	if err := s.control.Reopen(); err != nil {

@@ -39,7 +39,7 @@ mount=$(buildah mount "$root")
 mkdir -p "$mount/bin" "$mount/etc/ssl/certs" "$mount/root" "$mount/tmp" "$mount/go" "$mount/usr/local/go"
 chmod 1777 "$mount/tmp"
 cp /bin/busybox "$mount/bin/busybox"
-for applet in sh mkdir cp ls cat rm; do ln -s busybox "$mount/bin/$applet"; done
+for applet in sh mkdir chmod cp ls cat rm; do ln -s busybox "$mount/bin/$applet"; done
 cp /etc/ssl/certs/ca-certificates.crt "$mount/etc/ssl/certs/"
 echo 'root:x:0:0:root:/root:/bin/sh' >"$mount/etc/passwd"
 buildah unmount "$root" >/dev/null
@@ -73,7 +73,8 @@ mapfile -t environment < <(config '.Env[]')
 
 container=$(buildah from --pull-never "$image")
 root=$(buildah mount "$container")
-expect 'the owner of /data' "$(stat -c %u:%g "$root/data")" "$uid:$uid"
+expect 'the owner and mode of /data' "$(stat -c %u:%g:%a "$root/data")" "$uid:0:775"
+expect 'the mode of /tmp' "$(stat -c %a "$root/tmp")" 1777
 expect 'the content of the image' "$(find "$root" -type f | sed "s#^$root##" | grep -vE '^/(etc/(hosts|resolv.conf)|run/.*)$')" /simulator
 if ldd "$root/simulator" >/dev/null 2>&1; then
     say 'the binary is not static' >&2
@@ -140,5 +141,25 @@ if "${inside[@]}" /simulator healthcheck 2>/dev/null; then
     exit 1
 fi
 say 'started again on the same /data; the health check fails after the stop'
+
+# The subcommands that need a temporary directory, and a start without kept data.
+"${inside[@]}" /simulator scenario check stale-etag-race >/dev/null
+"${inside[@]}" /simulator scenario run stale-etag-race >/dev/null
+timeout --preserve-status --signal=TERM 5 "${inside[@]}" /simulator --data= >/dev/null 2>"$scratch/server.log" || {
+    say 'a start without data failed; the log:' >&2
+    cat "$scratch/server.log" >&2
+    exit 1
+}
+say 'scenario and a start on temporary data work'
+
+# A user ID that the platform chooses, with group 0, on a new volume.
+rm -rf "${root:?}"/data/*
+timeout --preserve-status --signal=TERM 5 unshare --net -- sh -c 'ip link set lo up; exec "$@"' sh \
+    env -i "${environment[@]}" chroot --userspec=1000650000:0 "$root" /simulator >/dev/null 2>"$scratch/server.log" || {
+    say 'a start as user 1000650000 failed; the log:' >&2
+    cat "$scratch/server.log" >&2
+    exit 1
+}
+say 'runs as any user of group 0'
 
 say "$(stat -c %s "$root/simulator") bytes of binary, $(du -sb --exclude=data "$root" | cut -f 1) bytes of image"
