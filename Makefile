@@ -134,10 +134,14 @@ openapi-go: build ## generate Go clients from the served OpenAPI documents with 
 openapi-ts: build ## validate the OpenAPI documents and examples, generate TypeScript clients, and use them
 	SIMULATOR=$(BUILD)/simulator test/clients/openapi-ts/run.sh
 
+.PHONY: tls
+tls: build ## verify the TLS certificates with curl, Python and Node
+	SIMULATOR=$(BUILD)/simulator test/clients/tls.sh
+
 .PHONY: image
 image: ## build the Dockerfile without a container engine or a registry, and test the image
 	VERSION='$(VERSION)' test/image/run.sh
 
 # Fast parts that find most faults come first.
 .PHONY: ci
-ci: build test test-race survival lint cinder lucidlink openapi-go openapi-ts image ## all checks
+ci: build test test-race survival lint cinder lucidlink openapi-go openapi-ts tls image ## all checks
