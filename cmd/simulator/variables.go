@@ -9,7 +9,8 @@ import (
 const variablePrefix = "SIM_"
 
 // injected are variables that container platforms set for a service named sim or sim-….
-var injected = regexp.MustCompile(`^SIM_(.*_)?(SERVICE_(HOST|PORT)(_.*)?|PORT(_[0-9]+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$`)
+var injected = regexp.MustCompile(
+	`^SIM_(.*_)?(SERVICE_(HOST|PORT)(_.*)?|PORT(_[0-9]+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$`)
 
 // checkVariables returns an error for a variable of the environment whose name begins as the program's do but is none
 // of them, since it is probably misspelled. Environ has the form of os.Environ.

@@ -120,8 +120,8 @@ func parseAuthority(dir string, certPEM, keyPEM []byte) (*identity, error) {
 		}
 		err = errors.New("it is no certificate authority with an ECDSA key")
 	}
-	return nil, fmt.Errorf("tls: %s and %s in %s are not a valid certificate authority; remove both to have a new one made: %w",
-		caFile, caKeyFile, dir, err)
+	return nil, fmt.Errorf(
+		"tls: %s and %s in %s are not a valid certificate authority; remove both to have a new one made: %w", caFile, caKeyFile, dir, err)
 }
 
 func makeAuthority(dir string, wall time.Time) error {
@@ -166,8 +166,8 @@ func writePEM(dir, name, kind string, der []byte) error {
 	return err
 }
 
-// certificate returns the certificate for the name that a client asks for. A client that asks for no name, or for a name
-// that is not the server's, gets the certificate for the address that it has connected to.
+// certificate returns the certificate for the name that a client asks for. A client that asks for no name, or for a
+// name that is not the server's, gets the certificate for the address that it has connected to.
 func (id *identity) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if id.own != nil {
 		return id.own, nil
