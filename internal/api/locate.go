@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"storagesim/internal/refusal"
+	"storagesim/internal/store"
 )
 
 // Headers of the simulator. HeaderWorld and HeaderCluster in a request select where it goes, HeaderFault a fault. A
@@ -188,4 +189,11 @@ func replaced(world string) *refusal.Error {
 	return refusal.New(refusal.NotFound, "world %q was reset, restored, replaced or created again while this request "+
 		"waited; the world that the request was sent to no longer exists", world).
 		Because(NoWorld{World: world, Replaced: true})
+}
+
+// ForeignToken returns the world that a token was minted for, if it is another one than the transaction's. Anyone can
+// sign tokens (docs/decisions/0013), so only the claim tells the tokens of two worlds apart.
+func ForeignToken(tx *store.Tx, token string) (world string, foreign bool) {
+	world = tokenWorld(token)
+	return world, world != "" && world != tx.World()
 }

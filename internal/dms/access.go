@@ -54,6 +54,10 @@ func (s *Service) checkToken(tx *store.Tx, text string) error {
 		return refusal.New(refusal.Unauthenticated, "the token expired at %s; the service's clock is at %s",
 			claims.ExpiresAt.UTC().Format(time.RFC3339), tx.Now.Format(time.RFC3339))
 	}
+	if world, foreign := api.ForeignToken(tx, text); foreign && s.options.Auth.In(tx) == api.AuthStrict {
+		return refusal.New(refusal.Unauthenticated,
+			"the token was issued in the world %q, and this request is for the world %q", world, tx.World())
+	}
 	for _, u := range s.settings(tx).Users {
 		if u.Name == claims.Subject {
 			return nil

@@ -22,6 +22,10 @@ func (s *Service) authenticate(tx *store.Tx, r *api.Request) (*Principal, error)
 	case !strings.EqualFold(scheme, "Bearer") || token == "":
 		return nil, unauthenticated("no token: the Authorization header must be Bearer and a JWT")
 	case isJWT(token):
+		if world, foreign := api.ForeignToken(tx, token); foreign && s.auth.In(tx) == api.AuthStrict {
+			return nil, unauthenticated("the token was minted for the world %q, and this request is for the world %q", world,
+				tx.World())
+		}
 		if p, federated, err := s.federatedPrincipal(tx, token); federated {
 			return p, err
 		}

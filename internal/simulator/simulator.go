@@ -116,7 +116,7 @@ func (s *Simulator) openData() (err error) {
 		if s.dir, err = os.MkdirTemp("", "storagesim-"); err != nil {
 			return err
 		}
-	} else if err := os.MkdirAll(s.dir, 0o755); err != nil {
+	} else if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("data: %w", err)
 	}
 	file := filepath.Join(s.dir, fileName)

@@ -56,7 +56,7 @@ func openBolt(path string, o *bolt.Options) (b *bolt.DB, err error) {
 			return nil, err
 		}
 	}
-	if b, err = bolt.Open(path, 0o644, o); err != nil {
+	if b, err = bolt.Open(path, 0o600, o); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(prepare(b), replay(b)); err != nil {
@@ -71,7 +71,7 @@ func makeFile(path string) error {
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	b, err := bolt.Open(draft, 0o644, &bolt.Options{Timeout: time.Nanosecond, NoSync: true})
+	b, err := bolt.Open(draft, 0o600, &bolt.Options{Timeout: time.Nanosecond, NoSync: true})
 	if err != nil {
 		return err
 	}

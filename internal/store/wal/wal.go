@@ -45,7 +45,7 @@ func fileName(database string, number uint64) string {
 // Create creates the log with the number for a database. Tree is the transaction of the tree that it continues. With
 // sync, the log and every commit in it survive a power loss. Max is the maximum size in bytes, 0 for no limit.
 func Create(database string, number, tree uint64, sync bool, max int64) (*Log, error) {
-	f, err := os.OpenFile(fileName(database, number), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	f, err := os.OpenFile(fileName(database, number), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
