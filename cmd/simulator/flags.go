@@ -54,6 +54,8 @@ func (o *option) variable() string {
 }
 
 // dataOption is an option of serve, and of the subcommands that look for a running simulator.
+//
+//nolint:gochecknoglobals // a row of a table
 var dataOption = option{"data", "DIR", "the data directory; without it, a temporary directory that is deleted at exit",
 	func(s *settings, v string) error { s.config.Data = v; return nil }}
 
@@ -77,7 +79,8 @@ var serveOptions = [...]option{
 		func(s *settings, v string) error { s.config.TLSCert = v; return nil }},
 	{"tls-key", "FILE", "PEM file of the key of --tls-cert",
 		func(s *settings, v string) error { s.config.TLSKey = v; return nil }},
-	{"world-domain", "DOMAIN", "a domain whose labels name worlds, as those of localhost do: t1.sim.internal (default none)",
+	{"world-domain", "DOMAIN",
+		"a domain whose labels name worlds, as those of localhost do: t1.sim.internal (default none)",
 		func(s *settings, v string) error { s.config.WorldDomain = strings.ToLower(v); return nil }},
 	dataOption,
 	{"seed", "N", "the seed of ids, placement and random draws (default 1)",

@@ -25,8 +25,8 @@ func subcommands() []subcommand {
 `, ask},
 		{"verify", "  simulator verify --data DIR      check every index of a data directory that no simulator uses\n",
 			func() []option { return []option{dataOption} }},
-		{"replay", `  simulator replay FILE            replay a recording and compare the responses: exit 0 if they are the same byte for
-                                   byte, 2 at the first difference, which is printed, 1 on any other error
+		{"replay", `  simulator replay FILE            replay a recording and compare the responses: exit 0 if they are equal byte
+                                   for byte, 2 at the first difference, which is printed, 1 on any other error
 `, nil},
 		{"scenario", `  simulator scenario run FILE|NAME [--url U] [--junit FILE]
                                    run a scenario; exit 0 if it passed, 2 if an expectation failed, 1 on any other error
@@ -34,7 +34,7 @@ func subcommands() []subcommand {
                                    check a scenario without running it
   simulator scenario list          list the scenarios that come with the program
 `, func() []option { return scenarioOptions(new(string)) }},
-		{lucidName, "  simulator lucid COMMAND …        LucidLink's command-line client; also if the binary is named lucid\n", nil},
+		{lucidName, "  simulator lucid COMMAND …        LucidLink's command line; also if the binary is named lucid\n", nil},
 		{"version", "  simulator version\n", nil},
 		{"help", "  simulator help [SUBCOMMAND]\n", nil},
 	}

@@ -37,7 +37,8 @@ func scenarioOptions(junit *string) []option {
 	}
 	for _, o := range serveOptions {
 		switch o.name {
-		case "seed", "fixture", "auth", "delays", "admin-token", "admin-token-file", "max-running-workflows", "federation", "log-level":
+		case "seed", "fixture", "auth", "delays", "admin-token", "admin-token-file", "max-running-workflows", "federation",
+			"log-level":
 			options = append(options, o)
 		}
 	}

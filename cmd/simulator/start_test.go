@@ -53,7 +53,8 @@ func TestData_OtherFixtureOrSeedIsRefused(t *testing.T) {
 		start(t, env(), "--data", dir, "--fixture", file).end()
 		start(t, env(), "--data", dir, "--fixture", file).end()
 		require.NoError(t, os.WriteFile(file, []byte("lightbits: {clusters: [{name: west}]}\n"), 0o600))
-		require.Contains(t, refused(t, exitError, env(), "--listen=127.0.0.1:0", "--tls-listen=none", "--data", dir, "--fixture",
+		require.Contains(t, refused(t, exitError, env(), "--listen=127.0.0.1:0", "--tls-listen=none", "--data", dir,
+			"--fixture",
 			file), "another version of the fixture")
 		start(t, env(), "--data", dir).end()
 	})
@@ -125,7 +126,8 @@ func TestUsage_OneReason(t *testing.T) {
 	r := start(t, env(), "--tls-listen=127.0.0.1:0")
 	plain, secure := strings.TrimPrefix(r.HTTP, "http://"), strings.TrimPrefix(r.HTTPS, "https://")
 	require.Contains(t, refused(t, exitError, env(), "--listen", plain, "--tls-listen=none"), "--listen "+plain)
-	require.Contains(t, refused(t, exitError, env(), "--listen=127.0.0.1:0", "--tls-listen", secure), "--tls-listen "+secure)
+	require.Contains(t, refused(t, exitError, env(), "--listen=127.0.0.1:0", "--tls-listen", secure),
+		"--tls-listen "+secure)
 }
 
 func TestVersion(t *testing.T) {

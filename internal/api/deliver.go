@@ -71,8 +71,8 @@ func reset(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// sendPart sends the header of the response and the first at bytes of its body, but never the whole body. It sends nothing
-// if the response has no body.
+// sendPart sends the header of the response and the first at bytes of its body, but never the whole body. It sends
+// nothing if the response has no body.
 func (s *Server) sendPart(w http.ResponseWriter, r *Request, out *outcome, at int) {
 	at = max(min(at, len(out.resp.Body)-1), 0)
 	if len(out.resp.Body) == 0 {

@@ -102,8 +102,8 @@ func requestURI(req *http.Request) string {
 	return req.URL.RequestURI()
 }
 
-// retrySeconds returns the seconds of a header Retry-After, which is a number or, if a fault rule says so, a date on the
-// world's clock.
+// retrySeconds returns the seconds of a header Retry-After, which is a number or, if a fault rule says so, a date on
+// the world's clock.
 func retrySeconds(value string, now time.Time) int {
 	seconds, err := strconv.Atoi(value)
 	if err == nil {

@@ -18,7 +18,8 @@ import (
 
 // withFaults installs rules for the operations on toys.
 func withFaults(t testing.TB, s *server, rules ...fault.Rule) *fault.Injector {
-	in := fault.New(s.db, s.engine, func() fault.Targets { return api.FaultTargets(nil, s.server.Services()...) }, zerolog.Nop(),
+	in := fault.New(s.db, s.engine, func() fault.Targets { return api.FaultTargets(nil, s.server.Services()...) },
+		zerolog.Nop(),
 		func() time.Time { return epoch })
 	s.server.UseFaults(in)
 	require.NoError(t, s.engine.Update(api.DefaultWorld, "test",
@@ -63,7 +64,8 @@ func TestFaults_ComeAfterAuthentication(t *testing.T) {
 			return nil
 		}
 	})
-	in := withFaults(t, s, fault.Rule{ID: "busy", When: fault.When{Times: new(uint64(1))}, Effect: fault.Effect{Status: 503}})
+	in := withFaults(t, s, fault.Rule{ID: "busy", When: fault.When{Times: new(uint64(1))},
+		Effect: fault.Effect{Status: 503}})
 	w := s.do("GET", "/toys", "")
 	require.Equal(t, 500, w.Code, "the harness refuses without words")
 	require.Empty(t, w.Header().Get(api.HeaderFault))
@@ -102,7 +104,8 @@ func BenchmarkFaults(b *testing.B) {
 			header := http.Header{"User-Agent": {"curl/8"}}
 			for b.Loop() {
 				var d fault.Decision
-				if set := in.Armed(api.DefaultWorld); set != nil && len(set.Candidates(&d, "toys.ListToys", "", header, epoch)) > 0 {
+				if set := in.Armed(api.DefaultWorld); set != nil &&
+					len(set.Candidates(&d, "toys.ListToys", "", header, epoch)) > 0 {
 					b.Fatal("the rule matches")
 				}
 			}

@@ -51,7 +51,8 @@ type Exchange struct {
 	About *About `json:"finding,omitempty"`
 	// Hint names the operation that a request to an unknown route was probably meant for.
 	Hint string `json:"hint,omitempty"`
-	// Lost is the operation's own response, if a fault lost it or sent another one. It is nil if the operation did not run.
+	// Lost is the operation's own response, if a fault lost it or sent another one. It is nil if the operation did not
+	// run.
 	Lost *Lost `json:"lost,omitempty"`
 }
 
@@ -64,8 +65,8 @@ type Lost struct {
 }
 
 // Journal keeps the latest exchanges in memory, by the lives of worlds, bounded by count and bytes. When it is full it
-// drops exchanges of lives that are over, then the oldest ones of the life that has most: a world that fills the journal
-// does not drop the exchanges of another that has few. Its methods may be called concurrently.
+// drops exchanges of lives that are over, then the oldest ones of the life that has most: a world that fills the
+// journal does not drop the exchanges of another that has few. Its methods may be called concurrently.
 type Journal struct {
 	mu       sync.Mutex
 	live     []*book

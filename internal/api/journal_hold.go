@@ -90,14 +90,18 @@ func heldValue(v reflect.Value, size *int64) reflect.Value {
 		if v.IsNil() {
 			return v
 		}
-		held := reflect.MakeMapWithSize(t, v.Len())
-		for at := v.MapRange(); at.Next(); {
-			*size += 32
-			held.SetMapIndex(heldValue(at.Key(), size), heldValue(at.Value(), size))
-		}
-		return held
+		return heldMap(v, size)
 	default:
 		*size += int64(t.Size())
 		return v
 	}
+}
+
+func heldMap(v reflect.Value, size *int64) reflect.Value {
+	held := reflect.MakeMapWithSize(v.Type(), v.Len())
+	for at := v.MapRange(); at.Next(); {
+		*size += 32
+		held.SetMapIndex(heldValue(at.Key(), size), heldValue(at.Value(), size))
+	}
+	return held
 }

@@ -8,9 +8,9 @@ import (
 	"storagesim/internal/fault"
 )
 
-// SubjectOf returns what an exchange of the journal is about, as subject does for a request: without the resources, since
-// those belong to a state of the world. It also returns the kinds of resources, out of kinds, that its path is about. It
-// returns nil if the exchange is not one of the service's operations.
+// SubjectOf returns what an exchange of the journal is about, as subject does for a request: without the resources,
+// since those belong to a state of the world. It also returns the kinds of resources, out of kinds, that its path is
+// about. It returns nil if the exchange is not one of the service's operations.
 func (svc *Service) SubjectOf(x *Exchange, kinds []string) (subject *fault.Subject, about []string) {
 	at := slices.IndexFunc(svc.Operations, func(op Operation) bool { return op.ID() == x.Operation })
 	if at < 0 {

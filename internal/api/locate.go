@@ -42,10 +42,10 @@ func (p Place) Elsewhere() string { return p.elsewhere }
 type placeKey struct{}
 
 // Locate returns the world and the cluster that a request selects. The first of these that names one wins: the path
-// prefix that InWorld removed, the headers X-Sim-World and X-Sim-Cluster, a token that the simulator minted for a world,
-// a Host below .localhost or below the domain of InWorld, and listener, the place of the listener that accepted the
-// request. Without any, the world is DefaultWorld and the cluster "". On the port of a world, the world is always that
-// one. Locate does not check that they exist.
+// prefix that InWorld removed, the headers X-Sim-World and X-Sim-Cluster, a token that the simulator minted for a
+// world, a Host below .localhost or below the domain of InWorld, and listener, the place of the listener that accepted
+// the request. Without any, the world is DefaultWorld and the cluster "". On the port of a world, the world is always
+// that one. Locate does not check that they exist.
 func Locate(req *http.Request, listener Place) Place {
 	place := Place{World: first(req.Header, HeaderWorld), Cluster: first(req.Header, HeaderCluster)}
 	host, prefixed := urlPlace(req)
@@ -78,7 +78,8 @@ func Locate(req *http.Request, listener Place) Place {
 func (svc *Service) locateByBody(r *Request) {
 	h := r.HTTP.Header
 	_, prefixed := urlPlace(r.HTTP)
-	if svc.BodyToken == nil || prefixed != "" || first(h, HeaderWorld) != "" || tokenWorld(first(h, "Authorization")) != "" {
+	if svc.BodyToken == nil || prefixed != "" || first(h, HeaderWorld) != "" ||
+		tokenWorld(first(h, "Authorization")) != "" {
 		return
 	}
 	world := tokenWorld(svc.BodyToken(r))
@@ -180,8 +181,9 @@ func noWorld(world string) *refusal.Error {
 
 // notHere returns the refusal of a request to another world than that of its port.
 func notHere(own, other string) *refusal.Error {
-	return refusal.New(refusal.NotFound, "this port serves only the world %q; the world %q has a port of its own, or is at "+
-		"the simulator's main address", own, other).Because(NoWorld{World: other})
+	return refusal.New(refusal.NotFound,
+		"this port serves only the world %q; the world %q has a port of its own, or is at "+
+			"the simulator's main address", own, other).Because(NoWorld{World: other})
 }
 
 // replaced returns the refusal of a request that waited while its world began another life.

@@ -194,17 +194,8 @@ func (s *Server) respond(svc *Service, r *Request, rec *record, buf []byte) (out
 			out.resp = svc.Dialect.Refuse(r, internalError(r.ID))
 		}
 	}()
-	if err := r.readBody(); err != nil {
+	if err := s.receive(svc, r, rec); err != nil {
 		return s.refused(svc, r, out, err)
-	}
-	s.journal.bodyRead(rec, r.body)
-	world := r.World
-	if svc.locateByBody(r); r.World != world {
-		r.life, _ = s.engine.Life(r.World)
-		s.journal.relocate(rec, r.World, r.life)
-	}
-	if r.elsewhere != "" {
-		return s.refused(svc, r, out, notHere(r.World, r.elsewhere))
 	}
 	inj, done := s.precede(svc, r, &out)
 	if done {
@@ -251,6 +242,23 @@ func (s *Server) respond(svc *Service, r *Request, rec *record, buf []byte) (out
 		s.after(svc, r, inj, &out)
 	}
 	return out
+}
+
+// receive reads the body, and finds the world of a request whose body names it.
+func (s *Server) receive(svc *Service, r *Request, rec *record) error {
+	if err := r.readBody(); err != nil {
+		return err
+	}
+	s.journal.bodyRead(rec, r.body)
+	world := r.World
+	if svc.locateByBody(r); r.World != world {
+		r.life, _ = s.engine.Life(r.World) // the transaction refuses an unknown world
+		s.journal.relocate(rec, r.World, r.life)
+	}
+	if r.elsewhere != "" {
+		return notHere(r.World, r.elsewhere)
+	}
+	return nil
 }
 
 // render sets the response to the result of the handler.
@@ -320,7 +328,8 @@ func (s *Server) refuse(svc *Service, r *Request, out outcome, err error, descri
 		e = refusal.New(refusal.ResourceExhausted, "%s", large.Error()).Because(TooLarge{Limit: large.Limit})
 		e.Status = http.StatusRequestEntityTooLarge
 	case e == nil:
-		s.log.Error().Str("error", redact.Line(err.Error())).Str("op", r.Operation.ID()).Str("request_id", r.ID).Msg("operation failed")
+		s.log.Error().Str("error", redact.Line(err.Error())).Str("op", r.Operation.ID()).Str("request_id",
+			r.ID).Msg("operation failed")
 		e = internalError(r.ID)
 	}
 	out.resp, out.kind, out.cause = svc.Dialect.Refuse(r, e), e.CauseKind(), e.Cause
@@ -406,8 +415,8 @@ func (s *Server) refuseRoute(refuse func(*Service, *Request) Response) http.Hand
 	}
 }
 
-// Forbid refuses a request with 403 in the dialect of the vendor that owns the path. The request gets no id and is not in
-// the journal.
+// Forbid refuses a request with 403 in the dialect of the vendor that owns the path. The request gets no id and is not
+// in the journal.
 func (s *Server) Forbid(w http.ResponseWriter, req *http.Request, message string) {
 	place := Locate(req, ListenerPlace(req.Context()))
 	e := refusal.New(refusal.PermissionDenied, "%s", message)

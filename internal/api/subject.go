@@ -165,8 +165,8 @@ func (s *Server) find(tx *store.Tx, kinds, names []string) (statemachine.Resourc
 
 func (s *Server) kinds(r *Request) []string { return kindsOf(r.Operation, s.engine.Kinds()) }
 
-// kindsOf returns the kinds that the path is about, for example lightbits.volume for a path with /volumes/, or all kinds
-// of the vendor if the path is about none.
+// kindsOf returns the kinds that the path is about, for example lightbits.volume for a path with /volumes/, or all
+// kinds of the vendor if the path is about none.
 func kindsOf(op *Operation, kinds []string) []string {
 	var all, inPath []string
 	for _, kind := range kinds {

@@ -18,8 +18,8 @@ import (
 const writeWithin = 30 * time.Second
 
 // streamEvents streams the events of the world, or with world=* those of all worlds, from now on, or after
-// Last-Event-ID, as text/event-stream (WHATWG HTML 9.2). The stream ends when the world's life ends, the program stops or
-// the client disconnects.
+// Last-Event-ID, as text/event-stream (WHATWG HTML 9.2). The stream ends when the world's life ends, the program stops
+// or the client disconnects.
 func streamEvents(c *Control, r *call) (stream, error) {
 	kinds, err := readTypes(r.query.Get("type"))
 	if err != nil {

@@ -35,7 +35,8 @@ func explainRequest(c *Control, r *call) (explanation, error) {
 	if err != nil {
 		return explanation{}, err
 	}
-	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, About: x.About, Faults: x.Faults, Open: x.Open,
+	e := explanation{ID: x.ID, Operation: x.Operation, Status: x.Status, At: x.At, About: x.About, Faults: x.Faults,
+		Open: x.Open,
 		Lost: x.Lost}
 	switch {
 	case x.Open:
@@ -72,7 +73,8 @@ func explainLost(x *api.Exchange, e *explanation) {
 		"the client", faultSources(x), happened, x.Lost.Status)
 	e.WouldWork = []string{"the same request without the fault"}
 	if x.Lost.Committed {
-		e.WouldWork = append(e.WouldWork, "a client that reads the resource after a lost response, before it repeats the request")
+		e.WouldWork = append(e.WouldWork,
+			"a client that reads the resource after a lost response, before it repeats the request")
 	}
 }
 

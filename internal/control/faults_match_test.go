@@ -40,7 +40,8 @@ func TestFaults_LeavesOut(t *testing.T) {
 	a := bearer(s, http.MethodGet, nodes, "")
 	require.Equal(t, http.StatusOK, a.Status)
 	rule = s.Must(http.StatusOK, http.MethodGet, "/_sim/faults/m", "")
-	require.Contains(t, rule.Text(".lastMissReason"), "lightbits.ListNodes is left out: it does not document the status 404")
+	require.Contains(t, rule.Text(".lastMissReason"),
+		"lightbits.ListNodes is left out: it does not document the status 404")
 	entry := s.Must(http.StatusOK, http.MethodGet, "/_sim/requests/"+a.Header.Get("X-Sim-Request-Id")+"/explain", "")
 	require.Contains(t, entry.Body, "is left out")
 }

@@ -23,8 +23,8 @@ type link struct {
 
 func (c *Control) index() index {
 	i := index{Name: "storagesim", Version: c.Version,
-		About: "A simulator of storage vendors' HTTP APIs. The vendors' paths are served next to this control surface, /_sim. " +
-			"README.md and docs/ of the source describe it.",
+		About: "A simulator of storage vendors' HTTP APIs. The vendors' paths are served next to this control surface, " +
+			"/_sim. README.md and docs/ of the source describe it.",
 		Links: []link{
 			{Prefix + "/operations", "the vendors' operations and their paths"},
 			{Prefix + "/openapi/" + surface + ".json", "OpenAPI document of the control surface"},
@@ -37,7 +37,8 @@ func (c *Control) index() index {
 		}
 		i.Links = append(i.Links, link{Prefix + "/openapi/" + svc.Vendor + ".json", "OpenAPI document of " + title})
 	}
-	return i.with(link{Prefix + "/worlds", "the worlds"}, link{Prefix + "/machines?format=mermaid", "the states of resources"},
+	return i.with(link{Prefix + "/worlds", "the worlds"}, link{Prefix + "/machines?format=mermaid",
+		"the states of resources"},
 		link{Prefix + "/requests", "the journal of requests"}, link{Prefix + "/health", "version and uptime"},
 		link{Prefix + "/ready", "readiness"})
 }

@@ -110,7 +110,8 @@ func TestRequests_AllWorldsNeedTheAdminToken(t *testing.T) {
 	s.Must(200, http.MethodGet, "/_sim/requests?world=*", "", admin...)
 	s.Must(200, http.MethodGet, "/_sim/requests/"+id, "", admin...)
 	s.In("a").Must(200, http.MethodGet, "/_sim/requests/"+id, "", admin...)
-	har := s.In("a").Must(200, http.MethodGet, "/_sim/requests/"+id, "", append(admin, "Accept", "application/har+json")...)
+	har := s.In("a").Must(200, http.MethodGet, "/_sim/requests/"+id, "",
+		append(admin, "Accept", "application/har+json")...)
 	require.Equal(t, id, har.Text(".log.entries[0]._id"))
 	require.True(t, strings.HasPrefix(har.Body, `{"log":{"version":"1.2"`))
 }

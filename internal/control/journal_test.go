@@ -141,8 +141,9 @@ func TestJournal_Filters(t *testing.T) {
 	for query, ids := range map[string]string{
 		"": "req-1 req-2 req-3", "world=*": "req-1 req-2 req-3 req-4", "operation=lightbits.ListNodes": "req-1 req-3",
 		"operation=lightbits.Get*": "req-2",
-		"status=401":               "req-3", "status=4xx": "req-2 req-3", "world=t": "req-4", "world=default&status=200": "req-1",
-		"since=req-2": "req-3", "since=req-2&world=*": "req-3 req-4", "since=2026-06-01T01:00:00Z&world=default": "req-3",
+		"status=401":               "req-3", "status=4xx": "req-2 req-3", "world=t": "req-4",
+		"world=default&status=200": "req-1",
+		"since=req-2":              "req-3", "since=req-2&world=*": "req-3 req-4", "since=2026-06-01T01:00:00Z&world=default": "req-3",
 		"limit=1": "req-3",
 		"limit=2": "req-2 req-3", "limit=2&before=req-3": "req-1 req-2",
 	} {

@@ -23,7 +23,8 @@ func (c *Control) mountMetrics(router chi.Router, row *Row) {
 	router.Handle(MetricsPath,
 		c.serve(&Row{Name: "WrongMethod", Open: true, Endpoint: query(func(_ *Control, r *call) (plain, error) {
 			return plain{}, &Problem{Status: http.StatusMethodNotAllowed,
-				Detail: fmt.Sprintf("%s does not support the method %s", MetricsPath, r.http.Method), Valid: []string{http.MethodGet, http.MethodHead}}
+				Detail: fmt.Sprintf("%s does not support the method %s", MetricsPath,
+					r.http.Method), Valid: []string{http.MethodGet, http.MethodHead}}
 		})}))
 	c.mountRow(router, MetricsPath, row)
 }

@@ -162,7 +162,8 @@ func (c *Control) openAPI() ([]byte, error) {
 }
 
 func refused(status int) openapi.Refusal {
-	text, _ := json.Marshal(Problem{Title: http.StatusText(status), Status: status, Detail: "by: \"soon\" is not a duration, such as \"90s\""})
+	text, _ := json.Marshal(Problem{Title: http.StatusText(status), Status: status,
+		Detail: "by: \"soon\" is not a duration, such as \"90s\""})
 	return openapi.Refusal{Status: status, ContentType: "application/problem+json", Body: text}
 }
 

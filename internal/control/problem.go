@@ -115,7 +115,8 @@ func machineProblem(err error) *Problem {
 		return unknownKind(kind)
 	case errors.As(err, &delay):
 		return &Problem{Status: http.StatusBadRequest, Valid: nearest.To(delay.Name, delay.Valid),
-			Detail: fmt.Sprintf("unknown delay %q", delay.Name) + nearest.Hint(delay.Name, delay.Valid) + "; GET /_sim/delays lists all"}
+			Detail: fmt.Sprintf("unknown delay %q", delay.Name) + nearest.Hint(delay.Name, delay.Valid) +
+				"; GET /_sim/delays lists all"}
 	case errors.As(err, &illegal):
 		return &Problem{Status: http.StatusConflict, Detail: illegal.Error(), Valid: texts(illegal.Cause.Takes)}
 	case errors.As(err, &nothing), errors.As(err, &notReached), errors.As(err, &replaced):

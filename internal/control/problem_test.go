@@ -15,20 +15,28 @@ func TestProblem_Details(t *testing.T) {
 	bearer(s, http.MethodPost, "/api/v2/projects/default/volumes",
 		`{"name":"vol1","size":"4 GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`)
 	for name, c := range map[string]struct{ method, path, body, detail string }{
-		"operation":       {http.MethodPost, "/_sim/faults", `{"match":{"operation":"lightbit.*"},"effect":{"status":503}}`, `did you mean "lightbits.*"?`},
-		"journal":         {http.MethodGet, "/_sim/requests?operation=lightbit.*", "", `did you mean "lightbits.*"?`},
-		"delay":           {http.MethodPut, "/_sim/delays", `{"lightbits.volume.creat":"1s"}`, `did you mean "lightbits.volume.create"?`},
-		"kind":            {http.MethodGet, "/_sim/resources?kind=lightbits.volum", "", `did you mean "lightbits.volume"?`},
-		"kind in a path":  {http.MethodGet, "/_sim/resources/lightbits.volum/x", "", `did you mean "lightbits.volume"?`},
-		"resource":        {http.MethodPost, "/_sim/resources/lightbits.volume/nope/release", "", `there is no lightbits.volume "nope"; there is vol1`},
-		"rule":            {http.MethodDelete, "/_sim/faults/nope", "", `there is no fault rule "nope"; there are none`},
-		"checkpoint":      {http.MethodDelete, "/_sim/checkpoints/nope", "", `there is no checkpoint "nope"`},
-		"action":          {http.MethodPost, "/_sim/actions/lightbits/fail-nod", "{}", `did you mean "lightbits/fail-node"?`},
-		"latency":         {http.MethodPost, "/_sim/faults", `{"effect":{"latency":"2 s"}}`, `effect.latency: "2 s" is not a duration; use "2s", {"uniform"`},
-		"latency, number": {http.MethodPost, "/_sim/faults", `{"effect":{"latency":2}}`, `effect.latency: 2 is neither a duration`},
-		"latency, member": {http.MethodPost, "/_sim/faults", `{"effect":{"latency":{"fixd":"2s"}}}`, `effect.latency.fixd: is not a member`},
-		"latency, type":   {http.MethodPost, "/_sim/faults", `{"effect":{"latency":{"fixed":2}}}`, `effect.latency.fixed: must be a string`},
-		"instant":         {http.MethodPost, "/_sim/faults", `{"when":{"from":"yesterday"},"effect":{"status":503}}`, `when.from: "yesterday" is not a time; use RFC 3339, such as 2026-01-02T03:04:05Z`},
+		"operation": {http.MethodPost, "/_sim/faults", `{"match":{"operation":"lightbit.*"},"effect":{"status":503}}`,
+			`did you mean "lightbits.*"?`},
+		"journal": {http.MethodGet, "/_sim/requests?operation=lightbit.*", "", `did you mean "lightbits.*"?`},
+		"delay": {http.MethodPut, "/_sim/delays", `{"lightbits.volume.creat":"1s"}`,
+			`did you mean "lightbits.volume.create"?`},
+		"kind":           {http.MethodGet, "/_sim/resources?kind=lightbits.volum", "", `did you mean "lightbits.volume"?`},
+		"kind in a path": {http.MethodGet, "/_sim/resources/lightbits.volum/x", "", `did you mean "lightbits.volume"?`},
+		"resource": {http.MethodPost, "/_sim/resources/lightbits.volume/nope/release", "",
+			`there is no lightbits.volume "nope"; there is vol1`},
+		"rule":       {http.MethodDelete, "/_sim/faults/nope", "", `there is no fault rule "nope"; there are none`},
+		"checkpoint": {http.MethodDelete, "/_sim/checkpoints/nope", "", `there is no checkpoint "nope"`},
+		"action":     {http.MethodPost, "/_sim/actions/lightbits/fail-nod", "{}", `did you mean "lightbits/fail-node"?`},
+		"latency": {http.MethodPost, "/_sim/faults", `{"effect":{"latency":"2 s"}}`,
+			`effect.latency: "2 s" is not a duration; use "2s", {"uniform"`},
+		"latency, number": {http.MethodPost, "/_sim/faults", `{"effect":{"latency":2}}`,
+			`effect.latency: 2 is neither a duration`},
+		"latency, member": {http.MethodPost, "/_sim/faults", `{"effect":{"latency":{"fixd":"2s"}}}`,
+			`effect.latency.fixd: is not a member`},
+		"latency, type": {http.MethodPost, "/_sim/faults", `{"effect":{"latency":{"fixed":2}}}`,
+			`effect.latency.fixed: must be a string`},
+		"instant": {http.MethodPost, "/_sim/faults", `{"when":{"from":"yesterday"},"effect":{"status":503}}`,
+			`when.from: "yesterday" is not a time; use RFC 3339, such as 2026-01-02T03:04:05Z`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := s.Do(c.method, c.path, c.body)
@@ -67,7 +75,8 @@ func TestIndex(t *testing.T) {
 // Health checks send HEAD. It has the status and the headers of GET, without a body.
 func TestHead(t *testing.T) {
 	s := simtest.New(t)
-	for _, path := range []string{"/", "/_sim", "/_sim/health", "/_sim/ready", "/_sim/worlds", "/_sim/events", "/metrics"} {
+	for _, path := range []string{"/", "/_sim", "/_sim/health", "/_sim/ready", "/_sim/worlds", "/_sim/events",
+		"/metrics"} {
 		a := s.Must(http.StatusOK, http.MethodHead, path, "")
 		require.Empty(t, a.Body, path)
 	}

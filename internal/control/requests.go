@@ -172,7 +172,8 @@ func (c *Control) checkOperation(pattern string) error {
 			}
 		}
 	}
-	return &strict.Error{Path: "operation", Detail: fmt.Sprintf("%q is not an operation", pattern) + nearest.Hint(pattern, ids),
+	return &strict.Error{Path: "operation", Detail: fmt.Sprintf("%q is not an operation", pattern) + nearest.Hint(pattern,
+		ids),
 		Valid: nearest.To(pattern, ids)}
 }
 

@@ -173,7 +173,8 @@ func TestVerify_MatchByResourceHeaderQueryAndBody(t *testing.T) {
 		`{"resource":"w","status":"2xx","body":{"size":"2GiB"}}`: 1,
 		`{"resource":"w","operation":"lightbits.Delete*"}`:       0,
 	} {
-		s.Must(200, http.MethodPost, "/_sim/verify", fmt.Sprintf(`{"match":%s,"count":{"min":%d,"max":%d}}`, match, count, count))
+		s.Must(200, http.MethodPost, "/_sim/verify", fmt.Sprintf(`{"match":%s,"count":{"min":%d,"max":%d}}`, match, count,
+			count))
 	}
 	for body, status := range map[string]int{
 		`{"notFollowedBy":["lightbits.DeleteVolume","lightbits.CreateVolume"]}`:                          406,

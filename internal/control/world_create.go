@@ -180,7 +180,7 @@ func stateFlaws(err error) error {
 	switch {
 	case errors.As(err, &wrong):
 		for i, one := range wrong.List {
-			wrong.List[i], _ = strict.Below("state", one).(*strict.Error)
+			errors.As(strict.Below("state", one), &wrong.List[i])
 		}
 		return flaws(nil, wrong)
 	case errors.As(err, new(*document.SyntaxError)):

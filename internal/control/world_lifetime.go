@@ -66,8 +66,8 @@ func anyPort(address string) string {
 }
 
 // Expire deletes the worlds that expire at or before wall, a time of the wall clock. It returns the time at which the
-// next world expires, or the zero time if no world does. No world is created meanwhile, so that none is deleted in place
-// of an expired one of the same name.
+// next world expires, or the zero time if no world does. No world is created meanwhile, so that none is deleted in
+// place of an expired one of the same name.
 func (c *Control) Expire(wall time.Time) (next time.Time, err error) {
 	c.making.Lock()
 	defer c.making.Unlock()

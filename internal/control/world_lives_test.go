@@ -29,7 +29,8 @@ func delayed(t *testing.T, s *simtest.Server, effect string) <-chan got {
 	s.Must(200, http.MethodPut, "/_sim/faults/f", `{"match":{"operation":"lamps.CreateLamp"},"effect":`+effect+`}`)
 	done := make(chan got, 1)
 	go func() {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/lamps", strings.NewReader(`{"name":"ghost"}`))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/lamps",
+			strings.NewReader(`{"name":"ghost"}`))
 		if err == nil {
 			req.Header.Set("X-Sim-World", "t")
 			done <- answerTo(s.Client, req)
@@ -150,7 +151,8 @@ func TestLives_ScenarioEnds(t *testing.T) {
 	}
 	t.Run("own step", func(t *testing.T) {
 		s := startLives(t)
-		id := s.Must(201, http.MethodPost, "/_sim/scenarios", `{"name":"x","steps":[{"id":"reset","control":"POST /_sim/reset"},
+		id := s.Must(201, http.MethodPost, "/_sim/scenarios", `{"name":"x","steps":[
+			{"id":"reset","control":"POST /_sim/reset"},
 			{"id":"list","after":"reset","request":"GET /lamps"}]}`).Text(".id")
 		require.Contains(t, verdict(s, id), "passed")
 	})

@@ -59,11 +59,14 @@ func TestCheck_Refuses(t *testing.T) {
 		"status of the one, state of the other": {`{"match":{"state":"Whole"},"effect":{"status":409}}`, "match.state"},
 		"times 0":                               {`{"when":{"times":0},"effect":{"status":409}}`, "when.times"},
 		"every 0":                               {`{"when":{"every":0},"effect":{"status":409}}`, "when.every"},
-		"quota without per":                     {`{"when":{"quota":{"requests":1}},"effect":{"status":409}}`, "when.quota.per"},
-		"quota of nobody":                       {`{"when":{"quota":{"per":"1m","by":"x"}},"effect":{"status":409}}`, "when.quota.by"},
-		"latency that is no duration":           {`{"effect":{"latency":"2 s"}}`, "effect.latency"},
-		"retryAfter in an unknown form":         {`{"effect":{"status":409,"retryAfter":{"fixed":"1s","as":"x"}}}`, "effect.retryAfter.as"},
-		"retryAfter too long":                   {`{"effect":{"status":409,"retryAfter":"25h"}}`, "effect.retryAfter.fixed"},
+		"quota without per": {`{"when":{"quota":{"requests":1}},"effect":{"status":409}}`,
+			"when.quota.per"},
+		"quota of nobody": {`{"when":{"quota":{"per":"1m","by":"x"}},"effect":{"status":409}}`,
+			"when.quota.by"},
+		"latency that is no duration": {`{"effect":{"latency":"2 s"}}`, "effect.latency"},
+		"retryAfter in an unknown form": {`{"effect":{"status":409,"retryAfter":{"fixed":"1s","as":"x"}}}`,
+			"effect.retryAfter.as"},
+		"retryAfter too long": {`{"effect":{"status":409,"retryAfter":"25h"}}`, "effect.retryAfter.fixed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var rule fault.Rule

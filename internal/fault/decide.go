@@ -164,8 +164,8 @@ func (r *Resource) matches(pattern string) bool {
 }
 
 // Count counts the request for the matching rules, in order, and adds the effects of those that hit it to the decision.
-// tx must be a write transaction of the request's world. A rule that hits stores the request's ID, request. Client is who
-// sends the request.
+// tx must be a write transaction of the request's world. A rule that hits stores the request's ID, request. Client is
+// who sends the request.
 func (in *Injector) Count(tx *store.Tx, d *Decision, matching []*Ready, request, client string) error {
 	tx = tx.In("")
 	for _, r := range matching {

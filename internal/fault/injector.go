@@ -32,8 +32,8 @@ type Injector struct {
 	keeping sync.Mutex // is held while kept versions of worlds are created or deleted
 }
 
-// New returns an Injector whose rules may refer to the targets. It calls targets when it first needs them, since they take
-// longer to list than all other parts of a start. The ttl of a rule is measured on the real clock, wall.
+// New returns an Injector whose rules may refer to the targets. It calls targets when it first needs them, since they
+// take longer to list than all other parts of a start. The ttl of a rule is measured on the real clock, wall.
 func New(
 	db *store.DB, engine *statemachine.Engine, targets func() Targets, log zerolog.Logger, wall func() time.Time,
 ) *Injector {

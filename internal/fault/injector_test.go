@@ -24,7 +24,8 @@ func newInjector(t *testing.T) (*fault.Injector, *statemachine.Engine) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	require.NoError(t, engine.Base("empty", 7, now, func(*store.Tx) error { return nil }))
 	require.NoError(t, db.CreateWorld("w", "empty", nil, nil))
-	return fault.New(db, engine, func() fault.Targets { return *targets() }, zerolog.Nop(), func() time.Time { return now }), engine
+	return fault.New(db, engine, func() fault.Targets { return *targets() }, zerolog.Nop(),
+		func() time.Time { return now }), engine
 }
 
 func TestInjector_ChecksARuleOnce(t *testing.T) {

@@ -30,7 +30,8 @@ func (r *Ready) checkQuota() error {
 	case q.Requests > maxCount:
 		return invalid("when.quota.requests", "%d is not in the range 0 to %d", q.Requests, maxCount)
 	case q.By != "" && !slices.Contains(q.By.Names(), string(q.By)):
-		return &InvalidError{Path: "when.quota.by", Valid: q.By.Names(), Detail: quoted(string(q.By)) + " is neither all nor client"}
+		return &InvalidError{Path: "when.quota.by", Valid: q.By.Names(),
+			Detail: quoted(string(q.By)) + " is neither all nor client"}
 	}
 	r.per = d
 	return nil
@@ -46,7 +47,8 @@ func (r *Ready) window(now time.Time) (n int64, end time.Time) {
 	return n, r.born.Add(time.Duration(n) * r.per).Add(r.per)
 }
 
-// takeQuota takes one request of the client from the quota. It returns why the request passes, or "" if the quota is used up.
+// takeQuota takes one request of the client from the quota. It returns why the request passes, or "" if the quota is
+// used up.
 func (r *row) takeQuota(ready *Ready, client string, now time.Time) string {
 	q := r.Rule.When.Quota
 	window, _ := ready.window(now)

@@ -88,7 +88,8 @@ func newServer(t *testing.T, options ...option) *server {
 	}))
 	require.NoError(t, s.db.CreateWorld(api.DefaultWorld, "test", nil, nil))
 	frozen := statemachine.Frozen
-	require.NoError(t, s.engine.SetClock(s.t.Context(), api.DefaultWorld, statemachine.ClockSetting{Mode: &frozen, Now: &start}))
+	require.NoError(t, s.engine.SetClock(s.t.Context(), api.DefaultWorld,
+		statemachine.ClockSetting{Mode: &frozen, Now: &start}))
 	return s
 }
 

@@ -33,8 +33,8 @@ type schemaKey struct {
 // closed is a type of strings with a closed list of values.
 type closed interface{ Names() []string }
 
-// short is a type whose values have short forms. ShortForms returns a value of the type of each form. The short form of a
-// list is its only element.
+// short is a type whose values have short forms. ShortForms returns a value of the type of each form. The short form of
+// a list is its only element.
 type short interface{ ShortForms() []any }
 
 // open is a type of objects that have the members of the type that it returns, and further ones.

@@ -56,7 +56,8 @@ func sentence(text string) string {
 const lower = "abcdefghijklmnopqrstuvwxyz"
 
 // numbers matches the ranges of numbers: ">0", "1 or more", "0..", "0..5" and "0 to 5".
-var numbers = regexp.MustCompile(`^(?:>(-?[0-9]+)|(-?[0-9]+)(?:\.\.| or more)|(-?[0-9]+)(?:\.\.| to )(-?[0-9]+))(?:, and .*)?$`)
+var numbers = regexp.MustCompile(
+	`^(?:>(-?[0-9]+)|(-?[0-9]+)(?:\.\.| or more)|(-?[0-9]+)(?:\.\.| to )(-?[0-9]+))(?:, and .*)?$`)
 
 // rangeText returns a range as a text: "1..5" becomes "1 to 5".
 func rangeText(text string) string {

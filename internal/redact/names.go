@@ -6,7 +6,7 @@ import (
 )
 
 // secretParts are texts that make a name secret wherever they occur in it, in lower case and without separators.
-var secretParts = []string{
+var secretParts = [...]string{
 	"password", "passwd", "passphrase", "passcode", "secret", "token", "credential", "authorization", "cookie",
 	"privatekey", "apikey", "accesskey", "encryptedkey", "encryptionkey", "sharedkey", "signingkey", "masterkey",
 	"accountkey", "storagekey", "sessionkey", "authkey", "recoverykey", "cardnumber", "signature",

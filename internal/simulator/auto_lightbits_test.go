@@ -69,13 +69,15 @@ var lightbitsWaiters = map[string]waiter{
 	}},
 	"resource policy create": {[]string{"lightbits.resourcePolicy"}, func(w *waiting) []string {
 		id := w.schedule()
-		return []string{"GET /api/v2/projects/default/resourcePolicies/" + id, "GET /api/v2/projects/default/resourcePolicies"}
+		return []string{"GET /api/v2/projects/default/resourcePolicies/" + id,
+			"GET /api/v2/projects/default/resourcePolicies"}
 	}},
 	"resource policy delete": {[]string{"lightbits.resourcePolicy"}, func(w *waiting) []string {
 		id := w.schedule()
 		w.do("POST /_sim/resources/lightbits.resourcePolicy/"+id+"/release", "")
 		w.do("DELETE /api/v2/projects/default/resourcePolicies/"+id, "")
-		return []string{"GET /api/v2/projects/default/resourcePolicies/" + id, "GET /api/v2/projects/default/resourcePolicies"}
+		return []string{"GET /api/v2/projects/default/resourcePolicies/" + id,
+			"GET /api/v2/projects/default/resourcePolicies"}
 	}},
 	"admin endpoint create": {[]string{"lightbits.adminEndpoint"}, func(w *waiting) []string {
 		w.do("POST /api/v2/adminEndpoints", `{"port":22,"ips":["10.0.0.1"]}`)
@@ -114,9 +116,10 @@ var lightbitsWaiters = map[string]waiter{
 		w.event("lightbits.node", node, "attach")
 		return []string{"GET /api/v2/nodes/" + node, "GET /api/v2/nodes"}
 	}},
-	"server disable": {[]string{"lightbits.server", "lightbits.eviction", "lightbits.migration"}, func(w *waiting) []string {
-		return w.server("disable")
-	}},
+	"server disable": {[]string{"lightbits.server", "lightbits.eviction", "lightbits.migration"},
+		func(w *waiting) []string {
+			return w.server("disable")
+		}},
 	"server enable": {[]string{"lightbits.server", "lightbits.node"}, func(w *waiting) []string {
 		w.server("disable")
 		w.finish()
@@ -131,7 +134,8 @@ var lightbitsWaiters = map[string]waiter{
 	}},
 	"server create": {[]string{"lightbits.server"}, func(w *waiting) []string {
 		const id = "7f1f42a4-45a7-4f9c-8cf0-0a6d3b4a0001"
-		w.do("POST /api/v2/servers", `{"serverEndpoints":["http://10.1.0.50:2380"],"serverUUID":"`+id+`","extendCluster":true}`)
+		w.do("POST /api/v2/servers",
+			`{"serverEndpoints":["http://10.1.0.50:2380"],"serverUUID":"`+id+`","extendCluster":true}`)
 		return []string{"GET /api/v2/servers/" + id, "GET /api/v2/servers"}
 	}},
 	"server evict": {[]string{"lightbits.server", "lightbits.eviction", "lightbits.migration", "lightbits.volume"},
@@ -149,10 +153,11 @@ var lightbitsWaiters = map[string]waiter{
 		w.do("POST /api/v2/servers/"+server+"/upgrade", `{"InstallPkgUri":"http://x/lightos-3.16.1.tgz"}`)
 		return []string{"GET /api/v2/servers/" + server, "GET /api/v2/servers"}
 	}},
-	"cluster upgrade": {[]string{"lightbits.upgrade", "lightbits.clusterUpgrade", "lightbits.node"}, func(w *waiting) []string {
-		w.do("POST /api/v2/cluster/upgrade", `{"InstallPkgUri":"http://x/lightos-3.16.1.tgz"}`)
-		return clusterReads
-	}},
+	"cluster upgrade": {[]string{"lightbits.upgrade", "lightbits.clusterUpgrade", "lightbits.node"},
+		func(w *waiting) []string {
+			w.do("POST /api/v2/cluster/upgrade", `{"InstallPkgUri":"http://x/lightos-3.16.1.tgz"}`)
+			return clusterReads
+		}},
 	"device add": {[]string{"lightbits.nvmeDevice"}, func(w *waiting) []string {
 		device := w.first("lightbits.nvmeDevice")
 		node := w.do("GET /api/v2/nvmeDevices/"+device, "").Text(".nodeUUID")

@@ -82,6 +82,7 @@ func (w *waiting) clone() string {
 	west := w.do("GET /api/v2/clusterinfo", "").Text(".UUID")
 	w.Header.Del("X-Sim-Cluster")
 	east := w.do("GET /api/v2/clusterinfo", "").Text(".UUID")
-	return w.do("POST /api/v1/volumes/thickclone", fmt.Sprintf(`{"src":{"snapId":%q,"projectName":"default","clusterId":%q},`+
-		`"dst":{"name":"copy","clusterId":%q},"verifyClone":true}`, snap, east, west)).Text(".workflowId")
+	return w.do("POST /api/v1/volumes/thickclone",
+		fmt.Sprintf(`{"src":{"snapId":%q,"projectName":"default","clusterId":%q},`+
+			`"dst":{"name":"copy","clusterId":%q},"verifyClone":true}`, snap, east, west)).Text(".workflowId")
 }

@@ -121,7 +121,8 @@ func parseAuthority(dir string, certPEM, keyPEM []byte) (*identity, error) {
 		err = errors.New("it is no certificate authority with an ECDSA key")
 	}
 	return nil, fmt.Errorf(
-		"tls: %s and %s in %s are not a valid certificate authority; remove both to have a new one made: %w", caFile, caKeyFile, dir, err)
+		"tls: %s and %s in %s are not a valid certificate authority; remove both to have a new one made: %w", caFile,
+		caKeyFile, dir, err)
 }
 
 func makeAuthority(dir string, wall time.Time) error {
@@ -185,8 +186,8 @@ func (id *identity) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	return id.leafFor(name, local, time.Now())
 }
 
-// serves reports whether a name is one of the server's: a name below .localhost, a name of one label as services have in
-// a container network, the machine's name, a name by which containers reach the machine, or a configured name.
+// serves reports whether a name is one of the server's: a name below .localhost, a name of one label as services have
+// in a container network, the machine's name, a name by which containers reach the machine, or a configured name.
 func (id *identity) serves(name string) bool {
 	if name == "" || len(name) > 253 {
 		return false
@@ -278,8 +279,8 @@ func checkTLSName(text string) error {
 	}
 	for label := range strings.SplitSeq(strings.TrimPrefix(text, "*."), ".") {
 		if !goodNameLabel(label) {
-			return fmt.Errorf("%q is neither a lower-case host name, such as sim.example.com or *.example.com, nor an IP address",
-				text)
+			return fmt.Errorf("%q is neither a lower-case host name, such as sim.example.com or *.example.com, nor an IP "+
+				"address", text)
 		}
 	}
 	return nil

@@ -53,7 +53,8 @@ func TestTLS_CertificateForTheNameAskedFor(t *testing.T) {
 	})
 	host, err := os.Hostname()
 	require.NoError(t, err)
-	for _, name := range []string{"localhost", "t1.localhost", "west.t1.localhost", "a.b.c.d.localhost", "storagesim", "my_sim",
+	for _, name := range []string{"localhost", "t1.localhost", "west.t1.localhost", "a.b.c.d.localhost", "storagesim",
+		"my_sim",
 		"host.docker.internal", "host.containers.internal", strings.ToLower(host), "sim.example.com", "a.lab.example.com",
 		"sim.internal", "t1.sim.internal", "west.t1.sim.internal", "127.0.0.1", "::1", "10.1.2.3"} {
 		_, err := handshake(s, ca, name)

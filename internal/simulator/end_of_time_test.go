@@ -19,9 +19,11 @@ func TestEndOfTime_WorldsWork(t *testing.T) {
 	const last = "9999-12-31T23:59:59.999Z"
 	w.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"real","now":"`+last+`"}`)
 	for _, delay := range []string{"1h", "0s"} {
-		w.Must(200, http.MethodPut, "/_sim/delays", `{"lightbits.volume.create":"`+delay+`","lightbits.policy.create":"`+delay+`"}`)
+		w.Must(200, http.MethodPut, "/_sim/delays",
+			`{"lightbits.volume.create":"`+delay+`","lightbits.policy.create":"`+delay+`"}`)
 		w.Must(200, http.MethodPost, "/api/v2/policies", strings.Replace(policyBody, "gold", "p"+delay, 1))
-		w.Must(200, http.MethodPost, volumes, `{"name":"v`+delay+`","size":"4 GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`)
+		w.Must(200, http.MethodPost, volumes,
+			`{"name":"v`+delay+`","size":"4 GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`)
 	}
 	w.Must(400, http.MethodPost, "/_sim/clock/advance", `{"by":"1ms"}`)
 	w.Must(400, http.MethodPut, "/_sim/clock", `{"now":"9999-12-31T23:59:59-01:00"}`)
@@ -31,7 +33,8 @@ func TestEndOfTime_WorldsWork(t *testing.T) {
 	state := w.Must(200, http.MethodGet, "/_sim/state", "").Body
 	w.Must(200, http.MethodPut, "/_sim/state", state)
 	w.Must(200, http.MethodPost, "/_sim/checkpoints/c/restore", "")
-	for _, path := range []string{"/_sim/clock", "/_sim/timers", "/_sim/resources", "/_sim/state", "/_sim/requests", volumes,
+	for _, path := range []string{"/_sim/clock", "/_sim/timers", "/_sim/resources", "/_sim/state", "/_sim/requests",
+		volumes,
 		"/api/v2/events", "/api/v2/servers", "/api/v2/nodes", "/api/v2/cluster", "/v1/filespaces", "/api/v1/workflows"} {
 		w.Must(200, http.MethodGet, path, "")
 		require.Equal(t, 200, w.In("fork").Do(http.MethodGet, path, "").Status, path)

@@ -140,7 +140,7 @@ func (c *catalog) read(name string) (document *fixture.Document, version, file s
 
 // parsed holds the built-in fixtures by name, once a simulator of this process has parsed them. They take milliseconds
 // to parse, and never change.
-var parsed sync.Map
+var parsed sync.Map //nolint:gochecknoglobals // a cache of constants
 
 type parsedFixture struct {
 	document *fixture.Document
@@ -202,11 +202,11 @@ func (s *Simulator) matchData(c *catalog) error {
 	given := &s.config
 	switch {
 	case given.SeedGiven && made.Seed != given.Seed, given.FixtureGiven && made.Fixture != c.own:
-		return fmt.Errorf("data: %s was made with --fixture %s --seed %d, not with --fixture %s --seed %d; use the flags that "+
-			"it was made with, leave them out, or use another directory", s.dir, made.Fixture, made.Seed, c.own, given.Seed)
+		return fmt.Errorf("data: %s was made with --fixture %s --seed %d, not with --fixture %s --seed %d; use the flags "+
+			"that it was made with, leave them out, or use another directory", s.dir, made.Fixture, made.Seed, c.own, given.Seed)
 	case given.FixtureGiven && made.Sum != "" && c.sum() != made.Sum:
-		return fmt.Errorf("data: %s was made from another version of the fixture %s; leave --fixture out to keep the data, or "+
-			"use another directory", s.dir, c.file)
+		return fmt.Errorf("data: %s was made from another version of the fixture %s; leave --fixture out to keep the "+
+			"data, or use another directory", s.dir, c.file)
 	}
 	given.Seed, s.made = made.Seed, made
 	if !given.FixtureGiven && c.file == "" && slices.Contains(fixtures.Names(), made.Fixture) {

@@ -158,7 +158,8 @@ func TestWorldPort_ServesOnlyItsWorld(t *testing.T) {
 	s.In("b").Must(200, http.MethodPut, "/_sim/checkpoints/c", "")
 	minted := "Bearer " + s.In("b").Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lightbits"}`).Text(".token")
 	refresh := s.In("b").Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lucidity"}`).Text(".refreshToken")
-	scenario := s.In("b").Must(201, http.MethodPost, "/_sim/scenarios", "name: x\nsteps: [{control: GET /clock}]").Text(".id")
+	scenario := s.In("b").Must(201, http.MethodPost, "/_sim/scenarios",
+		"name: x\nsteps: [{control: GET /clock}]").Text(".id")
 	own := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"a","listen":"127.0.0.1:0"}`).Text(".url")
 	refused := func(method, path, body string, header ...string) {
 		t.Helper()

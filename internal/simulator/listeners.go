@@ -110,8 +110,8 @@ func (s *Simulator) listenWorld(world, address string) (string, error) {
 	return s.conductor.listen(func() (string, error) { return s.openWorld(world, address) })
 }
 
-// checkWorldAddress returns an error for an address that a world's own port may not have. A name is refused, because the
-// system would look it up.
+// checkWorldAddress returns an error for an address that a world's own port may not have. A name is refused, because
+// the system would look it up.
 func (s *Simulator) checkWorldAddress(address string) error {
 	host, number, err := net.SplitHostPort(address)
 	ip := net.ParseIP(host)

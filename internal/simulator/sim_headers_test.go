@@ -85,7 +85,8 @@ func TestDate_ShowsTheWorldsClock(t *testing.T) {
 	}
 	rule := `{"match":{"operation":"lightbits.ListNodes"},"effect":{"status":500}}`
 	s.Must(200, http.MethodPut, "/_sim/faults/broken", rule)
-	require.Equal(t, want, s.Must(500, http.MethodGet, "/api/v2/nodes", "", "Authorization", "Bearer x").Header.Get("Date"))
+	require.Equal(t, want, s.Must(500, http.MethodGet, "/api/v2/nodes", "", "Authorization",
+		"Bearer x").Header.Get("Date"))
 	require.NotContains(t, s.Must(200, http.MethodGet, "/_sim/clock", "").Header.Get("Date"), "2031")
 	unknown := s.In("none").Do(http.MethodGet, "/api/v2/nodes", "", "Authorization", "Bearer x")
 	require.NotContains(t, unknown.Header.Get("Date"), "2031")

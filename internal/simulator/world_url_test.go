@@ -91,7 +91,8 @@ func TestGzip_Requests(t *testing.T) {
 	}
 	s.Must(200, http.MethodPost, volumesURL, volume("plain"), encoded("identity")...)
 	s.Must(201, http.MethodPost, "/_sim/worlds", gzipped(t, `{"name":"t1"}`), encoded("gzip")...)
-	s.Must(200, http.MethodPut, "/_sim/state", gzipped(t, `{"lightbits":{"clusters":[{"name":"east"}]}}`), encoded("gzip")...)
+	s.Must(200, http.MethodPut, "/_sim/state", gzipped(t, `{"lightbits":{"clusters":[{"name":"east"}]}}`),
+		encoded("gzip")...)
 
 	t.Run("the journal has the decompressed body", func(t *testing.T) {
 		s.Must(200, http.MethodPost, volumesURL, gzipped(t, volume("kept")), encoded("gzip")...)

@@ -45,7 +45,7 @@ func TestAdvance_ParallelAdvancesAddUp(t *testing.T) {
 	for range 10 {
 		wait.Go(func() {
 			_, err := b.engine.Advance(t.Context(), "w", statemachine.Advance{By: time.Hour})
-			assert.NoError(t, err) //nolint:testifylint // not the goroutine of the test
+			assert.NoError(t, err)
 		})
 	}
 	wait.Wait()

@@ -32,7 +32,8 @@ func (e *Engine) Restore(world, name string) error {
 }
 
 // Reset puts the world back to its start, with its clock. A clock that was set then goes on from the instant that it
-// was set to; one that was never set shows the wall clock's time. It returns store.ErrNoWorld if the world does not exist.
+// was set to; one that was never set shows the wall clock's time. It returns store.ErrNoWorld if the world does not
+// exist.
 func (e *Engine) Reset(world string) error {
 	return e.rescanned(world, e.db.Reset(world, func(tx *store.Tx) (bool, error) {
 		clock := clockOf(tx)

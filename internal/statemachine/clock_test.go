@@ -42,10 +42,13 @@ func TestClock_Show(t *testing.T) {
 	}{
 		"rate 1e6 after 292 years": {clock: statemachine.Clock{Rate: 1e6, Base: start}, passed: 154 * time.Minute,
 			want: time.UnixMilli(start.UnixMilli() + 154*60*1e9).UTC()},
-		"rate 1e9 ends":       {clock: statemachine.Clock{Rate: 1e9, Base: start}, passed: time.Hour, want: statemachine.LastInstant},
-		"rate 1e-9":           {clock: statemachine.Clock{Rate: 1e-9, Base: start}, passed: 1e18, want: start.Add(time.Second)},
-		"before its setting":  {clock: statemachine.Clock{Rate: 1, Base: start}, passed: -time.Hour, want: start},
-		"one of years behind": {clock: statemachine.Clock{Rate: 60, Base: start}, passed: time.Second, want: start.Add(time.Minute)},
+		"rate 1e9 ends": {clock: statemachine.Clock{Rate: 1e9, Base: start}, passed: time.Hour,
+			want: statemachine.LastInstant},
+		"rate 1e-9": {clock: statemachine.Clock{Rate: 1e-9, Base: start}, passed: 1e18,
+			want: start.Add(time.Second)},
+		"before its setting": {clock: statemachine.Clock{Rate: 1, Base: start}, passed: -time.Hour, want: start},
+		"one of years behind": {clock: statemachine.Clock{Rate: 60, Base: start}, passed: time.Second,
+			want: start.Add(time.Minute)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.clock.Mode, c.clock.Wall = statemachine.Real, start

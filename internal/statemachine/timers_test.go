@@ -149,10 +149,13 @@ func TestAuto_SecondReadJumps(t *testing.T) {
 func TestClock_DoesNotGoBack(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
 	earlier := start.Add(-time.Second)
-	require.ErrorContains(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Now: &earlier}), "does not go back")
+	require.ErrorContains(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Now: &earlier}),
+		"does not go back")
 	bad, rate := statemachine.Mode("fast"), -1.0
-	require.ErrorContains(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Mode: &bad}), "is not a clock mode")
-	require.ErrorContains(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Rate: &rate}), "must be from 1e-09 to 1e+09")
+	require.ErrorContains(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Mode: &bad}),
+		"is not a clock mode")
+	require.ErrorContains(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Rate: &rate}),
+		"must be from 1e-09 to 1e+09")
 }
 
 func TestSetClock_FiresDueTimers(t *testing.T) {

@@ -75,7 +75,8 @@ func (src *source) open(btx *bolt.Tx, world string) (worldRecord, error) {
 	if err != nil {
 		return r, err
 	}
-	*src = source{btx: btx, world: world, meta: r.meta, life: r.life, chain: r.chain, layers: src.layers[:0], find: src.find[:0]}
+	*src = source{btx: btx, world: world, meta: r.meta, life: r.life, chain: r.chain, layers: src.layers[:0],
+		find: src.find[:0]}
 	return r, nil
 }
 

@@ -140,8 +140,8 @@ func (db *DB) startBuilt(
 	}), world)
 }
 
-// Restore puts the world back to a checkpoint, which stays, and begins a new life. The transactions of next run as those
-// of CreateWorld, but are not part of a start. The errors are those of next, ErrNoWorld and ErrNoCheckpoint.
+// Restore puts the world back to a checkpoint, which stays, and begins a new life. The transactions of next run as
+// those of CreateWorld, but are not part of a start. The errors are those of next, ErrNoWorld and ErrNoCheckpoint.
 func (db *DB) Restore(world, name string, next func(*Tx) (more bool, err error)) error {
 	return db.putBack(world, next, func(btx *bolt.Tx, _ *worldRecord) (o origin, err error) {
 		o.chain, o.meta, err = readCheckpoint(btx, world, name)

@@ -42,7 +42,8 @@ func Serve(tb testing.TB, v api.Vendor, section string) Target {
 	}))
 	require.NoError(tb, db.CreateWorld(api.DefaultWorld, "apitest", nil, nil))
 	frozen, now := statemachine.Frozen, Start
-	require.NoError(tb, engine.SetClock(tb.Context(), api.DefaultWorld, statemachine.ClockSetting{Mode: &frozen, Now: &now}))
+	require.NoError(tb, engine.SetClock(tb.Context(), api.DefaultWorld,
+		statemachine.ClockSetting{Mode: &frozen, Now: &now}))
 	wall := func() time.Time { return Start }
 	journal := api.NewJournal(10, 1<<20)
 	server, err := api.NewServer(engine, journal, zerolog.Nop(), wall, v.Service)
