@@ -90,8 +90,8 @@ type Control struct {
 	Config
 	started time.Time
 	ids     atomic.Uint64
-	making  sync.Mutex // one world is created at a time, so that the limit and the free names hold
-	loading sync.Mutex // one document is parsed or made at a time, so that memory is bounded
+	making  sync.Mutex    // one world is created at a time, so that the limit and the free names hold
+	loading chan struct{} // holds a value for each document that is being parsed or made, so that memory is bounded
 	issuer  *idp.Issuer
 	rows    []Row
 	paths   []string
@@ -108,7 +108,7 @@ func New(c Config) *Control {
 	for i := range ctl.rows {
 		ctl.paths = append(ctl.paths, ctl.rows[i].Path)
 	}
-	ctl.stopping = make(chan struct{})
+	ctl.stopping, ctl.loading = make(chan struct{}), make(chan struct{}, maxLoading)
 	ctl.stop = sync.OnceFunc(func() { close(ctl.stopping) })
 	ctl.events = newEventBus(c.Wall, c.EventQueue)
 	ctl.events.attach(&ctl.Config)

@@ -29,8 +29,11 @@ func getState(c *Control, r *call) (reply[map[string]any], error) {
 	if err != nil {
 		return reply[map[string]any]{}, err
 	}
-	c.loading.Lock()
-	defer c.loading.Unlock()
+	leave, err := c.enterLoading(r)
+	if err != nil {
+		return reply[map[string]any]{}, err
+	}
+	defer leave()
 	var text []byte
 	err = c.Engine.View(r.world(), r.by(), func(tx *store.Tx) (err error) {
 		text, err = c.States.Export(tx)
@@ -40,6 +43,19 @@ func getState(c *Control, r *call) (reply[map[string]any], error) {
 		text, err = fixture.YAML(text)
 	}
 	return reply[map[string]any]{value: plain{contentType: contentType, text: text}}, err
+}
+
+// maxLoading is how many documents are parsed or made at a time, so that one world does not wait for another's.
+const maxLoading = 2
+
+// enterLoading waits until a document may be parsed or made. The caller must call leave after that.
+func (c *Control) enterLoading(r *call) (leave func(), err error) {
+	select {
+	case c.loading <- struct{}{}:
+		return func() { <-c.loading }, nil
+	case <-r.http.Context().Done():
+		return nil, r.http.Context().Err()
+	}
 }
 
 // stateType chooses the media type by the Accept header: JSON unless the client prefers YAML.
@@ -98,8 +114,11 @@ func putState(c *Control, r *call) (putStateAnswer, error) {
 		return putStateAnswer{}, &strict.Error{Detail: "the body is empty; send a fixture, such as the response of " +
 			"GET /_sim/state, or {} for an empty world"}
 	}
-	c.loading.Lock()
-	defer c.loading.Unlock()
+	leave, err := c.enterLoading(r)
+	if err != nil {
+		return putStateAnswer{}, err
+	}
+	defer leave()
 	document, err := fixture.Parse(text)
 	if err != nil {
 		return putStateAnswer{}, unreadable(document, err)

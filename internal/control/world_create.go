@@ -117,8 +117,11 @@ func (body *newWorld) settings() *api.WorldSettings {
 // are part of its start, so that a reset keeps them. The tokens are signed in the background; signed waits for them.
 func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (name string, signed api.Signing, err error) {
 	if body.State != nil {
-		c.loading.Lock()
-		defer c.loading.Unlock()
+		leave, err := c.enterLoading(r)
+		if err != nil {
+			return "", nil, err
+		}
+		defer leave()
 	}
 	c.making.Lock()
 	defer c.making.Unlock()

@@ -183,6 +183,9 @@ func TestSeed_Refuses(t *testing.T) {
 	for _, c := range []struct{ section, want string }{
 		{`{"clusters":[{"name":"a","servrs":3}]}`, "clusters[0].servrs: is not a member of this object"},
 		{`{"clusters":[{"name":"A"}]}`, "clusters[0].name: "},
+		{`{"clusters":[{"name":"a","volumes":{"count":30000,"size":"1GiB","namePrefix":"v"}},` +
+			`{"name":"b","volumes":{"count":30000,"size":"1GiB","namePrefix":"v"}}]}`,
+			"clusters[1].volumes: more than 50000 volumes in all clusters"},
 		{`{"clusters":[{"name":"a"},{"name":"a"}]}`, "clusters[1].name: another cluster"},
 		{`{"clusters":[{"name":"a","uuid":"x"}]}`, "clusters[0].uuid: "},
 		{`{"clusters":[{"name":"a","maxReplicas":4}]}`, "clusters[0].maxReplicas: 4"},

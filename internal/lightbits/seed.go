@@ -87,7 +87,7 @@ const (
 	maxClusters       = 250
 	maxServers        = 240
 	maxDevicesPerNode = 24
-	maxSeededVolumes  = 1_000_000
+	maxSeededVolumes  = 50_000 // of all clusters
 )
 
 var clusterNameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
@@ -107,7 +107,7 @@ func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	if len(clusters) > maxClusters {
 		return inputError("clusters", "%d clusters are too many; a world has at most %d", len(clusters), maxClusters)
 	}
-	seen := map[string]bool{}
+	seen, volumes := map[string]bool{}, 0
 	for i := range clusters {
 		at := fmt.Sprintf("clusters[%d]", i)
 		if err := clusters[i].check(); err != nil {
@@ -117,6 +117,12 @@ func (s *Service) Seed(tx *store.Tx, section []byte) error {
 			return strict.Below(at, inputError("name", "another cluster is named %q", clusters[i].Name))
 		}
 		seen[clusters[i].Name] = true
+		for k := range clusters[i].volumes {
+			volumes += clusters[i].volumes[k].count()
+		}
+		if volumes > maxSeededVolumes {
+			return inputError(at+".volumes", "more than %d volumes in all clusters", maxSeededVolumes)
+		}
 	}
 	for i := range clusters {
 		if err := statemachine.AddPartition(tx, clusters[i].Name); err != nil {

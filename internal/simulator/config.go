@@ -65,6 +65,7 @@ type Limits struct {
 	HeaderBytes       int           // size of a request's header, HTTP/1.1 and HTTP/2
 	ReadHeaderTimeout time.Duration // time to read a request's header
 	ReadTimeout       time.Duration // time to read a whole request
+	WriteTimeout      time.Duration // time in which a client must take each 64 KiB of a response
 	IdleTimeout       time.Duration // time after which an idle connection is closed
 	Heartbeat         time.Duration // time between two comments on an idle event stream
 	EventQueue        int           // events queued for one stream whose client reads slowly
@@ -80,7 +81,7 @@ func Default() Config {
 		Version: "dev", Log: zerolog.Nop(),
 		Limits: Limits{
 			HeaderBytes: 64 << 10, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
-			IdleTimeout: 2 * time.Minute, Heartbeat: 15 * time.Second, EventQueue: 1024,
+			WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, Heartbeat: 15 * time.Second, EventQueue: 1024,
 			JournalCount: 10_000, JournalBytes: 64 << 20,
 		},
 	}
