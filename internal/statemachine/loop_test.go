@@ -54,6 +54,12 @@ func inBubble(t *testing.T, fn func(b *bench, log *logText)) {
 		for _, world := range []string{"w", "other"} {
 			require.NoError(t, db.CreateWorld(world, "empty", nil, nil))
 		}
+		b.engine.BeforeWrites(func(world string) error {
+			if b.full.Load() && world == "w" {
+				return errors.New("no space left on device")
+			}
+			return nil
+		})
 		ctx, stop := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
 		loop.Go(func() { b.engine.Run(ctx) })
@@ -98,22 +104,12 @@ func TestRun_SleepsWhileNothingIsDue(t *testing.T) {
 
 func TestRun_PausesAWorldWhoseTimersCannotBeFired(t *testing.T) {
 	inBubble(t, func(b *bench, log *logText) {
-		full := errors.New("no space left on device")
-		failing := true
 		b.create("a")
 		require.NoError(t, b.engine.Update("other", "test", func(tx *store.Tx) error {
 			_, err := b.lamps.Create(tx, lamp{ID: "b"}, warming)
 			return err
 		}))
-		var mu sync.Mutex
-		b.engine.BeforeWrites(func(world string) error {
-			mu.Lock()
-			defer mu.Unlock()
-			if failing && world == "w" {
-				return full
-			}
-			return nil
-		})
+		b.full.Store(true)
 		before := b.engine.Wakeups()
 		sleep(10 * time.Minute)
 		require.Less(t, b.engine.Wakeups()-before, int64(50))
@@ -123,9 +119,7 @@ func TestRun_PausesAWorldWhoseTimersCannotBeFired(t *testing.T) {
 			require.Equal(t, shining, row.Life.State, "other worlds go on")
 			return err
 		}))
-		mu.Lock()
-		failing = false
-		mu.Unlock()
+		b.full.Store(false)
 		sleep(2 * time.Minute)
 		require.NoError(t, b.db.View("w", func(tx *store.Tx) error {
 			row, err := b.lamps.Get(tx, "a")

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,6 +69,7 @@ type bench struct {
 	db     *store.DB
 	engine *statemachine.Engine
 	lamps  *statemachine.Machine[lamp]
+	full   atomic.Bool // writes to the world "w" fail, in a bubble
 
 	mu   sync.Mutex
 	wall time.Time
