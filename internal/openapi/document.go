@@ -128,7 +128,6 @@ type Schema struct {
 	Description          string             `json:"description,omitempty"`
 	Pattern              string             `json:"pattern,omitempty"`
 	Enum                 []string           `json:"enum,omitempty"`
-	Default              any                `json:"default,omitempty"`
 	Examples             []any              `json:"examples,omitempty"`
 	Minimum              json.Number        `json:"minimum,omitempty"`
 	Maximum              json.Number        `json:"maximum,omitempty"`

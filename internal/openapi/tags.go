@@ -14,17 +14,15 @@ import (
 // maxTag bounds the text of a tag.
 const maxTag = 1 << 10
 
-// describe adds what the tags of the member's field say to its schema: doc is the description, default, range and
-// example are keywords. A default or a range that no keyword can express becomes a sentence of the description.
+// describe adds what the tags of the member's field say to its schema: doc is the description, range and example are
+// keywords, default is a sentence of the description. So is a range that no keyword can express.
 func (m *member) describe(s *Schema) {
 	sentences := []string{sentence(m.tag.Get("doc"))}
 	if text := m.tag.Get("range"); text != "" && !s.limit(text) {
 		sentences = append(sentences, "Range: "+rangeText(text)+".")
 	}
 	if text := m.tag.Get("default"); text != "" {
-		if s.Default = m.value(s, text); s.Default == nil {
-			sentences = append(sentences, "Default: "+text+".")
-		}
+		sentences = append(sentences, "Default: "+text+".") // generators make a member with the keyword required
 	}
 	if text := m.tag.Get("example"); text != "" {
 		if example := m.value(s, text); example != nil {
