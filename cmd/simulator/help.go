@@ -25,8 +25,8 @@ func subcommands() []subcommand {
 `, ask},
 		{"verify", "  simulator verify --data DIR      check every index of a data directory that no simulator uses\n",
 			func() []option { return []option{dataOption} }},
-		{"replay", `  simulator replay FILE            replay a recording and compare the responses: exit 0 if they are equal byte
-                                   for byte, 2 at the first difference, which is printed, 1 on any other error
+		{"replay", `  simulator replay FILE            replay a recording and compare the responses: exit 0 if they are the
+                                   same bytes, 2 at the first difference, which is printed, 1 on any other error
 `, nil},
 		{"scenario", `  simulator scenario run FILE|NAME [--url U] [--junit FILE]
                                    run a scenario; exit 0 if it passed, 2 if an expectation failed, 1 on any other error

@@ -35,6 +35,9 @@ const Prefix = "/_sim"
 // maxBody is the maximum size of a request body, in bytes.
 const maxBody = 1 << 20
 
+// maxNewWorld is that of POST /_sim/worlds, in which a state may be. PUT /_sim/state takes larger ones.
+const maxNewWorld = 8 << 20
+
 // Config holds the dependencies and settings of the control surface.
 type Config struct {
 	DB      *store.DB

@@ -5,7 +5,6 @@ import (
 	"reflect"
 
 	"storagesim/internal/api"
-	"storagesim/internal/fixture"
 	"storagesim/internal/scenario"
 )
 
@@ -90,7 +89,7 @@ var operations = []Row{
 		Example: api.Example{Body: `{"name":"test-1","from":"small","seed":7,"ttl":"1h",` +
 			`"clock":{"mode":"frozen","now":"2040-01-02T03:04:05Z"},"delays":{"lightbits.volume.create":"5s"},` +
 			`"auth":"strict","federation":true,"maxRunningWorkflows":5}`},
-		Endpoint: handleUpTo(fixture.MaxSize, createWorld, checkNewWorld),
+		Endpoint: handleUpTo(maxNewWorld, createWorld, checkNewWorld),
 		Doc: "Creates a world from a fixture, a checkpoint or the fixture in state, with its clock, its delays and its " +
 			"settings, in one step."},
 	{Name: "ListWorlds", Process: true, Method: get, Path: "/_sim/worlds", Statuses: []int{200},

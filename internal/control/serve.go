@@ -66,6 +66,11 @@ func (r *call) body() ([]byte, error) { return r.bodyOf(maxBody) }
 
 // bodyOf reads a body of at most the given number of bytes.
 func (r *call) bodyOf(most int64) ([]byte, error) {
+	tooLarge := &Problem{Status: http.StatusRequestEntityTooLarge,
+		Detail: fmt.Sprintf("the request body is larger than the limit of %d bytes", most)}
+	if r.http.ContentLength > most {
+		return nil, tooLarge // without reading it
+	}
 	text, err := io.ReadAll(io.LimitReader(r.http.Body, most+1))
 	var encoding *api.EncodingError
 	if errors.As(err, &encoding) {
@@ -76,8 +81,7 @@ func (r *call) bodyOf(most int64) ([]byte, error) {
 			Detail: "could not read the request body: " + err.Error()}
 	}
 	if int64(len(text)) > most {
-		return nil, &Problem{Status: http.StatusRequestEntityTooLarge,
-			Detail: fmt.Sprintf("the request body is larger than the limit of %d bytes", most)}
+		return nil, tooLarge
 	}
 	return text, nil
 }

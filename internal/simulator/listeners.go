@@ -36,7 +36,8 @@ func (s *Simulator) bind(address string, place api.Place, identity *identity) (*
 	}
 	l := s.config.Limits
 	server := &http.Server{
-		Handler: withWriteDeadline(gate, l.WriteTimeout), MaxHeaderBytes: headerBytes(l.HeaderBytes), ReadHeaderTimeout: l.ReadHeaderTimeout,
+		Handler:        withWriteDeadline(gate, l.WriteTimeout),
+		MaxHeaderBytes: headerBytes(l.HeaderBytes), ReadHeaderTimeout: l.ReadHeaderTimeout,
 		ReadTimeout: l.ReadTimeout, IdleTimeout: l.IdleTimeout,
 		ErrorLog: log.New(debugLog{s.config.Log}, "", 0), Protocols: new(http.Protocols),
 		BaseContext: func(net.Listener) context.Context { return api.WithListener(context.Background(), place) },

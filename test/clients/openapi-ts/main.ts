@@ -40,7 +40,7 @@ async function validDocuments(): Promise<void> {
   for (const document of documents.values()) {
     assert.equal(await document.wrong(), undefined, document.name);
     const examples = document.examples();
-    assert.ok(examples > 10, document.name);
+    assert.ok(examples > 0, document.name);
     console.log(`openapi-ts: ${document.name} is valid, with ${examples} good examples`);
   }
   // The checks detect a fault.
