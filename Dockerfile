@@ -7,7 +7,8 @@ COPY . .
 ARG VERSION=unknown
 RUN CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/simulator ./cmd/simulator
 # scratch has no shell to make directories with. Platforms that choose the user's ID, such as OpenShift, use group 0.
-RUN mkdir /out/data /out/tmp && chmod 0775 /out/data && chmod 1777 /out/tmp
+# A builder keeps the modes of what is in the directory that it copies, but not always that of the directory.
+RUN mkdir -p /out/root/data /out/root/tmp && chmod 0775 /out/root/data && chmod 1777 /out/root/tmp
 
 FROM scratch
 ARG VERSION=unknown
@@ -16,8 +17,7 @@ LABEL org.opencontainers.image.title="storagesim" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /out/simulator /simulator
 # Owned by the user below: a new volume takes content and owner from here.
-COPY --from=build --chown=65532:0 /out/data /data
-COPY --from=build /out/tmp /tmp
+COPY --from=build --chown=65532:0 /out/root/ /
 USER 65532:65532
 # Unlike the program's own defaults these face outwards: inside a container the loopback reaches nobody.
 ENV HOME=/tmp \
