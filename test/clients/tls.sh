@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Verifies the TLS certificates with curl (OpenSSL), Python and Node, for names of worlds, a service and addresses.
 set -euo pipefail
+# shellcheck source=test/clients/serve.sh
 source "$(dirname "${BASH_SOURCE[0]}")/serve.sh"
 
 serve tls --tls-listen 127.0.0.1:0 --world-domain sim.internal
