@@ -194,7 +194,7 @@ func statusRange(text string) (low, high int, err error) {
 }
 
 // readSince returns a function that reports whether an exchange began after a request id, or at or after a time of the
-// world's clock. An open exchange without a time is of the present.
+// world's clock. An exchange that has no time yet is open, and counts as beginning now.
 func readSince(path, text string) (func(*api.Exchange) bool, error) {
 	if text == "" {
 		return func(*api.Exchange) bool { return true }, nil

@@ -317,7 +317,7 @@ func (c *Control) mint(tx *store.Tx, meta *worldMeta) (map[string]api.Signing, e
 	return c.mintAll(tx)
 }
 
-// inherit takes over the settings of the transaction's world, of which the world of m is a fork, unless m has its own.
+// inherit copies the settings of the transaction's world, the parent of the world of m, that m does not set itself.
 func (m *worldMeta) inherit(tx *store.Tx) error {
 	set := api.SettingsOf(tx)
 	if m.Settings != nil {

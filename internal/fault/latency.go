@@ -39,16 +39,21 @@ func (Latency) ShortForms() []any { return []any{""} }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (l *Latency) UnmarshalJSON(text []byte) error {
-	if text[0] == '"' {
-		*l = Latency{}
-		return json.Unmarshal(text, &l.Fixed)
-	}
-	if text[0] != '{' {
-		return &strict.Error{Detail: string(text) + ` is neither a duration, such as "2s", nor an object, such as ` +
-			`{"uniform":["1s","3s"]}`}
-	}
 	type object Latency
-	return json.Unmarshal(text, (*object)(l))
+	*l = Latency{}
+	return decodeDistribution(text, &l.Fixed, (*object)(l))
+}
+
+// decodeDistribution decodes the short form of a distribution, a duration, into fixed, and the long one into object.
+func decodeDistribution(text []byte, fixed *string, object any) error {
+	switch text[0] {
+	case '"':
+		return json.Unmarshal(text, fixed)
+	case '{':
+		return json.Unmarshal(text, object)
+	}
+	return &strict.Error{Detail: string(text) + ` is neither a duration, such as "2s", nor an object, such as ` +
+		`{"uniform":["1s","3s"]}`}
 }
 
 // sampler draws values of a valid Latency or RetryAfter.

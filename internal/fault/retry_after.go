@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
-
-	"storagesim/internal/strict"
 )
 
 // RetryAfter is the header Retry-After of an injected response. Its JSON is a string if only Fixed is set.
@@ -36,16 +34,9 @@ func (RetryAfter) ShortForms() []any { return []any{""} }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (a *RetryAfter) UnmarshalJSON(text []byte) error {
-	if text[0] == '"' {
-		*a = RetryAfter{}
-		return json.Unmarshal(text, &a.Fixed)
-	}
-	if text[0] != '{' {
-		return &strict.Error{Detail: string(text) + ` is neither a duration, such as "2s", nor an object, such as ` +
-			`{"uniform":["1s","3s"]}`}
-	}
 	type object RetryAfter
-	return json.Unmarshal(text, (*object)(a))
+	*a = RetryAfter{}
+	return decodeDistribution(text, &a.Fixed, (*object)(a))
 }
 
 // MarshalJSON implements json.Marshaler.

@@ -10,7 +10,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// TargetSecretType says whether a host authenticates the cluster, and where the secret for that comes from.
+// TargetSecretType is the way in which a host authenticates the cluster: not at all, or with a secret that the caller
+// gives or the cluster makes.
 type TargetSecretType string
 
 // The types of target secrets.
