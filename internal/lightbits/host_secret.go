@@ -10,7 +10,7 @@ import (
 	"storagesim/internal/store"
 )
 
-// TargetSecretType is the way in which a host authenticates the cluster: not at all, or with a secret that the caller
+// TargetSecretType is how a host authenticates the cluster: not at all, or with a secret that the caller
 // gives or the cluster makes.
 type TargetSecretType string
 
