@@ -99,6 +99,33 @@ func TestLives_StalledConnectionEnds(t *testing.T) {
 	}
 }
 
+// So is one that stalls because its own header asks for it, which no rule ends.
+func TestLives_StalledByItsOwnHeaderEnds(t *testing.T) {
+	for name, begin := range newLives {
+		t.Run(name, func(t *testing.T) {
+			s := startLives(t)
+			done := make(chan got, 1)
+			go func() {
+				// net/http sends a GET again if its connection is closed
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/lamps",
+					strings.NewReader(`{"name":"ghost"}`))
+				if err != nil {
+					done <- got{err: err}
+					return
+				}
+				req.Header.Set("X-Sim-World", "t")
+				req.Header.Set("X-Sim-Fault", "stall")
+				done <- answerTo(s.Client, req)
+			}()
+			require.Eventually(t, func() bool {
+				return s.Must(200, http.MethodGet, "/_sim/requests", "").Text(".requests[0].open") == "true"
+			}, simtest.Patience, time.Millisecond)
+			begin(s)
+			require.Error(t, outcomeOf(t, done).err)
+		})
+	}
+}
+
 // A delay ends with the rule that it comes from: the request then goes on.
 func TestFaults_DelayEndsWithItsRule(t *testing.T) {
 	changes := map[string]func(s *simtest.Server){

@@ -33,10 +33,12 @@ func TestSchema_OlderDataOpens(t *testing.T) {
 			}
 			require.ElementsMatch(t, []string{"v1", "v2"}, strings.Fields(names()))
 			s.Must(200, http.MethodGet, "/_sim/faults/r", "")
+			s.In("t").Must(200, http.MethodGet, "/api/v2/volumes", "")
+			s.In("t").Must(200, http.MethodPost, "/_sim/verify", // the worlds have lives of their own
+				`{"match":{"operation":"lightbits.ListVolumes"},"count":{"min":1,"max":1}}`)
 			s.Must(200, http.MethodPost, "/_sim/checkpoints/c/restore", "")
 			require.Equal(t, "v1", names())
 			require.Equal(t, "2026-06-01T00:01:00Z", s.Must(200, http.MethodGet, "/_sim/clock", "").Text(".now"))
-			s.In("t").Must(200, http.MethodGet, "/api/v2/volumes", "")
 			s.Must(200, http.MethodPost, "/_sim/reset", "")
 			s.Restart()
 			require.Empty(t, names())

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -177,7 +178,9 @@ func TestFold_KeepsChainsShortAndLargeLayersInPlace(t *testing.T) {
 			require.NoError(t, items.Put(tx, &item{ID: fmt.Sprintf("%04d", i), Name: fmt.Sprint("new", i)}))
 			require.NoError(t, items.Delete(tx, fmt.Sprintf("%04d", 1000+i)))
 		})
-		require.NoError(t, db.Checkpoint("w", fmt.Sprint("c", i), nil))
+		require.NoError(t, db.Checkpoint("w", fmt.Sprint("c", i), func(*store.Tx) (json.RawMessage, error) {
+			return json.RawMessage(strconv.Itoa(i)), nil
+		}))
 		require.NoError(t, db.Tidy())
 		_, chain, err := db.Layers("w")
 		require.NoError(t, err)
@@ -193,6 +196,9 @@ func TestFold_KeepsChainsShortAndLargeLayersInPlace(t *testing.T) {
 	}
 	require.NoError(t, db.Tidy())
 	for i := 0; i < rounds; i += 37 {
+		meta, err := db.CheckpointMeta("w", fmt.Sprint("c", i))
+		require.NoError(t, err)
+		require.Equal(t, strconv.Itoa(i), string(meta))
 		require.NoError(t, db.Restore("w", fmt.Sprint("c", i), nil))
 		view(t, db, "w", func(tx *store.Tx) {
 			require.Len(t, keysOf(tx), 3000-i-1)
