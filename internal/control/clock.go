@@ -24,17 +24,6 @@ func setClock(c *Control, r *call, body *statemachine.ClockSetting) (statemachin
 	if err := body.Check(); err != nil {
 		return statemachine.ClockReading{}, err
 	}
-	now, err := c.Engine.Now(r.world())
-	if err != nil {
-		return statemachine.ClockReading{}, err
-	}
-	if body.Now != nil && body.Now.Before(now) {
-		if started, err := c.Engine.StartClock(r.world(), *body); err != nil {
-			return statemachine.ClockReading{}, clockRefusal(err)
-		} else if started {
-			return getClock(c, r)
-		}
-	}
 	if err := c.Engine.SetClock(r.http.Context(), r.world(), *body); err != nil {
 		return statemachine.ClockReading{}, clockRefusal(err)
 	}

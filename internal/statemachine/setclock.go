@@ -30,7 +30,8 @@ func (e *Engine) Clock(world string) (r ClockReading, err error) {
 }
 
 // SetClock changes a world's clock. Timers that are due by a later instant fire first, in due order. A clock that is
-// frozen there shows exactly that instant, however long the firing took. SetClock waits for advances of the world that
+// frozen there shows exactly that instant, however long the firing took. Only a clock that was never set or moved may be
+// set to an earlier instant: the first setting chooses the world's calendar. SetClock waits for advances of the world that
 // are under way, and has the errors of Advance for a context that ends and for a world that is replaced.
 func (e *Engine) SetClock(ctx context.Context, world string, s ClockSetting) error {
 	m, leave, err := e.move(ctx, world)
@@ -42,8 +43,16 @@ func (e *Engine) SetClock(ctx context.Context, world string, s ClockSetting) err
 }
 
 func (m *move) setClock(s ClockSetting) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
 	if err := m.catchUp(); err != nil {
 		return err
+	}
+	if s.Now != nil && s.Now.Before(m.done.Now) {
+		if started, err := m.engine.startUnsetClock(m.world, s); started || err != nil {
+			return err
+		}
 	}
 	if err := m.engine.checkClock(m.world, s); err != nil {
 		return err
@@ -89,15 +98,11 @@ func (e *Engine) setClock(tx *store.Tx, c Clock, s ClockSetting) (now time.Time,
 	return now, clocks.Put(tx.In(""), &c)
 }
 
-// StartClock sets a clock that was never set or moved to any instant, also to an earlier one: the first setting chooses
-// the world's calendar. It reports whether it did. It changes nothing if the clock was set or moved before, or if the
-// setting has no instant; SetClock is for those. It returns a *strict.Error for an invalid setting.
-func (e *Engine) StartClock(world string, s ClockSetting) (started bool, err error) {
-	if err := s.Check(); err != nil {
-		return false, err
-	}
+// startUnsetClock sets a clock that was never set or moved to s.Now and reports whether it did. It changes nothing if the
+// clock was set or moved before.
+func (e *Engine) startUnsetClock(world string, s ClockSetting) (started bool, err error) {
 	err = e.db.Update(world, func(tx *store.Tx) error {
-		if started = s.Now != nil && clockOf(tx).Base.IsZero(); !started {
+		if started = clockOf(tx).Base.IsZero(); !started {
 			return nil
 		}
 		_, err := e.startClock(tx, s)

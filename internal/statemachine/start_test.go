@@ -106,26 +106,21 @@ func TestStart_TimersAreOnTheAgenda(t *testing.T) {
 	require.Equal(t, "v", wait())
 }
 
-func TestStartClock(t *testing.T) {
-	earlier, frozen := start.AddDate(-10, 0, 0), statemachine.Frozen
+// The first setting of a clock chooses the calendar of its world, also if a timer is overdue then.
+func TestSetClock_First(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
-	for _, c := range []struct {
-		name    string
-		setting statemachine.ClockSetting
-		started bool
-		shows   time.Time
-	}{
-		{"without an instant nothing happens", statemachine.ClockSetting{Mode: &frozen}, false, start},
-		{"the first instant may be earlier", statemachine.ClockSetting{Now: &earlier, Mode: &frozen}, true, earlier},
-		{"a second one is not set", statemachine.ClockSetting{Now: &start}, false, earlier},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			started, err := b.engine.StartClock("w", c.setting)
-			require.NoError(t, err)
-			require.Equal(t, c.started, started)
-			now, err := b.engine.Now("w")
-			require.NoError(t, err)
-			require.Equal(t, c.shows, now)
-		})
+	b.warmUpTakes("1s")
+	b.create("a")
+	b.pass(time.Hour)
+	earlier := start.AddDate(-10, 0, 0)
+
+	set := func(to time.Time) error {
+		return b.engine.SetClock(t.Context(), "w", statemachine.ClockSetting{Now: &to, Mode: new(statemachine.Frozen)})
 	}
+	require.NoError(t, set(earlier))
+	require.Equal(t, earlier, b.worldNow())
+	require.Equal(t, string(shining), b.state("a"), "the overdue timer fires before")
+
+	require.ErrorContains(t, set(earlier.Add(-time.Second)), "does not go back")
+	require.Equal(t, earlier, b.worldNow())
 }

@@ -148,6 +148,7 @@ func TestAuto_SecondReadJumps(t *testing.T) {
 
 func TestClock_DoesNotGoBack(t *testing.T) {
 	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Frozen)
 	earlier := start.Add(-time.Second)
 	require.ErrorContains(t, b.engine.SetClock(b.Context(), "w", statemachine.ClockSetting{Now: &earlier}),
 		"does not go back")
