@@ -103,14 +103,23 @@ reliability: build ## test kill -9, damaged files, full disks, hostile clients a
 	cd test/reliability/linearizability && SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -mod=readonly -count=1 -timeout 10m -v ./...
 
 .PHONY: survival
-survival: build ## the part of it that takes seconds: three rounds of kill -9, invalid input, and linearizability
+survival: build ## the part of it that takes seconds: three rounds of kill -9, lives of worlds, invalid input, and linearizability
 	SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -v -run Kill ./test/reliability
+	SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -v -run Storm ./test/reliability
 	RELIABILITY=yes SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -run 'Siege_(Bad|Large)' ./test/reliability
 	cd test/reliability/linearizability && SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -mod=readonly -count=1 ./...
 
 .PHONY: soak
 soak: build ## run under load for an hour, or SOAK=10m: memory, file, goroutines and descriptors must not grow
 	SOAK='$(SOAK)' SIMULATOR='$(abspath $(BUILD)/simulator)' $(GO) test -count=1 -timeout 0 -v -run Soak ./test/reliability
+
+# How long the storm lasts, as a Go duration.
+STORM ?= 10m
+
+.PHONY: storm
+storm: ## 64 clients on worlds that come and go for ten minutes, or STORM=1m, on a binary with the race detector
+	CGO_ENABLED=1 $(GO) build -race -o $(BUILD)/simulator-race ./cmd/simulator
+	STORM='$(STORM)' SIMULATOR='$(abspath $(BUILD)/simulator-race)' $(GO) test -count=1 -timeout 0 -v -run Storm ./test/reliability
 
 ### Clients, documents and image
 

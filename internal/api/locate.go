@@ -4,18 +4,20 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
 )
 
-// Headers of the simulator. HeaderWorld and HeaderCluster in a request select where it goes, HeaderFault a fault. A
-// response has HeaderWorld, HeaderRequestID and, if a fault was injected, HeaderFault.
+// Headers of the simulator. HeaderWorld and HeaderCluster in a request select where it goes, HeaderFault a fault. With
+// HeaderLife, the number of a life of its world, a request is refused in any other life; scenarios send it. A response has HeaderWorld, HeaderRequestID and, if a fault was injected, HeaderFault.
 const (
 	HeaderWorld     = "X-Sim-World"
 	HeaderCluster   = "X-Sim-Cluster"
 	HeaderFault     = "X-Sim-Fault"
+	HeaderLife      = "X-Sim-Life"
 	HeaderRequestID = "X-Sim-Request-Id"
 )
 
@@ -186,11 +188,18 @@ func notHere(own, other string) *refusal.Error {
 			"the simulator's main address", own, other).Because(NoWorld{World: other})
 }
 
-// replaced returns the refusal of a request that waited while its world began another life.
+// replaced returns the refusal of a request that waited, or was on its way, while its world began another life.
 func replaced(world string) *refusal.Error {
 	return refusal.New(refusal.NotFound, "world %q was reset, restored, replaced or created again while this request "+
 		"waited; the world that the request was sent to no longer exists", world).
 		Because(NoWorld{World: world, Replaced: true})
+}
+
+// OtherLife reports whether a request has a HeaderLife that is not the number of life, which is nil for a world that
+// does not exist.
+func OtherLife(req *http.Request, life *store.Life) bool {
+	want := first(req.Header, HeaderLife)
+	return want != "" && (life == nil || want != strconv.FormatUint(life.Number, 10))
 }
 
 // ForeignToken returns the world that a token was minted for, if it is another one than the transaction's. Anyone can

@@ -257,6 +257,9 @@ func (s *Server) receive(svc *Service, r *Request, rec *record) error {
 	if r.elsewhere != "" {
 		return notHere(r.World, r.elsewhere)
 	}
+	if OtherLife(r.HTTP, r.life) {
+		return replaced(r.World)
+	}
 	return nil
 }
 

@@ -32,6 +32,19 @@ func (r *call) onPort() error {
 	return r.reaches(other)
 }
 
+// inLife returns an error if the call is for a life of its world that is over.
+func (c *Control) inLife(r *call) error {
+	life, err := c.Engine.Life(r.world())
+	if err != nil {
+		life = nil
+	}
+	if !api.OtherLife(r.http, life) {
+		return nil
+	}
+	return &Problem{Status: http.StatusConflict, Detail: fmt.Sprintf("the world %q was reset, restored, replaced, deleted "+
+		"or created again while this call was on its way", r.world())}
+}
+
 // reaches returns a problem if the call came to the port of a world that is not the given one; "" is the port's own.
 func (r *call) reaches(world string) error {
 	own := r.own()

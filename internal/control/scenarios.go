@@ -158,13 +158,13 @@ func startScenario(c *Control, r *call) (reply[scenario.Report], error) {
 	return reply[scenario.Report]{value: c.report(run)}, nil
 }
 
-// life returns the channel that is closed at the end of the world's present life.
-func (c *Control) life(world string) (<-chan struct{}, error) {
+// life returns the world's present life.
+func (c *Control) life(world string) (scenario.Life, error) {
 	life, err := c.Engine.Life(world)
 	if err != nil {
-		return nil, err
+		return scenario.Life{}, err
 	}
-	return life.Over(), nil
+	return scenario.Life{Number: life.Number, Over: life.Over()}, nil
 }
 
 // scenarioText returns the body, or the built-in scenario that the query names.

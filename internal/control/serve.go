@@ -168,6 +168,9 @@ func (c *Control) admit(r *call) error {
 	if err := r.onPort(); err != nil {
 		return err
 	}
+	if err := c.inLife(r); err != nil {
+		return err
+	}
 	query, err := url.ParseQuery(r.http.URL.RawQuery)
 	if err != nil {
 		return &Problem{Status: http.StatusBadRequest, Detail: "the query is invalid: " + err.Error()}

@@ -184,3 +184,13 @@ func TestLives_ScenarioEnds(t *testing.T) {
 		require.Contains(t, verdict(s, id), "passed")
 	})
 }
+
+// A request of a scenario that arrives after the scenario's life is refused in the next one.
+func TestLives_RequestForAnotherLife(t *testing.T) {
+	s := startLives(t)
+	over := []string{"X-Sim-Life", "18446744073709551615"}
+	require.Equal(t, 404, s.Do(http.MethodPost, "/lamps", `{"name":"ghost"}`, over...).Status)
+	require.Equal(t, 409, s.Do(http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`, over...).Status)
+	require.NotContains(t, s.Must(200, http.MethodGet, "/lamps", "").Body, "ghost")
+	require.Equal(t, "real", s.Must(200, http.MethodGet, "/_sim/clock", "").Text(".mode"))
+}

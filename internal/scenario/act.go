@@ -54,6 +54,10 @@ func (r *Run) send(
 		}
 		req.Header.Set(name, value)
 	}
+	// A step may be about another world.
+	if r.life != "" && req.Header.Get("X-Sim-World") == r.world && !strings.HasPrefix(path, "/_sim/in/") {
+		req.Header.Set("X-Sim-Life", r.life)
+	}
 	resp, err := r.client.Do(req)
 	if err != nil {
 		var wrapped *url.Error
@@ -377,8 +381,8 @@ func (r *Run) request(ctx context.Context, c *call) (answer, error) {
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 	}
-	if c.control && c.method != http.MethodGet {
-		r.unfollow() // it may begin another life of the world
+	if c.control && beginsLife(c.method, path) {
+		r.unfollow()
 		defer r.follow()
 	}
 	return r.send(ctx, c.control, c.method, path, body, header)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,9 +19,15 @@ type Surface struct {
 	// Watch calls fn immediately for each event in a world, with the operation and the status of a request, and with ""
 	// for any other event. Fn does not block.
 	Watch func(world string, fn func(operation string, status int)) (stop func())
-	// Life returns a channel that is closed when the present life of the world ends (see store.Life).
-	Life func(world string) (over <-chan struct{}, err error)
+	// Life returns the present life of a world.
+	Life func(world string) (Life, error)
 	Wall func() time.Time // the wall clock, on which Took is measured
+}
+
+// Life is a life of a world (see store.Life). Over is closed when it ends.
+type Life struct {
+	Number uint64
+	Over   <-chan struct{}
 }
 
 // Run is a running scenario. Its methods may be called from any goroutine.
@@ -42,6 +50,7 @@ type Run struct {
 	vars  values
 	since []time.Time // for each step, when it first waited for its When only, on the world's clock
 	wake  chan struct{}
+	life string // the number of the life that requests are for; "" for any
 	// unfollow ends what follow began.
 	unfollow func()
 }
@@ -182,20 +191,24 @@ func (r *Run) play(ctx context.Context) error {
 	}
 }
 
-// follow stops the scenario when the present life of its world ends. A call of the scenario's own that begins another
+// follow stops the scenario when the present life of its world ends, and sends its requests to that life only. A call of the scenario's own that begins another
 // life must be made between unfollow and follow.
 func (r *Run) follow() {
 	r.unfollow = func() {}
-	over, err := r.on.Life(r.world)
+	life, err := r.on.Life(r.world)
 	if err != nil {
 		return // the scenario has deleted the world itself
 	}
+	r.life = strconv.FormatUint(life.Number, 10)
 	stop := make(chan struct{})
-	r.unfollow = sync.OnceFunc(func() { close(stop) })
+	r.unfollow = sync.OnceFunc(func() {
+		r.life = ""
+		close(stop)
+	})
 	go func() {
 		select {
 		case <-stop:
-		case <-over:
+		case <-life.Over:
 			select {
 			case <-stop: // before over
 			default:
@@ -203,6 +216,20 @@ func (r *Run) follow() {
 			}
 		}
 	}()
+}
+
+// beginsLife reports whether a control call begins another life of its world, or ends its life.
+func beginsLife(method, path string) bool {
+	path, _, _ = strings.Cut(strings.TrimPrefix(path, "/_sim"), "?")
+	switch method {
+	case http.MethodPost:
+		return path == "/reset" || strings.HasPrefix(path, "/checkpoints/") || path == "/worlds"
+	case http.MethodPut:
+		return path == "/state"
+	case http.MethodDelete:
+		return strings.HasPrefix(path, "/worlds/")
+	}
+	return false
 }
 
 // saw counts an event in the world and wakes the runner.

@@ -102,6 +102,7 @@ func (e *Engine) tellClock(tx *store.Tx, c Clock, now time.Time) {
 // txState is the engine's state of a transaction.
 type txState struct {
 	engine   *Engine
+	life     uint64 // of the world
 	moves    []Transition
 	seen     []observation
 	auto     bool      // the clock mode is auto: observations of rows with timers count
@@ -294,7 +295,7 @@ func begin(e *Engine, tx *store.Tx, ahead outlook, by string, caught int) error 
 	if caught < catchUpTimers && ahead.overdue(wall) {
 		return errDue
 	}
-	tx.Now, tx.By, tx.Owner = ahead.present(wall), by, &txState{engine: e, auto: ahead.clock.Mode == Auto}
+	tx.Now, tx.By, tx.Owner = ahead.present(wall), by, &txState{engine: e, life: tx.Life(), auto: ahead.clock.Mode == Auto}
 	return nil
 }
 

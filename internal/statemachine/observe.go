@@ -72,7 +72,11 @@ func (e *Engine) poll(world string, state *txState, p *poll) (again bool, err er
 		return false, err
 	}
 	p.jumps++
-	return true, e.jump(world, to)
+	err = e.jump(world, state.life, to)
+	if errors.As(err, new(*ReplacedError)) {
+		return false, nil // the last run is the response: it saw the life that is over
+	}
+	return true, err
 }
 
 // countFirst counts the observations of the first run. It returns the instant to jump to, or the zero time.
@@ -80,6 +84,9 @@ func (e *Engine) countFirst(world string, state *txState, p *poll) (to time.Time
 	_, err = e.updateOnce(world, "observation", func(tx *store.Tx) error {
 		to = time.Time{}
 		clear(p.first)
+		if tx.Life() != state.life {
+			return nil
+		}
 		for _, o := range state.seen {
 			waiting := pending(tx.In(o.partition), o.kind, o.key)
 			p.first[o] = state.auto && slices.ContainsFunc(waiting, func(t Timer) bool { return t.Seen > 0 && jumps(&t) })
@@ -101,6 +108,9 @@ func (e *Engine) countFirst(world string, state *txState, p *poll) (to time.Time
 // in their final states.
 func (e *Engine) stillPending(world string, state *txState, p *poll) (to time.Time, err error) {
 	err = e.db.View(world, func(tx *store.Tx) error {
+		if tx.Life() != state.life {
+			return nil
+		}
 		for _, o := range state.seen {
 			if before, first := p.first[o]; first && !before {
 				continue
@@ -151,15 +161,12 @@ func (e *Engine) count(tx *store.Tx, t Timer, auto bool) error {
 	return timers.Put(root, &t)
 }
 
-// jump moves a world's clock to an instant, unless it shows a later one.
-func (e *Engine) jump(world string, to time.Time) error {
-	m := &move{engine: e, ctx: context.Background(), world: world}
-	err := e.db.View(world, func(tx *store.Tx) error { m.life = tx.Life(); return nil })
-	if err != nil {
-		return err
-	}
-	return m.fireBy(func(Clock) time.Time { return to }, true, func(tx *store.Tx, c Clock) error {
+// jump moves the clock of a life of a world to an instant, unless it shows a later one. It returns a *ReplacedError if
+// the life is over.
+func (e *Engine) jump(world string, life uint64, to time.Time) error {
+	m := &move{engine: e, ctx: context.Background(), world: world, life: life}
+	return m.replaced(m.fireBy(func(Clock) time.Time { return to }, true, func(tx *store.Tx, c Clock) error {
 		_, err := e.setClock(tx, c, ClockSetting{Now: &to})
 		return err
-	})
+	}))
 }

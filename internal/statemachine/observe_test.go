@@ -132,3 +132,29 @@ func TestAuto_SecondRefusalFindsTheFinalState(t *testing.T) {
 	require.Error(t, write(illegal))
 	require.NoError(t, write(illegal), "the cause of the refusal names the row")
 }
+
+// A request whose world is replaced while it runs neither moves the clock of the new life nor counts there.
+func TestAuto_ReplacedDuringTheRequest(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Auto)
+	b.create("a")
+	_, err := b.engine.Checkpoint("w", "c")
+	require.NoError(t, err)
+	before := b.worldNow()
+	require.Equal(t, "Warming", b.state("a"), "the first read")
+
+	runs := 0
+	require.NoError(t, b.engine.View("w", "test", func(tx *store.Tx) error {
+		runs++
+		row, err := b.lamps.Get(tx, "a")
+		if err != nil {
+			return err
+		}
+		b.lamps.Observed(tx, &row)
+		return b.engine.Restore("w", "c")
+	}))
+	require.Equal(t, 1, runs, "the second read is of the life that is over")
+	require.Equal(t, before, b.worldNow())
+	require.Equal(t, "Warming", b.state("a"), "the first read of the new life")
+	require.Equal(t, "Shining", b.state("a"))
+}

@@ -50,7 +50,7 @@ func (m *move) setClock(s ClockSetting) error {
 		return err
 	}
 	if s.Now != nil && s.Now.Before(m.done.Now) {
-		if started, err := m.engine.startUnsetClock(m.world, s); started || err != nil {
+		if started, err := m.startUnsetClock(s); started || err != nil {
 			return err
 		}
 	}
@@ -100,15 +100,18 @@ func (e *Engine) setClock(tx *store.Tx, c Clock, s ClockSetting) (now time.Time,
 
 // startUnsetClock sets a clock that was never set or moved to s.Now and reports whether it did. It changes nothing if the
 // clock was set or moved before.
-func (e *Engine) startUnsetClock(world string, s ClockSetting) (started bool, err error) {
-	err = e.db.Update(world, func(tx *store.Tx) error {
+func (m *move) startUnsetClock(s ClockSetting) (started bool, err error) {
+	err = m.engine.db.Update(m.world, func(tx *store.Tx) error {
+		if err := m.check(tx); err != nil {
+			return err
+		}
 		if started = clockOf(tx).Base.IsZero(); !started {
 			return nil
 		}
-		_, err := e.startClock(tx, s)
+		_, err := m.engine.startClock(tx, s)
 		return err
 	})
-	e.rescan(world)
+	m.engine.rescan(m.world)
 	return started, err
 }
 
