@@ -50,7 +50,7 @@ type Run struct {
 	vars  values
 	since []time.Time // for each step, when it first waited for its When only, on the world's clock
 	wake  chan struct{}
-	life string // the number of the life that requests are for; "" for any
+	life  string // the number of the life that requests are for; "" for any
 	// unfollow ends what follow began.
 	unfollow func()
 }
