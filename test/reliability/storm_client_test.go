@@ -22,7 +22,6 @@ type visitor struct {
 	life    int64             // the life that the following are about
 	volumes map[string]string // the UUIDs of its volumes that must exist, by name
 	shown   time.Time         // the latest instant that the client has seen
-	moved   time.Duration     // the sum of its advances
 }
 
 // visit uses the world until the storm ends.
@@ -30,7 +29,7 @@ func (w *stormWorld) visit(c *rand.Rand) {
 	v := &visitor{stormWorld: w, random: c}
 	for time.Now().Before(w.storm.until) && !w.storm.Failed() {
 		if now := w.done.Load(); now != v.life {
-			v.life, v.volumes, v.shown, v.moved = now, map[string]string{}, time.Time{}, 0
+			v.life, v.volumes, v.shown = now, map[string]string{}, time.Time{}
 		}
 		switch n := c.IntN(100); {
 		case n < 35:
@@ -43,7 +42,9 @@ func (w *stormWorld) visit(c *rand.Rand) {
 			v.list()
 		case n < 75:
 			v.readJournal()
-		case n < 85:
+		case n < 77:
+			v.schedule()
+		case n < 84:
 			v.advance()
 		case n < 90:
 			v.readClock()
@@ -130,39 +131,6 @@ func (v *visitor) readJournal() {
 		}
 	}
 	v.storm.count("exchanges seen", len(list))
-}
-
-// reading is a response of the clock.
-type reading struct {
-	Mode string
-	Now  time.Time
-}
-
-// readClock checks that the world's time does not decrease within a life, and that the client's advances are in it.
-func (v *visitor) readClock() {
-	a, ran, _ := v.ask(http.MethodGet, "/_sim/clock", "")
-	var r reading
-	if a.Status != 200 || !v.mine(ran) {
-		return
-	}
-	if err := json.Unmarshal([]byte(a.Text), &r); err != nil {
-		v.storm.Errorf("%v: %s", err, a.Text)
-	}
-	if r.Now.Before(v.shown.Add(v.moved)) {
-		v.storm.Errorf("the clock of %s, life %d, shows %s after %s and advances of %s",
-			v.name, v.life, r.Now, v.shown, v.moved)
-	}
-	v.shown, v.moved = r.Now, 0
-	v.storm.count("instants", 1)
-}
-
-func (v *visitor) advance() {
-	by := time.Duration(1+v.random.IntN(120)) * time.Minute
-	a, ran, _ := v.ask(http.MethodPost, "/_sim/clock/advance", fmt.Sprintf(`{"by":%q}`, by))
-	if a.Status == 200 && v.mine(ran) && !v.shown.IsZero() {
-		v.moved += by
-		v.storm.count("advances", 1)
-	}
 }
 
 // arm arms a fault for one request and sends the request. If both ran in one life, the fault must hit.

@@ -15,10 +15,10 @@ import (
 )
 
 // begin begins a life by the control requests of calls, of which each must succeed.
-func (w *stormWorld) begin(from []life, calls ...[3]string) {
+func (w *stormWorld) begin(from []life, d startClock, calls ...[3]string) {
 	next := w.begun.Load() + 1
 	w.mu.Lock()
-	w.origins[next], w.how[next] = from, calls[len(calls)-1][1]
+	w.origins[next], w.how[next], w.dials[next] = from, calls[len(calls)-1][1], d
 	w.mu.Unlock()
 	w.begun.Store(next)
 	for _, call := range calls {
@@ -35,26 +35,30 @@ func (w *stormWorld) begin(from []life, calls ...[3]string) {
 	w.storm.count("lives", 1)
 }
 
-// create creates the world with one of the clocks.
-func (w *stormWorld) create(c *rand.Rand) {
-	w.begin(nil, [3]string{http.MethodPost, "/_sim/worlds", w.body(c, "")})
-}
-
-func (w *stormWorld) body(c *rand.Rand, more string) string {
-	clock := []string{
-		`{"mode":"frozen","now":"2030-01-01T00:00:00Z"}`, `{"mode":"real","rate":60}`, `{"mode":"auto"}`,
-	}[c.IntN(3)]
-	return fmt.Sprintf(`{"name":%q,"clock":%s%s}`, w.name, clock, more)
+// create creates the world with one of the clocks, which it returns.
+func (w *stormWorld) create(c *rand.Rand, before ...[3]string) startClock {
+	d := startClock{frozen: c.IntN(2) == 0, base: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	clock := `{"mode":"frozen","now":"2030-01-01T00:00:00Z"}`
+	if !d.frozen {
+		clock = []string{`{"mode":"real","rate":60}`, `{"mode":"auto"}`}[c.IntN(2)]
+	}
+	body := fmt.Sprintf(`{"name":%q,"clock":%s}`, w.name, clock)
+	w.begin(nil, d, append(before, [3]string{http.MethodPost, "/_sim/worlds", body})...)
+	return d
 }
 
 // rule begins one life of the world after the other. Some requests are held back by a fault over the beginning.
 func (w *stormWorld) rule(c *rand.Rand) {
-	start := []life(nil) // what a reset returns to
+	start, startAt := []life(nil), w.dials[1] // what a reset returns to
 	for n := 0; time.Now().Before(w.storm.until) && !w.storm.Failed(); n++ {
 		<-time.After(time.Duration(c.IntN(300)) * time.Millisecond)
 		mark := fmt.Sprint(w.name, "-c", n)
 		now := life{w.name, w.done.Load()}
-		must(w.storm.T, w.storm.p, 200, http.MethodPut, "/_sim/checkpoints/"+mark, w.name, "", nil)
+		at := reading{}
+		must(w.storm.T, w.storm.p, 200, http.MethodPut, "/_sim/checkpoints/"+mark, w.name, "", &at)
+		w.mu.Lock()
+		there := startClock{w.dials[now.number].frozen, at.Now}
+		w.mu.Unlock()
 		w.storm.mu.Lock()
 		w.storm.marks[mark] = now
 		w.storm.mu.Unlock()
@@ -64,21 +68,19 @@ func (w *stormWorld) rule(c *rand.Rand) {
 		}
 		switch c.IntN(5) {
 		case 0:
-			w.begin(start, [3]string{http.MethodPost, "/_sim/reset", ""})
+			w.begin(start, startAt, [3]string{http.MethodPost, "/_sim/reset", ""})
 		case 1:
-			w.begin([]life{now}, [3]string{http.MethodPost, "/_sim/checkpoints/" + mark + "/restore", ""})
+			w.begin([]life{now}, there, [3]string{http.MethodPost, "/_sim/checkpoints/" + mark + "/restore", ""})
 		case 2:
-			start = nil
-			w.begin(nil, [3]string{http.MethodPut, "/_sim/state", `{"lightbits":{"clusters":[{"name":"east"}]}}`})
-			w.begin(nil, [3]string{http.MethodPost, "/_sim/reset", `{"to":"small"}`})
+			start, startAt = nil, startClock{}
+			w.begin(nil, startClock{}, [3]string{http.MethodPut, "/_sim/state", `{"lightbits":{"clusters":[{"name":"east"}]}}`})
+			w.begin(nil, startClock{}, [3]string{http.MethodPost, "/_sim/reset", `{"to":"small"}`})
 		case 3:
-			start = nil
 			w.forget()
-			w.begin(nil, [3]string{http.MethodDelete, "/_sim/worlds/" + w.name, ""},
-				[3]string{http.MethodPost, "/_sim/worlds", w.body(c, "")})
+			start, startAt = nil, w.create(c, [3]string{http.MethodDelete, "/_sim/worlds/" + w.name, ""})
 		case 4:
-			start = []life{now}
-			w.moveOver(mark, now)
+			start, startAt = []life{now}, there
+			w.moveOver(mark, now, there)
 		}
 		trapped()
 	}
@@ -96,7 +98,7 @@ func (w *stormWorld) forget() {
 }
 
 // moveOver replaces the world by a fork of a fork of itself.
-func (w *stormWorld) moveOver(mark string, now life) {
+func (w *stormWorld) moveOver(mark string, now life, d startClock) {
 	other := w.name + "-fork"
 	must(w.storm.T, w.storm.p, 201, http.MethodPost, "/_sim/worlds", w.name,
 		fmt.Sprintf(`{"name":%q,"from":%q}`, other, mark), nil)
@@ -104,7 +106,7 @@ func (w *stormWorld) moveOver(mark string, now life) {
 	w.forget()
 	next := w.begun.Load() + 1
 	w.mu.Lock()
-	w.origins[next], w.how[next] = []life{now}, "a fork of a fork"
+	w.origins[next], w.how[next], w.dials[next] = []life{now}, "a fork of a fork", d
 	w.mu.Unlock()
 	w.begun.Store(next)
 	must(w.storm.T, w.storm.p, 200, http.MethodDelete, "/_sim/worlds/"+w.name, "", "", nil)

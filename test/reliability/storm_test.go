@@ -43,8 +43,10 @@ type stormWorld struct {
 	begun, done atomic.Int64
 
 	mu      sync.Mutex
-	origins map[int64][]life // for each life, the lives that its initial content comes from
-	how     map[int64]string // for each life, the request that began it
+	origins map[int64][]life     // for each life, the lives that its initial content comes from
+	how     map[int64]string     // for each life, the request that began it
+	dials   map[int64]startClock // for each life, its clock at the beginning
+	moves   []*moved
 }
 
 // storm is a program under test and what its clients know about it.
@@ -209,7 +211,8 @@ func TestStorm_LivesDoNotMix(t *testing.T) {
 	}
 	defer s.client.CloseIdleConnections()
 	for i := range stormWorlds {
-		s.worlds = append(s.worlds, &stormWorld{storm: s, name: fmt.Sprint("w", i), origins: map[int64][]life{}, how: map[int64]string{}})
+		s.worlds = append(s.worlds, &stormWorld{storm: s, name: fmt.Sprint("w", i), origins: map[int64][]life{}, how: map[int64]string{},
+			dials: map[int64]startClock{}})
 	}
 	var work sync.WaitGroup
 	for _, w := range s.worlds {
@@ -230,7 +233,7 @@ func TestStorm_LivesDoNotMix(t *testing.T) {
 	require.NotContains(t, s.p.Stderr(), "panic")
 	require.Zero(t, s.p.Stop(), s.p.Stderr())
 	require.False(t, t.Failed(), "%s", s.p.Stderr())
-	for _, must := range []string{"lives", "volumes seen", "exchanges seen", "events with a life seen", "traps", "advances", "scenarios"} {
+	for _, must := range []string{"lives", "volumes seen", "exchanges seen", "events with a life seen", "traps", "sums of advances", "scenarios"} {
 		require.NotZero(t, s.counts[must], "the storm checked no %s", must)
 	}
 }
