@@ -78,6 +78,16 @@ func (j *Journal) Read(found Found) (Exchange, bool) {
 	return found.rec.unpack(), true
 }
 
+// LifeOf returns the number of the exchange's life, or 0 if its world did not exist.
+func (j *Journal) LifeOf(f Found) uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if f.rec.book == nil || f.rec.book.life == nil {
+		return 0
+	}
+	return f.rec.book.life.Number
+}
+
 // Get returns the exchange with an id, of any life of any world.
 func (j *Journal) Get(id string) (Exchange, bool) {
 	j.mu.Lock()

@@ -44,19 +44,18 @@ func InWorld(domain string, next http.Handler) http.Handler {
 // cutWorld returns the world in a path that has the prefix, and the URL without both. It returns false for a path
 // without a world.
 func cutWorld(u *url.URL) (world string, rest *url.URL, ok bool) {
-	world, path, _ := strings.Cut(u.Path[len(WorldPrefix):], "/")
 	short := *u
-	short.Path = "/" + path
-	if u.RawPath != "" { // it differs from Path: something is escaped
-		raw, found := strings.CutPrefix(u.RawPath, WorldPrefix+world)
-		if !found || raw != "" && raw[0] != '/' {
-			return "", nil, false
-		}
-		if short.RawPath = raw; raw == "" {
-			short.RawPath = "/"
-		}
+	if u.RawPath == "" {
+		world, path, _ := strings.Cut(u.Path[len(WorldPrefix):], "/")
+		short.Path = "/" + path
+		return world, &short, world != ""
 	}
-	return world, &short, world != ""
+	raw, prefixed := strings.CutPrefix(u.RawPath, WorldPrefix) // it differs from Path: something is escaped
+	raw, rawPath, _ := strings.Cut(raw, "/")
+	world, worldErr := url.PathUnescape(raw)
+	path, pathErr := url.PathUnescape(rawPath)
+	short.Path, short.RawPath = "/"+path, "/"+rawPath
+	return world, &short, prefixed && world != "" && worldErr == nil && pathErr == nil
 }
 
 // urlPlace returns the place that a request's Host selects and the world that its path had as a prefix.

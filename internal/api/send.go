@@ -16,7 +16,7 @@ func (s *Server) write(w http.ResponseWriter, r *Request, out outcome) {
 // Date of a response without a world is that of the wall clock.
 func (s *Server) mark(w http.ResponseWriter, r *Request, out outcome) {
 	h := w.Header()
-	values := [...]string{r.ID, r.World, out.fault} // one allocation
+	values := [...]string{r.ID, HeaderText(r.World), out.fault} // one allocation
 	h[HeaderRequestID], h[HeaderWorld] = values[0:1:1], values[1:2:2]
 	if out.fault != "" {
 		h[HeaderFault] = values[2:3:3]
@@ -29,6 +29,17 @@ func (s *Server) mark(w http.ResponseWriter, r *Request, out outcome) {
 		}
 	}
 	h["Date"] = s.date.header(at)
+}
+
+// HeaderText returns a name as the value of a response header: the name itself or, if a header cannot have it, quoted
+// in ASCII. A client that names a world with a zero byte could not read the response otherwise.
+func HeaderText(name string) string {
+	for i := range len(name) {
+		if name[i] < ' ' || name[i] > '~' {
+			return strconv.QuoteToASCII(name)
+		}
+	}
+	return name
 }
 
 // Write sends a response.

@@ -82,7 +82,7 @@ func (c *Control) readAdvance(r *call, body *advance) (a statemachine.Advance, e
 	case body.Limit != nil && body.Until == nil:
 		return a, &strict.Error{Path: "limit", Detail: "is only valid with until"}
 	case body.By != nil:
-		a.By, err = clockDuration("by", *body.By)
+		a.By, err = advanceBy(*body.By)
 		return a, err
 	case body.To != nil:
 		a.To = *body.To
@@ -215,6 +215,16 @@ func delaysOf(body map[string]json.RawMessage) (map[string]*statemachine.Delay, 
 	return set, nil
 }
 
+// advanceBy parses the member by of an advance.
+func advanceBy(text string) (time.Duration, error) {
+	by, err := clockDuration("by", text)
+	var wrong *strict.Error
+	if _, parsed := time.ParseDuration(text); strict.IsLongDuration(text, parsed) && errors.As(err, &wrong) {
+		return 0, &strict.Error{Path: wrong.Path, Detail: wrong.Detail + `; "to" moves the clock to any instant`}
+	}
+	return by, err
+}
+
 // clockDuration parses a duration by which a clock can move: above zero, in whole milliseconds.
 func clockDuration(path, text string) (time.Duration, error) {
 	d, err := duration(path, text)
@@ -228,9 +238,13 @@ func clockDuration(path, text string) (time.Duration, error) {
 // duration parses a Go duration above zero. Path is the member for the error.
 func duration(path, text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 {
-		return 0, &strict.Error{Path: path, Detail: fmt.Sprintf(`%q is not a duration above zero, such as "90s" or "1h30m"`,
-			text)}
+	switch {
+	case strict.IsLongDuration(text, err):
+		return 0, &strict.Error{Path: path, Detail: fmt.Sprintf("%.80q is too long: a duration is at most %s, about 292 "+
+			"years", text, strict.LongestDuration)}
+	case err != nil || d <= 0:
+		return 0, &strict.Error{Path: path, Detail: fmt.Sprintf(
+			`%.80q is not a duration above zero, such as "90s" or "1h30m"`, text)}
 	}
 	return d, nil
 }

@@ -16,10 +16,11 @@ import (
 
 // The limits of event streams.
 const (
-	maxRing        = 4096        // events stored for clients that reconnect
-	maxSubscribers = 64          // open at the same time
-	comeBack       = time.Minute // real time for which events are stored after the last subscription ends
-	maxEventText   = 4096        // maximum bytes of a URL in an event
+	maxRing             = 4096        // events stored for clients that reconnect
+	maxSubscribers      = 512         // open at the same time
+	maxWorldSubscribers = 32          // those of one world, and those of all worlds (world=*)
+	comeBack            = time.Minute // real time for which events are stored after the last subscription ends
+	maxEventText        = 4096        // maximum bytes of a URL in an event
 )
 
 // eventBus distributes the events of all worlds to subscriptions and watchers. Like the journal, it is process memory

@@ -36,9 +36,8 @@ func (b *eventBus) subscribe(world string, kinds []string, after string) (s *sub
 	s = &subscription{bus: b, world: world, kinds: kinds, wake: make(chan struct{}, 1)}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.subs) >= maxSubscribers {
-		return nil, 0, false, &Problem{Status: http.StatusTooManyRequests,
-			Detail: fmt.Sprintf("%d event streams are open, which is the limit; close one", len(b.subs))}
+	if err := b.hasRoom(world); err != nil {
+		return nil, 0, false, err
 	}
 	b.subs[s] = true
 	b.alive.Store(true)
@@ -59,6 +58,29 @@ func (b *eventBus) subscribe(world string, kinds []string, after string) (s *sub
 		}
 	}
 	return s, missing, lost, nil
+}
+
+// hasRoom returns a problem if no more subscriptions to the world may be open; "" is all worlds.
+func (b *eventBus) hasRoom(world string) error {
+	same := 0
+	for s := range b.subs {
+		if s.world == world {
+			same++
+		}
+	}
+	of := fmt.Sprintf("of the world %q", world)
+	if world == "" {
+		of = "of all worlds (world=*)"
+	}
+	switch {
+	case same >= maxWorldSubscribers:
+		return &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(
+			"%d event streams %s are open, which is the limit for one world; close one", same, of)}
+	case len(b.subs) >= maxSubscribers:
+		return &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(
+			"%d event streams are open, which is the limit for all worlds together; close one", len(b.subs))}
+	}
+	return nil
 }
 
 // leave ends the subscription.

@@ -3,6 +3,7 @@ package control
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	"storagesim/internal/api"
 	"storagesim/internal/fault"
@@ -97,8 +98,12 @@ func changeFaults[A any](c *Control, r *call, do func(*store.Tx) (A, error)) (re
 // faultProblem turns an error about rules and plans into an error of the control surface.
 func faultProblem(err error) error {
 	var wrong *fault.InvalidError
-	if errors.As(err, &wrong) {
+	var full *fault.FullError
+	switch {
+	case errors.As(err, &wrong):
 		return &strict.Error{Path: wrong.Path, Detail: wrong.Detail, Valid: wrong.Valid}
+	case errors.As(err, &full):
+		return &Problem{Status: http.StatusTooManyRequests, Detail: full.Error()}
 	}
 	return err
 }

@@ -78,7 +78,10 @@ func (c *Control) problem(err error) *Problem {
 
 func storeProblem(err error) *Problem {
 	var noWorld *store.NoWorldError
+	var full *store.LimitError
 	switch {
+	case errors.As(err, &full):
+		return &Problem{Status: http.StatusTooManyRequests, Detail: full.Error()}
 	case errors.As(err, &noWorld):
 		return &Problem{Status: http.StatusNotFound, Detail: fmt.Sprintf(
 			"world %q does not exist; POST /_sim/worlds creates one, GET /_sim/worlds lists them", noWorld.World)}

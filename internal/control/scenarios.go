@@ -17,11 +17,13 @@ import (
 	"storagesim/internal/strict"
 )
 
-// The limits on scenarios of the process.
+// The limits on scenarios. A scenario counts for the world of the request that started it.
 const (
-	maxRunningScenarios = 16
-	maxKeptScenarios    = 100 // ended ones
-	maxScenarioWait     = time.Minute
+	maxRunning      = 64 // in all worlds
+	maxWorldRunning = 8
+	maxEnded        = 400 // remembered after their end, in all worlds
+	maxWorldEnded   = 50
+	maxScenarioWait = time.Minute
 )
 
 // scenarios holds the runs of this process, the earliest first. Like the journal, it is process memory
@@ -34,7 +36,8 @@ type scenarios struct {
 }
 
 type scenarioRun struct {
-	id string
+	id    string
+	world string // of the request that started it
 	*scenario.Run
 }
 
@@ -47,36 +50,55 @@ func (r *scenarioRun) running() bool {
 	}
 }
 
-// add starts a run unless the limit is reached, and removes the oldest runs that have ended.
-func (s *scenarios) add(begin func(id string) *scenario.Run) (*scenarioRun, error) {
+// add starts a run for a world unless a limit is reached, and forgets the oldest runs that have ended.
+func (s *scenarios) add(world string, begin func(id string) *scenario.Run) (*scenarioRun, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	running := 0
+	if s.over {
+		return nil, &Problem{Status: http.StatusServiceUnavailable, Detail: "the simulator is stopping"}
+	}
+	running, same := 0, 0
 	for _, r := range s.list {
 		if r.running() {
 			running++
+			if r.world == world {
+				same++
+			}
 		}
 	}
+	const remedy = "wait for one to end, or stop one with DELETE /_sim/scenarios/{id}"
 	switch {
-	case s.over:
-		return nil, &Problem{Status: http.StatusServiceUnavailable, Detail: "the simulator is stopping"}
-	case running >= maxRunningScenarios:
+	case same >= maxWorldRunning:
 		return nil, &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(
-			"%d scenarios are running, which is the limit; wait for one to end, or stop one with DELETE /_sim/scenarios/{id}",
-			running)}
+			"%d scenarios of the world %q are running, which is the limit for one world; %s", same, world, remedy)}
+	case running >= maxRunning:
+		return nil, &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(
+			"%d scenarios are running, which is the limit for all worlds together; %s", running, remedy)}
 	}
-	for i := 0; i < len(s.list) && len(s.list)-running >= maxKeptScenarios; {
-		if s.list[i].running() {
-			i++
-			continue
-		}
-		s.list = slices.Delete(s.list, i, i+1)
-	}
+	s.forget(maxWorldEnded, func(r *scenarioRun) bool { return r.world == world })
+	s.forget(maxEnded, func(*scenarioRun) bool { return true })
 	s.next++
 	id := "scenario-" + strconv.FormatUint(s.next, 10)
-	r := &scenarioRun{id: id, Run: begin(id)}
+	r := &scenarioRun{id: id, world: world, Run: begin(id)}
 	s.list = append(s.list, r)
 	return r, nil
+}
+
+// forget removes the oldest of the selected runs that have ended, until fewer than most are left.
+func (s *scenarios) forget(most int, selects func(*scenarioRun) bool) {
+	ended := 0
+	for _, r := range s.list {
+		if selects(r) && !r.running() {
+			ended++
+		}
+	}
+	s.list = slices.DeleteFunc(s.list, func(r *scenarioRun) bool {
+		if ended < most || !selects(r) || r.running() {
+			return false
+		}
+		ended--
+		return true
+	})
 }
 
 func (s *scenarios) all() []*scenarioRun {
@@ -148,7 +170,7 @@ func startScenario(c *Control, r *call) (reply[scenario.Report], error) {
 			Detail: "scenarios cannot run while a recording is made: their requests would be recorded, and sent twice " +
 				"on replay; dryRun=true checks a scenario"}
 	}
-	run, err := c.scenarios.add(func(id string) *scenario.Run {
+	run, err := c.scenarios.add(r.world(), func(id string) *scenario.Run {
 		surface := scenario.Surface{URL: c.URL(), AdminToken: c.AdminToken, Watch: c.events.watch, Life: c.life, Wall: c.Wall}
 		return scenario.Start(s, id, r.world(), surface)
 	})

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 
@@ -47,6 +49,30 @@ func (r *call) param(name string) string {
 		return text
 	}
 	return raw
+}
+
+// checkNames returns an error for a name in the path, or for that of the call's world, which cannot be shown: it has
+// control characters or is not UTF-8. Such names would be stored, listed and logged in a form that nobody can ask for.
+func (r *call) checkNames() error {
+	names := chi.RouteContext(r.http.Context()).URLParams.Keys
+	for _, name := range names {
+		if err := checkPrintable(name, r.param(name)); name != "*" && err != nil {
+			return err
+		}
+	}
+	if err := checkPrintable("world", r.place.World); err != nil {
+		return err
+	}
+	return checkPrintable("cluster", r.place.Cluster)
+}
+
+// checkPrintable returns an error for a name that cannot be shown. Path is what the error calls it.
+func checkPrintable(path, name string) error {
+	if utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return nil
+	}
+	return &strict.Error{Path: path, Detail: fmt.Sprintf("%+.300q has bytes that are not printable UTF-8 text; use a name "+
+		"such as before-upgrade", name)}
 }
 
 // limit returns the query's limit, or preset without one.
@@ -94,7 +120,7 @@ func (c *Control) serve(row *Row) http.HandlerFunc {
 		r.place = api.Locate(req, api.ListenerPlace(req.Context()))
 		resp := c.respond(r)
 		w.Header().Set(api.HeaderRequestID, r.id)
-		w.Header().Set(api.HeaderWorld, r.world())
+		w.Header().Set(api.HeaderWorld, api.HeaderText(r.world()))
 		if r.stream != nil {
 			w.Header().Set("Content-Type", resp.ContentType)
 			w.Header().Set("Cache-Control", "no-store")
@@ -105,7 +131,7 @@ func (c *Control) serve(row *Row) http.HandlerFunc {
 			api.Write(w, resp)
 		}
 		c.Log.Debug().Str("op", row.ID()).Str("request_id", r.id).Str("world", r.world()).Int("status", resp.Status).
-			Dur("dur", c.Wall().Sub(began)).Msg(req.Method + " " + redact.URL(req.URL.Path))
+			Dur("dur", c.Wall().Sub(began)).Msg(req.Method + " " + redact.URL(req.URL.EscapedPath()))
 	}
 }
 
@@ -164,6 +190,9 @@ func (c *Control) admit(r *call) error {
 		if err := c.checkAdminToken(r); err != nil {
 			return err
 		}
+	}
+	if err := r.checkNames(); err != nil {
+		return err
 	}
 	if err := r.onPort(); err != nil {
 		return err

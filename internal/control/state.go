@@ -158,7 +158,7 @@ func (c *Control) loader(
 		if err := c.States.Load(tx, document); err != nil {
 			return nil, err
 		}
-		meta.From, meta.Seed = from, tx.Seed()
+		meta.From, meta.Parent, meta.Seed = from, "", tx.Seed()
 		return mustJSON(meta), nil
 	}
 }

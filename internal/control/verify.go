@@ -2,6 +2,7 @@ package control
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -10,6 +11,7 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/redact"
+	"storagesim/internal/store"
 	"storagesim/internal/strict"
 )
 
@@ -56,9 +58,19 @@ func (v *verified) problem() *Problem {
 	return &Problem{Status: http.StatusNotAcceptable, Detail: strings.Join(wrong, "; "), Checks: v.Checks}
 }
 
-// verify returns 200 if all checks hold, and 406 otherwise.
+// verify returns 200 if all checks hold, and 406 otherwise. With world=* they are checks of all lives of all worlds.
 func verify(c *Control, r *call, q *verification) (verified, error) {
-	seen, err := c.exchanges(r, q)
+	if err := c.checkVerification(q); err != nil {
+		return verified{}, err
+	}
+	scope, err := c.scope(r)
+	if err != nil {
+		return verified{}, err
+	}
+	if err := q.checkScope(scope); err != nil {
+		return verified{}, err
+	}
+	seen, lives, err := c.exchanges(scope, q)
 	if err != nil {
 		return verified{}, err
 	}
@@ -68,7 +80,7 @@ func verify(c *Control, r *call, q *verification) (verified, error) {
 		v.Holds = v.Holds && actual == ""
 	}
 	if q.Count != nil || len(q.Order) > 0 || len(q.NotFollowed) > 0 {
-		selected, err := c.selected(r.world(), seen, &q.Match)
+		selected, err := c.selected(seen, &q.Match)
 		if err != nil {
 			return verified{}, err
 		}
@@ -85,17 +97,17 @@ func verify(c *Control, r *call, q *verification) (verified, error) {
 	}
 	if q.NoEarlyRetry {
 		add("noEarlyRetry", "no retry before Retry-After has elapsed, on the world's clock or on the wall clock",
-			earlyRetry(seen))
+			earlyRetry(seen, lives))
 	}
 	if q.NoUnexpected {
 		add("noUnexpected", "only requests that match an operation", unexpected(seen))
 	}
 	if q.NoLeaks {
-		leaked, err := c.leaks(r.world())
+		found, err := c.leaksIn(r, scope)
 		if err != nil {
 			return verified{}, err
 		}
-		add("noLeaks", "no resource created since the world started", foundLeaks(leaked))
+		add("noLeaks", "no resource created since the world started", found)
 	}
 	if !v.Holds {
 		return verified{}, v.problem()
@@ -103,36 +115,59 @@ func verify(c *Control, r *call, q *verification) (verified, error) {
 	return v, nil
 }
 
-// exchanges checks the body and returns the journal's exchanges of the call's world, oldest first.
-func (c *Control) exchanges(r *call, q *verification) ([]api.Exchange, error) {
-	if _, err := c.DB.World(r.world()); err != nil {
-		return nil, err
+// checkScope returns an error for a check that has no meaning in several worlds.
+func (q *verification) checkScope(scope api.Scope) error {
+	for name, given := range map[string]bool{"order": len(q.Order) > 0, "notFollowedBy": len(q.NotFollowed) > 0} {
+		if scope.All && given {
+			return &strict.Error{Path: name, Detail: "is a check of one world, in which requests have an order; name the " +
+				"world instead of world=*"}
+		}
 	}
-	if err := c.checkVerification(q); err != nil {
-		return nil, err
-	}
+	return nil
+}
+
+// exchanges returns the journal's exchanges of the scope, oldest first, and the numbers of their lives by their ids.
+func (c *Control) exchanges(scope api.Scope, q *verification) ([]api.Exchange, map[string]uint64, error) {
 	since, err := readSince("since", q.Since)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	life, err := c.Engine.Life(r.world())
-	if err != nil {
-		return nil, err
-	}
-	found, _, dropped := c.Journal.Find(api.Scope{Life: life}, maxVerified, 0, since)
+	found, _, dropped := c.Journal.Find(scope, maxVerified, 0, since)
 	if dropped > 0 {
-		return nil, &Problem{Status: http.StatusConflict, Detail: fmt.Sprintf(
+		return nil, nil, &Problem{Status: http.StatusConflict, Detail: fmt.Sprintf(
 			"the journal dropped %d exchanges because it is full; clear it (DELETE /_sim/requests) before the test, "+
 				"so that all requests of the test are verified", dropped)}
 	}
 	var seen []api.Exchange
+	lives := map[string]uint64{}
 	for _, f := range found {
 		if x, ok := c.Journal.Read(f); ok {
 			x.URL = redact.URL(x.URL) // error texts show it
 			seen = append(seen, x)
+			lives[x.ID] = c.Journal.LifeOf(f)
 		}
 	}
-	return seen, nil
+	return seen, lives, nil
+}
+
+// leaksIn describes the leaks in the worlds of the scope; "" if there are none.
+func (c *Control) leaksIn(r *call, scope api.Scope) (string, error) {
+	if !scope.All {
+		leaked, err := c.leaks(cmp.Or(r.query.Get("world"), r.world()))
+		return foundLeaks(leaked), err
+	}
+	var words []string
+	for _, world := range c.worldNames() {
+		leaked, err := c.leaks(world)
+		switch found := foundLeaks(leaked); {
+		case errors.Is(err, store.ErrNoWorld): // deleted meanwhile
+		case err != nil:
+			return "", err
+		case found != "":
+			words = append(words, fmt.Sprintf("in world %s %s", world, found))
+		}
+	}
+	return strings.Join(words, ", "), nil
 }
 
 // checkVerification returns an error for an unknown operation or status, and for a body without a check.
@@ -248,12 +283,15 @@ func followed(seen []api.Exchange, pair []string) string {
 
 // earlyRetry describes the first request that was repeated before its Retry-After had elapsed, both on the world's
 // clock, which a test moves, and on the wall clock, on which a client waits while the world's clock is frozen
-// (assumption 381).
-func earlyRetry(seen []api.Exchange) string {
-	type key struct{ operation, url string }
+// (assumption 381). Lives has the lives of the exchanges by id: a request does not repeat one of another life.
+func earlyRetry(seen []api.Exchange, lives map[string]uint64) string {
+	type key struct {
+		operation, url string
+		life           uint64
+	}
 	until := map[key]api.Exchange{}
 	for _, x := range seen {
-		k := key{x.Operation, x.Method + " " + x.URL}
+		k := key{x.Operation, x.Method + " " + x.URL, lives[x.ID]}
 		if before, ok := until[k]; ok {
 			wait := time.Duration(before.RetryAfter) * time.Second
 			if passed := x.At.Sub(before.At); passed < wait && x.Started.Sub(before.Started) < wait {

@@ -68,7 +68,7 @@ func (m *verifyMatch) count(selected []api.Exchange) (n int) {
 }
 
 // selected returns the exchanges that match everything but the operation and the status.
-func (c *Control) selected(world string, seen []api.Exchange, m *verifyMatch) ([]api.Exchange, error) {
+func (c *Control) selected(seen []api.Exchange, m *verifyMatch) ([]api.Exchange, error) {
 	if m.Kind == "" && m.Resource == "" && m.Project == "" && m.Header == nil && m.Query == nil && m.Body == nil {
 		return seen, nil
 	}
@@ -77,12 +77,7 @@ func (c *Control) selected(world string, seen []api.Exchange, m *verifyMatch) ([
 		return nil, err
 	}
 	kinds := c.Engine.Kinds()
-	var known []fault.Resource
-	if m.Resource != "" {
-		if known, err = c.namedResources(world, seen); err != nil {
-			return nil, err
-		}
-	}
+	known := map[string][]fault.Resource{} // by world
 	var list []api.Exchange
 	for i := range seen {
 		x := &seen[i]
@@ -90,7 +85,12 @@ func (c *Control) selected(world string, seen []api.Exchange, m *verifyMatch) ([
 		if subject == nil || m.Kind != "" && !slices.Contains(about, m.Kind) || !m.matchesQuery(x) || !m.matchesBody(x) {
 			continue
 		}
-		for _, r := range known {
+		if _, ok := known[x.World]; !ok && m.Resource != "" {
+			if known[x.World], err = c.namedResources(x.World, seen); err != nil {
+				return nil, err
+			}
+		}
+		for _, r := range known[x.World] {
 			if slices.Contains(subject.Names, r.ID) || r.Name != "" && slices.Contains(subject.Names, r.Name) {
 				subject.Names = append(subject.Names, r.ID, r.Name)
 			}
@@ -112,7 +112,7 @@ func (c *Control) subjectOf(x *api.Exchange, kinds []string) (*fault.Subject, []
 }
 
 // namedResources returns the ids and names of the world's resources, so that a request by id matches a name and the
-// reverse: of those that exist, and of those in the responses of the exchanges, which may be gone.
+// reverse: of those that exist, and of those in the world's responses among the exchanges, which may be gone.
 func (c *Control) namedResources(world string, seen []api.Exchange) (list []fault.Resource, err error) {
 	err = c.Engine.View(world, "control", func(tx *store.Tx) error {
 		for _, kind := range c.Engine.Kinds() {
@@ -126,7 +126,13 @@ func (c *Control) namedResources(world string, seen []api.Exchange) (list []faul
 		}
 		return nil
 	})
+	if errors.Is(err, store.ErrNoWorld) {
+		err = nil // the world is gone, its exchanges are not
+	}
 	for i := range seen {
+		if seen[i].World != world {
+			continue
+		}
 		answer := seen[i].Answer
 		if seen[i].Lost != nil {
 			answer = seen[i].Lost.Answer

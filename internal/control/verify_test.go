@@ -208,3 +208,52 @@ func TestVerify_NoLeaksOfWhatClientsCannotDelete(t *testing.T) {
 	s.Must(400, http.MethodDelete, volumesPath+"/"+id, "")
 	s.Must(200, http.MethodPost, "/_sim/verify", `{"noLeaks":true}`)
 }
+
+// With world=*, verify checks all lives of all worlds.
+func TestVerify_AllWorlds(t *testing.T) {
+	s := simtest.New(t, simtest.ToyVendor, func(c *simulator.Config) { c.AdminToken = "hush" })
+	s.Header.Set("Authorization", "Bearer hush")
+	const all = "/_sim/verify?world=*"
+	for _, name := range []string{"a", "b", "gone"} {
+		s.Must(201, http.MethodPost, "/_sim/worlds", fmt.Sprintf(`{"name":%q}`, name))
+		s.In(name).Must(200, http.MethodPost, "/lamps", `{"name":"x"}`)
+	}
+	s.Must(200, http.MethodDelete, "/_sim/worlds/gone", "")
+	s.Must(200, http.MethodPost, "/_sim/verify", `{"count":{"max":0}}`)
+	s.Must(200, http.MethodPost, all, `{"match":{"operation":"lamps.CreateLamp"},"count":{"min":3,"max":3}}`)
+	s.Must(200, http.MethodPost, all, `{"match":{"body":{"name":"x"}},"count":{"min":3,"max":3}}`)
+	s.Must(200, http.MethodPost, "/_sim/verify?world=b", `{"count":{"min":1,"max":1}}`)
+	leaked := s.Must(406, http.MethodPost, all, `{"noLeaks":true}`).Text(".detail")
+	require.Contains(t, leaked, "in world a ")
+	require.Contains(t, leaked, "in world b ")
+	require.NotContains(t, leaked, "gone")
+	s.Must(406, http.MethodPost, "/_sim/verify?world=b", `{"noLeaks":true}`)
+	s.Must(200, http.MethodPost, "/_sim/verify?world=default", `{"noLeaks":true}`)
+	s.Must(200, http.MethodPost, all, `{"noUnexpected":true}`)
+	s.In("b").Must(404, http.MethodGet, "/lamp", "")
+	s.Must(200, http.MethodPost, "/_sim/verify", `{"noUnexpected":true}`)
+	s.Must(406, http.MethodPost, all, `{"noUnexpected":true}`)
+	for _, check := range []string{"order", "notFollowedBy"} {
+		require.Contains(t, s.Must(400, http.MethodPost, all,
+			fmt.Sprintf(`{%q:["lamps.CreateLamp","lamps.GetLamp"]}`, check)).Text(".detail"), "is a check of one world")
+	}
+	s.Must(404, http.MethodPost, "/_sim/verify?world=nope", `{"noUnexpected":true}`)
+	s.Header.Del("Authorization")
+	s.Must(401, http.MethodPost, all, `{"noUnexpected":true}`)
+}
+
+// A request of one world does not repeat one of another, also with world=*.
+func TestVerify_EarlyRetryOfAllWorlds(t *testing.T) {
+	s, a, b := twoWorlds(t)
+	for _, w := range []*simtest.Server{a, b} {
+		w.Must(200, http.MethodPut, "/_sim/clock", `{"mode":"frozen"}`)
+		w.Must(201, http.MethodPost, "/_sim/faults",
+			`{"match":{"operation":"lamps.ListLamps"},"effect":{"status":429,"force":true,"retryAfter":"60s"}}`)
+		w.Must(429, http.MethodGet, "/lamps", "")
+	}
+	a.Must(200, http.MethodPost, "/_sim/reset", "")
+	a.Must(200, http.MethodGet, "/lamps", "")
+	s.Must(200, http.MethodPost, "/_sim/verify?world=*", `{"noEarlyRetry":true}`)
+	b.Must(429, http.MethodGet, "/lamps", "")
+	s.Must(406, http.MethodPost, "/_sim/verify?world=*", `{"noEarlyRetry":true}`)
+}

@@ -251,6 +251,10 @@ func (c *Control) creation(r *call, body *newWorld, name string, meta *worldMeta
 		return nil, err
 	}
 	if checkpoint != "" {
+		if err := c.roomForFork(from); err != nil {
+			return nil, err
+		}
+		meta.Parent = from
 		err = c.DB.View(from, func(tx *store.Tx) error {
 			if body.Seed == nil {
 				meta.Seed = tx.Seed()
@@ -271,6 +275,30 @@ func (c *Control) creation(r *call, body *newWorld, name string, meta *worldMeta
 	return func(next func(*store.Tx) (bool, error)) error {
 		return c.DB.CreateWorld(name, base, mustJSON(meta), next)
 	}, err
+}
+
+// roomForFork returns a problem if as many worlds as are allowed started from checkpoints of the world.
+func (c *Control) roomForFork(parent string) error {
+	worlds, err := c.DB.Worlds()
+	if err != nil {
+		return err
+	}
+	forks, most := 0, max(c.MaxWorlds/2, 1)
+	for i := range worlds {
+		meta, err := metaOf(worlds[i].Meta)
+		if err != nil {
+			return err
+		}
+		if meta.Parent == parent {
+			forks++
+		}
+	}
+	if forks < most {
+		return nil
+	}
+	return &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("there are %d worlds that started from "+
+		"checkpoints of the world %q, which is the limit for one world, half of --max-worlds; delete some, give them a ttl, "+
+		"or start the program with a larger --max-worlds", forks, parent)}
 }
 
 // start parses the name of a start: a checkpoint of the call's world, world/checkpoint, or a fixture. For a fixture it

@@ -57,7 +57,7 @@ func (c *Control) resetToFixture(r *call, w store.World, fixture string) error {
 		return err
 	}
 	meta.Seed = seed
-	meta.From, meta.Cluster = fixture, ""
+	meta.From, meta.Parent, meta.Cluster = fixture, "", ""
 	var mint func(*store.Tx) error
 	if w.Name != api.DefaultWorld {
 		mint = func(tx *store.Tx) error {

@@ -13,6 +13,7 @@ import (
 type worldMeta struct {
 	From    string     `json:"from"` // the fixture or checkpoint that it started from
 	Seed    uint64     `json:"seed"`
+	Parent  string     `json:"parent,omitempty"`  // the world of the checkpoint
 	Cluster string     `json:"cluster,omitempty"` // the default cluster, if requested
 	Listen  string     `json:"listen,omitempty"`  // the requested address
 	Address string     `json:"address,omitempty"` // the actual address

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"storagesim/internal/nearest"
+	"storagesim/internal/strict"
 )
 
 // Limits of one rule. They bound the memory and the time that a rule can take.
@@ -108,11 +109,9 @@ func (r *Ready) checkID(*Targets) error {
 		return invalid("priority", "%d is not in the range %d to %d", r.Rule.Priority, -maxPriority, maxPriority)
 	}
 	if r.Rule.TTL != "" {
-		d, err := time.ParseDuration(r.Rule.TTL)
-		if err != nil || d <= 0 || d > maxSpan {
-			return invalid("ttl", `%.80q is not a positive duration, such as "10m"`, r.Rule.TTL)
-		}
-		r.ttl = d
+		var err error
+		r.ttl, err = parseSpan("ttl", r.Rule.TTL)
+		return err
 	}
 	return nil
 }
@@ -196,13 +195,23 @@ func (r *Ready) checkWhen(*Targets) error { //nolint:cyclop // one check for eac
 		return invalid("when.probability", "%v is not in the range 0 to 1", *w.Probability)
 	}
 	if w.For != "" {
-		d, err := time.ParseDuration(w.For)
-		if err != nil || d <= 0 || d > maxSpan {
-			return invalid("when.for", `%.80q is not a positive duration, such as "5m"`, w.For)
-		}
-		r.span = d
+		var err error
+		r.span, err = parseSpan("when.for", w.For)
+		return err
 	}
 	return nil
+}
+
+// parseSpan parses a duration above zero, at most maxSpan.
+func parseSpan(path, text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	switch {
+	case strict.IsLongDuration(text, err) || d > maxSpan:
+		return 0, invalid(path, "%.80q is too long: at most %.0fh are allowed, a hundred years", text, maxSpan.Hours())
+	case err != nil || d <= 0:
+		return 0, invalid(path, `%.80q is not a duration above zero, such as "10m"`, text)
+	}
+	return d, nil
 }
 
 func (r *Ready) checkEffect(*Targets) (err error) {

@@ -199,7 +199,8 @@ func makePlanRoom(tx *store.Tx) error {
 	case n < maxPlans:
 		return nil
 	case oldest.Seq == 0:
-		return invalid("", "the world has %d fault plans that are not completed, and no more are allowed", n)
+		return &FullError{fmt.Sprintf("the world has %d fault plans that are not completed, which is the limit for one "+
+			"world; let their requests come, or reset the world", n)}
 	}
 	return plans.Delete(tx, oldest.ID)
 }

@@ -23,10 +23,10 @@ func (r *Ready) checkQuota() error {
 	if q == nil {
 		return nil
 	}
-	d, err := time.ParseDuration(q.Per)
+	d, err := parseSpan("when.quota.per", q.Per)
 	switch {
-	case err != nil || d <= 0 || d > maxSpan:
-		return invalid("when.quota.per", `%.80q is not a positive duration, such as "1m"`, q.Per)
+	case err != nil:
+		return err
 	case q.Requests > maxCount:
 		return invalid("when.quota.requests", "%d is not in the range 0 to %d", q.Requests, maxCount)
 	case q.By != "" && !slices.Contains(q.By.Names(), string(q.By)):

@@ -255,6 +255,11 @@ func (in *Injector) assign(tx *store.Tx, r *row) error {
 	return nil
 }
 
+// FullError is the error of a rule or a plan that would be one too many in its world.
+type FullError struct{ detail string }
+
+func (e *FullError) Error() string { return e.detail }
+
 // makeRoom deletes the oldest rule that cannot hit any more requests, if the world has maxRules rules.
 func (in *Injector) makeRoom(tx *store.Tx) error {
 	n := 0
@@ -272,7 +277,8 @@ func (in *Injector) makeRoom(tx *store.Tx) error {
 		}
 	}
 	if oldest.Seq == 0 {
-		return invalid("", "the world has %d fault rules, and no more are allowed; delete some", n)
+		return &FullError{fmt.Sprintf("the world has %d fault rules, which is the limit for one world; delete some with "+
+			"DELETE /_sim/faults/{id}", n)}
 	}
 	return rules.Delete(tx, oldest.Rule.ID)
 }

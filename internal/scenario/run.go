@@ -51,8 +51,9 @@ type Run struct {
 	since []time.Time // for each step, when it first waited for its When only, on the world's clock
 	wake  chan struct{}
 	life  string // the number of the life that requests are for; "" for any
-	// unfollow ends what follow began.
+	// unfollow ends what follow began. over is closed at the end of the life that it follows; nil if there is none.
 	unfollow func()
+	over     <-chan struct{}
 }
 
 // seen is an operation and the status of its response.
@@ -139,6 +140,8 @@ func (r *Run) run(ctx context.Context) {
 	err := r.play(ctx)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
+	} else if err != nil && r.replaced() { // a call failed before follow has noticed
+		err = errReplaced
 	}
 	if !errors.Is(err, errReplaced) { // whoever replaced the world owns it now
 		if deleted := r.deleteWorld(); err == nil {
@@ -191,14 +194,15 @@ func (r *Run) play(ctx context.Context) error {
 	}
 }
 
-// follow stops the scenario when the present life of its world ends, and sends its requests to that life only. A call of the scenario's own that begins another
-// life must be made between unfollow and follow.
+// follow stops the scenario when the present life of its world ends, and sends its requests to that life only. A call
+// of the scenario's own that begins another life must be made between unfollow and follow.
 func (r *Run) follow() {
-	r.unfollow = func() {}
+	r.unfollow, r.over = func() {}, nil
 	life, err := r.on.Life(r.world)
 	if err != nil {
 		return // the scenario has deleted the world itself
 	}
+	r.over = life.Over()
 	r.life = strconv.FormatUint(life.Number, 10)
 	stop := make(chan struct{})
 	r.unfollow = sync.OnceFunc(func() {
@@ -230,6 +234,16 @@ func beginsLife(method, path string) bool {
 		return strings.HasPrefix(path, "/worlds/")
 	}
 	return false
+}
+
+// replaced reports whether the life that follow follows has ended.
+func (r *Run) replaced() bool {
+	select {
+	case <-r.over:
+		return true
+	default:
+		return false
+	}
 }
 
 // saw counts an event in the world and wakes the runner.

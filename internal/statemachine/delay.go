@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"storagesim/internal/strict"
 )
 
 // Profile chooses the defaults of all named delays.
@@ -132,6 +134,8 @@ func parseDistribution(data []byte) (Delay, error) {
 func parseBounded(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	switch {
+	case strict.IsLongDuration(text, err):
+		return 0, fmt.Errorf("delay %.80q: must not be longer than %s", text, maxDelay)
 	case err != nil:
 		return 0, delayError(text)
 	case d < 0:

@@ -13,7 +13,7 @@ import (
 // OpenSmall opens a file with limits so small that a few rows make several steps of background work.
 func OpenSmall(path string) (*DB, error) {
 	return open(path, Options{}, limits{turns: 4, rows: 50, step: 7, stepSize: 1 << 10, chain: 2, small: 3,
-		recent: 20, recentSize: 1 << 13})
+		recent: 20, recentSize: 1 << 13, checkpoints: 1000, worldCheckpoints: 100})
 }
 
 // Tidy folds and collects all that there is to fold and collect.

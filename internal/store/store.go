@@ -118,8 +118,12 @@ type limits struct {
 	step     int // entries of one step of background work
 	stepSize int // bytes of one step of background work
 	chain    int // frozen layers that a chain may have before it is folded
-	small    int // the least size that a layer counts with when chains are folded
-	mapping  int // bytes of the first mapping of the file
+
+	checkpoints      int // of all worlds together
+	worldCheckpoints int // of one world
+
+	small   int // the least size that a layer counts with when chains are folded
+	mapping int // bytes of the first mapping of the file
 
 	recent     int   // entries that may be missing from the tree
 	recentSize int   // bytes that may be missing from the tree
@@ -128,7 +132,7 @@ type limits struct {
 
 func defaultLimits() limits {
 	return limits{turns: 64, rows: 4096, step: 250, stepSize: 1 << 18, chain: 6, small: 16, mapping: 1 << 30,
-		recent: 16384, recentSize: 8 << 20}
+		checkpoints: 10_000, worldCheckpoints: 1000, recent: 16384, recentSize: 8 << 20}
 }
 
 // Close waits for running transactions and for the current step of background work, and closes and seals the file. All

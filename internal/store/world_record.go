@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -133,6 +136,45 @@ func checkpointNames(btx *bolt.Tx, world string) []string {
 	return list
 }
 
+// LimitError is the error of a checkpoint that would be one too many.
+type LimitError struct {
+	World string // that has Count checkpoints; "" if all worlds together have as many
+	Count int
+}
+
+func (e *LimitError) Error() string {
+	const remedy = "delete some with DELETE /_sim/checkpoints/{name}"
+	if e.World == "" {
+		return fmt.Sprintf("there are %d checkpoints, which is the limit for all worlds together; %s", e.Count, remedy)
+	}
+	return fmt.Sprintf("the world %q has %d checkpoints, which is the limit for one world; %s", e.World, e.Count, remedy)
+}
+
+// checkpointRoom returns a refusal if a new checkpoint of the world would exceed a limit. Hidden ones do not count.
+func (db *DB) checkpointRoom(btx *bolt.Tx, world, name string) error {
+	checkpoints := btx.Bucket(bucketCheckpoints)
+	if strings.HasPrefix(name, Hidden) || checkpoints.Get(checkpointKey(world, name)) != nil {
+		return nil
+	}
+	own, prefix, hidden := 0, checkpointKey(world, ""), []byte("\x00"+Hidden)
+	all, c := 0, checkpoints.Cursor()
+	for k, _ := c.First(); k != nil && all < db.limits.checkpoints; k, _ = c.Next() {
+		if bytes.Contains(k, hidden) {
+			continue
+		}
+		if all++; bytes.HasPrefix(k, prefix) {
+			own++
+		}
+	}
+	switch {
+	case own >= db.limits.worldCheckpoints:
+		return refusal{&LimitError{World: world, Count: own}}
+	case all >= db.limits.checkpoints:
+		return refusal{&LimitError{Count: all}}
+	}
+	return nil
+}
+
 func readBase(btx *bolt.Tx, base string) ([]uint64, error) {
 	v := btx.Bucket(bucketBases).Get([]byte(base))
 	if v == nil {
@@ -173,10 +215,13 @@ func (r *worldRecord) replace(btx *bolt.Tx, frozen []uint64) error {
 	return nil
 }
 
-// checkName returns ErrBadName unless the name of a world, checkpoint or base has 1 to 256 bytes without a zero byte.
+// checkName returns ErrBadName unless the name of a world, checkpoint or base has 1 to 256 bytes of printable UTF-8.
+// Hidden names may begin with Hidden.
 func checkName(kind, name string) error {
-	if name == "" || len(name) > 256 || bytes.IndexByte([]byte(name), 0) >= 0 {
-		return fmt.Errorf("%s %q: %w: it must have 1 to 256 bytes, none of them zero", kind, name, ErrBadName)
+	shown := strings.TrimPrefix(name, Hidden)
+	if shown == "" || len(name) > 256 || !utf8.ValidString(shown) ||
+		strings.ContainsFunc(shown, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Errorf("%s %+.300q: %w: it must have 1 to 256 bytes of printable characters", kind, name, ErrBadName)
 	}
 	return nil
 }

@@ -137,7 +137,8 @@ func describe(btx *bolt.Tx, name string) (World, error) {
 }
 
 // Checkpoint keeps the present of the world under a name, with the meta that fn returns, and replaces the checkpoint of
-// that name. fn reads the state that is kept. It may be nil. The errors are those of fn, ErrNoWorld and ErrBadName.
+// that name. fn reads the state that is kept. It may be nil. The errors are those of fn, ErrNoWorld, ErrBadName and a
+// *LimitError.
 func (db *DB) Checkpoint(world, name string, fn func(*Tx) (meta json.RawMessage, err error)) error {
 	if err := checkName("checkpoint", name); err != nil {
 		return err
@@ -155,6 +156,9 @@ func (db *DB) Checkpoint(world, name string, fn func(*Tx) (meta json.RawMessage,
 			if err != nil {
 				return refusal{err}
 			}
+		}
+		if err := db.checkpointRoom(btx, world, name); err != nil {
+			return err
 		}
 		chain, err := r.freeze(btx)
 		if err != nil {
