@@ -202,7 +202,7 @@ func (r *Run) follow() {
 	if err != nil {
 		return // the scenario has deleted the world itself
 	}
-	r.over = life.Over()
+	r.over = life.Over
 	r.life = strconv.FormatUint(life.Number, 10)
 	stop := make(chan struct{})
 	r.unfollow = sync.OnceFunc(func() {
