@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
-	"unicode/utf8"
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
@@ -23,27 +22,27 @@ func (s *Service) thickCloneOperations() []api.Operation {
 
 // cloneSource names the snapshot that is copied.
 type cloneSource struct {
-	SnapID      string `json:"snapId" required:""`
-	ProjectName string `json:"projectName" required:""`
-	ClusterID   string `json:"clusterId" required:""`
+	SnapID      string `json:"snapId,snake" required:""`
+	ProjectName string `json:"projectName,snake" required:""`
+	ClusterID   string `json:"clusterId,snake" required:""`
 }
 
 // cloneTarget describes the copy. An absent member is inherited from the source.
 type cloneTarget struct {
 	Name          string  `json:"name" required:""`
-	ProjectName   *string `json:"projectName,oneof"`
-	ClusterID     string  `json:"clusterId" required:""`
+	ProjectName   *string `json:"projectName,oneof,snake"`
+	ClusterID     string  `json:"clusterId,snake" required:""`
 	Size          *uint64 `json:"size,oneof"` // bytes
 	Replica       *int32  `json:"replica,oneof"`
-	QosPolicyName *string `json:"qosPolicyName,oneof"`
-	SectorSize    *uint32 `json:"sectorSize,oneof"`
+	QosPolicyName *string `json:"qosPolicyName,oneof,snake"`
+	SectorSize    *uint32 `json:"sectorSize,oneof,snake"`
 	Compression   *bool   `json:"compression,oneof"`
 }
 
 type thickCloneVolumeRequest struct {
 	Src         *cloneSource `json:"src" required:"src: the source snapshot is missing"`
 	Dst         *cloneTarget `json:"dst" required:"dst: the destination is missing"`
-	VerifyClone bool         `json:"verifyClone"`
+	VerifyClone bool         `json:"verifyClone,snake"`
 }
 
 type snapshotCloneTarget struct {
@@ -55,7 +54,7 @@ type snapshotCloneTarget struct {
 type snapshotCloneRequest struct {
 	Src         *cloneSource         `json:"src" required:"src: the source snapshot is missing"`
 	Dst         *snapshotCloneTarget `json:"dst" required:"dst: the destination is missing"`
-	VerifyClone bool                 `json:"verifyClone"`
+	VerifyClone bool                 `json:"verifyClone,snake"`
 }
 
 // createThickCloneVolume implements seeds/003 "Create a thick clone volume".
@@ -70,7 +69,9 @@ func (s *Service) createThickCloneVolume(
 	return workflowIDResponse{WorkflowID: id}, err
 }
 
-const maxDescription = 256 // characters
+// maxDescription is in bytes: the page says "limited to up to 256 characters", and the page of the cluster that stores
+// the description "up to 256B" (assumption 144).
+const maxDescription = 256
 
 // createThickCloneSnapshot implements seeds/003 "Create a thick clone snapshot".
 func (s *Service) createThickCloneSnapshot(
@@ -80,9 +81,9 @@ func (s *Service) createThickCloneSnapshot(
 	if q.Dst.Description != nil {
 		description = *q.Dst.Description
 	}
-	if n := utf8.RuneCountInString(description); n > maxDescription {
+	if n := len(description); n > maxDescription {
 		return workflowIDResponse{}, refusal.New(refusal.InvalidArgument,
-			"dst.description: must have at most %d characters, not %d", maxDescription, n)
+			"dst.description: must have at most %d bytes, not %d", maxDescription, n)
 	}
 	c, err := s.newClone(tx, q.Src, &q.Dst.cloneTarget, q.VerifyClone)
 	if err != nil {
@@ -140,10 +141,13 @@ func checkNaming(member, text string) error {
 		"%s: %q must be 1 to 256 letters, digits, hyphens, underscores or periods", member, text)
 }
 
-// checkClone refuses values that the page does not allow.
+// checkClone refuses values that the page does not allow. It converts UUIDs to lower case.
 func checkClone(src *cloneSource, dst *cloneTarget) error {
-	for _, id := range [...]struct{ member, text string }{
-		{"src.snapId", src.SnapID}, {"src.clusterId", src.ClusterID}, {"dst.clusterId", dst.ClusterID},
+	for _, id := range [...]struct {
+		member string
+		text   *string
+	}{
+		{"src.snapId", &src.SnapID}, {"src.clusterId", &src.ClusterID}, {"dst.clusterId", &dst.ClusterID},
 	} {
 		if err := checkUUID(id.member, id.text); err != nil {
 			return err

@@ -71,7 +71,7 @@ func deleteCluster(tx *store.Tx, id string) error {
 }
 
 // status returns the present state of both connections (facts/dms-lucidlink-lucidity.md 3.4). The data connection needs
-// no credential.
+// no credential, but while in-band authentication is enabled, the service's host must be a trusted one (assumption 137).
 func (s *Service) status(tx *store.Tx, c *attachedCluster, own serviceCredentials) *ConnectionStatus {
 	st := &ConnectionStatus{Access: Connected, Data: Connected}
 	apis, data := s.clusters.Reachable(c.in(tx))
@@ -81,8 +81,11 @@ func (s *Service) status(tx *store.Tx, c *attachedCluster, own serviceCredential
 	case !s.clusters.Trusts(c.in(tx), own.PubKeyID, own.PubKey):
 		st.Access = Unauthorized
 	}
-	if !data {
+	switch {
+	case !data:
 		st.Data = Disconnected
+	case !s.clusters.HostTrustedAnywhere(c.in(tx), copyHost(s.settings(tx))):
+		st.Data = Unauthorized
 	}
 	return st
 }
@@ -145,18 +148,24 @@ func (s *Service) listClusters(tx *store.Tx, _ *api.Request, _ *api.Empty) (list
 }
 
 type attachClusterRequest struct {
-	APIEndpoint string `json:"apiEndpoint" required:"{path}: \"\" must be of the form <host>:<port>, e.g.: 10.0.0.1:443, foo.bar.com:443"`
+	APIEndpoint string `json:"apiEndpoint,snake" required:"{path}: \"\" must be of the form <host>:<port>, e.g.: 10.0.0.1:443, foo.bar.com:443"`
 }
 
 type workflowIDResponse struct {
 	WorkflowID string `json:"workflowId"`
 }
 
-// attachCluster implements seeds/003 "Attach Lightbits cluster". It returns the ID of the workflow that attaches it.
-func (s *Service) attachCluster(tx *store.Tx, _ *api.Request, q *attachClusterRequest) (workflowIDResponse, error) {
+// attachCluster implements seeds/003 "Attach Lightbits cluster". It returns the ID of the workflow that attaches it. The
+// endpoint is one of the cluster, or the address at which the client reaches it (assumption 143).
+func (s *Service) attachCluster(tx *store.Tx, r *api.Request, q *attachClusterRequest) (workflowIDResponse, error) {
 	if !api.IsHostPort(q.APIEndpoint) {
 		return workflowIDResponse{}, refusal.New(refusal.InvalidArgument,
 			"apiEndpoint: %q must be of the form <host>:<port>, e.g.: 10.0.0.1:443, foo.bar.com:443", q.APIEndpoint)
+	}
+	if partition := r.ClusterAt(tx, q.APIEndpoint); partition != "" {
+		if err := s.clusters.NoteAddress(tx, q.APIEndpoint, partition); err != nil {
+			return workflowIDResponse{}, err
+		}
 	}
 	id, err := s.newWorkflow(tx, Workflow{Type: TypeAttachCluster, AttachClusterRequest: q}, run{})
 	return workflowIDResponse{WorkflowID: id}, err
@@ -176,7 +185,7 @@ type detachClusterRequest struct {
 // cluster. It refuses with FailedPrecondition while a clone uses the cluster (assumption 125).
 func (s *Service) detachCluster(tx *store.Tx, _ *api.Request, q *detachClusterRequest) (api.Empty, error) {
 	var none api.Empty
-	if err := checkUUID("cid", q.ClusterID); err != nil {
+	if err := checkUUID("cid", &q.ClusterID); err != nil {
 		return none, err
 	}
 	if !clusterTable.Has(tx, q.ClusterID) {

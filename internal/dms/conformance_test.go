@@ -50,6 +50,8 @@ type noClusters struct{ dms.Clusters }
 
 func (noClusters) ClusterAt(*store.Tx, string) string { return "" }
 
+func (noClusters) APIEndpoints(*store.Tx) []string { return nil }
+
 func exactly(tb testing.TB, status int, body string, a apitest.Response) {
 	tb.Helper()
 	require.Equal(tb, status, a.Status)

@@ -34,8 +34,11 @@ func serviceUUID(set settings) string {
 // pubKeyID is the ID of the service's key in the clusters (facts/dms-lucidlink-lucidity.md 3.4).
 func pubKeyID(set settings) string { return "dms-" + serviceUUID(set) }
 
-// hostNQN is the NQN with which the service connects to volumes.
-func hostNQN(set settings) string { return "nqn.2014-08.org.nvmexpress:uuid:" + serviceUUID(set) }
+// copyHost is the host with which the service connects to volumes. The service stands beside the clusters, in a network
+// of its own.
+func copyHost(set settings) Host {
+	return Host{NQN: "nqn.2014-08.org.nvmexpress:uuid:" + serviceUUID(set), IP: "10.0.0.10"}
+}
 
 func (s *Service) credentials(tx *store.Tx) (serviceCredentials, error) {
 	set := s.settings(tx)

@@ -337,3 +337,32 @@ func TestToken_UserRemoved(t *testing.T) {
 	gone := s.Must(401, http.MethodGet, "/api/v1/clusters", "", "Authorization", "Bearer "+token)
 	require.Contains(t, gone.Text(".message"), `the token's user "audit" no longer exists`)
 }
+
+// TestThickClone_DamagedSource checks that a copy does not complete if blocks of its source are damaged beyond repair.
+func TestThickClone_DamagedSource(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	east, west := attachBoth(t, s)
+	s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes",
+		`{"name":"vol1","size":"1GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1s"}`)
+	s.Must(200, http.MethodPost, "/_sim/actions/lightbits/write-volume", `{"volume":"vol1","offset":0,"bytes":"64MiB"}`)
+	snap := s.Must(200, http.MethodPost, "/api/v2/projects/default/snapshots",
+		`{"name":"snap1","sourceVolumeName":"vol1"}`).Text(".UUID")
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"1s"}`)
+	node := s.Must(200, http.MethodGet, "/api/v2/projects/default/volumes/?name=vol1", "").Text(".nodeList.0")
+	devices := s.Must(200, http.MethodGet, "/api/v2/nvmeDevices?nodeUUID="+node, "")
+	s.Must(200, http.MethodPost, "/_sim/actions/lightbits/pull-device",
+		`{"serial":"`+devices.Text(".NvmeDevices.0.serial")+`"}`)
+	s.Must(200, http.MethodPost, "/_sim/actions/lightbits/corrupt-device",
+		`{"serial":"`+devices.Text(".NvmeDevices.1.serial")+`","blocks":3,"volume":"vol1"}`)
+
+	id := s.Must(200, http.MethodPost, "/api/v1/volumes/thickclone", cloneBody(snap, east, "copy1", west)).
+		Text(".workflowId")
+	s.Must(200, http.MethodPost, "/_sim/clock/advance", `{"by":"10s"}`)
+	w := s.Must(200, http.MethodGet, "/api/v1/workflows/"+id, "")
+	require.Equal(t, "FAILED", w.Text(".workflow.state"))
+	require.Contains(t, w.Text(".workflow.msg"), "code = DataLoss desc = snapshot snap1 cannot be read: volume vol1 has "+
+		"unrecoverable errors in 3 blocks")
+	s.Must(404, http.MethodGet, "/api/v2/projects/default/volumes/?name=copy1", "", "X-Sim-Cluster", "west")
+}

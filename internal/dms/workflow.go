@@ -99,8 +99,8 @@ type workflowList struct {
 }
 
 type listWorkflowsRequest struct {
-	PageSize      int32  `json:"pageSize"`
-	NextPageToken []byte `json:"nextPageToken"`
+	PageSize      int32  `json:"pageSize,snake"`
+	NextPageToken []byte `json:"nextPageToken,snake"`
 }
 
 // listWorkflows implements seeds/003 "List workflows". It returns the newest 100 workflows, the newest first. The page
@@ -168,7 +168,7 @@ func (s *Service) getWorkflow(tx *store.Tx, _ *api.Request, q *getWorkflowReques
 // findWorkflow returns the workflow with the ID. It refuses with NotFound if there is none: the page documents no
 // status for that, and the product's workflow engine returns NotFound (assumption 135).
 func (s *Service) findWorkflow(tx *store.Tx, id string) (statemachine.Row[Workflow], error) {
-	if err := checkUUID("workflowId", id); err != nil {
+	if err := checkUUID("workflowId", &id); err != nil {
 		return statemachine.Row[Workflow]{}, err
 	}
 	row, err := s.workflows.Find(tx, id)
@@ -178,22 +178,25 @@ func (s *Service) findWorkflow(tx *store.Tx, id string) (statemachine.Row[Workfl
 	return row, err
 }
 
-// checkUUID refuses a text that is not a UUID of 36 characters.
-func checkUUID(member, text string) error {
-	if _, err := uuid.Parse(text); err != nil || len(text) != 36 {
-		return refusal.New(refusal.InvalidArgument, "%s: %q is not a valid UUID", member, text)
+// checkUUID refuses a text that is not a UUID of 36 characters, and converts it to lower case: RFC 9562 compares UUIDs
+// without regard to case.
+func checkUUID(member string, text *string) error {
+	id, err := uuid.Parse(*text)
+	if err != nil || len(*text) != 36 {
+		return refusal.New(refusal.InvalidArgument, "%s: %q is not a valid UUID", member, *text)
 	}
+	*text = id.String()
 	return nil
 }
 
 type cancelWorkflowRequest struct {
 	WorkflowID string `json:"workflowId"`
-	RunID      string `json:"runId"`
+	RunID      string `json:"runId,snake"`
 }
 
 // cancelWorkflow implements seeds/003 "Cancel a workflow by its ID". It only requests the cancellation: the workflow
 // ends a little later, and a workflow in its last stage completes. It refuses with NotFound if the workflow has ended
-// (assumption 130). The run ID counts if the path has no workflow ID (assumption 126).
+// (assumption 130).
 func (s *Service) cancelWorkflow(tx *store.Tx, _ *api.Request, q *cancelWorkflowRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.workflowOf(tx, q)
@@ -209,17 +212,34 @@ func (s *Service) cancelWorkflow(tx *store.Tx, _ *api.Request, q *cancelWorkflow
 	return none, s.workflows.Fire(tx, &row, "cancel")
 }
 
+// workflowOf returns the workflow that a cancellation names: by its ID in the path, or by runId, which the page calls "The
+// ID of the workflow" too, so that both the workflow's ID and the ID of its run are accepted. If both are given they must
+// name the same workflow (assumption 126).
 func (s *Service) workflowOf(tx *store.Tx, q *cancelWorkflowRequest) (statemachine.Row[Workflow], error) {
-	if q.WorkflowID != "" || q.RunID == "" {
+	if q.RunID == "" {
 		return s.findWorkflow(tx, q.WorkflowID)
 	}
-	if err := checkUUID("runId", q.RunID); err != nil {
+	if err := checkUUID("runId", &q.RunID); err != nil {
 		return statemachine.Row[Workflow]{}, err
 	}
+	named := q.RunID
 	for _, run := range runs.By(tx, runsByID, q.RunID) {
-		return s.findWorkflow(tx, run.WorkflowID)
+		named = run.WorkflowID
 	}
-	return statemachine.Row[Workflow]{}, refusal.New(refusal.NotFound, "workflow not found for run ID: %s", q.RunID)
+	if q.WorkflowID == "" {
+		row, err := s.findWorkflow(tx, named)
+		if refusal.Is(err, refusal.NotFound) {
+			err = refusal.New(refusal.NotFound, "workflow not found for run ID: %s", q.RunID)
+		}
+		return row, err
+	}
+	row, err := s.findWorkflow(tx, q.WorkflowID)
+	if err == nil && named != row.Body.ID {
+		err = refusal.New(refusal.InvalidArgument,
+			"runId: %s is not the run of workflow %s; leave runId out, or give the ID of the workflow", q.RunID,
+			row.Body.ID)
+	}
+	return row, err
 }
 
 // newWorkflow creates a workflow in the state PENDING and returns its ID. It removes workflows beyond the number that

@@ -2,6 +2,7 @@ package dms
 
 import (
 	"fmt"
+	"strings"
 
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -23,14 +24,18 @@ func (s *Service) unlessUnreachable(tx *store.Tx, r *workflowRow) statemachine.E
 		if q == nil || s.clusters.ClusterAt(tx, q.APIEndpoint) != "" {
 			return "", nil
 		}
-		return "", run.noteUnreachable(q)
+		return "", s.noteUnreachable(tx, run, q)
 	})
 }
 
-// noteUnreachable notes that no cluster responds at the endpoint of an attach.
-func (r *run) noteUnreachable(q *attachClusterRequest) error {
-	return r.noteFailure(unreachable([]string{q.APIEndpoint}), refusal.Unavailable,
-		"failed to connect to cluster", "endpoint: "+q.APIEndpoint)
+// noteUnreachable notes that no cluster responds at the endpoint of an attach, and where the clusters of the world are.
+func (s *Service) noteUnreachable(tx *store.Tx, run *run, q *attachClusterRequest) error {
+	about := "endpoint: " + q.APIEndpoint
+	if there := s.clusters.APIEndpoints(tx); len(there) > 0 {
+		about += "; the clusters of this world have the endpoints " + strings.Join(there, ", ")
+	}
+	return run.noteFailure(unreachable([]string{q.APIEndpoint}), refusal.Unavailable,
+		"failed to connect to cluster", about)
 }
 
 // connected adds the cluster of an attach to the attached clusters, with its ID and the requested endpoint only
@@ -89,7 +94,7 @@ func (s *Service) unlessIncomplete(tx *store.Tx, r *workflowRow) statemachine.Ev
 	return s.check(tx, r, func(run *run) (statemachine.Event, error) {
 		list := s.clustersOf(tx, &r.Body)
 		if q := r.Body.AttachClusterRequest; q != nil && len(list) == 0 {
-			return "", run.noteUnreachable(q)
+			return "", s.noteUnreachable(tx, run, q)
 		}
 		for i := range list {
 			c := &list[i]

@@ -16,14 +16,16 @@ type clone struct {
 	OfSnapshot  bool        `json:"ofSnapshot,omitempty"`
 	Description string      `json:"description,omitempty"`
 
-	Size     uint64   `json:"size,omitempty"`     // bytes of the source
-	Copied   uint64   `json:"copied,omitempty"`   // bytes
-	Verified uint64   `json:"verified,omitempty"` // bytes
-	Pass     uint64   `json:"pass,omitempty"`
-	Volume   string   `json:"volume,omitempty"`   // UUID of the destination volume
-	Snapshot string   `json:"snapshot,omitempty"` // UUID of the destination snapshot
-	ACL      []string `json:"acl,omitempty"`      // of the source, for the complete copy
-	IPACL    []string `json:"ipAcl,omitempty"`
+	Size      uint64   `json:"size,omitempty"`     // bytes of the source
+	Copied    uint64   `json:"copied,omitempty"`   // bytes
+	Verified  uint64   `json:"verified,omitempty"` // bytes
+	Step      step     `json:"step,omitzero"`      // the next one
+	Pass      uint64   `json:"pass,omitempty"`
+	Volume    string   `json:"volume,omitempty"`   // UUID of the destination volume
+	Snapshot  string   `json:"snapshot,omitempty"` // UUID of the destination snapshot
+	ACL       []string `json:"acl,omitempty"`      // of the source, for the complete copy
+	IPACL     []string `json:"ipAcl,omitempty"`
+	Published bool     `json:"published,omitempty"` // the destination has its access lists and its snapshot
 }
 
 // project returns the destination's project: the requested one, else the source's.
@@ -51,25 +53,6 @@ func (c *clone) volumeName(w *Workflow) string {
 		return "dms-" + w.ID
 	}
 	return c.Target.Name
-}
-
-// copySteps is the number of steps of a copy of any size.
-const copySteps = 8
-
-const blockSize = 4096 // bytes; Lightbits accounts in blocks of this size
-
-// stepEnd returns the end of the step that begins at the byte start.
-func (c *clone) stepEnd(start uint64) uint64 {
-	step := (c.Size/copySteps + blockSize - 1) / blockSize * blockSize
-	return min(start+max(step, blockSize), c.Size)
-}
-
-// step returns the range of the step that begins at the byte start.
-func (c *clone) step(start uint64) CopyRange {
-	return CopyRange{
-		SourceProject: c.Source.ProjectName, Snapshot: c.Source.SnapID, TargetProject: c.project(), Volume: c.Volume,
-		Start: start, End: c.stepEnd(start), Pass: c.Pass,
-	}
 }
 
 // percent returns the share of the bytes that are copied and, if requested, verified. Only a completed workflow has
@@ -115,7 +98,7 @@ func (s *Service) prepare(tx *store.Tx, r *workflowRow) error {
 			err = s.clusters.CheckSnapshotName(target.in(tx), c.project(), c.Target.Name)
 		}
 		if err == nil {
-			volume.HostNQN = hostNQN(s.settings(tx))
+			volume.Host = copyHost(s.settings(tx))
 			c.Volume, err = s.clusters.CreateCloneTarget(target.in(tx), volume)
 		}
 		if err != nil {
@@ -154,15 +137,45 @@ func (c *clone) target(r *workflowRow, from Source) (Target, error) {
 	return t, nil
 }
 
-// unlessUnprepared returns wait until the destination volume is available, and fail if it never will be.
+// unlessUnprepared returns wait until the destination volume is available, and fail if it never will be or if a cluster
+// does not admit the service's host.
 func (s *Service) unlessUnprepared(tx *store.Tx, r *workflowRow) statemachine.Event {
 	return s.check(tx, r, func(run *run) (statemachine.Event, error) {
-		_, target, err := sides(tx, run.Clone)
+		c := run.Clone
+		source, target, err := sides(tx, c)
 		if err != nil {
 			return "", err
 		}
-		ready, err := s.clusters.CloneTargetReady(target.in(tx), run.Clone.project(), run.Clone.Volume)
-		return s.pollAgain(run, ready, err, "failed to create destination volume")
+		ready, err := s.clusters.CloneTargetReady(target.in(tx), c.project(), c.Volume)
+		if err != nil || !ready {
+			return s.pollAgain(run, ready, err, "failed to create destination volume")
+		}
+		for _, side := range []struct {
+			cluster attachedCluster
+			project string
+		}{{source, c.Source.ProjectName}, {target, c.project()}} {
+			if err := s.clusters.HostTrusted(side.cluster.in(tx), side.project, copyHost(s.settings(tx))); err != nil {
+				doing := "failed to connect to the volumes of cluster " + side.cluster.Cluster.ID
+				return "", run.noteFailure(err, refusal.PermissionDenied, doing, c.about())
+			}
+		}
+		return "", nil
+	})
+}
+
+// prepared connects the service's host to the destination volume.
+func (s *Service) prepared(tx *store.Tx, r *workflowRow) error {
+	return s.updateRun(tx, r, func(run *run) error {
+		c := run.Clone
+		_, target, err := sides(tx, c)
+		if err == nil {
+			err = s.clusters.ConnectCopyHost(target.in(tx), c.project(), c.Volume, copyHost(s.settings(tx)))
+		}
+		if err != nil {
+			return run.noteFailure(err, refusal.Internal, "failed to connect to destination volume", c.about())
+		}
+		s.plan(tx, c, false)
+		return nil
 	})
 }
 
@@ -177,19 +190,6 @@ func (s *Service) pollAgain(run *run, ready bool, err error, doing string) (stat
 		err = refusal.New(refusal.DeadlineExceeded, "it is not available after %d attempts", run.Waits+1)
 	}
 	return "", run.noteFailure(err, refusal.Internal, doing, run.Clone.about())
-}
-
-// copySeconds returns the duration of the next step at the service's rate.
-func (s *Service) copySeconds(tx *store.Tx, r *workflowRow) float64 {
-	one, err := runs.Get(tx, r.Body.ID)
-	if err != nil || one.Clone == nil {
-		return 1
-	}
-	c, start := one.Clone, one.Clone.Copied
-	if r.Life.State == stageVerify {
-		start = c.Verified
-	}
-	return float64(c.stepEnd(start)-start) / float64(s.settings(tx).CopyRate)
 }
 
 // unlessCopied checks the next step of a copy. It returns fail if the step cannot be read or written (assumptions 132
@@ -240,7 +240,7 @@ func (s *Service) checkStep(
 	if err := s.data(tx, &target); err != nil {
 		return err
 	}
-	return check(source.in(tx), target.in(tx), c.step(start))
+	return check(source.in(tx), target.in(tx), c.stepFrom(start, copyHost(s.settings(tx))))
 }
 
 // copied writes the next step, which unlessCopied has checked.
@@ -249,13 +249,15 @@ func (s *Service) copied(tx *store.Tx, r *workflowRow) error {
 		c := run.Clone
 		source, target, err := sides(tx, c)
 		if err == nil {
-			c.Pass, err = s.clusters.Copy(source.in(tx), target.in(tx), c.step(c.Copied))
+			next := c.stepFrom(c.Copied, copyHost(s.settings(tx)))
+			c.Pass, err = s.clusters.Copy(source.in(tx), target.in(tx), next)
 		}
 		if err != nil {
 			return run.noteFailure(err, refusal.Internal, "failed to copy data", c.about())
 		}
 		c.Copied = c.stepEnd(c.Copied)
 		r.Body.Progress.Percent = c.percent()
+		s.plan(tx, c, r.Life.State == stageVerify)
 		return nil
 	})
 }
@@ -265,6 +267,7 @@ func (s *Service) verified(tx *store.Tx, r *workflowRow) error {
 	return s.updateRun(tx, r, func(run *run) error {
 		run.Clone.Verified = run.Clone.stepEnd(run.Clone.Verified)
 		r.Body.Progress.Percent = run.Clone.percent()
+		s.plan(tx, run.Clone, true)
 		return nil
 	})
 }
@@ -272,25 +275,51 @@ func (s *Service) verified(tx *store.Tx, r *workflowRow) error {
 // finish publishes the volume (assumption 131), and begins to create the snapshot of a clone of a snapshot.
 func (s *Service) finish(tx *store.Tx, r *workflowRow) error {
 	return s.updateRun(tx, r, func(run *run) error {
-		c := run.Clone
 		run.Waits = 0
-		_, target, err := sides(tx, c)
-		if err == nil {
-			err = s.access(tx, &target)
-		}
-		if err == nil {
-			err = s.clusters.Publish(target.in(tx), c.project(), c.Volume, c.ACL, c.IPACL)
-		}
-		if err == nil && c.OfSnapshot {
-			c.Snapshot, err = s.clusters.SnapshotTarget(
-				target.in(tx), c.project(), c.Volume, c.Target.Name, c.Description)
-		}
-		if err != nil {
-			return run.noteFailure(err, refusal.Internal, "failed to finish thick clone", c.about())
+		return s.publish(tx, run)
+	})
+}
+
+// publish does what finish says, or leaves it undone while the volume is in a temporary state, such as an update by
+// somebody else.
+func (s *Service) publish(tx *store.Tx, run *run) error {
+	c := run.Clone
+	const doing = "failed to finish thick clone"
+	_, target, err := sides(tx, c)
+	if err == nil {
+		err = s.access(tx, &target)
+	}
+	if err != nil {
+		return run.noteFailure(err, refusal.Internal, doing, c.about())
+	}
+	err = s.clusters.Publish(target.in(tx), c.project(), c.Volume, copyHost(s.settings(tx)), c.ACL, c.IPACL)
+	if err == nil && c.OfSnapshot {
+		c.Snapshot, err = s.clusters.SnapshotTarget(target.in(tx), c.project(), c.Volume, c.Target.Name, c.Description)
+	}
+	switch {
+	case err == nil:
+		c.Published = true
+		return nil
+	case refusal.Is(err, refusal.Unavailable), refusal.Is(err, refusal.Aborted):
+		return nil
+	}
+	return run.noteFailure(err, refusal.Internal, doing, c.about())
+}
+
+// waitToFinish counts a poll without success, and publishes the volume if finish could not.
+func (s *Service) waitToFinish(tx *store.Tx, r *workflowRow) error {
+	return s.updateRun(tx, r, func(run *run) error {
+		run.Waits++
+		if run.Clone.unpublished() {
+			return s.publish(tx, run)
 		}
 		return nil
 	})
 }
+
+// unpublished reports whether publish must be called again. A run that an earlier version of the program stored has no
+// Published.
+func (c *clone) unpublished() bool { return !c.Published && c.Snapshot == "" }
 
 // unlessUnfinished returns wait until the result is available, and fail if it never will be.
 func (s *Service) unlessUnfinished(tx *store.Tx, r *workflowRow) statemachine.Event {
@@ -299,6 +328,9 @@ func (s *Service) unlessUnfinished(tx *store.Tx, r *workflowRow) statemachine.Ev
 		_, target, err := sides(tx, c)
 		if err != nil {
 			return "", err
+		}
+		if c.unpublished() {
+			return s.pollAgain(run, false, nil, "failed to finish thick clone")
 		}
 		if !c.OfSnapshot {
 			ready, err := s.clusters.CloneTargetReady(target.in(tx), c.project(), c.Volume)

@@ -58,7 +58,7 @@ func (s *Service) workflowMachine() *statemachine.Machine[Workflow] {
 			{From: in(pending), On: "prepare", To: stagePrepare, Do: s.prepare},
 			{
 				From: in(stagePrepare), On: "prepared", To: stageCopy, After: "prepare",
-				Units: pollInterval, Unless: s.unlessUnprepared,
+				Units: pollInterval, Do: s.prepared, Unless: s.unlessUnprepared,
 			},
 			{From: in(stagePrepare), On: "wait", To: stagePrepare, Do: s.countWait},
 			{
@@ -72,7 +72,7 @@ func (s *Service) workflowMachine() *statemachine.Machine[Workflow] {
 			},
 			{From: in(stageCopy), On: "finish", To: stageFinish, Do: both(s.copied, s.finish)},
 			{From: in(stageVerify), On: "finish", To: stageFinish, Do: both(s.verified, s.finish)},
-			{From: in(stageFinish), On: "wait", To: stageFinish, Do: s.countWait},
+			{From: in(stageFinish), On: "wait", To: stageFinish, Do: s.waitToFinish},
 			{
 				From: in(stageFinish), On: "finished", To: completed, After: "finish",
 				Units: pollInterval, Do: s.completed, Unless: s.unlessUnfinished,
@@ -94,7 +94,7 @@ func (s *Service) workflowMachine() *statemachine.Machine[Workflow] {
 			"start": {Fast: "50ms", Realistic: "500ms"}, "connect": {Fast: "100ms", Realistic: "2s"},
 			"authenticate": {Fast: "100ms", Realistic: "1s"}, "fetch": {Fast: "100ms", Realistic: "2s"},
 			"prepare": {Fast: "100ms", Realistic: "2s"}, "finish": {Fast: "100ms", Realistic: "2s"},
-			// For each second that the service needs at its copyRate.
+			// For each second that the service needs at its copyRate and at the rates of the destination's QoS policy.
 			"clone": {Fast: "1s", Realistic: "1s"}, "verify": {Fast: "1s", Realistic: "1s"},
 			"cancel": {Fast: "100ms", Realistic: "2s"},
 		},

@@ -1,6 +1,7 @@
 package lightbits
 
 import (
+	"slices"
 	"strconv"
 
 	"storagesim/internal/lightbits/events"
@@ -54,8 +55,8 @@ type CloneTarget struct {
 	Replicas      uint32
 	SectorSize    uint32 // 512 or 4096
 	Compression   bool
-	QosPolicy     string // a name; "" for the project's default
-	HostNQN       string // the only host with access until the volume is published
+	QosPolicy     string   // a name; "" for the project's default
+	Host          CopyHost // the only host with access until the volume is published
 }
 
 // CreateCloneTarget creates the volume in the state Creating, with the checks of CreateVolume. If the cluster has too
@@ -74,7 +75,7 @@ func (s *Service) CreateCloneTarget(tx *store.Tx, t CloneTarget) (volumeUUID str
 	q := createVolumeRequest{
 		Name: t.Name, ProjectName: t.Project, Size: strconv.FormatUint(t.Size, 10), ReplicaCount: t.Replicas,
 		Compression: compressionText(t.Compression), QosPolicyName: t.QosPolicy, SectorSize: SectorSize4K,
-		ACL: &accessList{Values: []string{t.HostNQN}},
+		ACL: &accessList{Values: []string{t.Host.NQN}},
 	}
 	if t.SectorSize == 512 {
 		q.SectorSize = SectorSize512
@@ -110,8 +111,9 @@ func (s *Service) CloneTargetReady(tx *store.Tx, project, volumeUUID string) (bo
 	}
 }
 
-// Publish sets the final access lists of a volume that has been copied.
-func (s *Service) Publish(tx *store.Tx, project, volumeUUID string, acl, ipACL []string) error {
+// Publish disconnects the host that has written a volume and gives the volume its final access lists. A list that was
+// changed during the copy stays (assumption 131).
+func (s *Service) Publish(tx *store.Tx, project, volumeUUID string, h CopyHost, acl, ipACL []string) error {
 	row, err := s.findVolume(tx, project, volumeRef{UUID: volumeUUID})
 	if err != nil {
 		return err
@@ -119,11 +121,20 @@ func (s *Service) Publish(tx *store.Tx, project, volumeUUID string, acl, ipACL [
 	if err := s.volumes.Refuse("UpdateVolume", &row); err != nil {
 		return err
 	}
-	row.Body.ACL, row.Body.IPAcl = &StringList{Values: acl}, &StringList{Values: ipACL}
+	v := &row.Body
+	if slices.Equal(values(v.ACL), []string{h.NQN}) {
+		v.ACL = &StringList{Values: acl}
+	}
+	if slices.Equal(values(v.IPAcl), []string{allowAny}) {
+		v.IPAcl = &StringList{Values: ipACL}
+	}
+	if err := s.disconnect(tx, v, h); err != nil {
+		return err
+	}
 	if err := s.volumes.Save(tx, &row); err != nil {
 		return err
 	}
-	return s.logVolume(tx, events.VolumeUpdated, &row.Body)
+	return s.logVolume(tx, events.VolumeUpdated, v)
 }
 
 // SnapshotTarget creates a snapshot of a volume that has been copied, with the checks of CreateSnapshot, and returns

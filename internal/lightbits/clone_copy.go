@@ -17,12 +17,14 @@ type CopyRange struct {
 	Start, End              uint64
 	// Pass marks the blocks that this copy has written, so that others' writes can be detected; 0 at first.
 	Pass uint64
+	Host CopyHost // reads the snapshot and writes the volume
 }
 
 // CheckCopy refuses a copy that cannot continue: the snapshot or the volume does not exist, the snapshot cannot be
-// read, the volume cannot be written, or one of its nodes is read-only or has no room for the range.
+// read, the volume cannot be written or excludes the host, or one of its nodes is read-only or has no room for the
+// range.
 func (s *Service) CheckCopy(source, target *store.Tx, c CopyRange) error {
-	if _, err := s.CloneSource(source, c.SourceProject, c.Snapshot); err != nil {
+	if err := s.checkReadable(source, c); err != nil {
 		return err
 	}
 	row, err := s.findVolume(target, c.TargetProject, volumeRef{UUID: c.Volume})
@@ -32,7 +34,39 @@ func (s *Service) CheckCopy(source, target *store.Tx, c CopyRange) error {
 	if err := s.checkWritable(target, &row); err != nil {
 		return err
 	}
+	if err := s.checkHost(target, &row.Body, c.Host); err != nil {
+		return err
+	}
 	return s.checkCopyRoom(target, &row, s.sourceRuns(source, c))
+}
+
+// checkReadable refuses a range of a snapshot that cannot be read. It returns DataLoss if blocks of the snapshot's
+// volume are damaged beyond repair and the range holds data: which block is damaged is not known (assumption 300).
+func (s *Service) checkReadable(source *store.Tx, c CopyRange) error {
+	if _, err := s.CloneSource(source, c.SourceProject, c.Snapshot); err != nil {
+		return err
+	}
+	row, err := s.findSnapshot(source, c.SourceProject, snapshotRef{UUID: c.Snapshot})
+	if err != nil {
+		return err
+	}
+	volume, err := s.volumes.Get(source, scopedKey(c.SourceProject, row.Body.SourceVolumeUUID))
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	if n := damagedBlocks(&volume.Body); n > 0 && len(s.sourceRuns(source, c)) > 0 {
+		return refusal.New(refusal.DataLoss, "snapshot %s cannot be read: volume %s has unrecoverable errors in %d blocks",
+			row.Body.Name, volume.Body.Name, n)
+	}
+	return nil
+}
+
+// damagedBlocks returns how many blocks of the volume no replica can return any more.
+func damagedBlocks(v *Volume) uint32 {
+	if v.Statistics == nil {
+		return 0
+	}
+	return v.Statistics.UnrecoverableDataIntegrityErrors
 }
 
 // checkCopyRoom returns ResourceExhausted if the runs do not fit on one of the volume's nodes.
@@ -105,9 +139,10 @@ func (s *Service) Copy(source, target *store.Tx, c CopyRange) (pass uint64, err 
 }
 
 // VerifyCopy reads the range back and compares it with the snapshot. It returns DataLoss if they differ, because
-// somebody else has written to the volume, and a refusal if the snapshot or the volume cannot be read.
+// somebody else has written to the volume or blocks of it are damaged, and a refusal if the snapshot or the volume
+// cannot be read.
 func (s *Service) VerifyCopy(source, target *store.Tx, c CopyRange) error {
-	if _, err := s.CloneSource(source, c.SourceProject, c.Snapshot); err != nil {
+	if err := s.checkReadable(source, c); err != nil {
 		return err
 	}
 	row, err := s.findVolume(target, c.TargetProject, volumeRef{UUID: c.Volume})
@@ -119,6 +154,9 @@ func (s *Service) VerifyCopy(source, target *store.Tx, c CopyRange) error {
 		return refusal.New(refusal.Unavailable, "volume %s cannot be read: it is %s and %s", v.Name, v.State,
 			v.ProtectionState)
 	}
+	if err := s.checkHost(target, v, c.Host); err != nil {
+		return err
+	}
 	var copied physics.Extents
 	if blocks, err := blockTable.Get(target, blockKey(holderVolume, c.TargetProject, c.Volume)); err == nil {
 		copied = within(blocks.extents, c.Start/physics.BlockSize, c.End/physics.BlockSize)
@@ -128,6 +166,9 @@ func (s *Service) VerifyCopy(source, target *store.Tx, c CopyRange) error {
 		if expected, err = expected.Write(r.Start, r.Count, physics.Generation(c.Pass)); err != nil {
 			return err
 		}
+	}
+	if n := damagedBlocks(v); n > 0 && len(copied) > 0 {
+		return refusal.New(refusal.DataLoss, "volume %s cannot be read: it has unrecoverable errors in %d blocks", v.Name, n)
 	}
 	if different := physics.Diff(expected, copied); len(different) > 0 {
 		return refusal.New(refusal.DataLoss, "volume %s differs from snapshot %s, first at LBA %d", v.Name, c.Snapshot,

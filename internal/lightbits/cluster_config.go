@@ -91,8 +91,8 @@ func wrongConfig(name, value, want string) error {
 }
 
 func checkConfigName(_ *Service, _ *store.Tx, name, value string) error {
-	if !plainWord(value) {
-		return wrongConfig(name, value, "a name of 1 to 253 letters, digits, '-', '_' and '.'")
+	if !plainWord(value, maxName) {
+		return wrongConfig(name, value, "a name of 1 to 256 letters, digits, '-', '_' and '.'")
 	}
 	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// ClusterAt returns the partition of the cluster with the API endpoint host:port; "" if no cluster has it or the
-// cluster is cut off.
+// ClusterAt returns the partition of the cluster with the API endpoint host:port, or at which NoteAddress has recorded
+// one; "" if no cluster has it or the cluster is cut off.
 func (s *Service) ClusterAt(tx *store.Tx, endpoint string) string {
 	for _, name := range statemachine.Partitions(tx)[1:] {
 		in := tx.In(name)
@@ -17,7 +17,7 @@ func (s *Service) ClusterAt(tx *store.Tx, endpoint string) string {
 			return name
 		}
 	}
-	return ""
+	return clusterAtAddress(tx, endpoint)
 }
 
 // Reachable reports whether a service outside of the transaction's cluster can reach its API and its NVMe endpoints.

@@ -38,10 +38,15 @@ type workflowIDResponse struct {
 }
 
 // attachCluster: seeds/002 "Attach Lightbits cluster". The response has the ID of the workflow that does it.
-func (s *Service) attachCluster(tx *store.Tx, _ *api.Request, q *attachClusterRequest) (workflowIDResponse, error) {
+func (s *Service) attachCluster(tx *store.Tx, r *api.Request, q *attachClusterRequest) (workflowIDResponse, error) {
 	if !api.IsHostPort(q.APIEndpoint) {
 		return workflowIDResponse{}, refusal.New(refusal.InvalidArgument,
 			"apiEndpoint %q must be of the form <host>:<port>, such as 10.0.0.1:443", q.APIEndpoint)
+	}
+	if partition := r.ClusterAt(tx, q.APIEndpoint); partition != "" {
+		if err := s.NoteAddress(tx, q.APIEndpoint, partition); err != nil {
+			return workflowIDResponse{}, err
+		}
 	}
 	id, err := s.newWorkflow(tx.In(""), q)
 	return workflowIDResponse{WorkflowID: id}, err

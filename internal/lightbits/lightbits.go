@@ -156,7 +156,7 @@ func (s *Service) Machines() []statemachine.Lifecycle {
 // Tables returns the tables that do not belong to a machine.
 func (s *Service) Tables() []store.Verifier {
 	return append(idp.Tables(),
-		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, credentials, events.Log, flagTable,
+		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, addressTable, credentials, events.Log, flagTable,
 		projects,
 		rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverOptionsTable, pulledDevices,
 		lostTable,

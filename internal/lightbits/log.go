@@ -48,7 +48,7 @@ const (
 // it is sent (its content: assumption 241). It returns InvalidArgument for invalid options, which the page does not
 // document.
 func (s *Service) fetchLogs(tx *store.Tx, _ *api.Request, q *fetchLogsRequest) (*api.Stream, error) {
-	if q.LogFilename != "" && (!plainWord(q.LogFilename) || len(q.LogFilename) > maxLogPrefix) {
+	if q.LogFilename != "" && !plainWord(q.LogFilename, maxLogPrefix) {
 		return nil, refusal.New(refusal.InvalidArgument,
 			"LogFilename %q is not valid: 1 to %d letters, digits, '-', '_' and '.' are expected", q.LogFilename,
 			maxLogPrefix)

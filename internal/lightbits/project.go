@@ -2,7 +2,6 @@ package lightbits
 
 import (
 	"net/http"
-	"regexp"
 	"slices"
 
 	"storagesim/internal/api"
@@ -94,9 +93,6 @@ func (s *Service) insertProject(tx *store.Tx, p Project) (Project, error) {
 	}
 	return p, projects.Insert(tx, &projectRow{Project: p, ETag: 1, By: tx.By})
 }
-
-// projectName matches the names that the vendor's own driver accepts (facts/lightbits.md 4.19, assumption 25).
-var projectName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`)
 
 // maxDescription is the greatest length of a description, in bytes (seeds/002 "Create project").
 const maxDescription = 256

@@ -35,10 +35,8 @@ type createProjectRequest struct {
 
 // createProject: seeds/002 "Create project".
 func (s *Service) createProject(tx *store.Tx, _ *api.Request, q *createProjectRequest) (Project, error) {
-	if !projectName.MatchString(q.Name) {
-		return Project{}, refusal.New(refusal.InvalidArgument,
-			"project name %q contains illegal characters: 1 to 63 lower-case "+
-				"letters, digits, '-' and '.' are allowed, with a letter or digit at either end", q.Name)
+	if err := checkName("project", q.Name); err != nil {
+		return Project{}, err
 	}
 	if err := checkDescription(q.Description); err != nil {
 		return Project{}, err

@@ -12,7 +12,10 @@ type Label struct {
 	Value string `json:"value" required:"label is invalid: key and value must have 1 to 253 letters, digits, '-', '_' and '.'"`
 }
 
-const maxLabels = 16
+const (
+	maxLabels = 16
+	maxLabel  = 253 // characters of a key and of a value (facts/lightbits.md 4.1 "labels")
+)
 
 // parseLabels checks labels and removes the prefix of each key, up to its last '-' or '.', as the vendor's own plug-in
 // observed (facts/lightbits.md 4.1 "labels").
@@ -24,9 +27,9 @@ func parseLabels(in []*Label) ([]*Label, error) {
 	out := make([]*Label, 0, len(in))
 	seen := make(map[string]bool, len(in))
 	for _, l := range in {
-		if l == nil || !plainWord(l.Key) || !plainWord(l.Value) {
+		if l == nil || !plainWord(l.Key, maxLabel) || !plainWord(l.Value, maxLabel) {
 			return nil, refusal.New(refusal.InvalidArgument,
-				"label is invalid: key and value must have 1 to 253 letters, digits, '-', '_' and '.'")
+				"label is invalid: key and value must have 1 to %d letters, digits, '-', '_' and '.'", maxLabel)
 		}
 		key := l.Key[strings.LastIndexAny(l.Key, "-.")+1:]
 		if key == "" || seen[key] {

@@ -6,9 +6,13 @@ import (
 	"storagesim/internal/store"
 )
 
-// plainWord reports whether a text has 1 to 253 characters: letters, digits, '-', '_' and '.'.
-func plainWord(text string) bool {
-	if text == "" || len(text) > 253 {
+// maxName is the length of the longest name of a resource (seeds/003 "valid Lightbits resource naming conventions up to
+// 256 alpha-numeric characters", assumption 25).
+const maxName = 256
+
+// plainWord reports whether a text has 1 to most characters: letters, digits, '-', '_' and '.'.
+func plainWord(text string, most int) bool {
+	if text == "" || len(text) > most {
 		return false
 	}
 	for i := range len(text) {
@@ -20,16 +24,16 @@ func plainWord(text string) bool {
 	return true
 }
 
-// checkName returns InvalidArgument for a name that the product does not accept for volumes and snapshots. what is the
-// noun of the message.
+// checkName returns InvalidArgument for a name that the product does not accept (assumption 25). what is the noun of the
+// message.
 func checkName(what, name string) error {
 	if name == "" {
 		return refusal.New(refusal.InvalidArgument, "the %s name is missing", what)
 	}
-	if !plainWord(name) {
+	if !plainWord(name, maxName) {
 		return refusal.New(refusal.InvalidArgument,
-			"%s name %q contains illegal characters: 1 to 253 letters, digits, '-', '_' and '.' are allowed", what,
-			name)
+			"%s name %q contains illegal characters: 1 to %d letters, digits, '-', '_' and '.' are allowed", what,
+			name, maxName)
 	}
 	return nil
 }

@@ -72,9 +72,11 @@ func (s *Service) writeVolume(tx *store.Tx, p *writeVolumeParams) (any, error) {
 func (s *Service) checkWritable(tx *store.Tx, row *statemachine.Row[Volume]) error {
 	v := &row.Body
 	cause := s.volumes.Stands("write-volume", row)
-	if v.State != VolumeAvailable && v.State != VolumeMigrating {
-		return refusal.New(refusal.FailedPrecondition, "volume %s is %s; it can be written while it is %s or %s",
-			v.Name, v.State, VolumeAvailable, VolumeMigrating).Because(cause)
+	switch v.State {
+	case VolumeAvailable, VolumeMigrating, VolumeUpdating:
+	default:
+		return refusal.New(refusal.FailedPrecondition, "volume %s is %s; it can be written while it is %s, %s or %s",
+			v.Name, v.State, VolumeAvailable, VolumeMigrating, VolumeUpdating).Because(cause)
 	}
 	if v.ProtectionState == ProtectionReadOnly || v.ProtectionState == ProtectionNotAvailable {
 		return refusal.New(refusal.FailedPrecondition,

@@ -55,6 +55,7 @@ type member struct {
 	index []int
 	codec *codec
 	oneof bool
+	snake bool
 	group string
 }
 
@@ -179,6 +180,12 @@ func (b builder) addMembers(m *message, t reflect.Type, at []int) error {
 		}
 		m.grouped = m.grouped || mem.group != ""
 		m.byName[mem.name] = len(m.members)
+		if name := snake(mem.name); mem.snake && name != mem.name {
+			if _, twice := m.byName[name]; twice {
+				return fmt.Errorf("%s.%s: the name %q is taken by another member", t, f.Name, name)
+			}
+			m.byName[name] = len(m.members)
+		}
 		m.members = append(m.members, mem)
 	}
 	return nil
@@ -197,11 +204,27 @@ func parseTag(tag, goName string) (member, error) {
 		switch {
 		case o == "oneof":
 			m.oneof = true
+		case o == "snake":
+			m.snake = true
 		case isGroup && group != "":
 			m.group = group
 		default:
-			return m, fmt.Errorf("unknown tag option %s, expected oneof or group=<word>", strconv.Quote(o))
+			return m, fmt.Errorf("unknown tag option %s, expected oneof, snake or group=<word>", strconv.Quote(o))
 		}
 	}
 	return m, nil
+}
+
+// snake returns the name that a member in camel case has in a .proto file: snap_id for snapId.
+func snake(name string) string {
+	out := make([]byte, 0, len(name)+2)
+	for i := range len(name) {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' {
+			out = append(out, '_', c+'a'-'A')
+		} else {
+			out = append(out, c)
+		}
+	}
+	return string(out)
 }

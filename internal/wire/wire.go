@@ -10,6 +10,7 @@
 // embedded struct without a tag belong to the message. Options after the name:
 //
 //	oneof         with EmitZero the member is left out, rather than null, while it is unset
+//	snake         the member is also read by its name in snake case, as the .proto file has it
 //	group=<word>  a request sets only one of the members of a group: the one that is declared last wins, in any
 //	              order of the request, as in the real gateway (testdata/gateway.txt)
 //

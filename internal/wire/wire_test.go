@@ -111,7 +111,7 @@ func TestAppend_Errors(t *testing.T) {
 		{struct{ *limits }{}, "only a struct can be embedded"},
 		{struct {
 			A string `json:"x,omitempty"`
-		}{}, `unknown tag option "omitempty", expected oneof or group=<word>`},
+		}{}, `unknown tag option "omitempty", expected oneof, snake or group=<word>`},
 		{struct {
 			limits
 			B string `json:"max"`
