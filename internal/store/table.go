@@ -74,7 +74,7 @@ func (t *Table[T]) decode(key string, v []byte, row *T) {
 	}
 }
 
-// Decode decodes what Raw returned.
+// Decode decodes what Raw or Scan returned.
 func (t *Table[T]) Decode(key string, raw []byte) T {
 	var row T
 	t.decode(key, raw, &row)
