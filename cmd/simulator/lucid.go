@@ -71,43 +71,84 @@ func runLucid(ctx context.Context, args []string, getenv func(string) string, st
 	if err := parse(s, askOptions[:], nil, getenv); err != nil {
 		return usagef("%v", err)
 	}
-	general, args, err := parseGeneral(args)
-	if err != nil {
-		return err
-	}
-	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
-		say(stdout, lucidHelp())
-		return nil
-	}
-	at := slices.IndexFunc(lucidCommands[:], func(c lucidCommand) bool { return c.name == args[0] })
-	if at < 0 {
-		return usagef("unknown command %q; the commands are %s", args[0], lucidCommandNames())
-	}
-	command := &lucidCommands[at]
-	given, rest, err := parseFlags(command.flags, args[1:])
+	line, err := parseLucid(args)
 	switch {
 	case err != nil:
 		return err
-	case len(rest) > 0:
-		return usagef("%s: unexpected argument %q; %s", command.name, rest[0], command.takes())
+	case line.command == nil:
+		say(stdout, lucidHelp())
+		return nil
+	case line.help:
+		say(stdout, line.command.help())
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	c := &lucidClient{ctx: ctx, base: s.base(), query: url.Values{}, world: getenv("SIM_WORLD"), given: given,
+	c := &lucidClient{ctx: ctx, base: s.base(), query: url.Values{}, world: getenv("SIM_WORLD"), given: line.given,
 		stdout: stdout}
-	c.choose(general)
-	return command.run(c)
+	c.choose(line.given)
+	return line.command.run(c)
 }
 
-// choose selects the daemon by the flags before the command.
-func (c *lucidClient) choose(general map[string]string) {
-	for name, value := range general {
+// lucidLine is a parsed command line.
+type lucidLine struct {
+	command *lucidCommand // nil: the help of the program
+	help    bool          // of the command
+	given   map[string]string
+}
+
+// parseLucid parses a command line. The general flags may stand before and after the command. --help and -h anywhere,
+// and the command help, ask for help; --version is the command version.
+func parseLucid(args []string) (line lucidLine, err error) {
+	line.given = map[string]string{}
+	before := append([]lucidFlag{{"version", noValue, ""}}, generalFlags[:]...)
+	args, err = parseFlags(before, args, line.given)
+	if errors.Is(err, errHelp) || err == nil && len(args) == 0 && !has(line.given, "version") {
+		return lucidLine{}, nil
+	}
+	if err != nil {
+		return line, err
+	}
+	if has(line.given, "version") {
+		args = append([]string{"version"}, args...)
+	}
+	name, args := args[0], args[1:]
+	if name == "help" {
+		if len(args) == 0 {
+			return lucidLine{}, nil
+		}
+		name, args, line.help = args[0], nil, true
+	}
+	if line.command, err = findLucidCommand(name); err != nil {
+		return line, err
+	}
+	rest, err := parseFlags(slices.Concat(line.command.flags, generalFlags[:]), args, line.given)
+	switch {
+	case errors.Is(err, errHelp):
+		line.help, err = true, nil
+	case err != nil:
+	case len(rest) > 0:
+		err = usagef("%s: unexpected argument %q; %s", line.command.name, rest[0], line.command.takes())
+	case has(line.given, "id") && has(line.given, "instance"):
+		err = usagef("--id and --instance mean the same; use one of them")
+	}
+	return line, err
+}
+
+func has(given map[string]string, flag string) bool {
+	_, ok := given[flag]
+	return ok
+}
+
+// choose selects the daemon by the general flags.
+func (c *lucidClient) choose(given map[string]string) {
+	for name, value := range given {
 		switch name {
 		case "rest-endpoint":
 			c.base = "http://" + strings.TrimSuffix(strings.TrimPrefix(value, "http://"), "/")
 		case "name":
 			c.query.Set("name", value)
-		default:
+		case "id", "instance":
 			c.query.Set("instance", value)
 		}
 	}
@@ -129,50 +170,43 @@ type lucidFlag struct {
 	form string // the form of the value in the help text
 }
 
-// generalFlags select the daemon. They come before the command.
+// generalFlags select the daemon.
 var generalFlags = [...]lucidFlag{
 	{"rest-endpoint", oneValue, "ip:port"}, {"id", oneValue, "id"}, {"instance", oneValue, "id"}, {"name", oneValue, "fs"},
 }
 
-// parseGeneral parses the flags before the command.
-func parseGeneral(args []string) (given map[string]string, rest []string, err error) {
-	if len(args) > 0 && (args[0] == "--help" || args[0] == "-h") {
-		return nil, args, nil
-	}
-	given, rest, err = parseFlags(generalFlags[:], args)
-	if err == nil && given["id"] != "" && given["instance"] != "" {
-		err = usagef("--id and --instance mean the same; use one of them")
-	}
-	return given, rest, err
-}
+// errHelp is returned by parseFlags for --help or -h in the place of a flag.
+var errHelp = errors.New("help was requested")
 
-// parseFlags parses flags up to the first argument that is neither a flag nor a value of one.
-func parseFlags(flags []lucidFlag, args []string) (given map[string]string, rest []string, err error) {
-	given = map[string]string{}
-	for len(args) > 0 && strings.HasPrefix(args[0], "--") {
+// parseFlags parses flags into given, up to the first argument that is neither a flag nor a value of one.
+func parseFlags(flags []lucidFlag, args []string, given map[string]string) (rest []string, err error) {
+	for len(args) > 0 && (strings.HasPrefix(args[0], "--") || args[0] == "-h") {
 		name, value, assigned := strings.Cut(strings.TrimPrefix(args[0], "--"), "=")
 		args = args[1:]
+		if name == "help" || name == "-h" {
+			return nil, errHelp
+		}
 		at := slices.IndexFunc(flags, func(f lucidFlag) bool { return f.name == name })
 		if at < 0 {
-			return nil, nil, usagef("unknown flag --%s; the flags are: %s", name, flagList(flags))
+			return nil, usagef("unknown flag --%s; the flags are: %s", name, flagList(flags))
 		}
-		if _, twice := given[name]; twice {
-			return nil, nil, usagef("--%s is given twice", name)
+		if has(given, name) {
+			return nil, usagef("--%s is given twice", name)
 		}
 		switch flags[at].kind {
 		case noValue:
 			if assigned {
-				return nil, nil, usagef("--%s takes no value", name)
+				return nil, usagef("--%s takes no value", name)
 			}
 		case oneValue:
 			if !assigned {
 				if len(args) == 0 || strings.HasPrefix(args[0], "--") {
-					return nil, nil, usagef("--%s needs a value: --%s <%s>", name, name, flags[at].form)
+					return nil, usagef("--%s needs a value: --%s <%s>", name, name, flags[at].form)
 				}
 				value, args = args[0], args[1:]
 			}
 			if value == "" {
-				return nil, nil, usagef("--%s must not be empty", name)
+				return nil, usagef("--%s must not be empty", name)
 			}
 		case someWords:
 			for !assigned && len(args) > 0 && !strings.HasPrefix(args[0], "--") {
@@ -181,7 +215,7 @@ func parseFlags(flags []lucidFlag, args []string) (given map[string]string, rest
 		}
 		given[name] = value
 	}
-	return given, args, nil
+	return args, nil
 }
 
 func flagList(flags []lucidFlag) string {
@@ -196,10 +230,7 @@ func flagList(flags []lucidFlag) string {
 }
 
 // has reports whether a flag was given.
-func (c *lucidClient) has(flag string) bool {
-	_, ok := c.given[flag]
-	return ok
-}
+func (c *lucidClient) has(flag string) bool { return has(c.given, flag) }
 
 // needs returns a usage error if one of the flags is missing.
 func (c *lucidClient) needs(flags ...string) error {

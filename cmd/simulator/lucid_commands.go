@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"storagesim/internal/nearest"
 )
 
 // lucidCommand is a command of the client, with the flags that the vendor documents (seeds/001,
@@ -20,7 +22,7 @@ type lucidCommand struct {
 var lucidCommands = [...]lucidCommand{
 	{"init-s3", "initializes a provisioned filespace", []lucidFlag{
 		{"fs", oneValue, "filespace.domain"}, {"password", oneValue, "password of root"}, {"https", noValue, ""},
-		{"endpoint", oneValue, "host:port"}, {"access-key", oneValue, "key"}, {"secret-key", oneValue, "key"},
+		{"endpoint", oneValue, "ipaddress_or_url:port"}, {"access-key", oneValue, "key"}, {"secret-key", oneValue, "key"},
 		{"region", oneValue, "region"}, {"block-size", oneValue, "KiB"}, {"provider", oneValue, "vendor"},
 		{"bucket-name", oneValue, "bucket"}}, lucidInitS3},
 	{"link", "links to a filespace and mounts it", []lucidFlag{
@@ -44,17 +46,38 @@ var lucidCommands = [...]lucidCommand{
 	{"version", "prints the version", nil, lucidVersion},
 }
 
-func lucidCommandNames() string {
-	names := make([]string, len(lucidCommands))
+func lucidNames() []string {
+	names := make([]string, len(lucidCommands), len(lucidCommands)+1)
 	for i := range lucidCommands {
 		names[i] = lucidCommands[i].name
 	}
-	return strings.Join(names, ", ") + ", help"
+	return append(names, "help")
 }
 
 // takes lists the flags of a command.
 func (command *lucidCommand) takes() string {
 	return "the flags are: " + flagList(command.flags)
+}
+
+// help is the help of one command.
+func (command *lucidCommand) help() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "usage: lucid [general options] %s [options]\n\n%s: %s\n", command.name, command.name, command.doc)
+	writeFlags(&b, command.flags)
+	b.WriteString("\nGeneral options:\n")
+	writeFlags(&b, generalFlags[:])
+	return b.String()
+}
+
+// findLucidCommand returns the command of that name, or a usage error.
+func findLucidCommand(name string) (*lucidCommand, error) {
+	for i := range lucidCommands {
+		if lucidCommands[i].name == name {
+			return &lucidCommands[i], nil
+		}
+	}
+	return nil, usagef("unknown command %q%s; the commands are %s", name, nearest.Hint(name, lucidNames()),
+		strings.Join(lucidNames(), ", "))
 }
 
 func lucidHelp() string {

@@ -141,6 +141,8 @@ func TestLucid_SelectsDaemonAndWorld(t *testing.T) {
 	l.good("--instance", "7", "link", "--fs", "two.example", "--user", "root", "--password", "two")
 	require.Contains(t, l.good("--name", "two.example", "status"), "Filespace name: two.example\n")
 	require.Contains(t, l.good("--id=7", "status"), "Filespace name: two.example\n")
+	require.Contains(t, l.good("status", "--id", "7"), "Filespace name: two.example\n", "after the command")
+	require.Contains(t, l.good("user", "--list", "--name=two.example"), "root")
 	require.Contains(t, l.good("status"), "Filespace name: one.example\n")
 
 	post(t, r.HTTP+"/_sim/worlds", `{"name":"t1"}`)
@@ -172,16 +174,36 @@ func TestLucid_Usage(t *testing.T) {
 		`unexpected argument "now"`:                {"unlink", "now"},
 		"--id and --instance mean the same":        {"--id", "1", "--instance", "2", "status"},
 		"unknown flag --verbose":                   {"--verbose", "status"},
+		"--id is given twice":                      {"--id", "1", "status", "--id", "2"},
 	} {
 		l.bad(exitUsage, words, args...)
 	}
 	lucidOn{t: t, url: "x", env: []string{"SIM_TIMEOUT", "soon"}}.bad(exitUsage, "SIM_TIMEOUT", "status")
-	for _, args := range [][]string{{}, {"help"}, {"--help"}} {
+	for _, args := range [][]string{{}, {"help"}, {"--help"}, {"-h"}, {"--instance", "2", "--help"}} {
 		text := l.good(args...)
 		for i := range lucidCommands {
 			require.Contains(t, text, "\n"+lucidCommands[i].name+": ")
 		}
 	}
+}
+
+// The help of one command, and the version, in the forms that people try. None of them needs a daemon.
+func TestLucid_HelpOfACommand(t *testing.T) {
+	l := lucidOn{t: t, url: "http://127.0.0.1:1"}
+	for _, args := range [][]string{
+		{"link", "--help"}, {"link", "-h"}, {"help", "link"}, {"--id", "3", "link", "--fs", "a.b", "--help"},
+	} {
+		text := l.good(args...)
+		require.Contains(t, text, "usage: lucid [general options] link [options]", args)
+		require.Contains(t, text, "--mount-point <path>", args)
+		require.Contains(t, text, "--rest-endpoint <ip:port>", args)
+		require.NotContains(t, text, "--access-key", "only this command")
+	}
+	require.Contains(t, l.good("init-s3", "--help"), "--endpoint <ipaddress_or_url:port>", "the words of seeds/001")
+	for _, args := range [][]string{{"--version"}, {"version"}, {"--instance", "2", "--version"}} {
+		require.Equal(t, "lucid of storagesim "+version+"\n", l.good(args...))
+	}
+	l.bad(exitUsage, `unknown command "lnk" (did you mean "link"?)`, "help", "lnk")
 }
 
 func TestAsLucid(t *testing.T) {

@@ -20,7 +20,7 @@ func (s *Service) Actions() []api.Action {
 			s.addInstanceAction),
 		api.Do(vendor, "add-partition", "adds a partition to an instance", s.addPartitionAction),
 		api.Do(vendor, "add-pool", "adds a disk pool to an instance; new partitions must match it", s.addPoolAction),
-		api.Do(vendor, "fail-partition", "makes the present or next onboarding of a partition fail",
+		api.Do(vendor, "fail-partition", "makes the present or next onboarding of a partition fail, or its requests",
 			s.failPartition),
 		api.Do(vendor, "deboard-partition", "schedules a managed partition for deboarding", s.deboardPartition),
 		api.Do(vendor, "fail-buffer", "makes the provisioning of a buffer fail", s.failBuffer),
@@ -149,7 +149,8 @@ type movedPartition struct {
 
 type failPartitionParams struct {
 	partitionParams
-	Reason string `json:"reason" doc:"failure reason in partition/status"`
+	Reason  string `json:"reason" doc:"failure reason in partition/status"`
+	Request *bool  `json:"request" doc:"true: CreatePartition of the partition returns 500 until the action is called with false; the partition stays as it is"`
 }
 
 // failPartition refuses with FailedPrecondition if the partition is managed or not supported.
@@ -160,6 +161,10 @@ func (s *Service) failPartition(tx *store.Tx, p *failPartitionParams) (any, erro
 	row, err := s.partition(tx, &p.partitionParams)
 	if err != nil {
 		return nil, err
+	}
+	if p.Request != nil {
+		row.Body.RequestFails = *p.Request
+		return movedPartition{row.Body.ID, row.Body.Name, row.Life.State}, s.partitions.Save(tx, &row)
 	}
 	row.Body.NextFailure = p.Reason
 	setDefault(&row.Body.NextFailure, msgFailed)

@@ -2,6 +2,7 @@ package lucidity
 
 import (
 	"encoding/json"
+	"mime"
 	"net/http"
 	"reflect"
 	"slices"
@@ -41,15 +42,25 @@ const (
 const msgDone = "Done Successfully"
 
 // Bind fills the request from the body; RevokeBuffer has none. Members match by exact case and type. Unknown members
-// are ignored, as in the vendor's sibling API (facts/dms-lucidlink-lucidity.md 2.3).
+// are ignored, as in the vendor's sibling API (facts/dms-lucidlink-lucidity.md 2.3). A request with an access token must
+// have the Content-Type that its page requires (assumption 199).
 func (dialect) Bind(r *api.Request, request any) error {
 	if r.HTTP.Method == http.MethodGet || r.Operation.Name == "RevokeBuffer" {
 		return nil
+	}
+	if given := r.HTTP.Header.Get("Content-Type"); r.Operation.Needs != (api.Permission{}) && !isJSON(given) {
+		return refusal.New(refusal.InvalidArgument, "the Content-Type header must be %s, not %q", contentJSON, given)
 	}
 	if err := api.DecodePlain(r.Body(), request); err != nil {
 		return refusal.New(refusal.InvalidArgument, "%s", err.Error())
 	}
 	return nil
+}
+
+// isJSON reports whether a Content-Type is JSON, with or without parameters.
+func isJSON(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == contentJSON
 }
 
 // done is the envelope of a success. It has no tracking code (seeds/000).

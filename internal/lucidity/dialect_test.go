@@ -89,7 +89,9 @@ func TestDialect_Bind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got body
-			err := dialect{}.Bind(request(t, c.method, c.body), &got)
+			r := request(t, c.method, c.body)
+			r.HTTP.Header.Set("Content-Type", "application/json")
+			err := dialect{}.Bind(r, &got)
 			if c.refused != "" {
 				require.True(t, refusal.Is(err, refusal.InvalidArgument), "%v", err)
 				require.ErrorContains(t, err, c.refused)

@@ -44,6 +44,7 @@ type Partition struct {
 	Reason        string       `json:"reason"`        // why it is not supported
 	NextFailure   string       `json:"nextFailure"`   // why its onboarding will fail
 	FailureReason string       `json:"failureReason"` // why its onboarding has failed
+	RequestFails  bool         `json:"requestFails"`  // CreatePartition fails with 500
 }
 
 // partitionsByInstance is the index of partitions by their instance's key.

@@ -56,7 +56,8 @@ const msgStarted = "Partition Onboarding Started"
 // createPartition begins the onboarding of a partition (seeds/000). It refuses, in this order: an invalid request, with
 // InvalidArgument; an instance that authorized refuses; a partition that the instance does not have, with
 // InvalidArgument (assumption 193); and with FailedPrecondition a partition that is managed, being onboarded or not
-// supported, disks that the cloud does not have, and settings that differ from those of the instance's pool.
+// supported, disks that the cloud does not have, and settings that differ from those of the instance's pool; and with
+// Internal whatever the action fail-partition makes fail.
 func (s *Service) createPartition(tx *store.Tx, _ *api.Request, q *createPartitionRequest) (*partitionStarted, error) {
 	if err := q.check(); err != nil {
 		return nil, err
@@ -79,6 +80,10 @@ func (s *Service) createPartition(tx *store.Tx, _ *api.Request, q *createPartiti
 	}
 	if err := s.match(tx, &row.Body, &q.poolSettings); err != nil {
 		return nil, err
+	}
+	if row.Body.RequestFails {
+		return nil, refusal.New(refusal.Internal, msgFailed).
+			Because(OutageCause{Action: `lucidity/fail-partition with "request":false`})
 	}
 	if err := s.partitions.Fire(tx, &row, "onboard"); err != nil {
 		return nil, err
@@ -154,11 +159,13 @@ var diskTypes = map[string][]string{
 	},
 }
 
+const noCache = "None"
+
 // diskCaches are the host caches of each cloud. Only Azure has any (assumption 194).
 var diskCaches = map[string][]string{
-	providerAWS:   {"None"},
-	providerAzure: {"None", "ReadOnly", "ReadWrite"},
-	providerGCP:   {"None"},
+	providerAWS:   {noCache},
+	providerAzure: {noCache, "ReadOnly", "ReadWrite"},
+	providerGCP:   {noCache},
 }
 
 var defaultDiskTypes = map[string]string{
@@ -167,7 +174,20 @@ var defaultDiskTypes = map[string]string{
 
 // defaultDisk returns the disk of a partition that is added without settings.
 func defaultDisk(provider string) poolSettings {
-	return poolSettings{DiskType: defaultDiskTypes[provider], DiskCache: "None"}
+	return poolSettings{DiskType: defaultDiskTypes[provider], DiskCache: noCache}
+}
+
+// uncached are the disk types without a host cache (assumption 194).
+var uncached = []string{"PremiumV2_LRS", "UltraSSD_LRS"}
+
+// checkCache refuses a host cache for disks that have none.
+func checkCache(q *poolSettings) error {
+	if q.DiskCache == "" || q.DiskCache == noCache || !slices.Contains(uncached, q.DiskType) {
+		return nil
+	}
+	return refusal.New(refusal.FailedPrecondition,
+		"Disk validation failed: diskCache '%s' is not available for %s disks, which have: %s", q.DiskCache, q.DiskType,
+		noCache).Because(Mismatch{Member: "diskCache", Request: q.DiskCache, Valid: []string{noCache}})
 }
 
 // validateDisk refuses disks that the cloud does not have.
@@ -188,7 +208,7 @@ func validateDisk(provider string, q *poolSettings) error {
 			"Disk validation failed: awsKmsKeyId '%s' is not the ARN of a KMS key", q.AWSKmsKeyID).
 			Because(Mismatch{Member: "awsKmsKeyId", Request: q.AWSKmsKeyID})
 	}
-	return nil
+	return checkCache(q)
 }
 
 // kmsKeyARN reports whether text is arn:<partition>:kms:<region>:<account>:key/… or alias/….
@@ -210,7 +230,7 @@ func (s *Service) match(tx *store.Tx, p *Partition, q *poolSettings) error {
 		return err
 	}
 	p.poolSettings = q.orElse(p.Disk)
-	return nil
+	return checkCache(&p.poolSettings)
 }
 
 // orElse returns the settings with the type and the cache of disk as defaults. There is no default for a key.
@@ -218,7 +238,10 @@ func (q poolSettings) orElse(disk poolSettings) poolSettings {
 	if q.DiskType == "" {
 		q.DiskType = disk.DiskType
 	}
-	if q.DiskCache == "" {
+	switch {
+	case q.DiskCache == "" && slices.Contains(uncached, q.DiskType):
+		q.DiskCache = noCache
+	case q.DiskCache == "":
 		q.DiskCache = disk.DiskCache
 	}
 	return q

@@ -21,6 +21,7 @@ func (s *Service) Actions() []api.Action {
 		api.Do(vendor, "use-storage", "writes, reads and deletes data of a filespace, as its users do", s.useStorage),
 		api.Do(vendor, "add-user", "adds a user to a filespace", s.addUserAction),
 		api.Do(vendor, "snapshot", "creates a snapshot of a filespace", s.snapshotAction),
+		api.Do(vendor, "set-bucket", "sets the keys and the scheme that the object storage of a bucket accepts", s.setBucket),
 		api.Do(vendor, "set-region", "opens or closes a region for new filespaces", s.setRegion),
 		api.Do(vendor, "void-invoice", "voids an unpaid invoice, as the vendor can", s.voidInvoice),
 	}

@@ -20,7 +20,7 @@ func (s *Service) daemonOperations() []api.Operation {
 		{Name: "ListInstances", Method: http.MethodGet, Path: "/app/instances", Statuses: []int{200}, Extra: true,
 			Endpoint: api.Handle(s.listInstances)},
 		{Name: initializeS3, Method: http.MethodPost, Path: "/app/init-s3",
-			Statuses: []int{200, 400, 404, 409}, Extra: true, Endpoint: api.Handle(s.initializeS3)},
+			Statuses: []int{200, 400, 403, 404, 409}, Extra: true, Endpoint: api.Handle(s.initializeS3)},
 		{Name: linkFilespace, Method: http.MethodPost, Path: "/app/link",
 			Statuses: []int{200, 400, 403, 404, 409}, Extra: true, Endpoint: api.Handle(s.linkFilespace)},
 		{Name: "UnlinkFilespace", Method: http.MethodPost, Path: "/app/unlink",

@@ -71,5 +71,5 @@ func (s *Service) Machines() []statemachine.Lifecycle {
 
 // Tables returns the tables that belong to no machine.
 func (s *Service) Tables() []store.Verifier {
-	return []store.Verifier{settingsTable, clients, regions, users, snapshots, meters, invoices}
+	return []store.Verifier{settingsTable, clients, regions, buckets, users, snapshots, meters, invoices}
 }

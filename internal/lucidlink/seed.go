@@ -17,6 +17,7 @@ import (
 type worldSeed struct {
 	Accounts []accountSeed                `json:"accounts"` // the first is the default
 	Regions  map[string]map[string]string `json:"regions"`  // by provider and region: open or closed
+	Buckets  []bucketParams               `json:"buckets"`
 	Currency string                       `json:"currency"`
 	Prices   map[string]Price             `json:"prices"` // by subscription type; others have their defaults
 }
@@ -32,7 +33,7 @@ type clientSeed struct {
 	ClientSecret string `json:"clientSecret"`
 }
 
-// maxSeeded is the maximum number of accounts, and of clients of an account.
+// maxSeeded is the maximum number of accounts, of clients of an account, and of buckets.
 const maxSeeded = 1000
 
 // maxCents is the maximum price in cents: ten million dollars a month.
@@ -66,6 +67,14 @@ func (s *Service) Seed(tx *store.Tx, section []byte) error {
 	}
 	if err := seedRegions(tx, seed.Regions); err != nil {
 		return err
+	}
+	if len(seed.Buckets) > maxSeeded {
+		return wrong("buckets", "must have at most %d buckets, not %d", maxSeeded, len(seed.Buckets))
+	}
+	for i := range seed.Buckets {
+		if err := seed.Buckets[i].put(tx, fmt.Sprintf("buckets[%d].", i)); err != nil {
+			return err
+		}
 	}
 	for i := range seed.Accounts {
 		if err := s.seedAccount(tx, fmt.Sprintf("accounts[%d].", i), &seed.Accounts[i]); err != nil {

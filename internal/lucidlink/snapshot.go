@@ -117,19 +117,6 @@ type createSnapshotRequest struct {
 	Password string `json:"password" required:"The password is missing; give the password of root."`
 }
 
-// rootsFilespace returns the linked filespace if the password is root's, for a link as any user
-// (facts/dms-lucidlink-lucidity.md 1.4).
-func (s *Service) rootsFilespace(tx *store.Tx, r *api.Request, password string) (statemachine.Row[Filespace], error) {
-	_, row, err := s.linked(tx, r)
-	if err == nil && password == "" {
-		err = invalid("The password is missing; give the password of root.")
-	}
-	if err != nil {
-		return row, err
-	}
-	return row, admit(tx, &row.Body, rootUser, password)
-}
-
 func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *createSnapshotRequest) (snapshotResponse, error) {
 	row, err := s.rootsFilespace(tx, r, q.Password)
 	if err != nil {

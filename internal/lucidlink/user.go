@@ -152,19 +152,15 @@ func admit(tx *store.Tx, f *Filespace, name, password string) error {
 	return nil
 }
 
-// asRoot returns the linked filespace if the daemon is linked as root and the password is root's
-// (facts/dms-lucidlink-lucidity.md 1.4).
-func (s *Service) asRoot(tx *store.Tx, r *api.Request, password string) (statemachine.Row[Filespace], error) {
-	link, row, err := s.linked(tx, r)
-	switch {
-	case err != nil:
+// rootsFilespace returns the linked filespace if the password is root's, whoever the daemon is linked as (assumption
+// 173).
+func (s *Service) rootsFilespace(tx *store.Tx, r *api.Request, password string) (statemachine.Row[Filespace], error) {
+	_, row, err := s.linked(tx, r)
+	if err == nil && password == "" {
+		err = invalid("The password is missing; give the password of root.")
+	}
+	if err != nil {
 		return row, err
-	case !strings.EqualFold(link.Body.User, rootUser):
-		return row, refusal.New(refusal.PermissionDenied,
-			"This requires root permissions; the daemon is linked as '%s'.", link.Body.User).
-			Because(notRoot{User: link.Body.User, Needs: rootUser})
-	case password == "":
-		return row, invalid("The password is missing; give the password of root.")
 	}
 	return row, admit(tx, &row.Body, rootUser, password)
 }
@@ -210,7 +206,7 @@ func (q *userRequest) userPassword() string {
 }
 
 func (s *Service) createUser(tx *store.Tx, r *api.Request, q *createUserRequest) (userResponse, error) {
-	row, err := s.asRoot(tx, r, q.Password)
+	row, err := s.rootsFilespace(tx, r, q.Password)
 	if err != nil {
 		return userResponse{}, err
 	}
@@ -243,7 +239,7 @@ func findUser(tx *store.Tx, filespace, name string) (User, error) {
 
 // updateUser sets the password or the e-mail address of a user, or the password of root.
 func (s *Service) updateUser(tx *store.Tx, r *api.Request, q *updateUserRequest) (userResponse, error) {
-	row, err := s.asRoot(tx, r, q.Password)
+	row, err := s.rootsFilespace(tx, r, q.Password)
 	if err != nil {
 		return userResponse{}, err
 	}
@@ -275,7 +271,7 @@ func (s *Service) updateUser(tx *store.Tx, r *api.Request, q *updateUserRequest)
 
 // deleteUser deletes a user and ends the links as this user.
 func (s *Service) deleteUser(tx *store.Tx, r *api.Request, q *userRequest) (api.Empty, error) {
-	row, err := s.asRoot(tx, r, q.Password)
+	row, err := s.rootsFilespace(tx, r, q.Password)
 	if err != nil {
 		return api.Empty{}, err
 	}

@@ -164,7 +164,7 @@ type Response struct {
 }
 
 // Do sends a request and returns the response. Path may be a whole URL. Header alternates names and values; an empty
-// value removes a header.
+// value removes a header. A body that is a JSON object has its Content-Type.
 func (s *Server) Do(method, path, body string, header ...string) Response {
 	s.tb.Helper()
 	url := path
@@ -176,6 +176,9 @@ func (s *Server) Do(method, path, body string, header ...string) Response {
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	require.NoError(s.tb, err)
 	req.Header = s.Header.Clone()
+	if strings.HasPrefix(body, "{") {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 		if header[i+1] == "" {
