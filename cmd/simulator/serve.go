@@ -27,11 +27,6 @@ type ready struct {
 	PID   int    `json:"pid"`
 }
 
-// gcPercent lets the heap grow to five times the live heap before it is collected. The live heap is some megabytes of
-// journal, since the state is in the file, so this costs little memory and saves a tenth of the processor time
-// (docs/performance.md).
-const gcPercent = 400
-
 func serve(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	s := defaults()
 	if err := parse(s, serveOptions[:], args, getenv); errors.Is(err, flag.ErrHelp) {
@@ -45,7 +40,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	go freeIdleMemory(ctx)
+	go tendMemory(ctx, getenv("GOMEMLIMIT") == "")
 	sim, err := simulator.New(s.config)
 	if err != nil {
 		return complain(stderr, exitError, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,5 +25,17 @@ func TestIdle_BeginsOnceAfterWork(t *testing.T) {
 		{720 * mib, true},
 	} {
 		require.Equal(t, look.begins, p.begins(look.allocated), "look %d", i)
+	}
+}
+
+// The memory limit is one and a half times the live heap, but at least 192 MiB, and does not follow small changes.
+func TestMemoryLimit(t *testing.T) {
+	const mib = 1 << 20
+	limit := int64(math.MaxInt64)
+	for _, step := range []struct{ live, want int64 }{
+		{10, 192}, {128, 192}, {200, 300}, {210, 300}, {230, 345}, {300, 450}, {290, 450}, {90, 192},
+	} {
+		limit = limitFor(step.live*mib, limit)
+		require.Equal(t, step.want*mib, limit, "a live heap of %d MiB", step.live)
 	}
 }
