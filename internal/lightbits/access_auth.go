@@ -29,7 +29,7 @@ func (s *Service) authenticate(tx *store.Tx, r *api.Request) (*Principal, error)
 		if p, federated, err := s.federatedPrincipal(tx, token); federated {
 			return p, err
 		}
-		return principalOf(tx, token)
+		return s.principalOf(tx, token)
 	case s.auth.In(tx) == api.AuthStrict:
 		return nil, unauthenticated("the token is not a JWT")
 	}

@@ -67,7 +67,7 @@ func projectOf(r *api.Request) string {
 	var body struct {
 		ProjectName string `json:"projectName"`
 	}
-	if err := wire.Unmarshal(r.Body(), &body); err != nil {
+	if err := wire.UnmarshalFirst(r.Body(), &body); err != nil {
 		return ""
 	}
 	return body.ProjectName

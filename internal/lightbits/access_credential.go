@@ -120,6 +120,14 @@ func (s *Service) listCredentials(tx *store.Tx, r *api.Request, q *listCredentia
 // credentialID is the form of an ID; names of volumes have the same form (assumption 27).
 var credentialID = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,253}$`)
 
+func checkCredentialID(id string) error {
+	if credentialID.MatchString(id) {
+		return nil
+	}
+	return refusal.New(refusal.InvalidArgument,
+		"credential ID %q contains illegal characters: 1 to 253 letters, digits, '-', '_' and '.' are allowed", id)
+}
+
 type createCredentialRequest struct {
 	ProjectName string    `json:"projectName"`
 	ID          string    `json:"ID" required:"the credential ID is missing"`
@@ -132,10 +140,8 @@ func (s *Service) createCredential(tx *store.Tx, r *api.Request, q *createCreden
 	if err := s.namedProject(tx, r, q.ProjectName, "credentials", "create"); err != nil {
 		return Credential{}, err
 	}
-	if !credentialID.MatchString(q.ID) {
-		return Credential{}, refusal.New(refusal.InvalidArgument,
-			"credential ID %q contains illegal characters: 1 to 253 letters, digits, '-', '_' and '.' are allowed",
-			q.ID)
+	if err := checkCredentialID(q.ID); err != nil {
+		return Credential{}, err
 	}
 	if err := checkPayload(q.Type, q.Payload); err != nil {
 		return Credential{}, err
@@ -163,6 +169,9 @@ func (s *Service) findCredential(tx *store.Tx, r *api.Request, q *credentialRequ
 	}
 	if q.ID == "" {
 		return credentialRow{}, refusal.New(refusal.InvalidArgument, "the credential ID is missing")
+	}
+	if err := checkCredentialID(q.ID); err != nil {
+		return credentialRow{}, err
 	}
 	row, err := credentials.Get(tx, credentialKey(q.ProjectName, q.ID))
 	if errors.Is(err, store.ErrNotFound) {
@@ -192,5 +201,11 @@ func (s *Service) deleteCredential(tx *store.Tx, r *api.Request, q *credentialRe
 			"credential %q is not allowed to be deleted: it is of kind %s, which the cluster manages itself", q.ID,
 			row.Kind)
 	}
-	return none, credentials.Delete(tx, credentialKey(q.ProjectName, q.ID))
+	key := credentialKey(q.ProjectName, q.ID)
+	if key == mintedBy {
+		if err := revokedKeys.Put(tx, &revokedKey{Key: key}); err != nil {
+			return none, err
+		}
+	}
+	return none, credentials.Delete(tx, key)
 }

@@ -78,11 +78,10 @@ func (s *Service) idpConfiguration(tx *store.Tx) (IDPConfiguration, bool) {
 }
 
 // findIdpConfiguration returns the IdP configuration with a name. The error is NotFound, or InvalidArgument for an
-// empty name.
+// empty or invalid name.
 func (s *Service) findIdpConfiguration(tx *store.Tx, name string) (statemachine.Row[IDPConfiguration], error) {
-	if name == "" {
-		return statemachine.Row[IDPConfiguration]{}, refusal.New(refusal.InvalidArgument,
-			"the IdP configuration name is missing")
+	if err := checkName("IdP configuration", name); err != nil {
+		return statemachine.Row[IDPConfiguration]{}, err
 	}
 	row, err := s.idpConfigurations.Get(tx, name)
 	if errors.Is(err, store.ErrNotFound) {

@@ -60,13 +60,13 @@ func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 // principalOf verifies a JWT with the credentials of the transaction's cluster and returns its principal. Except for
 // the time, the result depends only on the token and the stored credential, so it is cached: verifying a token again
 // only compares the credential and the clock. Errors are Unauthenticated.
-func principalOf(tx *store.Tx, token string) (*Principal, error) {
+func (s *Service) principalOf(tx *store.Tx, token string) (*Principal, error) {
 	if v := checkedTokens.get(token); v != nil {
-		if row, there := credentials.Raw(tx, v.credential); there && bytes.Equal(row, v.row) {
+		if _, row, err := s.signer(tx, v.credential); err == nil && bytes.Equal(row, v.row) {
 			return v.at(tx.Now)
 		}
 	}
-	v, err := verifyToken(tx, token)
+	v, err := s.verifyToken(tx, token)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +74,22 @@ func principalOf(tx *store.Tx, token string) (*Principal, error) {
 	return v.at(tx.Now)
 }
 
+// signer returns the credential of that key, and what the cache of verified tokens compares. The simulator's own
+// credential need not be stored: its key is not part of the world, so that a minted token outlives a reset, unless a
+// client has deleted the credential.
+func (s *Service) signer(tx *store.Tx, key string) (c credentialRow, stored []byte, err error) {
+	if row, there := credentials.Raw(tx, key); there {
+		return credentials.Decode(key, row), row, nil
+	}
+	if key != mintedBy || revokedKeys.Has(tx, key) {
+		return c, nil, store.ErrNotFound
+	}
+	payload, err := s.key.PublicPEM()
+	return credentialRow{Credential: Credential{Type: CredsRS256PubKey, Payload: payload}}, payload, err
+}
+
 // verifyToken verifies everything about a JWT except the time.
-func verifyToken(tx *store.Tx, token string) (*verified, error) {
+func (s *Service) verifyToken(tx *store.Tx, token string) (*verified, error) {
 	var claims tokenClaims
 	var v verified
 	var project string
@@ -91,12 +105,11 @@ func verifyToken(tx *store.Tx, token string) (*verified, error) {
 			return nil, unauthenticated("the token's kid %q is not of the form <project>:<credential ID>", kid)
 		}
 		v.credential = credentialKey(project, id)
-		c, err := credentials.Get(tx, v.credential)
+		c, row, err := s.signer(tx, v.credential)
 		if err != nil || c.Type != CredsRS256PubKey {
 			return nil, unauthenticated("the token's kid %q is unknown: project %q has no credential %q of type %s",
 				kid, project, id, CredsRS256PubKey)
 		}
-		row, _ := credentials.Raw(tx, v.credential)
 		v.row = slices.Clone(row)
 		return parsePublicKey(c.Payload)
 	})

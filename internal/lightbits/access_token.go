@@ -21,13 +21,23 @@ const (
 	defaultTTL = 30 * 24 * time.Hour // facts/lightbits.md 3.2
 	// mintCredential is the ID of the simulator's own key among the credentials of the project system (assumption 32).
 	mintCredential = "sim"
+	mintedBy       = systemProject + "/" + mintCredential // its key
 	mintSubject    = "lightos-client"
 	mintAudience   = "LightOS"
 )
 
+// revokedKey is the simulator's own credential after a client has deleted it.
+type revokedKey struct {
+	Key string `json:"key"` // of the credential
+}
+
+var revokedKeys = store.NewTable("lightbits.revoked", func(r *revokedKey) string { return r.Key },
+	store.JSON[revokedKey]())
+
 // MintToken returns a JWT of the form that lbcli makes, signed with the simulator's own key. The public half of the key
 // becomes the credential system:sim of every cluster of the world, or of the transaction's cluster if it has one.
-// Deleting the credential invalidates all minted tokens until the next one is minted. The same world, role, duration
+// Deleting the credential invalidates all minted tokens until the next one is minted or
+// the world is reset. The same world, role, duration
 // and instant always give the same token. The error of an invalid request is a *strict.Error.
 func (s *Service) MintToken(tx *store.Tx, q api.TokenRequest) (api.Signing, error) {
 	clusters := []string{tx.Partition()}
@@ -92,7 +102,12 @@ func (s *Service) trust(tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	have, err := credentials.Get(tx, credentialKey(systemProject, mintCredential))
+	if revokedKeys.Has(tx, mintedBy) {
+		if err := revokedKeys.Delete(tx, mintedBy); err != nil {
+			return err
+		}
+	}
+	have, err := credentials.Get(tx, mintedBy)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return s.seedCredential(tx, Credential{

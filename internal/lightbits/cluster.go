@@ -81,6 +81,17 @@ func (s *Service) maxReplicas(tx *store.Tx, attached []nodeUsage) uint32 {
 	return min(c.MaxReplicas, uint32(len(attached)), uint32(len(domains)))
 }
 
+// clusterChanged records a change of what GetCluster and GetClusterInfo show beside measured values: the ETag changes
+// (assumption 415).
+func (s *Service) clusterChanged(tx *store.Tx) error {
+	c, err := s.cluster(tx)
+	if err != nil {
+		return err
+	}
+	c.Changes++
+	return clusterTable.Put(tx, &c)
+}
+
 // switchCluster sets one of the cluster's switches. The ETag changes only if the switch does.
 func (s *Service) switchCluster(tx *store.Tx, which func(*clusterRow) *bool, on bool) error {
 	c, err := s.cluster(tx)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"strconv"
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
@@ -32,7 +33,8 @@ func (s *Service) adminEndpointOperations() []api.Operation {
 }
 
 // AdminEndpoint allows addresses to reach a port of the cluster's servers (facts/lightbits.md 4.15). The simulator has
-// no such ports, so an endpoint is only stored and returned (assumption 238). Its state is not shown.
+// no such ports, so an endpoint is only stored and returned (assumption 238). Its state is not shown, so its ETag counts
+// only the changes of clients (assumption 239).
 type AdminEndpoint struct {
 	Port uint32   `json:"port"`
 	IPs  []string `json:"ips"`
@@ -67,6 +69,12 @@ func checkAdminIPs(ips []string) error {
 		seen[ip] = true
 	}
 	return nil
+}
+
+// nextETag returns the ETag after a change.
+func nextETag(etag string) string {
+	n, _ := strconv.ParseUint(etag, 10, 64) // the service wrote it
+	return strconv.FormatUint(n+1, 10)
 }
 
 func (s *Service) findAdminEndpoint(tx *store.Tx, port uint32) (statemachine.Row[AdminEndpoint], error) {
@@ -152,7 +160,7 @@ func (s *Service) updateAdminEndpoint(tx *store.Tx, r *api.Request, q *adminEndp
 	if err := checkAdminIPs(q.IPs); err != nil {
 		return AdminEndpoint{}, err
 	}
-	row.Body.IPs = q.IPs
+	row.Body.IPs, row.Body.ETag = q.IPs, nextETag(row.Body.ETag)
 	err = s.adminEndpoints.Fire(tx, &row, "update")
 	return row.Body, err
 }

@@ -1,6 +1,7 @@
 package lightbits
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -28,7 +29,7 @@ func (s *Service) adminEndpointMachine() *statemachine.Machine[AdminEndpoint] {
 		Kind: "lightbits.adminEndpoint", Initial: in(adminEndpointCreating), Zero: zero,
 		Key:    func(e *AdminEndpoint) string { return adminEndpointKey(e.Port) },
 		Name:   func(e *AdminEndpoint) string { return strconv.FormatUint(uint64(e.Port), 10) },
-		Mirror: func(e *AdminEndpoint, l statemachine.Life) { e.ETag = strconv.FormatUint(l.Version, 10) },
+		Mirror: func(e *AdminEndpoint, _ statemachine.Life) { e.ETag = cmp.Or(e.ETag, "1") },
 		Rules: []statemachine.Rule[AdminEndpoint]{
 			{From: in(adminEndpointCreating), On: "ready", To: adminEndpointActive, After: "create"},
 			{From: in(adminEndpointActive), On: "update", To: adminEndpointUpdating},

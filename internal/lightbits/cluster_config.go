@@ -235,13 +235,14 @@ func (s *Service) updateClusterConfigParam(tx *store.Tx, _ *api.Request, q *upda
 		return none, err
 	}
 	drift := s.configDuration(tx, configClockDrift)
-	c.Changes++
-	if name == configClusterName {
+	if name == configClusterName { // the one that the cluster shows, and that its ETag counts (assumption 415)
 		c.Name = value
-	} else if err := configTable.Put(tx, &ClusterConfigParam{Name: name, Value: value}); err != nil {
-		return none, err
+		c.Changes++
+		err = clusterTable.Put(tx, &c)
+	} else {
+		err = configTable.Put(tx, &ClusterConfigParam{Name: name, Value: value})
 	}
-	if err := clusterTable.Put(tx, &c); err != nil {
+	if err != nil {
 		return none, err
 	}
 	if err := s.logEvent(tx, events.ClusterConfigUpdated,

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -99,13 +97,10 @@ func (s *Service) upgradeCluster(tx *store.Tx, _ *api.Request, q *upgradeCluster
 }
 
 // upgradeQueue returns the UUIDs of the servers to upgrade without duplicates; all servers if uuids is empty. The error
-// is InvalidArgument for an invalid UUID and NotFound for an unknown one.
+// is NotFound for an unknown one.
 func (s *Service) upgradeQueue(tx *store.Tx, uuids []string) ([]string, error) {
 	var queue []string
 	for _, id := range uuids {
-		if _, err := uuid.Parse(id); err != nil {
-			return nil, refusal.New(refusal.InvalidArgument, "server UUID %q is not a UUID", id)
-		}
 		if !s.servers.Table().Has(tx, id) {
 			return nil, refusal.New(refusal.NotFound, "server UUID %q is not found", id)
 		}

@@ -98,6 +98,9 @@ func (s *Service) nextServer(tx *store.Tx, r *statemachine.Row[clusterUpgrade]) 
 	}
 	u.Current, u.Queue = u.Queue[0], u.Queue[1:]
 	u.Last.ProgressStep++
+	if err := s.clusterChanged(tx); err != nil {
+		return err
+	}
 	if err := s.startUpgrade(tx, &server, serverUpgrade{Version: u.Last.TargetVersion}); err != nil ||
 		s.upgrades.Table().Has(tx, u.Current) {
 		return err
@@ -112,5 +115,5 @@ func (s *Service) clusterUpgradeEnds(tx *store.Tx, r *statemachine.Row[clusterUp
 		last.ErrorMessage = "not upgraded: " + strings.Join(r.Body.Skipped, "; ")
 	}
 	r.Body.Queue, r.Body.Current = nil, ""
-	return nil
+	return s.clusterChanged(tx)
 }

@@ -41,6 +41,7 @@ func conformance(tb testing.TB) apitest.Options {
 	return apitest.Options{
 		Authenticate: func(req *http.Request) { req.Header.Set("Authorization", "Bearer opaque") },
 		Refusal:      refusal,
+		FirstValue:   true,
 		NoRoute:      text(http.StatusNotFound, "Not Found\n"),
 		NoMethod:     text(http.StatusMethodNotAllowed, "Method Not Allowed\n"),
 		UnknownPaths: []string{"/api/v2/", "/api/v2/nothing", "/api/v2/volumes/a/b/c/d/e"},

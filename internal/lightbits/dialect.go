@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
@@ -20,27 +24,93 @@ const (
 )
 
 // Bind fills the request message from the body, then the query, then the path, so that the path wins. Unknown members
-// and query parameters are ignored; a value of the wrong type is InvalidArgument.
+// and query parameters are ignored; a value of the wrong type is InvalidArgument. UUIDs may have any case.
 func (dialect) Bind(r *api.Request, request any) error {
-	if r.HTTP.Method != http.MethodGet && r.HTTP.Method != http.MethodDelete {
-		if err := wire.Unmarshal(r.Body(), request); err != nil {
-			return refusal.New(refusal.InvalidArgument, "%s", err.Error())
-		}
+	if err := checkTimeout(r.HTTP.Header.Get("Grpc-Timeout")); err != nil {
+		return err
 	}
-	if r.HTTP.URL.RawQuery != "" {
-		for name, values := range r.Query() {
-			if err := wire.SetField(request, name, values); err != nil && !errors.Is(err, wire.ErrUnknownField) {
-				return refusal.New(refusal.InvalidArgument, "query parameter %s", err.Error())
-			}
-		}
+	if err := bindBody(r, request); err != nil {
+		return err
+	}
+	if err := bindQuery(r.HTTP.URL.RawQuery, request); err != nil {
+		return err
 	}
 	var bad error
 	r.EachParam(func(name, value string) {
+		if strings.Contains(value, "/") && name != "hostNQN" {
+			bad = errNoRoute
+			return
+		}
 		if err := wire.SetField(request, name, []string{value}); err != nil && !errors.Is(err, wire.ErrUnknownField) {
 			bad = refusal.New(refusal.InvalidArgument, "path parameter %s", err.Error())
 		}
 	})
-	return bad
+	if bad != nil {
+		return bad
+	}
+	return bindIDs(r.Operation, request)
+}
+
+// errNoRoute refuses a path with an escaped slash. The gateway unescapes a path before it compares it with its routes,
+// so that such a path has one element too many (assumption 412).
+var errNoRoute = refusal.New(refusal.NotFound, "Not Found")
+
+// bindBody decodes the first JSON value of the body; what follows it is not read, as in the gateway (assumption 412).
+// RotateClusterRootKey has no body in its binding, so that none is read.
+func bindBody(r *api.Request, request any) error {
+	if r.HTTP.Method == http.MethodGet || r.HTTP.Method == http.MethodDelete ||
+		r.Operation.Name == "RotateClusterRootKey" {
+		return nil
+	}
+	if err := wire.UnmarshalFirst(r.Body(), request); err != nil {
+		return refusal.New(refusal.InvalidArgument, "%s", err.Error())
+	}
+	return nil
+}
+
+// bindQuery refuses a query string that cannot be parsed: part of it would be ignored, and a list would then have more
+// than was asked for.
+func bindQuery(query string, request any) error {
+	if query == "" {
+		return nil
+	}
+	parameters, err := url.ParseQuery(query)
+	if err != nil {
+		return refusal.New(refusal.InvalidArgument, "%s", err.Error())
+	}
+	for name, values := range parameters {
+		if err := wire.SetField(request, name, values); err != nil && !errors.Is(err, wire.ErrUnknownField) {
+			return refusal.New(refusal.InvalidArgument, "query parameter %s", err.Error())
+		}
+	}
+	return nil
+}
+
+// leastTimeout is the smallest Grpc-Timeout in which a request can be processed (assumption 412).
+const leastTimeout = time.Millisecond
+
+// timeoutUnits are the units of Grpc-Timeout.
+var timeoutUnits = map[byte]time.Duration{
+	'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond,
+	'n': time.Nanosecond,
+}
+
+// checkTimeout checks the header Grpc-Timeout, a number with a unit. It returns InvalidArgument for another form and
+// DeadlineExceeded for less than leastTimeout.
+func checkTimeout(text string) error {
+	if text == "" {
+		return nil
+	}
+	unit, known := timeoutUnits[text[len(text)-1]]
+	n, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
+	switch {
+	case !known || err != nil:
+		return refusal.New(refusal.InvalidArgument, "invalid grpc-timeout: %s", text).
+			Because(api.Known{Valid: []string{"10S", "500m"}})
+	case n < int64(leastTimeout/unit)+1 && time.Duration(n)*unit < leastTimeout:
+		return refusal.New(refusal.DeadlineExceeded, "context deadline exceeded")
+	}
+	return nil
 }
 
 // Respond renders a success: always 200, and {} for an empty message.
@@ -77,7 +147,10 @@ var statuses = map[refusal.Kind]int{
 }
 
 // Refuse renders {"error","code","message"}; code is the gRPC number (facts/lightbits.md 2.3).
-func (dialect) Refuse(_ *api.Request, e *refusal.Error) api.Response {
+func (d dialect) Refuse(r *api.Request, e *refusal.Error) api.Response {
+	if e == errNoRoute {
+		return d.NoRoute(r)
+	}
 	text, _ := json.Marshal(e.Message) // a string always marshals
 	return api.Response{
 		Status: api.StatusOf(statuses, e), ContentType: contentJSON,
@@ -87,14 +160,18 @@ func (dialect) Refuse(_ *api.Request, e *refusal.Error) api.Response {
 
 // NoRoute renders the 404 of an unknown path: text, not JSON (facts/lightbits.md 2.2).
 func (dialect) NoRoute(*api.Request) api.Response {
-	return api.Response{Status: http.StatusNotFound, ContentType: contentText, Body: []byte("Not Found\n")}
+	return api.Response{Status: http.StatusNotFound, ContentType: contentText, Header: noSniff(),
+		Body: []byte("Not Found\n")}
 }
 
 // NoMethod renders the 405 of a known path: text too.
 func (dialect) NoMethod(*api.Request, []string) api.Response {
-	return api.Response{Status: http.StatusMethodNotAllowed, ContentType: contentText,
+	return api.Response{Status: http.StatusMethodNotAllowed, ContentType: contentText, Header: noSniff(),
 		Body: []byte("Method Not Allowed\n")}
 }
+
+// noSniff is the header that net/http's Error adds, with which the gateway writes its texts.
+func noSniff() map[string]string { return map[string]string{"X-Content-Type-Options": "nosniff"} }
 
 // Kind returns the usual kind of a status.
 func (dialect) Kind(status int) refusal.Kind { return api.KindOf(status) }

@@ -28,7 +28,7 @@ func (s *Service) encryptionMachine() *statemachine.Machine[ClusterEncryptionSta
 			}
 		},
 		Rules: []statemachine.Rule[ClusterEncryptionStatus]{
-			{From: in(disabled), On: "enable", To: enabling},
+			{From: in(disabled), On: "enable", To: enabling, Do: s.encryptionShown},
 			{From: in(enabling), On: "enabled", To: enabled, After: "enable", Do: s.encrypted},
 			{From: in(enabled), On: "rotate", To: distributing, Do: s.logEncryption(events.RootKeyRotating)},
 			{From: in(distributing), On: "distributed", To: deks, After: "distribute", Do: s.newRootKey},
@@ -57,16 +57,27 @@ type encryptionEffect = func(tx *store.Tx, r *statemachine.Row[ClusterEncryption
 
 func (s *Service) logEncryption(kind events.Name) encryptionEffect {
 	return func(tx *store.Tx, r *statemachine.Row[ClusterEncryptionStatus]) error {
+		if err := s.encryptionShown(tx, r); err != nil {
+			return err
+		}
 		return s.logKeyEvent(tx, kind, &r.Body, "")
 	}
 }
 
-// encrypted creates the first root key once encryption is enabled.
+// encrypted creates the first root key once encryption is enabled. Volumes that have waited for it become Available.
 func (s *Service) encrypted(tx *store.Tx, r *statemachine.Row[ClusterEncryptionStatus]) error {
 	if err := s.newRootKey(tx, r); err != nil {
 		return err
 	}
-	return s.logEncryption(events.ClusterEncryptionEnabled)(tx, r)
+	if err := s.logKeyEvent(tx, events.ClusterEncryptionEnabled, &r.Body, ""); err != nil {
+		return err
+	}
+	return s.continueCreations(tx)
+}
+
+// encryptionShown records that the cluster shows another state of its encryption.
+func (s *Service) encryptionShown(tx *store.Tx, _ *statemachine.Row[ClusterEncryptionStatus]) error {
+	return s.clusterChanged(tx)
 }
 
 // logKeyEvent logs an event about the encryption of the cluster.

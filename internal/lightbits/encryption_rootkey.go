@@ -54,7 +54,10 @@ func (s *Service) newRootKey(tx *store.Tx, r *statemachine.Row[ClusterEncryption
 	for len(key) < rootKeyBytes {
 		key = binary.BigEndian.AppendUint64(key, tx.Rand().Uint64())
 	}
-	return rootKeys.Insert(tx, &rootKey{Generation: e.KekGeneration, Key: key})
+	if err := rootKeys.Insert(tx, &rootKey{Generation: e.KekGeneration, Key: key}); err != nil {
+		return err
+	}
+	return s.clusterChanged(tx)
 }
 
 // rotateClusterRootKey: seeds/002 "Rotate the cluster root encryption key". The error is NotFound while a rotation is

@@ -32,7 +32,7 @@ func TestFederation_Conformance(t *testing.T) {
 			}
 			req.Header.Set("Authorization", "Bearer opaque")
 		},
-		Refusal: refusal, NoRoute: elsewhere, NoMethod: elsewhere, UnknownPaths: []string{"/api/v2/nothing"},
+		FirstValue: true, Refusal: refusal, NoRoute: elsewhere, NoMethod: elsewhere, UnknownPaths: []string{"/api/v2/nothing"},
 		Good: []apitest.Good{{Operation: "AttachCluster", Body: `{"apiEndpoint":"10.1.0.10:443"}`}},
 	})
 }

@@ -224,7 +224,7 @@ func TestSeed_Refuses(t *testing.T) {
 			"clusters[0].volumes[0]: replica count 3"},
 		{`{"clusters":[{"name":"a","volumes":[{"name":"x","size":"100TB"}]}]}`,
 			"clusters[0].volumes[0]: volume x cannot be placed"},
-		{`{"clusters":[{"name":"a","volumes":[{"name":"x","acl":["ALLOW_ANY","x"]}]}]}`, "clusters[0].volumes[0]: "},
+		{`{"clusters":[{"name":"a","volumes":[{"name":"x","acl":["ALLOW_NONE","x"]}]}]}`, "clusters[0].volumes[0]: "},
 		{`{"clusters":[{"name":"a","servers":[{"uuid":"2f4bc0f7-9a52-4a26-98a9-5b1e64b7a7c1"},` +
 			`{"uuid":"2f4bc0f7-9a52-4a26-98a9-5b1e64b7a7c1"}]}]}`,
 			"clusters[0].servers[1].uuid: "},

@@ -102,15 +102,44 @@ func checkConnect(v *Volume, p *hostParams) error {
 		return refusal.New(refusal.FailedPrecondition, "volume %s is %s and cannot be connected to", v.Name,
 			v.ProtectionState)
 	}
-	if acl := values(v.ACL); !slices.Contains(acl, allowAny) && !slices.Contains(acl, p.HostNQN) {
-		return refusal.New(refusal.PermissionDenied, "host %s is not in the acl of volume %s: %s", p.HostNQN, v.Name,
+	return checkAccess(v, p.HostNQN, p.IP)
+}
+
+// checkAccess returns PermissionDenied for a host that one of the volume's access lists excludes.
+func checkAccess(v *Volume, nqn, ip string) error {
+	if acl := values(v.ACL); !slices.Contains(acl, allowAny) && !slices.Contains(acl, nqn) {
+		return refusal.New(refusal.PermissionDenied, "host %s is not in the acl of volume %s: %s", nqn, v.Name,
 			strings.Join(acl, ", "))
 	}
 	ipACL := values(v.IPAcl)
 	if len(ipACL) > 0 && !slices.Contains(ipACL, allowAny) &&
-		!slices.ContainsFunc(ipACL, func(text string) bool { return sameAddress(text, p.IP) }) {
-		return refusal.New(refusal.PermissionDenied, "address %q is not in the IPAcl of volume %s: %s", p.IP, v.Name,
+		!slices.ContainsFunc(ipACL, func(text string) bool { return sameAddress(text, ip) }) {
+		return refusal.New(refusal.PermissionDenied, "address %q is not in the IPAcl of volume %s: %s", ip, v.Name,
 			strings.Join(ipACL, ", "))
+	}
+	return nil
+}
+
+// cutHosts disconnects the hosts that the volume's access lists exclude after an update (assumption 413). The caller
+// stores the volume.
+func (s *Service) cutHosts(tx *store.Tx, v *Volume) error {
+	for _, nqn := range slices.Clone(v.ConnectedHosts) {
+		host, err := hostTable.Get(tx, nqn)
+		if ignoreNotFound(err) != nil {
+			return err
+		}
+		why := checkAccess(v, nqn, host.IPAddress)
+		if why == nil {
+			continue
+		}
+		if err := disconnectVolume(tx, nqn, v.UUID); err != nil && !refusal.Is(err, refusal.NotFound) {
+			return err
+		}
+		v.ConnectedHosts = slices.DeleteFunc(v.ConnectedHosts, func(other string) bool { return other == nqn })
+		about := events.AboutVolume(v.ProjectName, v.UUID, v.Name).With(why.Error())
+		if err := s.logEvent(tx, events.VolumeDisconnected, about); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -30,6 +30,7 @@
 //	operations_  the rows of all operations, and examples of their requests
 //	dialect      requests and responses on the wire
 //	refusal_     causes of refusals, as explain shows them
+//	identifiers  UUIDs of requests, in any case
 //	rows         keys and compact encoding of rows, lookup by name
 //	list         pages of volumes and snapshots
 //	observed     which other rows a response shows the progress of
@@ -159,7 +160,7 @@ func (s *Service) Tables() []store.Verifier {
 		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, addressTable, credentials, events.Log, flagTable,
 		projects,
 		rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverOptionsTable, pulledDevices,
-		lostTable,
+		lostTable, resizing, revokedKeys,
 		clockDrifts, damageNotes, idpClientConfs, authMapEntries, trustedHosts,
 	)
 }

@@ -51,12 +51,23 @@ func (s *Service) createProject(tx *store.Tx, _ *api.Request, q *createProjectRe
 	return p, err
 }
 
+// checkProjectRef returns InvalidArgument for a name that no project can have.
+func checkProjectRef(name string) error {
+	if name == "" {
+		return refusal.New(refusal.InvalidArgument, "projectName is missing")
+	}
+	return checkName("project", name)
+}
+
 type projectRequest struct {
 	Name string `json:"name"`
 }
 
 // getProject: seeds/002 "Get project".
 func (s *Service) getProject(tx *store.Tx, r *api.Request, q *projectRequest) (Project, error) {
+	if err := checkProjectRef(q.Name); err != nil {
+		return Project{}, err
+	}
 	if err := s.namedProject(tx, r, q.Name, "projects", "get"); err != nil {
 		return Project{}, err
 	}
@@ -68,6 +79,9 @@ func (s *Service) getProject(tx *store.Tx, r *api.Request, q *projectRequest) (P
 // (assumption 26).
 func (s *Service) deleteProject(tx *store.Tx, r *api.Request, q *projectRequest) (api.Empty, error) {
 	var none api.Empty
+	if err := checkProjectRef(q.Name); err != nil {
+		return none, err
+	}
 	if err := s.namedProject(tx, r, q.Name, "projects", "delete"); err != nil {
 		return none, err
 	}
@@ -104,7 +118,7 @@ func (s *Service) deleteProject(tx *store.Tx, r *api.Request, q *projectRequest)
 	if err := s.unscope(tx, q.Name); err != nil {
 		return none, err
 	}
-	if err := s.dropResourcePolicies(tx, row.UUID); err != nil {
+	if err := s.dropResourcePoliciesOf(tx, q.Name); err != nil {
 		return none, err
 	}
 	return none, projects.Delete(tx, q.Name)

@@ -3,8 +3,6 @@ package lightbits
 import (
 	"errors"
 
-	"github.com/google/uuid"
-
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -22,14 +20,11 @@ type listPoliciesResponse struct {
 }
 
 // listPolicies: seeds/002 "List policies", ordered by UUID. A policy must match all filters. It returns NotFound if
-// none does, and InvalidArgument for an invalid UUID. The policies of a project are those that it may use, and its
+// none does. The policies of a project are those that it may use, and its
 // default.
 func (s *Service) listPolicies(tx *store.Tx, r *api.Request, q *listPoliciesRequest) (listPoliciesResponse, error) {
 	var answer listPoliciesResponse
 	var project Project
-	if q.UUID != "" && uuid.Validate(q.UUID) != nil {
-		return answer, refusal.New(refusal.InvalidArgument, "policy UUID %q is not a UUID", q.UUID)
-	}
 	if q.ProjectName != "" {
 		if err := s.inProject(tx, r, q.ProjectName, "policys", "list"); err != nil {
 			return answer, err
@@ -127,8 +122,9 @@ type updatePolicyRequest struct {
 }
 
 // updatePolicy: seeds/002 "Update a policy". Members that are absent stay as they are. New limits take effect at once;
-// the policy is Updating for a while. The name selects the policy if there is no UUID; it cannot be changed.
-func (s *Service) updatePolicy(tx *store.Tx, _ *api.Request, q *updatePolicyRequest) (api.Empty, error) {
+// the policy is Updating for a while. The name selects the policy if there is no UUID; it cannot be changed. Changing
+// the limits of the built-in policy is the request of the page that "is not supported": NotFound.
+func (s *Service) updatePolicy(tx *store.Tx, r *api.Request, q *updatePolicyRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findPolicy(tx, q.UUID, q.Name)
 	if err != nil {
@@ -141,9 +137,12 @@ func (s *Service) updatePolicy(tx *store.Tx, _ *api.Request, q *updatePolicyRequ
 	if err := checkDescription(q.Description); err != nil {
 		return none, err
 	}
+	if err := exclusiveLimits(r.Body()); err != nil {
+		return none, err
+	}
 	if row.Body.Name == unlimitedPolicy && q.QoSRateLimitPolicy != nil {
-		return none, refusal.New(refusal.InvalidArgument, "the limits of the built-in policy %s cannot be changed",
-			unlimitedPolicy)
+		return none, refusal.New(refusal.NotFound,
+			"the request is not supported: the limits of the built-in policy %s cannot be changed", unlimitedPolicy)
 	}
 	if err := s.policies.Refuse("UpdatePolicy", &row); err != nil {
 		return none, err

@@ -1,10 +1,12 @@
 package lightbits
 
 import (
+	"encoding/json"
 	"math"
 
 	"storagesim/internal/refusal"
 	"storagesim/internal/store"
+	"storagesim/internal/wire"
 )
 
 // QoSRateLimitPolicy is which projects may use a policy, and at most one limit; without one there is no limit.
@@ -55,6 +57,32 @@ func (s *Service) checkLimits(tx *store.Tx, q *QoSRateLimitPolicy) error {
 				uint32(maxIOPS))
 		}
 		*limit = (*limit + iopsStep - 1) / iopsStep * iopsStep
+	}
+	return nil
+}
+
+// exclusiveLimits returns InvalidArgument for a request with two limits, which are "mutually exclusive arguments"
+// (seeds/002 "Update a policy"). It reads the body, since decoding keeps only the last of them.
+func exclusiveLimits(body []byte) error {
+	var q struct {
+		Limits struct {
+			IOPS      json.RawMessage `json:"limitIOPS"`
+			BW        json.RawMessage `json:"limitBw"`
+			IOPSPerGB json.RawMessage `json:"limitIOPSPerGB"`
+		} `json:"qoSRateLimitPolicy"`
+	}
+	if err := wire.UnmarshalFirst(body, &q); err != nil {
+		return refusal.New(refusal.InvalidArgument, "%s", err.Error())
+	}
+	given := 0
+	for _, limit := range [...]json.RawMessage{q.Limits.IOPS, q.Limits.BW, q.Limits.IOPSPerGB} {
+		if len(limit) > 0 {
+			given++
+		}
+	}
+	if given > 1 {
+		return refusal.New(refusal.InvalidArgument, "mutually exclusive arguments were provided: "+
+			"only one of limitIOPS, limitBw and limitIOPSPerGB may be given")
 	}
 	return nil
 }

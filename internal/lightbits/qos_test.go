@@ -166,7 +166,7 @@ func TestGetPolicy_Visibility(t *testing.T) {
 		{admin, "/" + scoped + "?projectName=acme", 200}, {admin, "/" + scoped + "?projectName=default", 404},
 		{admin, "/" + scoped + "?projectName=none", 404},
 		{as(t, "default:admin"), "/" + scoped + "?projectName=acme", 403},
-		{admin, "/", 400}, {admin, "/none", 404}, {admin, "/?name=none", 404},
+		{admin, "/", 400}, {admin, "/none", 400}, {admin, "/" + someUUID, 404}, {admin, "/?name=none", 404},
 	} {
 		t.Run(fmt.Sprintf("%d %s", c.status, c.path), func(t *testing.T) {
 			status, body := s.do(http.MethodGet, "/api/v2/policies"+c.path, c.token, "")
@@ -221,14 +221,17 @@ func TestUpdatePolicy(t *testing.T) {
 		status     int
 		words      string
 	}{
-		"unknown UUID":         {"none", `{"description":"x"}`, 404, "does not exist"},
+		"unknown UUID":         {someUUID, `{"description":"x"}`, 404, "does not exist"},
+		"invalid UUID":         {"none", `{"description":"x"}`, 400, "a UUID is expected"},
+		"two limits": {uuid, `{"qoSRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":256},"limitBw":{"readBWLimit":9}}}`, 400,
+			"mutually exclusive arguments were provided"},
 		"unknown name":         {"", `{"name":"none","description":"x"}`, 404, "does not exist"},
 		"no UUID and no name":  {"", `{"description":"x"}`, 400, "policy is missing"},
 		"no body":              {uuid, ``, 400, "nothing to update"},
 		"description too long": {uuid, `{"description":"` + strings.Repeat("x", 257) + `"}`, 400, "at most 256"},
 		"unknown project":      {uuid, `{"qoSRateLimitPolicy":{"projectsNamesScope":["none"]}}`, 404, "does not exist"},
-		"built-in policy": {s.policyUUID(unlimitedPolicy), `{"qoSRateLimitPolicy":{"limitBw":{"readBWLimit":5}}}`, 400,
-			"built-in"},
+		"built-in policy": {s.policyUUID(unlimitedPolicy), `{"qoSRateLimitPolicy":{"limitBw":{"readBWLimit":5}}}`, 404,
+			"the request is not supported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, body := update(c.path, c.body)
@@ -260,7 +263,8 @@ func TestDeletePolicy(t *testing.T) {
 		status     int
 		words      string
 	}{
-		{"unknown UUID", "none", 404, "does not exist"},
+		{"unknown UUID", someUUID, 404, "does not exist"},
+		{"invalid UUID", "none", 400, "a UUID is expected"},
 		{"unknown name", "?name=none", 404, "does not exist"},
 		{"no UUID and no name", "", 400, "policy is missing"},
 		{"built-in policy", s.policyUUID(unlimitedPolicy), 400, "built-in"},

@@ -24,7 +24,7 @@ func (PolicyVisibility) EnumNumbers() map[string]int32 {
 // opensTo reports whether a project may use the policy.
 func (p *Policy) opensTo(project string) bool {
 	q := p.QoSRateLimitPolicy
-	return q != nil && (q.PolicyVisibility == VisibilityGlobal ||
+	return p.Name == unlimitedPolicy || q != nil && (q.PolicyVisibility == VisibilityGlobal ||
 		q.PolicyVisibility == VisibilityScoped && slices.Contains(q.ProjectsNamesScope, project))
 }
 
@@ -37,6 +37,9 @@ func (p Policy) shownTo(caller *Principal) (*Policy, bool) {
 	}
 	if !slices.ContainsFunc(caller.grants, func(g grant) bool { return p.opensTo(g.project) }) {
 		return nil, false
+	}
+	if p.QoSRateLimitPolicy == nil {
+		return &p, true
 	}
 	limits := *p.QoSRateLimitPolicy
 	limits.PolicyVisibility, limits.ProjectsNamesScope = VisibilityUnavailable, nil

@@ -8,7 +8,10 @@ import (
 	"storagesim/internal/varint"
 )
 
-func scopedKey(project, id string) string { return project + "\x00" + id }
+// scopeEnd ends the project's name in a key.
+const scopeEnd = "\x00"
+
+func scopedKey(project, id string) string { return project + scopeEnd + id }
 
 // inEveryProject returns the keys that a volume or snapshot with that UUID may have.
 func (s *Service) inEveryProject(tx *store.Tx, id string) []string {
@@ -19,11 +22,11 @@ func (s *Service) inEveryProject(tx *store.Tx, id string) []string {
 	return keys
 }
 
-// named returns the row whose key is name. It returns InvalidArgument for an empty name and NotFound for an unknown
-// one; what is the noun of their messages.
+// named returns the row whose key is name. It returns InvalidArgument for an empty or invalid name and NotFound for an
+// unknown one; what is the noun of their messages.
 func named[T any](tx *store.Tx, table *store.Table[T], what, name string) (row T, err error) {
-	if name == "" {
-		return row, refusal.New(refusal.InvalidArgument, "the %s name is missing", what)
+	if err := checkName(what, name); err != nil {
+		return row, err
 	}
 	row, err = table.Get(tx, name)
 	if errors.Is(err, store.ErrNotFound) {

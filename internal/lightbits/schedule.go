@@ -2,9 +2,8 @@ package lightbits
 
 import (
 	"errors"
+	"iter"
 	"net/http"
-
-	"github.com/google/uuid"
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
@@ -35,8 +34,9 @@ func (s *Service) resourcePolicyOperations() []api.Operation {
 	}
 }
 
-// ResourcePolicy is a snapshot schedule as the API returns it (facts/lightbits.md 4.5). Its resource is a volume, or
-// the project itself: then it creates no snapshots, but new volumes of the project get a copy of it (assumption 231).
+// ResourcePolicy is a snapshot schedule as the API returns it (facts/lightbits.md 4.5). Its resource is a volume.
+// Without a resource it creates no snapshots, but can be a project's default, of which new volumes get a copy
+// (assumption 231).
 type ResourcePolicy struct {
 	UUID           string              `json:"UUID"`
 	Name           string              `json:"name"`
@@ -56,21 +56,21 @@ const (
 
 func resourcePolicyKey(p *ResourcePolicy) string { return scopedKey(p.ProjectName, p.UUID) }
 
-// ofProject reports whether the policy's resource is the project itself.
-func (s *Service) ofProject(tx *store.Tx, p *ResourcePolicy) bool {
+// unbound reports whether the policy has no volume. Earlier versions of the simulator stored the project as the
+// resource of such a policy.
+func (s *Service) unbound(tx *store.Tx, p *ResourcePolicy) bool {
+	if p.ResourceUUID == "" {
+		return true
+	}
 	project, err := s.project(tx, p.ProjectName)
 	return err == nil && project.UUID == p.ResourceUUID
 }
 
-// findResourcePolicy returns the policy of that UUID. It returns NotFound, or InvalidArgument for an invalid UUID.
+// findResourcePolicy returns the policy of that UUID. It returns NotFound, or InvalidArgument for an empty UUID.
 func (s *Service) findResourcePolicy(tx *store.Tx, project, id string) (statemachine.Row[ResourcePolicy], error) {
 	if id == "" {
 		return statemachine.Row[ResourcePolicy]{},
 			refusal.New(refusal.InvalidArgument, "the UUID of the resource policy is missing")
-	}
-	if _, err := uuid.Parse(id); err != nil {
-		return statemachine.Row[ResourcePolicy]{},
-			refusal.New(refusal.InvalidArgument, "resource policy UUID %q is not a UUID", id)
 	}
 	row, err := s.resourcePolicies.Get(tx, scopedKey(project, id))
 	if errors.Is(err, store.ErrNotFound) {
@@ -79,10 +79,19 @@ func (s *Service) findResourcePolicy(tx *store.Tx, project, id string) (statemac
 	return row, err
 }
 
-// dropResourcePolicies removes the policies of a resource that was deleted.
-func (s *Service) dropResourcePolicies(tx *store.Tx, resourceUUID string) error {
+// dropResourcePolicies removes the policies of a volume that was deleted.
+func (s *Service) dropResourcePolicies(tx *store.Tx, volumeUUID string) error {
+	return s.removeResourcePolicies(tx, s.resourcePolicies.Table().By(tx, resourcePoliciesByResource, volumeUUID))
+}
+
+// dropResourcePoliciesOf removes the policies of a project that is being deleted.
+func (s *Service) dropResourcePoliciesOf(tx *store.Tx, project string) error {
+	return s.removeResourcePolicies(tx, s.resourcePolicies.Table().All(tx, scopedKey(project, ""), ""))
+}
+
+func (s *Service) removeResourcePolicies(tx *store.Tx, rows iter.Seq2[string, statemachine.Row[ResourcePolicy]]) error {
 	var lost []statemachine.Row[ResourcePolicy]
-	for _, row := range s.resourcePolicies.Table().By(tx, resourcePoliciesByResource, resourceUUID) {
+	for _, row := range rows {
 		lost = append(lost, row)
 	}
 	for i := range lost {

@@ -158,7 +158,8 @@ func TestScheduledSnapshot_Skips(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		`a snapshot with the name "p-20400102-040406" already exists in project default`, "volume a is NotAvailable",
+		`a snapshot with the name "p-20400102-040406" already exists in project default`,
+		"volume a is NotAvailable: no node serves its data; try again later",
 	}, reasons)
 	status, _ = s.do(http.MethodGet, "/api/v2/projects/default/snapshots/?Name=p-20400102-060406", admin, "")
 	require.Equal(t, 200, status)
@@ -170,11 +171,11 @@ func TestDeleteProject_DeletesResourcePolicies(t *testing.T) {
 	status, answer := s.do(http.MethodPost, "/api/v2/projects", admin, `{"name":"p"}`)
 	require.Equal(t, 200, status, answer)
 	status, answer = s.do(http.MethodPost, "/api/v2/projects/p/resourcePolicies", admin,
-		`{"name":"m","resourceName":"p","schedulePolicy":`+everyHour+`}`)
+		`{"name":"m","schedulePolicy":`+everyHour+`}`)
 	require.Equal(t, 200, status, answer)
 	s.advance(time.Second)
 	s.view(func(tx *store.Tx) error {
-		require.Empty(t, statemachine.Pending(tx, 10), "a policy of the project itself is never due")
+		require.Empty(t, statemachine.Pending(tx, 10), "a policy without a volume is never due")
 		return nil
 	})
 	status, answer = s.do(http.MethodDelete, "/api/v2/projects/p", admin, "")

@@ -1,6 +1,7 @@
 package lightbits
 
 import (
+	"errors"
 	"fmt"
 
 	"storagesim/internal/refusal"
@@ -18,7 +19,7 @@ func (s *Service) followDefaultPolicy(tx *store.Tx, v *Volume) error {
 	if id == "" {
 		return nil
 	}
-	model, err := s.resourcePolicies.Get(tx, scopedKey(v.ProjectName, id))
+	model, err := s.resourcePolicies.Find(tx, id)
 	if err != nil {
 		return ignoreNotFound(err)
 	}
@@ -31,20 +32,22 @@ func (s *Service) followDefaultPolicy(tx *store.Tx, v *Volume) error {
 	return err
 }
 
-// checkDefaultSchedule returns InvalidArgument unless id is an Active resource policy of the project, or "", which
-// removes the default (assumption 231).
+// checkDefaultSchedule returns InvalidArgument unless id is an Active resource policy of the project, or of another
+// project and without a resource, or "", which removes the default (assumption 231).
 func (s *Service) checkDefaultSchedule(tx *store.Tx, project, id string) error {
 	if id == "" {
 		return nil
 	}
-	row, err := s.findResourcePolicy(tx, project, id)
-	if refusal.Is(err, refusal.NotFound) {
-		return refusal.New(refusal.InvalidArgument,
-			"resource policy %q does not exist in project %q; a project's default snapshot policy is one of its own",
-			id, project)
+	row, err := s.resourcePolicies.Find(tx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return refusal.New(refusal.InvalidArgument, "resource policy %q does not exist", id)
 	}
 	if err != nil {
 		return err
+	}
+	if row.Body.ProjectName != project && !s.unbound(tx, &row.Body) {
+		return refusal.New(refusal.InvalidArgument, "resource policy %q is for a volume of project %q; a project's "+
+			"default snapshot policy is one of its own, or one without a resource", row.Body.Name, row.Body.ProjectName)
 	}
 	if row.Body.State != ResourcePolicyActive {
 		return refusal.New(refusal.InvalidArgument,

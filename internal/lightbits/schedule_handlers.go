@@ -1,8 +1,6 @@
 package lightbits
 
 import (
-	"errors"
-
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -64,30 +62,21 @@ func (s *Service) insertResourcePolicy(tx *store.Tx, p ResourcePolicy) (Resource
 // maxPoliciesOfResource is the maximum number of schedules of one volume (assumption 233).
 const maxPoliciesOfResource = 16
 
-// resource finds the resource of the policy: a volume of the project, or the project itself (assumption 231). The name
-// counts only without a UUID.
+// resource finds the resource of the policy: a volume of the project. The name counts only without a UUID. The
+// definition requires neither; a policy without them is for a project's default (assumption 231).
 func (s *Service) resource(tx *store.Tx, q *createResourcePolicyRequest) (id, name string, err error) {
 	if q.ResourceUUID == "" && q.ResourceName == "" {
-		return "", "", refusal.New(refusal.InvalidArgument,
-			"the mandatory argument resourceUUID or resourceName is missing")
+		return "", "", nil
 	}
-	project, err := s.project(tx, q.ProjectName)
+	row, err := s.findVolume(tx, q.ProjectName, volumeRef{UUID: q.ResourceUUID, Name: q.ResourceName})
 	if err != nil {
 		return "", "", err
 	}
-	row, err := s.findVolume(tx, q.ProjectName, volumeRef{UUID: q.ResourceUUID, Name: q.ResourceName})
-	isProject := q.ResourceUUID == project.UUID || q.ResourceUUID == "" && q.ResourceName == project.Name
-	switch {
-	case refusal.Is(err, refusal.NotFound) && isProject:
-		id, name = project.UUID, project.Name
-	case err != nil:
-		return "", "", err
-	case !holdsName(row.Life.State):
+	if !holdsName(row.Life.State) {
 		return "", "", refusal.New(refusal.InvalidArgument,
 			"volume %s is %s and cannot have a resource policy", row.Body.Name, row.Body.State)
-	default:
-		id, name = row.Body.UUID, row.Body.Name
 	}
+	id, name = row.Body.UUID, row.Body.Name
 	n := 0
 	for range s.resourcePolicies.Table().KeysBy(tx, resourcePoliciesByResource, id) {
 		n++
@@ -239,13 +228,11 @@ func (s *Service) deleteResourcePolicy(tx *store.Tx, r *api.Request, q *resource
 	if err := s.resourcePolicies.Refuse("DeleteResourcePolicy", &row); err != nil {
 		return none, err
 	}
-	project, err := projects.Get(tx, q.ProjectName)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return none, err
-	}
-	if defaultOf(&project.Project, PolicyTypeSnapshot) == row.Body.UUID {
-		return none, refusal.New(refusal.InvalidArgument,
-			"resource policy %q is the default of project %q and cannot be deleted", row.Body.Name, project.Name)
+	for name, project := range projects.All(tx, "", "") {
+		if defaultOf(&project.Project, PolicyTypeSnapshot) == row.Body.UUID {
+			return none, refusal.New(refusal.InvalidArgument,
+				"resource policy %q is the default of project %q and cannot be deleted", row.Body.Name, name)
+		}
 	}
 	return none, s.resourcePolicies.Fire(tx, &row, "delete")
 }

@@ -63,7 +63,7 @@ func (s *Service) resourcePolicyMachine() *statemachine.Machine[ResourcePolicy] 
 
 // resourceLost fails a policy whose volume has failed or was deleted.
 func (s *Service) resourceLost(tx *store.Tx, row *statemachine.Row[ResourcePolicy]) statemachine.Event {
-	if s.ofProject(tx, &row.Body) {
+	if s.unbound(tx, &row.Body) {
 		return ""
 	}
 	volume, err := s.volumes.Get(tx, scopedKey(row.Body.ProjectName, row.Body.ResourceUUID))

@@ -9,9 +9,9 @@ import (
 	"storagesim/internal/store"
 )
 
-// scheduleNext sets the timer for the next instant at which the policy is due. The default of a project has none.
+// scheduleNext sets the timer for the next instant at which the policy is due. A policy without a volume has none.
 func (s *Service) scheduleNext(tx *store.Tx, row *statemachine.Row[ResourcePolicy]) error {
-	if s.ofProject(tx, &row.Body) {
+	if s.unbound(tx, &row.Body) {
 		return nil
 	}
 	return s.resourcePolicies.After(tx, row, "snapshot", row.Body.SchedulePolicy.SnapshotSchedulePolicy.next(tx.Now))
@@ -21,7 +21,7 @@ func (s *Service) scheduleNext(tx *store.Tx, row *statemachine.Row[ResourcePolic
 // reason, and the schedule continues.
 func (s *Service) scheduledSnapshot(tx *store.Tx, row *statemachine.Row[ResourcePolicy]) error {
 	p := &row.Body
-	if s.ofProject(tx, p) {
+	if s.unbound(tx, p) {
 		return nil
 	}
 	err := s.snapshotBy(tx, p)
@@ -48,13 +48,10 @@ func (s *Service) snapshotBy(tx *store.Tx, p *ResourcePolicy) error {
 	if err != nil {
 		return err
 	}
-	if err := s.volumes.Refuse("CreateSnapshot", &volume); err != nil {
+	if err := s.snapshottable(tx, &volume); err != nil {
 		return err
 	}
 	v := &volume.Body
-	if v.ProtectionState == ProtectionNotAvailable {
-		return refusal.New(refusal.Unavailable, "volume %s is %s", v.Name, v.ProtectionState)
-	}
 	n := 0
 	for range s.snapshots.Table().KeysBy(tx, snapshotsByVolume, v.UUID) {
 		if n++; n >= maxScheduled {

@@ -64,8 +64,7 @@ func (s *Service) fillCluster(tx *store.Tx, c *clusterSeed, number int) error {
 func (s *Service) fillTenancy(tx *store.Tx, c *clusterSeed) error {
 	if _, err := s.policyByName(tx, unlimitedPolicy); errors.Is(err, store.ErrNotFound) {
 		unlimited := Policy{
-			Name: unlimitedPolicy, Description: "No limits",
-			QoSRateLimitPolicy: &QoSRateLimitPolicy{PolicyVisibility: VisibilityGlobal},
+			Name: unlimitedPolicy, Description: unlimitedDescription,
 		}
 		if err := s.seedPolicy(tx, unlimited); err != nil {
 			return err

@@ -58,6 +58,9 @@ func (s *Service) createServer(tx *store.Tx, _ *api.Request, q *createServerRequ
 	if err := serverOptionsTable.Put(tx, &serverOptions{Server: server.UUID, Extend: q.ExtendCluster}); err != nil {
 		return Server{}, err
 	}
+	if err := s.clusterChanged(tx); err != nil {
+		return Server{}, err
+	}
 	row, err := s.servers.Create(tx, server, statemachine.State(ServerCreating))
 	if err != nil {
 		return Server{}, err

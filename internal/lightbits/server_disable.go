@@ -23,7 +23,7 @@ const (
 	minPermanentFailure = time.Hour
 )
 
-// disableServer: seeds/002 "Disable server". With evictData its replicas are moved away first, while it continues to
+// disableServer: seeds/002 "Disable server", which is refused if it "can lead to risk of service loss state". With evictData its replicas are moved away first, while it continues to
 // serve.
 func (s *Service) disableServer(tx *store.Tx, _ *api.Request, q *disableServerRequest) (api.Empty, error) {
 	var none api.Empty
@@ -58,11 +58,11 @@ func (s *Service) disableServer(tx *store.Tx, _ *api.Request, q *disableServerRe
 		}
 		return none, s.servers.Fire(tx, &row, "disable")
 	}
-	if lost := s.volumesLost(tx, v.NodesUUIDs); lost > 0 && !q.ForceDisable {
+	if exposed := s.volumesAtRisk(tx, v.NodesUUIDs); exposed > 0 && !q.ForceDisable {
 		return none, refusal.New(refusal.InvalidArgument,
-			"disabling server %s risks loss of service: %d volumes would no longer take reads or writes; "+
-				"ForceDisable overrides this", v.Name, lost).
-			Because(AtRisk{Server: v.UUID, Volumes: lost, Member: "ForceDisable"})
+			"disabling server %s leads to a risk of service loss: %d volumes would stop taking reads or writes, "+
+				"at once or with the loss of one more server; ForceDisable overrides this", v.Name, exposed).
+			Because(AtRisk{Server: v.UUID, Volumes: exposed, Member: "ForceDisable"})
 	}
 	return none, s.servers.Fire(tx, &row, "disable")
 }

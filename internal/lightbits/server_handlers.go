@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -77,14 +75,11 @@ type serverRef struct {
 }
 
 // findServer returns the server that a request identifies. The error is NotFound, or InvalidArgument if both members
-// are empty or the UUID is invalid.
+// are empty.
 func (s *Service) findServer(tx *store.Tx, ref serverRef) (statemachine.Row[Server], error) {
 	var none statemachine.Row[Server]
 	switch {
 	case ref.UUID != "":
-		if _, err := uuid.Parse(ref.UUID); err != nil {
-			return none, refusal.New(refusal.InvalidArgument, "server UUID %q is not a UUID", ref.UUID)
-		}
 		row, err := s.servers.Get(tx, ref.UUID)
 		if ignoreNotFound(err) != nil {
 			return none, err

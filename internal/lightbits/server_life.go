@@ -60,7 +60,7 @@ func (s *Service) serverMachine() *statemachine.Machine[Server] {
 				Message: "server {name} is {state}; only an Enabled server can be disabled"},
 			{Operation: "EnableServer", In: in(creating, deleting, enabling), Kind: refusal.Aborted,
 				Message: msgServerBusy},
-			{Operation: "EnableServer", In: in(failed), Kind: refusal.FailedPrecondition,
+			{Operation: "EnableServer", In: in(failed), Kind: refusal.Aborted,
 				Message: "server {name} is {state}; it must be repaired before it can be enabled"},
 			{Operation: "DeleteServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted,
 				Message: msgServerBusy},
@@ -146,6 +146,9 @@ func (s *Service) eachNode(tx *store.Tx, v *Server, on statemachine.Event, in ..
 // serverGone deletes the nodes and devices of the server.
 func (s *Service) serverGone(tx *store.Tx, r *statemachine.Row[Server]) error {
 	v := &r.Body
+	if err := s.clusterChanged(tx); err != nil {
+		return err
+	}
 	for _, id := range v.NodesUUIDs {
 		row, err := s.nodes.Get(tx, id)
 		if err != nil {

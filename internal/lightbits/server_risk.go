@@ -70,6 +70,27 @@ func (s *Service) volumesLost(tx *store.Tx, nodes []string) int64 {
 	return lost
 }
 
+// volumesAtRisk counts the volumes that would come into the state of a risk of service loss without the nodes: they
+// would lose a replica that protects them now, and would lose service then or with one replica less (assumption 47).
+func (s *Service) volumesAtRisk(tx *store.Tx, nodes []string) int64 {
+	all := s.usages(tx)
+	var count int64
+	for _, g := range groupTable.All(tx, "", "") {
+		members := g.members(all)
+		now := upOf(members)
+		for i := range members {
+			if slices.Contains(nodes, members[i].UUID) {
+				members[i].Serving, members[i].Synced = false, false
+			}
+		}
+		then := upOf(members)
+		if then < now && !physics.ProtectionOf(len(members), then-1).Writes() {
+			count += g.Volumes
+		}
+	}
+	return count
+}
+
 // singleReplicas counts the volumes and snapshots on a server that have a single replica.
 func (s *Service) singleReplicas(tx *store.Tx, v *Server) int {
 	count := 0

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
-
 	"storagesim/internal/api"
 	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
@@ -82,14 +80,11 @@ func (s *Service) hasSnapshots(tx *store.Tx, v *Volume) bool {
 type snapshotRef struct{ UUID, Name string }
 
 // findSnapshot returns the snapshot that a request names; of several with one name, the live one, else one that is
-// Deleting. It returns NotFound, or InvalidArgument if the reference is empty or the UUID invalid.
+// Deleting. It returns NotFound, or InvalidArgument if the reference is empty.
 func (s *Service) findSnapshot(tx *store.Tx, project string, ref snapshotRef) (statemachine.Row[Snapshot], error) {
 	var best statemachine.Row[Snapshot]
 	switch {
 	case ref.UUID != "":
-		if _, err := uuid.Parse(ref.UUID); err != nil {
-			return best, refusal.New(refusal.InvalidArgument, "snapshot UUID %q is not a UUID", ref.UUID)
-		}
 		row, err := s.snapshots.Get(tx, scopedKey(project, ref.UUID))
 		if errors.Is(err, store.ErrNotFound) {
 			return best, refusal.New(refusal.NotFound, "snapshot %s was not found in project %s", ref.UUID, project)

@@ -74,8 +74,8 @@ func (s *Service) listChangedBlocks(tx *store.Tx, r *api.Request, q *listChanged
 	return answer, nil
 }
 
-// comparableSnapshot returns a snapshot that is Available. It returns NotFound, or InvalidArgument for another state
-// (assumption 78).
+// comparableSnapshot returns a snapshot that is Available. It returns NotFound, InvalidArgument for another state
+// (assumption 78), or Unavailable if no node serves it (assumption 411).
 func (s *Service) comparableSnapshot(tx *store.Tx, project string, ref snapshotRef) (*Snapshot, error) {
 	row, err := s.findSnapshot(tx, project, ref)
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *Service) comparableSnapshot(tx *store.Tx, project string, ref snapshotR
 		return nil, refusal.New(refusal.InvalidArgument, "snapshot %s is %s; it must be %s to be compared",
 			sn.Name, sn.State, SnapshotAvailable).Because(s.snapshots.Stands("ListChangedBlocks", &row))
 	}
-	return sn, nil
+	return sn, s.checkReads(tx, "snapshot", sn.Name, sn.UUID, sn.NodeList)
 }
 
 // baseOf returns the blocks of the base. It returns InvalidArgument if the snapshots are the same one or are not on one

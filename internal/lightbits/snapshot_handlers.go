@@ -38,7 +38,7 @@ func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *createSnapshot
 	if err != nil {
 		return none, err
 	}
-	if err := s.volumes.Refuse("CreateSnapshot", &source); err != nil {
+	if err := s.snapshottable(tx, &source); err != nil {
 		return none, err
 	}
 	row, err := s.insertSnapshot(tx, q, &source.Body)
@@ -47,6 +47,20 @@ func (s *Service) createSnapshot(tx *store.Tx, r *api.Request, q *createSnapshot
 	}
 	err = s.snapshots.Divert(tx, &row, "fail")
 	return row.Body, err
+}
+
+// snapshottable refuses a snapshot of a volume that is not in a state for it: with the 501 of the page, "unimplemented
+// capability (updating capacity)", while the volume's size is being changed.
+func (s *Service) snapshottable(tx *store.Tx, source *statemachine.Row[Volume]) error {
+	v := &source.Body
+	if v.State == VolumeUpdating && resizing.Has(tx, volumeKey(v)) {
+		return refusal.New(refusal.Unimplemented, "unimplemented capability (updating capacity): "+
+			"the size of volume %s is being changed", v.Name).Because(s.volumes.Stands("CreateSnapshot", source))
+	}
+	if err := s.volumes.Refuse("CreateSnapshot", source); err != nil {
+		return err
+	}
+	return s.checkReads(tx, "volume", v.Name, v.UUID, v.NodeList)
 }
 
 func checkSnapshotRequest(q *createSnapshotRequest) error {
@@ -135,16 +149,17 @@ func (s *Service) listSnapshots(tx *store.Tx, r *api.Request, q *listSnapshotsRe
 		return nil, err
 	}
 	table := s.snapshots.Table()
-	page := listPage{key: "snapshots", limit: pageSize(q.Limit), showAll: q.ShowAll,
-		observe: func(key string, row statemachine.Stored) { s.snapshotObserved(tx, key, row.State) }}
-	prefix, after, err := s.listRange(tx, q.ProjectName, q.OffsetUUID)
+	limit, err := pageSize(q.Limit)
 	if err != nil {
 		return nil, err
 	}
+	page := listPage{key: "snapshots", limit: limit, showAll: q.ShowAll,
+		observe: func(key string, row statemachine.Stored) { s.snapshotObserved(tx, key, row.State) }}
 	if q.UUID == "" && q.Name == "" {
-		page.scan(table.Scan(tx, prefix, after))
+		page.scan(s.listed(tx, table.Scan, q.ProjectName, q.OffsetUUID))
 		return page.answer(), nil
 	}
+	after := scopedKey(q.ProjectName, q.OffsetUUID)
 	var keys []string
 	if q.Name != "" {
 		keys = slices.Sorted(table.KeysBy(tx, snapshotsByName, scopedKey(q.ProjectName, q.Name)))

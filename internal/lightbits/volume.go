@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"storagesim/internal/api"
 	"storagesim/internal/lightbits/events"
 	"storagesim/internal/refusal"
@@ -101,14 +99,11 @@ type volumeRef struct {
 }
 
 // findVolume returns the volume that a request names; of several with one name, the live one. It returns NotFound, or
-// InvalidArgument if the reference is empty or the UUID invalid.
+// InvalidArgument if the reference is empty.
 func (s *Service) findVolume(tx *store.Tx, project string, ref volumeRef) (statemachine.Row[Volume], error) {
 	var none statemachine.Row[Volume]
 	switch {
 	case ref.UUID != "":
-		if _, err := uuid.Parse(ref.UUID); err != nil {
-			return none, refusal.New(refusal.InvalidArgument, "volume UUID %q is not a UUID", ref.UUID)
-		}
 		row, err := s.volumes.Get(tx, scopedKey(project, ref.UUID))
 		if errors.Is(err, store.ErrNotFound) {
 			return none, refusal.New(refusal.NotFound, "volume %s was not found in project %s", ref.UUID, project)

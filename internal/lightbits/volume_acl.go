@@ -2,6 +2,7 @@ package lightbits
 
 import (
 	"net/netip"
+	"slices"
 
 	"storagesim/internal/refusal"
 )
@@ -41,7 +42,7 @@ func checkACL(l *StringList) error {
 	return checkPseudo("ACL", l.Values)
 }
 
-// checkIPAcl returns InvalidArgument for anything but a list of IP addresses or a single pseudo entry.
+// checkIPAcl returns InvalidArgument for anything but a list of IP addresses and pseudo entries.
 func checkIPAcl(l *StringList) error {
 	if len(l.Values) > maxIPAcl {
 		return refusal.New(refusal.InvalidArgument, "IP-ACL is invalid: %d entries, at most %d are allowed",
@@ -59,12 +60,11 @@ func checkIPAcl(l *StringList) error {
 	return checkPseudo("IP-ACL", l.Values)
 }
 
-// checkPseudo returns InvalidArgument for a pseudo entry with others beside it.
+// checkPseudo returns InvalidArgument for ALLOW_NONE with others beside it, which would contradict them. ALLOW_ANY with
+// others beside it allows everyone (assumption 414).
 func checkPseudo(what string, values []string) error {
-	for _, v := range values {
-		if (v == allowAny || v == allowNone) && len(values) > 1 {
-			return refusal.New(refusal.InvalidArgument, "%s is invalid: %s must be the only entry", what, v)
-		}
+	if len(values) > 1 && slices.Contains(values, allowNone) {
+		return refusal.New(refusal.InvalidArgument, "%s is invalid: %s must be the only entry", what, allowNone)
 	}
 	return nil
 }

@@ -9,6 +9,9 @@ import (
 // and is not smaller (facts/lightbits.md 4.1 "clone").
 func (s *Service) fromSnapshot(tx *store.Tx, q *createVolumeRequest, v *Volume) error {
 	snap, err := s.findSnapshot(tx, q.ProjectName, snapshotRef{UUID: q.SourceSnapshotUUID, Name: q.SourceSnapshotName})
+	if refusal.Is(err, refusal.NotFound) {
+		return refusal.New(refusal.InvalidArgument, "%s", err.Error()) // the page has no 404 (assumption 417)
+	}
 	if err != nil {
 		return err
 	}
@@ -16,6 +19,9 @@ func (s *Service) fromSnapshot(tx *store.Tx, q *createVolumeRequest, v *Volume) 
 		return err
 	}
 	source := &snap.Body
+	if err := s.checkReads(tx, "snapshot", source.Name, source.UUID, source.NodeList); err != nil {
+		return err
+	}
 	if len(q.PlacementRestrictions) > 0 {
 		return refusal.New(refusal.InvalidArgument,
 			"placement restrictions are not allowed for a clone: it is placed on the nodes of its snapshot")

@@ -52,7 +52,13 @@ func (s *Service) reprotect(tx *store.Tx, nodeUUID string) error {
 			return err
 		}
 		v := &row.Body
-		if v.State == VolumeCreating || v.State == VolumeFailed {
+		if v.State == VolumeCreating {
+			if err := s.continueVolume(tx, &row); err != nil {
+				return err
+			}
+			continue
+		}
+		if v.State == VolumeFailed {
 			continue
 		}
 		nodes := make([]nodeUsage, 0, len(v.NodeList))
@@ -71,8 +77,16 @@ func (s *Service) reprotect(tx *store.Tx, nodeUUID string) error {
 		if now == was {
 			continue
 		}
-		if err := s.logEvent(tx, protectionEventNames[now],
-			events.AboutVolume(v.ProjectName, v.UUID, v.Name)); err != nil {
+		if err := s.logVolume(tx, protectionEventNames[now], v); err != nil {
+			return err
+		}
+		if err := s.continueVolume(tx, &row); err != nil {
+			return err
+		}
+		if !servesAgain(was, now) {
+			continue
+		}
+		if err := s.continueSnapshots(tx, v, "ready"); err != nil {
 			return err
 		}
 	}

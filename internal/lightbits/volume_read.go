@@ -68,27 +68,28 @@ type listVolumesRequest struct {
 	ShowAll       bool   `json:"showAll"`
 }
 
-// listVolumes: seeds/002 "List volumes". The order is by project, then by UUID (assumption 8). The offset is the UUID
-// of the last volume of the page before; within a project it need not exist any more.
+// listVolumes: seeds/002 "List volumes". The order is by UUID (assumption 8). The offset is the UUID of the last volume
+// of the page before, which need not exist any more.
 func (s *Service) listVolumes(tx *store.Tx, r *api.Request, q *listVolumesRequest) (api.JSON, error) {
 	if err := s.inProject(tx, r, q.ProjectName, "volumes", "list"); err != nil {
 		return nil, err
 	}
-	page := listPage{
-		key: "volumes", limit: pageSize(q.Limit), showAll: q.ShowAll, body: r.Space(),
-		observe: func(key string, row statemachine.Stored) { s.volumeObserved(tx, key, row) },
-	}
-	prefix, after, err := s.listRange(tx, q.ProjectName, q.OffsetUUID)
+	limit, err := pageSize(q.Limit)
 	if err != nil {
 		return nil, err
 	}
+	page := listPage{
+		key: "volumes", limit: limit, showAll: q.ShowAll, body: r.Space(),
+		observe: func(key string, row statemachine.Stored) { s.volumeObserved(tx, key, row) },
+	}
 	keys, filtered := s.filteredVolumes(tx, q)
 	if !filtered {
-		page.scan(s.volumes.Table().Scan(tx, prefix, after))
+		page.scan(s.listed(tx, s.volumes.Table().Scan, q.ProjectName, q.OffsetUUID))
 		return page.answer(), nil
 	}
 	for _, key := range keys {
-		if !strings.HasPrefix(key, prefix) || key <= after {
+		project, id, _ := strings.Cut(key, scopeEnd)
+		if q.ProjectName != "" && project != q.ProjectName || id <= q.OffsetUUID {
 			continue
 		}
 		raw, there := s.volumes.Table().Raw(tx, key)
@@ -99,7 +100,7 @@ func (s *Service) listVolumes(tx *store.Tx, r *api.Request, q *listVolumesReques
 	return page.answer(), nil
 }
 
-// filteredVolumes returns the keys, sorted, of the volumes that match every filter of the request, read from indexes.
+// filteredVolumes returns the keys, in the order of UUIDs, of the volumes that match every filter of the request, read from indexes.
 // filtered is false if the request has no filter.
 func (s *Service) filteredVolumes(tx *store.Tx, q *listVolumesRequest) (keys []string, filtered bool) {
 	table := s.volumes.Table()
@@ -132,7 +133,11 @@ func (s *Service) filteredVolumes(tx *store.Tx, q *listVolumesRequest) (keys []s
 			keys = append(keys, key)
 		}
 	}
-	slices.Sort(keys)
+	slices.SortFunc(keys, func(a, b string) int {
+		_, idA, _ := strings.Cut(a, scopeEnd)
+		_, idB, _ := strings.Cut(b, scopeEnd)
+		return strings.Compare(idA, idB)
+	})
 	return keys, true
 }
 

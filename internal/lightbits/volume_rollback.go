@@ -40,6 +40,9 @@ func (s *Service) rollbackVolume(tx *store.Tx, r *api.Request, q *rollbackVolume
 		return none, refusal.New(refusal.InvalidArgument, "snapshot %s was not made from volume %s but from %s",
 			snap.Body.Name, v.Name, snap.Body.SourceVolumeName)
 	}
+	if err := s.checkWrites(tx, v); err != nil {
+		return none, err
+	}
 	if err := s.resizeVolume(tx, v, snap.Body.Size); err != nil {
 		return none, err
 	}

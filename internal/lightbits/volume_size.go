@@ -140,6 +140,22 @@ func (s *Service) resize(tx *store.Tx, v *Volume, size uint64, force bool) error
 	return nil
 }
 
+// resizedVolume is a volume that is Updating because its size is being changed.
+type resizedVolume struct {
+	Key string `json:"key"` // of the volume
+}
+
+var resizing = store.NewTable("lightbits.resizing", func(r *resizedVolume) string { return r.Key },
+	store.JSON[resizedVolume]())
+
+// resized records that the size of a volume is no longer being changed.
+func resized(tx *store.Tx, v *Volume) error {
+	if key := volumeKey(v); resizing.Has(tx, key) {
+		return resizing.Delete(tx, key)
+	}
+	return nil
+}
+
 // checkResize returns Unavailable for a volume that is ReadOnly or NotAvailable (assumption 271), and InvalidArgument
 // if a larger volume does not fit on one of its nodes.
 func (s *Service) checkResize(tx *store.Tx, v *Volume, size uint64) error {

@@ -36,8 +36,17 @@ func (s *Service) updateVolume(tx *store.Tx, r *api.Request, q *updateVolumeRequ
 	if err := r.IfMatch(row.Body.ETag, row.Life.By); err != nil {
 		return none, err
 	}
+	was := row.Body.Size
 	if err := s.applyUpdate(tx, q, &row.Body); err != nil {
 		return none, err
+	}
+	if err := s.cutHosts(tx, &row.Body); err != nil {
+		return none, err
+	}
+	if row.Body.Size != was {
+		if err := resizing.Put(tx, &resizedVolume{Key: volumeKey(&row.Body)}); err != nil {
+			return none, err
+		}
 	}
 	return none, s.volumes.Fire(tx, &row, "update")
 }

@@ -114,25 +114,31 @@ func Append(dst []byte, v any, z Zero) ([]byte, error) {
 // the others are replaced, lists and nested messages too. Empty data, white space and null are the empty message. The
 // last of duplicate members wins. If data is invalid, Unmarshal returns an *Error and v may be partly filled.
 func Unmarshal(data []byte, v any) error {
-	rv, c, err := target(v)
-	if err != nil {
-		return err
-	}
 	d := &decoder{data: data}
-	d.space()
-	if d.pos == len(data) {
-		return nil
-	}
-	if !d.null() {
-		if err := c.decode(d, rv); err != nil {
-			return err
-		}
+	if err := d.message(v); err != nil {
+		return err
 	}
 	d.space()
 	if d.pos < len(data) {
 		return d.syntax("the end after the message")
 	}
 	return nil
+}
+
+// UnmarshalFirst is Unmarshal for the first JSON value in data. What follows the value is not read.
+func UnmarshalFirst(data []byte, v any) error { return (&decoder{data: data}).message(v) }
+
+// message reads a message into the struct that v points to; null and the end of the data are the empty message.
+func (d *decoder) message(v any) error {
+	rv, c, err := target(v)
+	if err != nil {
+		return err
+	}
+	d.space()
+	if d.pos == len(d.data) || d.null() {
+		return nil
+	}
+	return c.decode(d, rv)
 }
 
 // target returns the struct that v points to and its codec.

@@ -53,6 +53,8 @@ type Options struct {
 	// Unknown holds the statuses with which rows refuse an unknown ID, by the operation's name, besides 404 and a
 	// documented 400: for example a list in a project that does not exist.
 	Unknown map[string]int
+	// FirstValue means that the vendor's gateway reads the first JSON value of a body and not what follows it.
+	FirstValue bool
 	// Either holds, by the operation's name, a member of one of the forms that a body may have, if none of its members is
 	// required by itself.
 	Either map[string]string

@@ -14,6 +14,9 @@ import (
 // overflow does not fit into 64 bits.
 const overflow = "123456789012345678901234567890"
 
+// twoObjects is a body with a value after the message.
+const twoObjects = `{} {}`
+
 // hostileBodies checks that the response to any body is the vendor's, and not an internal error.
 func (s *suite) hostileBodies(t *testing.T) {
 	s.each(t, s.takesBody, func(t *testing.T, op *api.Operation, path string) {
@@ -27,9 +30,11 @@ func (s *suite) hostileBodies(t *testing.T) {
 		if !op.Implemented() {
 			return
 		}
-		for _, body := range []string{`{"name":`, `{"name":"x"`, `{"name" "x"}`, `{name:1}`, `[1,2]`, `"text"`, `{} {}`,
+		for _, body := range []string{`{"name":`, `{"name":"x"`, `{"name" "x"}`, `{name:1}`, `[1,2]`, `"text"`, twoObjects,
 			"\x00"} {
-			s.refused(t, http.StatusBadRequest, s.do(t, op.Method, url, body))
+			if body != twoObjects || !s.FirstValue {
+				s.refused(t, http.StatusBadRequest, s.do(t, op.Method, url, body))
+			}
 		}
 		for _, body := range []string{
 			strings.Repeat("[", 20000), strings.Repeat(`{"a":`, 20000), `{"x":` + strings.Repeat("[", 20000) +

@@ -158,12 +158,19 @@ func enumNumber(parameter, name string, numbers map[string]int32) (byte, error) 
 	return 0, refusal.New(refusal.InvalidArgument, "%s %q is not one of %s", parameter, name, strings.Join(valid, ", "))
 }
 
-// keyBefore returns the key after which the page starts whose first event has that ID.
+// keyBefore returns the key after which the page starts whose first event has that ID. If the log has dropped the event
+// meanwhile, the page starts with the oldest one that it still has.
 func keyBefore(tx *store.Tx, id string) (string, error) {
 	unknown := refusal.New(refusal.InvalidArgument, "nextToken %q is not the ID of an event", id)
 	seq, err := sequence(id)
 	if err != nil || seq == 0 {
 		return "", unknown
+	}
+	for oldest := range Log.Scan(tx, "", "") {
+		if key(seq) < oldest {
+			return "", nil
+		}
+		break
 	}
 	e, err := Log.Get(tx, key(seq))
 	if errors.Is(err, store.ErrNotFound) || err == nil && !strings.EqualFold(e.Body.ID, id) {
