@@ -189,7 +189,7 @@ var lightbitsWaiters = map[string]waiter{
 	"IdP configuration update": {[]string{"lightbits.idpConfiguration"}, func(w *waiting) []string {
 		w.do("POST /api/v2/cluster/IdpConfiguration", idpBody)
 		w.finish()
-		w.do("PUT /api/v2/cluster/IdpConfiguration", `{"name":"idp1","idpIssuerURL":"https://adfs.example.com/other"}`)
+		w.do("PUT /api/v2/cluster/IdpConfiguration", `{"name":"idp1","idpIssuerURL":"http://192.0.2.2/_sim/idp/auto"}`)
 		return idpReads
 	}},
 	"federation": {[]string{"lightbits.workflow"}, func(w *waiting) []string {
@@ -202,7 +202,7 @@ var lightbitsWaiters = map[string]waiter{
 const (
 	policyBody = `{"name":"gold","qoSRateLimitPolicy":{"policyVisibility":"Scoped","projectsNamesScope":["default"],` +
 		`"limitIOPS":{"readIOPSLimit":400,"writeIOPSLimit":257}}}`
-	idpBody = `{"name":"idp1","idpIssuerURL":"https://adfs.example.com/adfs","type":"ADFS"}`
+	idpBody = `{"name":"idp1","idpIssuerURL":"http://192.0.2.1/_sim/idp/auto","type":"ADFS"}`
 )
 
 var idpReads = []string{"GET /api/v2/cluster/IdpConfiguration", "GET /api/v2/cluster/IdpConfiguration/idp1"}
