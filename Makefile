@@ -147,6 +147,10 @@ openapi-ts: build ## validate the OpenAPI documents and examples, generate TypeS
 tls: build ## verify the TLS certificates with curl, Python and Node
 	SIMULATOR=$(BUILD)/simulator test/clients/tls.sh
 
+.PHONY: browser
+browser: build ## try every control call from a web page of another origin, in Chromium
+	SIMULATOR=$(BUILD)/simulator test/clients/browser.sh
+
 .PHONY: image
 image: ## build the Dockerfile without a container engine or a registry, and test the image
 	VERSION='$(VERSION)' test/image/run.sh
