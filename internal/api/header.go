@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,8 +20,8 @@ func (e *InvalidFaultError) Error() string { return e.Detail }
 
 // OneRequestFault returns the status that the headers of a request ask the server to inject: X-Sim-Fault: 503, or
 // Prefer: code=503 (the convention of Prism). It returns 0 if they ask for none or for a documented success. It returns
-// an *InvalidFaultError if the vendor does not document the status for op: otherwise a typo would look like a client
-// that survived the fault. X-Sim-Fault: 503;force accepts any status from 400 to 599, since a proxy in between may
+// an *InvalidFaultError if the vendor does not document the status for op and the simulator never returns it by itself:
+// otherwise a typo would look like a client that survived the fault. X-Sim-Fault: 503;force accepts any status from 400 to 599, since a proxy in between may
 // return it.
 func OneRequestFault(op *Operation, h http.Header) (status int, err error) {
 	text, forced := h.Get(HeaderFault), false
@@ -34,11 +35,11 @@ func OneRequestFault(op *Operation, h http.Header) (status int, err error) {
 	}
 	status, convErr := strconv.Atoi(strings.TrimSpace(text))
 	switch {
-	case convErr == nil && op.Documents(status):
+	case convErr == nil && slices.Contains(op.Injectable(), status):
 	case convErr == nil && forced && status >= 400 && status <= 599:
 	default:
 		e := &InvalidFaultError{Detail: fmt.Sprintf("%s does not document the status %q", op.ID(), text)}
-		for _, s := range op.AllStatuses() {
+		for _, s := range op.Injectable() {
 			e.Valid = append(e.Valid, strconv.Itoa(s))
 		}
 		return 0, e

@@ -49,7 +49,7 @@ func FaultTargets(machines []statemachine.Description, services ...Service) faul
 
 func faultOperation(op *Operation) fault.Operation {
 	f := fault.Operation{
-		ID: op.ID(), Statuses: op.AllStatuses(), Reads: op.Reads(), InPath: strings.Contains(op.Path, "{"),
+		ID: op.ID(), Statuses: op.Injectable(), Reads: op.Reads(), InPath: strings.Contains(op.Path, "{"),
 	}
 	f.Names, f.Project = namesOf(op)
 	return f

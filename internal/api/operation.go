@@ -32,6 +32,9 @@ type Operation struct {
 	// Further lists statuses that the page does not document but the vendor's machine-readable definition does, or that
 	// were observed in use. They can be injected too.
 	Further []int
+	// FromState lists statuses that are in none of the two, but that the simulator returns from the state of a world, for a
+	// reason that docs/assumptions.md numbers. They can be injected too. Documents does not report them.
+	FromState []int
 	// Extra reports that the operation is in the vendor's machine-readable definition but has no page.
 	Extra bool
 	// Needs is the permission that the caller must have. An operation with the zero value needs no token.
@@ -92,6 +95,9 @@ func (op *Operation) handled() bool { return op.Endpoint.call != nil }
 
 // AllStatuses returns Statuses followed by Further.
 func (op *Operation) AllStatuses() []int { return slices.Concat(op.Statuses, op.Further) }
+
+// Injectable returns the statuses that can be injected without force: AllStatuses followed by FromState.
+func (op *Operation) Injectable() []int { return slices.Concat(op.Statuses, op.Further, op.FromState) }
 
 // notImplemented returns the refusal of an operation that has no endpoint or is not enabled.
 func (op *Operation) notImplemented() error {

@@ -41,7 +41,7 @@ func listFaultCatalog(c *Control, r *call) (faultCatalog, error) {
 			if fits, _ := path.Match(only, op.ID()); only != "" && !fits { // the pattern was checked
 				continue
 			}
-			for _, status := range op.AllStatuses() {
+			for _, status := range op.Injectable() {
 				if status >= http.StatusBadRequest {
 					catalog.Faults = append(catalog.Faults, entryFor(svc, op, status))
 				}

@@ -19,7 +19,7 @@ func (s *Service) clusterOperations() []api.Operation {
 		{Name: "RefreshClusters", Method: http.MethodPost, Path: "/api/v1/clusters/refresh",
 			Statuses: []int{200, 401, 500}, Needs: token, Endpoint: api.Handle(s.refreshClusters)},
 		{Name: "DetachCluster", Method: http.MethodDelete, Path: "/api/v1/clusters/{cid}",
-			Statuses: []int{200, 400, 401, 500}, Needs: token, Endpoint: api.Handle(s.detachCluster)},
+			Statuses: []int{200, 400, 401, 500}, FromState: noSuch, Needs: token, Endpoint: api.Handle(s.detachCluster)},
 	}
 }
 

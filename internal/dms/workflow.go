@@ -20,12 +20,15 @@ func (s *Service) workflowOperations() []api.Operation {
 		{Name: "ListWorkflows", Method: http.MethodGet, Path: "/api/v1/workflows", Statuses: []int{200, 400, 401, 500},
 			Needs: token, Endpoint: api.HandleAs[workflowList](s.listWorkflows)},
 		{Name: "GetWorkflow", Method: http.MethodGet, Path: "/api/v1/workflows/{workflowId}",
-			Statuses: []int{200, 400, 401, 500}, Needs: token,
+			Statuses: []int{200, 400, 401, 500}, FromState: noSuch, Needs: token,
 			Endpoint: api.HandleAs[getWorkflowResponse](s.getWorkflow)},
 		{Name: "CancelWorkflow", Method: http.MethodPost, Path: "/api/v1/workflows/{workflowId}/cancel",
-			Statuses: []int{200, 400, 401, 500}, Needs: token, Endpoint: api.Handle(s.cancelWorkflow)},
+			Statuses: []int{200, 400, 401, 500}, FromState: noSuch, Needs: token, Endpoint: api.Handle(s.cancelWorkflow)},
 	}
 }
+
+// noSuch is the undocumented status for an unknown workflow or cluster (assumption 135).
+var noSuch = []int{http.StatusNotFound}
 
 // Workflow is a workflow as the API shows it (facts/dms-lucidlink-lucidity.md 3.2). A time is null until it is reached.
 // At most one of the three requests is set; a refresh has none.

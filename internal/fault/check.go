@@ -30,7 +30,7 @@ const (
 // Operation describes an operation of a vendor's API.
 type Operation struct {
 	ID       string
-	Statuses []int // the documented ones
+	Statuses []int // those that are documented or follow from state
 	Reads    bool  // it is a GET
 	// InPath reports whether its path has parameters. Names reports whether its requests can name a resource, and Project
 	// whether they can name a project: in the path, the query or the body.

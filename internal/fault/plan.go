@@ -23,7 +23,7 @@ const Pass = "pass"
 
 const afterPrefix = "after:"
 
-// ParseStep reads a step, which is what happens to one request of an operation: a documented status, any status from
+// ParseStep reads a step, which is what happens to one request of an operation: a status of op.Statuses, any status from
 // 400 to 599 with ";force", or one of Steps. With the prefix "after:" the change is committed first. A nil *Ready means
 // that the request passes. The error is an *InvalidError whose Valid lists the valid steps.
 func ParseStep(text string, op *Operation) (*Ready, error) {

@@ -23,7 +23,7 @@ type Rule struct {
 	When     When   `json:"when" doc:"which of the matching requests are hit" default:"all of them"`
 	Phase    Phase  `json:"phase,omitempty" doc:"before: the operation does not run; after: its change is committed, then the response is lost or different" default:"before; after if the effect needs the operation's own response" example:"after"`
 	Effect   Effect `json:"effect" doc:"what goes wrong" required:""`
-	Force    bool   `json:"force,omitempty" doc:"accept a status that the vendor does not document" default:"false" example:"true"`
+	Force    bool   `json:"force,omitempty" doc:"accept a status that the operation neither documents nor returns" default:"false" example:"true"`
 	TTL      string `json:"ttl,omitempty" type:"duration" doc:"real time until the rule ends" default:"no end" range:"above 0s" example:"10m"`
 }
 
@@ -83,7 +83,7 @@ func (Phase) Names() []string { return []string{string(Before), string(After)} }
 
 // Effect is what goes wrong.
 type Effect struct {
-	Status     int         `json:"status,omitempty" doc:"HTTP status of the response, with the vendor's error body" range:"400 to 599, and documented for the operation unless force is set" example:"503"`
+	Status     int         `json:"status,omitempty" doc:"HTTP status of the response, with the vendor's error body" range:"400 to 599; unless force is set, one that the operation documents or that the simulator returns from state" example:"503"`
 	Message    string      `json:"message,omitempty" doc:"message in the error body; needs status" default:"the text of the status" range:"at most 4096 bytes" example:"try again later"`
 	RetryAfter *RetryAfter `json:"retryAfter,omitempty" type:"duration or object" doc:"header Retry-After of the response: a duration, or an object with a distribution or the form of the header; needs status" default:"with when.quota the time until the quota is renewed, otherwise no header" range:"0s to 24h" example:"2s"`
 	Latency    *Latency    `json:"latency,omitempty" type:"duration or object" doc:"real time added to the response: a duration, or an object with a distribution" default:"none" example:"250ms"`

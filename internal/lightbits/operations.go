@@ -1,6 +1,7 @@
 package lightbits
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -27,8 +28,41 @@ func (s *Service) operations() []api.Operation {
 	for i := range rows {
 		rows[i].Vendor = vendor
 		rows[i].EmptyLast = strings.HasSuffix(rows[i].Path, "}")
+		rows[i].FromState = statusesFromState(&rows[i])
 	}
 	return rows
+}
+
+// undocumented are the statuses that single operations return from state although their pages do not have them.
+var undocumented = map[string][]int{
+	"DetachCluster":            {http.StatusNotFound},                        // assumption 135
+	"GetWorkflow":              {http.StatusNotFound},                        // assumption 135
+	"EnableClusterInBandAuth":  {http.StatusBadRequest},                      // assumption 208
+	"DisableClusterInBandAuth": {http.StatusBadRequest},                      // assumption 208
+	"GetClusterRootKey":        {http.StatusBadRequest, http.StatusNotFound}, // assumption 201
+	"FetchLogs":                {http.StatusBadRequest},                      // assumption 240
+	"ListServers":              {http.StatusBadRequest},
+	"ListVolumes":              {http.StatusNotFound},
+}
+
+// statusesFromState returns the statuses of an operation that only the state of a world explains: 503 of a cluster that
+// is cut off (assumption 139), 401 and 403 of a caller without the permission (assumption 22), 501 of a cluster without a
+// federation (assumption 138), and those of undocumented.
+func statusesFromState(op *api.Operation) []int {
+	possible := []int{http.StatusServiceUnavailable}
+	if op.Needs != (api.Permission{}) {
+		possible = append(possible, http.StatusUnauthorized, http.StatusForbidden)
+	}
+	if op.Enabled != nil {
+		possible = append(possible, http.StatusNotImplemented)
+	}
+	var list []int
+	for _, status := range append(possible, undocumented[op.Name]...) {
+		if !op.Documents(status) {
+			list = append(list, status)
+		}
+	}
+	return list
 }
 
 // owns reports whether an unknown path belongs to this vendor, which then refuses it.

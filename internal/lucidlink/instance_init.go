@@ -133,4 +133,3 @@ func makeRoot(_ *store.Tx, row *statemachine.Row[Filespace]) error {
 	row.Body.Requests.List++
 	return nil
 }
-

@@ -3,6 +3,7 @@ package simulator
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,10 +82,32 @@ func TestCoverage(t *testing.T) {
 		fmt.Fprintf(&summary, "| %s | %d | %d (%d %%) | %d | %d |\n",
 			v.Service.Vendor, all, state, 100*state/max(all, 1), injected, all-state-injected)
 	}
+	require.Empty(t, undeclared(seen.fromState), "an operation returns a status from state that its row does not have")
 	text := "# Coverage\n\n" + coverageIntroduction + "\n" + summary.String() + tables.String()
 	require.NoError(t, os.WriteFile("../../docs/coverage.md", []byte(text), 0o644))
 	t.Log("\n" + summary.String())
 	writeEvidence(t, dir)
+}
+
+// undeclared returns the pairs of operation and status that no row has, so that they could not be injected. A world that
+// does not exist is 404, and a body that is too large 413, for every operation.
+func undeclared(fromState map[string]bool) []string {
+	declared := map[string]bool{}
+	for _, v := range vendors(Default()) {
+		for i := range v.Service.Operations {
+			op := &v.Service.Operations[i]
+			for _, status := range append(op.Injectable(), http.StatusNotFound, http.StatusRequestEntityTooLarge) {
+				declared[fmt.Sprintf("%s %d", op.ID(), status)] = true
+			}
+		}
+	}
+	var list []string
+	for _, pair := range slices.Sorted(maps.Keys(fromState)) {
+		if !declared[pair] {
+			list = append(list, pair)
+		}
+	}
+	return list
 }
 
 // coverageIntroduction begins docs/coverage.md.

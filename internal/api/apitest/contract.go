@@ -38,6 +38,9 @@ func (s *suite) contract(t *testing.T) {
 		for _, status := range op.Further {
 			assert.NotContains(t, row.Statuses, status, "%s: the page has it", op.ID())
 		}
+		for _, status := range op.FromState {
+			assert.False(t, op.Documents(status), "%s: %d is documented", op.ID(), status)
+		}
 	}
 	for i := range svc.Operations {
 		op := &svc.Operations[i]
