@@ -338,6 +338,21 @@ func TestToken_UserRemoved(t *testing.T) {
 	require.Contains(t, gone.Text(".message"), `the token's user "audit" no longer exists`)
 }
 
+// TestThickClone_Instant checks that a copy of any size completes in one transaction if nothing takes time, although a
+// long one has a hundred steps otherwise.
+func TestThickClone_Instant(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, func(c *simulator.Config) { c.Delays = statemachine.Instant })
+	east, west := attachBoth(t, s)
+	s.Must(200, http.MethodPost, "/api/v2/projects/default/volumes",
+		`{"name":"vol1","size":"6TiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
+	snap := s.Must(200, http.MethodPost, "/api/v2/projects/default/snapshots",
+		`{"name":"snap1","sourceVolumeName":"vol1"}`).Text(".UUID")
+	id := s.Must(200, http.MethodPost, "/api/v1/snapshots/thickclone", cloneBody(snap, east, "copy1", west)).
+		Text(".workflowId")
+	require.Equal(t, "COMPLETED", s.Must(200, http.MethodGet, "/api/v1/workflows/"+id, "").Text(".workflow.state"))
+}
+
 // TestThickClone_DamagedSource checks that a copy does not complete if blocks of its source are damaged beyond repair.
 func TestThickClone_DamagedSource(t *testing.T) {
 	t.Parallel()
