@@ -76,6 +76,9 @@ func (c *tenant) do(method, path, body string, header ...string) (response, erro
 	if err != nil {
 		return response{}, err
 	}
+	if vendor == "lucidity" {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	switch named {
 	case "header":
 		req.Header.Set("X-Sim-World", mark(c.world))
