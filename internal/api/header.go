@@ -21,8 +21,8 @@ func (e *InvalidFaultError) Error() string { return e.Detail }
 // OneRequestFault returns the status that the headers of a request ask the server to inject: X-Sim-Fault: 503, or
 // Prefer: code=503 (the convention of Prism). It returns 0 if they ask for none or for a documented success. It returns
 // an *InvalidFaultError if the vendor does not document the status for op and the simulator never returns it by itself:
-// otherwise a typo would look like a client that survived the fault. X-Sim-Fault: 503;force accepts any status from 400 to 599, since a proxy in between may
-// return it.
+// otherwise a typo would look like a client that survived the fault. X-Sim-Fault: 503;force accepts any status from 400
+// to 599, since a proxy in between may return it.
 func OneRequestFault(op *Operation, h http.Header) (status int, err error) {
 	text, forced := h.Get(HeaderFault), false
 	if text == "" {

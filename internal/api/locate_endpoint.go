@@ -11,8 +11,8 @@ import (
 
 // ClusterAt returns the partition of the cluster that the sender of the request reaches at host:port, or "" if that is
 // not an address of the simulator. Such an address has the port to which the request was sent, and its host is that of
-// the request, a loopback address if the request was sent to one, or a name that selects a cluster: west.t1.localhost in
-// the world t1, or west.localhost unless there is a world west. A name without a cluster selects the default one.
+// the request, a loopback address if the request was sent to one, or a name that selects a cluster: west.t1.localhost
+// in the world t1, or west.localhost unless there is a world west. A name without a cluster selects the default one.
 func (r *Request) ClusterAt(tx *store.Tx, endpoint string) string {
 	host, port, err := net.SplitHostPort(endpoint)
 	own, ownPort := r.address()

@@ -32,8 +32,8 @@ type Operation struct {
 	// Further lists statuses that the page does not document but the vendor's machine-readable definition does, or that
 	// were observed in use. They can be injected too.
 	Further []int
-	// FromState lists statuses that are in none of the two, but that the simulator returns from the state of a world, for a
-	// reason that docs/assumptions.md numbers. They can be injected too. Documents does not report them.
+	// FromState lists statuses that are in none of the two, but that the simulator returns from the state of a world, for
+	// a reason that docs/assumptions.md numbers. They can be injected too. Documents does not report them.
 	FromState []int
 	// Extra reports that the operation is in the vendor's machine-readable definition but has no page.
 	Extra bool

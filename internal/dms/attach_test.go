@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAttachCluster_AtTheAddressOfTheSimulator checks seeds/003 "Any one of the API endpoints can be used": the address at
-// which a client reaches a cluster is one.
+// TestAttachCluster_AtTheAddressOfTheSimulator checks seeds/003 "Any one of the API endpoints can be used": the address
+// at which a client reaches a cluster is one.
 func TestAttachCluster_AtTheAddressOfTheSimulator(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

@@ -10,6 +10,8 @@ import (
 	"storagesim/internal/store"
 )
 
+// clusterOperations returns the operations on attached clusters. An unknown one is 404 without being documented
+// (assumption 135).
 func (s *Service) clusterOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListClusters", Method: http.MethodGet, Path: "/api/v1/clusters", Statuses: []int{200, 401},
@@ -19,7 +21,8 @@ func (s *Service) clusterOperations() []api.Operation {
 		{Name: "RefreshClusters", Method: http.MethodPost, Path: "/api/v1/clusters/refresh",
 			Statuses: []int{200, 401, 500}, Needs: token, Endpoint: api.Handle(s.refreshClusters)},
 		{Name: "DetachCluster", Method: http.MethodDelete, Path: "/api/v1/clusters/{cid}",
-			Statuses: []int{200, 400, 401, 500}, FromState: noSuch, Needs: token, Endpoint: api.Handle(s.detachCluster)},
+			Statuses: []int{200, 400, 401, 500}, FromState: []int{404}, Needs: token,
+			Endpoint: api.Handle(s.detachCluster)},
 	}
 }
 
@@ -71,7 +74,8 @@ func deleteCluster(tx *store.Tx, id string) error {
 }
 
 // status returns the present state of both connections (facts/dms-lucidlink-lucidity.md 3.4). The data connection needs
-// no credential, but while in-band authentication is enabled, the service's host must be a trusted one (assumption 137).
+// no credential, but while in-band authentication is enabled, the service's host must be a trusted one (assumption
+// 137).
 func (s *Service) status(tx *store.Tx, c *attachedCluster, own serviceCredentials) *ConnectionStatus {
 	st := &ConnectionStatus{Access: Connected, Data: Connected}
 	apis, data := s.clusters.Reachable(c.in(tx))
@@ -155,8 +159,8 @@ type workflowIDResponse struct {
 	WorkflowID string `json:"workflowId"`
 }
 
-// attachCluster implements seeds/003 "Attach Lightbits cluster". It returns the ID of the workflow that attaches it. The
-// endpoint is one of the cluster, or the address at which the client reaches it (assumption 143).
+// attachCluster implements seeds/003 "Attach Lightbits cluster". It returns the ID of the workflow that attaches it.
+// The endpoint is one of the cluster, or the address at which the client reaches it (assumption 143).
 func (s *Service) attachCluster(tx *store.Tx, r *api.Request, q *attachClusterRequest) (workflowIDResponse, error) {
 	if !api.IsHostPort(q.APIEndpoint) {
 		return workflowIDResponse{}, refusal.New(refusal.InvalidArgument,

@@ -15,20 +15,20 @@ import (
 	"storagesim/internal/timeuuid"
 )
 
+// workflowOperations returns the operations on workflows. An unknown one is 404 without being documented (assumption
+// 135).
 func (s *Service) workflowOperations() []api.Operation {
 	return []api.Operation{
 		{Name: "ListWorkflows", Method: http.MethodGet, Path: "/api/v1/workflows", Statuses: []int{200, 400, 401, 500},
 			Needs: token, Endpoint: api.HandleAs[workflowList](s.listWorkflows)},
 		{Name: "GetWorkflow", Method: http.MethodGet, Path: "/api/v1/workflows/{workflowId}",
-			Statuses: []int{200, 400, 401, 500}, FromState: noSuch, Needs: token,
+			Statuses: []int{200, 400, 401, 500}, FromState: []int{404}, Needs: token,
 			Endpoint: api.HandleAs[getWorkflowResponse](s.getWorkflow)},
 		{Name: "CancelWorkflow", Method: http.MethodPost, Path: "/api/v1/workflows/{workflowId}/cancel",
-			Statuses: []int{200, 400, 401, 500}, FromState: noSuch, Needs: token, Endpoint: api.Handle(s.cancelWorkflow)},
+			Statuses: []int{200, 400, 401, 500}, FromState: []int{404}, Needs: token,
+			Endpoint: api.Handle(s.cancelWorkflow)},
 	}
 }
-
-// noSuch is the undocumented status for an unknown workflow or cluster (assumption 135).
-var noSuch = []int{http.StatusNotFound}
 
 // Workflow is a workflow as the API shows it (facts/dms-lucidlink-lucidity.md 3.2). A time is null until it is reached.
 // At most one of the three requests is set; a refresh has none.
@@ -215,9 +215,9 @@ func (s *Service) cancelWorkflow(tx *store.Tx, _ *api.Request, q *cancelWorkflow
 	return none, s.workflows.Fire(tx, &row, "cancel")
 }
 
-// workflowOf returns the workflow that a cancellation names: by its ID in the path, or by runId, which the page calls "The
-// ID of the workflow" too, so that both the workflow's ID and the ID of its run are accepted. If both are given they must
-// name the same workflow (assumption 126).
+// workflowOf returns the workflow that a cancellation names: by its ID in the path, or by runId, which the page calls
+// "The ID of the workflow" too, so that both the workflow's ID and the ID of its run are accepted. If both are given
+// they must name the same workflow (assumption 126).
 func (s *Service) workflowOf(tx *store.Tx, q *cancelWorkflowRequest) (statemachine.Row[Workflow], error) {
 	if q.RunID == "" {
 		return s.findWorkflow(tx, q.WorkflowID)

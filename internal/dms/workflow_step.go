@@ -23,8 +23,8 @@ const (
 const blockSize = 4096 // bytes; Lightbits accounts in blocks of this size
 
 // plan sets the next step and its rate: the service's own, or less if the QoS policy of the destination volume allows
-// less for writing, or for reading if the step is verified. A policy that is changed during a step takes effect with the
-// next one. After a step that took no time, as in the profile instant, the next one is coarse.
+// less for writing, or for reading if the step is verified. A policy that is changed during a step takes effect with
+// the next one. After a step that took no time, as in the profile instant, the next one is coarse.
 func (s *Service) plan(tx *store.Tx, c *clone, verify bool) {
 	rate := s.settings(tx).CopyRate
 	if _, target, err := sides(tx, c); err == nil {
@@ -43,8 +43,8 @@ func (s *Service) plan(tx *store.Tx, c *clone, verify bool) {
 	c.Step = step{Bytes: size, Rate: rate, Planned: tx.Now}
 }
 
-// stepEnd returns the end of the step that begins at the byte start. A run that an earlier version of the program stored
-// has no step yet.
+// stepEnd returns the end of the step that begins at the byte start. A run that an earlier version of the program
+// stored has no step yet.
 func (c *clone) stepEnd(start uint64) uint64 {
 	size := c.Step.Bytes
 	if c.Step.Rate == 0 {

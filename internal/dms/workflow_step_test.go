@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestClone_StepWithoutAPlan checks a copy that an earlier version of the program has begun: its next step is an eighth,
-// as it was.
+// TestClone_StepWithoutAPlan checks a copy that an earlier version of the program has begun: its next step is an
+// eighth, as it was.
 func TestClone_StepWithoutAPlan(t *testing.T) {
 	t.Parallel()
 	c := clone{Size: 80 << 30, Copied: 20 << 30}

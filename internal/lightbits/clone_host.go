@@ -12,8 +12,8 @@ import (
 // it as to any other host.
 type CopyHost struct{ NQN, IP string }
 
-// trustedIn returns what the host sends to connect to volumes of the project: its NQN and the secret of the trusted host
-// of that NQN, which the administrator of both has given to it (assumption 137).
+// trustedIn returns what the host sends to connect to volumes of the project: its NQN and the secret of the trusted
+// host of that NQN, which the administrator of both has given to it (assumption 137).
 func (h CopyHost) trustedIn(tx *store.Tx, project string) *hostParams {
 	p := &hostParams{HostNQN: h.NQN, IP: h.IP}
 	for _, t := range trustedHosts.By(tx, byNQN, scopedKey(project, h.NQN)) {
@@ -34,8 +34,8 @@ func (s *Service) HostTrustedAnywhere(tx *store.Tx, h CopyHost) bool {
 	})
 }
 
-// checkHost refuses a host that an access list of the volume excludes or that cannot authenticate itself. A host that is
-// connected stays so when in-band authentication is enabled (assumption 209).
+// checkHost refuses a host that an access list of the volume excludes or that cannot authenticate itself. A host that
+// is connected stays so when in-band authentication is enabled (assumption 209).
 func (s *Service) checkHost(tx *store.Tx, v *Volume, h CopyHost) error {
 	p := h.trustedIn(tx, v.ProjectName)
 	err := checkConnect(v, p)

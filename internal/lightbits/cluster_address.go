@@ -5,8 +5,8 @@ import (
 	"storagesim/internal/store"
 )
 
-// address is an address of the simulator at which a client reaches a cluster. The client has named it as the endpoint of
-// a cluster to attach, beside the cluster's own endpoints (assumption 143).
+// address is an address of the simulator at which a client reaches a cluster. The client has named it as the endpoint
+// of a cluster to attach, beside the cluster's own endpoints (assumption 143).
 type address struct {
 	Endpoint  string `json:"endpoint"`
 	Partition string `json:"partition"`

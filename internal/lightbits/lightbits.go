@@ -157,8 +157,8 @@ func (s *Service) Machines() []statemachine.Lifecycle {
 // Tables returns the tables that do not belong to a machine.
 func (s *Service) Tables() []store.Verifier {
 	return append(idp.Tables(),
-		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, addressTable, credentials, events.Log, flagTable,
-		projects,
+		blockTable, usageTable, groupTable, clusterTable, nsidTable, hostTable, addressTable, credentials,
+		events.Log, flagTable, projects,
 		rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverOptionsTable, pulledDevices,
 		lostTable, resizing, revokedKeys,
 		clockDrifts, damageNotes, idpClientConfs, authMapEntries, trustedHosts,

@@ -46,8 +46,8 @@ var undocumented = map[string][]int{
 }
 
 // statusesFromState returns the statuses of an operation that only the state of a world explains: 503 of a cluster that
-// is cut off (assumption 139), 401 and 403 of a caller without the permission (assumption 22), 501 of a cluster without a
-// federation (assumption 138), and those of undocumented.
+// is cut off (assumption 139), 401 and 403 of a caller without the permission (assumption 22), 501 of a cluster without
+// a federation (assumption 138), and those of undocumented.
 func statusesFromState(op *api.Operation) []int {
 	possible := []int{http.StatusServiceUnavailable}
 	if op.Needs != (api.Permission{}) {

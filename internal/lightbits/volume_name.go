@@ -24,8 +24,8 @@ func plainWord(text string, most int) bool {
 	return true
 }
 
-// checkName returns InvalidArgument for a name that the product does not accept (assumption 25). what is the noun of the
-// message.
+// checkName returns InvalidArgument for a name that the product does not accept (assumption 25). what is the noun of
+// the message.
 func checkName(what, name string) error {
 	if name == "" {
 		return refusal.New(refusal.InvalidArgument, "the %s name is missing", what)

@@ -42,8 +42,8 @@ const (
 const msgDone = "Done Successfully"
 
 // Bind fills the request from the body; RevokeBuffer has none. Members match by exact case and type. Unknown members
-// are ignored, as in the vendor's sibling API (facts/dms-lucidlink-lucidity.md 2.3). A request with an access token must
-// have the Content-Type that its page requires (assumption 199).
+// are ignored, as in the vendor's sibling API (facts/dms-lucidlink-lucidity.md 2.3). A request with an access token
+// must have the Content-Type that its page requires (assumption 199).
 func (dialect) Bind(r *api.Request, request any) error {
 	if r.HTTP.Method == http.MethodGet || r.Operation.Name == "RevokeBuffer" {
 		return nil

@@ -178,11 +178,11 @@ func defaultDisk(provider string) poolSettings {
 }
 
 // uncached are the disk types without a host cache (assumption 194).
-var uncached = []string{"PremiumV2_LRS", "UltraSSD_LRS"}
+var uncached = [...]string{"PremiumV2_LRS", "UltraSSD_LRS"}
 
 // checkCache refuses a host cache for disks that have none.
 func checkCache(q *poolSettings) error {
-	if q.DiskCache == "" || q.DiskCache == noCache || !slices.Contains(uncached, q.DiskType) {
+	if q.DiskCache == "" || q.DiskCache == noCache || !slices.Contains(uncached[:], q.DiskType) {
 		return nil
 	}
 	return refusal.New(refusal.FailedPrecondition,
@@ -239,7 +239,7 @@ func (q poolSettings) orElse(disk poolSettings) poolSettings {
 		q.DiskType = disk.DiskType
 	}
 	switch {
-	case q.DiskCache == "" && slices.Contains(uncached, q.DiskType):
+	case q.DiskCache == "" && slices.Contains(uncached[:], q.DiskType):
 		q.DiskCache = noCache
 	case q.DiskCache == "":
 		q.DiskCache = disk.DiskCache

@@ -89,8 +89,8 @@ func TestCoverage(t *testing.T) {
 	writeEvidence(t, dir)
 }
 
-// undeclared returns the pairs of operation and status that no row has, so that they could not be injected. A world that
-// does not exist is 404, and a body that is too large 413, for every operation.
+// undeclared returns the pairs of operation and status that no row has, so that they could not be injected. A world
+// that does not exist is 404, and a body that is too large 413, for every operation.
 func undeclared(fromState map[string]bool) []string {
 	declared := map[string]bool{}
 	for _, v := range vendors(Default()) {

@@ -15,8 +15,8 @@ import (
 // undocumented is a status that no page of any vendor has.
 const undocumented = "418"
 
-// faults checks that every refusal that is documented or follows from state can be injected, in the vendor's body and with the marker, and changes
-// nothing.
+// faults checks that every refusal that is documented or follows from state can be injected, in the vendor's body and
+// with the marker, and changes nothing.
 func (s *suite) faults(t *testing.T) {
 	before := s.target.State(t)
 	s.each(t, all, func(t *testing.T, op *api.Operation, path string) {
