@@ -72,6 +72,9 @@ func helpOf(name string) (text string, ok bool) {
 	}
 	var b strings.Builder
 	b.WriteString(list[at].usage)
+	if name == lucidName {
+		b.WriteString("\n" + lucidHelp())
+	}
 	if list[at].options != nil {
 		b.WriteString(variablesHelp)
 		writeOptions(&b, list[at].options())

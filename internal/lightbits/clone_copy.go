@@ -110,10 +110,14 @@ func within(e physics.Extents, start, end uint64) physics.Extents {
 	return out
 }
 
-// Copy writes the range and returns the pass for the next range. CheckCopy must have returned nil.
+// Copy writes the range and returns the pass for the next range. CheckCopy must have returned nil. A host that was
+// disconnected meanwhile connects again.
 func (s *Service) Copy(source, target *store.Tx, c CopyRange) (pass uint64, err error) {
 	runs := s.sourceRuns(source, c)
 	row, err := s.findVolume(target, c.TargetProject, volumeRef{UUID: c.Volume})
+	if err == nil {
+		err = s.connect(target, &row, c.Host)
+	}
 	if err != nil || len(runs) == 0 {
 		return c.Pass, err
 	}
