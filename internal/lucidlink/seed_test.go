@@ -31,6 +31,7 @@ func TestSeed(t *testing.T) {
 		``, `{}`, `{"accounts":[{"name":"one"}]}`,
 		`{"accounts":[{"name":"one","domain":"one-domain","clients":[
 			{"clientId":"a","clientSecret":"b"},{"clientId":"c","clientSecret":"d"}]}],
+		  "buckets":[{"bucket":"data","accessKey":"a","secretKey":"b","https":true}],
 		  "regions":{"AWS":{"mars-1":"open","eu-west-1":"closed"}},
 		  "currency":"EUR","prices":{"teams":{"capacityTiB":1,"user":0}}}`,
 	} {
@@ -55,6 +56,8 @@ func TestSeed_InvalidMemberIsNamed(t *testing.T) {
 		{`{"regions":{"AWS":{"eu-west-1":"shut"}}}`, "regions.AWS.eu-west-1"},
 		{`{"regions":{"AWS":{"":"open"}}}`, "regions.AWS."},
 		{`{"currency":"euro"}`, "currency"},
+		{`{"buckets":[{"bucket":"data","accessKey":"a"},{"accessKey":"a"}]}`, "buckets[1].bucket"},
+		{`{"buckets":[{"bucket":"data","keys":"a"}]}`, "buckets[0].keys"},
 		{`{"prices":{"cheap":{}}}`, "prices.cheap"},
 		{`{"prices":{"teams":{"capacityTiB":-1,"user":0}}}`, "prices.teams"},
 		{`{"prices":{"teams":{"capacityTiB":0.5,"user":0}}}`, "prices.capacityTiB"},
