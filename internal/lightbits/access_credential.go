@@ -112,6 +112,7 @@ func (s *Service) listCredentials(tx *store.Tx, r *api.Request, q *listCredentia
 		return response, err
 	}
 	for _, row := range credentials.All(tx, credentialKey(q.ProjectName, ""), "") {
+		s.hidePrivate(r, &row.Credential)
 		response.Credentials = append(response.Credentials, &row.Credential)
 	}
 	return response, nil
@@ -183,7 +184,16 @@ func (s *Service) findCredential(tx *store.Tx, r *api.Request, q *credentialRequ
 // getCredential: seeds/002 "Get credential".
 func (s *Service) getCredential(tx *store.Tx, r *api.Request, q *credentialRequest) (Credential, error) {
 	row, err := s.findCredential(tx, r, q, "get")
+	s.hidePrivate(r, &row.Credential)
 	return row.Credential, err
+}
+
+// hidePrivate leaves a private key out of a response to callers that could not have created the credential (assumption
+// 433).
+func (s *Service) hidePrivate(r *api.Request, c *Credential) {
+	if c.Type == CredsTLSPrivKeyPem && !principal(r).may(c.ProjectName, can("credentials", "create")) {
+		c.Payload = nil
+	}
 }
 
 // deleteCredential: seeds/002 "Delete credential". Tokens signed with it are refused afterwards.

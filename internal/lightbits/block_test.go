@@ -106,8 +106,14 @@ func (h *blockServer) newSnapshot(name, volume string) string {
 
 func (h *blockServer) newClone(name, snapshot string) string {
 	h.Helper()
-	return h.created(volumesPath, fmt.Sprintf(`{"name":%q,"sourceSnapshotUUID":%q,"acl":{"values":["ALLOW_NONE"]}}`,
-		name, snapshot))
+	var source struct {
+		Size         string
+		ReplicaCount int
+	}
+	require.NoError(h, json.Unmarshal([]byte(h.ok(http.MethodGet, snapshotsPath+"/"+snapshot, "")), &source))
+	return h.created(volumesPath, fmt.Sprintf(
+		`{"name":%q,"size":%q,"replicaCount":%d,"sourceSnapshotUUID":%q,"acl":{"values":["ALLOW_NONE"]}}`,
+		name, source.Size, source.ReplicaCount, snapshot))
 }
 
 // write writes count blocks of a volume.

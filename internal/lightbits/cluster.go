@@ -69,16 +69,21 @@ func (s *Service) clusterUUID(tx *store.Tx) string {
 }
 
 // maxReplicas returns how many replicas a volume can have now: the cluster's limit, or fewer if it has fewer failure
-// domains with an attached node (facts/lightbits.md 4.1 "replicaCount").
+// domains with an attached node that serves and is not being evicted (facts/lightbits.md 4.1 "replicaCount").
 func (s *Service) maxReplicas(tx *store.Tx, attached []nodeUsage) uint32 {
 	c, _ := s.cluster(tx)
 	domains := map[string]bool{}
+	serving := 0
 	for i := range attached {
+		if !attached[i].Serving || attached[i].Leaving {
+			continue
+		}
+		serving++
 		for _, d := range attached[i].Domains {
 			domains[d] = true
 		}
 	}
-	return min(c.MaxReplicas, uint32(len(attached)), uint32(len(domains)))
+	return min(c.MaxReplicas, uint32(serving), uint32(len(domains)))
 }
 
 // clusterChanged records a change of what GetCluster and GetClusterInfo show beside measured values: the ETag changes

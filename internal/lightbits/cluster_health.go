@@ -18,8 +18,8 @@ type ClusterHealth struct {
 // HealthState is the health of a cluster or a server (spec enum ClusterHealth.State).
 type HealthState string
 
-// The states of health: Warning with inactive nodes or degraded volumes, Error with volumes that are read-only or not
-// available.
+// The states of health: Warning with inactive or read-only nodes or degraded volumes, Error with volumes that are
+// read-only or not available.
 const (
 	HealthOK      HealthState = "OK"
 	HealthWarning HealthState = "Warning"
@@ -34,9 +34,14 @@ func (HealthState) EnumNumbers() map[string]int32 { return healthStateNames }
 // clusterHealth computes the health from the nodes and from the number of volumes in each protection group.
 func (s *Service) clusterHealth(tx *store.Tx, all map[string]nodeUsage) *ClusterHealth {
 	h := &ClusterHealth{State: HealthOK}
+	full := 0
 	for _, u := range all {
-		if u.Attached && !u.Serving {
+		switch {
+		case !u.Attached:
+		case !u.Serving:
 			h.NumInactiveNodes++
+		case u.full():
+			full++
 		}
 	}
 	for _, g := range groupTable.All(tx, "", "") {
@@ -55,7 +60,7 @@ func (s *Service) clusterHealth(tx *store.Tx, all map[string]nodeUsage) *Cluster
 	switch {
 	case h.NumReadOnlyVolumes+h.NumNotAvailableVolumes > 0:
 		h.State = HealthError
-	case h.NumInactiveNodes+h.NumDegradedVolumes > 0:
+	case h.NumInactiveNodes+h.NumDegradedVolumes > 0, full > 0:
 		h.State = HealthWarning
 	}
 	return h

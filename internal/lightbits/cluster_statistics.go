@@ -21,7 +21,8 @@ type ClusterStatistics struct {
 	CompressionRatio                   float64 `json:"compressionRatio"`
 }
 
-// clusterStatistics adds up the space of the nodes. The installed storage includes devices that no node manages.
+// clusterStatistics adds up the space of the attached nodes. Only nodes that serve have free space: nothing can be
+// written to the others. The installed storage includes all devices, also those that no node manages.
 func (s *Service) clusterStatistics(tx *store.Tx, all map[string]nodeUsage) *ClusterStatistics {
 	var installed uint64
 	for _, row := range s.nvmeDevices.Table().All(tx, "", "") {
@@ -29,7 +30,14 @@ func (s *Service) clusterStatistics(tx *store.Tx, all map[string]nodeUsage) *Clu
 	}
 	var spaces []physics.Space
 	for _, u := range all {
-		spaces = append(spaces, physics.SpaceOf(u.Disks, u.Usage))
+		if !u.Attached {
+			continue
+		}
+		space := physics.SpaceOf(u.Disks, u.Usage)
+		if !u.Serving {
+			space.Free = 0
+		}
+		spaces = append(spaces, space)
 	}
 	sum := physics.Sum(spaces...)
 	return &ClusterStatistics{

@@ -63,7 +63,8 @@ type upgradeClusterRequest struct {
 }
 
 // upgradeCluster: seeds/002 "Upgrade cluster". Servers are upgraded one after the other, in the order of the request or
-// of their names. A server without which volumes would lose service is skipped and named in ErrorMessage.
+// of their names, after the upgrade of a single server if one runs. A server without which volumes would lose service
+// is skipped and named in ErrorMessage.
 func (s *Service) upgradeCluster(tx *store.Tx, _ *api.Request, q *upgradeClusterRequest) (api.Empty, error) {
 	var none api.Empty
 	version, err := s.packageVersion(tx, q.InstallPkgURI, q.ProxyInfo)
@@ -75,7 +76,7 @@ func (s *Service) upgradeCluster(tx *store.Tx, _ *api.Request, q *upgradeCluster
 		return none, err
 	}
 	if last, err := s.clusterUpgrades.Get(tx, clusterKey); err == nil {
-		if last.Body.Last.Status == ClusterUpgradeUpgrading {
+		if v, _ := s.whileRunning(tx, opUpgradeCluster); v == twice {
 			return none, refusal.New(refusal.InvalidArgument,
 				"the cluster is already being upgraded to %s: server %d of %d",
 				last.Body.Last.TargetVersion, last.Body.Last.ProgressStep, last.Body.Last.ProgressTotal)

@@ -2,6 +2,7 @@ package lightbits
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"storagesim/internal/statemachine"
@@ -61,7 +62,10 @@ func (s *Service) unlessAllUpgraded(tx *store.Tx, r *statemachine.Row[clusterUpg
 	}
 	for len(u.Queue) > 0 {
 		server, err := s.servers.Get(tx, u.Queue[0])
-		why := s.whySkipped(tx, &server, err)
+		why, wait := s.whySkipped(tx, &server, err)
+		if wait {
+			return statemachine.Stay // the end of that upgrade continues this one
+		}
 		if why == "" {
 			return ""
 		}
@@ -71,22 +75,28 @@ func (s *Service) unlessAllUpgraded(tx *store.Tx, r *statemachine.Row[clusterUpg
 	return "upgraded"
 }
 
-// whySkipped returns why a server cannot be upgraded now; "" if it can.
-func (s *Service) whySkipped(tx *store.Tx, server *statemachine.Row[Server], err error) string {
+// whySkipped returns why a server cannot be upgraded now; "" if it can. wait means that another upgrade must end first.
+func (s *Service) whySkipped(tx *store.Tx, server *statemachine.Row[Server], err error) (why string, wait bool) {
 	v := &server.Body
 	if err != nil {
-		return "a server is no longer there"
+		return "a server is no longer there", false
 	}
-	if v.State != ServerEnabled {
-		return fmt.Sprintf("server %s is %s", v.Name, v.State)
+	for _, r := range s.runningOperations(tx) {
+		rule := concurrent[r.is][opUpgradeCluster]
+		switch here := slices.Contains(r.servers, v.UUID); {
+		case rule.other == waits:
+			return "", true
+		case here && rule.same == skips:
+			why = fmt.Sprintf("server %s: there is a user operation in progress: %s", v.Name, r.what())
+		}
 	}
-	if err := s.serverBusy(tx, v); err != nil {
-		return err.Error()
+	if why == "" && v.State != ServerEnabled {
+		why = fmt.Sprintf("server %s is %s", v.Name, v.State)
 	}
-	if lost := s.volumesLost(tx, v.NodesUUIDs); lost > 0 {
-		return fmt.Sprintf("server %s: %d volumes would lose service", v.Name, lost)
+	if lost := s.volumesLost(tx, v.NodesUUIDs); lost > 0 && why == "" {
+		why = fmt.Sprintf("server %s: %d volumes would lose service", v.Name, lost)
 	}
-	return ""
+	return why, false
 }
 
 // nextServer starts the upgrade of the next server.

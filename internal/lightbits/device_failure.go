@@ -40,7 +40,7 @@ func (s *Service) deviceFails(tx *store.Tx, r *statemachine.Row[NvmeDevice]) err
 		d.RebuildCompletionTime = now.Body.RebuildCompletionTime // without a delay the rebuild is complete now
 		return err
 	}
-	return s.eachNode(tx, &Server{NodesUUIDs: []string{d.NodeUUID}}, "fail",
+	return s.eachNode(tx, &Server{NodesUUIDs: []string{d.NodeUUID}}, "degrade",
 		statemachine.State(NodeActive), nodeRebuilding, statemachine.State(NodeActivating))
 }
 

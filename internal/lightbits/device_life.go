@@ -42,13 +42,14 @@ func (s *Service) nvmeDeviceMachine() *statemachine.Machine[NvmeDevice] {
 			{From: in(adding), On: "added", To: healthy, After: "add", Do: s.deviceAdded},
 			{From: in(healthy), On: "rebuild", To: rebuilding},
 			{From: in(rebuilding), On: "halt", To: healthy},
-			{From: in(rebuilding), On: "rebuilt", To: healthy, After: "rebuild", Do: s.deviceRebuilt},
+			{From: in(rebuilding), On: "rebuilt", To: healthy, After: "rebuild", Do: s.deviceRebuilt,
+				Units: s.deviceUnits},
 			{From: in(healthy, rebuilding), On: "fail", To: failed, Do: s.deviceFails},
 			{From: in(adding), On: "fail", To: failed, Do: s.deviceNotAdded},
 			{From: in(failed), On: "release", To: none, Do: s.deviceReleased},
 		},
 		Delays: map[string]statemachine.DelayDefault{
-			"add": {Fast: "300ms", Realistic: "30s"}, "rebuild": {Fast: "500ms", Realistic: "10m"},
+			"add": {Fast: "300ms", Realistic: "30s"}, "rebuild": {Fast: "500ms", Realistic: "1m"},
 		},
 	})
 }

@@ -2,7 +2,6 @@ package lightbits
 
 import (
 	"fmt"
-	"time"
 
 	"storagesim/internal/refusal"
 	"storagesim/internal/statemachine"
@@ -22,9 +21,8 @@ const (
 )
 
 const (
-	workflowRetention = 24 * time.Hour // facts/dms-lucidlink-lucidity.md 3.3
-	keptWorkflows     = 100            // facts/lightbits.md 4.24
-	maxWorkflowPage   = 250
+	keptWorkflows   = 100 // facts/lightbits.md 4.24
+	maxWorkflowPage = 250
 )
 
 // workflowMachine is the life cycle of an attach: it connects, authenticates and fetches the facts of the cluster.
@@ -59,7 +57,7 @@ func (s *Service) workflowMachine() *statemachine.Machine[Workflow] {
 				Unless: s.unlessUnauthorized},
 			{From: in(workflowPending, stageConnect, stageAuthenticate, stageFetch), On: "fail", To: workflowFailed,
 				Do: s.workflowOver},
-			{From: in(workflowCompleted, workflowFailed), On: "expire", To: statemachine.Gone},
+			{From: in(workflowCompleted, workflowFailed), On: "expire", To: statemachine.Gone}, // of earlier data
 		},
 		Delays: map[string]statemachine.DelayDefault{
 			"start": {Fast: "50ms", Realistic: "500ms"}, "connect": {Fast: "100ms", Realistic: "2s"},
@@ -141,8 +139,9 @@ func (s *Service) workflowFetched(tx *store.Tx, r *statemachine.Row[Workflow]) e
 	return s.workflowOver(tx, r)
 }
 
-// workflowOver ends a workflow, which is kept for a day of the world's clock.
+// workflowOver ends a workflow. It stays until it is not one of "the last 100 workflows" any more (seeds/002 "List the
+// running and completed workflows").
 func (s *Service) workflowOver(tx *store.Tx, r *statemachine.Row[Workflow]) error {
 	r.Body.EndedAt = tx.Now
-	return s.workflows.After(tx, r, "expire", tx.Now.Add(workflowRetention))
+	return nil
 }

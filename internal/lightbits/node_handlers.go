@@ -80,6 +80,7 @@ func (s *Service) shownNode(tx *store.Tx, n *Node) (Node, error) {
 		return shown, err
 	}
 	space := physics.SpaceOf(u.Disks, u.Usage)
+	s.shownProgress(tx, &shown)
 	shown.NumManagedDevices, shown.ReadOnly = int32(u.Disks.Count), u.full()
 	shown.Statistics = &NodeStatistics{
 		ManagedPhysicalStorage: space.Managed, EffectivePhysicalStorage: space.Effective, LogicalStorage: space.Logical,

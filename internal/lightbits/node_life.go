@@ -38,7 +38,10 @@ func (s *Service) nodeMachine() *statemachine.Machine[Node] {
 			Keys: func(r *row) []string { return []string{r.Body.ServerUUID} }}},
 		Rules: []statemachine.Rule[Node]{
 			{From: in(active, nodeRebuilding, activating), On: "fail", To: inactive, Do: s.nodeDown},
+			{From: in(active, nodeRebuilding, activating), On: "degrade", To: inactive, Do: s.nodeDegraded},
 			{From: in(active, nodeRebuilding, activating), On: "stop", To: inactive, Do: s.nodeStopped},
+			{From: in(active, nodeRebuilding, activating), On: "disable", To: inactive, Do: s.nodeDisabled},
+			{From: in(active, nodeRebuilding, activating), On: "reboot", To: inactive, Do: s.nodeReboots},
 			{From: in(inactive), On: "perish", To: inactive, Do: s.nodePerished},
 			{From: in(inactive), On: "overdue", To: inactive, Unless: s.unlessPatient},
 			{From: in(inactive), On: "recover", To: activating, Do: s.nodePowersUp},
@@ -56,7 +59,7 @@ func (s *Service) nodeMachine() *statemachine.Machine[Node] {
 			{From: in(activating), On: "activated", To: nodeRebuilding, Do: s.nodeBack, Unless: s.unlessEmpty},
 			{From: in(activating), On: "ready", To: active, Do: s.nodeReady},
 			{From: in(nodeRebuilding), On: "rebuild", To: nodeRebuilding, After: "rebuild", Do: s.nodeRebuilds,
-				Unless: s.unlessRebuilt},
+				Units: s.rebuildUnits, Unless: s.unlessRebuilt},
 			{From: in(nodeRebuilding), On: "rebuilt", To: active, Do: s.nodeRebuilt},
 			{From: in(active), On: "mend", To: active, Do: s.nodeMends, Unless: s.unlessLost},
 			{From: in(nodeRebuilding), On: "mend", To: nodeRebuilding, Do: s.nodeMends, Unless: s.unlessLost},
@@ -89,13 +92,57 @@ func (s *Service) moveNode(tx *store.Tx, n *Node, change func(u *nodeUsage)) err
 	return usageTable.Put(tx, &u)
 }
 
+// nodeUnreachable is the failureInfo of a node that the others cannot reach.
+const nodeUnreachable = "the node does not answer"
+
+// nodeDown makes a node inactive that was lost.
 func (s *Service) nodeDown(tx *store.Tx, r *statemachine.Row[Node]) error {
-	return s.nodeInactive(tx, r, NodeConnectivityProblem, "the node does not answer")
+	if err := s.loseUpgrade(tx, r.Body.ServerUUID); err != nil {
+		return err
+	}
+	return s.nodeInactive(tx, r, NodeConnectivityProblem, nodeUnreachable)
+}
+
+// nodeDegraded makes a node inactive that cannot read its data any more. Its server runs, so its connectivity stays OK
+// (assumption 431).
+func (s *Service) nodeDegraded(tx *store.Tx, r *statemachine.Row[Node]) error {
+	if err := s.loseUpgrade(tx, r.Body.ServerUUID); err != nil {
+		return err
+	}
+	return s.nodeInactive(tx, r, NodeConnectivityOK, "data on failed NVMe devices cannot be rebuilt")
 }
 
 // nodeStopped makes the node inactive after a user stopped it, so its connectivity stays OK.
 func (s *Service) nodeStopped(tx *store.Tx, r *statemachine.Row[Node]) error {
 	return s.nodeInactive(tx, r, NodeConnectivityOK, "the node instance was stopped")
+}
+
+// nodeDisabled makes the node inactive because its server was disabled, which still runs.
+func (s *Service) nodeDisabled(tx *store.Tx, r *statemachine.Row[Node]) error {
+	return s.nodeInactive(tx, r, NodeConnectivityOK, "the server is disabled")
+}
+
+// nodeReboots makes the node inactive while its server reboots, when nothing answers.
+func (s *Service) nodeReboots(tx *store.Tx, r *statemachine.Row[Node]) error {
+	return s.nodeInactive(tx, r, NodeConnectivityProblem, "the server reboots to be upgraded")
+}
+
+// nodesUnreachable shows that the inactive nodes of a server that has failed do not answer.
+func (s *Service) nodesUnreachable(tx *store.Tx, v *Server) error {
+	for _, id := range v.NodesUUIDs {
+		row, err := s.nodes.Get(tx, id)
+		if err != nil {
+			return err
+		}
+		if row.Life.State != statemachine.State(NodeInactive) {
+			continue
+		}
+		row.Body.Status, row.Body.FailureInfo = NodeConnectivityProblem, nodeUnreachable
+		if err := s.nodes.Touch(tx, &row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) nodeInactive(tx *store.Tx, r *statemachine.Row[Node], status NodeStatus, why string) error {

@@ -59,12 +59,8 @@ func (s *Service) mayReplace(tx *store.Tx, source, target *statemachine.Row[Node
 				n.State)
 		}
 	}
-	for _, n := range []*Node{src, dst} {
-		if s.upgrades.Table().Has(tx, n.ServerUUID) || s.evictions.Table().Has(tx, n.ServerUUID) {
-			return refusal.New(refusal.Aborted,
-				"there is a user operation in progress on the server of node %s: it is being upgraded or evicted",
-				n.Name)
-		}
+	if err := s.mayStart(tx, opReplaceNode, src.ServerUUID, dst.ServerUUID); err != nil {
+		return err
 	}
 	running := 0
 	for range s.replacements.Table().All(tx, "", "") {

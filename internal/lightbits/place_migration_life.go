@@ -43,11 +43,11 @@ func (s *Service) migrationMachine() *statemachine.Machine[migration] {
 			{From: []statemachine.State{planned}, On: "start", To: moving, Do: s.migrationStarts,
 				Unless: s.unlessPlaced},
 			{From: []statemachine.State{moving}, On: "moved", To: statemachine.Gone, After: "move", Do: s.migrationEnds,
-				Unless: s.unlessArrived},
+				Units: s.moveUnits, Unless: s.unlessArrived},
 			{From: []statemachine.State{moving}, On: "turn", To: moving},
 			{From: []statemachine.State{planned, moving}, On: "drop", To: statemachine.Gone, Do: s.migrationDropped},
 		},
-		Delays: map[string]statemachine.DelayDefault{"move": {Fast: "500ms", Realistic: "2m"}},
+		Delays: map[string]statemachine.DelayDefault{"move": {Fast: "500ms", Realistic: "1m"}},
 	})
 }
 

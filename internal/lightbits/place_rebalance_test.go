@@ -54,7 +54,7 @@ func TestProactiveRebalance_NodeAlreadyFull(t *testing.T) {
 	s.advance(time.Minute)
 	require.True(t, full())
 	s.ok("POST", "/api/v2/featureFlags/proactive-rebalance/enable", "")
-	s.advance(time.Minute)
+	s.advance(10 * time.Minute)
 	require.False(t, full())
 }
 
@@ -67,7 +67,8 @@ func TestMigration_OperationsOnVolume(t *testing.T) {
 	s.ok("POST", "/api/v2/servers/"+s.firstServer()+"/disable", `{"evictData":true}`)
 	require.Equal(t, "Migrating", s.volumes("default")["v"].State)
 
-	s.ok("POST", projectPath+"volumes", `{"name":"clone","sourceSnapshotName":"s","acl":{"values":["ALLOW_ANY"]}}`)
+	s.ok("POST", projectPath+"volumes", `{"name":"clone","size":"1GiB","replicaCount":3,"sourceSnapshotName":"s",`+
+		`"acl":{"values":["ALLOW_ANY"]}}`)
 	s.ok("PUT", projectPath+"volumes/?name=v", `{"size":"8GiB"}`)
 	require.Equal(t, "Updating", s.volumes("default")["v"].State)
 	s.advance(time.Second)

@@ -2,7 +2,6 @@ package lightbits
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -80,11 +79,12 @@ func TestCreateVolume_CloneWithOtherReplicas(t *testing.T) {
 	s := newServer(t, withCluster("servers: 3\nvolumes: [{name: v, replicaCount: 2}]"))
 	s.ok("POST", projectPath+"snapshots", `{"name":"s","sourceVolumeName":"v"}`)
 	s.advance(time.Second)
-	body := `{"name":"clone","replicaCount":%d,"acl":{"values":["ALLOW_ANY"]},"sourceSnapshotName":"s"}`
+	body := `{"name":"clone","size":"1GiB","replicaCount":%d,"acl":{"values":["ALLOW_ANY"]},"sourceSnapshotName":"s"}`
 	for _, replicas := range []int{1, 3} {
 		s.refused(fmt.Sprintf("replica count %d differs from that of snapshot s, which is 2", replicas),
 			projectPath+"volumes", fmt.Sprintf(body, replicas))
 	}
-	s.ok("POST", projectPath+"volumes", strings.Replace(fmt.Sprintf(body, 0), `"replicaCount":0,`, "", 1))
+	s.refused("a mandatory argument is missing", projectPath+"volumes", fmt.Sprintf(body, 0))
+	s.ok("POST", projectPath+"volumes", fmt.Sprintf(body, 2))
 	require.Len(t, s.volumes("default")["clone"].NodeList, 2)
 }

@@ -7,6 +7,7 @@ import (
 
 	"storagesim/internal/api"
 	"storagesim/internal/refusal"
+	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
 )
 
@@ -96,15 +97,8 @@ func (s *Service) deleteProject(tx *store.Tx, r *api.Request, q *projectRequest)
 		return none, refusal.New(refusal.InvalidArgument,
 			"project %q is not allowed to be deleted: every cluster has it", q.Name)
 	}
-	for range s.volumes.Table().Scan(tx, scopedKey(q.Name, ""), "") {
-		s.projectPending(tx, q.Name)
-		return none, refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: it has volumes",
-			q.Name)
-	}
-	for range s.snapshots.Table().Scan(tx, scopedKey(q.Name, ""), "") {
-		s.projectPending(tx, q.Name)
-		return none, refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: it has snapshots",
-			q.Name)
+	if err := s.purgeFailed(tx, q.Name); err != nil {
+		return none, err
 	}
 	if err := deleteCredentialsOf(tx, q.Name); err != nil {
 		return none, err
@@ -122,6 +116,40 @@ func (s *Service) deleteProject(tx *store.Tx, r *api.Request, q *projectRequest)
 		return none, err
 	}
 	return none, projects.Delete(tx, q.Name)
+}
+
+// purgeFailed removes the Failed volumes and snapshots of a project, which hold nothing and which clients cannot delete
+// (assumption 302). The error is InvalidArgument if the project has others.
+func (s *Service) purgeFailed(tx *store.Tx, project string) error {
+	refuse := func(what string) error {
+		s.projectPending(tx, project)
+		return refusal.New(refusal.InvalidArgument, "project %q is not allowed to be deleted: it has %s", project, what)
+	}
+	var volumes []statemachine.Row[Volume]
+	for _, row := range s.volumes.Table().All(tx, scopedKey(project, ""), "") {
+		if row.Body.State != VolumeFailed {
+			return refuse("volumes")
+		}
+		volumes = append(volumes, row)
+	}
+	var snapshots []statemachine.Row[Snapshot]
+	for _, row := range s.snapshots.Table().All(tx, scopedKey(project, ""), "") {
+		if row.Body.State != SnapshotFailed {
+			return refuse("snapshots")
+		}
+		snapshots = append(snapshots, row)
+	}
+	for i := range volumes {
+		if err := s.volumes.Fire(tx, &volumes[i], "purge"); err != nil {
+			return err
+		}
+	}
+	for i := range snapshots {
+		if err := s.snapshots.Fire(tx, &snapshots[i], "purge"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type updateProjectRequest struct {

@@ -100,8 +100,15 @@ func (w *walker) cloneVolume() (string, bool) {
 	if len(w.volumes) >= mostVolumes {
 		return w.call("DELETE", projectPath+"volumes/"+w.pick(w.volumes), "")
 	}
-	return w.call("POST", projectPath+"volumes",
-		`{"name":"c%d","acl":{"values":["ALLOW_ANY"]},"sourceSnapshotUUID":%q}`, w.steps, w.pick(w.snapshots))
+	snapshot, source := w.pick(w.snapshots), Snapshot{Size: 1 << 30, ReplicaCount: 1}
+	w.view(func(tx *store.Tx) error {
+		if row, err := w.service.snapshots.Find(tx, snapshot); err == nil {
+			source = row.Body
+		}
+		return nil
+	})
+	return w.call("POST", projectPath+"volumes", `{"name":"c%d","size":"%d","replicaCount":%d,`+
+		`"acl":{"values":["ALLOW_ANY"]},"sourceSnapshotUUID":%q}`, w.steps, source.Size, source.ReplicaCount, snapshot)
 }
 
 func (w *walker) updateVolume() (string, bool) {

@@ -34,6 +34,9 @@ func (s *Service) createServer(tx *store.Tx, _ *api.Request, q *createServerRequ
 	if err != nil {
 		return Server{}, err
 	}
+	if err := s.mayStart(tx, opCreateServer, q.ServerUUID); err != nil {
+		return Server{}, err
+	}
 	like := s.firstServer(tx)
 	server := Server{
 		UUID: q.ServerUUID, Name: s.nextServerName(tx), ServerEndpoints: q.ServerEndpoints,

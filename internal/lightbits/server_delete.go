@@ -21,10 +21,10 @@ func (s *Service) deleteServer(tx *store.Tx, r *api.Request, q *deleteServerRequ
 		return none, err
 	}
 	v := &row.Body
-	if err := s.servers.Refuse("DeleteServer", &row); err != nil {
+	if err := s.mayStart(tx, opDeleteServer, v.UUID); err != nil {
 		return none, err
 	}
-	if err := s.serverBusy(tx, v); err != nil {
+	if err := s.servers.Refuse("DeleteServer", &row); err != nil {
 		return none, err
 	}
 	if err := r.IfMatch(v.ETag, row.Life.By); err != nil {

@@ -23,8 +23,8 @@ const (
 	minPermanentFailure = time.Hour
 )
 
-// disableServer: seeds/002 "Disable server", which is refused if it "can lead to risk of service loss state". With evictData its replicas are moved away first, while it continues to
-// serve.
+// disableServer: seeds/002 "Disable server", which is refused if it "can lead to risk of service loss state". With
+// evictData its replicas are moved away first, while it continues to serve.
 func (s *Service) disableServer(tx *store.Tx, _ *api.Request, q *disableServerRequest) (api.Empty, error) {
 	var none api.Empty
 	row, err := s.findServer(tx, q.serverRef)
@@ -32,10 +32,14 @@ func (s *Service) disableServer(tx *store.Tx, _ *api.Request, q *disableServerRe
 		return none, err
 	}
 	v := &row.Body
-	if err := s.servers.Refuse("DisableServer", &row); err != nil {
+	second := opDisableServer
+	if q.EvictData {
+		second = opEvictServer
+	}
+	if err := s.mayStart(tx, second, v.UUID); err != nil {
 		return none, err
 	}
-	if err := s.serverBusy(tx, v); err != nil {
+	if err := s.servers.Refuse("DisableServer", &row); err != nil {
 		return none, err
 	}
 	if t := q.PermanentFailureTimeout; t != nil {
@@ -79,11 +83,6 @@ func (s *Service) mayEvict(tx *store.Tx, v *Server, forced bool) error {
 	if servers < evictionServers {
 		return refusal.New(refusal.InvalidArgument, "evictData needs a cluster of at least %d servers, this one has %d",
 			evictionServers, servers)
-	}
-	for _, other := range s.evictions.Table().All(tx, "", "") {
-		return refusal.New(refusal.Aborted,
-			"there is a user operation in progress: server %s is being evicted, "+
-				"and only one eviction can run at a time", other.Body.Server)
 	}
 	if single := s.singleReplicas(tx, v); single > 0 && !forced {
 		return refusal.New(refusal.InvalidArgument,

@@ -22,11 +22,11 @@ func (s *Service) enableServer(tx *store.Tx, r *api.Request, q *enableServerRequ
 	if err := r.IfMatch(row.Body.ETag, row.Life.By); err != nil {
 		return Server{}, err
 	}
+	if err := s.mayStart(tx, opEnableServer, row.Body.UUID); err != nil {
+		return Server{}, err
+	}
 	switch ServerState(row.Life.State) {
 	case ServerDisabled:
-		if err := s.serverBusy(tx, &row.Body); err != nil {
-			return Server{}, err
-		}
 		err = s.servers.Fire(tx, &row, "enable")
 	case ServerDisabling:
 		row, err = s.abortEviction(tx, &row)

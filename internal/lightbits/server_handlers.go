@@ -65,6 +65,11 @@ func (s *Service) shownServer(tx *store.Tx, v *Server, risks map[string]RiskOfSe
 		shown.RiskOfServiceLossState = risk
 	}
 	shown.Health = s.serverHealth(tx, v)
+	if e, err := s.evictions.Get(tx, v.UUID); err == nil && e.Life.State == statemachine.State(EvictionEvicting) {
+		last := *v.LastEviction
+		last.Progress = s.shownEviction(tx, &e.Body, v)
+		shown.LastEviction = &last
+	}
 	return shown
 }
 
@@ -98,28 +103,4 @@ func (s *Service) findServer(tx *store.Tx, ref serverRef) (statemachine.Row[Serv
 		return none, refusal.New(refusal.InvalidArgument, "either the UUID or the name of the server must be given")
 	}
 	return none, refusal.New(refusal.NotFound, "server UUID %q is not found", ref.UUID)
-}
-
-// serverBusy refuses with Aborted if an operation that does not show in the server's state is in progress on the
-// server.
-func (s *Service) serverBusy(tx *store.Tx, v *Server) error {
-	busy := func(what string) error {
-		if row, err := s.servers.Get(tx, v.UUID); err == nil {
-			s.serverObserved(tx, &row)
-		}
-		return refusal.New(refusal.Aborted, "there is a user operation in progress on server %s: %s", v.Name, what).
-			Because(Busy{Server: v.UUID, Operation: what})
-	}
-	switch {
-	case s.upgrades.Table().Has(tx, v.UUID):
-		return busy("it is being upgraded")
-	case s.evictions.Table().Has(tx, v.UUID):
-		return busy("its data is being evicted")
-	}
-	for _, r := range s.replacements.Table().All(tx, "", "") {
-		if slices.Contains(v.NodesUUIDs, r.Body.Source) || slices.Contains(v.NodesUUIDs, r.Body.Target) {
-			return busy("one of its nodes is being replaced")
-		}
-	}
-	return nil
 }

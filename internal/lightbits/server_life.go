@@ -31,7 +31,7 @@ func (s *Service) serverMachine() *statemachine.Machine[Server] {
 			{From: in(creating), On: "created", To: enabled, After: "create", Do: s.serverReady(events.ServerCreated)},
 			{From: in(enabled), On: "disable", To: disabling, Do: s.logServer(events.ServerDisabling)},
 			{From: in(disabling), On: "disabled", To: disabled, After: "disable",
-				Do: s.serverDown(events.ServerDisabled),
+				Do: s.serverDown(events.ServerDisabled, "disable"),
 				Unless: func(tx *store.Tx, r *statemachine.Row[Server]) statemachine.Event {
 					if s.evictions.Table().Has(tx, r.Body.UUID) {
 						return statemachine.Stay
@@ -42,7 +42,7 @@ func (s *Service) serverMachine() *statemachine.Machine[Server] {
 			{From: in(disabled), On: "enable", To: enabling, Do: s.serverUp},
 			{From: in(enabling), On: "enabled", To: enabled, After: "enable", Do: s.serverReady(events.ServerEnabled)},
 			{From: in(creating, enabled, disabling, enabling, disabled), On: "fail", To: failed,
-				Do: s.serverDown(events.ServerFailed)},
+				Do: s.serverDown(events.ServerFailed, "fail")},
 			{From: in(failed), On: "recover", To: enabling, Do: s.serverUp},
 			{From: in(disabled, failed), On: "delete", To: deleting, Do: s.logServer(events.ServerDeleting)},
 			{From: in(deleting), On: "deleted", To: statemachine.Gone, After: "delete", Do: s.serverGone,
@@ -54,20 +54,16 @@ func (s *Service) serverMachine() *statemachine.Machine[Server] {
 				}},
 		},
 		Guards: []statemachine.Guard{
-			{Operation: "DisableServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted,
-				Message: msgServerBusy},
+			busyGuard("DisableServer", opDisableServer, opEvictServer),
 			{Operation: "DisableServer", In: in(disabled, failed), Kind: refusal.InvalidArgument,
 				Message: "server {name} is {state}; only an Enabled server can be disabled"},
-			{Operation: "EnableServer", In: in(creating, deleting, enabling), Kind: refusal.Aborted,
-				Message: msgServerBusy},
+			busyGuard("EnableServer", opEnableServer),
 			{Operation: "EnableServer", In: in(failed), Kind: refusal.Aborted,
 				Message: "server {name} is {state}; it must be repaired before it can be enabled"},
-			{Operation: "DeleteServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted,
-				Message: msgServerBusy},
+			busyGuard("DeleteServer", opDeleteServer),
 			{Operation: "DeleteServer", In: in(enabled), Kind: refusal.InvalidArgument,
 				Message: "server {name} is {state}; it must be disabled before it can be deleted"},
-			{Operation: "UpgradeServer", In: in(creating, deleting, enabling, disabling), Kind: refusal.Aborted,
-				Message: msgServerBusy},
+			busyGuard("UpgradeServer", opUpgradeServer),
 			{Operation: "UpgradeServer", In: in(disabled, failed), Kind: refusal.InvalidArgument,
 				Message: "server {name} is {state}; only an Enabled server can be upgraded"},
 		},
@@ -88,8 +84,8 @@ func (s *Service) logServer(kind events.Name) serverEffect {
 	}
 }
 
-// serverDown returns the effect of losing or disabling a server: it logs kind and takes the nodes down.
-func (s *Service) serverDown(kind events.Name) serverEffect {
+// serverDown returns the effect of losing or disabling a server: it logs kind and takes the nodes down with the event.
+func (s *Service) serverDown(kind events.Name, on statemachine.Event) serverEffect {
 	return func(tx *store.Tx, r *statemachine.Row[Server]) error {
 		if err := s.logServer(kind)(tx, r); err != nil {
 			return err
@@ -100,8 +96,15 @@ func (s *Service) serverDown(kind events.Name) serverEffect {
 		if err := s.cutUpgrade(tx, &r.Body); err != nil {
 			return err
 		}
-		return s.eachNode(tx, &r.Body, "fail", statemachine.State(NodeActive), nodeRebuilding,
-			statemachine.State(NodeActivating), statemachine.State(NodeAttaching), statemachine.State(NodeDetaching))
+		if err := s.eachNode(tx, &r.Body, on, statemachine.State(NodeActive), nodeRebuilding,
+			statemachine.State(NodeActivating)); err != nil {
+			return err
+		}
+		if err := s.eachNode(tx, &r.Body, "fail", statemachine.State(NodeAttaching),
+			statemachine.State(NodeDetaching)); err != nil || on != "fail" {
+			return err
+		}
+		return s.nodesUnreachable(tx, &r.Body)
 	}
 }
 

@@ -49,10 +49,23 @@ func (s *Service) serviceRisks(tx *store.Tx) map[string]RiskOfServiceLoss {
 	return risks
 }
 
+// usagesSoon returns the rows of all nodes by UUID as if those, except the given ones, that operations in progress are
+// about to stop did not serve any more.
+func (s *Service) usagesSoon(tx *store.Tx, except []string) map[string]nodeUsage {
+	all := s.usages(tx)
+	for _, id := range s.goingDown(tx) {
+		if u, exists := all[id]; exists && !slices.Contains(except, id) {
+			u.Serving, u.Synced = false, false
+			all[id] = u
+		}
+	}
+	return all
+}
+
 // volumesLost counts the volumes that would lose service, that is take no more writes or reads, without the nodes
 // (assumption 260).
 func (s *Service) volumesLost(tx *store.Tx, nodes []string) int64 {
-	all := s.usages(tx)
+	all := s.usagesSoon(tx, nodes)
 	var lost int64
 	for _, g := range groupTable.All(tx, "", "") {
 		members := g.members(all)
@@ -73,7 +86,7 @@ func (s *Service) volumesLost(tx *store.Tx, nodes []string) int64 {
 // volumesAtRisk counts the volumes that would come into the state of a risk of service loss without the nodes: they
 // would lose a replica that protects them now, and would lose service then or with one replica less (assumption 47).
 func (s *Service) volumesAtRisk(tx *store.Tx, nodes []string) int64 {
-	all := s.usages(tx)
+	all := s.usagesSoon(tx, nodes)
 	var count int64
 	for _, g := range groupTable.All(tx, "", "") {
 		members := g.members(all)

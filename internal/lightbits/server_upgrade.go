@@ -41,10 +41,10 @@ func (s *Service) upgradeServer(tx *store.Tx, r *api.Request, q *upgradeServerRe
 		return none, err
 	}
 	v := &row.Body
-	if err := s.servers.Refuse("UpgradeServer", &row); err != nil {
+	if err := s.mayStart(tx, opUpgradeServer, v.UUID); err != nil {
 		return none, err
 	}
-	if err := s.serverBusy(tx, v); err != nil {
+	if err := s.servers.Refuse("UpgradeServer", &row); err != nil {
 		return none, err
 	}
 	if err := r.IfMatch(v.ETag, row.Life.By); err != nil {

@@ -36,6 +36,7 @@ func (s *Service) upgradeMachine() *statemachine.Machine[serverUpgrade] {
 			{From: in(recovering), On: "upgraded", To: statemachine.Gone, After: "recover", Do: s.upgradeEnds,
 				Unless: s.unlessWhole},
 			{From: in(upgrading, rebooting, recovering), On: "fail", To: statemachine.Gone, Do: s.upgradeFails},
+			{From: in(recovering), On: "lose", To: statemachine.Gone, Do: s.upgradeLost},
 		},
 		Delays: map[string]statemachine.DelayDefault{
 			"upgrade": {Fast: "300ms", Realistic: "5m"}, "reboot": {Fast: "300ms", Realistic: "5m"},
@@ -91,7 +92,7 @@ func (s *Service) upgradeReboots(tx *store.Tx, r *statemachine.Row[serverUpgrade
 	if err := s.showUpgrade(tx, &server, UpgradeRebooting, 2); err != nil {
 		return err
 	}
-	return s.eachNode(tx, &server.Body, "stop", statemachine.State(NodeActive), nodeRebuilding,
+	return s.eachNode(tx, &server.Body, "reboot", statemachine.State(NodeActive), nodeRebuilding,
 		statemachine.State(NodeActivating))
 }
 
@@ -170,6 +171,30 @@ func (s *Service) upgradeFailed(tx *store.Tx, v *Server, why string) error {
 	v.UpgradeStatus, v.LastUpgrade.Status = UpgradeFailed, UpgradeFailed
 	v.LastUpgrade.EndTime, v.LastUpgrade.ErrorMessage = tx.Now, why
 	return s.logEvent(tx, events.ServerUpgradeFailed, events.AboutServer(v.UUID, v.Name).With(why))
+}
+
+// upgradeLost ends the upgrade of a server that has rebooted and whose node has failed before it was up to date.
+func (s *Service) upgradeLost(tx *store.Tx, r *statemachine.Row[serverUpgrade]) error {
+	server, err := s.servers.Get(tx, r.Body.Server)
+	if err != nil {
+		return err
+	}
+	if err := s.upgradeFailed(tx, &server.Body, "a node failed after the reboot"); err != nil {
+		return err
+	}
+	if err := s.servers.Touch(tx, &server); err != nil {
+		return err
+	}
+	return s.lookAtClusterUpgrade(tx)
+}
+
+// loseUpgrade ends the upgrade of a server that recovers if one of its nodes fails: it would wait for it for ever.
+func (s *Service) loseUpgrade(tx *store.Tx, server string) error {
+	row, err := s.upgrades.Get(tx, server)
+	if err != nil || row.Life.State != statemachine.State(UpgradeRecovering) {
+		return ignoreNotFound(err)
+	}
+	return s.upgrades.Fire(tx, &row, "lose")
 }
 
 // cutUpgrade ends the upgrade of a server that has failed. The caller stores v.
