@@ -155,17 +155,25 @@ func (s *Service) measure(tx *store.Tx, b *blockRow, share physics.Share, all ph
 	if b.holder == holderVolume {
 		row, getErr := s.volumes.Get(tx, key)
 		if err = getErr; err == nil {
-			row.Body.Statistics = volumeStatistics(row.Body.Statistics, share, all)
-			err = s.volumes.Touch(tx, &row)
+			old := row.Body.Statistics
+			row.Body.Statistics = volumeStatistics(old, share, all)
+			if err = keepStatistics(tx, key, row.Body.CreationTime, old, row.Body.Statistics); err == nil {
+				err = s.volumes.Touch(tx, &row)
+			}
 		}
 		if p.holds(b) {
 			p.volume.Statistics = volumeStatistics(p.volume.Statistics, share, all)
+			if errors.Is(err, store.ErrNotFound) { // a clone that is being created
+				return keepStatistics(tx, key, tx.Now, nil, p.volume.Statistics)
+			}
 		}
 	} else {
 		row, getErr := s.snapshots.Get(tx, key)
 		if err = getErr; err == nil {
 			row.Body.Statistics = snapshotStatistics(share)
-			err = s.snapshots.Touch(tx, &row)
+			if err = keepStatistics(tx, key, tx.Now, nil, row.Body.Statistics.asVolume()); err == nil {
+				err = s.snapshots.Touch(tx, &row)
+			}
 		}
 		if p.holds(b) {
 			p.snapshot.Statistics = snapshotStatistics(share)

@@ -161,6 +161,6 @@ func (s *Service) Tables() []store.Verifier {
 		events.Log, flagTable, projects,
 		rootKeys, configTable, outages, federatedClusters, s.workflowIDs.Table(), serverOptionsTable, pulledDevices,
 		lostTable, resizing, revokedKeys,
-		clockDrifts, damageNotes, idpClientConfs, authMapEntries, trustedHosts,
+		historyTable, clockDrifts, damageNotes, idpClientConfs, authMapEntries, trustedHosts,
 	)
 }

@@ -112,7 +112,8 @@ type listPage struct {
 	key     string
 	limit   int
 	showAll bool // include those that are Deleting
-	observe func(key string, row statemachine.Stored)
+	// show records that the response shows a row and returns its body
+	show func(key string, row statemachine.Stored) []byte
 
 	n    int
 	body []byte
@@ -124,13 +125,13 @@ func (p *listPage) add(key string, raw []byte) bool {
 	if !p.showAll && string(row.State) == string(VolumeDeleting) {
 		return true
 	}
-	p.observe(key, row)
+	shown := p.show(key, row)
 	if p.n == 0 {
 		p.body = append(append(append(p.body, `{"`...), p.key...), `":[`...)
 	} else {
 		p.body = append(p.body, ',')
 	}
-	p.body = append(p.body, row.Body...)
+	p.body = append(p.body, shown...)
 	p.n++
 	return p.n < p.limit
 }

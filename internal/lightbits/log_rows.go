@@ -1,6 +1,7 @@
 package lightbits
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,11 +88,17 @@ func dumped[B any](m *statemachine.Machine[B]) rows {
 	}
 }
 
-// shownRows yields the rows of a machine as show returns them.
+// shownRows yields the rows of a machine as show returns them, except those for which it returns errNotYet.
 func shownRows[B any](m *statemachine.Machine[B], show func(*store.Tx, *B) (B, error)) rows {
 	return func(tx *store.Tx, after string, p *page) (bool, error) {
 		for key, row := range m.Table().All(tx, "", after) {
 			shown, err := show(tx, &row.Body)
+			if errors.Is(err, errNotYet) {
+				if !p.skip(key) {
+					return false, nil
+				}
+				continue
+			}
 			if err != nil {
 				return false, err
 			}

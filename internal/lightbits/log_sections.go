@@ -235,7 +235,8 @@ func component(e *events.Event) *events.ComponentInfo {
 }
 
 // statistics writes captures of the front end (volumes) and of the back end (nodes and devices), as many as the options
-// ask for. Since the clock does not move, earlier captures are dated back (assumption 241).
+// ask for. The last one is of this instant; the clock does not wait, so that the others are of the past (assumption
+// 241).
 func (a *logArchive) statistics([]Server) error {
 	s := a.service
 	export := true
@@ -254,6 +255,9 @@ func (a *logArchive) statistics([]Server) error {
 		dir := fmt.Sprintf("statistics/%s-%03d/", at.UTC().Format("20060102-150405"), i)
 		a.ran("capture statistics of " + logTime(at))
 		if err := a.lines(dir+"be-nodes", ".jsonl", shownRows(s.nodes, func(tx *store.Tx, n *Node) (Node, error) {
+			if at.Before(a.at) {
+				return s.nodeAt(tx, n, at)
+			}
 			shown, err := s.shownNode(tx, n)
 			return Node{UUID: shown.UUID, Name: shown.Name, Statistics: shown.Statistics}, err
 		})); err != nil {
@@ -269,8 +273,8 @@ func (a *logArchive) statistics([]Server) error {
 			continue
 		}
 		if err := a.lines(dir+"fe-volumes", ".jsonl",
-			shownRows(s.volumes, func(_ *store.Tx, v *Volume) (Volume, error) {
-				return Volume{UUID: v.UUID, Name: v.Name, ProjectName: v.ProjectName, Statistics: v.Statistics}, nil
+			shownRows(s.volumes, func(tx *store.Tx, v *Volume) (Volume, error) {
+				return s.volumeAt(tx, v, at)
 			})); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -33,6 +34,12 @@ type fetchedLogs struct {
 }
 
 func (s *server) fetchLogs(query string) fetchedLogs {
+	s.t.Helper()
+	return s.fetchLogsAt(query, start)
+}
+
+// fetchLogsAt fetches logs while the clock shows at.
+func (s *server) fetchLogsAt(query string, at time.Time) fetchedLogs {
 	s.t.Helper()
 	req := httptest.NewRequest(http.MethodGet, "/api/v2/logs"+query, nil)
 	req.Header.Set("Authorization", "Bearer "+admin)
@@ -59,7 +66,7 @@ func (s *server) fetchLogs(query string) fetchedLogs {
 		require.NoError(s.t, err)
 		root, name, _ := strings.Cut(h.Name, "/")
 		require.True(s.t, got.root == "" || got.root == root)
-		require.Equal(s.t, start, h.ModTime.UTC())
+		require.Equal(s.t, at, h.ModTime.UTC())
 		require.NotContains(s.t, got.files, name)
 		got.root = root
 		got.names = append(got.names, name)
@@ -168,6 +175,47 @@ func TestFetchLogs_Parts(t *testing.T) {
 		})
 		require.False(t, s.fetchLogs("").has("fe-volumes"))
 	})
+}
+
+// "NumOfstatisticsToCapture" captures that lie in the past show what was then.
+func TestFetchLogs_PastStatistics(t *testing.T) {
+	s := newServer(t, withCluster("servers: 1\nmaxReplicas: 1\nvolumes: [{name: old, replicaCount: 1, size: 8GiB}]"))
+	s.must("write-volume", `{"volume":"old","bytes":"1GiB"}`)
+	s.advance(time.Hour)
+	s.ok("POST", projectPath+"volumes", `{"name":"new","size":"8GiB","replicaCount":1,"acl":{"values":["ALLOW_ANY"]}}`)
+	s.advance(time.Minute)
+	s.must("write-volume", `{"volume":"new","bytes":"5GiB"}`)
+	s.must("write-volume", `{"volume":"old","bytes":"1GiB","offset":"1GiB"}`)
+	s.advance(time.Minute)
+	logs := s.fetchLogsAt("?NumOfstatisticsToCapture=3&IntervalBetweenBEReadCycles=1800", start.Add(62*time.Minute))
+	used := regexp.MustCompile(`"logicalUsedStorage":"(\d+)"`)
+	read := func(part string) (names int, bytes []string) {
+		for name, text := range logs.files {
+			if strings.Contains(name, part) {
+				for _, m := range used.FindAllStringSubmatch(text, -1) {
+					bytes = append(bytes, m[1])
+				}
+				return strings.Count(text, "\n"), bytes
+			}
+		}
+		require.Fail(t, "no file", part)
+		return 0, nil
+	}
+	for _, c := range []struct {
+		part   string
+		lines  int
+		volume []string
+	}{
+		{"-000/fe-volumes", 1, []string{"1073741824"}}, {"-001/fe-volumes", 1, []string{"1073741824"}},
+		{"-000/be-nodes", 1, []string{"1073741824"}}, {"-002/be-nodes", 1, []string{"7516192768"}},
+	} {
+		lines, bytes := read(c.part)
+		require.Equal(t, c.lines, lines, c.part)
+		require.Equal(t, c.volume, bytes, c.part)
+	}
+	lines, bytes := read("-002/fe-volumes")
+	require.Equal(t, 2, lines)
+	require.ElementsMatch(t, []string{"2147483648", "5368709120"}, bytes)
 }
 
 func TestFetchLogs_OmitsFailedServer(t *testing.T) {

@@ -79,20 +79,23 @@ func (s *Service) shownNode(tx *store.Tx, n *Node) (Node, error) {
 	if err != nil {
 		return shown, err
 	}
-	space := physics.SpaceOf(u.Disks, u.Usage)
 	s.shownProgress(tx, &shown)
 	shown.NumManagedDevices, shown.ReadOnly = int32(u.Disks.Count), u.full()
-	shown.Statistics = &NodeStatistics{
+	shown.Statistics = nodeStatistics(physics.SpaceOf(u.Disks, u.Usage))
+	errors := s.integrityErrors(tx, n.UUID)
+	shown.Statistics.UnrecoverableDataIntegrityErrors = errors.UnrecoverableDataIntegrityErrors
+	shown.Statistics.RecoverableDataIntegrityErrors = errors.RecoverableDataIntegrityErrors
+	return shown, nil
+}
+
+func nodeStatistics(space physics.Space) *NodeStatistics {
+	return &NodeStatistics{
 		ManagedPhysicalStorage: space.Managed, EffectivePhysicalStorage: space.Effective, LogicalStorage: space.Logical,
 		LogicalUsedStorage: space.LogicalUsed, PhysicalUsedStorage: space.PhysicalUsed,
 		PhysicalUsedStorageIncludingParity: space.WithParity, FreePhysicalStorage: space.Free,
 		EstimatedFreeLogicalStorage: space.FreeLogical, EstimatedLogicalStorage: space.TotalLogical,
 		CompressionRatio: space.Compression,
 	}
-	errors := s.integrityErrors(tx, n.UUID)
-	shown.Statistics.UnrecoverableDataIntegrityErrors = errors.UnrecoverableDataIntegrityErrors
-	shown.Statistics.RecoverableDataIntegrityErrors = errors.RecoverableDataIntegrityErrors
-	return shown, nil
 }
 
 // findNode returns the node with a UUID that the request has in member. The error is InvalidArgument for an empty UUID

@@ -1,8 +1,12 @@
 package lightbits
 
 import (
+	"bytes"
+	"fmt"
+
 	"storagesim/internal/statemachine"
 	"storagesim/internal/store"
+	"storagesim/internal/wire"
 )
 
 // dataUnit is the number of bytes that are moved or rebuilt in one of the delays lightbits.migration.move,
@@ -95,4 +99,26 @@ func (s *Service) shownEviction(tx *store.Tx, e *eviction, v *Server) uint32 {
 		}
 	}
 	return uint32(100 * done / float64(max(e.Total, left)))
+}
+
+// shownVolume records that a response shows a stored volume, and returns its body. The progress of a rebuild is that of
+// this instant; the stored one moves in steps.
+func (s *Service) shownVolume(tx *store.Tx, key string, row statemachine.Stored) []byte {
+	s.volumeObserved(tx, key, row)
+	if len(s.busyNodes.Of(tx)) == 0 || bytes.Contains(row.Body, []byte(`"rebuildProgress":"`+rebuildNone+`"`)) {
+		return row.Body
+	}
+	var v Volume
+	if wire.Unmarshal(row.Body, &v) != nil {
+		return row.Body
+	}
+	nodes := s.members(tx, v.NodeList)
+	for i := range nodes {
+		if node, err := s.nodes.Get(tx, nodes[i].UUID); err == nil && node.Life.State == nodeRebuilding {
+			nodes[i].Rebuilt += uint64(progressStep * s.nodes.Elapsed(tx, &node, "rebuild"))
+		}
+	}
+	member := `"rebuildProgress":"%s"`
+	return bytes.Replace(row.Body, fmt.Appendf(nil, member, v.RebuildProgress),
+		fmt.Appendf(nil, member, rebuildProgress(nodes)), 1)
 }

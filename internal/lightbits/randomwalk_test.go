@@ -194,7 +194,7 @@ func (w *walker) rest() (string, bool) {
 		}
 		w.advance(2 * time.Minute)
 	}
-	w.advance(time.Hour)
+	w.advance(48 * time.Hour) // a delay of minutes is for each 64 GiB
 	w.view(func(tx *store.Tx) error {
 		w.checkQuiet(tx)
 		return nil

@@ -50,3 +50,30 @@ func TestEnableServer_AbortsEviction(t *testing.T) {
 	require.Equal(t, EvictionAborted, server.LastEviction.Status)
 	require.Equal(t, "Available", s.volumes("default")["vol-00000"].State)
 }
+
+// "LastEviction.progress" (percent) grows with every poll, and the volumes of one server share the rate of its node.
+func TestDisableServer_EvictionProgress(t *testing.T) {
+	s := newServer(t, withCluster("servers: 4\nmaxReplicas: 3\nfeatureFlags: {evict-data: true}\n"+
+		"volumes: [{name: v, replicaCount: 3, size: 1TiB}, {name: w, replicaCount: 3, size: 1TiB}, "+
+		"{name: x, replicaCount: 3, size: 1TiB}, {name: y, replicaCount: 3, size: 1TiB}]"))
+	for _, v := range []string{"v", "w", "x", "y"} {
+		s.must("write-volume", `{"volume":"`+v+`","bytes":"256GiB"}`)
+	}
+	s.hold("lightbits.migration.move", `"1m"`)
+	id := s.firstServer()
+	s.ok("POST", "/api/v2/servers/"+id+"/disable", `{"evictData":true}`)
+	last, polls := uint32(0), 0
+	for {
+		s.advance(time.Minute)
+		v := decodeWire[Server](t, s, "/api/v2/servers/"+id)
+		require.GreaterOrEqual(t, v.LastEviction.Progress, last)
+		if v.State == ServerDisabled {
+			break
+		}
+		require.Greater(t, v.LastEviction.Progress, last, "after %d minutes", polls+1)
+		last = v.LastEviction.Progress
+		polls++
+	}
+	require.Contains(t, []int{7, 11, 15}, polls, "4 minutes for each volume on the server")
+	require.Equal(t, uint32(100), decodeWire[Server](t, s, "/api/v2/servers/"+id).LastEviction.Progress)
+}

@@ -154,7 +154,10 @@ func (s *Service) listSnapshots(tx *store.Tx, r *api.Request, q *listSnapshotsRe
 		return nil, err
 	}
 	page := listPage{key: "snapshots", limit: limit, showAll: q.ShowAll,
-		observe: func(key string, row statemachine.Stored) { s.snapshotObserved(tx, key, row.State) }}
+		show: func(key string, row statemachine.Stored) []byte {
+			s.snapshotObserved(tx, key, row.State)
+			return row.Body
+		}}
 	if q.UUID == "" && q.Name == "" {
 		page.scan(s.listed(tx, table.Scan, q.ProjectName, q.OffsetUUID))
 		return page.answer(), nil

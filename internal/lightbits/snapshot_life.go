@@ -136,6 +136,9 @@ func (s *Service) snapshotDeleting(tx *store.Tx, row *statemachine.Row[Snapshot]
 }
 
 func (s *Service) snapshotGone(tx *store.Tx, row *statemachine.Row[Snapshot]) error {
+	if err := ignoreNotFound(historyTable.Delete(tx, snapshotKey(&row.Body))); err != nil {
+		return err
+	}
 	if err := s.dropSnapshotBlocks(tx, &row.Body); err != nil {
 		return err
 	}

@@ -210,6 +210,9 @@ func (s *Service) volumeDeleting(tx *store.Tx, row *statemachine.Row[Volume]) er
 // volumeGone releases what the volume used. If it was the last clone of a Deleting snapshot, the snapshot is deleted
 // too.
 func (s *Service) volumeGone(tx *store.Tx, row *statemachine.Row[Volume]) error {
+	if err := ignoreNotFound(historyTable.Delete(tx, volumeKey(&row.Body))); err != nil {
+		return err
+	}
 	v := &row.Body
 	if err := s.continueSnapshots(tx, v, "fail"); err != nil {
 		return err

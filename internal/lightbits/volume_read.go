@@ -26,8 +26,7 @@ func (s *Service) getVolume(tx *store.Tx, r *api.Request, q *getVolumeRequest) (
 		_, err := s.findVolume(tx, q.ProjectName, q.volumeRef)
 		return nil, err
 	}
-	s.volumeObserved(tx, key, row)
-	return row.Body, nil
+	return s.shownVolume(tx, key, row), nil
 }
 
 // storedVolume is findVolume without decoding the volume; found is false if findVolume returns an error.
@@ -80,7 +79,7 @@ func (s *Service) listVolumes(tx *store.Tx, r *api.Request, q *listVolumesReques
 	}
 	page := listPage{
 		key: "volumes", limit: limit, showAll: q.ShowAll, body: r.Space(),
-		observe: func(key string, row statemachine.Stored) { s.volumeObserved(tx, key, row) },
+		show: func(key string, row statemachine.Stored) []byte { return s.shownVolume(tx, key, row) },
 	}
 	keys, filtered := s.filteredVolumes(tx, q)
 	if !filtered {
