@@ -55,7 +55,7 @@ func polls() []poll {
 	}
 	return []poll{
 		{
-			members: []string{"Node.localRebuildProgress"}, every: 20 * time.Second, polls: 4,
+			members: []string{"Node.localRebuildProgress"}, every: 20 * time.Second, polls: 2,
 			begin: func(s *server) {
 				list := decodeWire[listNvmeDevicesResponse](s.t, s, "/api/v2/nvmeDevices?nodeUUID="+s.holderNode())
 				s.must("fail-device", fmt.Sprintf(`{"serial":%q}`, list.NvmeDevices[0].Serial))
