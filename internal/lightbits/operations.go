@@ -35,21 +35,18 @@ func (s *Service) operations() []api.Operation {
 
 // undocumented are the statuses that single operations return from state although their pages do not have them.
 var undocumented = map[string][]int{
-	"DetachCluster":            {http.StatusNotFound},                        // assumption 135
-	"GetWorkflow":              {http.StatusNotFound},                        // assumption 135
-	"EnableClusterInBandAuth":  {http.StatusBadRequest},                      // assumption 208
-	"DisableClusterInBandAuth": {http.StatusBadRequest},                      // assumption 208
-	"GetClusterRootKey":        {http.StatusBadRequest, http.StatusNotFound}, // assumption 201
-	"FetchLogs":                {http.StatusBadRequest},                      // assumption 240
-	"ListServers":              {http.StatusBadRequest},
-	"ListVolumes":              {http.StatusNotFound},
+	"DetachCluster":     {http.StatusNotFound}, // assumption 135
+	"GetWorkflow":       {http.StatusNotFound}, // assumption 135
+	"GetClusterRootKey": {http.StatusNotFound}, // assumption 201
+	"ListVolumes":       {http.StatusNotFound},
 }
 
-// statusesFromState returns the statuses of an operation that only the state of a world explains: 503 of a cluster that
-// is cut off (assumption 139), 401 and 403 of a caller without the permission (assumption 22), 501 of a cluster without
-// a federation (assumption 138), and those of undocumented.
+// statusesFromState returns the undocumented statuses that an operation returns without an injected fault: 503 of a
+// cluster that is cut off (assumption 139), 400 and 504 of the gateway in front of every operation (assumption 412), 401
+// and 403 of a caller without the permission (assumption 22), 501 of a cluster without a federation (assumption 138),
+// and those of undocumented.
 func statusesFromState(op *api.Operation) []int {
-	possible := []int{http.StatusServiceUnavailable}
+	possible := []int{http.StatusBadRequest, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 	if op.Needs != (api.Permission{}) {
 		possible = append(possible, http.StatusUnauthorized, http.StatusForbidden)
 	}
