@@ -13,11 +13,12 @@ import (
 	"storagesim/internal/nearest"
 )
 
-// The exit codes.
+// The exit codes of all subcommands.
 const (
-	exitGood  = 0
-	exitError = 1 // something went wrong
-	exitUsage = 2 // the command line or the environment is wrong
+	exitGood   = 0
+	exitError  = 1  // something went wrong
+	exitFailed = 2  // an expectation failed, or a response differs from the recorded one
+	exitUsage  = 64 // the command line or the environment is wrong (EX_USAGE of BSD)
 )
 
 func main() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,12 +9,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"storagesim/internal/control"
+	"storagesim/internal/simulator"
 )
 
 // healthcheck checks once whether a simulator is ready.
@@ -25,7 +28,7 @@ func healthcheck(ctx context.Context, args []string, getenv func(string) string,
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	if err := checkReady(ctx, s.readyURL()); err != nil {
+	if err := s.findReady(ctx); err != nil {
 		return complain(stderr, exitError, err)
 	}
 	return exitGood
@@ -43,7 +46,7 @@ func wait(ctx context.Context, args []string, getenv func(string) string, stderr
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	for {
-		err := checkReady(ctx, s.readyURL())
+		err := s.findReady(ctx)
 		if err == nil {
 			return exitGood
 		}
@@ -55,10 +58,38 @@ func wait(ctx context.Context, args []string, getenv func(string) string, stderr
 	}
 }
 
-// readyURL is the URL of the readiness check.
-func (s *settings) readyURL() string { return s.base() + control.Prefix + "/ready" }
+// findReady returns nil if the simulator that the settings name is ready. If they name none, and none is at the address
+// of SIM_LISTEN, it is the one that serves a temporary directory on this machine.
+func (s *settings) findReady(ctx context.Context) error {
+	err := checkReady(ctx, s.base())
+	var unreachable *url.Error
+	if !errors.As(err, &unreachable) || s.url != "" || s.flagged["listen"] || readAddress(s.config.Data) != "" {
+		return err
+	}
+	found := temporaryAddresses(ctx)
+	switch len(found) {
+	case 0:
+		return err
+	case 1:
+		return nil
+	}
+	return fmt.Errorf("%w; other simulators are ready at %s: name one by --url", err, strings.Join(found, ", "))
+}
 
-// addressFile is the file in the data directory with the ready line of the simulator that serves the data.
+// temporaryAddresses returns the URLs of the simulators of this user that serve a temporary directory and are ready.
+func temporaryAddresses(ctx context.Context) (found []string) {
+	files, _ := filepath.Glob(filepath.Join(os.TempDir(), simulator.TemporaryDir+"*", addressFile)) // no special characters
+	for _, file := range files {
+		base := readAddress(filepath.Dir(file))
+		if base != "" && checkReady(ctx, base) == nil {
+			found = append(found, base)
+		}
+	}
+	return found
+}
+
+// addressFile is the file in the data directory, or in the temporary one, with the ready line of the simulator that
+// serves the data.
 const addressFile = "ready.json"
 
 func writeAddress(dir string, line []byte) error {
@@ -67,6 +98,14 @@ func writeAddress(dir string, line []byte) error {
 		return err
 	}
 	return os.Rename(path+".new", path)
+}
+
+// removeAddress removes the file, unless it is that of another simulator.
+func removeAddress(dir string, line []byte) {
+	path := filepath.Join(dir, addressFile)
+	if text, err := os.ReadFile(path); err == nil && bytes.Equal(bytes.TrimSpace(text), line) {
+		_ = os.Remove(path)
+	}
 }
 
 // readAddress returns the URL of the simulator that serves the data directory, or "".
@@ -99,8 +138,10 @@ func (s *settings) base() string {
 	return base
 }
 
-func checkReady(ctx context.Context, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// checkReady returns nil if the simulator at the URL is ready.
+func checkReady(ctx context.Context, base string) error {
+	target := base + control.Prefix + "/ready"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return err
 	}
@@ -113,5 +154,5 @@ func checkReady(ctx context.Context, url string) error {
 		return nil
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
-	return errors.Join(fmt.Errorf("%s returned %s %s", url, resp.Status, strings.TrimSpace(string(body))), err)
+	return errors.Join(fmt.Errorf("%s returned %s %s", target, resp.Status, strings.TrimSpace(string(body))), err)
 }

@@ -5,20 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 
 	"storagesim/internal/record"
 	"storagesim/internal/redact"
 	"storagesim/internal/simulator"
 )
 
-// exitDifferent is the exit code for a response that differs from the recorded one. A wrong command line is exitError
-// here.
-const exitDifferent = 2
-
 // replay replays a recording and prints the result.
 func replay(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) != 1 || args[0] == "" || args[0][0] == '-' {
-		return complain(stderr, exitError, errors.New("replay needs one argument: a file that --record has written"))
+		return complain(stderr, exitUsage, errors.New("replay needs one argument: a file that --record has written"))
+	}
+	if _, err := os.Stat(args[0]); errors.Is(err, fs.ErrNotExist) {
+		return complain(stderr, exitUsage, err)
 	}
 	s := defaults()
 	s.config.Log = logger(s, stderr)
@@ -28,7 +29,7 @@ func replay(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return complain(stderr, exitError, err)
 	case result.Difference != nil:
 		say(stdout, difference(args[0], &result))
-		return exitDifferent
+		return exitFailed
 	}
 	if result.Cut {
 		say(stderr, "simulator: the last line is incomplete; the lines before it were replayed\n")

@@ -23,10 +23,6 @@ import (
 	"storagesim/internal/simulator"
 )
 
-// exitFailed is the exit code for a failed expectation. Any other error, including a wrong command line, is exitError
-// (control-api.md, "Scenarios").
-const exitFailed = 2
-
 // scenarioOptions are the options of scenario run and check, and those of the simulator that they start.
 func scenarioOptions(junit *string) []option {
 	options := []option{
@@ -52,7 +48,7 @@ func runScenario(ctx context.Context, args []string, getenv func(string) string,
 		return exitGood
 	}
 	if len(args) < 2 || args[0] != "run" && args[0] != "check" {
-		return complain(stderr, exitError,
+		return complain(stderr, exitUsage,
 			errors.New("use scenario run FILE, scenario check FILE or scenario list; "+
 				"FILE may be the name of a scenario that comes with the program"))
 	}
@@ -67,9 +63,12 @@ func runScenario(ctx context.Context, args []string, getenv func(string) string,
 		say(stdout, help())
 		return exitGood
 	case err != nil:
-		return complain(stderr, exitError, err)
+		return complain(stderr, exitUsage, err)
 	}
 	text, err := readScenario(file)
+	if errors.Is(err, errNoFile) {
+		return complain(stderr, exitUsage, err)
+	}
 	if err != nil {
 		return complain(stderr, exitError, err)
 	}
@@ -92,6 +91,9 @@ func runScenario(ctx context.Context, args []string, getenv func(string) string,
 	return client.run(ctx, file, text, junit, stdout, stderr)
 }
 
+// errNoFile is the error of a file on the command line that does not exist.
+var errNoFile = errors.New("neither a file")
+
 // readScenario reads a file, or a scenario that comes with the program.
 func readScenario(file string) ([]byte, error) {
 	text, err := os.ReadFile(file)
@@ -99,7 +101,7 @@ func readScenario(file string) ([]byte, error) {
 		return text, err
 	}
 	if text, err = fixtures.ReadScenario(file); err != nil {
-		return nil, fmt.Errorf("scenario %q is neither a file nor one of %s", file, strings.Join(fixtures.Scenarios(), ", "))
+		return nil, fmt.Errorf("scenario %q is %w nor one of %s", file, errNoFile, strings.Join(fixtures.Scenarios(), ", "))
 	}
 	return text, nil
 }

@@ -163,13 +163,15 @@ func TestScenario_ExitCodes(t *testing.T) {
 
 func TestScenario_InvalidCommandLine(t *testing.T) {
 	for _, args := range [][]string{{}, {"run"}, {"start", "x"}, {"run", "no-such-file"}, {"run", "slow-api", "--nope"},
-		{"run", "slow-api", "--url", "http://127.0.0.1:1"},
-		{"run", "slow-api", "--seed=x"}} {
+		{"check", "no-such-file"}, {"list", "x"}, {"run", "slow-api", "--seed=x"}} {
 		code, _, errs := scenarioRun(t, args...)
-		require.Equal(t, exitError, code, args)
+		require.Equal(t, exitUsage, code, args)
 		require.NotEmpty(t, errs)
 	}
-	_, _, errs := scenarioRun(t, "run", "no-such-file")
+	code, _, errs := scenarioRun(t, "run", "slow-api", "--url", "http://127.0.0.1:1")
+	require.Equal(t, exitError, code)
+	require.NotEmpty(t, errs)
+	_, _, errs = scenarioRun(t, "run", "no-such-file")
 	require.Contains(t, errs, "slow-api")
 	code, out, _ := scenarioRun(t, "list")
 	require.Equal(t, exitGood, code)

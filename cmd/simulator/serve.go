@@ -7,7 +7,6 @@ import (
 	"flag"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -49,12 +48,10 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		return complain(stderr, exitError, errors.Join(err, sim.Close(ctx)))
 	}
 	line, _ := json.Marshal(ready{HTTP: sim.URL(), HTTPS: sim.TLSURL(), PID: os.Getpid()}) // strings always marshal
-	if s.config.Data != "" {
-		if err := writeAddress(s.config.Data, line); err != nil {
-			return complain(stderr, exitError, errors.Join(err, stop(sim)))
-		}
-		defer func() { _ = os.Remove(filepath.Join(s.config.Data, addressFile)) }()
+	if err := writeAddress(sim.Dir(), line); err != nil {
+		return complain(stderr, exitError, errors.Join(err, stop(sim)))
 	}
+	defer removeAddress(sim.Dir(), line)
 	say(stdout, string(line)+"\n")
 	fixture, seed := sim.Origin()
 	s.config.Log.Info().Str("http", sim.URL()).Str("https", sim.TLSURL()).Uint64("seed", seed).
@@ -82,7 +79,7 @@ func stop(sim *simulator.Simulator) error {
 	}
 	select {
 	case err := <-closed:
-		if !errors.Is(err, store.ErrDamaged) { // it is the same failure
+		if !errors.Is(err, store.ErrDamaged) && !errors.Is(err, store.ErrGone) { // it is the same failure
 			failure = errors.Join(failure, err)
 		}
 	case <-time.After(2 * grace):

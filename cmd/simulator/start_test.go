@@ -97,6 +97,47 @@ func TestHealthcheck_FindsTheListener(t *testing.T) {
 	require.Equal(t, exitError, check(elsewhere))
 }
 
+// Without a data directory, healthcheck finds the simulator by its temporary one.
+func TestHealthcheck_FindsATemporaryDirectory(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	inherited := env("SIM_LISTEN", "127.0.0.1:1") // nothing listens there
+	var stderr bytes.Buffer
+	check := func() int {
+		stderr.Reset()
+		return run(t.Context(), []string{"healthcheck"}, inherited, &stderr, &stderr)
+	}
+	require.Equal(t, exitError, check())
+	r := start(t, inherited) // with --listen, which wins
+	require.Equal(t, exitGood, check(), stderr.String())
+	other := start(t, inherited)
+	require.Equal(t, exitError, check())
+	require.Contains(t, stderr.String(), r.HTTP)
+	require.Contains(t, stderr.String(), other.HTTP)
+	other.end()
+	require.Equal(t, exitGood, check(), stderr.String())
+	r.end()
+	require.Equal(t, exitError, check())
+}
+
+// A simulator whose data directory was removed stops, and leaves alone what another one has made there.
+func TestServe_RemovedDataDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	first := start(t, env(), "--data", dir)
+	require.NoError(t, os.RemoveAll(dir))
+	second := start(t, env(), "--data", dir)
+	second.must(http.MethodPost, volumes, newVolume("a"))
+	status, _, err := call(client, http.MethodPost, first.HTTP+volumes, newVolume("b"))
+	require.True(t, err != nil || status >= 500, status)
+	require.Equal(t, exitError, <-first.code)
+	first.code <- exitGood // for end, which has nothing to do
+	require.Contains(t, first.stderr.String(), "simulator.db: it was removed or replaced while it was open")
+	require.FileExists(t, filepath.Join(dir, addressFile))
+	require.Equal(t, exitGood, run(t.Context(), []string{"healthcheck", "--data", dir}, env(), io.Discard, io.Discard))
+	second.end()
+	third := start(t, env(), "--data", dir)
+	third.must(http.MethodGet, volumes+"/?name=a", "")
+}
+
 func TestHelp_OfSubcommands(t *testing.T) {
 	output := func(args ...string) string {
 		var stdout, stderr bytes.Buffer

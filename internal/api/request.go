@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/go-chi/chi/v5"
 
@@ -29,6 +30,7 @@ type Request struct {
 	space     []byte              // of the server's pool
 	elsewhere string              // see Place.Elsewhere
 	life      *store.Life         // of the world when the request arrived; nil if there was no such world
+	large     *atomic.Bool        // whether the operation's last response was large
 }
 
 // inLife returns a refusal if the transaction runs in another life of the world than the one that the request belongs

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -33,6 +34,8 @@ type Server struct {
 	stopping chan struct{}
 	stop     func() // closes stopping
 	observe  Observe
+	// rendering holds a value for each response that is made of operations with large ones.
+	rendering chan struct{}
 }
 
 // Observe is a function that the server calls after each request. Op is nil if the request matched no operation. Status
@@ -51,7 +54,8 @@ func NewServer(
 	if err := CheckRows(services...); err != nil {
 		return nil, err
 	}
-	s := &Server{engine: e, services: services, journal: j, log: log, wall: wall, stopping: make(chan struct{})}
+	s := &Server{engine: e, services: services, journal: j, log: log, wall: wall, stopping: make(chan struct{}),
+		rendering: make(chan struct{}, maxRendered)}
 	for _, svc := range services {
 		for i := range svc.Operations {
 			svc.Operations[i].id = svc.Operations[i].ID()
@@ -147,11 +151,12 @@ type lost struct {
 
 // serve returns the handler of an operation.
 func (s *Server) serve(svc *Service, op *Operation) http.HandlerFunc {
+	var large atomic.Bool // the last response was
 	return func(w http.ResponseWriter, req *http.Request) {
 		started := s.wall()
 		place := Locate(req, ListenerPlace(req.Context()))
 		r := &Request{World: place.World, Cluster: place.Cluster, Operation: op, HTTP: req, out: w,
-			elsewhere: place.elsewhere}
+			elsewhere: place.elsewhere, large: &large}
 		r.life, _ = s.engine.Life(r.World) // the transaction refuses an unknown world
 		rec := s.begin(svc.Vendor, r, started)
 		var out outcome
@@ -227,7 +232,7 @@ func (s *Server) respond(svc *Service, r *Request, rec *record, buf []byte) (out
 	}
 	var err error
 	if r.Operation.Reads() || !r.Operation.handled() {
-		err = s.engine.View(r.World, r.ID, run)
+		err = s.read(r, &out, run)
 	} else if err = s.engine.Update(r.World, r.ID, run); err == nil {
 		s.committed(r.World)
 	}

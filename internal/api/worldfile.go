@@ -2,35 +2,58 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 )
 
-// Reference declares that rows of one kind refer to rows of another kind in the same cluster. A world file in which the
-// row referred to is missing is refused. From and To are kinds of state machines or names of tables.
+// Reference declares that rows of one kind refer to rows of another kind in the same cluster, or in the world if they
+// are there. A world file in which the row referred to is missing is refused. From and To are kinds of state machines or
+// names of tables. A member that may name a row that was deleted, such as the source of a snapshot, is no Reference.
 type Reference struct {
-	From   string
-	Member string // the path of a string or of a list of strings, for example "body.nodeList"
-	To     string // referred to by id, or by key if it is a table
+	From string
+	// Member is the path of a string in a row, for example "body.nodeList". It means each element of a list on the way.
+	Member string
+	To     string // referred to by id or by key
 }
 
-// IDs returns the ids that doc, a row of From in a world file, refers to. An empty string refers to nothing. IDs
-// returns nil if doc is not valid: decoding the row reports that.
-func (r *Reference) IDs(doc []byte) []string {
-	for name := range strings.SplitSeq(r.Member, ".") {
-		var members map[string]json.RawMessage
-		if json.Unmarshal(doc, &members) != nil {
-			return nil
-		}
-		doc = members[name]
+// Referred is a value of a reference.
+type Referred struct {
+	Path string // in the row, such as body.nodeList[1]
+	ID   string
+}
+
+// IDs returns what doc, a row of From in a world file, refers to. An empty string refers to nothing. IDs returns nil if
+// doc is not valid: decoding the row reports that.
+func (r *Reference) IDs(doc []byte) []Referred {
+	return referred(doc, "", strings.Split(r.Member, "."), nil)
+}
+
+// referred appends the strings below doc, which is at the path.
+func referred(doc []byte, path string, members []string, list []Referred) []Referred {
+	if len(doc) == 0 {
+		return list
 	}
-	var one string
-	if json.Unmarshal(doc, &one) == nil {
-		if one == "" {
-			return nil
+	switch doc[0] {
+	case '[':
+		var elements []json.RawMessage
+		_ = json.Unmarshal(doc, &elements) // decoding the row reports invalid values
+		for i, element := range elements {
+			list = referred(element, fmt.Sprintf("%s[%d]", path, i), members, list)
 		}
-		return []string{one}
+	case '{':
+		var object map[string]json.RawMessage
+		if len(members) == 0 || json.Unmarshal(doc, &object) != nil {
+			return list
+		}
+		if path != "" {
+			path += "."
+		}
+		list = referred(object[members[0]], path+members[0], members[1:], list)
+	case '"':
+		var id string
+		if len(members) == 0 && json.Unmarshal(doc, &id) == nil && id != "" {
+			list = append(list, Referred{Path: path, ID: id})
+		}
 	}
-	var many []string
-	_ = json.Unmarshal(doc, &many) // decoding the row reports a value of another type
-	return many
+	return list
 }

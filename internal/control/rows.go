@@ -122,7 +122,7 @@ var operations = []Row{
 		Example:  api.Example{Path: map[string]string{"name": "before-upgrade"}},
 		Endpoint: bare(restoreCheckpoint),
 		Doc:      "Restores the world to a checkpoint, any number of times."},
-	{Name: "GetState", Method: get, Path: "/_sim/state", Statuses: []int{200, 404, 406},
+	{Name: "GetState", Method: get, Path: "/_sim/state", Statuses: []int{200, 404, 406, 409},
 		Endpoint: query(getState), Produces: typeYAML,
 		Doc: "Exports the whole world as a fixture, in JSON or, depending on Accept, in YAML. It includes keys " +
 			"and secrets."},

@@ -112,6 +112,9 @@ func (r *call) bodyOf(most int64) ([]byte, error) {
 	return text, nil
 }
 
+// largeBody is the size of a response, in bytes, from which it needs room to wait for its client.
+const largeBody = 16 << 10
+
 // serve returns the HTTP handler of a call.
 func (c *Control) serve(row *Row) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
@@ -128,6 +131,9 @@ func (c *Control) serve(row *Row) http.HandlerFunc {
 				r.stream(w)
 			}
 		} else {
+			if len(resp.Body) >= largeBody && !api.Reserve(w, req, len(resp.Body)) {
+				resp = c.refuse(r, &Problem{Status: http.StatusServiceUnavailable, Detail: api.NoRoom})
+			}
 			api.Write(w, resp)
 		}
 		c.Log.Debug().Str("op", row.ID()).Str("request_id", r.id).Str("world", r.world()).Int("status", resp.Status).

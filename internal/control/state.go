@@ -39,6 +39,10 @@ func getState(c *Control, r *call) (reply[map[string]any], error) {
 		text, err = c.States.Export(tx)
 		return err
 	})
+	var unknown *fixture.UnknownTableError
+	if errors.As(err, &unknown) {
+		err = &Problem{Status: http.StatusConflict, Detail: unknown.Error()}
+	}
 	if err == nil && contentType == typeYAML {
 		text, err = fixture.YAML(text)
 	}

@@ -88,14 +88,26 @@ func (s *Service) References() []api.Reference {
 	return []api.Reference{
 		{From: s.volumes.Kind, Member: "body.projectName", To: projects.Name()},
 		{From: s.volumes.Kind, Member: "body.nodeList", To: s.nodes.Kind},
+		{From: s.volumes.Kind, Member: "body.primaryNodeUUID", To: s.nodes.Kind},
+		{From: s.volumes.Kind, Member: "body.qosPolicyUUID", To: s.policies.Kind},
+		{From: s.volumes.Kind, Member: "body.connectedHosts", To: hostTable.Name()},
 		{From: s.snapshots.Kind, Member: "body.projectName", To: projects.Name()},
 		{From: s.snapshots.Kind, Member: "body.nodeList", To: s.nodes.Kind},
+		{From: s.snapshots.Kind, Member: "body.primaryNodeUUID", To: s.nodes.Kind},
+		{From: s.servers.Kind, Member: "body.NodesUUIDs", To: s.nodes.Kind},
+		{From: s.nvmeDevices.Kind, Member: "body.nodeUUID", To: s.nodes.Kind},
+		{From: s.nvmeDevices.Kind, Member: "body.serverUUID", To: s.servers.Kind},
 		{From: s.nodes.Kind, Member: "body.serverUUID", To: s.servers.Kind},
 		{From: s.nodes.Kind, Member: "body.UUID", To: usageTable.Name()},
 		{From: usageTable.Name(), Member: "UUID", To: s.nodes.Kind},
 		{From: usageTable.Name(), Member: "Server", To: s.servers.Kind},
 		{From: hostTable.Name(), Member: "volumeUUIDs", To: s.volumes.Kind},
 		{From: credentials.Name(), Member: "projectName", To: projects.Name()},
+		{From: trustedHosts.Name(), Member: "projectName", To: projects.Name()},
+		{From: projects.Name(), Member: "defaultPolicies.policyUUID", To: s.policies.Kind},
+		{From: s.resourcePolicies.Kind, Member: "body.projectName", To: projects.Name()},
+		{From: idpClientConfs.Name(), Member: "idpConfigurationName", To: s.idpConfigurations.Kind},
+		{From: authMapEntries.Name(), Member: "idpConfigurationName", To: s.idpConfigurations.Kind},
 	}
 }
 

@@ -36,9 +36,11 @@ func (s *Simulator) bind(address string, place api.Place, identity *identity) (*
 	}
 	l := s.config.Limits
 	server := &http.Server{
-		Handler:        withWriteDeadline(gate, l.WriteTimeout),
+		Handler:        withWriteDeadline(gate, l.WriteTimeout, s.outbox),
 		MaxHeaderBytes: headerBytes(l.HeaderBytes), ReadHeaderTimeout: l.ReadHeaderTimeout,
 		ReadTimeout: l.ReadTimeout, IdleTimeout: l.IdleTimeout,
+		// The deadline of a write ends an HTTP/2 stream, but not a connection whose client reads nothing at all.
+		HTTP2:    &http.HTTP2Config{WriteByteTimeout: l.WriteTimeout},
 		ErrorLog: log.New(debugLog{s.config.Log}, "", 0), Protocols: new(http.Protocols),
 		BaseContext: func(net.Listener) context.Context { return api.WithListener(context.Background(), place) },
 	}

@@ -23,6 +23,9 @@ import (
 	"storagesim/internal/store"
 )
 
+// TemporaryDir begins the names of temporary data directories.
+const TemporaryDir = "storagesim-"
+
 // fileName is the database in the data directory.
 const fileName = "simulator.db"
 
@@ -42,6 +45,7 @@ type Simulator struct {
 	faults    *fault.Injector
 	handler   http.Handler
 	identity  *identity
+	outbox    *outbox
 	conductor conductor
 	expiring  chan time.Time
 
@@ -70,7 +74,7 @@ func New(config Config) (*Simulator, error) {
 	}
 	s := &Simulator{
 		config: config, own: map[string]*port{}, expiring: make(chan time.Time, 1), stopped: make(chan struct{}),
-		cancel: func() {}, conductor: alone(),
+		cancel: func() {}, conductor: alone(), outbox: newOutbox(maxWaiting),
 	}
 	if config.Record != "" {
 		s.conductor = recording(config.Log)
@@ -113,7 +117,7 @@ func (s *Simulator) abandon() error {
 func (s *Simulator) openData() (err error) {
 	if s.dir = s.config.Data; s.dir == "" {
 		s.temporary = true
-		if s.dir, err = os.MkdirTemp("", "storagesim-"); err != nil {
+		if s.dir, err = os.MkdirTemp("", TemporaryDir+"*"); err != nil {
 			return err
 		}
 	} else if err := os.MkdirAll(s.dir, 0o700); err != nil {
@@ -125,7 +129,10 @@ func (s *Simulator) openData() (err error) {
 		return fmt.Errorf("data: %s is an empty file, so its contents were lost; restore it, or remove it to start with new "+
 			"data", file)
 	}
-	s.db, err = store.Open(file, store.Options{SyncDisk: s.config.SyncDisk, Log: s.config.Log})
+	if err := s.tighten(); err != nil {
+		return err
+	}
+	s.db, err = store.Open(file, store.Options{SyncDisk: s.config.SyncDisk, Log: s.config.Log, Wall: s.conductor.now})
 	return err
 }
 
@@ -146,6 +153,9 @@ func (s *Simulator) assemble(catalog *catalog) error {
 		return err
 	}
 	s.engine.UseTurns(s.conductor.now, s.conductor.timers)
+	if err := s.resume(); err != nil {
+		return err
+	}
 	journal := api.NewJournal(s.config.Limits.JournalCount, s.config.Limits.JournalBytes)
 	if err := s.continueIDs(journal); err != nil {
 		return err
@@ -157,6 +167,9 @@ func (s *Simulator) assemble(catalog *catalog) error {
 	targets := func() fault.Targets { return api.FaultTargets(s.engine.Machines(), services...) }
 	s.faults = fault.New(s.db, s.engine, targets, s.config.Log, s.conductor.now)
 	server.UseFaults(s.faults)
+	if err := s.warnOfTables(parts); err != nil {
+		return err
+	}
 	catalog.db, catalog.engine, catalog.worlds = s.db, s.engine, fixture.New(s.engine, parts, s.faults)
 	s.server = server
 	if _, _, err := catalog.base(catalog.own, s.config.Seed); err != nil {
@@ -240,6 +253,9 @@ func (s *Simulator) Open() (err error) {
 	s.mu.Unlock()
 	return nil
 }
+
+// Dir returns the data directory, which is a temporary one if none was configured.
+func (s *Simulator) Dir() string { return s.dir }
 
 // URL returns the URL of the HTTP listener for a client on this machine. It may be called after Open.
 func (s *Simulator) URL() string { return "http://" + shownAddress(s.plain.address()) }

@@ -20,14 +20,15 @@ func vendors(c Config) []api.Vendor {
 			Service: lb.API(), Machines: lb.Machines(), Tables: lb.Tables(), Actions: lb.Actions(), Minter: lb.MintToken,
 			Seed: lb.Seed, Derived: lb.Derived(), Derive: lb.Derive, References: lb.References(), WorldKinds: lb.OfWorld(),
 		},
-		{Service: dm.API(), Machines: dm.Machines(), Tables: dm.Tables(), Minter: dm.MintToken, Seed: dm.Seed},
+		{Service: dm.API(), Machines: dm.Machines(), Tables: dm.Tables(), Minter: dm.MintToken, Seed: dm.Seed,
+			References: dm.References()},
 		{
 			Service: ll.API(), Machines: ll.Machines(), Tables: ll.Tables(), Actions: ll.Actions(), Minter: ll.MintToken,
-			Seed: ll.Seed,
+			Seed: ll.Seed, References: ll.References(),
 		},
 		{
 			Service: lc.API(), Machines: lc.Machines(), Tables: lc.Tables(), Actions: lc.Actions(), Minter: lc.MintToken,
-			Seed: lc.Seed,
+			Seed: lc.Seed, References: lc.References(),
 		},
 	}
 }

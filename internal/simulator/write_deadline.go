@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -9,13 +10,15 @@ import (
 const maxPiece = 64 << 10
 
 // withWriteDeadline ends responses that their client does not read: each piece of a response must be sent within the
-// limit. A response of any length may take any time otherwise. A limit of 0 is none.
-func withWriteDeadline(next http.Handler, limit time.Duration) http.Handler {
+// limit. A response of any length may take any time otherwise. A limit of 0 is none. The outbox bounds the memory of
+// the bodies; it may be nil.
+func withWriteDeadline(next http.Handler, limit time.Duration, box *outbox) http.Handler {
 	if limit <= 0 {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		d := deadlineWriter{ResponseWriter: w, limit: limit, http2: req.ProtoMajor == 2}
+		d := deadlineWriter{ResponseWriter: w, limit: limit, http2: req.ProtoMajor == 2, outbox: box}
+		defer d.release() // also if a handler aborts the response by a panic
 		next.ServeHTTP(&d, req)
 		d.extend() // net/http sends what is buffered
 	})
@@ -25,8 +28,17 @@ func withWriteDeadline(next http.Handler, limit time.Duration) http.Handler {
 type deadlineWriter struct {
 	http.ResponseWriter
 
-	limit time.Duration
-	http2 bool
+	limit  time.Duration
+	http2  bool
+	outbox *outbox
+	parcel *parcel // the body in the outbox, if it is there
+}
+
+func (d *deadlineWriter) release() {
+	if d.parcel != nil {
+		d.outbox.release(d.parcel)
+		d.parcel = nil
+	}
 }
 
 // Unwrap returns the writer below, for http.ResponseController.
@@ -36,7 +48,9 @@ func (d *deadlineWriter) Unwrap() http.ResponseWriter { return d.ResponseWriter 
 func (d *deadlineWriter) Write(p []byte) (n int, err error) {
 	for first := true; first || len(p) > 0; first = false {
 		piece := p[:min(len(p), maxPiece)]
-		d.extend()
+		if !d.extend() {
+			return n, os.ErrDeadlineExceeded
+		}
 		sent, err := d.ResponseWriter.Write(piece)
 		if n += sent; err != nil {
 			return n, err
@@ -54,8 +68,20 @@ func (d *deadlineWriter) FlushError() error {
 	return http.NewResponseController(d.ResponseWriter).Flush()
 }
 
-// extend sets the deadline of what is written next.
-func (d *deadlineWriter) extend() { d.set(time.Now().Add(d.limit)) }
+// extend sets the deadline of what is written next. It returns false if the response was cut off.
+func (d *deadlineWriter) extend() bool {
+	now := time.Now()
+	if d.parcel != nil {
+		d.parcel.mu.Lock() // a cut in between would be undone
+		defer d.parcel.mu.Unlock()
+		if d.parcel.over {
+			return false
+		}
+		d.parcel.progress = now
+	}
+	d.set(now.Add(d.limit))
+	return true
+}
 
 // clear removes the deadline over HTTP/2, where it would end a stream that is idle between two writes.
 func (d *deadlineWriter) clear() {

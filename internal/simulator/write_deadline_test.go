@@ -48,7 +48,7 @@ func TestWriteDeadline(t *testing.T) {
 					written <- err
 				}
 				listener := make(pipes, 1)
-				server := &http.Server{Handler: withWriteDeadline(http.HandlerFunc(handler), 30*time.Second)}
+				server := &http.Server{Handler: withWriteDeadline(http.HandlerFunc(handler), 30*time.Second, nil)}
 				go func() { _ = server.Serve(listener) }()
 				client, serving := net.Pipe()
 				defer func() {

@@ -341,7 +341,7 @@ func (e *Engine) ImportRow(tx *store.Tx, kind string, doc []byte) error {
 	return m.importRow(tx, doc)
 }
 
-// HasRow reports whether a kind has a row with that ID in the transaction's partition.
+// HasRow reports whether a kind has a row with that ID or that key in the transaction's partition.
 func (e *Engine) HasRow(tx *store.Tx, kind, id string) bool {
 	m := e.kinds[kind]
 	return m != nil && m.hasID(tx, id)
@@ -349,5 +349,5 @@ func (e *Engine) HasRow(tx *store.Tx, kind, id string) bool {
 
 func (m *Machine[B]) hasID(tx *store.Tx, id string) bool {
 	_, err := m.Find(tx, id)
-	return err == nil
+	return err == nil || m.table.Has(tx, id)
 }

@@ -306,7 +306,7 @@ func (b *batch) append() (err error) {
 	}
 	g := b.recent.now
 	if g.log == nil {
-		g.log, err = wal.Create(b.db.bolt.Path(), g.number, b.recent.tree, b.db.syncDisk, b.db.limits.log)
+		g.log, err = b.db.newLog(g.number, b.recent.tree)
 		if err != nil {
 			return fmt.Errorf("store: commit: %w", err)
 		}

@@ -73,14 +73,14 @@ func (g *generation) full(l limits, times int) bool {
 	return g.entries >= times*l.recent || g.bytes >= times*l.recentSize
 }
 
-// removeLog deletes the log. The tree must have all of it.
-func (g *generation) removeLog() error {
+// removeLog deletes the log of a generation. The tree must have all of it.
+func (db *DB) removeLog(g *generation) error {
 	if g.log == nil {
 		return nil
 	}
 	log := g.log
 	g.log = nil
-	return log.Remove()
+	return db.owned.remove(log)
 }
 
 // write writes the generation to the tree.
@@ -171,7 +171,7 @@ func (db *DB) flush(g *generation) error {
 	if err != nil {
 		return err
 	}
-	return g.removeLog()
+	return db.removeLog(g)
 }
 
 // awaitFlush returns when no other goroutine writes to the tree. The caller has the turn.
@@ -209,7 +209,7 @@ func (db *DB) changeTree(fn func(*bolt.Tx) error) error {
 		return err
 	}
 	for _, g := range pending {
-		if err := g.removeLog(); err != nil {
+		if err := db.removeLog(g); err != nil {
 			db.log.Error().Err(err).Msg("store: a log that is in the tree could not be deleted")
 		}
 	}
@@ -249,6 +249,9 @@ func (db *DB) writeTree(fn func(*bolt.Tx) error, install func(*recent)) (err err
 		db.abandon(btx)
 	}()
 	if err := fn(btx); err != nil {
+		return err
+	}
+	if err := db.writeWall(btx); err != nil {
 		return err
 	}
 	if err := btx.Commit(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -28,24 +29,25 @@ func open(path string, o Options, l limits) (*DB, error) {
 	if err := inspect(path); err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, err)
 	}
-	b, err := openBolt(path, boltOptions(o, l))
+	b, file, err := openBolt(path, boltOptions(o, l))
 	if err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, openError(path, err))
 	}
-	db := &DB{bolt: b, log: o.Log, limits: l, guard: pagefile.NewGuard(path), syncDisk: o.SyncDisk,
+	db := &DB{bolt: b, owned: owned{path: path, file: file, logs: map[*wal.Log]bool{}}, log: o.Log, limits: l, guard: pagefile.NewGuard(path), syncDisk: o.SyncDisk, wall: o.Wall,
 		pinned: map[uint64]bool{}, decoded: decodedRows{seed: maphash.MakeSeed()}}
 	db.noWriter.L = &db.mu
 	if err := errors.Join(db.firstGeneration(), db.firstLives()); err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, errors.Join(err, b.Close()))
 	}
+	db.watch()
 	db.idle.start(db)
 	db.worker.start(db)
 	return db, nil
 }
 
 // openBolt opens the file. A new file is created under another name first, so that a process that is killed meanwhile
-// does not leave an incomplete file.
-func openBolt(path string, o *bolt.Options) (b *bolt.DB, err error) {
+// does not leave an incomplete file. It returns what it has opened.
+func openBolt(path string, o *bolt.Options) (b *bolt.DB, file os.FileInfo, err error) {
 	defer func() {
 		if r := recover(); r != nil { // bbolt panics if it cannot find the free pages
 			err = fmt.Errorf("%w: %v", ErrNotStore, r)
@@ -53,21 +55,35 @@ func openBolt(path string, o *bolt.Options) (b *bolt.DB, err error) {
 	}()
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := makeFile(path); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
+	o.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		f, err := os.OpenFile(name, flag, mode)
+		if err == nil {
+			file, err = f.Stat()
+		}
+		return f, err
+	}
 	if b, err = bolt.Open(path, 0o600, o); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := errors.Join(prepare(b), replay(b)); err != nil {
-		return nil, errors.Join(err, b.Close())
+	there, err := os.Stat(path)
+	if err == nil && !os.SameFile(there, file) {
+		err = ErrGone // between the open and the lock
 	}
-	return b, nil
+	if err == nil {
+		err = errors.Join(prepare(b), replay(b))
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, b.Close())
+	}
+	return b, file, nil
 }
 
-// makeFile makes a file that has only the fixed buckets.
+// makeFile makes a file that has only the fixed buckets, unless another process makes it meanwhile.
 func makeFile(path string) error {
-	draft := path + ".new"
+	draft := path + ".new." + strconv.Itoa(os.Getpid())
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -78,7 +94,11 @@ func makeFile(path string) error {
 	if err := errors.Join(prepare(b), b.Close()); err != nil {
 		return errors.Join(err, os.Remove(draft))
 	}
-	return os.Rename(draft, path)
+	err = os.Link(draft, path) // unlike a rename, it does not replace a file
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return os.Remove(draft)
+	}
+	return os.Rename(draft, path) // the file system has no links
 }
 
 func boltOptions(o Options, l limits) *bolt.Options {

@@ -12,6 +12,7 @@
 //	meta                          bucket; its sequence is the number of the last layer made
 //	  schema                      decimal version of this layout, now 2
 //	  applied                     8 bytes, big endian: the number of the last log that is in the tree (see package wal)
+//	  wall                        8 bytes, big endian: a time of the wall clock (see DB.LastWall)
 //	worlds                        bucket; its sequence is the number of the last life that began
 //	  <world>                     top layer, frozen chain, start chain, life, opaque meta (see worldRecord)
 //	checkpoints
@@ -44,6 +45,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 	bolt "go.etcd.io/bbolt"
@@ -78,6 +80,8 @@ type Options struct {
 	SyncDisk bool
 	// Log receives background work at debug level, and its failures at error level.
 	Log zerolog.Logger
+	// Wall is the clock of LastWall. It may be nil.
+	Wall func() time.Time
 }
 
 // DB is an open file. Its methods may be called from any goroutine.
@@ -100,6 +104,8 @@ type DB struct {
 	touched []*versions
 
 	syncDisk bool
+	wall     func() time.Time // nil: not kept
+	owned    owned
 	readers  readers
 	lives    lives
 	decoded  decodedRows
@@ -136,7 +142,8 @@ func defaultLimits() limits {
 }
 
 // Close waits for running transactions and for the current step of background work, and closes and seals the file. All
-// methods return ErrClosed afterwards. If the file is damaged, Close leaves it as it is and returns ErrDamaged.
+// methods return ErrClosed afterwards. If the file is damaged, Close leaves it as it is and returns ErrDamaged. If it is
+// gone, Close leaves alone what is in its place, and returns ErrGone.
 func (db *DB) Close() error {
 	db.mu.Lock()
 	if db.closed {
@@ -146,6 +153,8 @@ func (db *DB) Close() error {
 	db.closed = true
 	db.mu.Unlock()
 
+	close(db.owned.quit)
+	<-db.owned.done
 	db.idle.stop()
 	db.worker.stop()
 	db.mu.Lock()
@@ -156,25 +165,27 @@ func (db *DB) Close() error {
 	if err := db.Err(); err != nil {
 		return err // bbolt may hold locks that are never released
 	}
+	if err := db.owned.check(); err != nil {
+		return db.guard.Lose(err)
+	}
 	db.flushing.Wait()
 	last := db.changeTree(func(*bolt.Tx) error {
 		db.listFree()
 		return nil
 	})
 	db.readers.hold() // never resumed
-	path := db.bolt.Path()
 	if err := errors.Join(last, db.bolt.Close()); err != nil {
 		return fmt.Errorf("store: close: %w", err)
 	}
-	if err := pagefile.Seal(path); err != nil {
+	if err := pagefile.Seal(db.owned.path, db.owned.file); err != nil {
 		return fmt.Errorf("store: close: %w", err)
 	}
 	return nil
 }
 
-// Failed returns a channel that is closed when damage to the open file has been found; Err returns it. Every write
-// fails from then on, and the program should end.
+// Failed returns a channel that is closed when damage to the open file has been found, or that it was removed or
+// replaced; Err returns it. Every write fails from then on, and the program should end.
 func (db *DB) Failed() <-chan struct{} { return db.guard.Failed() }
 
-// Err returns nil until Failed is closed, and an error that wraps ErrDamaged from then on.
+// Err returns nil until Failed is closed, and an error that wraps ErrDamaged or ErrGone from then on.
 func (db *DB) Err() error { return db.guard.Err() }

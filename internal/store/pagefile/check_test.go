@@ -52,7 +52,7 @@ func TestSeal_DetectsAChangedRow(t *testing.T) {
 		content[at] ^= 1
 		require.NoError(t, os.WriteFile(path, content, 0o600))
 	}
-	require.NoError(t, pagefile.Seal(path))
+	seal(t, path)
 	require.NoError(t, pagefile.Check(path))
 	change()
 	require.ErrorContains(t, pagefile.Check(path), "checksum of its pages")
@@ -62,10 +62,32 @@ func TestSeal_DetectsAChangedRow(t *testing.T) {
 
 func TestSeal_EndsWithTheNextTransaction(t *testing.T) {
 	path := newFile(t)
-	require.NoError(t, pagefile.Seal(path))
+	seal(t, path)
 	b, err := bolt.Open(path, 0o600, nil)
 	require.NoError(t, err)
 	require.NoError(t, b.Update(func(tx *bolt.Tx) error { return tx.DeleteBucket([]byte("rows")) }))
 	require.NoError(t, b.Close())
 	require.NoError(t, pagefile.Check(path))
+}
+
+// seal seals a file that is closed.
+func seal(t *testing.T, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.NoError(t, pagefile.Seal(path, info))
+}
+
+func TestSeal_NotAnotherFile(t *testing.T) {
+	dir := t.TempDir()
+	own, other := filepath.Join(dir, "own"), filepath.Join(dir, "other")
+	require.NoError(t, os.WriteFile(own, []byte("own"), 0o600))
+	require.NoError(t, os.WriteFile(other, []byte("other"), 0o600))
+	info, err := os.Stat(own)
+	require.NoError(t, err)
+	require.NoError(t, os.Rename(other, own))
+	require.ErrorContains(t, pagefile.Seal(own, info), "another file is in its place")
+	text, err := os.ReadFile(own)
+	require.NoError(t, err)
+	require.Equal(t, "other", string(text))
 }

@@ -73,6 +73,15 @@ func (g *Guard) Fail(recovered any) error {
 	return g.err
 }
 
+// Lose records that the file is gone, unless there is some damage already, and returns Err.
+func (g *Guard) Lose(cause error) error {
+	g.once.Do(func() {
+		g.err = fmt.Errorf("store: %w", cause)
+		close(g.failed)
+	})
+	return g.err
+}
+
 // IsDamage reports whether a recovered panic is about the pages of a file: a fault at an address, or a panic of bbolt
 // itself. Call it where the panic is recovered.
 func IsDamage(recovered any) bool {

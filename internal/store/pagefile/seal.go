@@ -2,6 +2,8 @@ package pagefile
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"hash/crc32"
 	"os"
 	"runtime"
@@ -26,13 +28,16 @@ func readSeal(data []byte, m metaPage) (sum uint32, ok bool) {
 	return binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint64(b) == m.txid
 }
 
-// Seal seals a closed file. A file with more than 2 GiB of pages is left without a seal.
-func Seal(path string) error {
+// Seal seals a closed file, which must be the given one. A file with more than 2 GiB of pages is left without a seal.
+func Seal(path string, file os.FileInfo) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }() // for the error paths
+	if is, err := f.Stat(); err != nil || !os.SameFile(is, file) {
+		return errors.Join(err, fmt.Errorf("%s: another file is in its place", path))
+	}
 	data, release, err := mapFile(f)
 	if err != nil {
 		return err

@@ -45,7 +45,8 @@ func fileName(database string, number uint64) string {
 // Create creates the log with the number for a database. Tree is the transaction of the tree that it continues. With
 // sync, the log and every commit in it survive a power loss. Max is the maximum size in bytes, 0 for no limit.
 func Create(database string, number, tree uint64, sync bool, max int64) (*Log, error) {
-	f, err := os.OpenFile(fileName(database, number), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	// A file of that name is another process's: this one has removed its logs when it opened the database.
+	f, err := os.OpenFile(fileName(database, number), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -111,9 +112,26 @@ func (l *Log) append(b []byte) (err error) {
 	return nil
 }
 
-// Remove closes the log and deletes its file.
+// Name returns the path of the log.
+func (l *Log) Name() string { return l.file.Name() }
+
+// InPlace reports whether the file at the log's path is the log.
+func (l *Log) InPlace() bool {
+	own, err := l.file.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(l.Name())
+	return err == nil && os.SameFile(own, there)
+}
+
+// Remove closes the log and deletes its file. It returns an error if there is another file at its path, which stays, or
+// none.
 func (l *Log) Remove() error {
-	return errors.Join(l.file.Close(), os.Remove(l.file.Name()))
+	if !l.InPlace() {
+		return errors.Join(l.file.Close(), fmt.Errorf("%s: is gone or was replaced", l.Name()))
+	}
+	return errors.Join(l.file.Close(), os.Remove(l.Name()))
 }
 
 // withChecksum appends the checksum of b.
