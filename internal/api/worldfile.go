@@ -14,6 +14,7 @@ type Reference struct {
 	// Member is the path of a string in a row, for example "body.nodeList". It means each element of a list on the way.
 	Member string
 	To     string // referred to by id or by key
+	Or     string // another kind that the row referred to may be of; may be empty
 }
 
 // Referred is a value of a reference.
