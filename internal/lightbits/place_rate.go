@@ -58,12 +58,10 @@ func (s *Service) deviceUnits(tx *store.Tx, r *statemachine.Row[NvmeDevice]) flo
 
 // shownProgress sets the progress members of a node as they are at this instant.
 func (s *Service) shownProgress(tx *store.Tx, n *Node) {
-	row, err := s.nodes.Get(tx, n.UUID)
-	if err != nil {
-		return
-	}
 	if n.State == NodeActivating {
-		n.PowerupProgress += uint32(progressStep * s.nodes.Elapsed(tx, &row, "powerup"))
+		if row, err := s.nodes.Get(tx, n.UUID); err == nil {
+			n.PowerupProgress += uint32(progressStep * s.nodes.Elapsed(tx, &row, "powerup"))
+		}
 	}
 	if !n.InLocalRebuild {
 		return

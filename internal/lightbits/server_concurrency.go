@@ -43,8 +43,8 @@ const (
 // together is what happens to a second operation on the same server, and on another one.
 type together struct{ same, other verdict }
 
-// The rows of concurrent that several operations share.
-var (
+// The cells that several rows of concurrent share.
+var ( //nolint:gochecknoglobals // cells of a table that nothing changes
 	busyServer    = together{refused, starts}
 	busyAnywhere  = together{refused, refused}
 	leftOut       = together{skips, starts}
@@ -57,7 +57,7 @@ var (
 // upgrade "servers in the cluster one by one", so that no server upgrade starts beside another upgrade (assumption
 // 410). The nodes of a server that is being deleted in the background may be replaced: the deletion waits until its
 // "resources will have been detached". The guards of the machine of servers are made from this table.
-var concurrent = map[longOperation]map[longOperation]together{ //nolint:gochecknoglobals // a table
+var concurrent = map[longOperation]map[longOperation]together{
 	opCreateServer: {
 		opCreateServer: existsAlready, opEnableServer: busyServer, opDisableServer: busyServer,
 		opEvictServer: busyServer, opDeleteServer: busyServer, opReplaceNode: busyServer, opUpgradeServer: busyServer,
@@ -102,7 +102,7 @@ var concurrent = map[longOperation]map[longOperation]together{ //nolint:gocheckn
 }
 
 // operationsOfState lists the operations that a server's transient state can mean.
-var operationsOfState = map[ServerState][]longOperation{ //nolint:gochecknoglobals // a table
+var operationsOfState = map[ServerState][]longOperation{
 	ServerCreating: {opCreateServer}, ServerDeleting: {opDeleteServer}, ServerEnabling: {opEnableServer},
 	ServerDisabling: {opDisableServer, opEvictServer},
 }

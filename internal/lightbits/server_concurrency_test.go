@@ -316,3 +316,14 @@ func TestConcurrent_RandomPairs(t *testing.T) {
 			})
 	}
 }
+
+// "Upgradability (loss of service) check": nodes that operations in progress are about to stop count as down.
+func TestStopNodeInstance_WhileOtherServerIsAboutToReboot(t *testing.T) {
+	f := newFleet(t, "volumes: [{name: v, replicaCount: 3}]")
+	nodes := f.volumes(defaultProject)["v"].NodeList
+	f.ok("POST", "/api/v2/servers/"+decodeWire[Node](t, f.server, "/api/v2/nodes/"+nodes[0]).ServerUUID+"/upgrade",
+		"{"+upgradeBody+"}")
+	status, answer := f.do("POST", "/api/v2/nodes/"+nodes[1]+"/stop", admin, "{}")
+	require.Equal(t, 400, status, answer)
+	require.Contains(t, answer, "1 volumes would no longer take reads or writes")
+}

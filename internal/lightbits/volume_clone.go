@@ -5,8 +5,9 @@ import (
 	"storagesim/internal/store"
 )
 
-// fromSnapshot makes the volume a clone: it is on the nodes of its source, has the source's replicas and sector size, and
-// is not smaller (facts/lightbits.md 4.1 "clone"). Its compression is the source's unless the request says otherwise.
+// fromSnapshot makes the volume a clone: it is on the nodes of its source, has the source's replicas and sector size,
+// and is not smaller (facts/lightbits.md 4.1 "clone"). Its compression is the source's unless the request says
+// otherwise.
 func (s *Service) fromSnapshot(tx *store.Tx, q *createVolumeRequest, v *Volume) error {
 	snap, err := s.findSnapshot(tx, q.ProjectName, snapshotRef{UUID: q.SourceSnapshotUUID, Name: q.SourceSnapshotName})
 	if refusal.Is(err, refusal.NotFound) {
