@@ -54,7 +54,10 @@ func (r *call) param(name string) string {
 // checkNames returns an error for a name in the path, or for that of the call's world, which cannot be shown: it has
 // control characters or is not UTF-8. Such names would be stored, listed and logged in a form that nobody can ask for.
 func (r *call) checkNames() error {
-	names := chi.RouteContext(r.http.Context()).URLParams.Keys
+	var names []string
+	if route := chi.RouteContext(r.http.Context()); route != nil {
+		names = route.URLParams.Keys
+	}
 	for _, name := range names {
 		if err := checkPrintable(name, r.param(name)); name != "*" && err != nil {
 			return err
