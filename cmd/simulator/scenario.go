@@ -160,13 +160,13 @@ func (c *scenarioClient) call(ctx context.Context, method, path string, body []b
 	return fmt.Errorf("%s returned %d: %s", c.base, resp.StatusCode, problem.Detail)
 }
 
-// explain names the file in the errors of a document.
+// explain names the file in every error.
 func explain(file string, err error) string {
 	var invalid *scenario.InvalidError
 	if errors.As(err, &invalid) {
 		return invalid.In(file) + "\n"
 	}
-	return "simulator: " + err.Error() + "\n"
+	return "simulator: " + file + ": " + err.Error() + "\n"
 }
 
 func (c *scenarioClient) check(ctx context.Context, file string, text []byte, stdout, stderr io.Writer) int {

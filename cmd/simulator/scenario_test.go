@@ -170,7 +170,7 @@ func TestScenario_InvalidCommandLine(t *testing.T) {
 	}
 	code, _, errs := scenarioRun(t, "run", "slow-api", "--url", "http://127.0.0.1:1")
 	require.Equal(t, exitError, code)
-	require.NotEmpty(t, errs)
+	require.Contains(t, errs, "simulator: slow-api: ", "each message names the scenario")
 	_, _, errs = scenarioRun(t, "run", "no-such-file")
 	require.Contains(t, errs, "slow-api")
 	code, out, _ := scenarioRun(t, "list")

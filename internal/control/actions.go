@@ -84,9 +84,9 @@ func (r *call) enter(tx *store.Tx, v *api.Vendor) (*store.Tx, error) {
 }
 
 type tokenBody struct {
-	Vendor string `json:"vendor" required:""`
-	Role   string `json:"role"`
-	TTL    string `json:"ttl"`
+	Vendor string `json:"vendor" doc:"The vendor whose API takes the token." example:"lightbits" required:""`
+	Role   string `json:"role" doc:"The vendor's name of the role. Without it, the most powerful one." example:"system:viewer"`
+	TTL    string `json:"ttl" doc:"The validity on the world's clock, as a Go duration. Without it, the vendor's." example:"1h"`
 }
 
 func createToken(c *Control, r *call, body *tokenBody) (map[string]string, error) {

@@ -41,11 +41,11 @@ func clockRefusal(err error) error {
 }
 
 type advance struct {
-	By    *string             `json:"by"`
-	To    *time.Time          `json:"to"`
-	Next  *bool               `json:"next"`
-	Until *statemachine.Until `json:"until"`
-	Limit *string             `json:"limit"`
+	By    *string             `json:"by" doc:"How far the clock moves, as a Go duration." example:"10m"`
+	To    *time.Time          `json:"to" doc:"The instant to which the clock moves."`
+	Next  *bool               `json:"next" doc:"Moves the clock to the next timer; only true is valid."`
+	Until *statemachine.Until `json:"until" doc:"Moves the clock until a resource is in a state."`
+	Limit *string             `json:"limit" doc:"How far until goes at most, as a Go duration. Without it, an hour." example:"24h"`
 }
 
 type advanced struct {

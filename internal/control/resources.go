@@ -102,7 +102,7 @@ func getResource(c *Control, r *call) (statemachine.Resource, error) {
 }
 
 type firing struct {
-	Event statemachine.Event `json:"event" required:""`
+	Event statemachine.Event `json:"event" doc:"An event of the resource's state machine." required:""`
 }
 
 func fireEvent(c *Control, r *call, body *firing) (statemachine.Resource, error) {

@@ -9,7 +9,7 @@ import (
 )
 
 type reset struct {
-	To string `json:"to"`
+	To string `json:"to" doc:"A checkpoint of the world, or a fixture. Without it, the world's start." example:"before-upgrade"`
 }
 
 type resetAnswer struct {
