@@ -221,8 +221,8 @@ func TestUpdatePolicy(t *testing.T) {
 		status     int
 		words      string
 	}{
-		"unknown UUID":         {someUUID, `{"description":"x"}`, 404, "does not exist"},
-		"invalid UUID":         {"none", `{"description":"x"}`, 400, "a UUID is expected"},
+		"unknown UUID": {someUUID, `{"description":"x"}`, 404, "does not exist"},
+		"invalid UUID": {"none", `{"description":"x"}`, 400, "a UUID is expected"},
 		"two limits": {uuid, `{"qoSRateLimitPolicy":{"limitIOPS":{"readIOPSLimit":256},"limitBw":{"readBWLimit":9}}}`, 400,
 			"mutually exclusive arguments were provided"},
 		"unknown name":         {"", `{"name":"none","description":"x"}`, 404, "does not exist"},

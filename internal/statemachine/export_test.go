@@ -11,6 +11,7 @@ const (
 	MaxFired      = maxFired
 	TurnTimers    = turnTimers
 	CatchUpTimers = catchUpTimers
+	MaxJumps      = maxJumps
 )
 
 // The ends of all clocks, for tests.
@@ -18,6 +19,11 @@ var (
 	FirstInstant = firstInstant
 	LastInstant  = lastInstant
 )
+
+// PutForeignTimer adds a timer of a kind that the engine does not have.
+func PutForeignTimer(tx *store.Tx, due time.Time) error {
+	return timers.Put(tx.In(""), &Timer{Kind: "test.unknown", ID: "x", Key: "x", Event: "fire", Due: due})
+}
 
 // Show returns the instant that the clock shows at a wall instant.
 func (c Clock) Show(wall time.Time) time.Time { return c.show(wall) }

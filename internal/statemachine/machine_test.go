@@ -48,16 +48,17 @@ func TestDescription_MermaidAndGrid(t *testing.T) {
     [*] --> Warming
     [*] --> Shining
     Warming --> Shining: shine after test.lamp.warm
+    Warming --> Warming: blink
     Warming --> Dead: die
     Shining --> Dead: die
     Shining --> Dimmed: dim
     Dimmed --> Shining: brighten after test.lamp.dim
     Shining --> [*]: putout
 `, d.Mermaid())
-	require.Equal(t, `Warming: shine=Shining die=Dead dim=- brighten=- putout=-
-Shining: shine=- die=Dead dim=Dimmed brighten=- putout=gone
-Dead: shine=- die=- dim=- brighten=- putout=-
-Dimmed: shine=- die=- dim=- brighten=Shining putout=-
+	require.Equal(t, `Warming: shine=Shining blink=Warming die=Dead dim=- brighten=- putout=-
+Shining: shine=- blink=- die=Dead dim=Dimmed brighten=- putout=gone
+Dead: shine=- blink=- die=- dim=- brighten=- putout=-
+Dimmed: shine=- blink=- die=- dim=- brighten=Shining putout=-
 `, d.Grid())
 }
 

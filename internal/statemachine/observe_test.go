@@ -158,3 +158,14 @@ func TestAuto_ReplacedDuringTheRequest(t *testing.T) {
 	require.Equal(t, "Warming", b.state("a"), "the first read of the new life")
 	require.Equal(t, "Shining", b.state("a"))
 }
+
+// A read of a row that never leaves its transient states ends after a number of jumps; the next one goes on.
+func TestAuto_EndlessStages(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.clock(statemachine.Auto)
+	b.create("endless")
+	before := b.worldNow()
+	require.Equal(t, "Warming", b.state("endless"))
+	require.Equal(t, "Warming", b.state("endless"))
+	require.Equal(t, before.Add(statemachine.MaxJumps*2*time.Second), b.worldNow())
+}

@@ -237,7 +237,7 @@ func TestFire_IllegalEventListsPossibleEvents(t *testing.T) {
 		return err
 	})
 	require.EqualError(t, err,
-		`test.lamp a is Warming; the event "dim" is not possible in this state (possible events: shine, die)`)
+		`test.lamp a is Warming; the event "dim" is not possible in this state (possible events: shine, blink, die)`)
 	err = b.engine.Update("w", "test", func(tx *store.Tx) error {
 		_, err := b.engine.Fire(tx, "test.lamp", []string{""}, "nobody", "dim")
 		return err
@@ -356,4 +356,14 @@ func TestRelease_StayLeavesNoTimer(t *testing.T) {
 	reading, err := b.engine.Clock("w")
 	require.NoError(t, err)
 	require.Zero(t, reading.Timers)
+}
+
+// A timer of a kind that the program does not have, for example in the data of another version, does not block others.
+func TestTimers_UnknownKind(t *testing.T) {
+	b := newBench(t, statemachine.Fast)
+	b.create("a")
+	b.update(func(tx *store.Tx) error { return statemachine.PutForeignTimer(tx, tx.Now.Add(time.Second)) })
+	b.pass(time.Minute)
+	require.Equal(t, "Shining", b.state("a"))
+	require.Zero(t, b.pending())
 }

@@ -46,11 +46,14 @@ func lamps() *statemachine.Machine[lamp] {
 						return "die"
 					case r.Body.ID == "stubborn":
 						return statemachine.Stay
+					case r.Body.ID == "endless":
+						return "blink"
 					case r.Body.ID == "explosive":
 						panic("boom")
 					}
 					return ""
 				}},
+			{From: []statemachine.State{warming}, On: "blink", To: warming},
 			{From: []statemachine.State{warming, shining}, On: "die", To: dead},
 			{From: []statemachine.State{shining}, On: "dim", To: dimmed},
 			{From: []statemachine.State{dimmed}, On: "brighten", To: shining, After: "dim"},
