@@ -258,7 +258,7 @@ func TestState_Refusals(t *testing.T) {
 		"contradiction": {volume(`{"state":"Failed","body":{"UUID":"u","name":"a","state":"Available"}}`),
 			"state.clusters[0].rows.lightbits.volume[0].body.state", "leave it out"},
 		"no node": {volume(`{"state":"Failed","body":{"UUID":"u","nodeList":["n"]}}`),
-			"state.clusters[0].rows.lightbits.volume[0].body.nodeList", `no lightbits.node "n"`},
+			"state.clusters[0].rows.lightbits.volume[0].body.nodeList[0]", `no lightbits.node "n"`},
 		"twice": {volume(`{"state":"Failed","body":{"UUID":"u"}},{"state":"Failed","body":{"UUID":"u"}}`),
 			"state.clusters[0].rows.lightbits.volume[1]", "given twice"},
 		"wrong event": {volume(`{"state":"Creating","body":{"UUID":"u"},"pending":[{"event":"explode","held":true}]}`),
