@@ -23,7 +23,7 @@ func subcommands() []subcommand {
 		{"wait", `  simulator wait [--url U] [--timeout D]
                                    wait until a simulator is ready
 `, ask},
-		{"verify", "  simulator verify --data DIR      check every index of a data directory that no simulator uses\n",
+		{verifyName, "  simulator verify-data --data DIR check every index of a data directory that no simulator uses\n",
 			func() []option { return []option{dataOption} }},
 		{"replay", `  simulator replay FILE            replay a recording and compare the responses: exit 0 if they are the
                                    same bytes, 2 at the first difference, which is printed, 1 on any other error
@@ -65,6 +65,9 @@ func help() string {
 
 // helpOf returns the help of a subcommand, and false for an unknown one.
 func helpOf(name string) (text string, ok bool) {
+	if name == verifyAlias {
+		name = verifyName
+	}
 	list := subcommands()
 	at := slices.IndexFunc(list, func(s subcommand) bool { return s.name == name })
 	if at < 0 {

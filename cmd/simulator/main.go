@@ -51,6 +51,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case asksHelp(args):
 		name, args = "help", nil
 	}
+	if name == verifyAlias {
+		name = verifyName
+	}
 	if text, ok := helpOf(name); ok && name != lucidName && asksHelp(args) {
 		say(stdout, text)
 		return exitGood
@@ -62,7 +65,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return healthcheck(ctx, args, getenv, stderr)
 	case "wait":
 		return wait(ctx, args, getenv, stderr)
-	case "verify":
+	case verifyName:
 		return verify(args, getenv, stdout, stderr)
 	case "replay":
 		return replay(ctx, args, stdout, stderr)
@@ -78,6 +81,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	return complain(stderr, exitUsage, unknownSubcommand(name))
 }
+
+// verifyName is the subcommand that checks a data directory. verifyAlias is its earlier name, which still works.
+const (
+	verifyName  = "verify-data"
+	verifyAlias = "verify"
+)
 
 func unknownSubcommand(name string) error {
 	names := subcommandNames()

@@ -94,7 +94,7 @@ func verify(args []string, getenv func(string) string, stdout, stderr io.Writer)
 		return complain(stderr, exitUsage, err)
 	}
 	if s.config.Data == "" {
-		return complain(stderr, exitUsage, errors.New("verify needs --data, the directory to check"))
+		return complain(stderr, exitUsage, errors.New("verify-data needs --data, the directory to check"))
 	}
 	if err := simulator.Verify(s.config); err != nil {
 		return complain(stderr, exitError, err)

@@ -184,3 +184,18 @@ func TestVersion(t *testing.T) {
 	require.Equal(t, exitGood, run(t.Context(), []string{"--version"}, env(), &stdout, io.Discard))
 	require.Equal(t, versionText()+"\n", stdout.String())
 }
+
+// The subcommand verify-data and its earlier name, verify, are the same.
+func TestVerifyData_EarlierName(t *testing.T) {
+	dir := t.TempDir()
+	start(t, env(), "--data", dir).end()
+	for _, name := range []string{"verify-data", "verify"} {
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, exitGood, run(t.Context(), []string{name, "--data", dir}, env(), &stdout, &stderr), stderr.String())
+		require.Contains(t, stdout.String(), "the data is valid")
+		require.Contains(t, refused(t, exitUsage, env(), name), "verify-data needs --data")
+		stdout.Reset()
+		require.Equal(t, exitGood, run(t.Context(), []string{"help", name}, env(), &stdout, &stderr))
+		require.Contains(t, stdout.String(), "simulator verify-data --data DIR")
+	}
+}
