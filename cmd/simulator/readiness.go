@@ -78,7 +78,8 @@ func (s *settings) findReady(ctx context.Context) error {
 
 // temporaryAddresses returns the URLs of the simulators of this user that serve a temporary directory and are ready.
 func temporaryAddresses(ctx context.Context) (found []string) {
-	files, _ := filepath.Glob(filepath.Join(os.TempDir(), simulator.TemporaryDir+"*", addressFile)) // no special characters
+	// The only error is that of a pattern with an invalid range.
+	files, _ := filepath.Glob(filepath.Join(os.TempDir(), simulator.TemporaryDir+"*", addressFile))
 	for _, file := range files {
 		base := readAddress(filepath.Dir(file))
 		if base != "" && checkReady(ctx, base) == nil {

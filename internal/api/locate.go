@@ -12,7 +12,8 @@ import (
 )
 
 // Headers of the simulator. HeaderWorld and HeaderCluster in a request select where it goes, HeaderFault a fault. With
-// HeaderLife, the number of a life of its world, a request is refused in any other life; scenarios send it. A response has HeaderWorld, HeaderRequestID and, if a fault was injected, HeaderFault.
+// HeaderLife, the number of a life of its world, a request is refused in any other life; scenarios send it. A response
+// has HeaderWorld, HeaderRequestID and, if a fault was injected, HeaderFault.
 const (
 	HeaderWorld     = "X-Sim-World"
 	HeaderCluster   = "X-Sim-Cluster"

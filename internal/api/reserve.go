@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -13,8 +14,9 @@ type reserver interface {
 	Reserve(req *http.Request, size int) bool
 }
 
-// Reserve waits until a body of that size may be held in memory until the client has read it. It returns false if it may
-// not, because too many others are held: the response must then be a small one. A writer without a bound holds any body.
+// Reserve waits until a body of that size may be held in memory until the client has read it. It returns false if it
+// may not, because too many others are held: the response must then be a small one. A writer without a bound holds any
+// body.
 func Reserve(w http.ResponseWriter, req *http.Request, size int) bool {
 	for {
 		switch at := w.(type) {
@@ -29,8 +31,8 @@ func Reserve(w http.ResponseWriter, req *http.Request, size int) bool {
 }
 
 // NoRoom is the text of a response in place of one that may not be held in memory.
-const NoRoom = "the simulator holds as many bytes of responses as it may until their clients read them; read responses, " +
-	"or send fewer requests for large ones at a time, and try again"
+const NoRoom = "the simulator holds as many bytes of responses as it may until their clients read them; read " +
+	"responses, or send fewer requests for large ones at a time, and try again"
 
 // The limits of large responses.
 const (
@@ -42,14 +44,12 @@ const (
 // read runs a read transaction that makes a response. Large ones are made when there is room for them.
 func (s *Server) read(r *Request, out *outcome, run func(tx *store.Tx) error) error {
 	if r.large.Load() {
-		wait := time.NewTimer(renderWait)
-		defer wait.Stop()
+		wait, stop := context.WithTimeout(r.HTTP.Context(), renderWait)
+		defer stop()
 		select {
 		case s.rendering <- struct{}{}:
 			defer func() { <-s.rendering }()
-		case <-r.HTTP.Context().Done():
-			return noRoom()
-		case <-wait.C:
+		case <-wait.Done():
 			return noRoom()
 		}
 	}

@@ -7,8 +7,8 @@ import (
 )
 
 // Reference declares that rows of one kind refer to rows of another kind in the same cluster, or in the world if they
-// are there. A world file in which the row referred to is missing is refused. From and To are kinds of state machines or
-// names of tables. A member that may name a row that was deleted, such as the source of a snapshot, is no Reference.
+// are there. A world file in which the row referred to is missing is refused. From and To are kinds of state machines
+// or names of tables. A member that may name a row that was deleted, such as the source of a snapshot, is no Reference.
 type Reference struct {
 	From string
 	// Member is the path of a string in a row, for example "body.nodeList". It means each element of a list on the way.

@@ -41,8 +41,8 @@ func (c *Control) inLife(r *call) error {
 	if !api.OtherLife(r.http, life) {
 		return nil
 	}
-	return &Problem{Status: http.StatusConflict, Detail: fmt.Sprintf("the world %q was reset, restored, replaced, deleted "+
-		"or created again while this call was on its way", r.world())}
+	return &Problem{Status: http.StatusConflict, Detail: fmt.Sprintf("the world %q was reset, restored, replaced, "+
+		"deleted or created again while this call was on its way", r.world())}
 }
 
 // reaches returns a problem if the call came to the port of a world that is not the given one; "" is the port's own.

@@ -74,8 +74,8 @@ func checkPrintable(path, name string) error {
 	if utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return nil
 	}
-	return &strict.Error{Path: path, Detail: fmt.Sprintf("%+.300q has bytes that are not printable UTF-8 text; use a name "+
-		"such as before-upgrade", name)}
+	return &strict.Error{Path: path, Detail: fmt.Sprintf("%+.300q has bytes that are not printable UTF-8 text; use a "+
+		"name such as before-upgrade", name)}
 }
 
 // limit returns the query's limit, or preset without one.

@@ -23,9 +23,9 @@ const Pass = "pass"
 
 const afterPrefix = "after:"
 
-// ParseStep reads a step, which is what happens to one request of an operation: a status of op.Statuses, any status from
-// 400 to 599 with ";force", or one of Steps. With the prefix "after:" the change is committed first. A nil *Ready means
-// that the request passes. The error is an *InvalidError whose Valid lists the valid steps.
+// ParseStep reads a step, which is what happens to one request of an operation: a status of op.Statuses, any status
+// from 400 to 599 with ";force", or one of Steps. With the prefix "after:" the change is committed first. A nil *Ready
+// means that the request passes. The error is an *InvalidError whose Valid lists the valid steps.
 func ParseStep(text string, op *Operation) (*Ready, error) {
 	rule := Rule{Match: Match{Operation: op.ID}}
 	word, late := strings.CutPrefix(strings.TrimSpace(text), afterPrefix)

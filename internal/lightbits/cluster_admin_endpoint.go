@@ -33,8 +33,8 @@ func (s *Service) adminEndpointOperations() []api.Operation {
 }
 
 // AdminEndpoint allows addresses to reach a port of the cluster's servers (facts/lightbits.md 4.15). The simulator has
-// no such ports, so an endpoint is only stored and returned (assumption 238). Its state is not shown, so its ETag counts
-// only the changes of clients (assumption 239).
+// no such ports, so an endpoint is only stored and returned (assumption 238). Its state is not shown, so its ETag
+// counts only the changes of clients (assumption 239).
 type AdminEndpoint struct {
 	Port uint32   `json:"port"`
 	IPs  []string `json:"ips"`

@@ -32,7 +32,8 @@ func TestFederation_Conformance(t *testing.T) {
 			}
 			req.Header.Set("Authorization", "Bearer opaque")
 		},
-		FirstValue: true, Refusal: refusal, NoRoute: elsewhere, NoMethod: elsewhere, UnknownPaths: []string{"/api/v2/nothing"},
-		Good: []apitest.Good{{Operation: "AttachCluster", Body: `{"apiEndpoint":"10.1.0.10:443"}`}},
+		FirstValue: true, Refusal: refusal, NoRoute: elsewhere, NoMethod: elsewhere,
+		UnknownPaths: []string{"/api/v2/nothing"},
+		Good:         []apitest.Good{{Operation: "AttachCluster", Body: `{"apiEndpoint":"10.1.0.10:443"}`}},
 	})
 }

@@ -24,7 +24,7 @@ type idMember struct {
 }
 
 // idMembers has the members of each request type, by reflect.Type.
-var idMembers sync.Map
+var idMembers sync.Map //nolint:gochecknoglobals // a cache that depends on the types alone
 
 // isUUID reports whether text has the form of a UUID: 36 characters, in any case.
 func isUUID(text string) bool {
@@ -56,6 +56,7 @@ func bindIDs(op *api.Operation, v any) error {
 					return err
 				}
 			}
+		default: // the members of identifiers are strings and lists
 		}
 	}
 	return nil

@@ -42,9 +42,9 @@ var undocumented = map[string][]int{
 }
 
 // statusesFromState returns the undocumented statuses that an operation returns without an injected fault: 503 of a
-// cluster that is cut off (assumption 139), 400 and 504 of the gateway in front of every operation (assumption 412), 401
-// and 403 of a caller without the permission (assumption 22), 501 of a cluster without a federation (assumption 138),
-// and those of undocumented.
+// cluster that is cut off (assumption 139), 400 and 504 of the gateway in front of every operation (assumption 412),
+// 401 and 403 of a caller without the permission (assumption 22), 501 of a cluster without a federation (assumption
+// 138), and those of undocumented.
 func statusesFromState(op *api.Operation) []int {
 	possible := []int{http.StatusBadRequest, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 	if op.Needs != (api.Permission{}) {

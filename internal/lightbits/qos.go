@@ -38,8 +38,8 @@ type Policy struct {
 }
 
 // unlimitedPolicy is the built-in policy of every cluster (facts/lightbits.md 4.4). Every project may use it. It has no
-// rate limit member and so no visibility, as in the mock of the vendor's seeding tool, which tries to delete each policy
-// that is Global (findings/clients.md C8, assumption 416).
+// rate limit member and so no visibility, as in the mock of the vendor's seeding tool, which tries to delete each
+// policy that is Global (findings/clients.md C8, assumption 416).
 const (
 	unlimitedPolicy      = "no-limit-policy"
 	unlimitedDescription = "Initial global default policy"

@@ -44,7 +44,9 @@ const (
 type together struct{ same, other verdict }
 
 // The cells that several rows of concurrent share.
-var ( //nolint:gochecknoglobals // cells of a table that nothing changes
+//
+//nolint:gochecknoglobals // cells of a table that nothing changes
+var (
 	busyServer    = together{refused, starts}
 	busyAnywhere  = together{refused, refused}
 	leftOut       = together{skips, starts}

@@ -99,8 +99,8 @@ func (s *Service) listVolumes(tx *store.Tx, r *api.Request, q *listVolumesReques
 	return page.answer(), nil
 }
 
-// filteredVolumes returns the keys, in the order of UUIDs, of the volumes that match every filter of the request, read from indexes.
-// filtered is false if the request has no filter.
+// filteredVolumes returns the keys, in the order of UUIDs, of the volumes that match every filter of the request, read
+// from indexes. filtered is false if the request has no filter.
 func (s *Service) filteredVolumes(tx *store.Tx, q *listVolumesRequest) (keys []string, filtered bool) {
 	table := s.volumes.Table()
 	var sets []map[string]bool

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"storagesim/internal/api"
 	"storagesim/internal/fault"
 )
@@ -68,11 +70,11 @@ func (s *Simulator) tighten() error {
 			if err == nil {
 				err = os.Chmod(file, info.Mode().Perm()&^0o077)
 			}
-			event := s.config.Log.Info()
+			level := zerolog.InfoLevel
 			if err != nil {
-				event = s.config.Log.Warn().Err(err)
+				level = zerolog.WarnLevel
 			}
-			event.Str("file", file).Msg("other users could access this file, which has secrets")
+			s.config.Log.WithLevel(level).Err(err).Str("file", file).Msg("other users could access this file, which has secrets")
 		}
 	}
 	if info, err := os.Stat(s.dir); err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&os.ModeSticky == 0 {

@@ -30,9 +30,9 @@ func (e *Engine) Clock(world string) (r ClockReading, err error) {
 }
 
 // SetClock changes a world's clock. Timers that are due by a later instant fire first, in due order. A clock that is
-// frozen there shows exactly that instant, however long the firing took. Only a clock that was never set or moved may be
-// set to an earlier instant: the first setting chooses the world's calendar. SetClock waits for advances of the world that
-// are under way, and has the errors of Advance for a context that ends and for a world that is replaced.
+// frozen there shows exactly that instant, however long the firing took. Only a clock that was never set or moved may
+// be set to an earlier instant: the first setting chooses the world's calendar. SetClock waits for advances of the
+// world that are under way, and has the errors of Advance for a context that ends and for a world that is replaced.
 func (e *Engine) SetClock(ctx context.Context, world string, s ClockSetting) error {
 	m, leave, err := e.move(ctx, world)
 	if err != nil {
@@ -98,8 +98,8 @@ func (e *Engine) setClock(tx *store.Tx, c Clock, s ClockSetting) (now time.Time,
 	return now, clocks.Put(tx.In(""), &c)
 }
 
-// startUnsetClock sets a clock that was never set or moved to s.Now and reports whether it did. It changes nothing if the
-// clock was set or moved before.
+// startUnsetClock sets a clock that was never set or moved to s.Now and reports whether it did. It changes nothing if
+// the clock was set or moved before.
 func (m *move) startUnsetClock(s ClockSetting) (started bool, err error) {
 	err = m.engine.db.Update(m.world, func(tx *store.Tx) error {
 		if err := m.check(tx); err != nil {

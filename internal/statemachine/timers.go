@@ -213,8 +213,8 @@ func CountTimers(tx *store.Tx) int {
 	return n
 }
 
-// Elapsed returns how much of the row's pending timed transition has passed, from 0 to 1, for a progress that grows with
-// every look. It is 0 if no such transition is pending, or if it waits for observations or a release.
+// Elapsed returns how much of the row's pending timed transition has passed, from 0 to 1, for a progress that grows
+// with every look. It is 0 if no such transition is pending, or if it waits for observations or a release.
 func (m *Machine[B]) Elapsed(tx *store.Tx, row *Row[B], on Event) float64 {
 	for _, t := range pending(tx, m.Kind, m.Key(&row.Body)) {
 		if t.Event != on || t.Due.IsZero() || !t.Due.After(row.Life.Since) {

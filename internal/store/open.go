@@ -33,8 +33,17 @@ func open(path string, o Options, l limits) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, openError(path, err))
 	}
-	db := &DB{bolt: b, owned: owned{path: path, file: file, logs: map[*wal.Log]bool{}}, log: o.Log, limits: l, guard: pagefile.NewGuard(path), syncDisk: o.SyncDisk, wall: o.Wall,
-		pinned: map[uint64]bool{}, decoded: decodedRows{seed: maphash.MakeSeed()}}
+	db := &DB{
+		bolt:     b,
+		owned:    owned{path: path, file: file, logs: map[*wal.Log]bool{}},
+		log:      o.Log,
+		limits:   l,
+		guard:    pagefile.NewGuard(path),
+		syncDisk: o.SyncDisk,
+		wall:     o.Wall,
+		pinned:   map[uint64]bool{},
+		decoded:  decodedRows{seed: maphash.MakeSeed()},
+	}
 	db.noWriter.L = &db.mu
 	if err := errors.Join(db.firstGeneration(), db.firstLives()); err != nil {
 		return nil, fmt.Errorf("store: %s: %w", path, errors.Join(err, b.Close()))

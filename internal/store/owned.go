@@ -60,7 +60,7 @@ func (db *DB) watch() {
 	o.quit, o.done = make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(o.done)
-		tick := time.NewTicker(lookEvery)
+		tick := time.NewTicker(lookEvery) //nolint:forbidigo // it looks at files, which worlds do not see
 		defer tick.Stop()
 		for {
 			select {

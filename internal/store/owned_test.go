@@ -82,13 +82,13 @@ func TestOwned_MissingFilesAreNoticed(t *testing.T) {
 				db.idle.stop() // so that the log stays
 				db.idle.quit = make(chan struct{})
 				require.NoError(t, putNote(db, "a"))
-				time.Sleep(2 * lookEvery)
+				time.Sleep(2 * lookEvery) //nolint:forbidigo // the clock of a bubble
 				require.NoError(t, db.Err())
 				found, err := filepath.Glob(filepath.Join(dir, pattern))
 				require.NoError(t, err)
 				require.Len(t, found, 1)
 				require.NoError(t, os.Remove(found[0]))
-				time.Sleep(lookEvery + time.Millisecond)
+				time.Sleep(lookEvery + time.Millisecond) //nolint:forbidigo // the clock of a bubble
 				<-db.Failed()
 				require.ErrorIs(t, db.Close(), ErrGone)
 			})

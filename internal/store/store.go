@@ -142,8 +142,8 @@ func defaultLimits() limits {
 }
 
 // Close waits for running transactions and for the current step of background work, and closes and seals the file. All
-// methods return ErrClosed afterwards. If the file is damaged, Close leaves it as it is and returns ErrDamaged. If it is
-// gone, Close leaves alone what is in its place, and returns ErrGone.
+// methods return ErrClosed afterwards. If the file is damaged, Close leaves it as it is and returns ErrDamaged. If it
+// is gone, Close leaves alone what is in its place, and returns ErrGone.
 func (db *DB) Close() error {
 	db.mu.Lock()
 	if db.closed {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// startClock is the clock that a life began with. Only a frozen one is checked: it shows Base and the advances of the life.
+// startClock is the clock that a life began with. Only a frozen one is checked: it shows Base and the advances of the
+// life.
 type startClock struct {
 	frozen bool
 	base   time.Time
