@@ -2,7 +2,6 @@ package api
 
 import (
 	"crypto/tls"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -65,7 +64,7 @@ func reset(w http.ResponseWriter) {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn() // without close_notify
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(interface{ SetLinger(seconds int) error }); ok { // *net.TCPConn, or one in memory
 		_ = tcp.SetLinger(0) // if it fails, the connection is closed normally
 	}
 	_ = conn.Close()

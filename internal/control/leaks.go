@@ -21,6 +21,9 @@ type leak struct {
 // leaks lists the resources of every kind that were created since the start of the world and still exist, except those
 // for which a client can do nothing more: see accountable.
 func (c *Control) leaks(world string) ([]leak, error) {
+	if same, err := c.DB.AtStart(world); err != nil || same {
+		return []leak{}, err
+	}
 	type identity struct{ kind, cluster, id string }
 	before := map[identity]bool{}
 	each := func(tx *store.Tx, do func(statemachine.Resource)) error {

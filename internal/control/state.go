@@ -147,7 +147,7 @@ func (c *Control) replaceWorld(r *call, world string, meta *worldMeta, document 
 		return c.Engine.Replace(world, r.by(), load, nil)
 	}
 	return c.Engine.Replace(world, r.by(), load, func(tx *store.Tx) error {
-		_, err := c.mint(tx, meta)
+		_, err := c.mint(tx, meta, true)
 		return err
 	})
 }

@@ -30,6 +30,8 @@ type newWorld struct {
 	Delays map[string]json.RawMessage `json:"delays" doc:"Delays, as in PUT /_sim/delays." example:"{\"lightbits.volume.create\":\"5s\"}"`
 	State  map[string]json.RawMessage `json:"state" doc:"The fixture that the world starts as, as in PUT /_sim/state; instead of from." example:"{\"lightbits\":{\"clusters\":[{\"name\":\"east\"}]}}"`
 
+	Tokens *bool `json:"tokens" doc:"Whether the response has a token of each vendor; true without it. POST /_sim/tokens mints one later." example:"true"`
+
 	Auth                *api.AuthMode `json:"auth" doc:"How credentials are checked. Without it, as --auth says." example:"strict"`
 	Federation          *bool         `json:"federation" doc:"Whether the world has the operations of a cluster federation. Without it, as --federation says." example:"true"`
 	MaxRunningWorkflows *int          `json:"maxRunningWorkflows" doc:"How many workflows DMS runs at a time. Without it, as --max-running-workflows or the fixture says." range:">0" example:"20"`
@@ -141,7 +143,7 @@ func (c *Control) make(r *call, body *newWorld, meta *worldMeta) (name string, s
 		if err := c.setUp(tx, body); err != nil {
 			return err
 		}
-		minted, err := c.mint(tx, meta)
+		minted, err := c.mint(tx, meta, body.Tokens == nil || *body.Tokens)
 		if err == nil {
 			signed = signAll(minted)
 		}
@@ -329,8 +331,8 @@ func (c *Control) start(r *call, member, from string) (world, checkpoint string,
 		Detail: fmt.Sprintf("%q is neither a fixture nor a checkpoint of the world %s", from, r.world())}
 }
 
-// mint sets the seed and the default cluster of a new world from its meta, and mints its tokens.
-func (c *Control) mint(tx *store.Tx, meta *worldMeta) (map[string]api.Signing, error) {
+// mint sets the seed and the default cluster of a new world from its meta, and mints its tokens, if it is to have some.
+func (c *Control) mint(tx *store.Tx, meta *worldMeta, tokens bool) (map[string]api.Signing, error) {
 	if tx.Seed() != meta.Seed {
 		tx.SetSeed(meta.Seed)
 	}
@@ -341,6 +343,9 @@ func (c *Control) mint(tx *store.Tx, meta *worldMeta) (map[string]api.Signing, e
 		if err := statemachine.SetDefaultPartition(tx, meta.Cluster); err != nil {
 			return nil, err
 		}
+	}
+	if !tokens {
+		return map[string]api.Signing{}, nil
 	}
 	return c.mintAll(tx)
 }

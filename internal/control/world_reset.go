@@ -61,7 +61,7 @@ func (c *Control) resetToFixture(r *call, w store.World, fixture string) error {
 	var mint func(*store.Tx) error
 	if w.Name != api.DefaultWorld {
 		mint = func(tx *store.Tx) error {
-			_, err := c.mint(tx, &meta)
+			_, err := c.mint(tx, &meta, true)
 			return err
 		}
 	}

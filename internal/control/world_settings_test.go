@@ -159,3 +159,14 @@ func TestCreateWorld_InvalidMembersCreateNone(t *testing.T) {
 	}
 	require.Nil(t, s.Must(200, http.MethodGet, "/_sim/worlds", "").Get(".worlds[1]"))
 }
+
+func TestCreateWorld_Tokens(t *testing.T) {
+	s := simtest.New(t)
+	require.Len(t, s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"with"}`).Get(".tokens"), 4)
+	made := s.Must(201, http.MethodPost, "/_sim/worlds", `{"name":"without","auth":"strict","tokens":false}`)
+	require.Empty(t, made.Get(".tokens"))
+	w := s.In("without")
+	w.Must(401, http.MethodGet, nodesPath, "", opaque...)
+	later := w.Must(200, http.MethodPost, "/_sim/tokens", `{"vendor":"lightbits"}`).Text(".token")
+	w.Must(200, http.MethodGet, nodesPath, "", "Authorization", "Bearer "+later)
+}

@@ -3,6 +3,7 @@ package simulator
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,8 @@ type Config struct {
 	Version     string
 	Log         zerolog.Logger
 	Limits      Limits
+	// Bind opens the listener of an address, whose Addr must be a *net.TCPAddr; nil: a TCP listener.
+	Bind func(address string) (net.Listener, error)
 	// Vendors replaces the product's vendors, for tests of the program itself.
 	Vendors []api.Vendor
 }

@@ -26,7 +26,11 @@ type port struct {
 
 // bind opens a port without serving it. Requests on the port go to the world that place names, if any.
 func (s *Simulator) bind(address string, place api.Place, identity *identity) (*port, error) {
-	listener, err := net.Listen("tcp", address)
+	open := s.config.Bind
+	if open == nil {
+		open = func(address string) (net.Listener, error) { return net.Listen("tcp", address) }
+	}
+	listener, err := open(address)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

@@ -268,6 +268,10 @@ func (s *Simulator) TLSURL() string {
 	return "https://" + shownAddress(s.secure.address())
 }
 
+// Handler returns the handler that the listeners serve, without their checks of browsers' requests. A program that
+// calls it saves the way over the network.
+func (s *Simulator) Handler() http.Handler { return s.handler }
+
 // Stopped returns a channel that is closed when a listener or the database fails while the program serves. Err then
 // returns the cause.
 func (s *Simulator) Stopped() <-chan struct{} { return s.stopped }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -141,6 +142,25 @@ func (db *DB) view(world string, start bool, fn func(*Tx) error) (err error) {
 		}
 	}
 	return db.viewAlone(world, start, fn)
+}
+
+// AtStart reports whether nothing was written to the world since its start. It may return false for a world whose rows
+// are those of the start again. The errors are ErrNoWorld and a failure of the file.
+func (db *DB) AtStart(world string) (is bool, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer db.guard.Catch(&err)
+	btx, present, err := db.readers.snapshot(db)
+	if err != nil {
+		return false, err
+	}
+	defer btx.Rollback()
+	var src source
+	r, err := src.open(btx, world)
+	if err != nil {
+		return false, plain(err)
+	}
+	src.over(present, present.commit)
+	return slices.Equal(r.chain[1:], r.start) && len(src.tables) == 0 && layerEmpty(btx, r.chain[0]), nil
 }
 
 // viewShared runs fn in a state that other readers share.

@@ -273,3 +273,31 @@ func TestFold_ReadersSeeOneState(t *testing.T) {
 	require.NoError(t, db.Tidy())
 	require.NoError(t, db.Verify(items))
 }
+
+func TestAtStart(t *testing.T) {
+	db := newStore(t)
+	atStart := func(world string) bool {
+		is, err := db.AtStart(world)
+		require.NoError(t, err)
+		return is
+	}
+	write := func(world, id string) {
+		require.NoError(t, db.Update(world, func(tx *store.Tx) error { return items.Put(tx, &item{ID: id}) }))
+	}
+	require.NoError(t, db.CreateWorld("made", "empty", nil, func(tx *store.Tx) (bool, error) {
+		return false, items.Put(tx, &item{ID: "of the start"})
+	}))
+	require.True(t, atStart("made"), "what next writes is part of the start")
+	require.NoError(t, db.Checkpoint("made", "c", nil))
+	require.True(t, atStart("made"), "a checkpoint writes nothing to the world")
+	write("made", "a")
+	require.False(t, atStart("made"))
+	require.NoError(t, db.Checkpoint("made", "d", nil))
+	require.False(t, atStart("made"), "what a checkpoint froze was written after the start")
+	require.NoError(t, db.Fork("made", "d", "fork", nil, nil))
+	require.True(t, atStart("fork"))
+	require.NoError(t, db.Reset("made", nil))
+	require.True(t, atStart("made"))
+	_, err := db.AtStart("no")
+	require.ErrorIs(t, err, store.ErrNoWorld)
+}
