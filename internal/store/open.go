@@ -90,6 +90,19 @@ func openBolt(path string, o *bolt.Options) (b *bolt.DB, file os.FileInfo, err e
 	return b, file, nil
 }
 
+// InUse reports whether a process has the file open. A file that does not exist, or is not a store, is not in use.
+func InUse(path string) bool {
+	if _, err := os.Stat(path); err != nil {
+		return false
+	}
+	b, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Nanosecond, ReadOnly: true})
+	if err != nil {
+		return errors.Is(err, bolterrors.ErrTimeout)
+	}
+	_ = b.Close() // it was not changed
+	return false
+}
+
 // makeFile makes a file that has only the fixed buckets, unless another process makes it meanwhile.
 func makeFile(path string) error {
 	draft := path + ".new." + strconv.Itoa(os.Getpid())
