@@ -54,7 +54,7 @@ func (w *World) report() (r report) {
 		if x.Open {
 			status = "no response yet"
 		}
-		line := fmt.Sprintf("  %s %s %s %s", x.ID, x.Method, x.URL, status)
+		line := fmt.Sprintf("  %s %s %s %s", x.ID, x.Method, strings.TrimPrefix(x.URL, inWorld+w.Name), status)
 		if x.Status >= http.StatusBadRequest || x.Lost != nil || x.Status == 0 && !x.Open {
 			if e := w.explained(x.ID); e != nil {
 				line += ": " + shortened(e.String())

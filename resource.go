@@ -41,8 +41,12 @@ func (r Resource) Fire(event string) {
 	r.w.must(http.MethodPost, r.path("/events"), map[string]string{"event": event}, nil)
 }
 
-// path returns the path of a control call about the resource.
+// path returns the path of a control call about the resource. It ends the test if the resource has no ID.
 func (r Resource) path(call string) string {
+	r.w.tb.Helper()
+	if r.id == "" {
+		r.w.tb.Fatalf("storagesim: a %s needs an ID or a name, not \"\"", r.kind)
+	}
 	path := "/_sim/resources/" + url.PathEscape(r.kind) + "/" + url.PathEscape(r.id) + call
 	if r.cluster != "" {
 		path += "?cluster=" + url.QueryEscape(r.cluster)
