@@ -39,9 +39,9 @@ type program struct {
 	tls    string // the address of tlsURL
 	ca     []byte
 	worlds atomic.Uint64 // that were created
-	// transport carries the requests of all worlds' clients.
-	transport *http.Transport
-	dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	// authorities has the certificate of ca.
+	authorities *x509.CertPool
+	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // shared holds the simulators that the tests of this binary share, by the profile of their delays.
@@ -97,19 +97,13 @@ func newProgram(config simulator.Config) (*program, error) {
 	if _, p.ca = p.call(http.MethodGet, "/_sim/ca.pem", "", nil); len(p.ca) == 0 {
 		return nil, fmt.Errorf("no certificate authority: %w", sim.Close(context.Background()))
 	}
-	authorities := x509.NewCertPool()
-	authorities.AppendCertsFromPEM(p.ca)
-	p.transport = &http.Transport{
-		DialContext:         func(ctx context.Context, n, a string) (net.Conn, error) { return p.dial(ctx, n, a) },
-		MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
-		TLSClientConfig: &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12},
-	}
+	p.authorities = x509.NewCertPool()
+	p.authorities.AppendCertsFromPEM(p.ca)
 	return p, nil
 }
 
 func (p *program) close(tb TB) {
 	tb.Helper()
-	p.transport.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(context.Background(), closing)
 	defer cancel()
 	if err := p.sim.Close(ctx); err != nil {
@@ -117,13 +111,24 @@ func (p *program) close(tb TB) {
 	}
 }
 
-// carrier is the transport of a world's Client.
-type carrier struct{ w *World }
+// carrier is the transport of a world's Client. Each world has connections of its own: net/http repeats a request that
+// fails on a connection which was used before, so what a fault does to a client must not depend on other tests.
+type carrier struct {
+	w    *World
+	next *http.Transport
+}
+
+func newCarrier(w *World) carrier {
+	return carrier{w, &http.Transport{
+		DialContext: w.program.dial, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{RootCAs: w.program.authorities, MinVersion: tls.VersionTLS12},
+	}}
+}
 
 // RoundTrip implements http.RoundTripper.
 func (c carrier) RoundTrip(req *http.Request) (*http.Response, error) {
 	if host := req.URL.Host; host != c.w.Addr && host != c.w.program.addr && host != c.w.program.tls {
-		return c.w.program.transport.RoundTrip(req)
+		return c.next.RoundTrip(req)
 	}
 	own := req.Clone(req.Context())
 	if req.Header.Get(api.HeaderWorld) == "" {
@@ -132,11 +137,11 @@ func (c carrier) RoundTrip(req *http.Request) (*http.Response, error) {
 	if plan := c.w.plan.Load(); plan != nil && req.Header.Get(planHeader) == "" {
 		own.Header.Set(planHeader, plan.id)
 	}
-	return c.w.program.transport.RoundTrip(own)
+	return c.next.RoundTrip(own)
 }
 
 // CloseIdleConnections is called by http.Client.CloseIdleConnections.
-func (c carrier) CloseIdleConnections() { c.w.program.transport.CloseIdleConnections() }
+func (c carrier) CloseIdleConnections() { c.next.CloseIdleConnections() }
 
 // DialContext connects to an address of the simulator. It is for clients with a transport of their own in a Bubble,
 // where the network is in memory: set it as http.Transport.DialContext.

@@ -101,7 +101,7 @@ func (p *program) newWorld(tb TB, s *settings) *World {
 	if s.ownPort {
 		w.URL, w.Addr = made.URL, made.URL[len("http://"):]
 	}
-	w.Client = &http.Client{Transport: carrier{w}}
+	w.Client = &http.Client{Transport: newCarrier(w)}
 	if s.state != nil {
 		w.must(http.MethodPut, "/_sim/state", s.state, nil)
 	}
@@ -111,6 +111,7 @@ func (p *program) newWorld(tb TB, s *settings) *World {
 // end checks what is expected at the end of the test, reports a failed test and deletes the world.
 func (w *World) end() {
 	w.tb.Helper()
+	defer w.Client.CloseIdleConnections()
 	w.Expect(w.expected...)
 	failed := w.tb.Failed()
 	var r report
