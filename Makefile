@@ -139,6 +139,10 @@ lucidlink: build ## run a provider's shell script and an OAuth library against L
 openapi-go: build ## generate Go clients from the served OpenAPI documents with oapi-codegen, and use them
 	SIMULATOR=$(BUILD)/simulator test/clients/openapi-go/run.sh
 
+.PHONY: go-user
+go-user: ## use the Go package from a module of its own, as a user does
+	cd test/clients/go-user && $(GO) test -mod=readonly -count=1 ./...
+
 .PHONY: openapi-ts
 openapi-ts: build ## validate the OpenAPI documents and examples, generate TypeScript clients, and use them
 	SIMULATOR=$(BUILD)/simulator test/clients/openapi-ts/run.sh
@@ -157,4 +161,4 @@ image: ## build the Dockerfile without a container engine or a registry, and tes
 
 # Fast parts that find most faults come first.
 .PHONY: ci
-ci: build test test-race survival lint cinder lucidlink openapi-go openapi-ts tls image ## all checks
+ci: build test test-race survival lint cinder lucidlink go-user openapi-go openapi-ts tls image ## all checks

@@ -196,7 +196,15 @@ func (s *session) goTest(st step) {
 		return
 	}
 	dir := s.t.TempDir()
-	require.NoError(s.t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module readers\n\ngo 1.26\n"), 0o600))
+	root, err := filepath.Abs("../..")
+	require.NoError(s.t, err)
+	module, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	require.NoError(s.t, err)
+	require.NoError(s.t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(strings.Replace(string(module),
+		"module storagesim\n", "module readers\n\nrequire storagesim v0.0.0\n\nreplace storagesim => "+root+"\n", 1)), 0o600))
+	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	require.NoError(s.t, err)
+	require.NoError(s.t, os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o600))
 	require.NoError(s.t, os.WriteFile(filepath.Join(dir, "readers_test.go"), []byte(s.addressed(st.code)), 0o600))
 	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Minute)
 	defer cancel()
