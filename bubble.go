@@ -10,8 +10,6 @@ import (
 
 // bubbleStart is the time at which f of a Bubble begins. The bubble itself begins in the year 2000, before the dates in
 // fixtures.
-//
-//nolint:gochecknoglobals // a constant
 var bubbleStart = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // Bubble runs f in a bubble of testing/synctest, with a simulator of its own on a network in memory. The time of the
@@ -19,8 +17,8 @@ var bubbleStart = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 // goroutines wait. So a client that polls for twenty minutes does it in some milliseconds.
 //
 // The clock begins on 2026-01-01. Client of the world reaches the simulator; another client needs DialContext of the
-// world in its transport. As in every bubble, f must not call t.Run or t.Parallel, and the goroutines that it starts must
-// end; the simulator closes the connections that are left.
+// world in its transport. As in every bubble, f must not call t.Run or t.Parallel, and the goroutines that it starts
+// must end; the simulator closes the connections that are left.
 func Bubble(t *testing.T, f func(t *testing.T, w *World), opts ...Option) {
 	t.Helper()
 	s := settingsOf(t, opts)

@@ -35,7 +35,7 @@ func createWithBackoff(t *testing.T, w *storagesim.World, name string) {
 		if create(t, w, name).StatusCode == http.StatusOK {
 			return
 		}
-		time.Sleep(pause) //nolint:forbidigo // on the fake clock
+		sleep(pause)
 	}
 }
 
@@ -46,7 +46,7 @@ func TestBubble_ARetryLoopWithBackOff(t *testing.T) {
 		createWithBackoff(t, w, "vol1")
 		require.Equal(t, (1+2+4+8+16)*time.Second, time.Since(began))
 		for w.Volume("vol1").State() == "Creating" {
-			time.Sleep(time.Second) //nolint:forbidigo // on the fake clock
+			sleep(time.Second)
 		}
 		require.Equal(t, "Available", w.Volume("vol1").State())
 		w.Expect(storagesim.Calls(lightbits.CreateVolume).Exactly(6), storagesim.NoEarlyRetry())
@@ -69,9 +69,9 @@ func TestBubble_ConnectionsAreKept(t *testing.T) {
 			return is
 		}
 		require.Equal(t, []bool{false, true, true}, []bool{reused(), reused(), reused()})
-		time.Sleep(59 * time.Second) //nolint:forbidigo // on the fake clock
+		sleep(59 * time.Second)
 		require.True(t, reused())
-		time.Sleep(61 * time.Second) //nolint:forbidigo // on the fake clock
+		sleep(61 * time.Second)
 		require.False(t, reused(), "the client closes a connection that was idle for a minute")
 	})
 }
@@ -108,8 +108,8 @@ func TestBubble_Streams(t *testing.T) {
 		require.NoError(t, err)
 		defer resp.Body.Close()
 		go func() {
-			time.Sleep(30 * time.Minute) //nolint:forbidigo // on the fake clock
-			create(t, w, "vol1")
+			sleep(30 * time.Minute)
+			_, _ = try(w.Client, http.MethodPost, w.Lightbits().URL+volumes, newVol1)
 		}()
 		beats, moves := 0, ""
 		lines := bufio.NewScanner(resp.Body)
@@ -131,7 +131,7 @@ func TestBubble_Streams(t *testing.T) {
 func TestBubble_TimersFireByThemselves(t *testing.T) {
 	storagesim.Bubble(t, func(t *testing.T, w *storagesim.World) {
 		create(t, w, "vol1")
-		time.Sleep(24 * time.Hour) //nolint:forbidigo // on the fake clock
+		sleep(24 * time.Hour)
 		require.Equal(t, "Available", w.Volume("vol1").State())
 	}, storagesim.Realistic())
 }
@@ -139,7 +139,7 @@ func TestBubble_TimersFireByThemselves(t *testing.T) {
 func TestBubble_ClockOfTheWorld(t *testing.T) {
 	storagesim.Bubble(t, func(t *testing.T, w *storagesim.World) {
 		create(t, w, "vol1")
-		time.Sleep(time.Hour) //nolint:forbidigo // on the fake clock
+		sleep(time.Hour)
 		require.Equal(t, "Creating", w.Volume("vol1").State(), "the world's clock stands")
 		w.Advance(time.Hour)
 		require.Equal(t, "Available", w.Volume("vol1").State())
@@ -150,7 +150,7 @@ func TestBubble_TokensExpire(t *testing.T) {
 	storagesim.Bubble(t, func(t *testing.T, w *storagesim.World) {
 		token := bearer(w.Lightbits().Token("", 10*time.Minute))
 		require.Equal(t, http.StatusOK, send(t, w, http.MethodGet, "/cluster", "", token...).StatusCode)
-		time.Sleep(11 * time.Minute) //nolint:forbidigo // on the fake clock
+		sleep(11 * time.Minute)
 		require.Equal(t, http.StatusUnauthorized, send(t, w, http.MethodGet, "/cluster", "", token...).StatusCode)
 	}, storagesim.StrictAuth())
 }
@@ -160,12 +160,12 @@ func TestBubble_OtherClients(t *testing.T) {
 	storagesim.Bubble(t, func(t *testing.T, w *storagesim.World) {
 		transport := &http.Transport{DialContext: w.DialContext, Protocols: new(http.Protocols)}
 		transport.Protocols.SetUnencryptedHTTP2(true)
-		got, err := try(w, &http.Client{Transport: transport}, http.MethodGet, w.URL+"/api/v2/cluster", "")
+		got, err := try(&http.Client{Transport: transport}, http.MethodGet, w.URL+"/api/v2/cluster", "")
 		require.NoError(t, err)
 		require.Equal(t, []any{200, 2}, []any{got.StatusCode, got.ProtoMajor})
 		transport.CloseIdleConnections()
 
-		got, err = try(w, w.Client, http.MethodGet, w.TLSURL+"/api/v2/cluster", "")
+		got, err = try(w.Client, http.MethodGet, w.TLSURL+"/api/v2/cluster", "")
 		require.NoError(t, err)
 		require.Equal(t, []any{200, 2}, []any{got.StatusCode, got.ProtoMajor})
 		fork := w.Fork(t, storagesim.OwnPort())

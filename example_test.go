@@ -11,7 +11,7 @@ import (
 )
 
 // t is the *testing.T that a test has and an example has not.
-var t exampleT //nolint:gochecknoglobals // so that the examples read as tests
+var t exampleT // so that the examples read as tests
 
 type exampleT struct{}
 

@@ -16,8 +16,8 @@ type Operation string
 // a changed copy. World.Fault puts it into effect.
 type Fault struct{ rule fault.Rule }
 
-// Status makes the operation return a status, with the vendor's body. World.Fault ends the test if the operation neither
-// documents nor returns it, unless Force is called.
+// Status makes the operation return a status, with the vendor's body. World.Fault ends the test if the operation
+// neither documents nor returns the status, unless Force was called.
 func (op Operation) Status(code int) Fault {
 	return op.fault(fault.Effect{Status: code})
 }

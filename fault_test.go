@@ -17,11 +17,11 @@ func TestFault_Status(t *testing.T) {
 	w := storagesim.Start(t)
 	volume(t, w, "vol1")
 	f := w.Fault(lightbits.UpdateVolume.Status(412).Skip(1).Times(1))
-	require.Equal(t, http.StatusOK, resize(t, w, "vol1").StatusCode)
+	require.Equal(t, http.StatusOK, resize(t, w).StatusCode)
 	w.Until(w.Volume("vol1"), "Available")
 	require.Zero(t, f.Hits())
-	require.Equal(t, http.StatusPreconditionFailed, resize(t, w, "vol1").StatusCode)
-	require.Equal(t, http.StatusOK, resize(t, w, "vol1").StatusCode, "the fault is spent")
+	require.Equal(t, http.StatusPreconditionFailed, resize(t, w).StatusCode)
+	require.Equal(t, http.StatusOK, resize(t, w).StatusCode, "the fault is spent")
 	require.Equal(t, 1, f.Hits())
 }
 
@@ -37,7 +37,7 @@ func TestFault_Remove(t *testing.T) {
 func TestFault_After(t *testing.T) {
 	w := storagesim.Start(t)
 	w.Fault(lightbits.CreateVolume.Reset().After().Times(1))
-	_, err := try(w, w.Client, http.MethodPost, w.Lightbits().URL+volumes,
+	_, err := try(w.Client, http.MethodPost, w.Lightbits().URL+volumes,
 		`{"name":"vol1","size":"4 GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`)
 	require.Error(t, err)
 	require.Equal(t, http.StatusOK, get(t, w, "vol1").StatusCode)
@@ -75,7 +75,7 @@ func TestFault_Effects(t *testing.T) {
 			f := w.Fault(c.fault)
 			w.Client.CloseIdleConnections() // net/http repeats a GET on a connection that was idle
 			began := time.Now()
-			got, err := try(w, w.Client, http.MethodGet, w.Lightbits().URL+"/cluster", "")
+			got, err := try(w.Client, http.MethodGet, w.Lightbits().URL+"/cluster", "")
 			if c.error == "" {
 				require.NoError(t, err, name)
 				require.Equal(t, http.StatusOK, got.StatusCode, name)
@@ -96,7 +96,7 @@ func TestFault_Interloper(t *testing.T) {
 	var read struct{ ETag string }
 	require.NoError(t, json.Unmarshal([]byte(get(t, w, "vol1").text), &read))
 	w.Fault(lightbits.UpdateVolume.Interloper().Times(1))
-	refused := resize(t, w, "vol1", "If-Match", read.ETag)
+	refused := resize(t, w, "If-Match", read.ETag)
 	require.Equal(t, http.StatusPreconditionFailed, refused.StatusCode, refused.text)
 	require.Equal(t, "etag", w.Explain(refused.Response).Cause["kind"])
 }
@@ -108,7 +108,7 @@ func TestFault_Impossible(t *testing.T) {
 		"UpdateVolum":        storagesim.Operation("lightbits.UpdateVolum").Status(412),
 		"times":              lightbits.UpdateVolume.Status(412).Times(0),
 		"latency":            lightbits.UpdateVolume.Latency(-time.Second),
-		"Avaliable":          lightbits.UpdateVolume.Status(412).When("Avaliable"),
+		"Gone":               lightbits.UpdateVolume.Status(412).When("Gone"),
 		"retryAfter":         lightbits.UpdateVolume.Reset().RetryAfter(time.Second),
 		"never hit a reques": dms.Login.Status(401).When("Available"),
 	} {
@@ -133,7 +133,8 @@ func TestPlan(t *testing.T) {
 	require.True(t, list.Completed())
 	again := w.Plan(lightbits.GetCluster, "500")
 	require.False(t, again.Completed())
-	got, err := try(w, http.DefaultClient, http.MethodGet, w.Lightbits().URL+"/cluster", "", "X-Sim-Fault-Plan", again.ID())
+	got, err := try(http.DefaultClient, http.MethodGet, w.Lightbits().URL+"/cluster", "",
+		"X-Sim-Fault-Plan", again.ID())
 	require.NoError(t, err)
 	require.Equal(t, 500, got.StatusCode, "a client of another kind sends the header")
 

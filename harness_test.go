@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -26,12 +27,12 @@ type reply struct {
 // send sends a request to Lightbits with the world's client.
 func send(t testing.TB, w *storagesim.World, method, path, body string, header ...string) reply {
 	t.Helper()
-	r, err := try(w, w.Client, method, w.Lightbits().URL+path, body, header...)
+	r, err := try(w.Client, method, w.Lightbits().URL+path, body, header...)
 	require.NoError(t, err)
 	return r
 }
 
-func try(w *storagesim.World, client *http.Client, method, url, body string, header ...string) (reply, error) {
+func try(client *http.Client, method, url, body string, header ...string) (reply, error) {
 	req, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		return reply{}, err
@@ -56,14 +57,15 @@ func create(t testing.TB, w *storagesim.World, name string) reply {
 		fmt.Sprintf(`{"name":%q,"size":"4 GiB","replicaCount":2,"acl":{"values":["ALLOW_ANY"]}}`, name))
 }
 
+// sleep is time.Sleep in a Bubble, where it takes no time.
+func sleep(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // on the fake clock
+
 // volume creates a volume that is Available.
-func volume(t testing.TB, w *storagesim.World, name string) storagesim.Resource {
+func volume(t testing.TB, w *storagesim.World, name string) {
 	t.Helper()
 	made := create(t, w, name)
 	require.Equal(t, http.StatusOK, made.StatusCode, made.text)
-	v := w.Volume(name)
-	w.Until(v, "Available")
-	return v
+	w.Until(w.Volume(name), "Available")
 }
 
 func get(t testing.TB, w *storagesim.World, name string) reply {
@@ -71,9 +73,9 @@ func get(t testing.TB, w *storagesim.World, name string) reply {
 	return send(t, w, http.MethodGet, volumes+"/?name="+name, "")
 }
 
-func resize(t testing.TB, w *storagesim.World, name string, header ...string) reply {
+func resize(t testing.TB, w *storagesim.World, header ...string) reply {
 	t.Helper()
-	return send(t, w, http.MethodPut, volumes+"/?name="+name, `{"size":"8 GiB"}`, header...)
+	return send(t, w, http.MethodPut, volumes+"/?name=vol1", `{"size":"8 GiB"}`, header...)
 }
 
 func remove(t testing.TB, w *storagesim.World, name string) reply {

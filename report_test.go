@@ -23,7 +23,7 @@ func TestReport_OfAFailedTest(t *testing.T) {
 		w.Fault(lightbits.UpdateVolume.Status(412).When("Available"))
 		w.Fault(lightbits.GetVolume.Status(500).Times(1))
 		get(t, w, "vol1")
-		resize(t, w, "vol1")
+		resize(t, w)
 		tb.Errorf("a failure of the test")
 	})
 	require.Len(t, outcome.logs, 1)
@@ -56,7 +56,7 @@ func TestReport_IsShort(t *testing.T) {
 			create(t, w, fmt.Sprintf("vol%d", n))
 		}
 		w.Fault(lightbits.GetCluster.Reset())
-		_, err := try(w, w.Client, http.MethodGet, w.Lightbits().URL+"/cluster", "")
+		_, err := try(w.Client, http.MethodGet, w.Lightbits().URL+"/cluster", "")
 		require.Error(t, err)
 		tb.Fatalf("a failure of the test")
 	})

@@ -71,7 +71,7 @@ func TestResources_UnknownNames(t *testing.T) {
 		`not ""`:                  func(w *storagesim.World) { w.Volume("").State() },
 		`"vol9"`:                  func(w *storagesim.World) { w.Volume("vol9").State() },
 		`"lightbits.vollume"`:     func(w *storagesim.World) { w.Resource("lightbits.vollume", "x").State() },
-		"Availible":               func(w *storagesim.World) { w.Until(w.Resource("lightbits.volume", "vol1"), "Availible") },
+		"Unheard":                 func(w *storagesim.World) { w.Until(w.Node("server00-0").Resource, "Unheard") },
 		"lightbits/fail-nod":      func(w *storagesim.World) { w.Do("lightbits/fail-nod", nil) },
 		"server77-0":              func(w *storagesim.World) { w.Node("server77-0").Fail() },
 		`"north"`:                 func(w *storagesim.World) { w.Cluster("north").Partition() },

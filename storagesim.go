@@ -8,8 +8,8 @@
 //	}
 //
 // Start returns a world of the test's own in a simulator that all tests of the binary share. The world is gone when the
-// test ends, and no other test sees it, so tests may call t.Parallel. Bubble runs the simulator and the test on the fake
-// clock of testing/synctest.
+// test ends, and no other test sees it, so tests may call t.Parallel. Bubble runs the simulator and the test on the
+// fake clock of testing/synctest.
 //
 // Everything that a test asks for is checked when it asks: an unknown operation, state, status or name ends the test at
 // the line that has it. The packages lightbits, dms, lucidlink and lucidity next to this one have a constant for each

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -39,13 +40,13 @@ func TestConn_BytesArriveInOrder(t *testing.T) {
 		client, server := connected(t)
 		sent := make([]byte, 1<<20) // more than fits into the buffer
 		_, _ = rand.Read(sent)
+		done := make(chan error, 1)
 		go func() {
 			_, err := client.Write(sent)
-			require.NoError(t, err)
-			require.NoError(t, client.(interface{ CloseWrite() error }).CloseWrite())
+			done <- errors.Join(err, client.(interface{ CloseWrite() error }).CloseWrite())
 		}()
 		got, err := io.ReadAll(server)
-		require.NoError(t, err)
+		require.NoError(t, errors.Join(err, <-done))
 		require.True(t, bytes.Equal(sent, got))
 
 		_, err = server.Write([]byte("still open")) // the other direction
@@ -69,7 +70,8 @@ func TestConn_WriteWaitsForTheReader(t *testing.T) {
 		}()
 		synctest.Wait()
 		select {
-		case <-done:
+		case err := <-done:
+			require.NoError(t, err)
 			require.Fail(t, "the buffer has no bound")
 		default:
 		}
