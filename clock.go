@@ -28,14 +28,14 @@ func (w *World) Advance(d time.Duration) []Transition {
 // It ends the test, and says what the resource waits for, if it is not in the state after 30 days.
 func (w *World) Until(r Resource, state string) []Transition {
 	w.tb.Helper()
-	until := map[string]string{"kind": r.kind, "id": r.id, "state": state}
-	return w.advance(map[string]any{"until": until, "limit": farthest.String()}, r.header()...)
+	until := map[string]string{"kind": r.kind, "id": r.id, "state": state, "cluster": r.cluster}
+	return w.advance(map[string]any{"until": until, "limit": farthest.String()})
 }
 
-func (w *World) advance(body map[string]any, header ...string) []Transition {
+func (w *World) advance(body map[string]any) []Transition {
 	w.tb.Helper()
 	var moved struct{ Fired []Transition }
-	w.must(http.MethodPost, "/_sim/clock/advance", body, &moved, header...)
+	w.must(http.MethodPost, "/_sim/clock/advance", body, &moved)
 	return moved.Fired
 }
 

@@ -53,3 +53,14 @@ func TestWorld_HoldAndRelease(t *testing.T) {
 	require.Contains(t, get(t, w, "vol2").text, "Creating")
 	require.Contains(t, get(t, w, "vol2").text, "Available")
 }
+
+// Both clusters have a volume of the same name.
+func TestWorld_UntilInACluster(t *testing.T) {
+	w := storagesim.Start(t, storagesim.Frozen())
+	volume(t, w, "vol1")
+	send(t, w, http.MethodPost, volumes, newVol1, "X-Sim-Cluster", "west")
+	there := w.Cluster("west").Volume("vol1")
+	require.Equal(t, []string{"Available", "Creating"}, []string{w.Volume("vol1").State(), there.State()})
+	require.Len(t, w.Until(there, "Available"), 1)
+	require.Equal(t, "Available", there.State())
+}

@@ -138,6 +138,10 @@ func TestPlan(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 500, got.StatusCode, "a client of another kind sends the header")
 
+	own := storagesim.Start(t, storagesim.OwnPort())
+	own.Plan(lightbits.GetCluster, "500")
+	require.Equal(t, 500, send(t, own, http.MethodGet, "/cluster", "").StatusCode, "on a port of its own")
+
 	outcome := observe(func(tb storagesim.TB) { storagesim.Start(tb).Plan(lightbits.GetCluster, "418") })
 	require.True(t, outcome.ended)
 	require.Contains(t, outcome.errors[0], `"418" is not a valid step of lightbits.GetCluster`)

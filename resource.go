@@ -17,7 +17,7 @@ type Resource struct {
 // has. GET /_sim/machines lists the kinds.
 func (w *World) Resource(kind, id string) Resource { return Resource{w: w, kind: kind, id: id} }
 
-// Volume returns a Lightbits volume of the default cluster by its UUID or name.
+// Volume returns a Lightbits volume by its UUID or name. If two clusters have one of that name, Cluster says which.
 func (w *World) Volume(id string) Resource { return w.Resource("lightbits.volume", id) }
 
 // Node returns a Lightbits node of the default cluster by its UUID or name.
@@ -53,8 +53,6 @@ func (r Resource) path(call string) string {
 	}
 	return path
 }
-
-func (r Resource) header() []string { return inCluster(r.cluster) }
 
 // inCluster returns the header that selects a cluster; none for the default one.
 func inCluster(name string) []string {

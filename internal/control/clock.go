@@ -57,6 +57,9 @@ type advanced struct {
 
 func advanceClock(c *Control, r *call, body *advance) (advanced, error) {
 	a, err := c.readAdvance(r, body)
+	if err == nil && a.Until != nil {
+		err = c.placeUntil(r, a.Until)
+	}
 	if err != nil {
 		return advanced{}, err
 	}
@@ -100,6 +103,22 @@ func (c *Control) readAdvance(r *call, body *advance) (a statemachine.Advance, e
 		}
 	}
 	return a, c.readUntil(a.Until)
+}
+
+// placeUntil chooses the cluster of the request, unless until names one, and checks that it exists.
+func (c *Control) placeUntil(r *call, u *statemachine.Until) error {
+	if u.Cluster == "" {
+		u.Cluster = r.place.Cluster
+	}
+	if u.Cluster == "" {
+		return nil
+	}
+	return c.Engine.View(r.world(), r.by(), func(tx *store.Tx) error {
+		if !statemachine.HasPartition(tx, u.Cluster) {
+			return noCluster(tx, u.Cluster)
+		}
+		return nil
+	})
 }
 
 // checkTo returns an error for a time before the world's time, and for one that no clock can show.

@@ -131,3 +131,23 @@ func TestActionsAndTokens(t *testing.T) {
 	require.Equal(t, `["lamps"]`, s.Must(400, http.MethodPost, tokens, `{"vendor":"lights"}`).Text(".valid"))
 	s.Must(400, http.MethodPost, tokens, `{"vendor":"lamps","ttl":"-1h"}`)
 }
+
+// Two clusters have a volume of the same name.
+func TestAdvance_UntilInACluster(t *testing.T) {
+	s := simtest.New(t)
+	freeze(s)
+	until := func(status int, cluster string, header ...string) simtest.Response {
+		t.Helper()
+		return s.Must(status, http.MethodPost, "/_sim/clock/advance",
+			`{"until":{"kind":"lightbits.volume","id":"v","state":"Available"`+cluster+`}}`, header...)
+	}
+	west := []string{"X-Sim-Cluster", "west"}
+	s.Must(200, http.MethodPost, volumesPath, oneVolume, opaque...)
+	require.Equal(t, "1", until(200, "").Text(".count"))
+	s.Must(200, http.MethodPost, volumesPath, oneVolume, append(west, opaque...)...)
+	require.Equal(t, "0", until(200, "").Text(".count"), "the first cluster that has one")
+	require.Equal(t, "0", until(200, `,"cluster":"east"`, west...).Text(".count"))
+	require.Equal(t, "west", until(200, `,"cluster":"west"`).Text(".fired[0].cluster"))
+	require.Equal(t, "0", until(200, "", west...).Text(".count"))
+	require.Contains(t, until(400, `,"cluster":"north"`).Text(".valid"), "west")
+}

@@ -23,6 +23,8 @@ type Until struct {
 	Kind  string `json:"kind" required:""`
 	ID    string `json:"id" required:""`
 	State State  `json:"state" required:""`
+	// Cluster is the partition of the row; without it, the first one that has such a row.
+	Cluster string `json:"cluster,omitempty" doc:"The cluster of the resource. Without it, that of the request, or the first one that has such a resource." example:"west"`
 }
 
 // maxFired is the number of transitions that an Advanced lists.

@@ -98,7 +98,11 @@ func (m *move) advanceUntil(a Advance) error {
 // target returns the row that the advance waits for.
 func (m *move) target(u *Until) (r Resource, err error) {
 	err = m.engine.db.View(m.world, func(tx *store.Tx) error {
-		r, err = m.engine.Find(tx, u.Kind, Partitions(tx), u.ID)
+		among := Partitions(tx)
+		if u.Cluster != "" {
+			among = []string{u.Cluster}
+		}
+		r, err = m.engine.Find(tx, u.Kind, among, u.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			return m.engine.missing(tx, u.Kind, u.ID)
 		}
