@@ -143,11 +143,13 @@ func TestAdvance_UntilInACluster(t *testing.T) {
 	}
 	west := []string{"X-Sim-Cluster", "west"}
 	s.Must(200, http.MethodPost, volumesPath, oneVolume, opaque...)
-	require.Equal(t, "1", until(200, "").Text(".count"))
+	require.Equal(t, "east", until(200, "").Text(".fired[0].cluster"))
 	s.Must(200, http.MethodPost, volumesPath, oneVolume, append(west, opaque...)...)
 	require.Equal(t, "0", until(200, "").Text(".count"), "the first cluster that has one")
 	require.Equal(t, "0", until(200, `,"cluster":"east"`, west...).Text(".count"))
-	require.Equal(t, "west", until(200, `,"cluster":"west"`).Text(".fired[0].cluster"))
-	require.Equal(t, "0", until(200, "", west...).Text(".count"))
 	require.Contains(t, until(400, `,"cluster":"north"`).Text(".valid"), "west")
+	s.Must(200, http.MethodPut, "/_sim/checkpoints/c", "")
+	require.Equal(t, "west", until(200, `,"cluster":"west"`).Text(".fired[0].cluster"))
+	s.Must(200, http.MethodPost, "/_sim/checkpoints/c/restore", "")
+	require.Equal(t, "west", until(200, "", west...).Text(".fired[0].cluster"))
 }
