@@ -39,7 +39,7 @@ func (w *World) advance(body map[string]any) []Transition {
 	return moved.Fired
 }
 
-// Hold lets what the delay is of wait until Release. What is pending already keeps its time.
+// Hold makes the transitions that have the delay wait for Release. What is pending already keeps its time.
 func (w *World) Hold(d Delay) {
 	w.tb.Helper()
 	w.SetDelays(Delays{d: Held})
