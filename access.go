@@ -27,8 +27,8 @@ func (w *World) LucidLink() Access { return Access{w.URL + "/v1", w, "lucidlink"
 func (w *World) Lucidity() Access { return Access{w.URL + "/external", w, "lucidity"} }
 
 // Token returns a bearer token for a role, such as "system:viewer". It is valid for ttl on the world's clock. The role
-// "" is the most powerful one, and a ttl of 0 is the vendor's own. Without the option StrictAuth, the vendors accept any
-// token.
+// "" is the most powerful one, and a ttl of 0 is the vendor's own. Without the option StrictAuth, the vendors accept
+// any token.
 func (a Access) Token(role string, ttl time.Duration) string {
 	a.w.tb.Helper()
 	return a.Credentials(role, ttl)["token"]
