@@ -80,6 +80,7 @@ func TestVariables_UnknownIsRefused(t *testing.T) {
 }
 
 func TestHealthcheck_FindsTheListener(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()) // simulators of other tests serve temporary directories, too
 	dir := t.TempDir()
 	var quiet bytes.Buffer
 	check := func(getenv func(string) string, args ...string) int {
