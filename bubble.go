@@ -29,7 +29,7 @@ func Bubble(t *testing.T, f func(t *testing.T, w *World), opts ...Option) {
 		t.Helper()
 		time.Sleep(time.Until(bubbleStart)) //nolint:forbidigo // on the fake clock
 		network := &memnet.Network{}
-		config := s.config()
+		config := configOf(s.profile)
 		config.Bind = network.Listen
 		p, err := newProgram(config)
 		if err != nil {

@@ -23,7 +23,7 @@ import (
 func TestBubble_AClientWaits(t *testing.T) {
 	storagesim.Bubble(t, func(t *testing.T, w *storagesim.World) {
 		require.Equal(t, "2026-01-01T00:00:00Z", time.Now().UTC().Format(time.RFC3339))
-		require.Equal(t, "2026-01-01T00:00:00Z", w.Now())
+		require.Equal(t, "2026-01-01T00:00:00Z", w.Now().Format(time.RFC3339))
 		twentyMinutes(t, w)
 	}, storagesim.Delays{lightbits.DelayVolumeCreate: "20m"})
 }

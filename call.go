@@ -6,31 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 
 	"storagesim/internal/api"
 )
-
-// written is a response in memory.
-type written struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (w *written) Header() http.Header { return w.header }
-
-func (w *written) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
-}
-
-func (w *written) Write(p []byte) (int, error) {
-	w.WriteHeader(http.StatusOK)
-	return w.body.Write(p)
-}
 
 // call makes a control call without the network. The body is sent as JSON; a []byte is sent as it is.
 func (p *program) call(method, path, world string, body any, header ...string) (status int, text []byte) {
@@ -61,9 +42,9 @@ func (p *program) call(method, path, world string, body any, header ...string) (
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	w := &written{header: http.Header{}}
+	w := httptest.NewRecorder()
 	p.sim.Handler().ServeHTTP(w, req)
-	return w.status, w.body.Bytes()
+	return w.Code, w.Body.Bytes()
 }
 
 // must makes a control call in the world and decodes the response into out, unless that is nil. It ends the test if the

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"storagesim/internal/simulator"
 	"storagesim/internal/statemachine"
 )
 
@@ -130,9 +129,6 @@ func settingsOf(tb TB, opts []Option) *settings {
 	}
 	return s
 }
-
-// config returns the settings of a simulator for this world alone.
-func (s *settings) config() simulator.Config { return configOf(s.profile) }
 
 // newWorld returns the body of POST /_sim/worlds.
 func (s *settings) newWorld() map[string]any {

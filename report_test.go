@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,7 +18,7 @@ func TestReport_OfAFailedTest(t *testing.T) {
 	var clock string
 	outcome := observe(func(tb storagesim.TB) {
 		w := storagesim.Start(tb, storagesim.Frozen())
-		clock = w.Now()
+		clock = w.Now().Format(time.RFC3339Nano)
 		create(t, w, "vol1")
 		remove(t, w, "vol1")
 		w.Fault(lightbits.UpdateVolume.Status(412).When("Available"))

@@ -20,10 +20,10 @@
 package storagesim
 
 import (
-	"cmp"
 	"net/http"
 	"strconv"
 	"sync/atomic"
+	"time"
 )
 
 //go:generate go run ./internal/simulator/typed
@@ -74,7 +74,7 @@ func Start(tb TB, opts ...Option) *World {
 	var err error
 	switch {
 	case s.alone:
-		if p, err = newProgram(s.config()); err == nil {
+		if p, err = newProgram(configOf(s.profile)); err == nil {
 			tb.Cleanup(func() { p.close(tb) })
 		}
 	case s.from.program != nil:
@@ -129,10 +129,10 @@ func (w *World) end() {
 	}
 }
 
-// Now returns the time of the world's clock in RFC 3339.
-func (w *World) Now() string {
+// Now returns the time of the world's clock.
+func (w *World) Now() time.Time {
 	w.tb.Helper()
-	var clock struct{ Now string }
+	var clock struct{ Now time.Time }
 	w.must(http.MethodGet, "/_sim/clock", nil, &clock)
-	return cmp.Or(clock.Now, "unknown")
+	return clock.Now
 }

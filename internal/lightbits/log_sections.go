@@ -235,8 +235,7 @@ func component(e *events.Event) *events.ComponentInfo {
 }
 
 // statistics writes captures of the front end (volumes) and of the back end (nodes and devices), as many as the options
-// ask for. The last one is of this instant; the clock does not wait, so that the others are of the past (assumption
-// 241).
+// ask for. The last one shows this instant. The clock does not wait, so the others show the past (assumption 241).
 func (a *logArchive) statistics([]Server) error {
 	s := a.service
 	export := true

@@ -35,7 +35,7 @@ func (s *Service) resourcePolicyOperations() []api.Operation {
 }
 
 // ResourcePolicy is a snapshot schedule as the API returns it (facts/lightbits.md 4.5). Its resource is a volume.
-// Without a resource it creates no snapshots, but can be a project's default, of which new volumes get a copy
+// Without a resource it creates no snapshots, but it can be a project's default: then each new volume gets a copy of it
 // (assumption 231).
 type ResourcePolicy struct {
 	UUID           string              `json:"UUID"`

@@ -36,8 +36,8 @@ func TestConcurrent_Document(t *testing.T) {
 	generated.Section(t, "../../docs/long-operations.md", "long operations", b.String())
 }
 
-// fleet is a cluster for long operations: server00 to server05, of which server04 and server05 have Unattached nodes,
-// and volumes with replicas on the other four.
+// fleet is a cluster for long operations, with the servers server00 to server05. The nodes of server04 and server05 are
+// Unattached. The other four have replicas of volumes.
 type fleet struct {
 	*server
 

@@ -73,7 +73,7 @@ func (v *visitor) advance() {
 }
 
 // readClock checks that the world's time does not decrease within a life, and that a frozen clock shows exactly the sum
-// of the life's advances, of which some may still be under way.
+// of the life's advances. Some of them may still be running.
 func (v *visitor) readClock() {
 	atLeast, _ := v.advances(v.life)
 	a, ran, _ := v.ask(http.MethodGet, "/_sim/clock", "")

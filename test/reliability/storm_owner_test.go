@@ -14,7 +14,7 @@ import (
 	"storagesim/test/reliability/program"
 )
 
-// begin begins a life by the control requests of calls, of which each must succeed.
+// begin begins a life with the control requests in calls. Each of them must succeed.
 func (w *stormWorld) begin(from []life, d startClock, calls ...[3]string) {
 	next := w.begun.Load() + 1
 	w.mu.Lock()
