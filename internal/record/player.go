@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"storagesim/internal/api"
@@ -28,7 +29,7 @@ type Player struct {
 	cut   bool
 
 	line   *Line
-	shown  time.Time
+	shown  atomic.Pointer[time.Time]
 	paused map[uint64]*exchange // by the turn in which they started
 	asked  map[uint64]*Request
 	back   chan struct{} // the request that has the turn has ended it
@@ -68,12 +69,12 @@ func NewPlayer(r io.Reader) (*Player, error) {
 		return nil, fmt.Errorf("the recording has version %d of the format; this program reads version %d",
 			p.Header.Recording, Format)
 	}
-	p.shown = p.Header.Started
+	p.shown.Store(&p.Header.Started)
 	return p, nil
 }
 
-// Now is the program's wall clock.
-func (p *Player) Now() time.Time { return p.shown }
+// Now is the program's wall clock. It may be called while Play runs.
+func (p *Player) Now() time.Time { return *p.shown.Load() }
 
 // maxLine is the longest line, in bytes: more than the longest body, escaped.
 const maxLine = 256 << 20
@@ -122,7 +123,8 @@ func (p *Player) Play(ctx context.Context, program Program) (result Result, err 
 		if p.line != nil && line.Turn != p.line.Turn+1 || p.line == nil && line.Turn != 1 {
 			return result, fmt.Errorf("line %d: turn %d is out of order; a line is missing", p.where, line.Turn)
 		}
-		p.line, p.shown = line, line.Wall
+		p.line = line
+		p.shown.Store(&line.Wall)
 		if result.Difference, err = p.play(program); err != nil {
 			return result, fmt.Errorf("line %d: %w", p.where, err)
 		}

@@ -118,6 +118,24 @@ func TestPlay_SameResponses(t *testing.T) {
 	require.Equal(t, []string{"default"}, timers)
 }
 
+// The idle writes of a store read the clock beside the turns. The race detector checks it.
+func TestPlay_ClockIsReadMeanwhile(t *testing.T) {
+	player, err := NewPlayer(strings.NewReader(recorded(t)))
+	require.NoError(t, err)
+	require.Equal(t, player.Header.Started, player.Now())
+	read := make(chan time.Time)
+	go func() {
+		last := player.Now()
+		for range 1000 {
+			last = player.Now()
+		}
+		read <- last
+	}()
+	_, err = player.Play(t.Context(), Program{Handler: echo(), Timers: func(string) {}})
+	require.NoError(t, err)
+	require.False(t, (<-read).Before(player.Header.Started))
+}
+
 func TestPlay_FirstDifference(t *testing.T) {
 	text := recorded(t)
 	changed := strings.Replace(text, `"X-Number":["2"]`, `"X-Number":["9"]`, 1)
