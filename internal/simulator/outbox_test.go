@@ -27,6 +27,7 @@ func TestOutbox_StaleBodiesMakeRoom(t *testing.T) {
 		waits := make(chan *parcel)
 		go func() { waits <- o.reserve(t.Context(), 60, func() {}) }()
 		time.Sleep(staleAfter + staleAfter/2)
+		synctest.Wait()
 		require.Equal(t, 1, cut, "it has waited longest")
 		o.release(first)
 		second := <-waits
