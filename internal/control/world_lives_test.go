@@ -99,7 +99,8 @@ func TestLives_StalledConnectionEnds(t *testing.T) {
 	}
 }
 
-// So is one that stalls because its own header asks for it, which no rule ends.
+// So is one that stalls because its own header asks for it, which no rule ends. It stalls after its change, so that the
+// test can see it.
 func TestLives_StalledByItsOwnHeaderEnds(t *testing.T) {
 	for name, begin := range newLives {
 		t.Run(name, func(t *testing.T) {
@@ -114,11 +115,11 @@ func TestLives_StalledByItsOwnHeaderEnds(t *testing.T) {
 					return
 				}
 				req.Header.Set("X-Sim-World", "t")
-				req.Header.Set("X-Sim-Fault", "stall")
+				req.Header.Set("X-Sim-Fault", "after:stall")
 				done <- answerTo(s.Client, req)
 			}()
 			require.Eventually(t, func() bool {
-				return s.Must(200, http.MethodGet, "/_sim/requests", "").Text(".requests[0].open") == "true"
+				return strings.Contains(s.Must(200, http.MethodGet, "/lamps", "").Body, "ghost")
 			}, simtest.Patience, time.Millisecond)
 			begin(s)
 			require.Error(t, outcomeOf(t, done).err)
