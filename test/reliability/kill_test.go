@@ -81,7 +81,7 @@ func (c *client) send(
 	case a.Status < 300:
 		h.size = pending
 		c.done[what]++
-	case a.Status == 503, a.Status == 409 && what == "snapshot": // the volume is in a temporary state
+	case a.Status == 503, what == "snapshot" && (a.Status == 409 || a.Status == 501): // the volume is in a temporary state
 		c.refused++
 	default:
 		err = fmt.Errorf("%s %s returned %d %s", method, path, a.Status, a.Text)
